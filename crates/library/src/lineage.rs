@@ -1,0 +1,119 @@
+//! Which item lies under which, learnt from the rows of answers that passed by.
+//!
+//! A write names one item ("episode 583 was watched") but makes its ancestors' answers stale too (the season's
+//! and the show's count of unwatched episodes). The server does not say who the ancestors are, but every list
+//! it sent before did: each row names its parent. The map is bounded; an item that is not known is answered with
+//! `None`, and the caller then has to assume the worst.
+
+use std::collections::{HashMap, VecDeque};
+
+/// Longest chain that is followed: track → album → artist, or episode → season → show → folder, with room to
+/// spare. A chain of foreign bytes that loops ends here.
+const MAX_DEPTH: usize = 8;
+
+/// A bounded map from an item's id to its parent's id.
+#[derive(Debug)]
+pub struct Lineage {
+    parents: HashMap<Box<str>, Option<Box<str>>>,
+    order: VecDeque<Box<str>>,
+    max_items: usize,
+}
+
+impl Lineage {
+    /// A map that remembers at most `max_items` items (at least one) and forgets the oldest first.
+    pub fn new(max_items: usize) -> Self {
+        Self { parents: HashMap::new(), order: VecDeque::new(), max_items: max_items.max(1) }
+    }
+
+    /// Notes that `item` lies under `parent`, or, with `None`, that it is known to lie under nothing.
+    pub fn learn(&mut self, item: &str, parent: Option<&str>) {
+        if let Some(known) = self.parents.get_mut(item) {
+            if parent.is_some() && known.as_deref() != parent {
+                *known = parent.map(Into::into);
+            }
+            return;
+        }
+        if self.order.len() >= self.max_items
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.parents.remove(&oldest);
+        }
+        self.parents.insert(item.into(), parent.map(Into::into));
+        self.order.push_back(item.into());
+    }
+
+    /// The ids above `item`, nearest first; `None` if a link of the chain is not known.
+    pub fn ancestors(&self, item: &str) -> Option<Vec<Box<str>>> {
+        let mut above = Vec::new();
+        let mut at = self.parents.get(item)?;
+        while let Some(parent) = at {
+            if above.len() == MAX_DEPTH {
+                return None;
+            }
+            above.push(parent.clone());
+            at = self.parents.get(parent)?;
+        }
+        Some(above)
+    }
+
+    /// How many items are remembered.
+    pub fn len(&self) -> usize {
+        self.parents.len()
+    }
+
+    /// Whether nothing is remembered yet.
+    pub fn is_empty(&self) -> bool {
+        self.parents.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_episode_knows_its_season_and_show() {
+        let mut lineage = Lineage::new(10);
+        lineage.learn("583", Some("582"));
+        lineage.learn("582", Some("581"));
+        lineage.learn("581", None);
+        assert_eq!(lineage.ancestors("583"), Some(vec!["582".into(), "581".into()]));
+        assert_eq!(lineage.ancestors("581"), Some(vec![]));
+    }
+
+    #[test]
+    fn a_chain_with_an_unknown_link_is_not_known() {
+        let mut lineage = Lineage::new(10);
+        lineage.learn("583", Some("582"));
+        assert_eq!(lineage.ancestors("583"), None);
+        assert_eq!(lineage.ancestors("7"), None);
+    }
+
+    #[test]
+    fn a_row_without_a_parent_does_not_undo_what_was_learnt() {
+        let mut lineage = Lineage::new(10);
+        lineage.learn("582", Some("581"));
+        lineage.learn("581", None);
+        lineage.learn("582", None);
+        assert_eq!(lineage.ancestors("582"), Some(vec!["581".into()]));
+    }
+
+    #[test]
+    fn a_loop_of_foreign_rows_is_not_followed_for_ever() {
+        let mut lineage = Lineage::new(10);
+        lineage.learn("a", Some("b"));
+        lineage.learn("b", Some("a"));
+        assert_eq!(lineage.ancestors("a"), None);
+    }
+
+    #[test]
+    fn the_oldest_is_forgotten_at_the_bound() {
+        let mut lineage = Lineage::new(2);
+        lineage.learn("1", None);
+        lineage.learn("2", None);
+        lineage.learn("3", None);
+        assert_eq!(lineage.len(), 2);
+        assert_eq!(lineage.ancestors("1"), None);
+        assert_eq!(lineage.ancestors("3"), Some(vec![]));
+    }
+}

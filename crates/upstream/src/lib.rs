@@ -1,0 +1,25 @@
+//! The two dialects: what a request to Plex or Jellyfin is, under which key its answer may be kept, which tags
+//! that answer carries, and what a write or an event makes stale.
+//!
+//! Everything here is a pure function of what came over the wire. This crate knows nothing of caching, of clocks
+//! or of sockets; it says *what* things are, the gateway decides what to do about them.
+//!
+//! Rooms:
+//! - [`ask`]: a client's request as the dialects see it, and [`ask::Kind`], the closed set of dialects.
+//! - [`verdict`]: what a request turns out to be: a read, a write, a stream, or refused.
+//! - [`class`]: the classes of reads with their default lifetimes.
+//! - [`tag`]: the words by which a write or an event names the answers it makes stale.
+//! - [`credential`]: who asks, found in any of the places clients put it, and how it is sent on.
+//! - [`facts`]: what an answer's body says: whether it may be kept, its rows, its further tags.
+//! - [`signal`]: what a frame of a notification socket says.
+//! - [`plex`], [`jellyfin`]: the dialects.
+
+pub mod ask;
+pub mod class;
+pub mod credential;
+pub mod facts;
+pub mod jellyfin;
+pub mod plex;
+pub mod signal;
+pub mod tag;
+pub mod verdict;
