@@ -8,6 +8,8 @@
 //! - [`ask`]: a client's request as the dialects see it, and [`ask::Kind`], the closed set of dialects.
 //! - [`verdict`]: what a request turns out to be: a read, a write, a stream, or refused.
 //! - [`class`]: the classes of reads with their default lifetimes.
+//! - [`path`]: one reading of a request's path, for routing and key alike; what is odd and what is refused.
+//! - [`redact`]: takes secrets out of targets, headers and free text before they are shown.
 //! - [`tag`]: the words by which a write or an event names the answers it makes stale.
 //! - [`credential`]: who asks, found in any of the places clients put it, and how it is sent on.
 //! - [`facts`]: what an answer's body says: whether it may be kept, its rows, its further tags.
@@ -19,7 +21,9 @@ pub mod class;
 pub mod credential;
 pub mod facts;
 pub mod jellyfin;
+pub mod path;
 pub mod plex;
+pub mod redact;
 pub mod signal;
 pub mod tag;
 pub mod verdict;

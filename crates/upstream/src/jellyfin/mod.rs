@@ -18,7 +18,10 @@ pub(crate) fn credential(ask: &Ask<'_>) -> Credential {
     Credential::default()
 }
 
-pub(crate) fn credential_headers(credential: &Credential, translate_legacy: bool) -> Vec<(HeaderName, HeaderValue)> {
+pub(crate) fn credential_headers(
+    credential: &Credential,
+    translate_legacy: bool,
+) -> Vec<(HeaderName, HeaderValue)> {
     Vec::new()
 }
 
@@ -34,6 +37,10 @@ pub(crate) fn playing(item: &str, state: Playing) -> Vec<Staling> {
     Vec::new()
 }
 
-pub(crate) fn error_body(representation: Representation, status: u16, message: &str) -> (&'static str, Bytes) {
+pub(crate) fn error_body(
+    representation: Representation,
+    status: u16,
+    message: &str,
+) -> (&'static str, Bytes) {
     ("text/plain", Bytes::new())
 }
