@@ -6,7 +6,10 @@ use proptest::prelude::*;
 use crate::asking::{Asking, get};
 
 fn header<'a>(read: &'a Read, name: &str) -> Option<&'a str> {
-    read.headers.iter().find(|(known, _)| known.as_str() == name).map(|(_, value)| value.to_str().unwrap())
+    read.headers
+        .iter()
+        .find(|(known, _)| known.as_str() == name)
+        .map(|(_, value)| value.to_str().expect("a rebuilt header is printable"))
 }
 
 fn key(asking: &Asking) -> String {

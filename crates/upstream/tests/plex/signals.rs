@@ -151,7 +151,10 @@ fn a_player_is_told_by_session_item_and_state() {
         let entry =
             json!({ "sessionKey": "7", "ratingKey": "2174", "key": "/library/metadata/2174", "state": word });
         let said = Signal::Playing { session: "7".into(), item: "2174".into(), state };
-        assert_eq!(frame(&wrapped("playing", "PlaySessionStateNotification", &entry)), [said.clone()]);
+        assert_eq!(
+            frame(&wrapped("playing", "PlaySessionStateNotification", &entry)),
+            std::slice::from_ref(&said)
+        );
         assert_eq!(frame(&json!({ "PlaySessionStateNotification": entry })), [said], "without a wrapper");
     }
 }
