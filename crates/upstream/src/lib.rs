@@ -11,6 +11,7 @@
 //! - [`tag`]: the words by which a write or an event names the answers it makes stale.
 //! - [`credential`]: who asks, found in any of the places clients put it, and how it is sent on.
 //! - [`facts`]: what an answer's body says: whether it may be kept, its rows, its further tags.
+//! - [`greeting`]: what a server says of itself, and its change counters.
 //! - [`signal`]: what a frame of a notification socket says.
 //! - [`plex`], [`jellyfin`]: the dialects.
 
@@ -18,6 +19,7 @@ pub mod ask;
 pub mod class;
 pub mod credential;
 pub mod facts;
+pub mod greeting;
 pub mod jellyfin;
 pub mod plex;
 pub mod signal;
