@@ -1,5 +1,7 @@
 //! Seeded chance: the same seed, stream and number always give the same draw, so nothing needs to be stored.
 
+use std::fmt::Write;
+
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// A source of draws that depend only on the seed and on what is asked about.
@@ -45,7 +47,7 @@ impl Chance {
         let mut text = String::with_capacity(64);
         for part in 0..4_u64 {
             let drawn = self.draw(stream, number.wrapping_mul(4).wrapping_add(part));
-            text.push_str(&format!("{drawn:016x}"));
+            write!(text, "{drawn:016x}").expect("a String takes everything");
         }
         text.truncate(digits);
         text

@@ -68,7 +68,7 @@ mod tests {
         let clock = Clock::starting_at(1_000, 60.0);
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(clock.now_s(), 1_120);
-        assert_eq!(clock.real(Duration::from_secs(60)), Duration::from_secs(1));
+        assert_eq!(clock.real(Duration::from_mins(1)), Duration::from_secs(1));
     }
 
     #[tokio::test(start_paused = true)]

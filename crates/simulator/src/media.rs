@@ -52,7 +52,7 @@ pub fn picture(chance: Chance, stream: &str, number: u64, width: u32, height: u3
     let (width, height) = (width.clamp(1, 64), height.clamp(1, 64));
     let mut rows = Vec::new();
     for _ in 0..height {
-        rows.push(0);
+        rows.extend_from_slice(&[0]);
         for _ in 0..width {
             rows.extend_from_slice(&draw[0..3]);
         }

@@ -13,7 +13,7 @@ mod size;
 mod words;
 
 pub use name::sortable;
-pub use order::{Orders, SortKey, SortValue};
+pub use order::{Order, Orders, SortKey, SortValue};
 pub use place::{ItemId, Kind, Place, Section};
 pub use record::{Above, Day, External, File, Record, Role, Video};
 pub use size::CatalogueSize;

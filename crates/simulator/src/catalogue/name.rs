@@ -31,7 +31,7 @@ pub(super) fn song(chance: Chance, number: u64) -> String {
     let plain = match chance.below("song/form", number, 7) {
         0 | 1 => format!("{quality} {thing}"),
         2 => format!("{deed} the {thing}"),
-        3 => format!("{thing}"),
+        3 => thing.to_owned(),
         4 => format!("Don't {deed} the {quality} {thing}"),
         5 => format!("{quality} {thing}, {quality} {}", chance.pick("song/other", number, THINGS)),
         _ => format!("The {thing} and the {}", chance.pick("song/other", number, THINGS)),
@@ -50,7 +50,7 @@ pub(super) fn album(chance: Chance, number: u64) -> String {
     let quality = chance.pick("album/quality", number, QUALITIES);
     let thing = chance.pick("album/thing", number, THINGS);
     match chance.below("album/form", number, 5) {
-        0 => format!("{thing}"),
+        0 => thing.to_owned(),
         1 => format!("The {quality} {thing}"),
         2 => format!("{thing} Songs"),
         3 => format!("{quality} {thing} (Deluxe Edition)"),

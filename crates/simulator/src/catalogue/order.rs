@@ -82,15 +82,18 @@ impl SortKey {
     }
 }
 
+/// A whole order.
+pub type Order = Arc<Vec<ItemId>>;
+
 /// The orders that were asked for.
 #[derive(Debug, Default)]
 pub struct Orders {
-    kept: Mutex<HashMap<(Kind, SortKey), Arc<Vec<ItemId>>>>,
+    kept: Mutex<HashMap<(Kind, SortKey), Order>>,
 }
 
 impl Orders {
     /// All ids of `kind` in ascending order of `key`; equal ones in order of id.
-    pub fn of(&self, catalogue: &Catalogue, kind: Kind, key: SortKey) -> Arc<Vec<ItemId>> {
+    pub fn of(&self, catalogue: &Catalogue, kind: Kind, key: SortKey) -> Order {
         if let Some(order) = self.kept.lock().get(&(kind, key)) {
             return Arc::clone(order);
         }

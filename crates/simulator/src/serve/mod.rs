@@ -176,7 +176,7 @@ async fn answer<D: Dialect>(
     // The state is read half-way: what is written in the second half, a slow answer does not know.
     clock.sleep(latency / 2).await;
     let answer = dialect.answer(asked, ground);
-    clock.sleep(latency - latency / 2).await;
+    clock.sleep(latency.saturating_sub(latency / 2)).await;
     match fault {
         Fault::Truncated => Ok(answer.truncated()),
         Fault::AnswerLost => Err(cut()),

@@ -1,18 +1,14 @@
 //! What lies behind the lock.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use parking_lot::Mutex;
 
 use super::playlist::Playlist;
 use super::shelf::Shelf;
 use super::watch::{Device, Play, Session, Watch};
-use crate::catalogue::{ItemId, Kind, Section, SortKey};
+use crate::catalogue::{ItemId, Kind, Order, Section, SortKey};
 use crate::users::UserId;
-
-/// A whole order of the library as it is now.
-pub(super) type Order = Arc<Vec<ItemId>>;
 
 /// When a section last changed, as numbers of a server-wide counter and as times.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use parking_lot::RwLockReadGuard;
 
 use super::State;
-use super::inner::{Inner, Order};
+use super::inner::Inner;
 use super::playlist::Playlist;
 use super::watch::{Device, Play, Session, Watch};
-use crate::catalogue::{Catalogue, ItemId, Kind, Record, Section, SortKey};
+use crate::catalogue::{Catalogue, ItemId, Kind, Order, Record, Section, SortKey};
 use crate::users::{User, UserId};
 
 pub use super::inner::Stamps;
@@ -105,16 +105,16 @@ impl<'a> View<'a> {
 
     /// The item with this id.
     pub fn record(&self, id: ItemId) -> Option<Record> {
-        let shelf = &self.inner.shelf;
-        if shelf.deleted.contains(&id) {
+        let stock = &self.inner.shelf;
+        if stock.deleted.contains(&id) {
             return None;
         }
-        let mut record = match shelf.records.get(&id) {
+        let mut record = match stock.records.get(&id) {
             Some(record) => record.clone(),
             None => self.catalogue().record(id)?,
         };
         for above in [&mut record.parent, &mut record.grandparent].into_iter().flatten() {
-            if let Some(edited) = shelf.records.get(&above.id) {
+            if let Some(edited) = stock.records.get(&above.id) {
                 above.title.clone_from(&edited.title);
                 above.updated_at = edited.updated_at;
             }
@@ -140,18 +140,18 @@ impl<'a> View<'a> {
 
     /// What lies directly in an item, in its order.
     pub fn children(&self, id: ItemId) -> Vec<ItemId> {
-        let shelf = &self.inner.shelf;
-        let mut ids = match shelf.members.get(&id) {
+        let stock = &self.inner.shelf;
+        let mut ids = match stock.members.get(&id) {
             Some(members) => members.clone(),
             None => self.catalogue().children(id),
         };
-        if !shelf.is_empty() {
-            let added = shelf.added.iter().filter(|added| {
-                let record = shelf.records.get(*added);
+        if !stock.is_empty() {
+            let added = stock.added.iter().filter(|added| {
+                let record = stock.records.get(*added);
                 record.and_then(|record| record.parent.as_ref()).is_some_and(|above| above.id == id)
             });
             ids.extend(added);
-            ids.retain(|child| !shelf.deleted.contains(child));
+            ids.retain(|child| !stock.deleted.contains(child));
         }
         ids
     }
@@ -181,13 +181,13 @@ impl<'a> View<'a> {
 
     /// `base` without what was deleted or edited, with what was added or edited put in its place.
     fn merge(&self, base: &[ItemId], kind: Kind, key: SortKey) -> Vec<ItemId> {
-        let shelf = &self.inner.shelf;
-        let touched = |id: &ItemId| shelf.deleted.contains(id) || shelf.records.contains_key(id);
+        let stock = &self.inner.shelf;
+        let touched = |id: &ItemId| stock.deleted.contains(id) || stock.records.contains_key(id);
         let mut order: Vec<ItemId> = base.iter().copied().filter(|id| !touched(id)).collect();
-        let mut changed: Vec<_> = shelf
+        let mut changed: Vec<_> = stock
             .records
             .values()
-            .filter(|record| record.kind == kind && !shelf.deleted.contains(&record.id))
+            .filter(|record| record.kind == kind && !stock.deleted.contains(&record.id))
             .map(|record| (key.value(record), record.id))
             .collect();
         changed.sort_unstable();
@@ -202,8 +202,8 @@ impl<'a> View<'a> {
 
     /// How many items of a kind there are.
     pub fn count(&self, kind: Kind) -> usize {
-        let shelf = &self.inner.shelf;
-        if shelf.is_empty() {
+        let stock = &self.inner.shelf;
+        if stock.is_empty() {
             self.catalogue().count(kind) as usize
         } else {
             self.list(kind, SortKey::Added).len()

@@ -59,9 +59,9 @@ impl Write<'_> {
         let Some(moved) = self.moved(id) else { return false };
         let mut gone = Vec::new();
         if moved.kind == Kind::Collection {
-            gone.push(id)
+            gone.push(id);
         } else {
-            self.with_all_below(id, &mut gone)
+            self.with_all_below(id, &mut gone);
         }
         for item in &gone {
             self.inner.shelf.deleted.insert(*item);
