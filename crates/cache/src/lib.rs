@@ -39,5 +39,5 @@ pub use refusal::Refusal;
 pub use scope::{Invalidation, Mode, Scope, Settle};
 pub use settings::Settings;
 pub use stamp::Stamp;
-pub use stats::{ClassStats, LoadTimes, Stats};
+pub use stats::{ClassStats, LOAD_TIME_BUCKETS_MS, LoadTimes, Stats};
 pub use value::{Entry, Value};
