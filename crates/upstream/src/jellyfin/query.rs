@@ -184,11 +184,11 @@ fn settled(values: &[String], shape: Shape) -> Result<Option<String>, StreamReas
         Shape::Text => single(values, str::to_owned)?,
         Shape::Flag => single(values, flag)?,
         Shape::Id => single(values, |value| guid::normal(value.trim()).into_owned())?,
-        Shape::Set => join(sorted(members(values, ',')?), ','),
-        Shape::IdSet => join(sorted(ids(members(values, ',')?)), ','),
-        Shape::Row => join(members(values, ',')?, ','),
-        Shape::IdRow => join(ids(members(values, ',')?), ','),
-        Shape::BarSet => join(sorted(members(values, '|')?), '|'),
+        Shape::Set => join(&sorted(members(values, ',')?), ','),
+        Shape::IdSet => join(&sorted(ids(members(values, ',')?)), ','),
+        Shape::Row => join(&members(values, ',')?, ','),
+        Shape::IdRow => join(&ids(members(values, ',')?), ','),
+        Shape::BarSet => join(&sorted(members(values, '|')?), '|'),
     };
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
@@ -236,7 +236,7 @@ fn sorted(mut members: Vec<String>) -> Vec<String> {
     members
 }
 
-fn join(members: Vec<String>, mark: char) -> String {
+fn join(members: &[String], mark: char) -> String {
     members.join(mark.encode_utf8(&mut [0; 4]))
 }
 

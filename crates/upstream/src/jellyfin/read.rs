@@ -38,7 +38,7 @@ pub(super) fn judge(ask: &Ask<'_>, address: &Address<'_>, own: Option<&str>) -> 
     }
     match route.body.clone() {
         Body::Image(of) => image(ask, route, of, query, own),
-        Body::Json | Body::Opaque => document(ask, route, &query, own),
+        Body::Json | Body::Opaque => document(ask, &route, &query, own),
     }
 }
 
@@ -52,7 +52,7 @@ fn query_of(route: &Route, raw: &str) -> Result<Query, StreamReason> {
 }
 
 /// A read of a document: shared with nobody, unless it is the server's public word about itself.
-fn document(ask: &Ask<'_>, route: Route, query: &Query, own: Option<&str>) -> Result<Read, StreamReason> {
+fn document(ask: &Ask<'_>, route: &Route, query: &Query, own: Option<&str>) -> Result<Read, StreamReason> {
     if listing::is_shuffled(query) {
         return Err(Moment);
     }
@@ -73,9 +73,9 @@ fn document(ask: &Ask<'_>, route: Route, query: &Query, own: Option<&str>) -> Re
         word.push(' ');
         word.push_str(&language);
     }
-    let class = class_of(&route, query);
-    let lifetime = lifetime_of(class, &route, query);
-    let tags = tags_of(class, &route, query);
+    let class = class_of(route, query);
+    let lifetime = lifetime_of(class, route, query, own);
+    let tags = tags_of(class, route, query);
     let own = own.filter(|_| route.takes_user);
     let sharing = if public { Sharing::Public } else { Sharing::Identity };
     Ok(finish(
@@ -160,12 +160,15 @@ fn class_of(route: &Route, query: &Query) -> Class {
     }
 }
 
-/// A body without user state lives as long as one that is kept true by a signal.
-fn lifetime_of(class: Class, route: &Route, query: &Query) -> Lifetime {
+/// A body without user state lives as long as one that is kept true by a signal. A signal for the caller does not
+/// keep a body true that shows what somebody else did.
+fn lifetime_of(class: Class, route: &Route, query: &Query, own: Option<&str>) -> Lifetime {
     let mut lifetime = class.lifetime(Kind::Jellyfin);
     if lifetime.user_state && !carries_user_state(class, route, query) {
         lifetime.user_state = false;
         lifetime.fresh_s = lifetime.fresh_with_signal_s;
+    } else if query.user().is_some_and(|user| own != Some(user)) {
+        lifetime.fresh_with_signal_s = lifetime.fresh_s;
     }
     lifetime
 }
