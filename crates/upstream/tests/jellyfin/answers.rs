@@ -16,7 +16,7 @@ fn inspected(target: &str, kind: &str, body: &str) -> Result<Facts, Unfit> {
 }
 
 fn tags(target: &str, body: &str) -> Vec<String> {
-    inspected(target, JSON, body).unwrap().tags.iter().map(ToString::to_string).collect()
+    inspected(target, JSON, body).expect("the body fits").tags.iter().map(ToString::to_string).collect()
 }
 
 #[test]

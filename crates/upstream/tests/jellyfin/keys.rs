@@ -114,7 +114,7 @@ const PARAMETERS: [&str; 14] = [
 ];
 
 fn swapped_case(text: &str, mask: u64) -> String {
-    let (name, value) = text.split_once('=').unwrap();
+    let (name, value) = text.split_once('=').expect("parameters have values");
     let name: String = name
         .chars()
         .enumerate()

@@ -31,7 +31,12 @@ fn filled(text: &str) -> String {
 fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
     pairs
         .iter()
-        .map(|(name, value)| (HeaderName::try_from(*name).unwrap(), HeaderValue::from_str(value).unwrap()))
+        .map(|(name, value)| {
+            (
+                HeaderName::try_from(*name).expect("a header's name"),
+                HeaderValue::from_str(value).expect("a header's value"),
+            )
+        })
         .collect()
 }
 
@@ -63,7 +68,7 @@ fn streamed(verdict: &Verdict) -> Option<StreamReason> {
 }
 
 fn written(method: &str, target: &str, body: &str) -> Write {
-    let method = Method::from_bytes(method.as_bytes()).unwrap();
+    let method = Method::from_bytes(method.as_bytes()).expect("a method");
     match judged(&method, target, &HeaderMap::new(), filled(body).as_bytes(), Some(ME)) {
         Verdict::Write(write) => *write,
         other => panic!("{method} {target} is {other:?}"),

@@ -1,6 +1,7 @@
 //! Each row of the table of reads: its class, its key, its tags.
 
 use greenroom_upstream::class::Class;
+use greenroom_upstream::tag::Tag;
 use greenroom_upstream::verdict::{Representation, Sharing};
 
 use super::{filled, read, read_with};
@@ -16,7 +17,7 @@ fn check(rows: &[Row]) {
         let read = read(target);
         assert_eq!(read.class, *class, "{target}");
         assert_eq!(read.key, filled(&format!("{key} json")), "{target}");
-        let mut found: Vec<&str> = read.tags.iter().map(|tag| tag.as_str()).collect();
+        let mut found: Vec<&str> = read.tags.iter().map(Tag::as_str).collect();
         found.sort_unstable();
         let tags = filled(tags);
         let mut wanted: Vec<&str> = tags.split_whitespace().collect();

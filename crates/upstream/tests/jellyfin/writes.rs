@@ -25,12 +25,17 @@ fn told(stale: &[Staling]) -> Vec<String> {
     all
 }
 
+/// Method and target.
+fn split(request: &str) -> (&str, &str) {
+    request.split_once(' ').expect("a method, a space and a target")
+}
+
 /// Method and target, name, whose standing ends, what is stale.
 type Row = (&'static str, &'static str, Forgets, &'static str);
 
 fn check(rows: &[Row]) {
     for (request, name, forgets, stale) in rows {
-        let (method, target) = request.split_once(' ').unwrap();
+        let (method, target) = split(request);
         let write = written(method, target, "");
         assert_eq!((write.name, write.forgets), (*name, *forgets), "{request}");
         let mut wanted: Vec<String> = filled(stale).split_whitespace().map(str::to_owned).collect();
@@ -72,7 +77,7 @@ fn while_something_plays_lists_follow_once_a_minute() {
         ("POST /PlayingItems/{item}/Progress", "", "progress", "item:{item} sessions"),
         ("POST /Users/{me}/PlayingItems/{item}/Progress", "", "progress", "item:{item} sessions"),
     ] {
-        let (method, target) = request.split_once(' ').unwrap();
+        let (method, target) = split(request);
         let write = written(method, target, body);
         assert_eq!(write.name, name, "{request}");
         assert_eq!(told(&write.stale).join(" "), filled(at_once), "{request}");
@@ -96,7 +101,7 @@ fn when_it_pauses_or_stops_lists_follow_at_once() {
             "item:{item}^ items sessions! watch-lists",
         ),
     ] {
-        let (method, target) = request.split_once(' ').unwrap();
+        let (method, target) = split(request);
         let write = written(method, target, body);
         assert_eq!(told(&write.stale).join(" "), filled(wanted), "{request}");
         assert_eq!(write.minutely, None);
