@@ -14,7 +14,7 @@ pub(super) struct Change<'a> {
     /// Whether it takes something away.
     pub(super) deletes: bool,
     /// The query.
-    pub(super) query: &'a Query,
+    pub(super) query: &'a Query<'a>,
     /// The first bytes of the body.
     pub(super) body: &'a [u8],
     /// Whom it is about.
