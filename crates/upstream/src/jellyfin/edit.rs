@@ -34,7 +34,7 @@ pub(super) fn find(change: &Change<'_>) -> Option<Write> {
     })
 }
 
-fn ids(query: &Query) -> Vec<&str> {
+fn ids<'a>(query: &'a Query<'_>) -> Vec<&'a str> {
     query.list("ids").collect()
 }
 

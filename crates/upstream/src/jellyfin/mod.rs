@@ -3,7 +3,8 @@
 //! Rooms:
 //! - [`address`]: a request's path without the prefixes of the family's past, in both spellings it is matched by.
 //! - [`routes`]: the allow-list of reads, old routes and new ones alike; [`passing`]: what is never kept.
-//! - [`parameter`], [`query`]: the parameters the server knows, and a query in its one canonical form.
+//! - [`parameter`], [`setting`], [`query`]: the parameters the server knows, what they are set to, and a query in
+//!   its one canonical form.
 //! - [`read`]: the canonical key, target and tags of a read; [`listing`]: what a query asks of a list;
 //!   [`accept`]: representation and language.
 //! - [`write`](mod@write), [`edit`], [`account`], [`playback`]: what each write makes stale.
@@ -31,6 +32,7 @@ mod query;
 mod read;
 mod routes;
 mod rows;
+mod setting;
 mod socket;
 mod write;
 
