@@ -150,6 +150,8 @@ impl Desk {
         let adapted = fill.policy.is_some();
         let horizons = Horizons::new(policy, now_ms, spread(key.hash64(), flight.created));
         let too_many_tags = fill.tags.len() > self.settings.max_tags;
+        let fits = fill.value.len() as u64 <= self.settings.max_entry_bytes;
+        let value = if fits { fill.value.compact() } else { fill.value };
 
         let _commit = self.memory.commit_lock(key);
         let pass = self.markers.fence(&reach, flight.created);
@@ -157,7 +159,7 @@ impl Desk {
         let quota = self.memory.quota(reach.partition);
         let entry = Arc::new(Entry::new(Draft {
             key,
-            value: &fill.value,
+            value,
             tags: fill.tags,
             created: flight.created,
             created_ms: flight.began_ms,
@@ -186,9 +188,9 @@ impl Desk {
     }
 
     /// Drops what is kept under the key, unless it came from a later load than this.
-    pub(crate) fn discard(&self, key: &Key, flight: &Flight) {
+    pub(crate) fn discard(&self, key: &Key, created: Stamp) {
         let _commit = self.memory.commit_lock(key);
-        self.memory.remove_older(key, flight.created);
+        self.memory.remove_older(key, created);
     }
 
     /// Remembers a failure as long as its kind deserves.
@@ -212,8 +214,7 @@ impl Desk {
         let stamp = self.sequence.next(now_ms);
         self.markers.invalidate(Target::of(scope), stamp, how);
         if let (Scope::Key(key), Mode::Purge) = (scope, how.mode) {
-            let _commit = self.memory.commit_lock(key);
-            self.memory.remove_older(key, stamp);
+            self.discard(key, stamp);
         }
         stamp
     }

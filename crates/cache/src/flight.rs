@@ -139,10 +139,12 @@ impl Drop for Follow {
     }
 }
 
+type Shard = Mutex<HashMap<Key, Arc<Flight>, BuildAsHashed>>;
+
 /// Every flight.
 #[derive(Debug)]
 pub(crate) struct Flights {
-    shards: Box<[Mutex<HashMap<Key, Arc<Flight>, BuildAsHashed>>]>,
+    shards: Box<[Shard]>,
     count: AtomicUsize,
     max: usize,
     max_waiters: usize,
@@ -178,7 +180,7 @@ impl Flights {
         self.count.load(Ordering::Relaxed)
     }
 
-    fn shard(&self, key: &Key) -> &Mutex<HashMap<Key, Arc<Flight>, BuildAsHashed>> {
+    fn shard(&self, key: &Key) -> &Shard {
         let at = usize::try_from(key.hash64() >> 48).unwrap_or(0);
         &self.shards[at % SHARDS]
     }

@@ -23,7 +23,8 @@ pub mod stamp;
 pub mod stats;
 mod sync;
 mod tally;
-#[cfg(all(test, not(feature = "shuttle")))]
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
 mod tests;
 pub mod value;
 mod warm;

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use quick_cache::{DefaultHashBuilder, Weighter};
 
 use crate::key::Key;
 use crate::load::Failure;
@@ -33,8 +33,7 @@ pub(crate) struct Memos {
 impl Memos {
     pub(crate) fn new(max_bytes: u64) -> Self {
         let expected = usize::try_from(max_bytes / EXPECTED_BYTES).unwrap_or(usize::MAX);
-        let map =
-            Cache::with(expected, max_bytes, ByBytes, DefaultHashBuilder::default(), Default::default());
+        let map = Cache::with_weighter(expected, max_bytes, ByBytes);
         Self { map }
     }
 

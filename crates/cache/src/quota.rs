@@ -80,9 +80,4 @@ impl Quotas {
         }
         Arc::clone(map.entry(partition).or_default())
     }
-
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        read(&self.map).len()
-    }
 }

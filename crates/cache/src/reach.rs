@@ -124,8 +124,8 @@ fn partition_hash(namespace: u64, partition: &Partition) -> u64 {
 
 /// Binds a hash to its owner's.
 fn mix(owner: u64, hash: u64) -> u64 {
-    let product = u128::from(owner ^ 0x9e37_79b9_7f4a_7c15) * u128::from((hash.rotate_left(29) ^ owner) | 1);
-    (product >> 64) as u64 ^ product as u64
+    let bound = (owner.rotate_left(23) ^ hash).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bound ^ (bound >> 32)
 }
 
 /// The first prefixes of a text that end at a `/` or at its end, shortest first; leading and trailing slashes do

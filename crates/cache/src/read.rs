@@ -111,6 +111,9 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
         let now_ms = self.house.clock.now_ms();
         let seen = self.house.desk.look(self.key);
         let sight = seen.as_ref().map(|(entry, marking)| self.sight(entry, *marking, now_ms));
+        if let Some((entry, Marking::Purged)) = &seen {
+            self.house.desk.discard(self.key, entry.created());
+        }
         match plan(self.demand, sight) {
             Plan::Serve { served, reason, refresh } => match seen {
                 Some((entry, _)) => {
@@ -141,6 +144,12 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
             verdict: judge(entry, self.policy, now_ms, marking),
             just_loaded: age_ms <= millis(self.house.desk.settings.reload_within),
         }
+    }
+
+    /// Whether it is good for anything yet.
+    fn usable(&self, entry: &Entry, marking: Marking, now_ms: u64) -> bool {
+        let verdict = judge(entry, self.policy, now_ms, marking);
+        !matches!(verdict, Verdict::Dead | Verdict::Invalidated { fallback: false })
     }
 
     fn serve_kept(
@@ -183,7 +192,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
     ) -> Round<L::Pass> {
         let (house, kept) = (self.house, seen.as_ref().map(|(entry, _)| entry));
         let boarding = house.desk.board(self.key, &self.reach, kept, now_ms);
-        let replaces = seen.is_some();
+        let replaces = seen.as_ref().is_some_and(|(entry, marking)| self.usable(entry, *marking, now_ms));
         let soft = soft.then_some(self.policy.soft_timeout);
         match boarding {
             Boarding::Lead(lead) => {
@@ -220,7 +229,8 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
         };
         let old = self.house.desk.look(self.key);
         let old = old.and_then(|(entry, marking)| (marking != Marking::Purged).then_some(entry));
-        let (follow, replaces) = (lead.follow(), old.is_some());
+        let replaces = old.as_ref().is_some_and(|entry| self.usable(entry, Marking::Clear, now_ms));
+        let follow = lead.follow();
         match self.launch(lead, why, old, None) {
             Some(own) => Round::Wait(Wait { follow, why, soft: None, own: Some(own), replaces }),
             None => Round::Answer(self.overloaded("this caller has loaded already")),
@@ -276,23 +286,18 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
             }
             left = hard.saturating_sub(soft);
         }
-        match clock.timeout(left, &mut wait.follow).await {
-            Ok(landed) => self.landed(wait, landed).await,
-            Err(_) => {
-                let failure = Failure::new(FailureKind::TimedOut, "the load takes too long");
-                Some(self.failed(failure, Reason::Failed(FailureKind::TimedOut)))
-            }
+        if let Ok(landed) = clock.timeout(left, &mut wait.follow).await {
+            return self.landed(wait, landed).await;
         }
+        let failure = Failure::new(FailureKind::TimedOut, "the load takes too long");
+        Some(self.failed(failure, Reason::Failed(FailureKind::TimedOut)))
     }
 
     /// What is kept, when the load takes longer than the soft timeout; nothing if it was invalidated meanwhile.
     fn instead_of_waiting(&self) -> Option<Answer<L::Pass>> {
         let now_ms = self.house.clock.now_ms();
         let (entry, marking) = self.house.desk.look(self.key)?;
-        let usable = matches!(
-            judge(&entry, self.policy, now_ms, marking),
-            Verdict::Fresh { .. } | Verdict::Stale | Verdict::Expired
-        );
+        let usable = marking == Marking::Clear && self.usable(&entry, marking, now_ms);
         usable.then(|| self.serve_old(entry, Reason::SlowLoad, now_ms))
     }
 
@@ -312,7 +317,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
         match landed {
             Landed::Kept { entry, refusal } => {
                 let now_ms = self.house.clock.now_ms();
-                entry.note_read(now_ms);
+                entry.note_loaded(now_ms);
                 let reason = refusal.map(Reason::NotStored);
                 Some(Ok(Answer::kept(entry, served, Tier::Source, now_ms, reason)))
             }
@@ -338,17 +343,15 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
         }
         let now_ms = self.house.clock.now_ms();
         let Some((entry, marking)) = self.house.desk.look(self.key) else { return Err(failure) };
-        match judge(&entry, self.policy, now_ms, marking) {
-            Verdict::Fresh { .. } if self.demand == Demand::Any => {
-                entry.note_read(now_ms);
-                Ok(Answer::kept(entry, Served::Hit, Tier::Memory, now_ms, None))
-            }
-            Verdict::Fresh { .. }
-            | Verdict::Stale
-            | Verdict::Expired
-            | Verdict::Invalidated { fallback: true } => Ok(self.serve_old(entry, reason, now_ms)),
-            Verdict::Invalidated { fallback: false } | Verdict::Dead => Err(failure),
+        if !self.usable(&entry, marking, now_ms) {
+            return Err(failure);
         }
+        let fresh = matches!(judge(&entry, self.policy, now_ms, marking), Verdict::Fresh { .. });
+        if fresh && self.demand == Demand::Any {
+            entry.note_read(now_ms);
+            return Ok(Answer::kept(entry, Served::Hit, Tier::Memory, now_ms, None));
+        }
+        Ok(self.serve_old(entry, reason, now_ms))
     }
 
     fn overloaded(&self, message: &'static str) -> Result<L::Pass> {

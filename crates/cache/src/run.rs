@@ -34,8 +34,8 @@ impl House {
         let house = Arc::clone(self);
         self.tasks.spawn(async move {
             let why = booking.why;
-            let load = guarded(async { loader.load(why, old).await });
-            let result = house.clock.timeout(house.desk.settings.flight_max_age, load).await;
+            let loading = guarded(async { loader.load(why, old).await });
+            let result = house.clock.timeout(house.desk.settings.flight_max_age, loading).await;
             let result =
                 result.unwrap_or_else(|_| Err(Failure::new(FailureKind::TimedOut, "the load never ended")));
             house.land(lead, &booking, result, claim.as_ref(), pass);
@@ -67,7 +67,7 @@ impl House {
             }
             Ok(Load::Gone(value)) => {
                 cell.loads_shared.one();
-                self.desk.discard(key, &lead.flight);
+                self.desk.discard(key, lead.flight.created);
                 Landed::Shared(value)
             }
             Ok(Load::Pass(value)) => {
@@ -81,6 +81,9 @@ impl House {
                 let timed_out = failure.kind == FailureKind::TimedOut;
                 if timed_out { &cell.loads_timed_out } else { &cell.loads_failed }.one();
                 self.desk.remember_failure(key, &lead.flight, &failure, now_ms);
+                if failure.kind == FailureKind::Denied {
+                    self.warm.forget(key);
+                }
                 Landed::Failed(failure)
             }
         };
@@ -103,10 +106,10 @@ fn leaves_old(landed: &Landed) -> bool {
 }
 
 /// Turns a panic of the loader into a failure, so that it reaches everybody who waits.
-async fn guarded<P>(load: impl Future<Output = Result<Load<P>, Failure>>) -> Result<Load<P>, Failure> {
-    let mut load = pin!(load);
+async fn guarded<P>(loading: impl Future<Output = Result<Load<P>, Failure>>) -> Result<Load<P>, Failure> {
+    let mut loading = pin!(loading);
     poll_fn(|cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| load.as_mut().poll(cx)));
+        let polled = catch_unwind(AssertUnwindSafe(|| loading.as_mut().poll(cx)));
         polled
             .unwrap_or_else(|_| Poll::Ready(Err(Failure::new(FailureKind::Panicked, "the loader panicked"))))
     })

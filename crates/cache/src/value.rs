@@ -52,7 +52,7 @@ impl Value {
 
     /// The same value in allocations of its own size: a slice of a large read buffer would keep all of it alive,
     /// uncounted.
-    fn compact(&self) -> Self {
+    pub(crate) fn compact(&self) -> Self {
         Self { body: Bytes::copy_from_slice(&self.body), meta: Bytes::copy_from_slice(&self.meta) }
     }
 }
@@ -84,7 +84,7 @@ pub struct Entry {
 /// What an entry is made of.
 pub(crate) struct Draft<'a> {
     pub(crate) key: &'a Key,
-    pub(crate) value: &'a Value,
+    pub(crate) value: Value,
     pub(crate) tags: Vec<Tag>,
     pub(crate) created: Stamp,
     pub(crate) created_ms: u64,
@@ -103,8 +103,8 @@ impl Entry {
     pub(crate) fn new(draft: Draft<'_>) -> Self {
         let tags = draft.tags.into_boxed_slice();
         Self {
-            weight: weigh(draft.key, draft.value, &tags, &draft.reach),
-            value: draft.value.compact(),
+            weight: weigh(draft.key, &draft.value, &tags, &draft.reach),
+            value: draft.value,
             tags,
             created: draft.created,
             created_ms: draft.created_ms,
@@ -196,6 +196,14 @@ impl Entry {
 
     pub(crate) fn set_valid_at(&self, epoch: u64) {
         self.valid_at.store(epoch, Ordering::Relaxed);
+    }
+
+    /// Notes that it was loaded for a client: read, but not once more than that.
+    pub(crate) fn note_loaded(&self, now_ms: u64) {
+        self.reads.fetch_or(READ, Ordering::Relaxed);
+        if let Some(warmth) = &self.warmth {
+            warmth.note_read(now_ms);
+        }
     }
 
     /// Notes a client's read.

@@ -18,10 +18,12 @@ use crate::load::{Failure, Load, LoadReason, Loader};
 use crate::policy::{Marking, Policy};
 use crate::reach::Reach;
 use crate::stamp::Stamp;
-use crate::value::Entry;
+use crate::value::{Entry, RefreshClaim};
 use crate::warmth::Warmth;
 
 const MINUTE_MS: u64 = 60_000;
+/// Budgets of namespaces that spent nothing lately are forgotten when there are more than this.
+const MAX_IDLE_BUDGETS: usize = 256;
 /// Loads under way at a time when everything is warmed on demand.
 const WARM_NOW_AT_A_TIME: usize = 8;
 
@@ -67,6 +69,10 @@ impl WarmSet {
         lock(&self.keys).len()
     }
 
+    pub(crate) fn forget(&self, key: &Key) {
+        lock(&self.keys).remove(key);
+    }
+
     pub(crate) fn clear(&self) {
         lock(&self.keys).clear();
     }
@@ -74,6 +80,9 @@ impl WarmSet {
     /// Takes one load from the namespace's budget, if there is any left in the minute that ends now.
     fn spend(&self, namespace: &str, per_minute: u32, now_ms: u64) -> bool {
         let mut budgets = lock(&self.budgets);
+        if budgets.len() >= MAX_IDLE_BUDGETS {
+            budgets.retain(|_, spent| spent.back().is_some_and(|at_ms| at_ms + MINUTE_MS > now_ms));
+        }
         let spent = budgets.entry(namespace.into()).or_default();
         while spent.front().is_some_and(|at_ms| at_ms + MINUTE_MS <= now_ms) {
             spent.pop_front();
@@ -135,8 +144,9 @@ impl House {
             return;
         }
         for (key, warm, entry) in self.due(now_ms) {
+            let Some(claim) = entry.claim_refresh(now_ms) else { continue };
             if self.warm.spend(key.namespace(), settings.warm_budget_per_minute, now_ms) {
-                drop(self.warm_one(&key, &warm, Some(&entry), now_ms));
+                drop(self.warm_one(&key, &warm, Some(&entry), Some(claim)));
             } else {
                 self.tally.warm_over_budget.one();
             }
@@ -177,16 +187,12 @@ impl House {
         key: &Key,
         warm: &WarmKey,
         entry: Option<&Arc<Entry>>,
-        now_ms: u64,
+        claim: Option<RefreshClaim>,
     ) -> Option<Follow> {
-        let reach = Reach::of_key(key);
+        let (reach, now_ms) = (Reach::of_key(key), self.clock.now_ms());
         if self.desk.recall(key, &reach, now_ms).is_some() {
             return None;
         }
-        let claim = match entry {
-            Some(entry) => Some(entry.claim_refresh(now_ms)?),
-            None => None,
-        };
         let lead = match self.desk.board(key, &reach, entry, now_ms) {
             Boarding::Lead(lead) => lead,
             Boarding::Follow(follow) => return Some(follow),
@@ -219,7 +225,7 @@ impl House {
                 under_way.join_next().await;
             }
             let entry = self.desk.memory.peek(&key);
-            if let Some(follow) = self.warm_one(&key, &warm, entry.as_ref(), self.clock.now_ms()) {
+            if let Some(follow) = self.warm_one(&key, &warm, entry.as_ref(), None) {
                 asked += 1;
                 under_way.spawn(follow);
             }

@@ -210,6 +210,13 @@ impl Stage {
         self.pass(seconds * 1000).await;
     }
 
+    /// Waits until no task is left.
+    pub(crate) async fn settle_tasks(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.tasks.reopen();
+    }
+
     pub(crate) fn mark_tag(&self, tag: &str) {
         self.cache.invalidate(&tag_scope(tag), &Invalidation::mark());
     }
