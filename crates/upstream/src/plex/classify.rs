@@ -24,11 +24,13 @@ pub(super) fn classify(ask: &Ask<'_>) -> Verdict {
     path.temper(verdict)
 }
 
-/// Whether a request of this path may pass without a token: the server's identity and the web client's files.
+/// Whether a request may pass without a token: the server's identity, the web client's files, and the question a
+/// browser asks before it sends one.
 pub(super) fn needs_no_token(ask: &Ask<'_>) -> bool {
-    let reads = *ask.method == Method::GET || *ask.method == Method::HEAD || *ask.method == Method::OPTIONS;
-    Path::split(ask.target)
-        .is_ok_and(|path| reads && !path.odd && matches!(path.parts().as_slice(), ["identity"] | ["web", ..]))
+    let reads = *ask.method == Method::GET || *ask.method == Method::HEAD;
+    let Ok(path) = Path::split(ask.target) else { return false };
+    let is_open = reads && matches!(path.parts().as_slice(), ["identity"] | ["web", ..]);
+    !path.odd && (is_open || *ask.method == Method::OPTIONS)
 }
 
 fn judge(ask: &Ask<'_>, path: &Path<'_>) -> Verdict {
@@ -96,13 +98,13 @@ fn is_setup(method: &Method, low: &[&str], anonymous: bool) -> bool {
 }
 
 fn endless(headers: &HeaderMap) -> Option<StreamReason> {
-    let says = |name, word: &str| {
-        let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
-        lines.into_iter().any(|line| line.to_ascii_lowercase().contains(word))
+    let says = |name, fits: fn(&str) -> bool| {
+        let mut lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
+        lines.any(|line| fits(&line.trim().to_ascii_lowercase()))
     };
-    if says(UPGRADE, "websocket") {
+    if says(UPGRADE, |line| line.contains("websocket")) {
         Some(StreamReason::Socket)
-    } else if says(ACCEPT, "text/event-stream") {
+    } else if says(ACCEPT, |line| line.starts_with("text/event-stream")) {
         Some(StreamReason::Events)
     } else {
         None

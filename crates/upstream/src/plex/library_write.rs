@@ -14,7 +14,7 @@ use crate::verdict::Write;
 pub(super) fn by_any_method(rest: &[&str]) -> Option<Write> {
     Some(match rest {
         ["sections", "all" | "refresh", ..] if rest.last() == Some(&"refresh") => scan(None),
-        ["sections", id, "refresh" | "analyze" | "deepanalyze" | "agents", ..] if is_id(id) => scan(Some(id)),
+        ["sections", id, "refresh" | "analyze" | "deepanalyze", ..] if is_id(id) => scan(Some(id)),
         ["sections", id, "emptytrash"] if is_id(id) => named("section", emptied(id)),
         ["metadata", ids, "refresh" | "analyze" | "deepanalyze"] => {
             let mut stale = stale::pictured(&item_ids(ids));
@@ -56,7 +56,9 @@ fn section(method: &Method, rest: &[&str], params: &Params) -> Option<Write> {
         [id, "all"] if is_id(id) => {
             let ids = params.items(&["id"]);
             let mut stale = stale::section_whole(id);
-            stale.extend(stale::pictured(&ids));
+            if !ids.is_empty() {
+                stale.extend(stale::pictured(&ids));
+            }
             named("edit", stale)
         }
         [id, "collection" | "collections", more @ ..] if is_id(id) => {

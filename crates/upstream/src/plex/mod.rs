@@ -48,7 +48,8 @@ mod write;
 
 pub use webhook::webhook;
 
-/// Whether this request may pass without a token: the server's identity and the web client's files, nothing else.
+/// Whether this request may pass without a token: the server's identity, the web client's files, and a browser's
+/// preflight (`OPTIONS`), nothing else.
 pub fn needs_no_token(ask: &Ask<'_>) -> bool {
     classify::needs_no_token(ask)
 }

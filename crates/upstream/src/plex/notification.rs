@@ -94,8 +94,10 @@ fn timeline(entry: &Map<String, Value>) -> Vec<Staling> {
     if !settled && !is_deleted(entry) {
         return Vec::new();
     }
-    let mut stale = stale::pictured(&ids);
-    stale.extend(stale::section_moved(section.as_deref()));
+    let mut stale = stale::section_moved(section.as_deref());
+    if !ids.is_empty() {
+        stale.extend(stale::pictured(&ids));
+    }
     stale
 }
 

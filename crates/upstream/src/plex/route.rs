@@ -165,7 +165,7 @@ fn doings(parts: &[&str]) -> Option<Route> {
 
 fn hubs(rest: &[&str]) -> Option<Route> {
     let composed = |scope: Tag| {
-        let tags = [scope, Tag::libraries(), Tag::watch_lists(), Tag::playlists(), Tag::collections()];
+        let tags = [scope, Tag::libraries(), Tag::watch_lists(), Tag::playlists()];
         Plan::personal(Class::Hubs, tags).keeping(Keeps::Abilities)
     };
     Some(match rest {
@@ -184,7 +184,7 @@ fn hubs(rest: &[&str]) -> Option<Route> {
             Plan::plain(Class::Collections, [Tag::collections(), Tag::section(id)])
         }
         ["search"] | ["search", "voice"] => {
-            let tags = [Tag::across(), Tag::libraries(), Tag::playlists(), Tag::collections()];
+            let tags = [Tag::across(), Tag::libraries(), Tag::playlists()];
             Plan::personal(Class::Search, tags)
         }
         _ => return None,

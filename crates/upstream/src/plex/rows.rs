@@ -158,7 +158,7 @@ impl Rows {
             tags.extend(sections);
             let by_rule = self.by_rule.unwrap_or(true);
             if matches!(read.class, Class::Playlists | Class::Collections) && by_rule {
-                tags.push(Tag::watch_lists());
+                tags.extend([Tag::watch_lists(), Tag::across()]);
             }
         }
         tags.retain(|tag| !read.tags.contains(tag));

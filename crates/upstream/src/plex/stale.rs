@@ -56,19 +56,20 @@ pub(super) fn playing(item: &str, state: Playing) -> Vec<Staling> {
 /// ordered or filtered by what changed.
 pub(super) fn edited(ids: &[String]) -> Vec<Staling> {
     let mut stale = pictured(ids);
-    stale.extend(everyone([Tag::libraries(), Tag::across(), Tag::watch_lists(), Tag::collections()]));
-    if ids.is_empty() {
-        stale.push(Staling::everyone(Tag::user_state()));
-    }
+    stale.extend(everyone([Tag::libraries(), Tag::across(), Tag::collections()]));
     stale
 }
 
-/// These items' pictures or own pages changed, their place in lists did not.
+/// These items' pictures or own pages changed, their place in lists did not. Nobody knows which items: anything
+/// that shows items.
 pub(super) fn pictured(ids: &[String]) -> Vec<Staling> {
     let mut stale = Vec::new();
     for id in ids {
         stale.push(Staling::everyone(Tag::item(id)).and_ancestors());
         stale.extend(everyone([Tag::under(id), Tag::image(id)]));
+    }
+    if ids.is_empty() {
+        stale.push(Staling::everyone(Tag::user_state()));
     }
     stale.push(Staling::everyone(Tag::many_items()));
     stale
@@ -80,7 +81,7 @@ pub(super) fn section_moved(section: Option<&str>) -> Vec<Staling> {
         Some(id) => everyone([Tag::section(id), Tag::across(), Tag::sections()]),
         None => everyone([Tag::libraries(), Tag::across(), Tag::sections()]),
     };
-    stale.extend(everyone([Tag::watch_lists(), Tag::collections()]));
+    stale.push(Staling::everyone(Tag::collections()));
     stale
 }
 

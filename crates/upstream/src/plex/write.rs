@@ -26,7 +26,9 @@ pub(super) fn of(ask: &Ask<'_>, parts: &[&str], query: &str) -> Option<Write> {
     if reads {
         return None;
     }
+    let is_known = [Method::POST, Method::PUT, Method::DELETE].contains(ask.method);
     let write = match parts {
+        _ if !is_known => None,
         ["library", rest @ ..] => library_write::of(ask.method, rest, &params),
         ["playlists", rest @ ..] => playlists(rest),
         ["hubs", rest @ ..] => hubs(rest),
