@@ -128,7 +128,7 @@ fn read_segment(raw: &str, segments: &mut Vec<String>) -> Result<bool, Refusal> 
 }
 
 fn has_control(bytes: &[u8]) -> bool {
-    bytes.iter().any(|byte| byte.is_ascii_control())
+    bytes.iter().any(u8::is_ascii_control)
 }
 
 /// Whether a `%` is not followed by two hexadecimal digits.
