@@ -29,6 +29,7 @@ pub(super) fn of_a_write(low: &[&str]) -> Option<StreamReason> {
         ["livestreams", ..] => Some(Media),
         ["clientlog" | "environment" | "syncplay", ..]
         | ["items", _, "playbackinfo"]
+        | ["livetv", "programs"]
         | ["sessions", "playing", "ping"]
         | ["system", "ping"]
         | ["user_usage_stats", "submit_custom_query"] => Some(Moment),

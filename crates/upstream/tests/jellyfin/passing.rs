@@ -105,6 +105,7 @@ fn asking_by_post_and_logging_in_change_nothing() {
         ("/QuickConnect/Authorize?code=1", Account),
         ("/Items/{item}/PlaybackInfo", Moment),
         ("/Items/RemoteSearch/Movie", Moment),
+        ("/LiveTv/Programs", Moment),
         ("/Sessions/Playing/Ping", Moment),
         ("/System/Ping", Moment),
         ("/SyncPlay/Join", Moment),

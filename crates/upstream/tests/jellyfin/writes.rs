@@ -142,6 +142,8 @@ fn what_is_edited_or_deleted() {
         ("DELETE /Audio/{item}/Lyrics", "edit", Nobody, edited),
         ("DELETE /Items/{item}", "delete", Nobody, deleted),
         ("DELETE /Items?ids={item}", "delete", Nobody, deleted),
+        ("DELETE /LiveTv/Recordings/{item}", "delete", Nobody, deleted),
+        ("DELETE /Playlists/{item}", "playlist", Nobody, deleted),
         ("DELETE /Videos/{item}/AlternateSources", "versions", Nobody, deleted),
         ("POST /Videos/MergeVersions?ids={item}", "versions", Nobody, deleted),
         ("DELETE /Videos/ActiveEncodings?deviceId=d", "transcode", Nobody, "sessions!"),
@@ -191,6 +193,9 @@ fn scans_and_tasks() {
         ("POST /Library/VirtualFolders?name=x", "folders", Nobody, folders),
         ("DELETE /Library/VirtualFolders?name=x", "folders", Nobody, folders),
         ("POST /Library/VirtualFolders/Paths", "folders", Nobody, folders),
+        ("POST /LiveTv/Timers", "timer", Nobody, "activities!"),
+        ("DELETE /LiveTv/SeriesTimers/1", "timer", Nobody, "activities!"),
+        ("POST /LiveTv/TunerHosts", "live-tv", Nobody, "libraries! server!"),
         ("POST /ScheduledTasks/Running/{item}", "task", Nobody, "activities!"),
         ("DELETE /ScheduledTasks/Running/{item}", "task", Nobody, "activities!"),
     ]);
@@ -243,7 +248,6 @@ fn a_write_that_no_table_knows_makes_everything_stale() {
         ("POST /SomethingNew", "unknown", Nobody, "all!"),
         ("PUT /Items/{item}/SomethingNew", "unknown", Nobody, "all!"),
         ("PATCH /", "unknown", Nobody, "all!"),
-        ("DELETE /LiveTv/Recordings/1", "unknown", Nobody, "all!"),
     ]);
 }
 
