@@ -1,4 +1,5 @@
-//! The two secrets of the data directory: the key that hides identities, and the control token.
+//! The secrets of the data directory: the key that hides identities, the control token, and the secret part of the
+//! address that webhooks are sent to.
 //!
 //! The directory is made with mode 0700, the files with 0600; each is written whole beside its place and then
 //! moved there, so a crash leaves either the old one or the new one.
@@ -14,6 +15,9 @@ use crate::identity::HashKey;
 
 const KEY_FILE: &str = "identity.key";
 const TOKEN_FILE: &str = "control.token";
+const HOOK_FILE: &str = "webhook.secret";
+/// A kept token that is shorter was damaged.
+const LEAST_TOKEN_LENGTH: usize = 16;
 /// Longest secret file that is read.
 const MAX_FILE_BYTES: u64 = 4096;
 
@@ -60,12 +64,20 @@ impl DataDir {
     /// # Errors
     /// If it can be neither read nor made.
     pub fn control_token(&self) -> Result<ControlToken, String> {
-        let path = self.0.join(TOKEN_FILE);
-        let kept = read(&path).map_err(|error| explain(&path, &error))?;
-        let kept = kept.and_then(|bytes| String::from_utf8(bytes).ok()).map(|text| text.trim().to_owned());
-        match kept.filter(|text| text.len() >= 16) {
+        match self.kept_token(TOKEN_FILE)? {
             Some(text) => Ok(ControlToken { secret: Secret::new(text), is_new: false }),
             None => self.rotate_control_token(),
+        }
+    }
+
+    /// The secret part of the webhook address.
+    ///
+    /// # Errors
+    /// If it can be neither read nor made.
+    pub fn webhook_secret(&self) -> Result<Secret, String> {
+        match self.kept_token(HOOK_FILE)? {
+            Some(text) => Ok(Secret::new(text)),
+            None => self.make_token(HOOK_FILE),
         }
     }
 
@@ -74,10 +86,21 @@ impl DataDir {
     /// # Errors
     /// If it cannot be written.
     pub fn rotate_control_token(&self) -> Result<ControlToken, String> {
-        let path = self.0.join(TOKEN_FILE);
+        Ok(ControlToken { secret: self.make_token(TOKEN_FILE)?, is_new: true })
+    }
+
+    fn kept_token(&self, file: &str) -> Result<Option<String>, String> {
+        let path = self.0.join(file);
+        let kept = read(&path).map_err(|error| explain(&path, &error))?;
+        let text = kept.and_then(|bytes| String::from_utf8(bytes).ok()).map(|text| text.trim().to_owned());
+        Ok(text.filter(|text| text.len() >= LEAST_TOKEN_LENGTH))
+    }
+
+    fn make_token(&self, file: &str) -> Result<Secret, String> {
+        let path = self.0.join(file);
         let text = new_token();
         write(&path, text.as_bytes()).map_err(|error| explain(&path, &error))?;
-        Ok(ControlToken { secret: Secret::new(text), is_new: true })
+        Ok(Secret::new(text))
     }
 }
 

@@ -42,7 +42,7 @@ impl Process {
     /// One line that says what could not be had and what to do: a port, the data directory, certificates.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, String> {
         let data_dir = DataDir::open(&settings.data_dir)?;
-        let hash_key = data_dir.identity_key()?;
+        let secrets = (data_dir.identity_key()?, data_dir.webhook_secret()?);
         let token = data_dir.control_token()?;
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
@@ -53,8 +53,14 @@ impl Process {
             let place = format!("server \"{}\"", server.name);
             let listener = bind(server.listen, &place).await?;
             let address = address_of(&listener)?;
-            let server =
-                Server::new(server, cache.clone(), clock.clone(), tasks.clone(), stop.clone(), hash_key)?;
+            let server = Server::new(
+                server,
+                cache.clone(),
+                clock.clone(),
+                tasks.clone(),
+                stop.clone(),
+                secrets.clone(),
+            )?;
             let server = Arc::new(server);
             servers.push((Arc::clone(&server), address));
             listeners.push((server, listener));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use greenroom_cache::{Cache, Clock, Partition, Policy};
 use greenroom_library::lineage::Lineage;
 use greenroom_upstream::class::{Class, Lifetime};
+use greenroom_upstream::credential::Secret;
 use greenroom_upstream::verdict::Read;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -54,6 +55,8 @@ pub struct Server {
     pub public: Partition,
     /// Where images are kept.
     pub images: Partition,
+    /// The secret part of the address that webhooks are sent to.
+    pub hook_secret: Secret,
 }
 
 /// What is counted per server beside what the engine counts.
@@ -82,7 +85,8 @@ pub struct Counters {
 }
 
 impl Server {
-    /// A server nothing is known about yet.
+    /// A server nothing is known about yet. `secrets` are the key that hides identities and the secret part of the
+    /// webhook address.
     ///
     /// # Errors
     /// See [`Origin::new`].
@@ -92,11 +96,11 @@ impl Server {
         clock: Clock,
         tasks: TaskTracker,
         stop: CancellationToken,
-        hash_key: HashKey,
+        secrets: (HashKey, Secret),
     ) -> Result<Self, String> {
         Ok(Self {
             origin: Origin::new(&settings)?,
-            identities: Identities::new(&settings.name, hash_key),
+            identities: Identities::new(&settings.name, secrets.0),
             lineage: Mutex::new(Lineage::new(MAX_LINEAGE)),
             apps: Apps::default(),
             paces: Paces::default(),
@@ -104,6 +108,7 @@ impl Server {
             counters: Counters::default(),
             public: Partition::new("public"),
             images: Partition::new("images"),
+            hook_secret: secrets.1,
             settings,
             cache,
             clock,

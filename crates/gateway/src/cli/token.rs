@@ -1,6 +1,8 @@
-//! `greenroom token show|rotate`.
+//! `greenroom token show|rotate|webhook`.
 
 use std::path::PathBuf;
+
+use greenroom_upstream::credential::Secret;
 
 use super::{DONE, FAILED, Serve, settings};
 use crate::config::settings::default_data_dir;
@@ -12,6 +14,8 @@ pub(super) enum Command {
     Show(Place),
     /// Make a new one; a running process uses it from its next start on
     Rotate(Place),
+    /// Print the path that Plex webhooks are to be sent to, on the address clients use
+    Webhook(Place),
 }
 
 #[derive(Debug, clap::Args)]
@@ -25,13 +29,19 @@ pub(super) struct Place {
 }
 
 pub(super) fn run(command: &Command) -> u8 {
+    let text = |token: ControlToken| token.secret.expose().to_owned();
     let token = match command {
-        Command::Show(place) => open(place).map(|dir| dir.and_then(|dir| dir.control_token())),
-        Command::Rotate(place) => open(place).map(|dir| dir.and_then(|dir| dir.rotate_control_token())),
+        Command::Show(place) => open(place).map(|dir| dir.and_then(|dir| dir.control_token().map(text))),
+        Command::Rotate(place) => {
+            open(place).map(|dir| dir.and_then(|dir| dir.rotate_control_token().map(text)))
+        }
+        Command::Webhook(place) => {
+            open(place).map(|dir| dir.and_then(|dir| dir.webhook_secret().map(|secret| hook_path(&secret))))
+        }
     };
     match token {
-        Ok(Ok(ControlToken { secret, .. })) => {
-            println!("{}", secret.expose());
+        Ok(Ok(text)) => {
+            println!("{text}");
             DONE
         }
         Ok(Err(reason)) => {
@@ -40,6 +50,10 @@ pub(super) fn run(command: &Command) -> u8 {
         }
         Err(code) => code,
     }
+}
+
+fn hook_path(secret: &Secret) -> String {
+    format!("{}{}", crate::proxy::hook::PREFIX, secret.expose())
 }
 
 fn open(place: &Place) -> Result<Result<DataDir, String>, u8> {

@@ -1,12 +1,13 @@
 //! From a client's request to its answer.
 //!
 //! Rooms: [`read`] (from the cache), [`write`] (once, then what it makes stale), [`stream`] (as it comes),
-//! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`load`] (asking the
+//! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`load`] (asking the
 //! server for what is kept), [`answer`] (what leaves for the client), [`headers`] (what may pass in either
 //! direction).
 
 pub mod answer;
 pub mod headers;
+pub mod hook;
 pub mod load;
 pub mod read;
 pub mod socket;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use greenroom_upstream::ask::Ask;
+use greenroom_upstream::ask::{Ask, Kind};
 use greenroom_upstream::credential::Credential;
 use greenroom_upstream::open::Open;
 use greenroom_upstream::verdict::{Representation, StreamReason, Verdict};
@@ -53,6 +54,9 @@ pub struct Visit {
 pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let target = target_of(&server, &parts.uri);
+    if target.starts_with(hook::PREFIX) && server.settings.kind == Kind::Plex {
+        return hook::receive(server, &target, parts, body).await;
+    }
     server.counters.asked.fetch_add(1, Ordering::Relaxed);
     server.counters.last_asked_ms.store(server.clock.now_ms(), Ordering::Relaxed);
     let ask = Ask { method: &parts.method, target: &target, headers: &parts.headers, body: &[] };
@@ -115,11 +119,7 @@ fn greet(server: &Server, credential: &Credential, headers: &HeaderMap) -> Arc<A
     app
 }
 
-fn representation_of(
-    verdict: &Verdict,
-    headers: &HeaderMap,
-    kind: greenroom_upstream::ask::Kind,
-) -> Representation {
+fn representation_of(verdict: &Verdict, headers: &HeaderMap, kind: Kind) -> Representation {
     if let Verdict::Read(read) = verdict {
         return read.representation;
     }
@@ -128,9 +128,9 @@ fn representation_of(
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("json"));
     match kind {
-        greenroom_upstream::ask::Kind::Jellyfin => Representation::Json,
-        greenroom_upstream::ask::Kind::Plex if accepts_json => Representation::Json,
-        greenroom_upstream::ask::Kind::Plex => Representation::Xml,
+        Kind::Jellyfin => Representation::Json,
+        Kind::Plex if accepts_json => Representation::Json,
+        Kind::Plex => Representation::Xml,
     }
 }
 
