@@ -147,7 +147,8 @@ impl Class {
             ..plain(fresh_s, stale_s, stale_on_error_s, warm)
         };
         match self {
-            Self::Activities => plain(5, 5, DAY, true),
+            // Jellyfin's tasks seldom run; while one does, its answers say so and live as long as on Plex.
+            Self::Activities => plain(if kind == Kind::Plex { 5 } else { 30 }, 5, DAY, true),
             Self::Sessions => plain(10, 10, DAY, true),
             Self::LiveStatistics => plain(30, 30, DAY, false),
             Self::Statistics => plain(60, 60, DAY, false),

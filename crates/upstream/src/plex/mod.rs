@@ -34,6 +34,10 @@ pub(crate) fn playing(item: &str, state: Playing) -> Vec<Staling> {
     Vec::new()
 }
 
-pub(crate) fn error_body(representation: Representation, status: u16, message: &str) -> (&'static str, Bytes) {
+pub(crate) fn error_body(
+    representation: Representation,
+    status: u16,
+    message: &str,
+) -> (&'static str, Bytes) {
     ("text/plain", Bytes::new())
 }
