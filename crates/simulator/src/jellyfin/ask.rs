@@ -1,10 +1,14 @@
 //! A request as the rooms see it: where it goes, with which parameters, and who sends it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use http::header::ACCEPT_LANGUAGE;
 use http::{HeaderMap, Method};
 use parking_lot::Mutex;
 use serde_json::Value;
 
+use super::credential::Credential;
 use super::house::House;
 use super::ident::{self, Ident, Space};
 use super::params::Params;
@@ -12,6 +16,7 @@ use super::refusal::Refusal;
 use super::reply::Marks;
 use super::scene::Scene;
 use super::tokens::Grant;
+use crate::serve::Ground;
 use crate::state::{View, Write};
 use crate::users::UserId;
 
@@ -29,8 +34,10 @@ pub(crate) struct Caller {
 
 /// A request.
 pub(crate) struct Ask<'a> {
-    /// The server.
-    pub(crate) house: &'a House,
+    /// What all servers stand on.
+    pub(crate) ground: &'a Arc<Ground>,
+    /// What only this one has.
+    pub(crate) house: &'a Arc<House>,
     /// The method; `HEAD` is `GET` here.
     pub(crate) method: Method,
     /// The parts of the path as sent, without prefix and empty parts.
@@ -47,6 +54,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) caller: Option<Caller>,
     /// Where it comes from.
     pub(crate) peer: String,
+    /// Whether to answer as a server that has not loaded its library yet.
+    pub(crate) starting: bool,
     /// When it came, in milliseconds.
     pub(crate) now_ms: u64,
     /// What the answer will be marked with.
@@ -82,7 +91,11 @@ impl Ask<'_> {
             return Ok(caller.grant.user);
         };
         let named = self.user_named(text)?;
-        if Some(named) == caller.grant.user || caller.admin { Ok(Some(named)) } else { Err(Refusal::Forbidden) }
+        if Some(named) == caller.grant.user || caller.admin {
+            Ok(Some(named))
+        } else {
+            Err(Refusal::Forbidden)
+        }
     }
 
     /// The same, where there must be one.
@@ -97,7 +110,7 @@ impl Ask<'_> {
         }
         let number = Ident::read(text).and_then(|id| id.within(Space::User)).ok_or(Refusal::NotFound)?;
         let id = UserId(u32::try_from(number).map_err(|_| Refusal::NotFound)?);
-        self.house.state.users().user(id).map(|user| user.id).ok_or(Refusal::NotFound)
+        self.ground.state.users().user(id).map(|user| user.id).ok_or(Refusal::NotFound)
     }
 
     /// The id in a part of the path.
@@ -107,6 +120,18 @@ impl Ask<'_> {
         } else {
             Err(Refusal::invalid("id"))
         }
+    }
+
+    /// What the client says about itself.
+    pub(crate) fn says(&self) -> Credential {
+        Credential::of(self.headers, &self.params, !self.house.switches.reject_legacy_auth)
+    }
+
+    /// The language the client reads, in lower case: the first of `Accept-Language`.
+    pub(crate) fn language(&self) -> String {
+        let accepted =
+            self.headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        accepted.split([',', ';']).next().unwrap_or_default().trim().to_ascii_lowercase()
     }
 
     /// What the answer is made from. The answer is marked with this moment.
@@ -119,10 +144,16 @@ impl Ask<'_> {
             marks.shown = view.user(user).filter(|_| own != Some(user)).map(|user| user.name.clone());
         }
         drop(marks);
+        self.scene_quietly(view, user)
+    }
+
+    /// The same, for a look that is not the answer's.
+    pub(crate) fn scene_quietly<'b>(&'b self, view: &'b View<'b>, user: Option<UserId>) -> Scene<'b> {
         Scene {
             view,
             user,
             moment_ms: self.now_ms,
+            starting: self.starting,
             server_id: &self.house.server_id,
             art: &self.house.art,
             switches: &self.house.switches,
@@ -131,7 +162,7 @@ impl Ask<'_> {
 
     /// Changes the state on behalf of `user` (of nobody for an API key) and answers from within the change.
     pub(crate) fn write<T>(&self, user: Option<UserId>, change: impl FnOnce(&mut Write<'_>) -> T) -> T {
-        self.house.state.write(user.unwrap_or(NOBODY), |write| {
+        self.ground.state.write(user.unwrap_or(NOBODY), |write| {
             let made = change(write);
             let view = write.view();
             let mut marks = self.marks.lock();
@@ -153,7 +184,11 @@ impl Ask<'_> {
 /// A property of a JSON body, whatever the case of its name.
 pub(crate) fn field<'a>(body: &'a Value, name: &str) -> Option<&'a Value> {
     let fields = body.as_object()?;
-    fields.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value).filter(|value| !value.is_null())
+    fields
+        .iter()
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
+        .filter(|value| !value.is_null())
 }
 
 /// A text of a JSON body.

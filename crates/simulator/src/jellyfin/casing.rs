@@ -65,7 +65,9 @@ fn profile(range: &str) -> Option<Casing> {
 fn camel(value: Value, data_levels: usize) -> Value {
     match value {
         Value::Array(rows) => Value::Array(rows.into_iter().map(|row| camel(row, data_levels)).collect()),
-        Value::Object(fields) => Value::Object(fields.into_iter().map(|field| camel_field(field, data_levels)).collect::<Map<_, _>>()),
+        Value::Object(fields) => Value::Object(
+            fields.into_iter().map(|field| camel_field(field, data_levels)).collect::<Map<_, _>>(),
+        ),
         plain => plain,
     }
 }
@@ -128,8 +130,10 @@ mod tests {
 
     #[test]
     fn keys_that_are_data_keep_their_case() {
-        let pascal = json!({"Items": [{"ProviderIds": {"Imdb": "tt1"}, "ImageBlurHashes": {"Primary": {"Ab": "x"}}}]});
-        let camel = json!({"items": [{"providerIds": {"Imdb": "tt1"}, "imageBlurHashes": {"Primary": {"Ab": "x"}}}]});
+        let pascal =
+            json!({"Items": [{"ProviderIds": {"Imdb": "tt1"}, "ImageBlurHashes": {"Primary": {"Ab": "x"}}}]});
+        let camel =
+            json!({"items": [{"providerIds": {"Imdb": "tt1"}, "imageBlurHashes": {"Primary": {"Ab": "x"}}}]});
         assert_eq!(Casing::Camel.apply(pascal.clone()), camel);
         assert_eq!(Casing::Pascal.apply(pascal.clone()), pascal);
     }

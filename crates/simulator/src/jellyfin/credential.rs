@@ -26,7 +26,10 @@ pub(crate) struct Credential {
 
 impl std::fmt::Debug for Credential {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credential").field("client", &self.client).field("device", &self.device).finish_non_exhaustive()
+        f.debug_struct("Credential")
+            .field("client", &self.client)
+            .field("device", &self.device)
+            .finish_non_exhaustive()
     }
 }
 
@@ -41,7 +44,11 @@ impl Credential {
             (legacy, params.text("api_key")),
         ];
         if found.token.is_none() {
-            found.token = later.into_iter().filter(|(counts, _)| *counts).find_map(|(_, token)| token).map(str::to_owned);
+            found.token = later
+                .into_iter()
+                .filter(|(counts, _)| *counts)
+                .find_map(|(_, token)| token)
+                .map(str::to_owned);
         }
         found
     }
@@ -52,7 +59,8 @@ impl Credential {
         let Some((scheme, rest)) = line.and_then(|line| line.split_once(' ')) else {
             return Self::default();
         };
-        let known = scheme.eq_ignore_ascii_case("MediaBrowser") || (legacy && scheme.eq_ignore_ascii_case("Emby"));
+        let known =
+            scheme.eq_ignore_ascii_case("MediaBrowser") || (legacy && scheme.eq_ignore_ascii_case("Emby"));
         if !known {
             return Self::default();
         }
@@ -116,7 +124,9 @@ mod tests {
     use super::*;
 
     fn token(headers: &[(&'static str, &'static str)], query: &str, legacy: bool) -> Option<String> {
-        let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         Credential::of(&headers.collect(), &Params::parse(query), legacy).token
     }
 
@@ -148,7 +158,10 @@ mod tests {
 
     #[test]
     fn the_legacy_authorization_header_wins_over_the_plain_one() {
-        let both = [("authorization", "MediaBrowser Token=\"plain\""), ("x-emby-authorization", "Emby Token=legacy")];
+        let both = [
+            ("authorization", "MediaBrowser Token=\"plain\""),
+            ("x-emby-authorization", "Emby Token=legacy"),
+        ];
         assert_eq!(token(&both, "", true).as_deref(), Some("legacy"));
     }
 

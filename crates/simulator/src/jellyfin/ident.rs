@@ -109,7 +109,8 @@ fn halves(text: &str) -> Option<(u64, u64)> {
 /// A small Feistel network: mixes well enough for the eye and runs backwards.
 fn scramble(value: u64) -> u64 {
     let (left, right) = split(value);
-    let (left, right) = ROUND_KEYS.iter().fold((left, right), |(left, right), key| (right, left ^ round(right, *key)));
+    let (left, right) =
+        ROUND_KEYS.iter().fold((left, right), |(left, right), key| (right, left ^ round(right, *key)));
     join(left, right)
 }
 
@@ -152,7 +153,8 @@ mod tests {
     fn dashes_and_capitals_are_accepted() {
         let id = Ident::new(Space::User, 2_u64);
         let hex = id.hex().to_uppercase();
-        let dashed = format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
+        let dashed =
+            format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]);
         assert_eq!(Ident::read(&dashed), Some(id));
     }
 

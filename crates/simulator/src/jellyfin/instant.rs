@@ -32,7 +32,11 @@ pub(crate) fn read(text: &str) -> Option<u64> {
     let text = text.trim().trim_end_matches(['Z', 'z']);
     let digits = |range: std::ops::Range<usize>| text.get(range)?.parse::<u64>().ok();
     if text.len() == 14 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return joined((digits(0..4)?, digits(4..6)?, digits(6..8)?), (digits(8..10)?, digits(10..12)?, digits(12..14)?), 0);
+        return joined(
+            (digits(0..4)?, digits(4..6)?, digits(6..8)?),
+            (digits(8..10)?, digits(10..12)?, digits(12..14)?),
+            0,
+        );
     }
     let day = (digits(0..4)?, digits(5..7)?, digits(8..10)?);
     if text.get(4..5)? != "-" || text.get(7..8)? != "-" {
@@ -49,7 +53,33 @@ pub(crate) fn read(text: &str) -> Option<u64> {
     joined(day, time, millis)
 }
 
-fn joined((year, month, day): (u64, u64, u64), (hour, minute, second): (u64, u64, u64), millis: u64) -> Option<u64> {
+const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// Writes milliseconds since 1970 the way HTTP headers have it: `Tue, 20 Feb 2024 19:26:41 GMT`.
+pub(crate) fn http_date(ms: u64) -> String {
+    let days = ms / MS_PER_DAY;
+    let (year, month, day) = civil(days);
+    let at = |index: u64| usize::try_from(index).unwrap_or(0);
+    let text = written(ms);
+    format!("{}, {day:02} {} {year:04} {} GMT", WEEKDAYS[at(days % 7)], MONTHS[at(month - 1)], &text[11..19])
+}
+
+/// Reads what [`http_date`] writes.
+pub(crate) fn read_http_date(text: &str) -> Option<u64> {
+    let parts: Vec<&str> = text.split([' ', ':']).collect();
+    let [_, day, month, year, hour, minute, second, "GMT"] = parts.as_slice() else { return None };
+    let month = MONTHS.iter().position(|name| name == month)? as u64 + 1;
+    let number = |text: &str| text.parse::<u64>().ok();
+    joined((number(year)?, month, number(day)?), (number(hour)?, number(minute)?, number(second)?), 0)
+}
+
+fn joined(
+    (year, month, day): (u64, u64, u64),
+    (hour, minute, second): (u64, u64, u64),
+    millis: u64,
+) -> Option<u64> {
     let sane = (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
     if !sane || hour > 23 || minute > 59 || second > 59 {
         return None;
@@ -96,6 +126,14 @@ mod tests {
         for day in 0..22_000_u64 {
             assert_eq!(read(&written(day * MS_PER_DAY)), Some(day * MS_PER_DAY));
         }
+    }
+
+    #[test]
+    fn the_date_of_a_header_is_written_and_read_back() {
+        let ms = 1_708_457_201_000;
+        assert_eq!(http_date(ms), "Tue, 20 Feb 2024 19:26:41 GMT");
+        assert_eq!(read_http_date(&http_date(ms)), Some(ms));
+        assert_eq!(read_http_date("yesterday"), None);
     }
 
     #[test]

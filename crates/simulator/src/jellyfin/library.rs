@@ -86,7 +86,7 @@ impl Library {
 
     /// Whether it is shown.
     pub(crate) fn shown(self, scene: &Scene<'_>) -> bool {
-        self.section().is_none_or(|section| scene.sees(section))
+        self.section().map_or(!scene.starting, |section| scene.sees(section))
     }
 
     /// The kind of item directly in it, if it holds items of the catalogue.
@@ -101,9 +101,10 @@ impl Library {
     /// The kinds of items anywhere in it.
     pub(crate) fn kinds(self) -> Vec<Kind> {
         match self {
-            Self::Of(section) => {
-                Kind::EVERY.into_iter().filter(|kind| kind.section() == section && *kind != Kind::Collection).collect()
-            }
+            Self::Of(section) => Kind::EVERY
+                .into_iter()
+                .filter(|kind| kind.section() == section && *kind != Kind::Collection)
+                .collect(),
             Self::Collections => vec![Kind::Collection],
             Self::Playlists => Vec::new(),
         }

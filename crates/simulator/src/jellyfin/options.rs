@@ -33,8 +33,12 @@ pub struct Switches {
     pub denied_library_is_401: bool,
     /// Logging in by code is possible.
     pub quick_connect: bool,
+    /// The path everything is served below, such as `/jellyfin`; empty for none.
+    pub base_url: String,
     /// How long the library must be quiet before its changes are announced.
     pub library_changed_delay: Duration,
+    /// How long user data must be quiet before its changes are announced.
+    pub user_data_changed_delay: Duration,
     /// How long a socket may be silent.
     pub keep_alive: Duration,
 }
@@ -55,7 +59,9 @@ impl Default for Switches {
             keys_may_subscribe: false,
             denied_library_is_401: true,
             quick_connect: true,
+            base_url: String::new(),
             library_changed_delay: Duration::from_millis(100),
+            user_data_changed_delay: Duration::ZERO,
             keep_alive: Duration::from_mins(1),
         }
     }

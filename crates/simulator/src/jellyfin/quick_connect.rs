@@ -59,7 +59,10 @@ impl QuickConnect {
     /// How it stands with the device that asks with `secret`.
     pub(crate) fn state(&self, secret: &str, now_ms: u64) -> Option<Waiting> {
         let held = self.waiting.lock();
-        held.1.iter().find(|one| one.secret == secret && now_ms.saturating_sub(one.since_ms) < LASTS_MS).cloned()
+        held.1
+            .iter()
+            .find(|one| one.secret == secret && now_ms.saturating_sub(one.since_ms) < LASTS_MS)
+            .cloned()
     }
 
     /// `user` lets the device with this code in. Says whether there is one.

@@ -28,6 +28,15 @@ pub(crate) enum Body {
     Json(Value),
     /// Bytes as they are.
     Bytes(Bytes),
+    /// A part of the media file of an item, made as it is sent.
+    File {
+        /// Which item.
+        item: u64,
+        /// From which byte on.
+        start: u64,
+        /// How many bytes.
+        length: u64,
+    },
 }
 
 /// Who an answer is for and how many writes it includes: the marks by which a test tells answers apart.
@@ -56,7 +65,8 @@ impl Reply {
 
     /// 200 with bytes.
     pub(crate) fn bytes(content_type: &str, bytes: impl Into<Bytes>) -> Self {
-        let mut reply = Self { status: StatusCode::OK, headers: HeaderMap::new(), body: Body::Bytes(bytes.into()) };
+        let mut reply =
+            Self { status: StatusCode::OK, headers: HeaderMap::new(), body: Body::Bytes(bytes.into()) };
         reply.put(CONTENT_TYPE, content_type);
         reply
     }
@@ -105,19 +115,20 @@ impl Reply {
     }
 
     /// Turns the body into bytes, marked and spelled as asked.
-    pub(crate) fn written(self, casing: Casing, marks: &Marks) -> (StatusCode, HeaderMap, Bytes) {
+    pub(crate) fn written(self, casing: Casing, marks: &Marks) -> (StatusCode, HeaderMap, Body) {
         let mut headers = self.headers;
-        let bytes = match self.body {
-            Body::Empty => Bytes::new(),
-            Body::Bytes(bytes) => bytes,
+        let body = match self.body {
             Body::Json(value) => {
-                headers.entry(CONTENT_TYPE).or_insert_with(|| HeaderValue::from_static(casing.content_type()));
+                headers
+                    .entry(CONTENT_TYPE)
+                    .or_insert_with(|| HeaderValue::from_static(casing.content_type()));
                 let problem = self.status.is_client_error();
                 let spelled = if problem { value } else { casing.apply(value) };
-                Bytes::from(mark(spelled, marks, problem).to_string())
+                Body::Bytes(Bytes::from(mark(spelled, marks, problem).to_string()))
             }
+            plain => plain,
         };
-        (self.status, headers, bytes)
+        (self.status, headers, body)
     }
 }
 
@@ -148,10 +159,13 @@ impl Marks {
 mod tests {
     use super::*;
 
+    fn bytes(body: Body) -> Bytes {
+        if let Body::Bytes(bytes) = body { bytes } else { Bytes::new() }
+    }
+
     fn body(reply: Reply) -> Value {
         let marks = Marks { user: "sam".into(), shown: None, seq: 7, user_seq: 3 };
-        let (_, _, bytes) = reply.written(Casing::Camel, &marks);
-        serde_json::from_slice(&bytes).expect("JSON")
+        serde_json::from_slice(&bytes(reply.written(Casing::Camel, &marks).2)).expect("JSON")
     }
 
     #[test]
@@ -164,15 +178,16 @@ mod tests {
     #[test]
     fn problems_have_their_own_type_and_no_marks() {
         let reply = Reply::refused(&Refusal::NotFound);
-        let (status, headers, bytes) = reply.written(Casing::Plain, &Marks::default());
+        let (status, headers, body) = reply.written(Casing::Plain, &Marks::default());
         assert_eq!(status, StatusCode::NOT_FOUND);
         assert_eq!(headers[CONTENT_TYPE], "application/problem+json; charset=utf-8");
-        assert!(!String::from_utf8_lossy(&bytes).contains("Greenroom"));
+        assert!(!String::from_utf8_lossy(&bytes(body)).contains("Greenroom"));
     }
 
     #[test]
     fn a_missing_token_is_refused_without_a_word() {
-        let (status, _, bytes) = Reply::refused(&Refusal::Unauthorized).written(Casing::Plain, &Marks::default());
-        assert_eq!((status, bytes.len()), (StatusCode::UNAUTHORIZED, 0));
+        let (status, _, body) =
+            Reply::refused(&Refusal::Unauthorized).written(Casing::Plain, &Marks::default());
+        assert_eq!((status, bytes(body).len()), (StatusCode::UNAUTHORIZED, 0));
     }
 }

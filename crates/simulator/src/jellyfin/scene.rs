@@ -16,6 +16,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) user: Option<UserId>,
     /// When the request came, in milliseconds.
     pub(crate) moment_ms: u64,
+    /// Whether the library is not loaded yet.
+    pub(crate) starting: bool,
     /// Id of the server.
     pub(crate) server_id: &'a str,
     /// Images.
@@ -27,7 +29,8 @@ pub(crate) struct Scene<'a> {
 impl Scene<'_> {
     /// Whether things of `section` are shown.
     pub(crate) fn sees(&self, section: Section) -> bool {
-        self.user.is_none_or(|user| self.view.user(user).is_some_and(|user| user.sees(section)))
+        !self.starting
+            && self.user.is_none_or(|user| self.view.user(user).is_some_and(|user| user.sees(section)))
     }
 
     /// The sections that are shown.

@@ -34,8 +34,12 @@ pub(crate) struct Grant {
     pub(crate) version: String,
     /// When it was given out, in milliseconds.
     pub(crate) created_ms: u64,
-    /// When its device was last seen, in milliseconds.
+    /// When its device was last noted as seen, in milliseconds.
     pub(crate) seen_ms: u64,
+    /// When it was last used, in milliseconds; 0 if never.
+    pub(crate) active_ms: u64,
+    /// Where it was last used from.
+    pub(crate) peer: String,
 }
 
 impl fmt::Debug for Grant {
@@ -65,6 +69,8 @@ impl Tokens {
             version: "1.0.0".into(),
             created_ms: now_ms,
             seen_ms: now_ms,
+            active_ms: 0,
+            peer: String::new(),
         };
         let held = users.tokens.iter().map(grant).collect();
         Self { held: RwLock::new(held), issued: AtomicU64::new(0), seed }
@@ -77,10 +83,12 @@ impl Tokens {
 
     /// Notes that the device of `secret` was seen, and what it says about itself now. Says whether anything that
     /// others can read has changed.
-    pub(crate) fn seen(&self, secret: &str, says: &Credential, now_ms: u64) -> bool {
+    pub(crate) fn seen(&self, secret: &str, says: &Credential, peer: &str, now_ms: u64) -> bool {
         let mut held = self.held.write();
         let Some(grant) = held.iter_mut().find(|grant| grant.secret == secret) else { return false };
-        let mut changed = false;
+        let mut changed = grant.active_ms == 0;
+        grant.active_ms = now_ms;
+        peer.clone_into(&mut grant.peer);
         for (place, word) in [(&mut grant.device, &says.device), (&mut grant.version, &says.version)] {
             if let Some(word) = word.as_ref().filter(|word| !word.eq_ignore_ascii_case(place)) {
                 place.clone_from(word);
@@ -109,6 +117,8 @@ impl Tokens {
             device_id,
             created_ms: now_ms,
             seen_ms: now_ms,
+            active_ms: 0,
+            peer: String::new(),
         };
         let mut held = self.held.write();
         held.retain(|old| old.user != Some(user) || old.device_id != grant.device_id);
@@ -177,9 +187,9 @@ mod tests {
     fn a_device_is_seen_again_only_after_a_while_or_when_it_says_something_new() {
         let tokens = Tokens::of(&Users::standard("t"), 1, 0);
         let named = Credential { device: Some("Lamp".into()), ..Credential::default() };
-        assert!(tokens.seen("t-sam", &named, 1));
-        assert!(!tokens.seen("t-sam", &named, SEEN_EVERY_MS));
-        assert!(tokens.seen("t-sam", &named, SEEN_EVERY_MS + 1));
+        assert!(tokens.seen("t-sam", &named, "::1", 1));
+        assert!(!tokens.seen("t-sam", &named, "::1", SEEN_EVERY_MS));
+        assert!(tokens.seen("t-sam", &named, "::1", SEEN_EVERY_MS + 1));
     }
 
     #[test]

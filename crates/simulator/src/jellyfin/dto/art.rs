@@ -167,8 +167,10 @@ fn has(of: Option<Kind>, kind: ImageKind, number: u64) -> bool {
 
 /// A blur hash of a single colour: six digits in base 83.
 fn blur_hash(colour: Colour) -> String {
-    const DIGITS: &[u8; 83] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~";
-    let mut rest = (usize::from(colour.red) << 16) | (usize::from(colour.green) << 8) | usize::from(colour.blue);
+    const DIGITS: &[u8; 83] =
+        b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#$%*+,-.:;=?@[]^_{|}~";
+    let mut rest =
+        (usize::from(colour.red) << 16) | (usize::from(colour.green) << 8) | usize::from(colour.blue);
     let mut digits = [b'0'; 6];
     for place in digits[2..].iter_mut().rev() {
         *place = DIGITS[rest % 83];

@@ -33,7 +33,6 @@ pub(crate) fn by_name(scene: &Scene<'_>, naming: Naming, name: &str, shape: &Sha
     fields
 }
 
-
 fn kind_name(naming: Naming) -> &'static str {
     match naming {
         Naming::Genre => "Genre",

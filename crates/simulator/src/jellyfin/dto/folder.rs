@@ -28,8 +28,8 @@ pub(crate) fn library(scene: &Scene<'_>, library: Library, name: &str, shape: &S
         put(&mut fields, "ChildCount", library.top_count(scene));
     }
     scene.art.describe(&mut fields, id, None, shape);
-    if let Some(user) = scene.user.filter(|_| shape.user_data) {
-        put(&mut fields, "UserData", plain(scene.view, user, ItemId(0), &id.hex()));
+    if scene.user.is_some() && shape.user_data {
+        put(&mut fields, "UserData", untouched(&id.hex()));
     }
     fields
 }
@@ -67,7 +67,7 @@ pub(crate) fn playlist(scene: &Scene<'_>, playlist: &Playlist, shape: &Shape) ->
     }
     scene.art.describe(&mut fields, id, None, shape);
     if let Some(user) = scene.user.filter(|_| shape.user_data) {
-        put(&mut fields, "UserData", plain(scene.view, user, playlist.id, &id.hex()));
+        put(&mut fields, "UserData", plain(scene.view, user, playlist.id));
     }
     fields
 }
@@ -105,4 +105,16 @@ fn optional(fields: &mut Fields, shape: &Shape, id: &str, stamp: u64) {
     when("Genres", json!([]));
     when("Tags", json!([]));
     when("DisplayPreferencesId", json!(digest(&[id.bytes().map(u64::from).sum(), 3])));
+}
+
+/// The user data of something nobody can play or mark.
+fn untouched(id: &str) -> Value {
+    json!({
+        "PlaybackPositionTicks": 0,
+        "PlayCount": 0,
+        "IsFavorite": false,
+        "Played": false,
+        "Key": id,
+        "ItemId": id,
+    })
 }

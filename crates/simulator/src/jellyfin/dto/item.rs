@@ -98,7 +98,8 @@ fn facts(fields: &mut Fields, record: &Record) {
 fn family(fields: &mut Fields, scene: &Scene<'_>, record: &Record, shape: &Shape) {
     let hex = |above: &Above| Scene::hex(above.id);
     let primary = |above: &Above, kind| {
-        let picture = scene.art.picture(Ident::new(Space::Item, above.id.0), Some(kind), super::ImageKind::Primary);
+        let picture =
+            scene.art.picture(Ident::new(Space::Item, above.id.0), Some(kind), super::ImageKind::Primary);
         picture.filter(|_| shape.wants_image("Primary")).map(|picture| picture.tag)
     };
     match (record.kind, &record.parent, &record.grandparent) {

@@ -70,13 +70,20 @@ enum Fields {
 impl Shape {
     /// Everything: what a single item is sent with.
     pub(crate) fn whole() -> Self {
-        Self { fields: Fields::All, images: true, backdrops: usize::MAX, image_types: Vec::new(), user_data: true }
+        Self {
+            fields: Fields::All,
+            images: true,
+            backdrops: usize::MAX,
+            image_types: Vec::new(),
+            user_data: true,
+        }
     }
 
     /// What the query of a list asks for.
     pub(crate) fn asked(params: &Params) -> Result<Self, Refusal> {
         let wanted = params.list("fields");
-        let known = KNOWN.iter().copied().filter(|field| wanted.iter().any(|name| name.eq_ignore_ascii_case(field)));
+        let known =
+            KNOWN.iter().copied().filter(|field| wanted.iter().any(|name| name.eq_ignore_ascii_case(field)));
         Ok(Self {
             fields: Fields::Only(known.collect()),
             images: params.flag("enableimages")?.unwrap_or(true),
@@ -99,7 +106,8 @@ impl Shape {
     pub(crate) fn wants_image(&self, kind: &str) -> bool {
         self.images
             && self.backdrops > 0
-            && (self.image_types.is_empty() || self.image_types.iter().any(|wanted| wanted.eq_ignore_ascii_case(kind)))
+            && (self.image_types.is_empty()
+                || self.image_types.iter().any(|wanted| wanted.eq_ignore_ascii_case(kind)))
     }
 }
 

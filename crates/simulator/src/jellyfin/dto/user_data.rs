@@ -35,7 +35,8 @@ pub(crate) fn user_data(view: &View<'_>, user: UserId, record: &Record, zero_id:
 }
 
 /// The user data of something that is neither item nor folder of items (a playlist).
-pub(crate) fn plain(view: &View<'_>, user: UserId, item: ItemId, id: &str) -> Value {
+pub(crate) fn plain(view: &View<'_>, user: UserId, item: ItemId) -> Value {
+    let id = Ident::new(Space::Item, item.0).hex();
     let watch = view.watch(user, item);
     json!({
         "PlaybackPositionTicks": 0,
@@ -50,7 +51,8 @@ pub(crate) fn plain(view: &View<'_>, user: UserId, item: ItemId, id: &str) -> Va
 /// Folders sum up what lies below them; those of music only say whether all of it was played.
 fn below(fields: &mut Fields, view: &View<'_>, user: UserId, record: &Record) {
     let counts = matches!(record.kind, Kind::Show | Kind::Season | Kind::Collection);
-    let watched = if counts || record.kind == Kind::Album { view.watched(user, record.id) } else { Default::default() };
+    let watched =
+        if counts || record.kind == Kind::Album { view.watched(user, record.id) } else { Default::default() };
     let all = watched.leaves > 0 && watched.viewed == watched.leaves;
     if counts {
         fields.insert("UnplayedItemCount".into(), json!(watched.leaves - watched.viewed));

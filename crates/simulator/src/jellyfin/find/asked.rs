@@ -11,10 +11,32 @@ use crate::jellyfin::refusal::Refusal;
 
 /// Types of things the server knows and this one has none of: asking for them finds nothing.
 const ABSENT_TYPES: &[&str] = &[
-    "AggregateFolder", "AudioBook", "BasePluginFolder", "Book", "Channel", "ChannelFolderItem", "Folder", "Genre",
-    "ManualPlaylistsFolder", "LiveTvChannel", "LiveTvProgram", "MusicGenre", "MusicVideo", "Person", "Photo",
-    "PhotoAlbum", "PlaylistsFolder", "Program", "Recording", "Studio", "Trailer", "TvChannel", "TvProgram",
-    "UserRootFolder", "Video", "Year",
+    "AggregateFolder",
+    "AudioBook",
+    "BasePluginFolder",
+    "Book",
+    "Channel",
+    "ChannelFolderItem",
+    "Folder",
+    "Genre",
+    "ManualPlaylistsFolder",
+    "LiveTvChannel",
+    "LiveTvProgram",
+    "MusicGenre",
+    "MusicVideo",
+    "Person",
+    "Photo",
+    "PhotoAlbum",
+    "PlaylistsFolder",
+    "Program",
+    "Recording",
+    "Studio",
+    "Trailer",
+    "TvChannel",
+    "TvProgram",
+    "UserRootFolder",
+    "Video",
+    "Year",
 ];
 
 /// A wanted type.
@@ -122,7 +144,10 @@ impl Asked {
 
     fn read_bounds(&mut self, params: &Params) -> Result<(), Refusal> {
         let instant = |name: &str| {
-            params.text(name).map(|text| instant::read(text).ok_or_else(|| Refusal::invalid(name))).transpose()
+            params
+                .text(name)
+                .map(|text| instant::read(text).ok_or_else(|| Refusal::invalid(name)))
+                .transpose()
         };
         let lowered = |name: &str| params.text(name).map(str::to_lowercase);
         let index = |name: &str| Ok(params.count(name)?.and_then(|index| u32::try_from(index).ok()));
@@ -168,7 +193,10 @@ impl Asked {
         }
         // Things that lie nowhere in particular are looked for everywhere.
         let nowhere = [Type::Playlist, Type::Item(Kind::Collection)];
-        if self.parent.is_none() && !self.types.is_empty() && self.types.iter().all(|kind| nowhere.contains(kind)) {
+        if self.parent.is_none()
+            && !self.types.is_empty()
+            && self.types.iter().all(|kind| nowhere.contains(kind))
+        {
             self.recursive = true;
         }
         Ok(())
@@ -192,7 +220,9 @@ fn id(params: &Params, name: &str) -> Result<Option<Ident>, Refusal> {
 }
 
 fn ids(params: &Params, name: &str) -> Vec<Ident> {
-    let read = |text| if ident::is_well_formed(text) { Some(Ident::read(text).unwrap_or(Ident::NOTHING)) } else { None };
+    let read = |text| {
+        if ident::is_well_formed(text) { Some(Ident::read(text).unwrap_or(Ident::NOTHING)) } else { None }
+    };
     params.list(name).into_iter().filter_map(read).collect()
 }
 
@@ -206,7 +236,9 @@ fn type_named(name: &str) -> Option<Type> {
     match kind {
         Some(kind) => Some(Type::Item(kind)),
         None if name.eq_ignore_ascii_case("Playlist") => Some(Type::Playlist),
-        None if ["CollectionFolder", "UserView"].iter().any(|view| view.eq_ignore_ascii_case(name)) => Some(Type::Library),
+        None if ["CollectionFolder", "UserView"].iter().any(|view| view.eq_ignore_ascii_case(name)) => {
+            Some(Type::Library)
+        }
         None => ABSENT_TYPES.iter().any(|absent| absent.eq_ignore_ascii_case(name)).then_some(Type::Absent),
     }
 }

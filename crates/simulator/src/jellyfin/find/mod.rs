@@ -6,6 +6,7 @@ mod pool;
 mod sieve;
 
 pub(crate) use asked::{Asked, Type};
+pub(crate) use order::Order;
 pub(crate) use pool::thing_of;
 
 use super::dto::{self, Fields, Shape};

@@ -149,7 +149,8 @@ fn settle_ties(scene: &Scene<'_>, asked: &Asked, things: &mut [Thing], start: us
     let value = |thing: Thing| value(scene, first, &Row::of(scene, thing));
     let (low, high) = (value(things[start]), value(things[end - 1]));
     let from = (0..start).rev().take_while(|at| value(things[*at]) == low).last().unwrap_or(start);
-    let to = (end..things.len()).take_while(|at| value(things[*at]) == high).last().map_or(end, |last| last + 1);
+    let to =
+        (end..things.len()).take_while(|at| value(things[*at]) == high).last().map_or(end, |last| last + 1);
     sort(scene, asked, &mut things[from..to]);
 }
 
@@ -186,10 +187,13 @@ impl Row {
                 Self { id, name, record }
             }
             Thing::Playlist(id) => {
-                let name = scene.view.playlist(id).map(|playlist| playlist.title.to_lowercase()).unwrap_or_default();
+                let name =
+                    scene.view.playlist(id).map(|playlist| playlist.title.to_lowercase()).unwrap_or_default();
                 Self { id, name, record: None }
             }
-            Thing::Library(library) => Self { id: ItemId(0), name: library.name().to_lowercase(), record: None },
+            Thing::Library(library) => {
+                Self { id: ItemId(0), name: library.name().to_lowercase(), record: None }
+            }
         }
     }
 }
@@ -201,7 +205,9 @@ fn value(scene: &Scene<'_>, by: SortBy, row: &Row) -> Value {
     match by {
         SortBy::Name => Value::Text(row.name.clone()),
         SortBy::Added => Value::Number(record.added_at),
-        SortBy::Album => text(record.parent.as_ref().filter(|_| record.kind == Kind::Track).map(|above| above.title.clone())),
+        SortBy::Album => text(
+            record.parent.as_ref().filter(|_| record.kind == Kind::Track).map(|above| above.title.clone()),
+        ),
         SortBy::Artist => text(sieve::artist(record).map(|above| above.title.clone())),
         SortBy::AgeRating => text(record.content_rating.clone()),
         SortBy::Community => number(record.audience_rating.map(u64::from)),
@@ -227,7 +233,11 @@ fn of_user(scene: &Scene<'_>, by: SortBy, record: &Record) -> u64 {
     let Some(user) = scene.user else { return 0 };
     let watch = scene.view.watch(user, record.id);
     let last = || {
-        if record.kind.plays() { watch.last_viewed_at } else { scene.view.watched(user, record.id).last_viewed_at }
+        if record.kind.plays() {
+            watch.last_viewed_at
+        } else {
+            scene.view.watched(user, record.id).last_viewed_at
+        }
     };
     match by {
         SortBy::Favourite => u64::from(!watch.favourite),

@@ -31,7 +31,11 @@ pub(crate) fn gather(scene: &Scene<'_>, asked: &Asked) -> Pool {
         None if asked.recursive => everywhere(scene, asked),
         None => Pool::loose(shown_libraries(scene)),
         Some(id) if id.space == Space::Root => {
-            if asked.recursive { everywhere(scene, asked) } else { Pool::loose(shown_libraries(scene)) }
+            if asked.recursive {
+                everywhere(scene, asked)
+            } else {
+                Pool::loose(shown_libraries(scene))
+            }
         }
         Some(id) => below(scene, asked, id),
     }
@@ -43,7 +47,7 @@ pub(crate) fn thing_of(scene: &Scene<'_>, id: Ident) -> Option<Thing> {
         return library.shown(scene).then_some(Thing::Library(library));
     }
     let item = item_of(id)?;
-    if let Some(playlist) = scene.view.playlist(item) {
+    if let Some(playlist) = scene.view.playlist(item).filter(|_| !scene.starting) {
         return scene.user.is_none_or(|user| playlist.seen_by(user)).then_some(Thing::Playlist(item));
     }
     let kind = scene.view.kind(item)?;
@@ -55,7 +59,8 @@ fn shown_libraries(scene: &Scene<'_>) -> Vec<Thing> {
 }
 
 fn everywhere(scene: &Scene<'_>, asked: &Asked) -> Pool {
-    let kinds = Kind::EVERY.into_iter().filter(|kind| scene.sees(kind.section()) && asked.wants(Type::Item(*kind)));
+    let kinds =
+        Kind::EVERY.into_iter().filter(|kind| scene.sees(kind.section()) && asked.wants(Type::Item(*kind)));
     let mut pool = of_kinds(scene, asked, &kinds.collect::<Vec<_>>());
     if asked.types.contains(&Type::Playlist) {
         pool.things.extend(playlists(scene));
@@ -65,7 +70,7 @@ fn everywhere(scene: &Scene<'_>, asked: &Asked) -> Pool {
 }
 
 fn playlists(scene: &Scene<'_>) -> Vec<Thing> {
-    let Some(user) = scene.user else { return Vec::new() };
+    let Some(user) = scene.user.filter(|_| !scene.starting) else { return Vec::new() };
     scene.view.playlists(user).into_iter().map(|playlist| Thing::Playlist(playlist.id)).collect()
 }
 
@@ -73,7 +78,8 @@ fn playlists(scene: &Scene<'_>) -> Vec<Thing> {
 /// lists start from the user's state.
 fn of_kinds(scene: &Scene<'_>, asked: &Asked, kinds: &[Kind]) -> Pool {
     let leaves_only = kinds.iter().all(|kind| kind.plays());
-    let needs_state = asked.favourite == Some(true) || asked.resumable || (asked.played == Some(true) && leaves_only);
+    let needs_state =
+        asked.favourite == Some(true) || asked.resumable || (asked.played == Some(true) && leaves_only);
     if let Some(user) = scene.user.filter(|_| needs_state) {
         let of_kinds = |id: &ItemId| scene.view.kind(*id).is_some_and(|kind| kinds.contains(&kind));
         let touched = scene.view.watches(user).into_iter().map(|(id, _)| id).filter(of_kinds);
@@ -90,7 +96,11 @@ fn of_kinds(scene: &Scene<'_>, asked: &Asked, kinds: &[Kind]) -> Pool {
 
 fn below(scene: &Scene<'_>, asked: &Asked, id: Ident) -> Pool {
     if let Some(library) = Library::of(id) {
-        return if library.shown(scene) { in_library(scene, asked, library) } else { Pool::loose(Vec::new()) };
+        return if library.shown(scene) {
+            in_library(scene, asked, library)
+        } else {
+            Pool::loose(Vec::new())
+        };
     }
     let Some(item) = item_of(id) else { return Pool::loose(Vec::new()) };
     if let Some(playlist) = scene.view.playlist(item) {

@@ -19,16 +19,20 @@ pub(super) fn fits(scene: &Scene<'_>, asked: &Asked, thing: Thing) -> bool {
         Thing::Playlist(_) => Type::Playlist,
         Thing::Library(_) => Type::Library,
     };
-    type_fits(asked, kind) && name_fits(scene, asked, thing) && !excluded(asked, thing) && match thing {
-        Thing::Item(id) => {
-            !asks_for_records(asked) || scene.view.record(id).is_some_and(|record| record_fits(scene, asked, &record))
+    type_fits(asked, kind)
+        && name_fits(scene, asked, thing)
+        && !excluded(asked, thing)
+        && match thing {
+            Thing::Item(id) => {
+                !asks_for_records(asked)
+                    || scene.view.record(id).is_some_and(|record| record_fits(scene, asked, &record))
+            }
+            Thing::Playlist(id) => {
+                let favourite = scene.user.is_some_and(|user| scene.view.watch(user, id).favourite);
+                asked.favourite.is_none_or(|wanted| wanted == favourite)
+            }
+            Thing::Library(_) => asked.favourite != Some(true),
         }
-        Thing::Playlist(id) => {
-            let favourite = scene.user.is_some_and(|user| scene.view.watch(user, id).favourite);
-            asked.favourite.is_none_or(|wanted| wanted == favourite)
-        }
-        Thing::Library(_) => asked.favourite != Some(true),
-    }
 }
 
 fn type_fits(asked: &Asked, kind: Type) -> bool {
@@ -71,8 +75,10 @@ fn name_fits(scene: &Scene<'_>, asked: &Asked, thing: Thing) -> bool {
 
 /// Whether anything is asked that only a whole record can answer.
 fn asks_for_records(asked: &Asked) -> bool {
-    let of_user = asked.played.is_some() || asked.favourite.is_some() || asked.resumable || asked.liked.is_some();
-    let names = [&asked.genres, &asked.studios, &asked.people, &asked.artists, &asked.tags, &asked.age_ratings];
+    let of_user =
+        asked.played.is_some() || asked.favourite.is_some() || asked.resumable || asked.liked.is_some();
+    let names =
+        [&asked.genres, &asked.studios, &asked.people, &asked.artists, &asked.tags, &asked.age_ratings];
     let times = [asked.saved_since_ms, asked.user_saved_since_ms, asked.premiered.0, asked.premiered.1];
     of_user
         || names.iter().any(|names| !names.is_empty())
@@ -86,7 +92,10 @@ fn asks_for_records(asked: &Asked) -> bool {
 }
 
 fn record_fits(scene: &Scene<'_>, asked: &Asked, record: &Record) -> bool {
-    user_fits(scene, asked, record) && facts_fit(asked, record) && names_fit(asked, record) && times_fit(scene, asked, record)
+    user_fits(scene, asked, record)
+        && facts_fit(asked, record)
+        && names_fit(asked, record)
+        && times_fit(scene, asked, record)
 }
 
 fn user_fits(scene: &Scene<'_>, asked: &Asked, record: &Record) -> bool {
@@ -109,7 +118,8 @@ pub(super) fn played(scene: &Scene<'_>, record: &Record) -> bool {
 }
 
 fn facts_fit(asked: &Asked, record: &Record) -> bool {
-    let tenths = |rating: Option<u16>, scale: f64, least: f64| rating.is_some_and(|it| f64::from(it) / scale >= least);
+    let tenths =
+        |rating: Option<u16>, scale: f64, least: f64| rating.is_some_and(|it| f64::from(it) / scale >= least);
     let status = if record.id.0.is_multiple_of(3) { "continuing" } else { "ended" };
     let status_fits = record.kind != Kind::Show || asked.series_status.iter().any(|wanted| wanted == status);
     (asked.years.is_empty() || record.year.is_some_and(|year| asked.years.contains(&year)))
@@ -117,9 +127,10 @@ fn facts_fit(asked: &Asked, record: &Record) -> bool {
         && asked.least_critic.is_none_or(|least| tenths(record.rating, 1.0, least))
         && asked.index.is_none_or(|index| record.index == Some(index))
         && asked.parent_index.is_none_or(|index| parent_index(record) == Some(index))
-        && asked.has_provider.iter().all(|(source, has)| {
-            record.external.iter().any(|external| external.source == *source) == *has
-        })
+        && asked
+            .has_provider
+            .iter()
+            .all(|(source, has)| record.external.iter().any(|external| external.source == *source) == *has)
         && (asked.series_status.is_empty() || status_fits)
 }
 

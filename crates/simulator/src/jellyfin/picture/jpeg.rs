@@ -13,7 +13,8 @@ pub(super) fn painted(width: u16, height: u16, colour: Colour) -> Vec<u8> {
     let [h1, h2] = height.to_be_bytes();
     let [w1, w2] = width.to_be_bytes();
     segment(&mut out, 0xc0, &[8, h1, h2, w1, w2, 3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0]);
-    let differences: Vec<u8> = [0x00, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0].into_iter().chain(0..12).collect();
+    let differences: Vec<u8> =
+        [0x00, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0].into_iter().chain(0..12).collect();
     segment(&mut out, 0xc4, &differences);
     segment(&mut out, 0xc4, &[0x10, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x00]);
     segment(&mut out, 0xda, &[3, 1, 0, 2, 0, 3, 0, 0, 63, 0]);

@@ -51,14 +51,14 @@ fn of_item(ask: &Ask<'_>, id: &str) -> Outcome {
 fn single(ask: &Ask<'_>, id: &str) -> Outcome {
     let id = Ask::id(id)?;
     let user = ask.user()?;
-    let view = ask.house.state.view();
+    let view = ask.ground.state.view();
     let scene = ask.scene(&view, user);
     lists::whole(&scene, id, &ask.language()).map(Reply::json).ok_or(Refusal::NotFound)
 }
 
 fn root(ask: &Ask<'_>) -> Outcome {
     let user = ask.user()?;
-    let view = ask.house.state.view();
+    let view = ask.ground.state.view();
     Ok(Reply::json(dto::root(&ask.scene(&view, user), &Shape::whole())))
 }
 
@@ -70,7 +70,7 @@ fn around(ask: &Ask<'_>, id: &str, rest: &[&str]) -> Outcome {
         ["ancestors"] => return ancestors(ask, id),
         _ => {}
     }
-    let view = ask.house.state.view();
+    let view = ask.ground.state.view();
     let scene = ask.scene(&view, user);
     thing_of(&scene, id).ok_or(Refusal::NotFound)?;
     let nothing = || json!({"Items": [], "TotalRecordCount": 0, "StartIndex": 0, "OwnerId": id.hex()});
@@ -91,7 +91,7 @@ fn around(ask: &Ask<'_>, id: &str, rest: &[&str]) -> Outcome {
 /// What stands above an item, nearest first.
 fn ancestors(ask: &Ask<'_>, id: Ident) -> Outcome {
     let user = ask.user()?;
-    let view = ask.house.state.view();
+    let view = ask.ground.state.view();
     let scene = ask.scene(&view, user);
     let shape = Shape { user_data: true, ..Shape::whole() };
     let record = item_of(id).and_then(|item| scene.record(item)).ok_or(Refusal::NotFound)?;
@@ -125,7 +125,7 @@ fn mix(ask: &Ask<'_>, scene: &Scene<'_>, id: Ident) -> Outcome {
 fn counts(ask: &Ask<'_>) -> Outcome {
     let user = ask.user()?;
     let favourite = ask.params.flag("isfavorite")?;
-    let view = ask.house.state.view();
+    let view = ask.ground.state.view();
     let scene = ask.scene(&view, user);
     let of = |kind: Kind| match (scene.sees(kind.section()), favourite) {
         (false, _) => 0,

@@ -7,10 +7,12 @@ use super::Outcome;
 use crate::catalogue::Section;
 use crate::jellyfin::ask::Ask;
 use crate::jellyfin::dto::{self, Shape};
+use crate::jellyfin::house::run_task;
 use crate::jellyfin::library::Library;
 use crate::jellyfin::refusal::Refusal;
 use crate::jellyfin::reply::Reply;
 use crate::jellyfin::scene::Scene;
+use crate::jellyfin::tasks::SCAN;
 
 /// `/UserViews`.
 pub(super) fn views(ask: &Ask<'_>, rest: &[&str]) -> Outcome {
@@ -32,12 +34,12 @@ pub(super) fn answer(ask: &Ask<'_>, rest: &[&str]) -> Outcome {
         }
         (&Method::POST, ["refresh"]) => {
             ask.admin()?;
-            ask.house.scan(ask.now_ms);
+            run_task(ask.house, ask.ground, SCAN, ask.now_ms);
             Ok(Reply::nothing())
         }
         (&Method::POST, ["media", "updated"]) => {
             ask.caller()?;
-            ask.house.scan(ask.now_ms);
+            run_task(ask.house, ask.ground, SCAN, ask.now_ms);
             Ok(Reply::nothing())
         }
         _ => Err(Refusal::NotFound),
@@ -46,12 +48,16 @@ pub(super) fn answer(ask: &Ask<'_>, rest: &[&str]) -> Outcome {
 
 /// What a library is called in the reader's language, where the server localises.
 pub(super) fn name_for(scene: &Scene<'_>, library: Library, language: &str) -> &'static str {
-    if scene.switches.localized_names && language.starts_with("de") { library.german_name() } else { library.name() }
+    if scene.switches.localized_names && language.starts_with("de") {
+        library.german_name()
+    } else {
+        library.name()
+    }
 }
 
 fn shown(ask: &Ask<'_>) -> Outcome {
     let user = ask.some_user()?;
-    let view = ask.house.state.view();
+    let view = ask.ground.state.view();
     let scene = ask.scene(&view, Some(user));
     let language = ask.language();
     let rows: Vec<Value> = Library::EVERY
@@ -66,17 +72,21 @@ fn shown(ask: &Ask<'_>) -> Outcome {
 
 fn grouping(ask: &Ask<'_>) -> Outcome {
     let user = ask.some_user()?;
-    let view = ask.house.state.view();
+    let view = ask.ground.state.view();
     let scene = ask.scene(&view, Some(user));
-    let shown = Library::EVERY.into_iter().filter(|library| library.section().is_some() && library.shown(&scene));
-    Ok(Reply::json(shown.map(|library| json!({"Name": library.name(), "Id": library.id().hex()})).collect::<Value>()))
+    let shown =
+        Library::EVERY.into_iter().filter(|library| library.section().is_some() && library.shown(&scene));
+    Ok(Reply::json(
+        shown.map(|library| json!({"Name": library.name(), "Id": library.id().hex()})).collect::<Value>(),
+    ))
 }
 
 fn media_folders(ask: &Ask<'_>) -> Outcome {
     ask.admin()?;
-    let view = ask.house.state.view();
+    let view = ask.ground.state.view();
     let scene = ask.scene(&view, None);
-    let row = |library: Library| Value::Object(dto::library(&scene, library, library.name(), &Shape::whole()));
+    let row =
+        |library: Library| Value::Object(dto::library(&scene, library, library.name(), &Shape::whole()));
     let rows: Vec<Value> = Library::EVERY.into_iter().map(row).collect();
     let total = rows.len();
     Ok(super::lists::paged(ask, rows, Some(total), 0))
@@ -84,7 +94,7 @@ fn media_folders(ask: &Ask<'_>) -> Outcome {
 
 fn virtual_folders(ask: &Ask<'_>) -> Outcome {
     ask.admin()?;
-    let view = ask.house.state.view();
+    let view = ask.ground.state.view();
     ask.scene(&view, None);
     let scanning = ask.house.tasks.scan_progress(ask.now_ms);
     let row = |section: Section| {

@@ -22,7 +22,7 @@ pub(super) fn items(ask: &Ask<'_>) -> Outcome {
     let asked = Asked::read(&ask.params, &ask.house.switches)?;
     let shape = Shape::asked(&ask.params)?;
     let user = ask.user()?;
-    let view = ask.house.state.view();
+    let view = ask.ground.state.view();
     let scene = ask.scene(&view, user);
     allowed(ask, &scene, &asked)?;
     Ok(envelope(ask, &asked, &shape, &scene, find(&scene, &asked)))
@@ -50,12 +50,17 @@ fn allowed(ask: &Ask<'_>, scene: &Scene<'_>, asked: &Asked) -> Result<(), Refusa
     if !ask.house.switches.denied_library_is_401 {
         return Err(Refusal::NotFound);
     }
-    let name = scene.user.and_then(|user| scene.view.user(user)).map(|user| user.name.as_str()).unwrap_or_default();
+    let name =
+        scene.user.and_then(|user| scene.view.user(user)).map(|user| user.name.as_str()).unwrap_or_default();
     Err(Refusal::NotPermitted(format!("{name} is not permitted to access Library {}.", library.name())))
 }
 
 /// Records, written.
-pub(super) fn rows(scene: &Scene<'_>, records: impl IntoIterator<Item = Record>, shape: &Shape) -> Vec<Value> {
+pub(super) fn rows(
+    scene: &Scene<'_>,
+    records: impl IntoIterator<Item = Record>,
+    shape: &Shape,
+) -> Vec<Value> {
     records.into_iter().map(|record| Value::Object(dto::item(scene, &record, shape))).collect()
 }
 
@@ -64,7 +69,7 @@ pub(super) fn similar(ask: &Ask<'_>, id: ItemId) -> Outcome {
     let user = ask.user()?;
     let shape = Shape::asked(&ask.params)?;
     let limit = ask.params.count("limit")?.unwrap_or(FEW);
-    let view = ask.house.state.view();
+    let view = ask.ground.state.view();
     let scene = ask.scene(&view, user);
     let to = scene.record(id).ok_or(Refusal::NotFound)?;
     let mut near: Vec<(usize, Record)> = near_in_id(&scene, &to)
@@ -101,7 +106,7 @@ pub(super) fn suggestions(ask: &Ask<'_>) -> Outcome {
     }
     params.put_first("limit", &limit.to_string());
     let asked = Asked::read(&params, &ask.house.switches)?;
-    let view = ask.house.state.view();
+    let view = ask.ground.state.view();
     let scene = ask.scene(&view, Some(user));
     Ok(envelope(ask, &asked, &Shape::asked(&params)?, &scene, find(&scene, &asked)))
 }

@@ -34,8 +34,7 @@ use super::reply::Reply;
 /// What a room says.
 pub(crate) type Outcome = Result<Reply, Refusal>;
 
-pub(crate) use sessions::sessions;
-pub(crate) use tasks::tasks;
+pub(crate) use sessions::{Wanted as WantedSessions, sessions};
 
 /// Sends a request to its room by the first part of its path.
 pub(crate) fn answer(ask: &Ask<'_>) -> Outcome {
@@ -43,13 +42,15 @@ pub(crate) fn answer(ask: &Ask<'_>) -> Outcome {
     let Some((first, rest)) = parts.split_first() else { return Err(Refusal::NotFound) };
     match *first {
         "system" | "getutctime" => system::answer(ask, &parts),
-        "branding" | "localization" | "web" | "health" | "plugins" | "livetv" | "syncplay" => pages::answer(ask, &parts),
+        "branding" | "localization" | "web" | "health" => pages::answer(ask, &parts),
         "users" => users::answer(ask, rest),
         "quickconnect" => login::quick_connect(ask, rest),
         "userviews" => libraries::views(ask, rest),
         "library" => libraries::answer(ask, rest),
         "items" => items::answer(ask, rest),
-        "useritems" | "userplayeditems" | "userfavoriteitems" | "userimage" => user_items::answer(ask, &parts),
+        "useritems" | "userplayeditems" | "userfavoriteitems" | "userimage" => {
+            user_items::answer(ask, &parts)
+        }
         "shows" => shows::answer(ask, rest),
         "artists" | "genres" | "musicgenres" | "studios" | "persons" | "years" => names::answer(ask, &parts),
         "search" => hints::answer(ask, rest),
@@ -68,7 +69,11 @@ pub(crate) fn answer(ask: &Ask<'_>) -> Outcome {
 pub(crate) fn is_open(method: &Method, parts: &[&str]) -> bool {
     let reads = *method == Method::GET;
     match parts {
-        ["system", "info", "public"] | ["system", "ping"] | ["users", "public"] | ["getutctime"] | ["health"] => true,
+        ["system", "info", "public"]
+        | ["system", "ping"]
+        | ["users", "public"]
+        | ["getutctime"]
+        | ["health"] => true,
         ["branding" | "web", ..] => reads,
         ["users", "authenticatebyname" | "authenticatewithquickconnect"] => true,
         ["quickconnect", "enabled" | "initiate" | "connect"] => true,
@@ -130,7 +135,9 @@ mod tests {
     #[test]
     fn only_a_closed_list_is_open() {
         let open = |path: &str| is_open(&Method::GET, &path.split('/').collect::<Vec<_>>());
-        assert!(open("system/info/public") && open("items/x/images/primary/0") && open("videos/x/stream.mkv"));
+        assert!(
+            open("system/info/public") && open("items/x/images/primary/0") && open("videos/x/stream.mkv")
+        );
         assert!(!open("system/info") && !open("items/x") && !open("items/x/images") && !open("users"));
         assert!(!is_open(&Method::POST, &["items", "x", "images", "primary"]));
     }

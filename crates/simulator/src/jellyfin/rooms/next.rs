@@ -29,16 +29,23 @@ pub(super) fn latest(ask: &Ask<'_>) -> Outcome {
     let asked = Asked::read(&ask.params, &ask.house.switches)?;
     let together = ask.params.flag("groupitems")?.unwrap_or(true);
     let played = ask.params.flag("isplayed")?;
-    let view = ask.house.state.view();
+    let view = ask.ground.state.view();
     let scene = ask.scene(&view, Some(user));
     let library = asked.parent.and_then(Library::of);
     if asked.parent.is_some() && library.is_none() {
         return Ok(Reply::json(Value::Array(Vec::new())));
     }
-    let sections = scene.sections().into_iter().filter(|section| library.is_none_or(|it| it == Library::Of(*section)));
+    let sections =
+        scene.sections().into_iter().filter(|section| library.is_none_or(|it| it == Library::Of(*section)));
     let mut rows: Vec<(u64, Value)> = Vec::new();
     for section in sections {
-        rows.extend(of_section(&scene, user, section, &shape, &Wanted { limit, together, played, asked: &asked }));
+        rows.extend(of_section(
+            &scene,
+            user,
+            section,
+            &shape,
+            &Wanted { limit, together, played, asked: &asked },
+        ));
     }
     rows.sort_by_key(|(added_at, _)| std::cmp::Reverse(*added_at));
     Ok(Reply::json(rows.into_iter().take(limit).map(|(_, row)| row).collect::<Value>()))
@@ -51,7 +58,13 @@ struct Wanted<'a> {
     asked: &'a Asked,
 }
 
-fn of_section(scene: &Scene<'_>, user: UserId, section: Section, shape: &Shape, wanted: &Wanted<'_>) -> Vec<(u64, Value)> {
+fn of_section(
+    scene: &Scene<'_>,
+    user: UserId,
+    section: Section,
+    shape: &Shape,
+    wanted: &Wanted<'_>,
+) -> Vec<(u64, Value)> {
     let kind = match section {
         Section::Films => Kind::Film,
         Section::Shows => Kind::Episode,
@@ -76,12 +89,17 @@ fn of_section(scene: &Scene<'_>, user: UserId, section: Section, shape: &Shape, 
 }
 
 /// Several new episodes of a show stand for it together.
-fn by_show(scene: &Scene<'_>, newest: impl Iterator<Item = ItemId>, shape: &Shape, limit: usize) -> Vec<(u64, Value)> {
+fn by_show(
+    scene: &Scene<'_>,
+    newest: impl Iterator<Item = ItemId>,
+    shape: &Shape,
+    limit: usize,
+) -> Vec<(u64, Value)> {
     let mut shows: Vec<(ItemId, Vec<Record>)> = Vec::new();
     for record in newest.filter_map(|id| scene.record(id)) {
         let show = record.grandparent.as_ref().map_or(record.id, |show| show.id);
-        match shows.iter_mut().find(|(known, _)| *known == show) {
-            Some((_, episodes)) => episodes.push(record),
+        match shows.iter().position(|(known, _)| *known == show) {
+            Some(at) => shows[at].1.push(record),
             None if shows.len() < limit => shows.push((show, vec![record])),
             None => {}
         }
@@ -109,7 +127,7 @@ pub(super) fn resume(ask: &Ask<'_>) -> Outcome {
     params.put_first("filters", "IsResumable");
     let asked = Asked::read(&params, &ask.house.switches)?;
     let shape = Shape::asked(&params)?;
-    let view = ask.house.state.view();
+    let view = ask.ground.state.view();
     let scene = ask.scene(&view, Some(user));
     let found = find(&scene, &asked);
     let rows = found.things.into_iter().filter_map(|thing| write(&scene, thing, &shape));
@@ -128,7 +146,7 @@ pub(super) fn next_up(ask: &Ask<'_>) -> Outcome {
         Some(show) => Some(item_of(Ask::id(show)?).ok_or(Refusal::NotFound)?),
         None => None,
     };
-    let view = ask.house.state.view();
+    let view = ask.ground.state.view();
     let scene = ask.scene(&view, Some(user));
     let mut next: Vec<(u64, Record)> = begun(&scene, user)
         .into_iter()
@@ -159,6 +177,7 @@ fn begun(scene: &Scene<'_>, user: UserId) -> BTreeMap<ItemId, u64> {
 fn after_last(scene: &Scene<'_>, user: UserId, show: ItemId, resumable: bool) -> Option<Record> {
     let episodes = scene.view.leaves(show);
     let last = episodes.iter().rposition(|id| scene.view.watch(user, *id).played())?;
-    let next = episodes[last + 1..].iter().find(|id| resumable || scene.view.watch(user, **id).offset_ms == 0)?;
+    let next =
+        episodes[last + 1..].iter().find(|id| resumable || scene.view.watch(user, **id).offset_ms == 0)?;
     scene.record(*next)
 }

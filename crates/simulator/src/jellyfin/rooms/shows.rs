@@ -25,7 +25,7 @@ pub(super) fn answer(ask: &Ask<'_>, rest: &[&str]) -> Outcome {
 fn seasons(ask: &Ask<'_>, show: &str) -> Outcome {
     let user = ask.user()?;
     let shape = Shape::asked(&ask.params)?;
-    let view = ask.house.state.view();
+    let view = ask.ground.state.view();
     let scene = ask.scene(&view, user);
     let show = show_of(&scene, show)?;
     let rows = lists::rows(&scene, below(&scene, &[show.id]), &shape);
@@ -38,7 +38,7 @@ fn episodes(ask: &Ask<'_>, show: &str) -> Outcome {
     let shape = Shape::asked(&ask.params)?;
     let start = ask.params.count("startindex")?.unwrap_or(0);
     let limit = ask.params.count("limit")?.unwrap_or(usize::MAX);
-    let view = ask.house.state.view();
+    let view = ask.ground.state.view();
     let scene = ask.scene(&view, user);
     let show = show_of(&scene, show)?;
     let mut episodes = below(&scene, &wanted_seasons(ask, &scene, &show)?);

@@ -56,9 +56,7 @@ pub(crate) fn cultures() -> Value {
 
 /// Countries.
 pub(crate) fn countries() -> Value {
-    let row = |(code, name): &(&str, &str)| {
-        json!({"Name": code, "DisplayName": name, "TwoLetterISORegionName": code})
-    };
+    let row = |(code, name): &(&str, &str)| json!({"Name": code, "DisplayName": name, "TwoLetterISORegionName": code});
     COUNTRIES.iter().map(row).collect()
 }
 
@@ -69,8 +67,6 @@ pub(crate) fn languages() -> Value {
 
 /// Age ratings.
 pub(crate) fn ratings() -> Value {
-    let row = |(name, age): &(&str, u32)| {
-        json!({"Name": name, "Value": age, "RatingScore": {"score": age, "subScore": 0}})
-    };
+    let row = |(name, age): &(&str, u32)| json!({"Name": name, "Value": age, "RatingScore": {"score": age, "subScore": 0}});
     RATINGS.iter().map(row).collect()
 }
