@@ -62,7 +62,7 @@ pub(crate) fn item(scene: &Scene<'_>, record: &Record, shape: &Shape) -> Fields 
 
 /// The few fields a session shows of what it plays.
 pub(crate) fn brief(scene: &Scene<'_>, record: &Record) -> Fields {
-    let shape = Shape { user_data: false, ..Shape::whole() };
+    let shape = Shape::whole().without_user_data();
     let mut fields = item(scene, record, &shape);
     for heavy in ["MediaSources", "UserData", "DisplayPreferencesId", "CanDelete", "CanDownload", "Etag"] {
         fields.remove(heavy);

@@ -79,6 +79,11 @@ impl Shape {
         }
     }
 
+    /// The same without the state of the user.
+    pub(crate) fn without_user_data(self) -> Self {
+        Self { user_data: false, ..self }
+    }
+
     /// What the query of a list asks for.
     pub(crate) fn asked(params: &Params) -> Result<Self, Refusal> {
         let wanted = params.list("fields");

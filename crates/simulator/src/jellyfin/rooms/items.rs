@@ -93,7 +93,7 @@ fn ancestors(ask: &Ask<'_>, id: Ident) -> Outcome {
     let user = ask.user()?;
     let view = ask.ground.state.view();
     let scene = ask.scene(&view, user);
-    let shape = Shape { user_data: true, ..Shape::whole() };
+    let shape = Shape::whole();
     let record = item_of(id).and_then(|item| scene.record(item)).ok_or(Refusal::NotFound)?;
     let above = [&record.parent, &record.grandparent].into_iter().flatten();
     let mut rows = lists::rows(&scene, above.filter_map(|above| scene.record(above.id)), &shape);

@@ -10,7 +10,7 @@ use crate::jellyfin::reply::Reply;
 
 /// Everything below `/DisplayPreferences`.
 pub(super) fn answer(ask: &Ask<'_>, rest: &[&str]) -> Outcome {
-    let [id] = rest else { return Err(Refusal::NotFound) };
+    let ([_], Some(id)) = (rest, ask.raw.get(1)) else { return Err(Refusal::NotFound) };
     let user = ask.some_user()?;
     let client = ask.params.text("client").ok_or_else(|| Refusal::invalid("client"))?;
     match ask.method {
