@@ -271,9 +271,8 @@ fn class(method: &Method, parts: &[&str], params: &Params) -> Class {
         _ if params.text("searchterm").is_some() => Class::Search,
         ["items"]
         | ["items", "filters" | "filters2"]
-        | ["artists" | "genres" | "studios" | "persons" | "years", ..] => Class::List,
+        | ["artists" | "genres" | "studios" | "persons" | "years" | "shows", ..] => Class::List,
         ["items" | "useritems", ..] => Class::Metadata,
-        ["shows", ..] => Class::List,
         ["playlists", ..] => Class::Playlists,
         ["sessions"] => Class::Sessions,
         ["scheduledtasks", ..] => Class::Activities,

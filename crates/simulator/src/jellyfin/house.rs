@@ -137,6 +137,8 @@ pub(crate) fn run_task(house: &Arc<House>, ground: &Arc<Ground>, key: &str, now_
 
 fn mark_sections(state: &State, running: bool) {
     state.write(UserId::OWNER, |write| {
-        Section::EVERY.into_iter().for_each(|section| write.scan(section, running))
+        for section in Section::EVERY {
+            write.scan(section, running);
+        }
     });
 }

@@ -157,10 +157,10 @@ impl Art {
 /// Whether a thing has an image of `kind` by nature.
 fn has(of: Option<Kind>, kind: ImageKind, number: u64) -> bool {
     match (of, kind) {
-        (Some(Kind::Track), ImageKind::Primary) => number % 2 == 0,
+        (Some(Kind::Track), ImageKind::Primary)
+        | (Some(Kind::Film | Kind::Show | Kind::Artist), ImageKind::Logo) => number.is_multiple_of(2),
         (_, ImageKind::Primary) | (Some(Kind::Film | Kind::Show | Kind::Artist), ImageKind::Backdrop) => true,
-        (Some(Kind::Film | Kind::Show), ImageKind::Thumb) => number % 3 != 0,
-        (Some(Kind::Film | Kind::Show | Kind::Artist), ImageKind::Logo) => number % 2 == 0,
+        (Some(Kind::Film | Kind::Show), ImageKind::Thumb) => !number.is_multiple_of(3),
         _ => false,
     }
 }

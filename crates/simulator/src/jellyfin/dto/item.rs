@@ -82,7 +82,7 @@ fn facts(fields: &mut Fields, record: &Record) {
         _ => {}
     }
     if record.kind == Kind::Show {
-        let ended = record.id.0 % 3 != 0;
+        let ended = !record.id.0.is_multiple_of(3);
         put(fields, "Status", if ended { "Ended" } else { "Continuing" });
         put(fields, "AirDays", json!([]));
         put(fields, "EndDate", record.released.filter(|_| ended).map(written_day));

@@ -6,7 +6,7 @@ use super::{Fields, put};
 use crate::catalogue::{ItemId, Kind, Record};
 use crate::jellyfin::ident::{Ident, Space};
 use crate::jellyfin::instant::{TICKS_PER_MS, written_s};
-use crate::state::View;
+use crate::state::{View, Watched};
 use crate::users::UserId;
 
 /// An id of zeroes: what some versions write where an id is not known.
@@ -52,7 +52,7 @@ pub(crate) fn plain(view: &View<'_>, user: UserId, item: ItemId) -> Value {
 fn below(fields: &mut Fields, view: &View<'_>, user: UserId, record: &Record) {
     let counts = matches!(record.kind, Kind::Show | Kind::Season | Kind::Collection);
     let watched =
-        if counts || record.kind == Kind::Album { view.watched(user, record.id) } else { Default::default() };
+        if counts || record.kind == Kind::Album { view.watched(user, record.id) } else { Watched::default() };
     let all = watched.leaves > 0 && watched.viewed == watched.leaves;
     if counts {
         fields.insert("UnplayedItemCount".into(), json!(watched.leaves - watched.viewed));

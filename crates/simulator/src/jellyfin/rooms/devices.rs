@@ -36,7 +36,9 @@ pub(super) fn answer(ask: &Ask<'_>, rest: &[&str]) -> Outcome {
             if !ask.house.tokens.revoke_device(id) {
                 return Err(Refusal::NotFound);
             }
-            ended.into_iter().for_each(|grant| ask.house.notify(Notice::Revoked(grant.secret)));
+            for grant in ended {
+                ask.house.notify(Notice::Revoked(grant.secret));
+            }
             Ok(Reply::nothing())
         }
         _ => Err(Refusal::NotFound),

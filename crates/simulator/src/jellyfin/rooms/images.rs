@@ -87,12 +87,11 @@ fn show(ask: &Ask<'_>, id: Ident, image: ImageKind, index: usize) -> Outcome {
     let kind = kind_of_item(ask, id)?;
     let picture = ask.house.art.picture(id, kind, image).filter(|_| index == 0).ok_or(Refusal::NotFound)?;
     let form = form(ask, image);
-    let mut reply = match &picture.uploaded {
-        Some((content_type, body)) => Reply::bytes(content_type, body.as_ref().clone()),
-        None => {
-            let (width, height) = measures(ask, image)?;
-            Reply::bytes(form.content_type(), painted(form, width, height, picture.colour))
-        }
+    let mut reply = if let Some((content_type, body)) = &picture.uploaded {
+        Reply::bytes(content_type, body.as_ref().clone())
+    } else {
+        let (width, height) = measures(ask, image)?;
+        Reply::bytes(form.content_type(), painted(form, width, height, picture.colour))
     };
     keep(ask, &mut reply, &picture);
     if fresh(ask.headers, &picture, changed_at_ms(ask)) {

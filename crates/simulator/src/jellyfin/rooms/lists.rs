@@ -1,11 +1,11 @@
 //! Lists of items in their usual envelope.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Outcome;
 use crate::catalogue::{ItemId, Record, SortKey};
 use crate::jellyfin::ask::Ask;
-use crate::jellyfin::dto::{self, Fields, Shape};
+use crate::jellyfin::dto::{self, Fields, Shape, put};
 use crate::jellyfin::find::{Asked, Found, find, thing_of, write};
 use crate::jellyfin::ident::{Ident, Space};
 use crate::jellyfin::library::Library;
@@ -38,7 +38,11 @@ fn envelope(ask: &Ask<'_>, asked: &Asked, shape: &Shape, scene: &Scene<'_>, foun
 /// Rows in their envelope; without a total as the switch says.
 pub(super) fn paged(ask: &Ask<'_>, rows: Vec<Value>, total: Option<usize>, start: usize) -> Reply {
     let uncounted = if ask.house.switches.uncounted_is_page { rows.len() } else { 0 };
-    Reply::json(json!({"Items": rows, "TotalRecordCount": total.unwrap_or(uncounted), "StartIndex": start}))
+    let mut fields = Fields::new();
+    put(&mut fields, "Items", rows);
+    put(&mut fields, "TotalRecordCount", total.unwrap_or(uncounted));
+    put(&mut fields, "StartIndex", start);
+    Reply::json(fields)
 }
 
 /// A library the user may not see is refused.

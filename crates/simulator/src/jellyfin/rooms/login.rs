@@ -22,14 +22,11 @@ pub(super) fn by_name(ask: &Ask<'_>) -> Outcome {
     let password = text(&body, "pw").or(text(&body, "password")).unwrap_or_default();
     let users = &ask.ground.state.users().users;
     let user = users.iter().find(|user| user.name.eq_ignore_ascii_case(name));
-    match user.filter(|user| password.is_empty() || password == user.name) {
-        Some(user) => logged_in(ask, user.id, &ask.says()),
-        None => {
-            let sentence = "Failed login attempt";
-            ask.house.journal.note(ask.now_ms, Event::FailedLogin, sentence, UserId(0), None);
-            Err(Refusal::Unauthorized)
-        }
+    if let Some(user) = user.filter(|user| password.is_empty() || password == user.name) {
+        return logged_in(ask, user.id, &ask.says());
     }
+    ask.house.journal.note(ask.now_ms, Event::FailedLogin, "Failed login attempt", UserId(0), None);
+    Err(Refusal::Unauthorized)
 }
 
 /// `POST /Users/AuthenticateWithQuickConnect`.

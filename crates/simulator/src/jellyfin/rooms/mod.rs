@@ -66,18 +66,14 @@ pub(crate) fn answer(ask: &Ask<'_>) -> Outcome {
 }
 
 /// Whether a request is answered without a token: logging in, what the server says of itself, images and media.
+#[expect(clippy::match_same_arms, reason = "one line per part of the interface")]
 pub(crate) fn is_open(method: &Method, parts: &[&str]) -> bool {
     let reads = *method == Method::GET;
     match parts {
-        ["system", "info", "public"]
-        | ["system", "ping"]
-        | ["users", "public"]
-        | ["getutctime"]
-        | ["health"] => true,
-        ["branding" | "web", ..] => reads,
-        ["users", "authenticatebyname" | "authenticatewithquickconnect"] => true,
+        ["system", "info", "public"] | ["system", "ping"] | ["getutctime" | "health"] => true,
+        ["users", "public" | "authenticatebyname" | "authenticatewithquickconnect"] => true,
         ["quickconnect", "enabled" | "initiate" | "connect"] => true,
-        ["items", _, "images", _, ..] | ["userimage"] => reads,
+        ["branding" | "web", ..] | ["items", _, "images", _, ..] | ["userimage"] => reads,
         ["videos" | "audio", _, stream] => reads && (*stream == "universal" || stream.starts_with("stream")),
         _ => false,
     }

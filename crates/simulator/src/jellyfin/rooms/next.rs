@@ -107,8 +107,8 @@ fn by_show(
     let row = |(show, episodes): (ItemId, Vec<Record>)| {
         let newest = episodes.first()?;
         let added_at = newest.added_at;
-        let shown = if episodes.len() > 1 { scene.record(show)? } else { newest.clone() };
-        let mut fields = dto::item(scene, &shown, shape);
+        let stands = if episodes.len() > 1 { scene.record(show)? } else { newest.clone() };
+        let mut fields = dto::item(scene, &stands, shape);
         if episodes.len() > 1 {
             put(&mut fields, "ChildCount", episodes.len());
         }

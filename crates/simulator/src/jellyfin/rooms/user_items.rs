@@ -20,7 +20,9 @@ pub(super) fn answer(ask: &Ask<'_>, parts: &[&str]) -> Outcome {
         (&Method::GET, ["useritems", "resume"]) => next::resume(ask),
         (method, ["userplayeditems", id]) => match *method {
             Method::POST => played(ask, id),
-            Method::DELETE => changed(ask, id, |write, item| write.mark_unplayed(item)),
+            Method::DELETE => changed(ask, id, |write, item| {
+                write.mark_unplayed(item);
+            }),
             _ => Err(Refusal::WrongMethod),
         },
         (method, ["userfavoriteitems", id]) => match *method {

@@ -16,7 +16,7 @@ use crate::users::{User, UserId};
 pub(super) fn answer(ask: &Ask<'_>, rest: &[&str]) -> Outcome {
     match (&ask.method, rest) {
         (&Method::GET, []) => all(ask),
-        (&Method::GET, ["public"]) => public(ask),
+        (&Method::GET, ["public"]) => Ok(public(ask)),
         (&Method::GET, ["me"]) => {
             let user = ask.own_user()?;
             one(ask, user)
@@ -68,7 +68,7 @@ fn all(ask: &Ask<'_>) -> Outcome {
 }
 
 /// Those who are not hidden from the page where one logs in.
-fn public(ask: &Ask<'_>) -> Outcome {
+fn public(ask: &Ask<'_>) -> Reply {
     let users = ask.ground.state.users().users.iter().filter(|user| !user.admin);
     let row = |user: &User| {
         let mut row = written_user(ask, user);
@@ -78,7 +78,7 @@ fn public(ask: &Ask<'_>) -> Outcome {
         }
         row
     };
-    Ok(Reply::json(users.map(row).collect::<Value>()))
+    Reply::json(users.map(row).collect::<Value>())
 }
 
 fn one(ask: &Ask<'_>, user: UserId) -> Outcome {

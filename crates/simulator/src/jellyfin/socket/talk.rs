@@ -23,7 +23,8 @@ use crate::state::Change;
 /// Entries of the journal in one frame at the most.
 const MAX_ENTRIES: usize = 50;
 
-type Timer = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
+type Bell = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Timer = Option<Bell>;
 
 /// A conversation.
 pub(super) struct Talk {
@@ -125,10 +126,10 @@ impl Talk {
         };
         // Every change makes the wait for quiet begin again.
         if of_library {
-            self.library_due = self.timer(self.house.switches.library_changed_delay);
+            self.library_due = Some(self.timer(self.house.switches.library_changed_delay));
         }
         if of_user {
-            self.user_data_due = self.timer(self.house.switches.user_data_changed_delay);
+            self.user_data_due = Some(self.timer(self.house.switches.user_data_changed_delay));
         }
         Ok(())
     }
@@ -167,7 +168,7 @@ impl Talk {
             Some(Said::Start(topic, first, every)) => {
                 self.subscriptions.retain(|held| held.topic != topic);
                 if self.may_subscribe() {
-                    let due = self.timer(first);
+                    let due = Some(self.timer(first));
                     self.subscriptions.push(Subscription { topic, every, due });
                 }
                 Ok(())
@@ -187,7 +188,7 @@ impl Talk {
 
     async fn tell(&mut self, socket: &mut Socket, at: usize) -> Result<(), Over> {
         let (topic, every) = (self.subscriptions[at].topic, self.subscriptions[at].every);
-        self.subscriptions[at].due = self.timer(every);
+        self.subscriptions[at].due = Some(self.timer(every));
         let now_ms = self.ground.state.clock().now_ms();
         let data = match topic {
             Topic::Sessions => self.sessions(now_ms),
@@ -226,18 +227,18 @@ impl Talk {
         }
         self.warned = true;
         let keep_alive = self.house.switches.keep_alive;
-        self.heard_from = self.timer(keep_alive / 4);
+        self.heard_from = Some(self.timer(keep_alive / 4));
         self.send(socket, "ForceKeepAlive", Some(json!(keep_alive.as_secs()))).await
     }
 
     fn listen_again(&mut self) {
         self.warned = false;
-        self.heard_from = self.timer(self.house.switches.keep_alive * 3 / 4);
+        self.heard_from = Some(self.timer(self.house.switches.keep_alive * 3 / 4));
     }
 
-    fn timer(&self, after: Duration) -> Timer {
+    fn timer(&self, after: Duration) -> Bell {
         let clock = self.ground.state.clock();
-        Some(Box::pin(async move { clock.sleep(after).await }))
+        Box::pin(async move { clock.sleep(after).await })
     }
 
     async fn send(&mut self, socket: &mut Socket, kind: &str, data: Option<Value>) -> Result<(), Over> {
