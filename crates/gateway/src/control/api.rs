@@ -74,13 +74,9 @@ pub(super) async fn clear(
 ) -> Result<Json<Done>, Problem> {
     let which: Which = read(&headers, body).await?.unwrap_or_default();
     plane.control.clear(which.server.as_deref())?;
-    let what =
-        which.server.map_or_else(|| "Everything kept".to_owned(), |name| format!("What was kept for {name}"));
-    Ok(Json(Done {
-        success: true,
-        message: format!("{what} is dropped; counting begins anew."),
-        warmed: None,
-    }))
+    let whose = which.server.map_or_else(String::new, |name| format!(" for {name}"));
+    let message = format!("No answer kept until now{whose} is used any more; counting begins anew.");
+    Ok(Json(Done { success: true, message, warmed: None }))
 }
 
 /// Refreshes what is to stay warm.

@@ -113,7 +113,7 @@ function showTotals(figures) {
   const { asked, saved, reached, own, hit_rate: rate } = figures.totals;
   const share = asked > 0 ? saved / asked : 0;
   const headline = asked === 0
-    ? "Ready. No app has asked for anything yet."
+    ? "Ready. No app has asked for anything since " + moment(figures.since_ms, figures.as_of_ms) + "."
     : "Of " + count(asked) + (asked === 1 ? " request" : " requests") + " your apps made, " + count(saved) +
       (saved === 1 ? " was" : " were") + " answered without asking a media server.";
   setText($("headline"), headline);
@@ -122,7 +122,7 @@ function showTotals(figures) {
   setText($("asked"), count(asked));
   setText($("saved"), count(saved));
   setText($("reached"), count(reached));
-  setText($("reached-why"), "requests that reached a media server" +
+  setText($("reached-why"), "requests sent on to a media server" +
     (own > 0 ? "; " + count(own) + " of them our own: refreshes, probes, events" : ""));
   setText($("rate"), percent(rate));
   setText($("since"), "Counted since " + moment(figures.since_ms, figures.as_of_ms) +
@@ -147,7 +147,7 @@ function hintOf(server) {
 }
 
 const COUNTS = [
-  ["requests_to_server", "Sent on", "requests that reached it"],
+  ["requests_to_server", "Sent on", "requests sent to it"],
   ["own", "Our own", "of these, no app waited for"],
   ["in_flight", "Under way", "it works on now"],
 ];
@@ -213,11 +213,12 @@ function showServer(card, server) {
   const now = last.as_of_ms;
   parts.light.dataset.state = parts.mood.dataset.state = server.state;
   const kind = KINDS[server.kind] || server.kind;
-  setText(parts.kind, server.version ? kind + " " + server.version : kind);
-  const heard = server.last_answer_ms ? "last answer " + ago(server.last_answer_ms, now) : "it has not answered yet";
+  setText(parts.kind, server.version ? kind + " " + server.version.split("-")[0] : kind);
+  parts.kind.title = server.version || "";
+  const heard = server.last_answer_ms ? ", last answer " + ago(server.last_answer_ms, now) + "." : ".";
   const [mood, more] = {
-    well: ["Well", ", " + heard + "."],
-    unwell: ["Not answering", ", " + heard + ". Kept answers are served meanwhile."],
+    well: ["Well", heard],
+    unwell: ["Not answering", heard + (server.last_answer_ms ? " Kept answers are served meanwhile." : "")],
     unknown: ["Not heard of yet", ". It is asked when an app asks."],
   }[server.state];
   setText(parts.mood, mood);

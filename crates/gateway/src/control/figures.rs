@@ -14,11 +14,11 @@ pub(super) struct ClassFigures {
     pub(super) stale: u64,
     /// Waited for a question that somebody else had asked already.
     pub(super) joined: u64,
-    /// Asked the server.
+    /// Answered by asking the server.
     pub(super) loaded: u64,
     /// Answered with what was kept, because the server did not answer.
     pub(super) stale_on_error: u64,
-    /// Not answered at once from the cache: joined and loaded together.
+    /// Not answered at once from the cache: joined, loaded, stale on error and failed together.
     pub(super) misses: u64,
     /// Answered with an error.
     pub(super) failed: u64,
@@ -115,7 +115,7 @@ impl From<&ClassStats> for ClassFigures {
             hits: stats.hits,
             stale: stats.stale,
             joined: stats.joins,
-            loaded: misses.saturating_sub(stats.joins),
+            loaded: loaded(misses, [stats.joins, stats.stale_on_error, stats.failed_answers]),
             stale_on_error: stats.stale_on_error,
             misses,
             failed: stats.failed_answers,
@@ -187,6 +187,12 @@ fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
+/// What is left of the misses. Who joined a load that failed is counted in both: then this says too little rather
+/// than too much.
+fn loaded(misses: u64, others: [u64; 3]) -> u64 {
+    others.into_iter().fold(misses, u64::saturating_sub)
+}
+
 fn load_times(stats: &ClassStats) -> LoadTimes {
     let limits = LOAD_TIME_BUCKETS_MS.iter().map(|limit_ms| *limit_ms as f64 / 1000.0).chain([f64::INFINITY]);
     LoadTimes {
@@ -208,6 +214,12 @@ mod tests {
         assert_eq!(figures(0, 0, 0).hit_rate, None);
         assert_eq!(figures(0, 0, 3).hit_rate, Some(0.0));
         assert_eq!(hit_rate(&[]), None);
+    }
+
+    #[test]
+    fn what_failed_was_not_answered_by_asking() {
+        assert_eq!(loaded(12, [2, 1, 4]), 5);
+        assert_eq!(loaded(11, [10, 0, 11]), 0, "a crowd that failed together");
     }
 
     #[test]

@@ -23,7 +23,7 @@ async function ask(method, path, body) {
   const response = await fetch("api/v1/" + path, options);
   const answer = await response.json();
   if (!response.ok) {
-    const error = new Error(answer.detail || answer.title || "The request failed.");
+    const error = new Error([answer.title, answer.detail].filter(Boolean).join(". ") || "The request failed.");
     error.status = response.status;
     throw error;
   }
@@ -78,6 +78,7 @@ function lost() {
 // --- What is going on ---
 
 function pulse(state, text) {
+  $("figures").classList.toggle("old", state !== "live");
   $("pulse").dataset.state = state;
   setText($("pulse-text"), text);
 }
@@ -150,8 +151,8 @@ async function logout() {
 
 function askToClear() {
   const server = $("which").value;
-  setText($("confirm-text"), "Every answer kept for " + (server || "all servers") +
-    " is dropped, and counting begins at zero. The next questions go to the media server again.");
+  setText($("confirm-text"), "No answer kept until now for " + (server || "all servers") +
+    " is used any more, and counting begins at zero. The next questions go to the media server again.");
   $("confirm").showModal();
 }
 

@@ -11,6 +11,7 @@ use http::{HeaderMap, Request, StatusCode};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -21,6 +22,7 @@ use crate::server::Server;
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const SERVER_TOKEN: &str = "the-owners-own-token";
+const HOOK_SECRET: &str = "the-secret-of-the-webhook";
 const BEARER: (&str, &str) = ("authorization", "Bearer 0123456789abcdef0123456789abcdef");
 const JSON: (&str, &str) = ("content-type", "application/json");
 const LOCAL: (&str, &str) = ("host", "127.0.0.1:8710");
@@ -57,7 +59,8 @@ impl House {
         let settings = Settings::read(tree).expect("it is valid").servers.remove(0);
         let (clock, tasks, stop) = (Clock::system(), TaskTracker::new(), CancellationToken::new());
         let cache = Cache::new(greenroom_cache::Settings::default(), clock.clone(), tasks.clone());
-        let server = Server::new(settings, cache.clone(), clock.clone(), tasks, stop.clone(), [1; 32]);
+        let secrets = ([1; 32], Secret::new(HOOK_SECRET));
+        let server = Server::new(settings, cache.clone(), clock.clone(), tasks, stop.clone(), secrets);
         let server = Arc::new(server.expect("it can be had"));
         let listen: SocketAddr = "0.0.0.0:32500".parse().expect("an address");
         let control = Control::new(vec![(server, listen)], cache, clock, Secret::new(TOKEN));
@@ -118,7 +121,7 @@ async fn no_answer_holds_a_token() {
         let answer = house.ask("GET", path, &[LOCAL, BEARER, ("cookie", &cookie)], "").await;
         assert_eq!(answer.status, 200, "{path}");
         let whole = format!("{}{:?}", answer.text, answer.headers);
-        for secret in [TOKEN, SERVER_TOKEN, cookie.split('=').next_back().expect("a value")] {
+        for secret in [TOKEN, SERVER_TOKEN, HOOK_SECRET, cookie.split('=').next_back().expect("a value")] {
             assert!(!whole.contains(secret), "{path}");
         }
     }
@@ -304,4 +307,25 @@ async fn a_viewer_is_let_go_when_the_session_ends() {
         house.plane.stop.cancel();
     };
     tokio::join!(teller, reader);
+}
+
+#[tokio::test]
+async fn the_door_closes_when_the_process_stops_though_a_page_watches() {
+    let house = House::new();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let serving = super::serve(Arc::clone(&house.plane.control), listener, house.plane.stop.clone());
+    let watching = async {
+        let mut stream = tokio::net::TcpStream::connect(address).await.expect("it is open");
+        let head = format!("GET /api/v1/events HTTP/1.1\r\nhost: {address}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.expect("it is sent");
+        let mut seen = Vec::new();
+        while !seen.windows(5).any(|bytes| bytes == b"data:") {
+            assert_ne!(stream.read_buf(&mut seen).await.expect("it answers"), 0, "it ended early");
+        }
+        assert!(seen.starts_with(b"HTTP/1.1 200"));
+        house.plane.stop.cancel();
+        stream.read_to_end(&mut seen).await.expect("it ends");
+    };
+    tokio::join!(serving, watching);
 }
