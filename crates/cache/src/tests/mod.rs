@@ -1,0 +1,12 @@
+//! Tests of the whole engine in paused time. Each room tests what one promise says; all speak through the stage.
+
+mod failures;
+mod figures;
+mod flights;
+mod invalidation;
+mod limits;
+mod reads;
+mod refresh;
+mod regressions;
+mod stage;
+mod warming;
