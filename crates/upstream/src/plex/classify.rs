@@ -26,15 +26,6 @@ pub(super) fn classify(ask: &Ask<'_>) -> Verdict {
     path.temper(verdict)
 }
 
-/// Whether a request may pass without a token: the server's identity, the web client's files, and the question a
-/// browser asks before it sends one.
-pub(super) fn needs_no_token(ask: &Ask<'_>) -> bool {
-    let reads = *ask.method == Method::GET || *ask.method == Method::HEAD;
-    let Ok(path) = Path::split(ask.target) else { return false };
-    let is_open = reads && matches!(path.parts().as_slice(), ["identity"] | ["web", ..]);
-    !path.odd && (is_open || *ask.method == Method::OPTIONS)
-}
-
 fn judge(ask: &Ask<'_>, path: &Path<'_>) -> Verdict {
     let low: Vec<Cow<'_, str>> = path.segments.iter().map(|part| lower(part)).collect();
     let low: Vec<&str> = low.iter().map(AsRef::as_ref).collect();

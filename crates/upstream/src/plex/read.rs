@@ -33,8 +33,7 @@ pub(super) fn text(
     ordered.append(&mut shapes);
     let request = Request::new(&canonical(parts), &ordered, form, &lifted)?;
     let sharing = if plan.public { Sharing::Public } else { Sharing::Identity };
-    let mut tags = vec![Tag::all()];
-    tags.append(&mut plan.tags);
+    let mut tags = plan.tags;
     if plan.personal {
         tags.push(Tag::user_state());
     }
@@ -73,7 +72,7 @@ pub(super) fn asset(parts: &[&str], raw: &str) -> Result<Read, StreamReason> {
     Lifted::take(&mut pairs, &HeaderMap::new(), Keeps::Nothing)?;
     let request = Request::new(&canonical(parts), &pairs, Representation::Opaque, &Lifted::default())?;
     let lifetime = Class::Assets.lifetime(Kind::Plex);
-    Ok(request.read(Class::Assets, vec![Tag::all(), Tag::server()], Sharing::Public, lifetime))
+    Ok(request.read(Class::Assets, vec![Tag::server()], Sharing::Public, lifetime))
 }
 
 fn image_read(path: &str, pairs: &[Pair], picture: Picture) -> Result<Read, StreamReason> {
@@ -83,7 +82,7 @@ fn image_read(path: &str, pairs: &[Pair], picture: Picture) -> Result<Read, Stre
         lifetime.fresh_s = DAY_S;
         lifetime.fresh_with_signal_s = DAY_S;
     }
-    Ok(request.read(Class::Images, vec![Tag::all(), picture.tag], Sharing::Image(picture.of), lifetime))
+    Ok(request.read(Class::Images, vec![picture.tag], Sharing::Image(picture.of), lifetime))
 }
 
 /// The canonical request. The key holds all of it; the headers hold nothing that the key does not.

@@ -52,10 +52,6 @@ impl Asking {
         Kind::Plex.credential(&self.ask())
     }
 
-    pub(crate) fn needs_no_token(&self) -> bool {
-        greenroom_upstream::plex::needs_no_token(&self.ask())
-    }
-
     /// The read it is; anything else fails the test.
     pub(crate) fn read(&self) -> Read {
         match self.verdict() {
@@ -101,5 +97,5 @@ pub(crate) fn told(stale: &[Staling]) -> String {
 
 /// Whether an answer with these tags goes stale by these stalings (without looking at items above).
 pub(crate) fn hits(stale: &[Staling], tags: &[Tag]) -> bool {
-    stale.iter().any(|staling| tags.contains(&staling.tag))
+    stale.iter().any(|staling| staling.tag == Tag::all() || tags.contains(&staling.tag))
 }

@@ -173,6 +173,17 @@ fn a_pause_or_stop_concerns_everybody_and_playing_only_the_item() {
 }
 
 #[test]
+fn a_moved_counter_reaches_lists_and_single_items_of_the_section() {
+    let stale = greenroom_upstream::plex::section_changed("2");
+    assert_eq!(told(&stale), "across* collections* image:section:2* inside:2* items* section:2* sections*");
+    for read in
+        ["/library/sections/2/all", "/library/sections/2/genre", "/library/recentlyAdded", "/hubs/sections/2"]
+    {
+        assert!(hits(&stale, &get(read).read().tags), "{read}");
+    }
+}
+
+#[test]
 fn webhooks_only_make_stale() {
     let sent = |event: &str| {
         let payload = json!({ "event": event, "user": true, "owner": true, "Account": { "id": 1 },
