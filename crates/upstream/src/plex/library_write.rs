@@ -114,6 +114,11 @@ fn collection(rest: &[&str], params: &Params<'_>) -> Option<Write> {
         [id, "items", member, ..] if is_id(id) => {
             named("collection", stale::collection(Some(id), None, &item_ids(member)))
         }
+        [id, "posters" | "poster" | "arts" | "art" | "thumb" | "prefs", ..] if is_id(id) => {
+            let mut stale = stale::pictured(&[(*id).to_owned()]);
+            stale.push(Staling::everyone(Tag::collections()));
+            named("poster", stale)
+        }
         [id, ..] if is_id(id) => named("collection", stale::collection(Some(id), None, &[])),
         _ => return None,
     })

@@ -3,16 +3,16 @@
 //! Plex has no rule by which a read can be told from a write: several writes are GETs, paging comes in headers or
 //! in the query, order matters in a query, and most answers carry state of the user who asked. So everything here
 //! goes by tables:
-//! - [`classify`]: what a request is; writes before streams before reads.
-//! - [`write`] and [`library_write`]: the table of writes; [`params`]: what they name; [`stale`]: what each kind of
+//! - `classify`: what a request is; writes before streams before reads.
+//! - `write` and `library_write`: the table of writes; `params`: what they name; `stale`: what each kind of
 //!   change makes stale.
-//! - [`route`] and [`library`]: the allow-list of reads; [`filter`]: what their query adds.
-//! - [`query`], [`lifted`], [`representation`], [`read`]: the canonical key and the request rebuilt from it.
-//! - [`image`]: addresses inside scaled images.
-//! - [`credential`]: who asks.
-//! - [`body`], [`body_xml`], [`body_json`], [`rows`]: whether an answer may be kept and what it says.
-//! - [`notification`], [`webhook`]: what the server tells on its own.
-//! - [`error`]: error bodies clients can read.
+//! - `route` and `library`: the allow-list of reads; `filter`: what their query adds.
+//! - `query`, `lifted`, `representation`, `read`: the canonical key and the request rebuilt from it.
+//! - `image`: addresses inside scaled images.
+//! - `credential`: who asks.
+//! - `body`, `body_xml`, `body_json`, `rows`: whether an answer may be kept and what it says.
+//! - `notification`, `webhook`: what the server tells on its own.
+//! - `error`: error bodies clients can read.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};

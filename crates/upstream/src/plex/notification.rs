@@ -132,7 +132,13 @@ fn activity(entry: &Map<String, Value>) -> Vec<Staling> {
         "library.update.section" => stale.push(Staling::everyone(Tag::sections())),
         "library.refresh.items" | "library.update.item.metadata" if event == "ended" => {
             let ids = text(context, "key").map(|key| item_ids(&key)).unwrap_or_default();
-            stale.extend(stale::edited(&ids));
+            match section {
+                Some(section) if !ids.is_empty() => {
+                    stale.extend(stale::pictured(&ids));
+                    stale.extend(stale::section_moved(Some(&section)));
+                }
+                _ => stale.extend(stale::edited(&ids)),
+            }
         }
         _ if kind.starts_with("media.generate") && event == "ended" => {
             let ids = text(context, "key").map(|key| item_ids(&key)).unwrap_or_default();

@@ -114,10 +114,9 @@ fn never(parts: &[&str]) -> Option<StreamReason> {
         | ["downloadQueue", ..] => StreamReason::Media,
         [
             "security" | "myplex" | "pins" | "pins.json" | "pins.xml" | "user" | "users" | "resources"
-            | "api" | "home",
+            | "api" | "home" | "log" | "logs" | "diagnostics",
             ..,
-        ]
-        | ["log" | "logs" | "diagnostics", ..] => StreamReason::Account,
+        ] => StreamReason::Account,
         [":", "websockets" | "websocket", ..] => StreamReason::Socket,
         [":", "eventsource", ..] => StreamReason::Events,
         ["playQueues" | "player" | "sync" | "system", ..] => StreamReason::Moment,
@@ -150,7 +149,7 @@ fn doings(parts: &[&str]) -> Option<Route> {
     Some(match parts {
         ["activities"] => Plan::plain(Class::Activities, [Tag::activities()]),
         ["butler"] => Plan::plain(Class::Statistics, [Tag::activities()]),
-        ["status", "sessions"] | ["status", "sessions", "background"] | ["transcode", "sessions"] => {
+        ["status" | "transcode", "sessions"] | ["status", "sessions", "background"] => {
             Plan::plain(Class::Sessions, [Tag::sessions()])
         }
         ["transcode", "sessions", _] => Plan::plain(Class::Sessions, [Tag::sessions()]),
@@ -169,7 +168,7 @@ fn hubs(rest: &[&str]) -> Option<Route> {
         Plan::personal(Class::Hubs, tags).keeping(Keeps::Abilities)
     };
     Some(match rest {
-        [] | ["home"] | ["items"] => composed(Tag::across()),
+        [] | ["home" | "items"] => composed(Tag::across()),
         ["promoted"] => composed(Tag::across()).keeping(Keeps::Client),
         ["sections", id] if is_id(id) => composed(Tag::section(id)),
         ["metadata", id] | ["metadata", id, "related"] if is_id(id) => {

@@ -100,9 +100,7 @@ fn hubs(rest: &[&str]) -> Option<Write> {
             stale.push(Staling::everyone(Tag::watch_lists()));
             Some(named("collection", stale))
         }
-        ["continuewatching", ..] | ["home", ..] => {
-            Some(named("action", stale::watched(&[], Staling::account)))
-        }
+        ["continuewatching" | "home", ..] => Some(named("action", stale::watched(&[], Staling::account))),
         _ => None,
     }
 }

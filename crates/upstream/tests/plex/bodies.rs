@@ -117,6 +117,8 @@ fn a_playlist_by_rule_follows_user_state_and_the_libraries() {
     assert_eq!(words(&items(r#" smart="0""#).tags), ["item:1", "under:2"]);
     assert_eq!(words(&items(r#" smart="1""#).tags), ["item:1", "under:2", "watch-lists", "across"]);
     assert_eq!(words(&items("").tags), ["item:1", "under:2", "watch-lists", "across"]);
+    let whole = items(r#" smart="0" ratingKey="9" leafCount="1" playlistType="audio""#);
+    assert_eq!(words(&whole.tags), ["item:1", "item:9", "under:2"]);
     let mixed =
         r#"{"MediaContainer":{"Metadata":[{"ratingKey":"1","smart":false},{"ratingKey":"2","smart":true}]}}"#;
     assert!(words(&json("/playlists", mixed).unwrap().tags).contains(&"watch-lists"));

@@ -111,6 +111,16 @@ fn activities_count_when_they_begin_and_end() {
         stale(&activity("ended", "library.refresh.items", &item)),
         "across* activities* collections* image:7* item:7^* items* libraries* under:7*"
     );
+    let placed = json!({ "key": "/library/metadata/7", "librarySectionID": 2 });
+    assert_eq!(
+        stale(&activity("ended", "library.update.item.metadata", &placed)),
+        "across* activities* collections* image:7* item:7^* items* section:2* sections* under:7*"
+    );
+    let drawn = json!({ "key": "/library/metadata/7" });
+    assert_eq!(
+        stale(&activity("ended", "media.generate.chapter.thumbs", &drawn)),
+        "activities* image:7* item:7^* items* under:7*"
+    );
     assert_eq!(stale(&activity("started", "butler", &json!({}))), "activities*");
 }
 

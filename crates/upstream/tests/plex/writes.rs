@@ -120,6 +120,7 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
         "collection",
         "across* collections* image:5* item:5* items* libraries* user-state*",
     ),
+    ("POST", "/library/collections/7/posters", "poster", "collections* image:7* item:7^* items* under:7*"),
     (
         "DELETE",
         "/library/sections/2/collection/5",
