@@ -100,7 +100,6 @@ impl Desk {
     /// Joins the load under way for this key, or starts one. Nobody joins a load that began before an invalidation
     /// of what he asks for: `seen` is what he found kept, whose tags the new value may be expected to carry.
     pub(crate) fn board(&self, key: &Key, reach: &Reach, seen: Option<&Arc<Entry>>, now_ms: u64) -> Boarding {
-        let created = self.sequence.next(now_ms);
         let overtaken = |flight: &Flight| {
             let reaches = [Some(reach), seen.map(|entry| &entry.reach)];
             reaches.into_iter().flatten().any(|reach| self.markers.since(reach, flight.created, now_ms))
@@ -112,7 +111,8 @@ impl Desk {
         };
         self.flights.board(
             key,
-            (created, now_ms),
+            now_ms,
+            || self.sequence.next(now_ms),
             |flight| cfg!(sabotage = "join") || !overtaken(flight),
             landed_meanwhile,
         )
