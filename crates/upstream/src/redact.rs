@@ -84,8 +84,8 @@ pub fn text(text: &str) -> String {
 
 /// Whether a parameter or header of this name carries a secret.
 pub fn is_secret_name(name: &str) -> bool {
-    let name = name.trim().to_ascii_lowercase();
-    SECRET_NAMES.contains(&name.as_str())
+    let name = name.trim();
+    SECRET_NAMES.iter().any(|secret| secret.eq_ignore_ascii_case(name))
 }
 
 /// Whether `secret` shows in `text`, however often that is percent-encoded.
@@ -178,7 +178,7 @@ fn names_a_secret(text: &str) -> bool {
 }
 
 /// Decodes until nothing changes; `None` if that takes more than [`MAX_LEVELS`] rounds.
-fn decoded_fully(text: &str) -> Option<String> {
+pub(crate) fn decoded_fully(text: &str) -> Option<String> {
     let mut plain = text.to_owned();
     for _ in 0..MAX_LEVELS {
         if !plain.contains('%') {

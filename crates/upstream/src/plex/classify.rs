@@ -1,6 +1,8 @@
 //! What a request is. Writes are told first (some are GETs, and no header may disguise one), then what never ends,
 //! then the allow-list of reads.
 
+use std::borrow::Cow;
+
 use http::header::{ACCEPT, CONTENT_LENGTH, RANGE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, Method};
 
@@ -24,19 +26,10 @@ pub(super) fn classify(ask: &Ask<'_>) -> Verdict {
     path.temper(verdict)
 }
 
-/// Whether a request may pass without a token: the server's identity, the web client's files, and the question a
-/// browser asks before it sends one.
-pub(super) fn needs_no_token(ask: &Ask<'_>) -> bool {
-    let reads = *ask.method == Method::GET || *ask.method == Method::HEAD;
-    let Ok(path) = Path::split(ask.target) else { return false };
-    let is_open = reads && matches!(path.parts().as_slice(), ["identity"] | ["web", ..]);
-    !path.odd && (is_open || *ask.method == Method::OPTIONS)
-}
-
 fn judge(ask: &Ask<'_>, path: &Path<'_>) -> Verdict {
-    let low: Vec<String> = path.segments.iter().map(|part| part.to_ascii_lowercase()).collect();
-    let low: Vec<&str> = low.iter().map(String::as_str).collect();
-    let who = credential::of(ask);
+    let low: Vec<Cow<'_, str>> = path.segments.iter().map(|part| lower(part)).collect();
+    let low: Vec<&str> = low.iter().map(AsRef::as_ref).collect();
+    let who = credential::token(path.query, ask.headers);
     if is_setup(ask.method, &low, who.token.is_none()) {
         return Verdict::Refuse(Refusal::Setup);
     }
@@ -56,7 +49,7 @@ fn judge(ask: &Ask<'_>, path: &Path<'_>) -> Verdict {
         return Verdict::Stream(StreamReason::Odd);
     }
     match reading(ask, path) {
-        Ok(read) if who.token.as_ref().is_some_and(|token| shows(&read, token.expose())) => {
+        Ok(read) if who.token.as_ref().is_some_and(|token| shows(&read, token)) => {
             Verdict::Stream(StreamReason::Odd)
         }
         Ok(read) => Verdict::Read(Box::new(read)),
@@ -115,6 +108,11 @@ fn endless(headers: &HeaderMap) -> Option<StreamReason> {
 fn has_body(headers: &HeaderMap) -> bool {
     headers.contains_key(TRANSFER_ENCODING)
         || headers.get_all(CONTENT_LENGTH).iter().any(|length| length.as_bytes() != b"0")
+}
+
+fn lower(part: &str) -> Cow<'_, str> {
+    let has_upper = part.bytes().any(|byte| byte.is_ascii_uppercase());
+    if has_upper { Cow::Owned(part.to_ascii_lowercase()) } else { Cow::Borrowed(part) }
 }
 
 /// Whether the token shows anywhere in what would be kept.

@@ -32,7 +32,7 @@ pub(super) fn by_any_method(rest: &[&str]) -> Option<Write> {
 }
 
 /// The write that a request with another method than GET or HEAD is.
-pub(super) fn of(method: &Method, rest: &[&str], params: &Params) -> Option<Write> {
+pub(super) fn of(method: &Method, rest: &[&str], params: &Params<'_>) -> Option<Write> {
     match rest {
         ["sections", more @ ..] => section(method, more, params),
         ["metadata", ids, more @ ..] => metadata(method, &item_ids(ids), more),
@@ -49,7 +49,7 @@ pub(super) fn of(method: &Method, rest: &[&str], params: &Params) -> Option<Writ
     }
 }
 
-fn section(method: &Method, rest: &[&str], params: &Params) -> Option<Write> {
+fn section(method: &Method, rest: &[&str], params: &Params<'_>) -> Option<Write> {
     Some(match rest {
         [] | ["all" | "prefs"] => named("section", sections_changed(None)),
         [id] | [id, "prefs"] if is_id(id) => named("section", sections_changed(Some(id))),
@@ -103,12 +103,12 @@ fn metadata(method: &Method, ids: &[String], rest: &[&str]) -> Option<Write> {
     })
 }
 
-fn collection(rest: &[&str], params: &Params) -> Option<Write> {
+fn collection(rest: &[&str], params: &Params<'_>) -> Option<Write> {
     let members = params.items(&["uri", "ids"]);
     Some(match rest {
         [] => {
-            let section = params.all("sectionId").find(|id| is_id(id));
-            named("collection", stale::collection(None, section, &members))
+            let section = params.all("sectionId").into_iter().find(|id| is_id(id));
+            named("collection", stale::collection(None, section.as_deref(), &members))
         }
         [id, "items"] if is_id(id) => named("collection", stale::collection(Some(id), None, &members)),
         [id, "items", member, ..] if is_id(id) => {

@@ -21,24 +21,64 @@ pub(super) enum Keeps {
     Client,
 }
 
-/// A parameter that may be lifted: its lower-case name, the word for it in keys, and which answers depend on it.
+/// A parameter that may be lifted: its name, the word for it in keys, and which answers depend on it.
 struct Known {
-    name: &'static str,
+    name: HeaderName,
     word: &'static str,
     needs: Keeps,
     number: bool,
 }
 
 /// In the order of the key. Everything else that begins with `X-Plex-` is dropped.
-const KNOWN: [Known; 8] = [
-    Known { name: "x-plex-container-start", word: "start", needs: Keeps::Nothing, number: true },
-    Known { name: "x-plex-container-size", word: "size", needs: Keeps::Nothing, number: true },
-    Known { name: "x-plex-container-focus-key", word: "focus", needs: Keeps::Nothing, number: false },
-    Known { name: "x-plex-language", word: "language", needs: Keeps::Nothing, number: false },
-    Known { name: "x-plex-pms-api-version", word: "api", needs: Keeps::Nothing, number: false },
-    Known { name: "x-plex-provider-version", word: "provider", needs: Keeps::Abilities, number: false },
-    Known { name: "x-plex-features", word: "features", needs: Keeps::Abilities, number: false },
-    Known { name: "x-plex-client-identifier", word: "client", needs: Keeps::Client, number: false },
+static KNOWN: [Known; 8] = [
+    Known {
+        name: HeaderName::from_static("x-plex-container-start"),
+        word: "start",
+        needs: Keeps::Nothing,
+        number: true,
+    },
+    Known {
+        name: HeaderName::from_static("x-plex-container-size"),
+        word: "size",
+        needs: Keeps::Nothing,
+        number: true,
+    },
+    Known {
+        name: HeaderName::from_static("x-plex-container-focus-key"),
+        word: "focus",
+        needs: Keeps::Nothing,
+        number: false,
+    },
+    Known {
+        name: HeaderName::from_static("x-plex-language"),
+        word: "language",
+        needs: Keeps::Nothing,
+        number: false,
+    },
+    Known {
+        name: HeaderName::from_static("x-plex-pms-api-version"),
+        word: "api",
+        needs: Keeps::Nothing,
+        number: false,
+    },
+    Known {
+        name: HeaderName::from_static("x-plex-provider-version"),
+        word: "provider",
+        needs: Keeps::Abilities,
+        number: false,
+    },
+    Known {
+        name: HeaderName::from_static("x-plex-features"),
+        word: "features",
+        needs: Keeps::Abilities,
+        number: false,
+    },
+    Known {
+        name: HeaderName::from_static("x-plex-client-identifier"),
+        word: "client",
+        needs: Keeps::Client,
+        number: false,
+    },
 ];
 
 /// The lifted values, in the order of the key.
@@ -57,7 +97,7 @@ impl Lifted {
         }
         let mut lifted = Self::default();
         for known in KNOWN.iter().filter(|known| known.needs.within(keeps)) {
-            let Some(mut value) = single(known.name, pairs, headers)? else { continue };
+            let Some(mut value) = single(&known.name, pairs, headers)? else { continue };
             if known.number {
                 let number: u64 = value.parse().map_err(|_| OddQuery)?;
                 if known.word == "size" {
@@ -65,11 +105,11 @@ impl Lifted {
                 }
                 value = number.to_string();
             }
-            lifted.values.push((HeaderName::from_static(known.name), known.word, value));
+            lifted.values.push((known.name.clone(), known.word, value));
         }
         lifted.start_where_only_a_size_was_given();
         if !lifted.values.iter().any(|(_, word, _)| *word == "language")
-            && let Some(value) = from_headers(ACCEPT_LANGUAGE.as_str(), headers)?
+            && let Some(value) = from_headers(&ACCEPT_LANGUAGE, headers)?
             && value != "*"
         {
             lifted.values.push((ACCEPT_LANGUAGE, "accept-language", value));
@@ -104,8 +144,7 @@ impl Lifted {
     /// A page without a start is the first one, under whatever spelling.
     fn start_where_only_a_size_was_given(&mut self) {
         if self.size.is_some() && !self.values.iter().any(|(_, word, _)| *word == "start") {
-            let name = HeaderName::from_static(KNOWN[0].name);
-            self.values.insert(0, (name, KNOWN[0].word, "0".into()));
+            self.values.insert(0, (KNOWN[0].name.clone(), KNOWN[0].word, "0".into()));
         }
     }
 }
@@ -125,9 +164,9 @@ fn is_plex(pair: &Pair) -> bool {
 }
 
 /// The one value of a parameter, from the query or from a header.
-fn single(name: &str, pairs: &[Pair], headers: &HeaderMap) -> Result<Option<String>, OddQuery> {
+fn single(name: &HeaderName, pairs: &[Pair], headers: &HeaderMap) -> Result<Option<String>, OddQuery> {
     let mut value = from_headers(name, headers)?;
-    for pair in pairs.iter().filter(|pair| pair.base.trim().eq_ignore_ascii_case(name)) {
+    for pair in pairs.iter().filter(|pair| pair.base.trim().eq_ignore_ascii_case(name.as_str())) {
         let text = clean(&pair.text())?;
         if text.is_empty() {
             continue;
@@ -140,7 +179,7 @@ fn single(name: &str, pairs: &[Pair], headers: &HeaderMap) -> Result<Option<Stri
     Ok(value)
 }
 
-fn from_headers(name: &str, headers: &HeaderMap) -> Result<Option<String>, OddQuery> {
+fn from_headers(name: &HeaderName, headers: &HeaderMap) -> Result<Option<String>, OddQuery> {
     let mut value: Option<String> = None;
     for line in headers.get_all(name) {
         let text = clean(line.to_str().map_err(|_| OddQuery)?)?;

@@ -48,10 +48,9 @@ mod write;
 
 pub use webhook::webhook;
 
-/// Whether this request may pass without a token: the server's identity, the web client's files, and a browser's
-/// preflight (`OPTIONS`), nothing else.
-pub fn needs_no_token(ask: &Ask<'_>) -> bool {
-    classify::needs_no_token(ask)
+/// What the moved change counter of a section means: its lists and everything that comes from it are stale.
+pub fn section_changed(section: &str) -> Vec<Staling> {
+    stale::section_whole(section)
 }
 
 pub(crate) fn classify(ask: &Ask<'_>) -> Verdict {

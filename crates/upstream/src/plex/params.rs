@@ -11,34 +11,36 @@ use crate::plex::route::is_id;
 /// More ids than this in one write are treated as unknown ones.
 pub(super) const MAX_IDS: usize = 256;
 
-/// Decoded names and values, in order.
-#[derive(Debug, Default)]
-pub(super) struct Params(Vec<(String, String)>);
+/// Query and, if it is a form, body. Both are read only when a write asks for a name.
+#[derive(Debug)]
+pub(super) struct Params<'a> {
+    query: &'a str,
+    ask: &'a Ask<'a>,
+}
 
-impl Params {
-    /// The parameters of `query` and of the body, if that is a form.
-    pub(super) fn of(ask: &Ask<'_>, query: &str) -> Self {
-        let mut params = Self::default();
-        params.read(query);
-        if is_form(ask.headers)
-            && let Ok(body) = std::str::from_utf8(ask.body)
-        {
-            params.read(body);
-        }
-        params
+impl<'a> Params<'a> {
+    /// The parameters of `query` and of the body of `ask`.
+    pub(super) fn new(ask: &'a Ask<'a>, query: &'a str) -> Self {
+        Self { query, ask }
     }
 
     /// All values of a name, whatever its case.
-    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        let named = move |(key, _): &&(String, String)| key.eq_ignore_ascii_case(name);
-        self.0.iter().filter(named).map(|(_, value)| value.as_str())
+    pub(super) fn all(&self, name: &str) -> Vec<String> {
+        let body =
+            if is_form(self.ask.headers) { std::str::from_utf8(self.ask.body).unwrap_or("") } else { "" };
+        let pieces = self.query.split('&').chain(body.split('&')).filter(|piece| !piece.is_empty());
+        let pairs = pieces.map(|piece| piece.split_once('=').unwrap_or((piece, "")));
+        pairs
+            .filter(|(key, _)| decoded(key).eq_ignore_ascii_case(name))
+            .map(|(_, value)| decoded(value))
+            .collect()
     }
 
     /// Every item id that one of these parameters names. Empty if none, or if there are too many.
     pub(super) fn items(&self, names: &[&str]) -> Vec<String> {
         let mut ids: Vec<String> = Vec::new();
         for text in names.iter().flat_map(|name| self.all(name)) {
-            for id in item_ids(text) {
+            for id in item_ids(&text) {
                 if !ids.contains(&id) {
                     ids.push(id);
                 }
@@ -48,13 +50,6 @@ impl Params {
             }
         }
         ids
-    }
-
-    fn read(&mut self, text: &str) {
-        for piece in text.split('&').filter(|piece| !piece.is_empty()) {
-            let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-            self.0.push((decoded(name), decoded(value)));
-        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use percent_encoding::percent_decode_str;
 
 use crate::ask::Kind;
 use crate::class::Class;
@@ -17,9 +16,6 @@ use crate::verdict::{Read, Representation, Sharing, StreamReason};
 
 const DAY_S: u32 = 24 * 60 * 60;
 
-/// How often a value is decoded to find a token hidden in it.
-const MAX_LEVELS: usize = 6;
-
 /// A request for text (XML or JSON).
 pub(super) fn text(
     parts: &[&str],
@@ -29,20 +25,15 @@ pub(super) fn text(
 ) -> Result<Read, StreamReason> {
     let mut pairs = query::pairs(raw)?;
     let lifted = Lifted::take(&mut pairs, headers, plan.keeps)?;
-    if pairs.iter().any(hides_a_token) {
-        return Err(StreamReason::Odd);
-    }
     filter::refine(&mut plan, &mut pairs, &lifted)?;
     let form = representation::of(headers);
     let (mut shapes, mut ordered): (Vec<Pair>, Vec<Pair>) = pairs.into_iter().partition(filter::is_shape);
-    shapes.sort_by(|one, other| {
-        (&one.base, &one.operator, &one.value).cmp(&(&other.base, &other.operator, &other.value))
-    });
+    // By name only: of two pairs with one name the server may take either, so they keep their order.
+    shapes.sort_by(|one, other| one.base.cmp(&other.base));
     ordered.append(&mut shapes);
     let request = Request::new(&canonical(parts), &ordered, form, &lifted)?;
     let sharing = if plan.public { Sharing::Public } else { Sharing::Identity };
-    let mut tags = vec![Tag::all()];
-    tags.append(&mut plan.tags);
+    let mut tags = plan.tags;
     if plan.personal {
         tags.push(Tag::user_state());
     }
@@ -57,8 +48,7 @@ pub(super) fn text(
 /// A request for a picture by its own path.
 pub(super) fn picture(parts: &[&str], picture: Picture, raw: &str) -> Result<Read, StreamReason> {
     let mut pairs = query::pairs(raw)?;
-    let lifted = Lifted::take(&mut pairs, &HeaderMap::new(), Keeps::Nothing)?;
-    drop(lifted);
+    Lifted::take(&mut pairs, &HeaderMap::new(), Keeps::Nothing)?;
     image_read(&canonical(parts), &pairs, picture)
 }
 
@@ -69,7 +59,10 @@ pub(super) fn scaled(parts: &[&str], raw: &str) -> Result<Read, StreamReason> {
     let inner = image::inner(&pairs)?;
     pairs.retain(|pair| !pair.is("url"));
     pairs.push(inner.pair);
-    pairs.sort_by(|one, other| (&one.base, &one.value).cmp(&(&other.base, &other.value)));
+    pairs.sort_by(|one, other| one.base.cmp(&other.base));
+    if pairs.windows(2).any(|two| two[0].base.eq_ignore_ascii_case(&two[1].base)) {
+        return Err(StreamReason::Odd);
+    }
     image_read(&canonical(parts), &pairs, inner.picture)
 }
 
@@ -77,25 +70,19 @@ pub(super) fn scaled(parts: &[&str], raw: &str) -> Result<Read, StreamReason> {
 pub(super) fn asset(parts: &[&str], raw: &str) -> Result<Read, StreamReason> {
     let mut pairs = query::pairs(raw)?;
     Lifted::take(&mut pairs, &HeaderMap::new(), Keeps::Nothing)?;
-    if pairs.iter().any(hides_a_token) {
-        return Err(StreamReason::Odd);
-    }
     let request = Request::new(&canonical(parts), &pairs, Representation::Opaque, &Lifted::default())?;
     let lifetime = Class::Assets.lifetime(Kind::Plex);
-    Ok(request.read(Class::Assets, vec![Tag::all(), Tag::server()], Sharing::Public, lifetime))
+    Ok(request.read(Class::Assets, vec![Tag::server()], Sharing::Public, lifetime))
 }
 
 fn image_read(path: &str, pairs: &[Pair], picture: Picture) -> Result<Read, StreamReason> {
-    if pairs.iter().any(hides_a_token) {
-        return Err(StreamReason::Odd);
-    }
     let request = Request::new(path, pairs, Representation::Opaque, &Lifted::default())?;
     let mut lifetime = Class::Images.lifetime(Kind::Plex);
     if !picture.stamped {
         lifetime.fresh_s = DAY_S;
         lifetime.fresh_with_signal_s = DAY_S;
     }
-    Ok(request.read(Class::Images, vec![Tag::all(), picture.tag], Sharing::Image(picture.of), lifetime))
+    Ok(request.read(Class::Images, vec![picture.tag], Sharing::Image(picture.of), lifetime))
 }
 
 /// The canonical request. The key holds all of it; the headers hold nothing that the key does not.
@@ -113,7 +100,7 @@ impl Request {
             target.push('?');
             target.push_str(&query::join(pairs));
         }
-        if target.len() > MAX_TARGET_BYTES {
+        if target.len() > MAX_TARGET_BYTES || hides_a_token(&target, pairs) {
             return Err(StreamReason::Odd);
         }
         let mut key = format!("{target} {}", representation::name(form));
@@ -137,27 +124,18 @@ impl Request {
     }
 }
 
-/// Whether a pair that would stand in the key carries a token: by its own name, or anywhere in its value.
-fn hides_a_token(pair: &Pair) -> bool {
+/// Whether what would stand in the key spells a token's name: as a parameter, or anywhere in a value. In the
+/// canonical spelling only what is encoded twice (`%25`) can hide letters.
+fn hides_a_token(target: &str, pairs: &[Pair]) -> bool {
     let spells = |text: &str| {
-        let text = text.to_ascii_lowercase();
-        text.contains("plex-token") || text.contains("access_token") || text.contains("accesstoken")
+        let is_name =
+            |window: &[u8]| window.eq_ignore_ascii_case(b"-token") || window.eq_ignore_ascii_case(b"_token");
+        text.as_bytes().windows(6).any(is_name)
+            || text.as_bytes().windows(11).any(|window| window.eq_ignore_ascii_case(b"accesstoken"))
     };
-    if redact::is_secret_name(&pair.base) || spells(&pair.base) {
-        return true;
-    }
-    let mut text = pair.text().into_owned();
-    for _ in 0..MAX_LEVELS {
-        if spells(&text) {
-            return true;
-        }
-        let next = percent_decode_str(&text).decode_utf8_lossy().into_owned();
-        if next == text {
-            return false;
-        }
-        text = next;
-    }
-    true
+    pairs.iter().any(|pair| redact::is_secret_name(&pair.base))
+        || spells(target)
+        || (target.contains("%25") && redact::decoded_fully(target).is_none_or(|plain| spells(&plain)))
 }
 
 impl From<OddQuery> for StreamReason {

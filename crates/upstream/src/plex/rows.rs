@@ -91,7 +91,7 @@ impl<'a> Row<'a> {
     fn is_branch(&self) -> bool {
         let kind = self.kind.as_deref().unwrap_or("");
         matches!(kind, "show" | "season" | "artist" | "album" | "collection" | "photoalbum")
-            || (self.leaves && kind != "playlist")
+            || (self.leaves && !matches!(kind, "" | "playlist"))
     }
 }
 

@@ -18,9 +18,9 @@ pub(super) fn named(name: &'static str, stale: Vec<Staling>) -> Write {
 /// The write that this request is. `parts` are in lower case. A GET or HEAD that no table knows as a write is
 /// none; any other method always is one, if only an unknown one.
 pub(super) fn of(ask: &Ask<'_>, parts: &[&str], query: &str) -> Option<Write> {
-    let params = Params::of(ask, query);
+    let params = &Params::new(ask, query);
     let reads = *ask.method == Method::GET || *ask.method == Method::HEAD;
-    if let Some(write) = by_any_method(parts, &params) {
+    if let Some(write) = by_any_method(parts, params) {
         return Some(write);
     }
     if reads {
@@ -29,7 +29,7 @@ pub(super) fn of(ask: &Ask<'_>, parts: &[&str], query: &str) -> Option<Write> {
     let is_known = [Method::POST, Method::PUT, Method::DELETE].contains(ask.method);
     let write = match parts {
         _ if !is_known => None,
-        ["library", rest @ ..] => library_write::of(ask.method, rest, &params),
+        ["library", rest @ ..] => library_write::of(ask.method, rest, params),
         ["playlists", rest @ ..] => playlists(rest),
         ["hubs", rest @ ..] => hubs(rest),
         _ => elsewhere(ask.method, parts),
@@ -38,7 +38,7 @@ pub(super) fn of(ask: &Ask<'_>, parts: &[&str], query: &str) -> Option<Write> {
 }
 
 /// Requests that change something whatever their method is.
-fn by_any_method(parts: &[&str], params: &Params) -> Option<Write> {
+fn by_any_method(parts: &[&str], params: &Params<'_>) -> Option<Write> {
     Some(match parts {
         [":", "scrobble" | "unscrobble"] => {
             named("scrobble", stale::watched(&params.items(&["key", "ratingKey", "uri"]), Staling::account))
@@ -67,10 +67,11 @@ fn by_any_method(parts: &[&str], params: &Params) -> Option<Write> {
 
 /// A player's report. While it plays, the slow part follows once a minute; when it pauses or stops, and when it
 /// does not say what it does, everything follows at once.
-fn progress(name: &'static str, params: &Params) -> Write {
+fn progress(name: &'static str, params: &Params<'_>) -> Write {
     let ids = params.items(&["ratingKey", "key"]);
-    let plays = params.all("state").all(|state| matches!(state, "playing" | "buffering"))
-        && params.all("state").next().is_some();
+    let states = params.all("state");
+    let plays =
+        !states.is_empty() && states.iter().all(|state| matches!(state.as_str(), "playing" | "buffering"));
     match ids.first() {
         Some(item) if plays => {
             let slow = Minutely { item: item.clone(), stale: stale::watched(&ids, Staling::account) };

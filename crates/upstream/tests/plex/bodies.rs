@@ -11,7 +11,7 @@ use crate::asking::{Asking, get, words};
 fn inspect(asking: &Asking, kind: &str, body: &[u8]) -> Result<Facts, Unfit> {
     let mut headers = HeaderMap::new();
     if !kind.is_empty() {
-        headers.insert("content-type", HeaderValue::from_str(kind).unwrap());
+        headers.insert("content-type", HeaderValue::from_str(kind).expect("a content type is printable"));
     }
     Kind::Plex.inspect(&asking.read(), &headers, &Bytes::copy_from_slice(body))
 }

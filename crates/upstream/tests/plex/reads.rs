@@ -6,7 +6,7 @@ use greenroom_upstream::verdict::{Representation, Sharing, StreamReason, Verdict
 
 use crate::asking::{get, send, words};
 
-/// Path, class, tags beside `all`.
+/// Path, class, tags.
 const TABLE: &[(&str, Class, &str)] = &[
     ("/", Class::Server, "server"),
     ("/identity", Class::Identity, "server"),
@@ -122,7 +122,7 @@ fn every_known_path_has_its_class_and_its_tags() {
     for (target, class, tags) in TABLE {
         for read in [get(target).read(), get(target).json().read(), send("HEAD", target).read()] {
             assert_eq!(read.class, *class, "{target}");
-            let expected: Vec<&str> = ["all"].into_iter().chain(tags.split_whitespace()).collect();
+            let expected: Vec<&str> = tags.split_whitespace().collect();
             assert_eq!(words(&read.tags), expected, "{target}");
             let sharing = if *class == Class::Identity { Sharing::Public } else { Sharing::Identity };
             assert_eq!(read.sharing, sharing, "{target}");
@@ -177,7 +177,7 @@ fn pictures_are_shared_by_item_and_live_by_their_stamp() {
         assert_eq!(read.sharing, Sharing::Image(of.into()), "{target}");
         assert_eq!(read.representation, Representation::Opaque);
         assert_eq!(read.lifetime.fresh_s, fresh, "{target}");
-        assert_eq!(words(&read.tags), ["all", &format!("image:{of}")], "{target}");
+        assert_eq!(words(&read.tags), [&format!("image:{of}")], "{target}");
     }
 }
 
@@ -270,26 +270,12 @@ fn sockets_and_event_streams_are_told_by_their_headers_too() {
 #[test]
 fn a_preflight_passes_and_changes_nothing() {
     assert_eq!(send("OPTIONS", "/library/sections").verdict(), Verdict::Stream(StreamReason::Moment));
-    assert!(send("OPTIONS", "/library/sections").needs_no_token());
     assert_eq!(send("TRACE", "/library/sections").verdict(), Verdict::Stream(StreamReason::Odd));
-}
-
-#[test]
-fn only_identity_and_the_web_client_need_no_token() {
-    for open in ["/identity", "/identity/", "/web/index.html", "/web/js/a.js"] {
-        assert!(get(open).needs_no_token(), "{open}");
-        assert!(!send("POST", open).needs_no_token(), "{open}");
-    }
-    for closed in
-        ["/", "/library/sections", "//identity", "/web/../library", "/web;/x", "/Identity/x", "/:/prefs"]
-    {
-        assert!(!get(closed).needs_no_token(), "{closed}");
-    }
 }
 
 #[test]
 fn many_ids_in_one_path_are_not_tagged_one_by_one() {
     let ids: Vec<String> = (1..=300).map(|id: u32| id.to_string()).collect();
     let read = get(&format!("/library/metadata/{}", ids.join(","))).read();
-    assert_eq!(words(&read.tags), ["all", "items", "user-state"]);
+    assert_eq!(words(&read.tags), ["items", "user-state"]);
 }

@@ -151,7 +151,10 @@ fn a_player_is_told_by_session_item_and_state() {
         let entry =
             json!({ "sessionKey": "7", "ratingKey": "2174", "key": "/library/metadata/2174", "state": word });
         let said = Signal::Playing { session: "7".into(), item: "2174".into(), state };
-        assert_eq!(frame(&wrapped("playing", "PlaySessionStateNotification", &entry)), [said.clone()]);
+        assert_eq!(
+            frame(&wrapped("playing", "PlaySessionStateNotification", &entry)),
+            std::slice::from_ref(&said)
+        );
         assert_eq!(frame(&json!({ "PlaySessionStateNotification": entry })), [said], "without a wrapper");
     }
 }
@@ -167,6 +170,17 @@ fn a_pause_or_stop_concerns_everybody_and_playing_only_the_item() {
         told(&Kind::Plex.playing("", Playing::Stopped)),
         "history* items* sessions* user-state* watch-lists*"
     );
+}
+
+#[test]
+fn a_moved_counter_reaches_lists_and_single_items_of_the_section() {
+    let stale = greenroom_upstream::plex::section_changed("2");
+    assert_eq!(told(&stale), "across* collections* image:section:2* inside:2* items* section:2* sections*");
+    for read in
+        ["/library/sections/2/all", "/library/sections/2/genre", "/library/recentlyAdded", "/hubs/sections/2"]
+    {
+        assert!(hits(&stale, &get(read).read().tags), "{read}");
+    }
 }
 
 #[test]
