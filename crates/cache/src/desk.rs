@@ -102,7 +102,6 @@ impl Desk {
     /// nothing was kept, the tags are not known, and any tag invalidated meanwhile may be one of them: waiting for
     /// an older load only to find that out would make the reader wait twice.
     pub(crate) fn board(&self, key: &Key, reach: &Reach, seen: Option<&Arc<Entry>>, now_ms: u64) -> Boarding {
-        let created = self.sequence.next(now_ms);
         let overtaken = |flight: &Flight| {
             let reaches = [Some(reach), seen.map(|entry| &entry.reach)];
             reaches.into_iter().flatten().any(|reach| self.markers.since(reach, flight.created, now_ms))
@@ -115,7 +114,8 @@ impl Desk {
         };
         self.flights.board(
             key,
-            (created, now_ms),
+            now_ms,
+            || self.sequence.next(now_ms),
             |flight| cfg!(sabotage = "join") || !overtaken(flight),
             landed_meanwhile,
         )

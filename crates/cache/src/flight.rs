@@ -186,11 +186,13 @@ impl Flights {
     }
 
     /// Joins the flight of this key if `joinable` says so, or else starts one in its place. `settled` says, once no
-    /// flight is found, whether one landed since the caller looked.
+    /// flight is found, whether one landed since the caller looked. The stamp is drawn under the lock: of two
+    /// flights that follow each other, the second is then newer than any marker that doomed the first.
     pub(crate) fn board(
         self: &Arc<Self>,
         key: &Key,
-        (created, now_ms): (Stamp, u64),
+        now_ms: u64,
+        stamp: impl FnOnce() -> Stamp,
         joinable: impl FnOnce(&Flight) -> bool,
         settled: impl FnOnce() -> bool,
     ) -> Boarding {
@@ -203,7 +205,7 @@ impl Flights {
         } else if settled() {
             return Boarding::LookAgain;
         }
-        let Some(lead) = self.start(Some(key.clone()), created, now_ms) else {
+        let Some(lead) = self.start(Some(key.clone()), stamp(), now_ms) else {
             return Boarding::TooManyFlights;
         };
         shard.insert(key.clone(), Arc::clone(&lead.flight));

@@ -10,6 +10,9 @@ pub mod load;
 mod marker;
 mod memo;
 mod memory;
+#[cfg(test)]
+#[cfg(feature = "shuttle")]
+mod model;
 mod plan;
 pub mod policy;
 mod quota;

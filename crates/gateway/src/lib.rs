@@ -17,6 +17,7 @@ pub mod body;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod demo;
 pub mod follower;
 pub mod greeting;
 pub mod identity;

@@ -1,7 +1,9 @@
 //! The command line: what was typed, and which room answers it.
 
 mod config;
+mod demo;
 mod serve;
+mod simulate;
 mod token;
 
 use std::ffi::OsString;
@@ -34,6 +36,7 @@ struct Typed {
 
 const EXAMPLES: &str = "\
 Examples:
+  greenroom demo                                        see what it does, with simulated servers
   greenroom serve --plex http://192.168.1.10:32400      then point your apps at http://THIS-MACHINE:32500
   greenroom serve --jellyfin http://192.168.1.10:8096   then point your apps at http://THIS-MACHINE:8196
   greenroom config init > greenroom.toml                a commented configuration file
@@ -43,6 +46,10 @@ Examples:
 enum Command {
     /// Stand in front of the configured media servers
     Serve(Serve),
+    /// Show what Greenroom saves: simulated servers, an evening of companion apps, an outage
+    Demo(demo::Options),
+    /// Run a simulated media server
+    Simulate(simulate::Options),
     /// Write or check a configuration file
     #[command(subcommand)]
     Config(config::Command),
@@ -88,6 +95,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     };
     let code = match typed.command {
         Command::Serve(serve) => serve::run(&serve),
+        Command::Demo(options) => demo::run(&options),
+        Command::Simulate(options) => simulate::run(&options),
         Command::Config(command) => config::run(&command),
         Command::Token(command) => token::run(&command),
     };

@@ -10,5 +10,7 @@ mod binary;
 mod crowd;
 mod failures;
 mod media;
+mod mixing;
+mod sockets;
 mod stage;
 mod undone;

@@ -114,6 +114,16 @@ impl<'a> Write<'a> {
         self.changes.push(Change::Watched { user: self.user, item, cause });
     }
 
+    /// Playback of `item` was left at `offset_ms`: far enough counts as played.
+    pub fn leave_at(&mut self, item: ItemId, offset_ms: u64) {
+        let duration = self.view().record(item).and_then(|record| record.duration_ms).unwrap_or(u64::MAX);
+        if offset_ms.saturating_mul(100) / duration.max(1) >= PLAYED_PERCENT {
+            self.mark_played(item);
+        } else {
+            self.set_offset(item, offset_ms);
+        }
+    }
+
     /// Takes `item` off the list of what to continue with.
     pub fn hide_from_resume(&mut self, item: ItemId) {
         self.inner.watch_mut(self.user, item).hidden_from_resume = true;
