@@ -150,6 +150,10 @@ fn conflicting_parameters_pass_through() {
         get("/library/sections/1/all?title=a%00b"),
         get("/photo/:/transcode?url=/library/metadata/1/thumb/1&url=/library/metadata/2/thumb/1"),
         get("/photo/:/transcode?width=1"),
+        get("/photo/:/transcode?width=1&width=2&url=/library/metadata/1/thumb/1"),
+        get("/library/sections/1/all?password=abc"),
+        get("/library/sections/1/all?api_key=abc"),
+        get("/library/sections/1/all?uri=http%3A%2F%2Fx%3FaccessToken%3Dabc"),
     ] {
         assert_eq!(asking.verdict(), Verdict::Stream(StreamReason::Odd), "{asking:?}");
     }
