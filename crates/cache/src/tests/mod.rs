@@ -3,8 +3,10 @@
 mod failures;
 mod figures;
 mod flights;
+mod histories;
 mod invalidation;
 mod limits;
+mod naive;
 mod reads;
 mod refresh;
 mod regressions;
