@@ -289,11 +289,11 @@ impl Naive {
         flight
     }
 
-    /// The flight a caller may join who found this kept.
+    /// The flight a caller may join who found this kept. If he found nothing, any tag may be one of the value's.
     fn joinable(&self, who: Who, seen: Option<&Kept>) -> Option<Flight> {
         let flight = self.flights.iter().find(|flight| flight.who == who && flight.open)?;
         let overtaken = self.invalidations.iter().any(|one| {
-            let covers = one.covers(who, Some(seen.map_or(0, |kept| kept.tags)));
+            let covers = one.covers(who, seen.map(|kept| kept.tags));
             let held =
                 one.hold_until_ms().is_some_and(|until| flight.began_ms <= until && until < self.now_ms);
             covers && (one.order > flight.order || held)
