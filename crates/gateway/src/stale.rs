@@ -37,6 +37,9 @@ const MAX_REMEMBERED: usize = 10_000;
 pub enum By<'a> {
     /// A write of this identity that the server confirmed.
     Confirmed(&'a Identity),
+    /// A playback report of this identity that the server took: the next one follows within seconds anyway, so what
+    /// is loaded after it may live as long as it usually does.
+    Reported(&'a Identity),
     /// A write of this identity of which nobody knows whether it happened.
     Unknown(&'a Identity),
     /// The server told us over our own socket, which belongs to this identity.
@@ -46,9 +49,11 @@ pub enum By<'a> {
 }
 
 impl<'a> By<'a> {
-    fn identity(self) -> &'a Identity {
+    /// Whose it is.
+    pub fn identity(self) -> &'a Identity {
         match self {
             Self::Confirmed(identity)
+            | Self::Reported(identity)
             | Self::Unknown(identity)
             | Self::Follower(identity)
             | Self::Client(identity) => identity,
@@ -81,9 +86,7 @@ pub fn lost_signal(server: &Server, identity: &Identity) {
 
 /// A section's change counter moved: whatever changed in it, its lists and items are to be asked again.
 pub fn section_changed(server: &Server, section: &str, identity: &Identity) {
-    let tags = [Tag::section(section), Tag::libraries(), Tag::branch(), Tag::many_items()];
-    let stalings: Vec<Staling> = tags.into_iter().map(Staling::everyone).collect();
-    apply(server, &stalings, By::Follower(identity));
+    apply(server, &greenroom_upstream::plex::section_changed(section), By::Follower(identity));
 }
 
 /// Everything of the server is to be asked again.
@@ -107,7 +110,7 @@ fn apply_one(server: &Server, staling: &Staling, by: By<'_>) {
             }
         }
     }
-    if matches!(by, By::Confirmed(_)) {
+    if matches!(by, By::Confirmed(_) | By::Reported(_)) {
         let own = Invalidation { mode: Mode::Purge, ..others };
         for partition in same_account(server, writer) {
             mark(server, Some(partition), &staling.tag, &own);

@@ -20,11 +20,7 @@ const MAX_EVENT_BYTES: usize = 1024 * 1024;
 
 /// Applies what a frame says.
 pub fn hear(server: &Server, frame: &[u8], by: By<'_>) {
-    let watcher = match by {
-        By::Confirmed(identity) | By::Unknown(identity) | By::Follower(identity) | By::Client(identity) => {
-            identity
-        }
-    };
+    let watcher = by.identity();
     for signal in server.settings.kind.frame(frame) {
         match signal {
             Signal::Stale(stalings) => stale::apply(server, &stalings, by),

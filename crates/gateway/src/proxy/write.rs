@@ -132,7 +132,7 @@ fn settle(visit: &Visit, write: &Write, status: StatusCode) {
     match status.as_u16() {
         200..=399 => {
             visit.server.note_success();
-            mark(visit, write, By::Confirmed(&visit.identity));
+            mark(visit, write, confirmed(visit, write));
             forget(visit, write.forgets);
         }
         401 | 403 | 498 => {
@@ -147,6 +147,10 @@ fn settle(visit: &Visit, write: &Write, status: StatusCode) {
             mark(visit, write, By::Unknown(&visit.identity));
         }
     }
+}
+
+fn confirmed<'a>(visit: &'a Visit, write: &Write) -> By<'a> {
+    if write.minutely.is_some() { By::Reported(&visit.identity) } else { By::Confirmed(&visit.identity) }
 }
 
 fn mark(visit: &Visit, write: &Write, by: By<'_>) {
