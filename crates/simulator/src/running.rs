@@ -45,6 +45,7 @@ impl Running {
             ledger: Ledger::default(),
             faults: Faults::default(),
             latency: Mutex::new(options.latency),
+            revoked: Mutex::default(),
             cancel: CancellationToken::new(),
             own: TaskTracker::new(),
             lent: tracker.clone(),
@@ -88,6 +89,16 @@ impl Running {
     /// From now on answers take this long.
     pub fn set_latency(&self, latency: Latency) {
         *self.ground.latency.lock() = latency;
+    }
+
+    /// From now on the token with this label is not accepted any more.
+    pub fn revoke_token(&self, label: &str) {
+        self.ground.revoked.lock().insert(label.into());
+    }
+
+    /// From now on the token with this label is accepted again.
+    pub fn restore_token(&self, label: &str) {
+        self.ground.revoked.lock().remove(label);
     }
 
     /// Adds a film.

@@ -98,6 +98,7 @@ impl Catalogue {
             cast: Vec::new(),
             labels: Vec::new(),
             collections: Vec::new(),
+            locks: Vec::new(),
             guid: self.guid(kind, number),
             external: Vec::new(),
             added_at,

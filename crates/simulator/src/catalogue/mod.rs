@@ -17,6 +17,7 @@ pub use order::{Order, Orders, SortKey, SortValue};
 pub use place::{ItemId, Kind, Place, Section};
 pub use record::{Above, Day, External, File, Record, Role, Video};
 pub use size::CatalogueSize;
+pub(crate) use words::FILM_GENRES;
 
 use crate::chance::Chance;
 

@@ -55,6 +55,8 @@ pub struct Record {
     pub guid: String,
     /// Its ids elsewhere, such as (`imdb`, `tt0012345`).
     pub external: Vec<External>,
+    /// Fields that were edited by hand and are kept as they are.
+    pub locks: Vec<String>,
     /// When it was added, in seconds since 1970.
     pub added_at: u64,
     /// When its metadata last changed, in seconds since 1970.

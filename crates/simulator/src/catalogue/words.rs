@@ -258,7 +258,7 @@ pub(super) const FIRST_NAMES: &[&str] = &[
     "Wim", "Yara", "Yusuf", "Zoe",
 ];
 
-pub(super) const FILM_GENRES: &[&str] = &[
+pub(crate) const FILM_GENRES: &[&str] = &[
     "Action",
     "Adventure",
     "Animation",

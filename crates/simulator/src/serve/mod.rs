@@ -2,9 +2,11 @@
 
 mod answer;
 mod asked;
+mod doubling;
 mod own_pages;
 pub mod socket;
 
+use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,11 +25,14 @@ use tokio_util::task::TaskTracker;
 pub use answer::{Answer, Body};
 pub use asked::{Asked, decoded};
 
+use doubling::Doubling;
+
 use crate::class::Class;
 use crate::faults::{Fault, Faults};
 use crate::latency::Latency;
 use crate::ledger::{Ledger, Seen};
 use crate::state::State;
+use crate::users::Token;
 
 /// Bodies of requests beyond this are refused with 413.
 const MAX_REQUEST_BYTES: usize = 32 * 1024 * 1024;
@@ -57,6 +62,11 @@ pub trait Dialect: Send + Sync + 'static {
     fn label(&self, _secret: &str) -> Option<String> {
         None
     }
+
+    /// Whether every `Content-Length` is sent twice, as some servers do.
+    fn doubles_content_length(&self) -> bool {
+        false
+    }
 }
 
 /// What all requests of a server stand on.
@@ -70,6 +80,7 @@ pub struct Ground {
     pub faults: Faults,
     /// How long answers take.
     pub latency: Mutex<Latency>,
+    pub(crate) revoked: Mutex<HashSet<String>>,
     pub(crate) cancel: CancellationToken,
     pub(crate) own: TaskTracker,
     pub(crate) lent: TaskTracker,
@@ -87,6 +98,12 @@ impl Ground {
             }
         });
         self.lent.spawn(task);
+    }
+
+    /// The token with this secret, unless there is none or it was revoked.
+    pub fn token(&self, secret: &str) -> Option<&Token> {
+        let token = self.state.users().token(secret)?;
+        (!self.revoked.lock().contains(&token.label)).then_some(token)
     }
 
     /// The address the server listens at.
@@ -124,6 +141,7 @@ async fn converse<D: Dialect>(stream: TcpStream, peer: SocketAddr, dialect: Arc<
     // Small answers must not wait for the client's acknowledgement; if it cannot be set they are only slower.
     let _ = stream.set_nodelay(true);
     let service = service_fn(|request| respond(request, peer, &dialect, &ground));
+    let stream = Doubling::new(stream, dialect.doubles_content_length());
     let connection = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();

@@ -75,6 +75,7 @@ fn device(inner: &mut Inner, catalogue: &Catalogue, user: &User) {
         product: "Living Room Player".into(),
         version: "3.1.4".into(),
         platform: "Linux".into(),
+        address: "127.0.0.1".into(),
         created_at: catalogue.newest_at().saturating_sub(300 * 86_400),
     });
 }

@@ -69,6 +69,11 @@ impl<'a> View<'a> {
         self.state.users().user(id)
     }
 
+    /// Every user.
+    pub fn users(&self) -> &'a [User] {
+        &self.state.users().users
+    }
+
     /// The number of writes so far.
     pub fn seq(&self) -> u64 {
         self.inner.seq

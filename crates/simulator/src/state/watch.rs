@@ -91,6 +91,8 @@ pub struct Device {
     pub version: String,
     /// Its platform.
     pub platform: String,
+    /// The address it reported from.
+    pub address: String,
     /// When it was first seen.
     pub created_at: u64,
 }

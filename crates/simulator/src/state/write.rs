@@ -15,6 +15,8 @@ mod playlists;
 const PLAYED_PERCENT: u64 = 90;
 /// Devices beyond this many are not remembered one by one.
 const MAX_DEVICES: usize = 1_000;
+/// Settings beyond this many are not remembered.
+const MAX_SETTINGS: usize = 10_000;
 /// The oldest plays beyond this many are forgotten.
 const MAX_PLAYS: usize = 200_000;
 
@@ -114,6 +116,16 @@ impl<'a> Write<'a> {
         self.changes.push(Change::Watched { user: self.user, item, cause });
     }
 
+    /// Playback of `item` was left at `offset_ms`: far enough counts as played.
+    pub fn leave_at(&mut self, item: ItemId, offset_ms: u64) {
+        let duration = self.view().record(item).and_then(|record| record.duration_ms).unwrap_or(u64::MAX);
+        if offset_ms.saturating_mul(100) / duration.max(1) >= PLAYED_PERCENT {
+            self.mark_played(item);
+        } else {
+            self.set_offset(item, offset_ms);
+        }
+    }
+
     /// Takes `item` off the list of what to continue with.
     pub fn hide_from_resume(&mut self, item: ItemId) {
         self.inner.watch_mut(self.user, item).hidden_from_resume = true;
@@ -191,7 +203,9 @@ impl<'a> Write<'a> {
 
     /// Changes a setting of the server.
     pub fn set(&mut self, name: &str, value: &str) {
-        self.inner.settings.insert(name.into(), value.into());
+        if self.inner.settings.len() < MAX_SETTINGS || self.inner.settings.contains_key(name) {
+            self.inner.settings.insert(name.into(), value.into());
+        }
         self.changes.push(Change::Server);
     }
 

@@ -124,3 +124,13 @@ async fn a_token_that_logged_out_is_worth_nothing() {
     server.get("/Users/Me").by("owner-a").expect(200).await;
     server.leave().await;
 }
+
+#[tokio::test]
+async fn a_revoked_token_is_refused_until_it_is_restored() {
+    let server = Server::start().await;
+    server.running().revoke_token("sam");
+    server.get("/Users/Me").by("sam").expect(401).await;
+    server.running().restore_token("sam");
+    server.get("/Users/Me").by("sam").expect(200).await;
+    server.leave().await;
+}
