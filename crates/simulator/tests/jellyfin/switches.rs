@@ -19,7 +19,7 @@ async fn both(set: impl Fn(&mut Switches, bool), ask: impl AsyncFn(&Server) -> V
 }
 
 #[tokio::test]
-async fn compression() {
+async fn bodies_are_compressed_only_if_switched_on() {
     let said = both(
         |switches, on| switches.compress = on,
         async |server| {
@@ -31,7 +31,7 @@ async fn compression() {
 }
 
 #[tokio::test]
-async fn legacy_routes() {
+async fn legacy_routes_exist_only_if_switched_on() {
     let said = both(
         |switches, on| switches.legacy_routes = on,
         async |server| {
@@ -43,7 +43,7 @@ async fn legacy_routes() {
 }
 
 #[tokio::test]
-async fn emby_prefix() {
+async fn the_emby_prefix_exists_only_if_switched_on() {
     let said = both(
         |switches, on| switches.emby_prefix = on,
         async |server| json!(server.get("/emby/System/Info/Public").send().await.status.as_u16()),
@@ -53,7 +53,7 @@ async fn emby_prefix() {
 }
 
 #[tokio::test]
-async fn localized_names() {
+async fn names_follow_the_language_only_if_switched_on() {
     let said = both(
         |switches, on| switches.localized_names = on,
         async |server| {
@@ -66,7 +66,7 @@ async fn localized_names() {
 }
 
 #[tokio::test]
-async fn channel_id_null() {
+async fn a_null_channel_is_written_only_if_switched_on() {
     let said = both(
         |switches, on| switches.channel_id_null = on,
         async |server| {
@@ -78,7 +78,7 @@ async fn channel_id_null() {
 }
 
 #[tokio::test]
-async fn zero_user_data_ids() {
+async fn user_data_in_lists_has_no_id_if_switched_on() {
     let said = both(
         |switches, on| switches.zero_user_data_ids = on,
         async |server| {
@@ -97,7 +97,7 @@ async fn zero_user_data_ids() {
 }
 
 #[tokio::test]
-async fn uncounted_is_page() {
+async fn an_uncounted_total_is_nothing_or_the_page() {
     let said = both(
         |switches, on| switches.uncounted_is_page = on,
         async |server| {
@@ -109,7 +109,7 @@ async fn uncounted_is_page() {
 }
 
 #[tokio::test]
-async fn user_data_to_caller() {
+async fn user_data_for_another_user_goes_where_the_switch_says() {
     let said = both(
         |switches, on| switches.user_data_to_caller = on,
         async |server| {
@@ -123,7 +123,7 @@ async fn user_data_to_caller() {
 }
 
 #[tokio::test]
-async fn split_names_at_commas() {
+async fn a_name_with_a_comma_is_one_or_two() {
     let said = both(
         |switches, on| switches.split_names_at_commas = on,
         async |server| {
@@ -137,7 +137,7 @@ async fn split_names_at_commas() {
 }
 
 #[tokio::test]
-async fn denied_library_is_401() {
+async fn a_denied_library_is_unknown_or_unauthorized() {
     let said = both(
         |switches, on| switches.denied_library_is_401 = on,
         async |server| {
@@ -149,7 +149,7 @@ async fn denied_library_is_401() {
 }
 
 #[tokio::test]
-async fn quick_connect() {
+async fn codes_work_only_if_switched_on() {
     let said = both(
         |switches, on| switches.quick_connect = on,
         async |server| {
