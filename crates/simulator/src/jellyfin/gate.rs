@@ -74,7 +74,10 @@ impl Gate {
     /// Whoever sent the token, if it is valid; that the device was seen is noted.
     fn caller(&self, says: &Credential, asked: &Asked, ground: &Ground, now_ms: u64) -> Option<Caller> {
         let secret = says.token.as_deref()?;
-        self.house.tokens.find(secret)?;
+        let known = self.house.tokens.find(secret)?;
+        if ground.revoked.lock().contains(&known.label) {
+            return None;
+        }
         self.house.tokens.seen(secret, says, &asked.peer.ip().to_string(), now_ms);
         let grant = self.house.tokens.find(secret)?;
         let user = grant.user.map(|user| ground.state.users().user(user));

@@ -15,6 +15,8 @@ mod playlists;
 const PLAYED_PERCENT: u64 = 90;
 /// Devices beyond this many are not remembered one by one.
 const MAX_DEVICES: usize = 1_000;
+/// Settings beyond this many are not remembered.
+const MAX_SETTINGS: usize = 10_000;
 /// The oldest plays beyond this many are forgotten.
 const MAX_PLAYS: usize = 200_000;
 
@@ -201,7 +203,9 @@ impl<'a> Write<'a> {
 
     /// Changes a setting of the server.
     pub fn set(&mut self, name: &str, value: &str) {
-        self.inner.settings.insert(name.into(), value.into());
+        if self.inner.settings.len() < MAX_SETTINGS || self.inner.settings.contains_key(name) {
+            self.inner.settings.insert(name.into(), value.into());
+        }
         self.changes.push(Change::Server);
     }
 

@@ -7,30 +7,30 @@ use serde_json::Value;
 const OWN_PREFIX: &str = "Greenroom";
 
 /// An API description.
-pub struct Description(Value);
+pub(crate) struct Description(Value);
 
 impl Description {
     /// Reads a description from its JSON text.
-    pub fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         Self(serde_json::from_str(text).expect("the description is JSON"))
     }
 
     /// The schema of the JSON answer with `status` to `method path`, where `path` is the template of the description.
-    pub fn answer(&self, method: &str, path: &str, status: u16) -> Option<&Value> {
+    pub(crate) fn answer(&self, method: &str, path: &str, status: u16) -> Option<&Value> {
         let status = status.to_string();
         let content = &self.0["paths"].get(path)?.get(method)?["responses"].get(&status)?["content"];
         content.get("application/json").map(|media| &media["schema"])
     }
 
     /// Everything in which `value` differs from `schema`, each with its place.
-    pub fn faults(&self, schema: &Value, value: &Value) -> Vec<String> {
+    pub(crate) fn faults(&self, schema: &Value, value: &Value) -> Vec<String> {
         let mut faults = Vec::new();
         self.check(schema, value, "$", &mut faults);
         faults
     }
 
     /// The named schema.
-    pub fn named(&self, name: &str) -> &Value {
+    pub(crate) fn named(&self, name: &str) -> &Value {
         let found = &self.0["components"]["schemas"][name];
         assert!(!found.is_null(), "the description has no schema {name}");
         found
@@ -123,7 +123,7 @@ fn integer_fits(format: Option<&str>, value: &Value) -> bool {
 }
 
 /// 32 lower-case hexadecimal digits without dashes, as the server writes ids.
-pub fn is_hex_id(text: &str) -> bool {
+pub(crate) fn is_hex_id(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
@@ -131,5 +131,57 @@ pub fn is_hex_id(text: &str) -> bool {
 fn is_instant(text: &str) -> bool {
     let pattern = b"dddd-dd-ddTdd:dd:dd.dddddddZ";
     text.len() == pattern.len()
-        && text.bytes().zip(pattern).all(|(byte, like)| if *like == b'd' { byte.is_ascii_digit() } else { byte == *like })
+        && text
+            .bytes()
+            .zip(pattern)
+            .all(|(byte, like)| if *like == b'd' { byte.is_ascii_digit() } else { byte == *like })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn faults(value: &Value) -> Vec<String> {
+        let text = r##"{"components": {"schemas": {
+            "Kind": {"enum": ["Movie", "Audio"], "type": "string"},
+            "Item": {"type": "object", "required": ["Id"], "additionalProperties": false, "properties": {
+                "Id": {"type": "string", "format": "uuid"},
+                "Type": {"allOf": [{"$ref": "#/components/schemas/Kind"}]},
+                "Year": {"type": "integer", "format": "int32", "nullable": true},
+                "When": {"type": "string", "format": "date-time"},
+                "Ids": {"type": "object", "additionalProperties": {"type": "string"}},
+                "Below": {"type": "array", "items": {"$ref": "#/components/schemas/Item"}}}}}}}"##;
+        let description = Description::parse(text);
+        description.faults(description.named("Item"), value)
+    }
+
+    const ID: &str = "0123456789abcdef0123456789abcdef";
+
+    #[test]
+    fn a_sound_value_has_no_faults() {
+        let sound = json!({"Id": ID, "Type": "Movie", "Year": null, "Ids": {"Any": "x"}, "GreenroomSeq": 3,
+            "When": "2024-02-20T19:26:41.1361081Z", "Below": [{"Id": ID}]});
+        assert_eq!(faults(&sound), [""; 0]);
+    }
+
+    #[test]
+    fn every_kind_of_fault_is_found() {
+        for (wrong, place) in [
+            (json!({}), "$: Id"),
+            (json!({"Id": "0123"}), "$.Id"),
+            (json!({"Id": ID, "Type": "Book"}), "$.Type"),
+            (json!({"Id": ID, "Year": "1999"}), "$.Year"),
+            (json!({"Id": ID, "Year": 3_000_000_000_u64}), "$.Year"),
+            (json!({"Id": ID, "When": "2024-02-20"}), "$.When"),
+            (json!({"Id": null}), "$.Id"),
+            (json!({"Id": ID, "Ids": {"Any": 1}}), "$.Ids.Any"),
+            (json!({"Id": ID, "Below": [{"Id": ID, "Extra": 1}]}), "$.Below[0].Extra"),
+            (json!([]), "$: not an object"),
+        ] {
+            let found = faults(&wrong);
+            assert!(found.len() == 1 && found[0].starts_with(place), "{wrong}: {found:?}");
+        }
+    }
 }

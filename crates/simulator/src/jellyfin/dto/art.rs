@@ -124,11 +124,14 @@ impl Art {
     }
 
     /// Fetches all images of a thing anew: every tag changes.
-    pub(crate) fn renew(&self, id: Ident) {
+    pub(crate) fn renew(&self, id: Ident, of: Option<Kind>) {
+        let shown: Vec<ImageKind> =
+            ImageKind::EVERY.into_iter().filter(|kind| self.picture(id, of, *kind).is_some()).collect();
         let mut held = self.done.write();
-        for kind in ImageKind::EVERY {
-            let done = held.entry((id, kind)).or_insert_with(|| Done { deleted: true, ..Done::default() });
+        for kind in shown {
+            let done = held.entry((id, kind)).or_default();
             done.revision += 1;
+            done.uploaded = None;
         }
     }
 

@@ -124,7 +124,9 @@ enum Directed {
 pub(super) fn page(scene: &Scene<'_>, asked: &Asked, mut pool: Pool) -> Vec<Thing> {
     let limit = asked.limit.unwrap_or(usize::MAX);
     let window = |things: Vec<Thing>| things.into_iter().skip(asked.start).take(limit).collect();
-    if limit == 0 || (asked.sort.is_empty() && (asked.ids.is_some() || asked.parent.is_some())) {
+    if limit == 0
+        || (asked.sort.is_empty() && (asked.ids.is_some() || asked.parent.is_some() || !asked.recursive))
+    {
         return window(pool.things);
     }
     if pool.ordered_by.is_none() {

@@ -94,7 +94,8 @@ pub(super) fn refresh(ask: &Ask<'_>, id: &str) -> Outcome {
         return Err(Refusal::NotFound);
     }
     if replace {
-        ask.house.art.renew(id);
+        let kind = item_of(id).and_then(|item| ask.ground.state.view().kind(item));
+        ask.house.art.renew(id, kind);
     }
     for percent in ["0", "100"] {
         ask.house.notify(Notice::Refreshing(id.hex(), percent));

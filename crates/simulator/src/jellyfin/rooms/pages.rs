@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::Outcome;
 use crate::jellyfin::ask::Ask;
+use crate::jellyfin::picture::{Colour, Form, painted};
 use crate::jellyfin::refusal::Refusal;
 use crate::jellyfin::reply::Reply;
 use crate::jellyfin::settled;
@@ -25,6 +26,10 @@ pub(super) fn answer(ask: &Ask<'_>, parts: &[&str]) -> Outcome {
             "SplashscreenEnabled": false,
         }))),
         ["branding", "css" | "css.css"] => Ok(Reply::bytes("text/css; charset=utf-8", STYLE)),
+        ["branding", "splashscreen"] => {
+            let colour = Colour { red: 47, green: 111, blue: 79 };
+            Ok(Reply::bytes(Form::Png.content_type(), painted(Form::Png, 640, 360, colour)))
+        }
         ["localization", "cultures"] => Ok(Reply::json(settled::cultures())),
         ["localization", "countries"] => Ok(Reply::json(settled::countries())),
         ["localization", "options"] => Ok(Reply::json(settled::languages())),

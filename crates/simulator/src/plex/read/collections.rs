@@ -3,7 +3,7 @@
 use super::listing::paged;
 use super::{image, metadata, nothing};
 use crate::catalogue::{ItemId, Kind};
-use crate::plex::call::{BAD_REQUEST, Call, NOT_FOUND, Outcome, Reply};
+use crate::plex::call::{BAD_REQUEST, Call, NOT_FOUND, Outcome};
 use crate::plex::query::Selection;
 
 pub(super) fn answer(call: &Call<'_>, id: &str, path: &[&str]) -> Outcome {
@@ -13,7 +13,7 @@ pub(super) fn answer(call: &Call<'_>, id: &str, path: &[&str]) -> Outcome {
         return Err(NOT_FOUND);
     }
     match path {
-        [] => Reply::tree(metadata::single(call, id)?),
+        [] => metadata::several(call, &[id]),
         ["children" | "items"] => {
             paged(call, record.section, Kind::Film, &Selection::of(call.view.children(id)))
         }

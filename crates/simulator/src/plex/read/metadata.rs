@@ -1,7 +1,7 @@
 //! Single items, and what lies below and beside them.
 
 use super::listing::windowed;
-use super::{container, hubs, image, nothing, playlists, watching};
+use super::{container, extra, hubs, image, nothing, playlists, watching};
 use crate::catalogue::{ItemId, Kind, Record, SortKey};
 use crate::plex::call::{BAD_REQUEST, Call, NOT_FOUND, No, Outcome, Reply};
 use crate::plex::kind;
@@ -31,7 +31,7 @@ pub(super) fn answer(call: &Call<'_>, ids: &str, path: &[&str]) -> Outcome {
 }
 
 /// One item, or several: those that are not there are left out; if none is, that is 404.
-fn several(call: &Call<'_>, ids: &[ItemId]) -> Outcome {
+pub(super) fn several(call: &Call<'_>, ids: &[ItemId]) -> Outcome {
     if let [id] = ids
         && call.view.playlist(*id).is_some()
     {
@@ -51,9 +51,15 @@ fn several(call: &Call<'_>, ids: &[ItemId]) -> Outcome {
             row.children.extend(on_deck(call, record.id));
         }
     }
-    if call.params.flag("includePreferences") {
-        for row in &mut rows {
-            row.children.push(Node::single("Preferences"));
+    for (row, record) in rows.iter_mut().zip(&found) {
+        if call.params.flag("includeChapters") {
+            row.children.extend(extra::chapters(record));
+        }
+        if call.params.flag("includeMarkers") {
+            row.children.extend(extra::markers(record));
+        }
+        if call.params.flag("includePreferences") {
+            row.children.push(extra::preferences(call, record));
         }
     }
     Reply::tree(about(call, container(rows.len()), first).with_all(rows))
@@ -85,7 +91,8 @@ fn beside(call: &Call<'_>, id: ItemId, path: &[&str]) -> Outcome {
         ["similar"] => listed(call, &record, similar(call, &record)),
         ["nearest" | "sonicallySimilar"] => listed(call, &record, nearest(call, &record)),
         ["related"] => hubs::related(call, &record, &similar(call, &record)),
-        ["extras" | "reviews" | "matches" | "tree"] => Reply::tree(about(call, container(0), &record)),
+        ["matches"] => Reply::tree(extra::matches(call, &record)),
+        ["extras" | "reviews" | "tree"] => Reply::tree(about(call, container(0), &record)),
         ["collections"] => listed(call, &record, collections_of(call, id)),
         ["onDeck"] => listed(call, &record, next_up(call, id)),
         ["posters" | "arts" | "themes" | "clearLogos" | "squareArts" | "banners"] => {

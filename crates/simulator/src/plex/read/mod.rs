@@ -1,6 +1,7 @@
 //! The reads: which path is answered by what.
 
 mod collections;
+mod extra;
 mod home;
 mod hubs;
 mod image;
@@ -16,6 +17,7 @@ mod server;
 mod status;
 pub(super) mod watching;
 
+pub(super) use extra::preference_key;
 pub(super) use image::inner_token;
 pub(super) use metadata::single;
 pub(super) use playlists::{contents, row as playlist_row};

@@ -99,7 +99,8 @@ fn key(record: &Record) -> String {
     }
 }
 
-fn guid(kind: Kind, hex: &str) -> String {
+/// The identifier of an item beyond this server.
+pub(in crate::plex) fn guid(kind: Kind, hex: &str) -> String {
     match kind {
         Kind::Collection => format!("collection://{hex}"),
         _ => format!("plex://{}/{hex}", kind::word(kind)),

@@ -22,6 +22,7 @@ pub(super) fn answer(order: &Order<'_>, path: &[&str]) -> Outcome {
                     order.state().write(order.who(), |write| write.delete(id));
                     done()
                 }
+                (&Method::PUT, ["prefs"]) => super::edit::of_items(order, &id.to_string(), rest),
                 (&Method::PUT, []) => super::edit::of_items(order, &id.to_string(), &[]),
                 (&Method::PUT | &Method::POST, ["items"]) => add(order, id),
                 (&Method::DELETE, ["items" | "children", member]) => remove(order, id, member),

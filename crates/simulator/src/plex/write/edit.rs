@@ -6,14 +6,14 @@ use super::{done, target};
 use crate::catalogue::{Day, ItemId, Record, Section};
 use crate::plex::call::{BAD_REQUEST, NOT_FOUND, Order, Outcome};
 use crate::plex::params::Pair;
+use crate::plex::read::preference_key;
 
 /// What can be written below an item without changing what it tells, but for the time of the change.
-const TOUCHING: [&str; 20] = [
+const TOUCHING: [&str; 19] = [
     "analyze",
     "unmatch",
     "match",
     "merge",
-    "prefs",
     "subtitles",
     "marker",
     "posters",
@@ -56,6 +56,10 @@ pub(super) fn of_items(order: &Order<'_>, ids: &str, path: &[&str]) -> Outcome {
             done()
         }
         (&Method::PUT, ["split"]) => split(order, &ids),
+        (&Method::PUT, ["prefs"]) => {
+            prefer(order, &ids);
+            done()
+        }
         (_, [what, ..]) if TOUCHING.contains(what) => {
             touch(order, &ids);
             done()
@@ -68,6 +72,18 @@ pub(super) fn of_items(order: &Order<'_>, ids: &str, path: &[&str]) -> Outcome {
 fn touch(order: &Order<'_>, ids: &[ItemId]) {
     order.state().write(order.who(), |write| {
         for id in ids {
+            write.edit(*id, |_| {});
+        }
+    });
+}
+
+/// Changes preferences of items.
+fn prefer(order: &Order<'_>, ids: &[ItemId]) {
+    order.state().write(order.who(), |write| {
+        for id in ids {
+            for pair in order.params.pairs().iter().filter(|pair| !pair.name.starts_with("X-Plex-")) {
+                write.set(&preference_key(*id, &pair.name), &pair.value);
+            }
             write.edit(*id, |_| {});
         }
     });
