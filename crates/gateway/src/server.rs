@@ -136,7 +136,9 @@ impl Server {
             fresh: Duration::from_secs(fresh_s.into()),
             stale: Duration::from_secs(lifetime.stale_s.into()),
             stale_on_error: Duration::from_secs(lifetime.stale_on_error_s.into()),
-            refresh_ahead: true,
+            // With a stale window the read that finds an answer too old is answered at once and refreshes behind;
+            // refreshing ahead as well would only ask the server more often.
+            refresh_ahead: lifetime.stale_s == 0,
             warm: lifetime.warm,
             soft_timeout: SOFT_TIMEOUT,
             hard_timeout: self.settings.load_timeout,
