@@ -235,11 +235,19 @@ fn fields(listed: Kind) -> Vec<Node> {
         .into_iter()
         .filter_map(|(name, title)| {
             let field = Field::named(name)?;
+            let sub_type = match name {
+                "userRating" => Some("rating"),
+                "year" => Some("year"),
+                "decade" => Some("decade"),
+                "duration" => Some("duration"),
+                _ => None,
+            };
             Some(
                 Node::new("Field")
                     .set("key", format!("{prefix}{name}"))
                     .set("title", title.to_owned())
-                    .set("type", field.type_word()),
+                    .set("type", field.type_word())
+                    .maybe("subType", sub_type),
             )
         })
         .collect()
