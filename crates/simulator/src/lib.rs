@@ -31,6 +31,7 @@ pub mod chance;
 pub mod class;
 pub mod clock;
 pub mod faults;
+pub mod jellyfin;
 pub mod latency;
 pub mod ledger;
 pub mod media;

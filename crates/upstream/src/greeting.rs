@@ -77,7 +77,8 @@ mod tests {
     #[test]
     fn each_server_is_known_by_its_own_words() {
         let plex = br#"{"MediaContainer":{"size":0,"machineIdentifier":"m","version":"1.43.2"}}"#;
-        let jellyfin = br#"{"ServerName":"Den","Version":"10.11.3","ProductName":"Jellyfin Server","Id":"x"}"#;
+        let jellyfin =
+            br#"{"ServerName":"Den","Version":"10.11.3","ProductName":"Jellyfin Server","Id":"x"}"#;
         let emby = br#"{"ServerName":"Den","Version":"4.8","ProductName":"Emby Server"}"#;
         assert_eq!(Kind::Plex.greeting(plex), Some((None, "1.43.2".into())));
         assert_eq!(Kind::Jellyfin.greeting(jellyfin), Some((Some("Den".into()), "10.11.3".into())));
@@ -89,7 +90,9 @@ mod tests {
     #[test]
     fn a_moved_counter_is_another_text() {
         let body = |at: u64| {
-            format!(r#"{{"MediaContainer":{{"Directory":[{{"key":"1","contentChangedAt":{at},"scannedAt":5}}]}}}}"#)
+            format!(
+                r#"{{"MediaContainer":{{"Directory":[{{"key":"1","contentChangedAt":{at},"scannedAt":5}}]}}}}"#
+            )
         };
         assert_ne!(change_counters(body(1).as_bytes()), change_counters(body(2).as_bytes()));
         assert_eq!(change_counters(b"[]"), None);

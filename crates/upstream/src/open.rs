@@ -97,6 +97,7 @@ mod tests {
             ("/Localization/Options", Open::Pass),
             ("/QuickConnect/Enabled", Open::Pass),
             ("/QuickConnect/Connect?secret=x", Open::Pass),
+            ("/QuickConnect/Authorize?code=x", Open::No),
             ("/Users/Public", Open::Pass),
             ("/web/index.html", Open::Pass),
             ("/", Open::Pass),

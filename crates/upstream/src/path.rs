@@ -108,6 +108,11 @@ pub fn canonical<S: AsRef<str>>(segments: &[S]) -> String {
 
 /// Adds what `raw` stands for to `segments` and says whether that was odd.
 fn read_segment(raw: &str, segments: &mut Vec<String>) -> Result<bool, Refusal> {
+    let is_simple = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_~:,@".contains(byte);
+    if !raw.is_empty() && raw.as_bytes().iter().all(is_simple) {
+        segments.push(raw.to_owned());
+        return Ok(false);
+    }
     let bytes: Vec<u8> = percent_decode_str(raw).collect();
     if has_control(&bytes) {
         return Err(Refusal::BadPath);
@@ -128,7 +133,7 @@ fn read_segment(raw: &str, segments: &mut Vec<String>) -> Result<bool, Refusal> 
 }
 
 fn has_control(bytes: &[u8]) -> bool {
-    bytes.iter().any(|byte| byte.is_ascii_control())
+    bytes.iter().any(u8::is_ascii_control)
 }
 
 /// Whether a `%` is not followed by two hexadecimal digits.

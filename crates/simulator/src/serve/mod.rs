@@ -53,6 +53,16 @@ pub trait Dialect: Send + Sync + 'static {
     /// What the server says while it starts.
     fn start_page(&self) -> Answer;
 
+    /// Whether a request is answered even then.
+    fn answers_while_starting(&self, _asked: &Asked) -> bool {
+        false
+    }
+
+    /// What the ledger calls a token that was given out while the server ran.
+    fn label(&self, _secret: &str) -> Option<String> {
+        None
+    }
+
     /// Whether every `Content-Length` is sent twice, as some servers do.
     fn doubles_content_length(&self) -> bool {
         false
@@ -160,7 +170,7 @@ async fn respond<D: Dialect>(
     let in_flight = ground.ledger.arrived(Seen {
         method: asked.method.to_string(),
         target: asked.target_without_tokens(ground.state.users()),
-        token: label(dialect.secret(&asked), ground),
+        token: label(dialect.as_ref(), &asked, ground),
         class,
     });
     let answer = answer(asked, class, number, dialect, ground).await;
@@ -185,6 +195,7 @@ async fn answer<D: Dialect>(
     match fault {
         Fault::Down => return Err(cut()),
         Fault::Hang => struck.lifted().await,
+        Fault::StartPage503 if dialect.answers_while_starting(&asked) => {}
         Fault::StartPage503 => return Ok(dialect.start_page()),
         Fault::HtmlInsteadOfJson => return Ok(Answer::text(200, "text/html; charset=utf-8", FOREIGN_PAGE)),
         Fault::Slow(by_ms) => clock.sleep(Duration::from_millis(by_ms)).await,
@@ -209,13 +220,10 @@ fn cut() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionReset, "cut by a fault")
 }
 
-fn label(secret: Option<String>, ground: &Ground) -> String {
-    match secret {
-        None => "none".into(),
-        Some(secret) => {
-            ground.state.users().token(&secret).map_or_else(|| "unknown".into(), |token| token.label.clone())
-        }
-    }
+fn label<D: Dialect>(dialect: &D, asked: &Asked, ground: &Ground) -> String {
+    let Some(secret) = dialect.secret(asked) else { return "none".into() };
+    let known = ground.state.users().token(&secret).map(|token| token.label.clone());
+    known.or_else(|| dialect.label(&secret)).unwrap_or_else(|| "unknown".into())
 }
 
 struct TooLarge;

@@ -4,7 +4,7 @@ use super::State;
 use super::change::{Cause, Change, Moved};
 use super::inner::Inner;
 use super::view::View;
-use super::watch::{Device, Play, Playing, Progress, Session};
+use super::watch::{Device, Play, Playing, Progress, Session, Watch};
 use crate::catalogue::{ItemId, Section};
 use crate::users::UserId;
 
@@ -108,6 +108,12 @@ impl<'a> Write<'a> {
         watch.last_viewed_at = Some(now);
         watch.hidden_from_resume = false;
         self.changes.push(Change::Watched { user: self.user, item, cause: Cause::Progress });
+    }
+
+    /// Changes the state on `item` in any way; `cause` is what followers are told.
+    pub fn change_watch(&mut self, item: ItemId, cause: Cause, change: impl FnOnce(&mut Watch)) {
+        change(self.inner.watch_mut(self.user, item));
+        self.changes.push(Change::Watched { user: self.user, item, cause });
     }
 
     /// Playback of `item` was left at `offset_ms`: far enough counts as played.

@@ -138,6 +138,8 @@ mod tests {
             ("application/json;profile=\"CamelCase\";q=0.5, application/json", Json),
             ("application/json;profile=\"CamelCase\";q=0, application/json;q=0.1", Json),
             ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Json),
+            ("application/json;profile=\"CamelCase\";q=0", Json),
+            ("application/json;profile=\"CamelCase\";q=x, */*;q=0.1", Json),
             ("text/plain", Json),
         ] {
             assert_eq!(json(&accepting(ACCEPT, accept)), Ok(wanted), "{accept}");

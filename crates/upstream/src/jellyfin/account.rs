@@ -22,7 +22,7 @@ fn users(change: &Change<'_>) -> Option<Write> {
         ["users", user] if change.deletes => forgetting("user", of_named(user)),
         ["users" | "userimage"] | ["users", "configuration"] => write("user", of_user(author)),
         ["users", user] | ["users", user, "configuration" | "images", ..] => write("user", of_named(user)),
-        ["displaypreferences", _] => write("display", vec![author.stale(Tag::users())]),
+        ["displaypreferences", _] => write("display", vec![Staling::account(Tag::users())]),
         ["devices", "options"] => write("device", for_everyone([Tag::users(), Tag::sessions()])),
         ["devices", ..] => forgetting("device", for_everyone([Tag::users(), Tag::sessions()])),
         ["auth", "keys", ..] if change.deletes => {
@@ -66,9 +66,7 @@ fn forgetting(name: &'static str, stale: Vec<Staling>) -> Write {
 /// Rights and settings of a user decide what all of that user's answers show.
 fn of_user(author: Author<'_>) -> Vec<Staling> {
     let mut stale = author.user().map(of_named).unwrap_or_default();
-    if author.other().is_none() {
-        stale.extend([Staling::everyone(Tag::users()), Staling::account(Tag::all())]);
-    }
+    stale.extend([Staling::everyone(Tag::users()), Staling::account(Tag::all())]);
     stale
 }
 

@@ -106,18 +106,14 @@ mod tests {
 
     use super::*;
 
-    fn some(text: &str) -> Option<String> {
-        Some(text.into())
-    }
-
     #[test]
     fn a_header_is_read_whatever_its_order_case_and_quoting() {
         let whole = Authorization {
-            client: some("Jelly Web, beta"),
-            device: some("Wohnzimmer ä"),
-            device_id: some("id=1"),
-            version: some("10.11.0"),
-            token: some("t0ken"),
+            client: Some("Jelly Web, beta".into()),
+            device: Some("Wohnzimmer ä".into()),
+            device_id: Some("id=1".into()),
+            version: Some("10.11.0".into()),
+            token: Some("t0ken".into()),
         };
         for text in [
             r#"MediaBrowser Client="Jelly Web, beta", Device="Wohnzimmer%20%C3%A4", DeviceId="id=1", Version="10.11.0", Token="t0ken""#,

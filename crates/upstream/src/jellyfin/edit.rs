@@ -29,12 +29,15 @@ pub(super) fn find(change: &Change<'_>) -> Option<Write> {
         ["collections", id, ..] => write("collection", collection(Some((id, &ids(query))))),
         ["library", "virtualfolders", ..] => write("folders", folders()),
         ["library", "refresh"] | ["library", "media" | "series" | "movies", ..] => write("scan", scanned()),
+        ["livetv", "recordings", id] => write("delete", deleted(&[id])),
+        ["livetv", "timers" | "seriestimers", ..] => write("timer", for_everyone([Tag::activities()])),
+        ["livetv", ..] => write("live-tv", for_everyone([Tag::server(), Tag::libraries()])),
         ["scheduledtasks", ..] => write("task", for_everyone([Tag::activities()])),
         _ => return None,
     })
 }
 
-fn ids(query: &Query) -> Vec<&str> {
+fn ids<'a>(query: &'a Query<'_>) -> Vec<&'a str> {
     query.list("ids").collect()
 }
 

@@ -74,9 +74,8 @@ fn promises_list(read: &Read) -> bool {
     let path = read.target.split('?').next().unwrap_or_default();
     match read.class {
         Class::Lists => !path.starts_with("/Items/Filters"),
-        Class::Counts => path == "/Items",
-        Class::Playlists => path == "/Items" || path.ends_with("/Items"),
-        Class::Item => path == "/Items",
+        Class::Counts | Class::Item => path == "/Items",
+        Class::Playlists => path.ends_with("/Items"),
         Class::Search | Class::Resume | Class::Recent | Class::Hubs | Class::Collections => true,
         _ => false,
     }
@@ -87,12 +86,12 @@ fn facts(read: &Read, rows: &Rows) -> Facts {
     match read.class {
         Class::Activities => {
             let at_work = |row: &Row| row.state.as_deref().is_some_and(|state| AT_WORK.contains(&state));
-            facts.max_fresh_s = rows.rows.iter().any(at_work).then_some(RUNNING_TASK_FRESH_S);
+            facts.max_fresh_s = rows.kept.iter().any(at_work).then_some(RUNNING_TASK_FRESH_S);
         }
         Class::Users => facts.own_user = own_user(read, rows),
         class if holds_items(class) => {
             facts.tags = tags(rows);
-            facts.parents = rows.rows.iter().flat_map(parents).collect();
+            facts.parents = rows.kept.iter().flat_map(parents).collect();
         }
         _ => {}
     }
@@ -101,7 +100,7 @@ fn facts(read: &Read, rows: &Rows) -> Facts {
 
 fn own_user(read: &Read, rows: &Rows) -> Option<String> {
     let asked = read.target.split('?').next() == Some("/Users/Me");
-    rows.rows.first().filter(|_| asked)?.id.clone()
+    rows.kept.first().filter(|_| asked)?.id.clone()
 }
 
 fn holds_items(class: Class) -> bool {
@@ -122,8 +121,8 @@ fn holds_items(class: Class) -> bool {
 fn tags(rows: &Rows) -> Vec<Tag> {
     let mut tags = Vec::new();
     let has = |kinds: &[&str]| {
-        rows.count > rows.rows.len()
-            || rows.rows.iter().any(|row| row.kind.as_deref().is_some_and(|kind| kinds.contains(&kind)))
+        rows.count > rows.kept.len()
+            || rows.kept.iter().any(|row| row.kind.as_deref().is_some_and(|kind| kinds.contains(&kind)))
     };
     if has(&BRANCHES) {
         tags.push(Tag::branch());
@@ -134,7 +133,7 @@ fn tags(rows: &Rows) -> Vec<Tag> {
     if rows.count > MAX_TAGGED_ROWS {
         tags.push(Tag::many_items());
     } else {
-        tags.extend(rows.rows.iter().filter_map(|row| row.id.as_deref()).map(Tag::item));
+        tags.extend(rows.kept.iter().filter_map(|row| row.id.as_deref()).map(Tag::item));
     }
     tags.sort_unstable();
     tags.dedup();
@@ -169,7 +168,7 @@ mod tests {
     use super::*;
 
     fn links(body: &str) -> Vec<(String, Option<String>)> {
-        rows::read(body.as_bytes()).unwrap().rows.iter().flat_map(parents).collect()
+        rows::read(body.as_bytes()).unwrap().kept.iter().flat_map(parents).collect()
     }
 
     fn link(item: &str, parent: Option<&str>) -> (String, Option<String>) {

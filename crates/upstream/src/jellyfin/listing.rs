@@ -19,19 +19,19 @@ const PERSONAL_ORDERS: [&str; 6] =
 const PLACES: [&str; 5] = ["parentid", "seasonid", "seriesid", "adjacentto", "startitemid"];
 
 /// Whether the rows are shuffled: the next answer is to be another one.
-pub(super) fn is_shuffled(query: &Query) -> bool {
+pub(super) fn is_shuffled(query: &Query<'_>) -> bool {
     has(query, "sortby", "random")
 }
 
 /// Whether rows are chosen or ordered by what the user did.
-pub(super) fn is_personal(query: &Query) -> bool {
+pub(super) fn is_personal(query: &Query<'_>) -> bool {
     PERSONAL.iter().any(|name| query.get(name).is_some())
         || query.list("filters").any(|filter| !among(&IMPERSONAL_FILTERS, filter))
         || query.list("sortby").any(|order| among(&PERSONAL_ORDERS, order))
 }
 
 /// The class of `/Items` with this query.
-pub(super) fn class(query: &Query) -> Class {
+pub(super) fn class(query: &Query<'_>) -> Class {
     if query.get("ids").is_some() {
         return Class::Item;
     }
@@ -53,7 +53,7 @@ pub(super) fn class(query: &Query) -> Class {
 }
 
 /// The tags of `/Items` with this query.
-pub(super) fn tags(query: &Query) -> Vec<Tag> {
+pub(super) fn tags(query: &Query<'_>) -> Vec<Tag> {
     let mut tags = places(query);
     if query.get("ids").is_some() {
         tags.extend(named(query));
@@ -70,7 +70,7 @@ pub(super) fn tags(query: &Query) -> Vec<Tag> {
 }
 
 /// The tags of the places a query names.
-pub(super) fn places(query: &Query) -> Vec<Tag> {
+pub(super) fn places(query: &Query<'_>) -> Vec<Tag> {
     let mut tags = Vec::new();
     for place in PLACES {
         if let Some(id) = query.get(place) {
@@ -84,7 +84,7 @@ pub(super) fn places(query: &Query) -> Vec<Tag> {
 }
 
 /// The tags of the items a query names one by one.
-fn named(query: &Query) -> Vec<Tag> {
+fn named(query: &Query<'_>) -> Vec<Tag> {
     let ids: Vec<&str> = query.list("ids").take(MAX_TAGGED_ROWS + 1).collect();
     if ids.len() > MAX_TAGGED_ROWS {
         return vec![Tag::many_items()];
@@ -93,17 +93,17 @@ fn named(query: &Query) -> Vec<Tag> {
 }
 
 /// Whether rows of this kind can be among the answer.
-fn may_hold(query: &Query, kind: &str) -> bool {
+fn may_hold(query: &Query<'_>, kind: &str) -> bool {
     let chosen = query.list("includeitemtypes").next().is_none() || has(query, "includeitemtypes", kind);
     chosen && !has(query, "excludeitemtypes", kind)
 }
 
-fn is_only(query: &Query, kind: &str) -> bool {
+fn is_only(query: &Query<'_>, kind: &str) -> bool {
     let mut kinds = query.list("includeitemtypes");
     kinds.next().is_some_and(|first| is(first, kind)) && kinds.next().is_none()
 }
 
-fn has(query: &Query, list: &str, member: &str) -> bool {
+fn has(query: &Query<'_>, list: &str, member: &str) -> bool {
     query.list(list).any(|found| is(found, member))
 }
 
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
     use crate::jellyfin::query::Devices;
 
-    fn query(raw: &str) -> Query {
+    fn query(raw: &str) -> Query<'_> {
         Query::read(raw, Devices::Idle).unwrap()
     }
 

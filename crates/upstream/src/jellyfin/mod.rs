@@ -1,16 +1,17 @@
 //! The dialect of Jellyfin, 10.10 and later.
 //!
 //! Rooms:
-//! - [`address`]: a request's path without the prefixes of the family's past, in both spellings it is matched by.
-//! - [`routes`]: the allow-list of reads, old routes and new ones alike; [`passing`]: what is never kept.
-//! - [`parameter`], [`query`]: the parameters the server knows, and a query in its one canonical form.
-//! - [`read`]: the canonical key, target and tags of a read; [`listing`]: what a query asks of a list;
-//!   [`accept`]: representation and language.
-//! - [`write`](mod@write), [`edit`], [`account`], [`playback`]: what each write makes stale.
-//! - [`authorization`], [`credential`](mod@credential): who asks.
-//! - [`inspect`](mod@inspect), [`rows`]: what an answer says. [`socket`]: what a frame says.
-//! - [`anonymous`]: what is asked before there is a token.
-//! - [`info`]: the one field of an answer that is rewritten. [`error`]: errors as clients accept them.
+//! - `address`: a request's path without the prefixes of the family's past, in both spellings it is matched by.
+//! - `routes`: the allow-list of reads, old routes and new ones alike; `passing`: what is never kept.
+//! - `parameter`, `setting`, `query`: the parameters the server knows, what they are set to, and a query in
+//!   its one canonical form.
+//! - `read`: the canonical key, target and tags of a read; `listing`: what a query asks of a list;
+//!   `accept`: representation and language.
+//! - `write`, `edit`, `account`, `playback`: what each write makes stale.
+//! - `authorization`, `credential`: who asks.
+//! - `inspect`, `rows`: what an answer says. `socket`: what a frame says.
+//! - `anonymous`: what is asked before there is a token.
+//! - `info`: the one field of an answer that is rewritten. `error`: errors as clients accept them.
 
 mod accept;
 mod account;
@@ -31,6 +32,7 @@ mod query;
 mod read;
 mod routes;
 mod rows;
+mod setting;
 mod socket;
 mod write;
 

@@ -27,12 +27,11 @@ pub(super) fn of_a_write(low: &[&str]) -> Option<StreamReason> {
         | ["users", _, "authenticate"]
         | ["quickconnect", ..] => Some(Account),
         ["livestreams", ..] => Some(Media),
-        ["items", _, "playbackinfo"]
+        ["clientlog" | "environment" | "syncplay", ..]
+        | ["items", _, "playbackinfo"]
+        | ["livetv", "programs"]
         | ["sessions", "playing", "ping"]
         | ["system", "ping"]
-        | ["clientlog", ..]
-        | ["environment", ..]
-        | ["syncplay", ..]
         | ["user_usage_stats", "submit_custom_query"] => Some(Moment),
         ["items", "remotesearch", kind] if *kind != "apply" => Some(Moment),
         _ => None,

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::guid;
-use super::write::{Author, Change, for_everyone, write};
+use super::write::{Change, write};
 use crate::signal::Playing;
 use crate::tag::{Staling, Tag};
 use crate::verdict::{Minutely, Write};
@@ -23,22 +23,21 @@ pub(crate) fn playing(item: &str, state: Playing) -> Vec<Staling> {
 
 /// What a write about what a user did makes stale, if it is one.
 pub(super) fn find(change: &Change<'_>) -> Option<Write> {
-    let author = change.author;
     Some(match change.low {
         ["userplayeditems", id] => {
-            let mut stale = marked(id, author);
-            stale.push(author.stale(Tag::history()));
+            let mut stale = marked(id);
+            stale.push(Staling::account(Tag::history()));
             write("played", stale)
         }
-        ["userfavoriteitems", id] => write("favorite", marked(id, author)),
-        ["useritems", id, "rating"] => write("rating", marked(id, author)),
-        ["useritems", id, "userdata"] => write("user-data", user_data(id, author)),
+        ["userfavoriteitems", id] => write("favorite", marked(id)),
+        ["useritems", id, "rating"] => write("rating", marked(id)),
+        ["useritems", id, "userdata"] => write("user-data", marked(id)),
         ["sessions", "playing"] => report("playback-start", change, started),
         ["sessions", "playing", "progress"] => report("progress", change, progressed),
         ["sessions", "playing", "stopped"] => report("playback-stop", change, stopped),
-        ["playingitems", id, "progress"] => progressed(&Report::of(id), author),
-        ["playingitems", id] if change.deletes => stopped(&Report::of(id), author),
-        ["playingitems", id] => started(&Report::of(id), author),
+        ["playingitems", id, "progress"] => progressed(&Report::of(id)),
+        ["playingitems", id] if change.deletes => stopped(&Report::of(id)),
+        ["playingitems", id] => started(&Report::of(id)),
         _ => return None,
     })
 }
@@ -62,59 +61,54 @@ impl Report {
         let _ = serde_json::Deserializer::from_slice(body).deserialize_map(ReportVisitor(&mut report));
         report
     }
+
+    fn item(&self) -> &str {
+        self.item.as_deref().unwrap_or_default()
+    }
 }
 
-fn report(name: &'static str, change: &Change<'_>, judge: fn(&Report, Author<'_>) -> Write) -> Write {
+fn report(name: &'static str, change: &Change<'_>, judge: fn(&Report) -> Write) -> Write {
     let report = Report::read(change.body);
     if report.item.is_some() {
-        return judge(&report, change.author);
+        return judge(&report);
     }
-    let stale = [Tag::sessions(), Tag::watch_lists(), Tag::user_state(), Tag::history()];
-    write(name, stale.into_iter().map(|tag| change.author.stale(tag)).collect())
+    let tags = [Tag::sessions(), Tag::watch_lists(), Tag::user_state(), Tag::history()];
+    write(name, tags.into_iter().map(Staling::account).collect())
 }
 
-fn started(report: &Report, author: Author<'_>) -> Write {
-    moving("playback-start", Staling::everyone(Tag::sessions()), report, author)
+fn started(report: &Report) -> Write {
+    moving("playback-start", Staling::everyone(Tag::sessions()), report)
 }
 
-fn progressed(report: &Report, author: Author<'_>) -> Write {
+fn progressed(report: &Report) -> Write {
     let halts = report.event.as_deref().is_some_and(|event| event.eq_ignore_ascii_case("pause"));
     if !halts {
-        return moving("progress", author.stale(Tag::sessions()), report, author);
+        return moving("progress", Staling::account(Tag::sessions()), report);
     }
     let mut stale = vec![Staling::everyone(Tag::sessions())];
-    stale.extend(lists(report.item(), |tag| author.stale(tag)));
+    stale.extend(lists(report.item(), Staling::account));
     write("pause", stale)
 }
 
-fn stopped(report: &Report, author: Author<'_>) -> Write {
+fn stopped(report: &Report) -> Write {
     let mut stale = vec![Staling::everyone(Tag::sessions())];
-    stale.extend(ended(report.item(), |tag| author.stale(tag)));
+    stale.extend(ended(report.item(), Staling::account));
     write("playback-stop", stale)
 }
 
 /// While something plays, sessions and the item follow at once, the rest once a minute.
-fn moving(name: &'static str, sessions: Staling, report: &Report, author: Author<'_>) -> Write {
+fn moving(name: &'static str, sessions: Staling, report: &Report) -> Write {
     let item = report.item();
-    let later = lists(item, |tag| author.stale(tag));
-    Write {
-        minutely: Some(Minutely { item: item.to_owned(), stale: later }),
-        ..write(name, vec![sessions, author.stale(Tag::item(item))])
-    }
+    let later = Minutely { item: item.to_owned(), stale: lists(item, Staling::account) };
+    let stale = vec![sessions, Staling::account(Tag::item(item))];
+    Write { minutely: Some(later), ..write(name, stale) }
 }
 
-fn marked(id: &str, author: Author<'_>) -> Vec<Staling> {
-    let mut stale = lists(&guid::normal(id), |tag| author.stale(tag));
-    stale.push(author.stale(Tag::sessions()));
-    stale
-}
-
-/// The server writes these to the caller whoever is named.
-fn user_data(id: &str, author: Author<'_>) -> Vec<Staling> {
+/// What the user did with one item. Data of another user is written to the caller by some servers: it is stale
+/// for both, like all that names another user.
+fn marked(id: &str) -> Vec<Staling> {
     let mut stale = lists(&guid::normal(id), Staling::account);
-    if author.other().is_some() {
-        stale.extend(lists(&guid::normal(id), |tag| author.stale(tag)));
-    }
+    stale.push(Staling::account(Tag::sessions()));
     stale
 }
 
@@ -128,12 +122,6 @@ fn ended(item: &str, stale: impl Fn(Tag) -> Staling) -> Vec<Staling> {
     all.push(stale(Tag::user_state()));
     all.push(stale(Tag::history()));
     all
-}
-
-impl Report {
-    fn item(&self) -> &str {
-        self.item.as_deref().unwrap_or_default()
-    }
 }
 
 struct ReportVisitor<'a>(&'a mut Report);

@@ -1,9 +1,11 @@
 //! A query in its one canonical form: names in one case, lists in one notation, order only where it matters.
 
+use std::borrow::Cow;
+
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::guid;
 use super::parameter::{Shape, known};
+use super::{guid, setting};
 use crate::redact;
 use crate::verdict::StreamReason::{self, Account, Odd};
 
@@ -21,20 +23,22 @@ const SELF: &str = "~";
 
 /// One parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Pair {
+struct Pair<'a> {
     /// The name in lower case: what pairs are ordered by.
-    low: String,
-    /// The name as the server spells it.
-    spelled: String,
-    /// What it is set to; more than one value only for parameters nobody knows.
-    values: Vec<String>,
+    low: Cow<'a, str>,
+    /// The name as the server spells it and the shape of its values, if the server is known to have it.
+    known: Option<(&'static str, Shape)>,
+    /// What it is set to.
+    value: Cow<'a, str>,
+    /// What it is also set to, if it comes more than once; known parameters are settled on one value.
+    more: Vec<Cow<'a, str>>,
 }
 
 /// A query without credentials, in canonical order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Query {
-    pairs: Vec<Pair>,
-    user: Option<String>,
+pub(super) struct Query<'a> {
+    pairs: Vec<Pair<'a>>,
+    user: Option<Cow<'a, str>>,
 }
 
 /// Which parameters besides the known ones matter to a path.
@@ -46,26 +50,24 @@ pub(super) enum Devices {
     Chosen,
 }
 
-impl Query {
+impl<'a> Query<'a> {
     /// Reads a raw query. `Err` says why a request with this query cannot be kept.
-    pub(super) fn read(raw: &str, devices: Devices) -> Result<Self, StreamReason> {
-        let mut pairs: Vec<Pair> = Vec::new();
+    pub(super) fn read(raw: &'a str, devices: Devices) -> Result<Self, StreamReason> {
+        let mut pairs: Vec<Pair<'a>> = Vec::new();
         for piece in raw.split('&').filter(|piece| !piece.is_empty()) {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-            let (name, value) = (decoded(name)?, decoded(value)?);
-            let low = name.to_ascii_lowercase();
-            if is_idle(&low, devices) {
-                continue;
+            let low = lowered(decoded(name)?);
+            let known = known(&low);
+            if known.is_none() {
+                if is_idle(&low, devices) {
+                    continue;
+                }
+                refuse(&low)?;
             }
-            if redact::is_secret_name(&low) {
-                return Err(Account);
-            }
-            if low.is_empty() {
-                return Err(Odd);
-            }
+            let value = decoded(value)?;
             match pairs.iter_mut().find(|pair| pair.low == low) {
-                Some(pair) => pair.values.push(value),
-                None => pairs.push(Pair { spelled: low.clone(), low, values: vec![value] }),
+                Some(pair) => pair.more.push(value),
+                None => pairs.push(Pair { low, known, value, more: Vec::new() }),
             }
         }
         let mut query = Self { pairs: Vec::with_capacity(pairs.len()), user: None };
@@ -76,27 +78,25 @@ impl Query {
         Ok(query)
     }
 
-    /// Brings one parameter into its canonical form and keeps it.
-    fn settle(&mut self, mut pair: Pair) -> Result<(), StreamReason> {
-        let Some((spelled, shape)) = known(&pair.low) else {
-            self.pairs.push(pair);
-            return Ok(());
-        };
-        let Some(value) = settled(&pair.values, shape)? else { return Ok(()) };
-        if pair.low == "userid" {
-            self.user = Some(value).filter(|user| user != guid::NOBODY);
-        } else {
-            spelled.clone_into(&mut pair.spelled);
-            pair.values = vec![value];
-            self.pairs.push(pair);
+    /// Brings one parameter into its canonical form and keeps it. One that is set to nothing is as good as absent.
+    fn settle(&mut self, mut pair: Pair<'a>) -> Result<(), StreamReason> {
+        if let Some((_, shape)) = pair.known {
+            pair.value = setting::settled(pair.value, std::mem::take(&mut pair.more), shape)?;
+            if pair.value.is_empty() {
+                return Ok(());
+            }
+            if pair.low == "userid" {
+                self.user = Some(pair.value).filter(|user| user != guid::NOBODY);
+                return Ok(());
+            }
         }
+        self.pairs.push(pair);
         Ok(())
     }
 
     /// The value of a known parameter, by its lower-case name.
     pub(super) fn get(&self, low: &str) -> Option<&str> {
-        let pair = self.pairs.iter().find(|pair| pair.low == low)?;
-        pair.values.first().map(String::as_str)
+        self.pairs.iter().find(|pair| pair.low == low).map(|pair| &*pair.value)
     }
 
     /// Whether a flag is set to `wanted`.
@@ -119,7 +119,7 @@ impl Query {
         if self.user.as_deref().is_some_and(|named| named != user) {
             return Err(Odd);
         }
-        self.user = Some(user.to_owned());
+        self.user = Some(Cow::Owned(user.to_owned()));
         Ok(())
     }
 
@@ -128,40 +128,47 @@ impl Query {
         *self = Self::default();
     }
 
-    /// The query for the key and the query for the server. A user that is the caller's own is `~` in the key.
-    pub(super) fn texts(&self, own_user: Option<&str>) -> (String, String) {
-        let (mut key, mut target) = (String::new(), String::new());
+    /// Appends the query to the text of a key and to a target. A user that is the caller's own is `~` in the key.
+    pub(super) fn append_to(&self, key: &mut String, target: &mut String, own_user: Option<&str>) {
         let mut user = self.user.as_deref().or(own_user);
+        let mut mark = '?';
         for pair in &self.pairs {
-            if pair.low.as_str() > "userid" {
-                write_user(&mut key, &mut target, user.take(), own_user);
+            if *pair.low > *"userid" {
+                append_user(key, target, user.take(), own_user, &mut mark);
             }
-            for value in &pair.values {
-                append(&mut key, &pair.low, &encoded(value));
-                append(&mut target, &pair.spelled, &encoded(value));
+            for value in std::iter::once(&pair.value).chain(&pair.more) {
+                let at = begin(key, &pair.low, mark);
+                key.extend(utf8_percent_encode(value, PLAIN));
+                begin(target, pair.known.map_or(&*pair.low, |(spelled, _)| spelled), mark);
+                target.push_str(&key[at..]);
+                mark = '&';
             }
         }
-        write_user(&mut key, &mut target, user, own_user);
-        (key, target)
+        append_user(key, target, user, own_user, &mut mark);
     }
 }
 
-fn write_user(key: &mut String, target: &mut String, user: Option<&str>, own_user: Option<&str>) {
+fn append_user(
+    key: &mut String,
+    target: &mut String,
+    user: Option<&str>,
+    own_user: Option<&str>,
+    mark: &mut char,
+) {
     let Some(user) = user else { return };
-    let text = encoded(user);
-    append(key, "userid", if own_user == Some(user) { SELF } else { &text });
-    append(target, "userId", &text);
+    let at = begin(target, "userId", *mark);
+    target.extend(utf8_percent_encode(user, PLAIN));
+    begin(key, "userid", *mark);
+    key.push_str(if own_user == Some(user) { SELF } else { &target[at..] });
+    *mark = '&';
 }
 
-fn append(to: &mut String, name: &str, value: &str) {
-    to.push(if to.is_empty() { '?' } else { '&' });
-    to.extend(utf8_percent_encode(name, PLAIN));
-    to.push('=');
-    to.push_str(value);
-}
-
-fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, PLAIN).to_string()
+/// Begins a parameter and says where its value will stand.
+fn begin(text: &mut String, name: &str, mark: char) -> usize {
+    text.push(mark);
+    text.extend(utf8_percent_encode(name, PLAIN));
+    text.push('=');
+    text.len()
 }
 
 fn is_idle(low: &str, devices: Devices) -> bool {
@@ -171,73 +178,34 @@ fn is_idle(low: &str, devices: Devices) -> bool {
         || (IDLE.contains(&low) && !(low == "deviceid" && devices == Devices::Chosen))
 }
 
-/// Decodes a name or a value as the server does: `+` is a space.
-fn decoded(raw: &str) -> Result<String, StreamReason> {
-    let spaced = raw.replace('+', " ");
-    let text = percent_decode_str(&spaced).decode_utf8().map_err(|_| Odd)?;
-    if text.chars().any(char::is_control) { Err(Odd) } else { Ok(text.into_owned()) }
-}
-
-/// The one text for all values of a known parameter; `None` if it is set to nothing, which is as good as absent.
-fn settled(values: &[String], shape: Shape) -> Result<Option<String>, StreamReason> {
-    let text = match shape {
-        Shape::Text => single(values, str::to_owned)?,
-        Shape::Flag => single(values, flag)?,
-        Shape::Id => single(values, |value| guid::normal(value.trim()).into_owned())?,
-        Shape::Set => join(sorted(members(values, ',')?), ','),
-        Shape::IdSet => join(sorted(ids(members(values, ',')?)), ','),
-        Shape::Row => join(members(values, ',')?, ','),
-        Shape::IdRow => join(ids(members(values, ',')?), ','),
-        Shape::BarSet => join(sorted(members(values, '|')?), '|'),
-    };
-    Ok(Some(text).filter(|text| !text.is_empty()))
-}
-
-/// The value of a parameter that has one. The server would take the first of several: which one a cache in
-/// between takes must not matter.
-fn single(values: &[String], form: impl Fn(&str) -> String) -> Result<String, StreamReason> {
-    let mut forms = values.iter().map(|value| form(value));
-    let first = forms.next().unwrap_or_default();
-    if forms.all(|other| other == first) { Ok(first) } else { Err(Odd) }
-}
-
-fn flag(value: &str) -> String {
-    let text = value.trim();
-    if text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false") {
-        text.to_ascii_lowercase()
+/// What no key may hold.
+fn refuse(low: &str) -> Result<(), StreamReason> {
+    if low.is_empty() {
+        Err(Odd)
+    } else if redact::is_secret_name(low) {
+        Err(Account)
     } else {
-        value.to_owned()
+        Ok(())
     }
 }
 
-/// The members of a list. The server splits a value only if the parameter comes once; a list in both notations
-/// at once is read so differently that it is not kept.
-fn members(values: &[String], mark: char) -> Result<Vec<String>, StreamReason> {
-    let found: Vec<String> = match values {
-        [one] => one.split(mark).map(|member| trimmed(member, mark)).collect(),
-        several if several.iter().any(|value| value.contains(mark)) => return Err(Odd),
-        several => several.iter().map(|member| trimmed(member, mark)).collect(),
+/// Decodes a name or a value as the server does: `+` is a space.
+fn decoded(raw: &str) -> Result<Cow<'_, str>, StreamReason> {
+    let text = if raw.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        let spaced = raw.replace('+', " ");
+        Cow::Owned(percent_decode_str(&spaced).decode_utf8().map_err(|_| Odd)?.into_owned())
+    } else {
+        Cow::Borrowed(raw)
     };
-    Ok(found.into_iter().filter(|member| !member.is_empty()).collect())
+    if text.chars().any(char::is_control) { Err(Odd) } else { Ok(text) }
 }
 
-/// Spaces around a member mean nothing at commas; texts at bars are taken as they are.
-fn trimmed(member: &str, mark: char) -> String {
-    if mark == ',' { member.trim().to_owned() } else { member.to_owned() }
-}
-
-fn ids(members: Vec<String>) -> Vec<String> {
-    members.into_iter().map(|member| guid::normal(&member).into_owned()).collect()
-}
-
-fn sorted(mut members: Vec<String>) -> Vec<String> {
-    members.sort_unstable();
-    members.dedup();
-    members
-}
-
-fn join(members: Vec<String>, mark: char) -> String {
-    members.join(mark.encode_utf8(&mut [0; 4]))
+fn lowered(name: Cow<'_, str>) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        name
+    }
 }
 
 #[cfg(test)]
@@ -246,8 +214,14 @@ mod tests {
 
     const ID: &str = "08ca909f6d1044aa9930be392943948f";
 
+    fn texts(raw: &str, devices: Devices, own_user: Option<&str>) -> (String, String) {
+        let (mut key, mut target) = (String::new(), String::new());
+        Query::read(raw, devices).unwrap().append_to(&mut key, &mut target, own_user);
+        (key, target)
+    }
+
     fn key(raw: &str) -> String {
-        Query::read(raw, Devices::Idle).unwrap().texts(None).0
+        texts(raw, Devices::Idle, None).0
     }
 
     #[test]
@@ -290,13 +264,12 @@ mod tests {
     fn tokens_devices_and_cache_busters_are_not_in_the_key() {
         let raw = "api_key=s3cret&ApiKey=s3cret&_=123&deviceId=d&X-Emby-Token=s3cret&X-Emby-Client=c&limit=1";
         assert_eq!(key(raw), "?limit=1");
-        let chosen = Query::read("deviceId=d", Devices::Chosen).unwrap();
-        assert_eq!(chosen.texts(None).0, "?deviceid=d");
+        assert_eq!(texts("deviceId=d", Devices::Chosen, None).0, "?deviceid=d");
     }
 
     #[test]
     fn a_parameter_nobody_knows_is_kept_and_sent_on() {
-        let (key, target) = Query::read("zZ=2&newThing=1&zZ=1&limit=3", Devices::Idle).unwrap().texts(None);
+        let (key, target) = texts("zZ=2&newThing=1&zZ=1&limit=3", Devices::Idle, None);
         assert_eq!(key, "?limit=3&newthing=1&zz=2&zz=1");
         assert_eq!(target, key);
     }
@@ -315,7 +288,7 @@ mod tests {
     #[test]
     fn only_the_callers_own_user_is_a_tilde() {
         let own = Some(ID);
-        let texts = |raw: &str, own| Query::read(raw, Devices::Idle).unwrap().texts(own);
+        let texts = |raw: &str, own| texts(raw, Devices::Idle, own);
         assert_eq!(texts("", own), (String::from("?userid=~"), format!("?userId={ID}")));
         assert_eq!(texts(&format!("UserId={}", ID.to_uppercase()), own), texts("", own));
         assert_eq!(texts("", None), (String::new(), String::new()));

@@ -38,11 +38,11 @@ pub(super) fn judge(ask: &Ask<'_>, address: &Address<'_>, own: Option<&str>) -> 
     }
     match route.body.clone() {
         Body::Image(of) => image(ask, route, of, query, own),
-        Body::Json | Body::Opaque => document(ask, route, &query, own),
+        Body::Json | Body::Opaque => document(ask, &route, &query, own),
     }
 }
 
-fn query_of(route: &Route, raw: &str) -> Result<Query, StreamReason> {
+fn query_of<'a>(route: &Route, raw: &'a str) -> Result<Query<'a>, StreamReason> {
     let devices = if route.asks == Asks::Devices { Devices::Chosen } else { Devices::Idle };
     let mut query = Query::read(raw, devices)?;
     if route.asks == Asks::Nothing {
@@ -52,7 +52,12 @@ fn query_of(route: &Route, raw: &str) -> Result<Query, StreamReason> {
 }
 
 /// A read of a document: shared with nobody, unless it is the server's public word about itself.
-fn document(ask: &Ask<'_>, route: Route, query: &Query, own: Option<&str>) -> Result<Read, StreamReason> {
+fn document(
+    ask: &Ask<'_>,
+    route: &Route,
+    query: &Query<'_>,
+    own: Option<&str>,
+) -> Result<Read, StreamReason> {
     if listing::is_shuffled(query) {
         return Err(Moment);
     }
@@ -73,15 +78,15 @@ fn document(ask: &Ask<'_>, route: Route, query: &Query, own: Option<&str>) -> Re
         word.push(' ');
         word.push_str(&language);
     }
-    let class = class_of(&route, query);
-    let lifetime = lifetime_of(class, &route, query);
-    let tags = tags_of(class, &route, query);
+    let class = class_of(route, query);
+    let lifetime = lifetime_of(class, route, query, own);
+    let tags = tags_of(class, route, query);
     let own = own.filter(|_| route.takes_user);
     let sharing = if public { Sharing::Public } else { Sharing::Identity };
     Ok(finish(
         class,
         &route.path,
-        query.texts(own),
+        (query, own),
         &word,
         Facets { headers, tags, representation, sharing, lifetime },
     ))
@@ -92,7 +97,7 @@ fn image(
     ask: &Ask<'_>,
     route: Route,
     of: Option<String>,
-    mut query: Query,
+    mut query: Query<'_>,
     own: Option<&str>,
 ) -> Result<Read, StreamReason> {
     let mut tags = route.tags;
@@ -120,7 +125,7 @@ fn image(
         sharing: Sharing::Image(of),
         lifetime,
     };
-    Ok(finish(Class::Images, &route.path, query.texts(None), word, facets))
+    Ok(finish(Class::Images, &route.path, (&query, None), word, facets))
 }
 
 /// What a read is besides its text.
@@ -132,17 +137,19 @@ struct Facets {
     lifetime: Lifetime,
 }
 
-fn finish(class: Class, path: &str, (key, target): (String, String), word: &str, facets: Facets) -> Read {
-    Read {
-        class,
-        key: format!("{path}{key} {word}"),
-        target: format!("{path}{target}"),
-        headers: facets.headers,
-        tags: facets.tags,
-        representation: facets.representation,
-        sharing: facets.sharing,
-        lifetime: facets.lifetime,
-    }
+fn finish(
+    class: Class,
+    path: &str,
+    (query, own): (&Query<'_>, Option<&str>),
+    word: &str,
+    facets: Facets,
+) -> Read {
+    let (mut key, mut target) = (path.to_owned(), path.to_owned());
+    query.append_to(&mut key, &mut target, own);
+    key.push(' ');
+    key.push_str(word);
+    let Facets { headers, tags, representation, sharing, lifetime } = facets;
+    Read { class, key, target, headers, tags, representation, sharing, lifetime }
 }
 
 fn accepting(representation: Representation) -> HeaderValue {
@@ -152,7 +159,7 @@ fn accepting(representation: Representation) -> HeaderValue {
     }
 }
 
-fn class_of(route: &Route, query: &Query) -> Class {
+fn class_of(route: &Route, query: &Query<'_>) -> Class {
     match (route.asks, route.class) {
         (Asks::Listing, Class::Lists) => listing::class(query),
         (_, Class::Lists) if query.get("searchterm").is_some() => Class::Search,
@@ -160,23 +167,26 @@ fn class_of(route: &Route, query: &Query) -> Class {
     }
 }
 
-/// A body without user state lives as long as one that is kept true by a signal.
-fn lifetime_of(class: Class, route: &Route, query: &Query) -> Lifetime {
+/// A body without user state lives as long as one that is kept true by a signal. A signal for the caller does not
+/// keep a body true that shows what somebody else did.
+fn lifetime_of(class: Class, route: &Route, query: &Query<'_>, own: Option<&str>) -> Lifetime {
     let mut lifetime = class.lifetime(Kind::Jellyfin);
     if lifetime.user_state && !carries_user_state(class, route, query) {
         lifetime.user_state = false;
         lifetime.fresh_s = lifetime.fresh_with_signal_s;
+    } else if query.user().is_some_and(|user| own != Some(user)) {
+        lifetime.fresh_with_signal_s = lifetime.fresh_s;
     }
     lifetime
 }
 
 /// Whether the body shows what the user did: in its rows, or by which rows there are.
-fn carries_user_state(class: Class, route: &Route, query: &Query) -> bool {
+fn carries_user_state(class: Class, route: &Route, query: &Query<'_>) -> bool {
     let in_rows = route.user_state && class != Class::Counts && !query.flag("enableuserdata", false);
     in_rows || listing::is_personal(query)
 }
 
-fn tags_of(class: Class, route: &Route, query: &Query) -> Vec<Tag> {
+fn tags_of(class: Class, route: &Route, query: &Query<'_>) -> Vec<Tag> {
     let mut tags = route.tags.clone();
     match route.asks {
         Asks::Listing => tags.extend(listing::tags(query)),

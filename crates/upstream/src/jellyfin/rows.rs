@@ -28,7 +28,7 @@ pub(super) struct Row {
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     /// Those that are remembered, in their order; a lone object is a row too.
-    pub(super) rows: Vec<Row>,
+    pub(super) kept: Vec<Row>,
     /// How many there are.
     pub(super) count: usize,
     /// Whether the body is a list, or holds one under the name lists have.
@@ -93,8 +93,8 @@ impl<'de> Visitor<'de> for Node<'_> {
         }
         if row != Row::default() {
             self.0.count += 1;
-            if self.0.rows.len() < MAX_REMEMBERED {
-                self.0.rows.push(row);
+            if self.0.kept.len() < MAX_REMEMBERED {
+                self.0.kept.push(row);
             }
         }
         Ok(())
@@ -240,7 +240,7 @@ mod tests {
     use super::*;
 
     fn ids(body: &str) -> Vec<String> {
-        read(body.as_bytes()).unwrap().rows.into_iter().filter_map(|row| row.id).collect()
+        read(body.as_bytes()).unwrap().kept.into_iter().filter_map(|row| row.id).collect()
     }
 
     #[test]
@@ -262,7 +262,7 @@ mod tests {
         let body = r#"{"Id":"1","People":[{"Id":"2"}],"MediaSources":[{"Id":"3","Items":[{"Id":"4"}]}],
                        "UserData":{"Id":"5"},"ParentId":{"Id":"6"},"Type":["x"],"SeasonId":7,"AlbumId":null}"#;
         let rows = read(body.as_bytes()).unwrap();
-        assert_eq!(rows.rows, [Row { id: Some("1".into()), ..Row::default() }]);
+        assert_eq!(rows.kept, [Row { id: Some("1".into()), ..Row::default() }]);
         assert!(!rows.is_list);
     }
 
@@ -290,7 +290,7 @@ mod tests {
     fn rows_beyond_the_bound_are_counted() {
         let body = format!("[{}{{\"Id\":\"x\"}}]", "{\"Id\":\"x\"},".repeat(MAX_REMEMBERED));
         let rows = read(body.as_bytes()).unwrap();
-        assert_eq!((rows.rows.len(), rows.count), (MAX_REMEMBERED, MAX_REMEMBERED + 1));
+        assert_eq!((rows.kept.len(), rows.count), (MAX_REMEMBERED, MAX_REMEMBERED + 1));
     }
 
     proptest! {

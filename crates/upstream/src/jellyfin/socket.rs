@@ -25,8 +25,8 @@ pub(crate) fn frame(frame: &[u8]) -> Vec<Signal> {
     let stale = match &*message.kind {
         "ServerRestarting" | "ServerShuttingDown" => return vec![Signal::Restarting],
         "LibraryChanged" => read(data).map(library_changed),
-        "UserDataChanged" => read(data).map(user_data_changed),
-        "RefreshProgress" => read(data).map(refreshed),
+        "UserDataChanged" => read(data).as_ref().map(user_data_changed),
+        "RefreshProgress" => read(data).as_ref().map(refreshed),
         "Sessions" => Some(vec![Staling::account(Tag::sessions())]),
         "ScheduledTasksInfo" => Some(vec![Staling::account(Tag::activities())]),
         "ScheduledTaskEnded" => Some(task_ended(&read(data).unwrap_or_default())),
@@ -107,7 +107,7 @@ struct UserDatum {
     item_id: Option<String>,
 }
 
-fn user_data_changed(changed: UserData) -> Vec<Staling> {
+fn user_data_changed(changed: &UserData) -> Vec<Staling> {
     let user = guid::normal(&changed.user_id);
     let items: Vec<&str> =
         changed.user_data_list.iter().filter_map(|datum| datum.item_id.as_deref()).collect();
@@ -131,7 +131,7 @@ struct Refresh {
 }
 
 /// The server tells the progress of a refresh every few percent; only its end changes what is kept.
-fn refreshed(refresh: Refresh) -> Vec<Staling> {
+fn refreshed(refresh: &Refresh) -> Vec<Staling> {
     if refresh.progress.trim().parse::<f64>().is_ok_and(|percent| percent >= DONE) {
         let item = guid::normal(&refresh.item_id);
         let mut stale = for_everyone([Tag::image(&item), Tag::many_items()]);

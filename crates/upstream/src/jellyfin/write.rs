@@ -4,7 +4,7 @@ use super::address::Address;
 use super::query::{Devices, Query};
 use super::{account, edit, guid, playback};
 use crate::ask::Ask;
-use crate::tag::{Staling, Tag};
+use crate::tag::{Staling, Tag, Whose};
 use crate::verdict::{Forgets, Write};
 
 /// A write, taken apart.
@@ -14,7 +14,7 @@ pub(super) struct Change<'a> {
     /// Whether it takes something away.
     pub(super) deletes: bool,
     /// The query.
-    pub(super) query: &'a Query,
+    pub(super) query: &'a Query<'a>,
     /// The first bytes of the body.
     pub(super) body: &'a [u8],
     /// Whom it is about.
@@ -30,7 +30,7 @@ pub(super) struct Author<'a> {
 
 impl<'a> Author<'a> {
     /// The user that is named, if it is not known to be the writer.
-    pub(super) fn other(self) -> Option<&'a str> {
+    fn other(self) -> Option<&'a str> {
         self.named.filter(|named| self.own != Some(*named))
     }
 
@@ -39,12 +39,18 @@ impl<'a> Author<'a> {
         self.named.or(self.own)
     }
 
-    /// The tag's answers of that user are stale.
-    pub(super) fn stale(self, tag: Tag) -> Staling {
-        match self.other() {
-            Some(user) => Staling::user(tag, user),
-            None => Staling::account(tag),
+    /// What is stale for the writer is stale for the user that is named, too: the writer's own answers about that
+    /// user are kept in the writer's partition.
+    fn spread(self, mut stale: Vec<Staling>) -> Vec<Staling> {
+        if let Some(user) = self.other() {
+            let theirs: Vec<Staling> = stale
+                .iter()
+                .filter(|staling| staling.whose == Whose::Account)
+                .map(|staling| Staling { whose: Whose::User(user.to_owned()), ..staling.clone() })
+                .collect();
+            stale.extend(theirs);
         }
+        stale
     }
 }
 
@@ -70,6 +76,10 @@ pub(super) fn judge(ask: &Ask<'_>, address: &Address<'_>, own: Option<&str>) -> 
     if broken || contradicts(user.as_deref(), query.user()) {
         write.stale = everything();
         write.minutely = None;
+    }
+    write.stale = change.author.spread(write.stale);
+    if let Some(minutely) = &mut write.minutely {
+        minutely.stale = change.author.spread(std::mem::take(&mut minutely.stale));
     }
     write
 }

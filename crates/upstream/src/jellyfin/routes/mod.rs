@@ -1,7 +1,7 @@
 //! The allow-list of reads. A path that is not here is never kept.
 //!
 //! Old routes lead to the new ones, so that both meet in one key; an old route without an exact successor keeps
-//! its own path. One room per family: [`items`], [`names`] (what is asked for by name), [`people`], [`server`].
+//! its own path. One room per family: `items`, `names` (what is asked for by name), `people`, `server`.
 
 mod items;
 mod names;

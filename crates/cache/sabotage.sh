@@ -1,0 +1,52 @@
+#!/bin/sh
+# Takes out, one at a time, the fence, the join rule and the partition from the key, and asserts that each makes
+# the tests named here fail. A guard whose absence no test notices is not a guard.
+set -eu
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$here/../../target}/sabotage
+export CARGO_TARGET_DIR
+RUST_BACKTRACE=0
+export RUST_BACKTRACE
+cd "$here"
+
+# The path of this crate's unit test binary, built without what $1 names (or whole, if $1 is empty).
+build() {
+    if [ -n "$1" ]; then set -- --cfg "sabotage=\"$1\""; else set --; fi
+    cargo rustc --quiet --lib --profile test --message-format=json -- "$@" |
+        sed -n 's/.*"executable":"\([^"]*greenroom_cache[^"]*\)".*/\1/p' | tail -n 1
+}
+
+# Runs test $2 in binary $1; true if it ran and passed.
+passes() {
+    "$1" --exact "$2" 2>/dev/null | grep -q '^test result: ok. 1 passed'
+}
+
+# Runs test $2 in binary $1; true if it ran and failed.
+fails() {
+    "$1" --exact "$2" 2>/dev/null | grep -q '^test result: FAILED. 0 passed; 1 failed'
+}
+
+whole=$(build '')
+status=0
+while read -r without test; do
+    if ! passes "$whole" "$test"; then
+        echo "sabotage: $test does not pass in a whole build" >&2
+        status=1
+    fi
+    if fails "$(build "$without")" "$test"; then
+        echo "sabotage: without the $without, $test fails, as it must"
+    else
+        echo "sabotage: without the $without, $test does not fail" >&2
+        status=1
+    fi
+done <<'END'
+fence tests::invalidation::a_load_that_began_before_an_invalidation_is_not_kept_behind_it
+fence tests::regressions::b7_whoever_writes_reads_his_own_write
+fence tests::histories::every_history_is_answered_like_the_naive_cache_answers_it
+join tests::histories::every_history_is_answered_like_the_naive_cache_answers_it
+partition tests::histories::every_history_is_answered_like_the_naive_cache_answers_it
+join tests::invalidation::a_caller_after_an_invalidation_never_joins_a_load_from_before
+partition tests::reads::two_partitions_never_share_an_answer
+END
+exit "$status"

@@ -1,0 +1,146 @@
+//! The cache: the one handle a program holds.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::answer::{Answer, Demand, Served, Tier};
+use crate::clock::Clock;
+use crate::desk::Desk;
+use crate::key::Key;
+use crate::load::{Failure, Loader};
+use crate::policy::{Policy, Verdict, judge};
+use crate::read::Read;
+use crate::scope::{Invalidation, Scope};
+use crate::settings::Settings;
+use crate::stamp::Stamp;
+use crate::stats::Stats;
+use crate::tally::Tally;
+use crate::value::Entry;
+use crate::warm::WarmSet;
+
+/// A cache. Cloning copies a handle to the same one.
+#[derive(Clone)]
+pub struct Cache(Arc<House>);
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").finish_non_exhaustive()
+    }
+}
+
+/// Everything a cache is made of.
+pub(crate) struct House {
+    pub(crate) desk: Desk,
+    pub(crate) clock: Clock,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) tally: Tally,
+    pub(crate) warm: WarmSet,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Cache {
+    /// A cache whose loads run on `tasks`. Settings that contradict each other are cut to what can hold.
+    pub fn new(settings: Settings, clock: Clock, tasks: TaskTracker) -> Self {
+        let tally = Tally::new(settings.max_stat_cells.max(1));
+        let (warm, stop) = (WarmSet::default(), CancellationToken::new());
+        Self(Arc::new(House { desk: Desk::new(settings), clock, tasks, tally, warm, stop }))
+    }
+
+    /// Answers from the cache, or loads. `loader` is called only if this caller starts a load.
+    ///
+    /// The load runs in a task of its own: dropping this future neither ends it nor hurts others who wait for it.
+    pub async fn get_or_load<L: Loader>(
+        &self,
+        key: &Key,
+        policy: &Policy,
+        demand: Demand,
+        loader: impl FnOnce() -> L,
+    ) -> Result<Answer<L::Pass>, Failure> {
+        let now_ms = self.0.clock.now_ms();
+        if let Some(answer) = self.hit(key, policy, demand, now_ms) {
+            return Ok(answer);
+        }
+        Box::pin(Read::new(&self.0, key, policy, demand, loader, now_ms).run()).await
+    }
+
+    /// The common case: a fresh value that needs nothing. No allocation, no lock but the map's own.
+    #[inline]
+    fn hit<P>(&self, key: &Key, policy: &Policy, demand: Demand, now_ms: u64) -> Option<Answer<P>> {
+        if !matches!(demand, Demand::Any | Demand::OnlyIfCached) {
+            return None;
+        }
+        let (entry, marking) = self.0.desk.look(key)?;
+        match judge(&entry, policy, now_ms, marking) {
+            Verdict::Fresh { refresh_due } if !refresh_due || !entry.may_refresh(now_ms) => {
+                entry.cell.hits.one();
+                entry.note_read(now_ms);
+                Some(Answer::kept(entry, Served::Hit, Tier::Memory, now_ms, None))
+            }
+            _ => None,
+        }
+    }
+
+    /// What is kept under the key, of whatever age and however marked. Leaves no trace: for diagnosis.
+    pub fn peek(&self, key: &Key) -> Option<Arc<Entry>> {
+        self.0.desk.memory.peek(key)
+    }
+
+    /// Invalidates. When this returns, no later read is answered with anything whose load began before, except in
+    /// place of a failed load where `how` allows it.
+    pub fn invalidate(&self, scope: &Scope, how: &Invalidation) -> Stamp {
+        self.0.tally.invalidations.one();
+        self.0.desk.invalidate(scope, how, self.0.clock.now_ms())
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> &Settings {
+        &self.0.desk.settings
+    }
+
+    /// The clock this cache goes by.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// The figures at this moment.
+    pub fn stats(&self) -> Stats {
+        let desk = &self.0.desk;
+        let (markers, markers_folded) = desk.markers.count();
+        Stats {
+            bytes: desk.memory.bytes(),
+            max_bytes: desk.settings.max_bytes,
+            entries: desk.memory.entries(),
+            flights: desk.flights.count() as u64,
+            markers: markers as u64,
+            markers_folded,
+            warm_keys: self.0.warm.len() as u64,
+            ..self.0.tally.snapshot()
+        }
+    }
+
+    /// Forgets what was counted so far.
+    pub fn reset_stats(&self) {
+        self.0.tally.reset();
+    }
+
+    /// Asks now for every key that is kept warm, in one namespace or in all, and waits for it. Returns how many
+    /// were asked for.
+    pub async fn warm_now(&self, namespace: Option<&str>) -> usize {
+        self.0.warm_all(namespace).await
+    }
+
+    /// Starts the warmer on the tracker. It stops at [`Self::shutdown`].
+    pub fn run_warmer(&self) {
+        self.0.tasks.spawn(Arc::clone(&self.0).warm_on());
+    }
+
+    /// Stops the warmer, forgets the loaders it kept, and starts no refresh any more. Loads under way end by
+    /// themselves; wait for the tracker.
+    pub fn shutdown(&self) {
+        self.0.stop.cancel();
+        self.0.warm.clear();
+    }
+}

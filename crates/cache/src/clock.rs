@@ -1,0 +1,105 @@
+//! The one room where time comes from.
+//!
+//! Everything else receives `now` as an argument. The clock counts monotonically from the wall time at its
+//! creation, so a wall clock that steps back cannot extend a life, and it stands still or jumps with tokio's paused
+//! time, so tests of lifetimes are exact and instant.
+
+use std::future::Future;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+pub use tokio::time::error::Elapsed;
+
+/// A clock that may run faster than the wall's.
+#[derive(Debug, Clone)]
+pub struct Clock {
+    base_ms: u64,
+    start: Instant,
+    /// How much faster than the wall's; `None` if not.
+    factor: Option<f64>,
+}
+
+impl Clock {
+    /// A clock that runs as fast as time does.
+    pub fn system() -> Self {
+        Self::started(None)
+    }
+
+    /// A clock on which time runs `factor` times faster: for demonstrations. A factor that is not a positive
+    /// number counts as 1.
+    pub fn scaled(factor: f64) -> Self {
+        Self::started((factor.is_finite() && factor > 0.0).then_some(factor))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the clock room")]
+    fn started(factor: Option<f64>) -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { base_ms: millis(since_epoch), start: Instant::now(), factor }
+    }
+
+    /// Milliseconds since the Unix epoch: wall time when the clock was made, plus (scaled) monotonic time since.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock room")]
+    pub fn now_ms(&self) -> u64 {
+        let elapsed = Instant::now().saturating_duration_since(self.start);
+        self.base_ms + millis(self.factor.map_or(elapsed, |factor| elapsed.mul_f64(factor)))
+    }
+
+    /// Sleeps for `duration` of this clock's time.
+    pub async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(self.real(duration)).await;
+    }
+
+    /// Waits for `future`, but no longer than `duration` of this clock's time.
+    pub async fn timeout<F: Future>(&self, duration: Duration, future: F) -> Result<F::Output, Elapsed> {
+        tokio::time::timeout(self.real(duration), future).await
+    }
+
+    /// How long `duration` of this clock's time really takes.
+    pub fn real(&self, duration: Duration) -> Duration {
+        self.factor.map_or(duration, |factor| duration.div_f64(factor))
+    }
+}
+
+/// Whole milliseconds, saturating.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    duration.as_secs().saturating_mul(1000).saturating_add(u64::from(duration.subsec_millis()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_follows_paused_time() {
+        let clock = Clock::system();
+        let before = clock.now_ms();
+        clock.sleep(Duration::from_millis(1500)).await;
+        assert_eq!(clock.now_ms() - before, 1500);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scaled_clock_runs_faster_and_sleeps_shorter() {
+        let (clock, wall) = (Clock::scaled(60.0), Clock::system());
+        let (before, wall_before) = (clock.now_ms(), wall.now_ms());
+        clock.sleep(Duration::from_mins(2)).await;
+        assert_eq!(wall.now_ms() - wall_before, 2000);
+        assert_eq!(clock.now_ms() - before, 120_000);
+        assert_eq!(clock.real(Duration::from_mins(1)), Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timeout_ends_what_never_ends() {
+        let clock = Clock::scaled(10.0);
+        let before = clock.now_ms();
+        let outcome = clock.timeout(Duration::from_secs(5), std::future::pending::<()>()).await;
+        assert!(outcome.is_err());
+        assert_eq!(clock.now_ms() - before, 5000);
+    }
+
+    #[test]
+    fn a_nonsense_factor_counts_as_one() {
+        for factor in [0.0, -3.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(Clock::scaled(factor).real(Duration::from_secs(1)), Duration::from_secs(1));
+        }
+    }
+}

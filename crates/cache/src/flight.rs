@@ -1,0 +1,285 @@
+//! Flights: loads under way, at most one per key that others can join.
+//!
+//! A flight belongs to the task that loads, not to a caller: callers only wait, each as long as he likes, and are
+//! woken at once when it lands. Nothing here knows a runtime.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use crate::key::{BuildAsHashed, Key};
+use crate::load::{Failure, FailureKind};
+use crate::reach::Reach;
+use crate::refusal::Refusal;
+use crate::stamp::Stamp;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Mutex, lock};
+use crate::value::{Entry, Value};
+
+/// Locks over the flights' map.
+const SHARDS: usize = 16;
+
+/// How a flight ended, for everybody who waits.
+#[derive(Debug, Clone)]
+pub(crate) enum Landed {
+    /// With a value to keep; whether it was.
+    Kept { entry: Arc<Entry>, refusal: Option<Refusal> },
+    /// With a value for now.
+    Shared(Value),
+    /// With something for its starter only.
+    Uncacheable,
+    /// Not at all.
+    Failed(Failure),
+}
+
+/// One load under way.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    /// Taken before the load begins.
+    pub(crate) created: Stamp,
+    pub(crate) began_ms: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    Flying { waiters: usize, wakers: Wakers },
+    Landed(Landed),
+}
+
+/// Whom to wake. A waiter keeps his place, so that leaving is cheap however many wait.
+#[derive(Debug, Default)]
+struct Wakers {
+    places: Vec<Option<Waker>>,
+    free: Vec<usize>,
+}
+
+impl Wakers {
+    /// Puts a waiter on his place, or gives him one.
+    fn sit(&mut self, place: &mut Option<usize>, waker: &Waker) {
+        let at = *place.get_or_insert_with(|| {
+            self.free.pop().unwrap_or_else(|| {
+                self.places.push(None);
+                self.places.len() - 1
+            })
+        });
+        match &mut self.places[at] {
+            Some(seated) => seated.clone_from(waker),
+            empty @ None => *empty = Some(waker.clone()),
+        }
+    }
+
+    fn leave(&mut self, place: usize) {
+        self.places[place] = None;
+        self.free.push(place);
+    }
+}
+
+impl Flight {
+    fn new(created: Stamp, began_ms: u64) -> Arc<Self> {
+        let state = State::Flying { waiters: 0, wakers: Wakers::default() };
+        Arc::new(Self { created, began_ms, state: Mutex::new(state) })
+    }
+
+    /// Waits for it, if fewer than `max_waiters` do.
+    fn follow(self: &Arc<Self>, max_waiters: usize) -> Option<Follow> {
+        let mut state = lock(&self.state);
+        if let State::Flying { waiters, .. } = &mut *state {
+            if *waiters >= max_waiters {
+                return None;
+            }
+            *waiters += 1;
+        }
+        drop(state);
+        Some(Follow { flight: Arc::clone(self), place: None })
+    }
+
+    fn land(&self, landed: Landed) {
+        let mut state = lock(&self.state);
+        let State::Flying { wakers, .. } = &mut *state else { return };
+        let wakers = std::mem::take(wakers);
+        *state = State::Landed(landed);
+        drop(state);
+        wakers.places.into_iter().flatten().for_each(Waker::wake);
+    }
+}
+
+/// Waiting for a flight. Dropping it is leaving, which hurts nobody.
+#[derive(Debug)]
+pub(crate) struct Follow {
+    pub(crate) flight: Arc<Flight>,
+    place: Option<usize>,
+}
+
+impl Future for Follow {
+    type Output = Landed;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Landed> {
+        let flight = Arc::clone(&self.flight);
+        let mut state = lock(&flight.state);
+        match &mut *state {
+            State::Landed(landed) => Poll::Ready(landed.clone()),
+            State::Flying { wakers, .. } => {
+                wakers.sit(&mut self.place, cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for Follow {
+    fn drop(&mut self) {
+        if let State::Flying { waiters, wakers, .. } = &mut *lock(&self.flight.state) {
+            *waiters -= 1;
+            if let Some(place) = self.place {
+                wakers.leave(place);
+            }
+        }
+    }
+}
+
+type Shard = Mutex<HashMap<Key, Arc<Flight>, BuildAsHashed>>;
+
+/// Every flight.
+#[derive(Debug)]
+pub(crate) struct Flights {
+    shards: Box<[Shard]>,
+    count: AtomicUsize,
+    max: usize,
+    max_waiters: usize,
+    max_age_ms: u64,
+}
+
+/// What a caller finds who looks for a flight.
+pub(crate) enum Boarding {
+    /// He starts one.
+    Lead(Lead),
+    /// He waits for one.
+    Follow(Follow),
+    /// What he needs came meanwhile: he is to look again.
+    LookAgain,
+    /// Too many load.
+    TooManyFlights,
+    /// Too many wait.
+    TooManyWaiters,
+}
+
+impl Flights {
+    pub(crate) fn new(max: usize, max_waiters: usize, max_age_ms: u64) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            count: AtomicUsize::new(0),
+            max,
+            max_waiters,
+            max_age_ms,
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    fn shard(&self, key: &Key) -> &Shard {
+        let at = usize::try_from(key.hash64() >> 48).unwrap_or(0);
+        &self.shards[at % SHARDS]
+    }
+
+    /// Joins the flight of this key if `joinable` says so, or else starts one in its place. `settled` says, once no
+    /// flight is found, whether one landed since the caller looked. The stamp is drawn under the lock: of two
+    /// flights that follow each other, the second is then newer than any marker that doomed the first.
+    pub(crate) fn board(
+        self: &Arc<Self>,
+        key: &Key,
+        now_ms: u64,
+        stamp: impl FnOnce() -> Stamp,
+        joinable: impl FnOnce(&Flight) -> bool,
+        settled: impl FnOnce() -> bool,
+    ) -> Boarding {
+        let mut shard = lock(self.shard(key));
+        if let Some(flight) = shard.get(key) {
+            let stuck = now_ms.saturating_sub(flight.began_ms) >= self.max_age_ms;
+            if !stuck && joinable(flight) {
+                return flight.follow(self.max_waiters).map_or(Boarding::TooManyWaiters, Boarding::Follow);
+            }
+        } else if settled() {
+            return Boarding::LookAgain;
+        }
+        let Some(lead) = self.start(Some(key.clone()), stamp(), now_ms) else {
+            return Boarding::TooManyFlights;
+        };
+        shard.insert(key.clone(), Arc::clone(&lead.flight));
+        Boarding::Lead(lead)
+    }
+
+    /// Starts a flight nobody can join.
+    pub(crate) fn solo(self: &Arc<Self>, created: Stamp, now_ms: u64) -> Option<Lead> {
+        self.start(None, created, now_ms)
+    }
+
+    fn start(self: &Arc<Self>, key: Option<Key>, created: Stamp, now_ms: u64) -> Option<Lead> {
+        let room = |count: usize| (count < self.max).then_some(count + 1);
+        self.count.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).ok()?;
+        Some(Lead { flights: Arc::clone(self), key, flight: Flight::new(created, now_ms), landed: false })
+    }
+}
+
+/// The right and the duty to land a flight. Dropped without landing (a panic, an aborted task), it lands as failed.
+#[derive(Debug)]
+pub(crate) struct Lead {
+    flights: Arc<Flights>,
+    /// Under which key it can be joined.
+    key: Option<Key>,
+    pub(crate) flight: Arc<Flight>,
+    landed: bool,
+}
+
+impl Lead {
+    /// Waits for one's own flight.
+    pub(crate) fn follow(&self) -> Follow {
+        self.flight.follow(usize::MAX).expect("there is no limit")
+    }
+
+    /// Ends the flight. What it brought is stored already, so whoever comes from now on finds that.
+    pub(crate) fn land(mut self, landed: Landed) {
+        self.end(landed);
+    }
+
+    fn end(&mut self, landed: Landed) {
+        if let Some(key) = &self.key {
+            let mut shard = lock(self.flights.shard(key));
+            if shard.get(key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight)) {
+                shard.remove(key);
+            }
+        }
+        self.landed = true;
+        self.flights.count.fetch_sub(1, Ordering::AcqRel);
+        self.flight.land(landed);
+    }
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        if !self.landed {
+            self.end(Landed::Failed(Failure::new(FailureKind::Panicked, "the load ended without a result")));
+        }
+    }
+}
+
+impl Flight {
+    /// How long it has been under way.
+    pub(crate) fn age_ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.began_ms)
+    }
+}
+
+impl Landed {
+    /// The reach by which a caller that came after the load began tells whether it is still for him; with it,
+    /// whether the tags are unknown.
+    pub(crate) fn reach<'a>(&'a self, of_key: &'a Reach) -> (&'a Reach, bool) {
+        match self {
+            Self::Kept { entry, .. } => (&entry.reach, false),
+            Self::Shared(_) | Self::Failed(_) | Self::Uncacheable => (of_key, true),
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Markers: what was invalidated when. An invalidation writes one marker, whatever it covers; entries and loads
+//! are compared with the markers that reach them.
+//!
+//! The fence of "never undone" is here: a load that began before a marker is not stored behind it. So is the
+//! epoch, by which a hit knows without any lookup that no marker was written since its entry was last found valid.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::clock::millis;
+use crate::key::BuildAsHashed;
+use crate::policy::Marking;
+use crate::reach::{ALL, Reach, Target, any_tag};
+use crate::refusal::Refusal;
+use crate::scope::{Invalidation, Mode};
+use crate::stamp::Stamp;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{RwLock, read, write};
+
+/// What is known of one scope. All stamps and times only grow.
+#[derive(Debug, Clone, Copy, Default)]
+struct Marks {
+    /// The namespace the scope lies in; `None` for scopes that are never folded into it.
+    folds_into: Option<u64>,
+    /// The newest invalidation, and the one before.
+    newest: Stamp,
+    before: Stamp,
+    /// The newest purge.
+    purge: Stamp,
+    /// Loads that began up to here are not stored (a write of unknown outcome); may lie in the future.
+    hold: Stamp,
+    /// Loads that began before this live for `settle_fresh_ms` at most.
+    settle_until_ms: u64,
+    settle_fresh_ms: u64,
+}
+
+impl Marks {
+    fn invalidate(&mut self, stamp: Stamp, how: &Invalidation) {
+        self.see(stamp);
+        if how.mode == Mode::Purge {
+            self.purge = self.purge.max(stamp);
+        }
+        if let Some(settle) = how.settle {
+            self.settle(
+                stamp.ms().saturating_add(millis(settle.lasting)),
+                millis(settle.max_fresh),
+                stamp.ms(),
+            );
+        }
+        if let Some(lasting) = how.unstorable_for {
+            self.hold = self.hold.max(Stamp::end_of(stamp.ms().saturating_add(millis(lasting))));
+        }
+    }
+
+    fn see(&mut self, stamp: Stamp) {
+        if stamp > self.newest {
+            self.before = std::mem::replace(&mut self.newest, stamp);
+        } else {
+            self.before = self.before.max(stamp);
+        }
+    }
+
+    fn settle(&mut self, until_ms: u64, fresh_ms: u64, now_ms: u64) {
+        let running = self.settle_until_ms > now_ms;
+        self.settle_fresh_ms = if running { self.settle_fresh_ms.min(fresh_ms) } else { fresh_ms };
+        self.settle_until_ms = self.settle_until_ms.max(until_ms);
+    }
+
+    /// Takes over all that `other` forbids.
+    fn absorb(&mut self, other: &Self) {
+        self.see(other.newest);
+        self.see(other.before);
+        self.purge = self.purge.max(other.purge);
+        self.hold = self.hold.max(other.hold);
+        if other.settle_until_ms > 0 {
+            self.settle(other.settle_until_ms, other.settle_fresh_ms, self.newest.ms());
+        }
+    }
+}
+
+/// A value may be stored: found valid at this epoch, with at most this fresh time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pass {
+    pub(crate) epoch: u64,
+    pub(crate) max_fresh: Option<Duration>,
+}
+
+/// Every marker.
+#[derive(Debug)]
+pub(crate) struct Markers {
+    /// Grows after a marker was written. An entry found valid at this epoch is valid.
+    epoch: AtomicU64,
+    map: RwLock<HashMap<u64, Marks, BuildAsHashed>>,
+    max: usize,
+    folded: AtomicU64,
+}
+
+impl Markers {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { epoch: AtomicU64::new(1), map: RwLock::default(), max, folded: AtomicU64::new(0) }
+    }
+
+    /// The epoch. To be read *before* the markers are looked at.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// How many scopes have a marker, and how many had theirs folded into their namespace's.
+    pub(crate) fn count(&self) -> (usize, u64) {
+        (read(&self.map).len(), self.folded.load(Ordering::Relaxed))
+    }
+
+    /// Writes the marker of an invalidation. `stamp` is drawn before. When this returns, nothing that began before
+    /// is valid any more.
+    pub(crate) fn invalidate(&self, target: Target, stamp: Stamp, how: &Invalidation) {
+        let mut map = write(&self.map);
+        if map.len() >= self.max && !map.contains_key(&target.scope) {
+            self.folded.fetch_add(fold(&mut map, self.max), Ordering::Relaxed);
+        }
+        let marks = map.entry(target.scope).or_default();
+        let above = target.namespace.filter(|namespace| *namespace != target.scope);
+        marks.folds_into = above;
+        marks.invalidate(stamp, how);
+        let held = marks.hold;
+        if let (true, Some(namespace)) = (target.is_tag, target.namespace) {
+            let any = map.entry(any_tag(namespace)).or_default();
+            any.see(stamp);
+            any.hold = any.hold.max(held);
+        }
+        drop(map);
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// What the markers in reach say about something whose load began at `created`.
+    pub(crate) fn marking(&self, reach: &Reach, created: Stamp) -> Marking {
+        let map = read(&self.map);
+        let mut marking = Marking::Clear;
+        reach.any(|scope| {
+            if let Some(marks) = map.get(&scope) {
+                if created <= marks.purge {
+                    marking = Marking::Purged;
+                } else if created <= marks.newest && marking == Marking::Clear {
+                    marking = Marking::Marked;
+                }
+            }
+            marking == Marking::Purged
+        });
+        marking
+    }
+
+    /// The fence: whether a value whose load began at `created` may be stored now.
+    pub(crate) fn fence(&self, reach: &Reach, created: Stamp) -> Result<Pass, Refusal> {
+        let epoch = self.epoch();
+        if cfg!(sabotage = "fence") {
+            return Ok(Pass { epoch, max_fresh: None });
+        }
+        let map = read(&self.map);
+        let (mut refusal, mut max_fresh_ms) = (None, u64::MAX);
+        reach.any(|scope| {
+            if let Some(marks) = map.get(&scope) {
+                if created <= marks.newest {
+                    refusal = Some(Refusal::Invalidated);
+                } else if created <= marks.hold && refusal.is_none() {
+                    refusal = Some(Refusal::Unsettled);
+                }
+                if created.ms() < marks.settle_until_ms {
+                    max_fresh_ms = max_fresh_ms.min(marks.settle_fresh_ms);
+                }
+            }
+            refusal == Some(Refusal::Invalidated)
+        });
+        let max_fresh = (max_fresh_ms < u64::MAX).then(|| Duration::from_millis(max_fresh_ms));
+        refusal.map_or(Ok(Pass { epoch, max_fresh }), Err)
+    }
+
+    /// Whether something covered was invalidated after `began`: then nobody may join that load any more. A hold
+    /// that has ended by `now_ms` counts as an invalidation at its end.
+    pub(crate) fn since(&self, reach: &Reach, began: Stamp, now_ms: u64) -> bool {
+        let map = read(&self.map);
+        reach.any(|scope| {
+            map.get(&scope).is_some_and(|marks| {
+                began <= marks.newest || (began <= marks.hold && marks.hold < Stamp::end_of(now_ms))
+            })
+        })
+    }
+
+    /// Whether something covered may have been invalidated between a load's beginning and a caller's arrival.
+    /// With `tags_unknown` every tag of the namespace counts. Exact for the two newest invalidations of a scope,
+    /// and errs towards "yes" beyond.
+    pub(crate) fn between(&self, reach: &Reach, tags_unknown: bool, began: Stamp, arrived: Stamp) -> bool {
+        let map = read(&self.map);
+        let hit = |scope: u64| {
+            map.get(&scope).is_some_and(|marks| {
+                let marked = began <= marks.newest && (marks.newest < arrived || began <= marks.before);
+                marked || (began <= marks.hold && marks.hold < arrived)
+            })
+        };
+        reach.any(hit) || (tags_unknown && hit(reach.any_tag()))
+    }
+
+    /// [`Self::marking`] for what has no tags of its own, like a remembered failure: every tag counts.
+    pub(crate) fn since_any_tag(&self, reach: &Reach, began: Stamp) -> bool {
+        self.between(reach, true, began, Stamp::from_raw(u64::MAX))
+    }
+}
+
+/// Makes room: the older half of the markers becomes part of their namespaces' markers, which cover more. If that
+/// is not enough (too many namespaces), everything becomes part of the one marker over all. Returns how many went.
+fn fold(map: &mut HashMap<u64, Marks, BuildAsHashed>, max: usize) -> u64 {
+    let mut stamps: Vec<Stamp> =
+        map.values().filter(|marks| marks.folds_into.is_some()).map(|marks| marks.newest).collect();
+    let before = map.len();
+    if !stamps.is_empty() {
+        let middle = stamps.len() / 2;
+        let (_, median, _) = stamps.select_nth_unstable(middle);
+        let median = *median;
+        fold_where(map, |marks| marks.folds_into.filter(|_| marks.newest <= median));
+    }
+    if map.len() > max / 4 * 3 {
+        fold_where(map, |_| Some(ALL));
+    }
+    before.saturating_sub(map.len()) as u64
+}
+
+/// Moves the markers for which `into` names a scope into that scope's.
+fn fold_where(map: &mut HashMap<u64, Marks, BuildAsHashed>, into: impl Fn(&Marks) -> Option<u64>) {
+    let folded: Vec<(u64, u64)> = map
+        .iter()
+        .filter_map(|(scope, marks)| into(marks).map(|into| (*scope, into)))
+        .filter(|(scope, into)| scope != into)
+        .collect();
+    for (scope, into) in folded {
+        if let Some(marks) = map.remove(&scope) {
+            map.entry(into).or_default().absorb(&marks);
+        }
+    }
+}

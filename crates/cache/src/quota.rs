@@ -1,0 +1,83 @@
+//! What one partition holds in memory, and whose turn it is when it must make room for itself.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use crate::key::{BuildAsHashed, Key};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, RwLock, lock, read, write};
+
+/// Partitions that hold nothing are forgotten when there are more than this and twice as many as hold something.
+const FORGET_ABOVE: usize = 256;
+/// A queue is cleaned of keys that are gone when it is longer than twice the entries plus this.
+const QUEUE_SLACK: usize = 64;
+
+/// What one partition holds.
+#[derive(Debug, Default)]
+pub(crate) struct Quota {
+    bytes: AtomicU64,
+    entries: AtomicU64,
+    /// Keys in the order they came; some may be gone.
+    queue: Mutex<VecDeque<Key>>,
+}
+
+impl Quota {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn enter(&self, weight: u64) {
+        self.bytes.fetch_add(weight, Ordering::Relaxed);
+        self.entries.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn leave(&self, weight: u64) {
+        self.bytes.fetch_sub(weight, Ordering::Relaxed);
+        self.entries.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Queues a key that is new here. `lives` says of a key whether it is still kept.
+    pub(crate) fn queue(&self, key: Key, lives: impl Fn(&Key) -> bool) {
+        let mut queue = lock(&self.queue);
+        queue.push_back(key);
+        let entries = usize::try_from(self.entries.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
+        if queue.len() > entries.saturating_mul(2).saturating_add(QUEUE_SLACK) {
+            let mut seen = HashSet::with_capacity(entries);
+            queue.retain(|key| lives(key) && seen.insert(key.clone()));
+        }
+    }
+
+    /// The key that came first.
+    pub(crate) fn first(&self) -> Option<Key> {
+        lock(&self.queue).pop_front()
+    }
+
+    /// Gives a key another turn.
+    pub(crate) fn again(&self, key: Key) {
+        lock(&self.queue).push_back(key);
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        lock(&self.queue).len()
+    }
+}
+
+/// Every partition's.
+#[derive(Debug, Default)]
+pub(crate) struct Quotas {
+    map: RwLock<HashMap<u64, Arc<Quota>, BuildAsHashed>>,
+}
+
+impl Quotas {
+    /// The quota of the partition with that hash.
+    pub(crate) fn of(&self, partition: u64) -> Arc<Quota> {
+        if let Some(quota) = read(&self.map).get(&partition) {
+            return Arc::clone(quota);
+        }
+        let mut map = write(&self.map);
+        if map.len() >= FORGET_ABOVE && map.len().is_power_of_two() {
+            map.retain(|_, quota| Arc::strong_count(quota) > 1 || quota.bytes() > 0);
+        }
+        Arc::clone(map.entry(partition).or_default())
+    }
+}

@@ -1,0 +1,209 @@
+//! Which markers reach a key or an entry: the hashes of every scope that covers it.
+//!
+//! Scopes meet entries as 64-bit hashes. Two scopes that meet in one hash can only invalidate too much, never too
+//! little, so the texts themselves need not be kept.
+
+use crate::key::{Key, Partition, Tag, hash_text};
+use crate::scope::Scope;
+
+/// Prefix markers are looked for at this many segments of a key's text.
+pub(crate) const MAX_PREFIX_SEGMENTS: usize = 8;
+
+const NAMESPACE: u64 = 1;
+const PARTITION: u64 = 2;
+const KEY: u64 = 3;
+const TAG: u64 = 4;
+const PREFIX: u64 = 5;
+
+/// The hash of the scope of everything.
+pub(crate) const ALL: u64 = 0x616c_6c00_616c_6c00;
+
+/// Every scope that covers something, by hash.
+#[derive(Debug, Clone)]
+pub(crate) struct Reach {
+    pub(crate) namespace: u64,
+    pub(crate) partition: u64,
+    key: u64,
+    /// Hashes of path prefixes and tags, not yet bound to namespace or partition.
+    texts: Box<[u64]>,
+}
+
+impl Reach {
+    /// What reaches a key, as far as the key tells.
+    pub(crate) fn of_key(key: &Key) -> Self {
+        Self::new(key, &[])
+    }
+
+    /// What reaches a value with these tags under this key.
+    pub(crate) fn new(key: &Key, tags: &[Tag]) -> Self {
+        let namespace = hash_text(NAMESPACE, key.namespace());
+        let prefixes = prefixes(key.text()).map(|prefix| hash_text(PREFIX, prefix));
+        Self {
+            namespace,
+            partition: partition_hash(namespace, key.partition()),
+            key: mix(KEY, key.hash64()),
+            texts: prefixes.chain(tags.iter().map(|tag| hash_text(TAG, tag.as_str()))).collect(),
+        }
+    }
+
+    /// Whether any scope in reach satisfies `test`.
+    pub(crate) fn any(&self, mut test: impl FnMut(u64) -> bool) -> bool {
+        test(ALL)
+            || test(self.namespace)
+            || test(self.partition)
+            || test(self.key)
+            || self
+                .texts
+                .iter()
+                .any(|text| test(mix(self.namespace, *text)) || test(mix(self.partition, *text)))
+    }
+
+    /// The scope that stands for every tag of this namespace whatever it is: what covers a value whose tags are
+    /// not known.
+    pub(crate) fn any_tag(&self) -> u64 {
+        any_tag(self.namespace)
+    }
+
+    /// Bytes this keeps allocated.
+    pub(crate) fn bytes(&self) -> usize {
+        self.texts.len() * size_of::<u64>()
+    }
+}
+
+/// A scope by hash, as markers know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// The scope.
+    pub(crate) scope: u64,
+    /// The namespace it lies in; `None` for everything.
+    pub(crate) namespace: Option<u64>,
+    /// Whether it is a tag: then it also concerns values whose tags are not known yet.
+    pub(crate) is_tag: bool,
+}
+
+impl Target {
+    /// The target a scope means.
+    pub(crate) fn of(scope: &Scope) -> Self {
+        match scope {
+            Scope::All => Self { scope: ALL, namespace: None, is_tag: false },
+            Scope::Namespace(name) => Self::within(name, |namespace| namespace),
+            Scope::Partition { namespace, partition } => {
+                Self::within(namespace, |namespace| partition_hash(namespace, partition))
+            }
+            Scope::Key(key) => Self::within(key.namespace(), |_| mix(KEY, key.hash64())),
+            Scope::Tag { namespace, partition, tag } => {
+                let text = hash_text(TAG, tag.as_str());
+                let target = Self::within(namespace, |ns| mix(owner(ns, partition.as_ref()), text));
+                Self { is_tag: true, ..target }
+            }
+            Scope::Prefix { namespace, partition, prefix } => Self::within(namespace, |ns| {
+                let owner = owner(ns, partition.as_ref());
+                prefixes(prefix).last().map_or(owner, |prefix| mix(owner, hash_text(PREFIX, prefix)))
+            }),
+        }
+    }
+
+    fn within(namespace: &str, scope: impl FnOnce(u64) -> u64) -> Self {
+        let namespace = hash_text(NAMESPACE, namespace);
+        Self { scope: scope(namespace), namespace: Some(namespace), is_tag: false }
+    }
+}
+
+/// The scope of all tags of a namespace.
+pub(crate) fn any_tag(namespace: u64) -> u64 {
+    mix(namespace, TAG)
+}
+
+fn owner(namespace: u64, partition: Option<&Partition>) -> u64 {
+    partition.map_or(namespace, |partition| partition_hash(namespace, partition))
+}
+
+fn partition_hash(namespace: u64, partition: &Partition) -> u64 {
+    mix(namespace, hash_text(PARTITION, partition.as_str()))
+}
+
+/// Binds a hash to its owner's.
+fn mix(owner: u64, hash: u64) -> u64 {
+    let bound = (owner.rotate_left(23) ^ hash).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    bound ^ (bound >> 32)
+}
+
+/// The first prefixes of a text that end at a `/` or at its end, shortest first; leading and trailing slashes do
+/// not count, and an empty text has none.
+fn prefixes(text: &str) -> impl Iterator<Item = &str> {
+    let text = text.trim_matches('/');
+    let ends = text.match_indices('/').map(|(at, _)| at).filter(|at| !text[..*at].ends_with('/'));
+    let ends = ends.chain((!text.is_empty()).then_some(text.len()));
+    ends.take(MAX_PREFIX_SEGMENTS).map(|end| &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn anna() -> Partition {
+        Partition::new("anna")
+    }
+
+    fn covers(scope: &Scope, key: &Key, tags: &[Tag]) -> bool {
+        let target = Target::of(scope).scope;
+        Reach::new(key, tags).any(|scope| scope == target)
+    }
+
+    fn prefix(text: &str) -> Scope {
+        Scope::Prefix { namespace: "n".into(), partition: None, prefix: text.into() }
+    }
+
+    #[test]
+    fn prefixes_end_at_segments() {
+        let all: Vec<_> = prefixes("/a/b/c").collect();
+        assert_eq!(all, ["a", "a/b", "a/b/c"]);
+        assert_eq!(prefixes("").count(), 0);
+        assert_eq!(prefixes("///").count(), 0);
+        assert_eq!(prefixes("a//b").collect::<Vec<_>>(), ["a", "a//b"]);
+        assert_eq!(prefixes("1/2/3/4/5/6/7/8/9/10").last(), Some("1/2/3/4/5/6/7/8"));
+    }
+
+    #[test]
+    fn a_prefix_covers_what_lies_below_and_no_neighbour() {
+        let key = |text| Key::new("n", &anna(), text);
+        assert!(covers(&prefix("/library/12"), &key("/library/12/children"), &[]));
+        assert!(covers(&prefix("library/12/"), &key("/library/12"), &[]));
+        assert!(!covers(&prefix("/library/12"), &key("/library/123"), &[]));
+        assert!(!covers(&prefix("/library/12"), &key("/library"), &[]));
+        assert!(covers(&prefix(""), &key("/anything"), &[]), "an empty prefix is the whole namespace");
+    }
+
+    #[test]
+    fn a_prefix_deeper_than_is_looked_for_covers_more_rather_than_nothing() {
+        let key = Key::new("n", &anna(), "/1/2/3/4/5/6/7/8/9/10/11");
+        assert!(covers(&prefix("/1/2/3/4/5/6/7/8/9/10"), &key, &[]));
+    }
+
+    #[test]
+    fn a_scope_of_one_partition_or_namespace_leaves_the_others_alone() {
+        let (anna, bert) = (anna(), Partition::new("bert"));
+        let tag = Tag::new("item:7");
+        let of = |partition: Option<&Partition>| Scope::Tag {
+            namespace: "n".into(),
+            partition: partition.cloned(),
+            tag: tag.clone(),
+        };
+        let tags = [tag.clone()];
+        let (hers, his) = (Key::new("n", &anna, "/x"), Key::new("n", &bert, "/x"));
+        assert!(covers(&of(None), &hers, &tags) && covers(&of(None), &his, &tags));
+        assert!(covers(&of(Some(&anna)), &hers, &tags) && !covers(&of(Some(&anna)), &his, &tags));
+        assert!(!covers(&of(None), &Key::new("other", &anna, "/x"), &tags));
+        let all_of_hers = Scope::Partition { namespace: "n".into(), partition: anna.clone() };
+        assert!(covers(&all_of_hers, &hers, &[]) && !covers(&all_of_hers, &his, &[]));
+        assert!(covers(&Scope::Key(hers.clone()), &hers, &[]) && !covers(&Scope::Key(hers), &his, &[]));
+        assert!(covers(&Scope::All, &his, &[]) && covers(&Scope::Namespace("n".into()), &his, &[]));
+    }
+
+    #[test]
+    fn a_tag_and_a_prefix_of_the_same_text_do_not_meet() {
+        let tag = Tag::new("library");
+        let scope = Scope::Tag { namespace: "n".into(), partition: None, tag };
+        assert!(!covers(&scope, &Key::new("n", &anna(), "/library/1"), &[]));
+    }
+}

@@ -1,0 +1,373 @@
+//! One read that is not simply a hit: look, decide, board a flight or wait for one, answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::answer::{Answer, Demand, Reason, Served, Tier};
+use crate::cache::House;
+use crate::clock::millis;
+use crate::desk::Booking;
+use crate::flight::{Boarding, Follow, Landed, Lead};
+use crate::key::Key;
+use crate::load::{Failure, FailureKind, LoadReason, Loader};
+use crate::memo::Memo;
+use crate::plan::{Plan, Sight, plan};
+use crate::policy::{Marking, Policy, Verdict, judge};
+use crate::reach::Reach;
+use crate::stamp::Stamp;
+use crate::tally::Cell;
+use crate::value::{Entry, RefreshClaim};
+
+/// How often a caller looks again because something landed or was invalidated while he looked. Then he loads for
+/// himself.
+const MAX_ROUNDS: usize = 8;
+
+/// A read under way.
+pub(crate) struct Read<'a, L, F> {
+    house: &'a Arc<House>,
+    key: &'a Key,
+    policy: &'a Policy,
+    demand: Demand,
+    reach: Reach,
+    arrived: Stamp,
+    cell: Arc<Cell>,
+    /// Taken at most once: a caller starts at most one load.
+    factory: Option<F>,
+    miss_counted: bool,
+    loader: std::marker::PhantomData<fn() -> L>,
+}
+
+type Result<P> = std::result::Result<Answer<P>, Failure>;
+
+/// What a caller waits for.
+struct Wait<P> {
+    follow: Follow,
+    why: LoadReason,
+    /// He waits no longer than this if what is kept can be answered instead.
+    soft: Option<Duration>,
+    /// Where what is not for keeping arrives, if it is his own load.
+    own: Option<oneshot::Receiver<P>>,
+    /// Something was kept that had to give way.
+    replaces: bool,
+}
+
+/// One round's result.
+enum Round<P> {
+    Answer(Result<P>),
+    Wait(Wait<P>),
+    Again,
+}
+
+impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
+    pub(crate) fn new(
+        house: &'a Arc<House>,
+        key: &'a Key,
+        policy: &'a Policy,
+        demand: Demand,
+        factory: F,
+        now_ms: u64,
+    ) -> Self {
+        Self {
+            arrived: house.desk.arrive(now_ms),
+            reach: Reach::of_key(key),
+            cell: house.tally.cell(key.namespace(), policy.class),
+            factory: Some(factory),
+            miss_counted: false,
+            loader: std::marker::PhantomData,
+            house,
+            key,
+            policy,
+            demand,
+        }
+    }
+
+    /// Reads to the end.
+    pub(crate) async fn run(mut self) -> Result<L::Pass> {
+        let result = self.rounds().await;
+        if result.is_err() {
+            self.cell.failed_answers.one();
+        }
+        result
+    }
+
+    async fn rounds(&mut self) -> Result<L::Pass> {
+        for _ in 0..MAX_ROUNDS {
+            let wait = match self.round() {
+                Round::Answer(answer) => return answer,
+                Round::Again => continue,
+                Round::Wait(wait) => wait,
+            };
+            if let Some(answer) = self.wait(wait).await {
+                return answer;
+            }
+        }
+        self.alone(LoadReason::Demanded).await
+    }
+
+    /// Looks and decides once.
+    fn round(&mut self) -> Round<L::Pass> {
+        let now_ms = self.house.clock.now_ms();
+        let seen = self.house.desk.look(self.key);
+        let sight = seen.as_ref().map(|(entry, marking)| self.sight(entry, *marking, now_ms));
+        if let Some((entry, Marking::Purged)) = &seen {
+            self.house.desk.discard(self.key, entry.created());
+        }
+        match plan(self.demand, sight) {
+            Plan::Serve { served, reason, refresh } => match seen {
+                Some((entry, _)) => {
+                    Round::Answer(Ok(self.serve_kept(entry, served, reason, refresh, now_ms)))
+                }
+                None => Round::Again,
+            },
+            Plan::NotCached => {
+                Round::Answer(Err(Failure::new(FailureKind::NotCached, "nothing usable is kept")))
+            }
+            Plan::LoadAlone { why } => self.start_alone(why, now_ms),
+            Plan::Load { why, soft } => {
+                self.count_miss(why);
+                match self.house.desk.recall(self.key, &self.reach, now_ms).as_deref() {
+                    Some(Memo::Failed { failure, .. }) => {
+                        Round::Answer(self.failed(failure.clone(), Reason::FailedLately(failure.kind)))
+                    }
+                    Some(Memo::Uncacheable { .. }) => self.start_alone(why, now_ms),
+                    None => self.board(why, soft, seen, now_ms),
+                }
+            }
+        }
+    }
+
+    fn sight(&self, entry: &Entry, marking: Marking, now_ms: u64) -> Sight {
+        let age_ms = now_ms.saturating_sub(entry.created_ms());
+        Sight {
+            verdict: judge(entry, self.policy, now_ms, marking),
+            just_loaded: age_ms <= millis(self.house.desk.settings.reload_within),
+        }
+    }
+
+    /// Whether it is good for anything yet.
+    fn usable(&self, entry: &Entry, marking: Marking, now_ms: u64) -> bool {
+        let verdict = judge(entry, self.policy, now_ms, marking);
+        !matches!(verdict, Verdict::Dead | Verdict::Invalidated { fallback: false })
+    }
+
+    fn serve_kept(
+        &mut self,
+        entry: Arc<Entry>,
+        served: Served,
+        mut reason: Option<Reason>,
+        refresh: bool,
+        now_ms: u64,
+    ) -> Answer<L::Pass> {
+        if served == Served::Stale { &self.cell.stale } else { &self.cell.hits }.one();
+        entry.note_read(now_ms);
+        if refresh && entry.backs_off(now_ms) {
+            reason = reason.map(|_| Reason::BackingOff);
+        } else if refresh {
+            self.refresh_behind(&entry, now_ms);
+        }
+        Answer::kept(entry, served, Tier::Memory, now_ms, reason)
+    }
+
+    /// Starts one refresh behind this read, unless somebody has, or a failure a moment ago speaks against it.
+    fn refresh_behind(&mut self, entry: &Arc<Entry>, now_ms: u64) {
+        let desk = &self.house.desk;
+        if self.house.stop.is_cancelled() || desk.recall(self.key, &self.reach, now_ms).is_some() {
+            return;
+        }
+        let Some(claim) = entry.claim_refresh(now_ms) else { return };
+        if let Boarding::Lead(lead) = desk.board(self.key, &self.reach, Some(entry), now_ms) {
+            self.launch(lead, LoadReason::Refresh, Some(Arc::clone(entry)), Some(claim));
+        }
+    }
+
+    /// Joins the load under way, or starts it.
+    fn board(
+        &mut self,
+        why: LoadReason,
+        soft: bool,
+        seen: Option<(Arc<Entry>, Marking)>,
+        now_ms: u64,
+    ) -> Round<L::Pass> {
+        let (house, kept) = (self.house, seen.as_ref().map(|(entry, _)| entry));
+        let boarding = house.desk.board(self.key, &self.reach, kept, now_ms);
+        let replaces = seen.as_ref().is_some_and(|(entry, marking)| self.usable(entry, *marking, now_ms));
+        let soft = soft.then_some(self.policy.soft_timeout);
+        match boarding {
+            Boarding::Lead(lead) => {
+                let old = seen.and_then(|(entry, marking)| (marking != Marking::Purged).then_some(entry));
+                let follow = lead.follow();
+                match self.launch(lead, why, old, None) {
+                    Some(own) => Round::Wait(Wait { follow, why, soft, own: Some(own), replaces }),
+                    // He has loaded before; somebody else's turn.
+                    None => Round::Again,
+                }
+            }
+            Boarding::Follow(follow) => {
+                let age = Duration::from_millis(follow.flight.age_ms(now_ms));
+                let soft = soft.map(|soft| soft.saturating_sub(age));
+                Round::Wait(Wait { follow, why, soft, own: None, replaces })
+            }
+            Boarding::LookAgain => Round::Again,
+            Boarding::TooManyFlights => {
+                house.tally.flights_refused.one();
+                Round::Answer(self.overloaded("too many loads are under way"))
+            }
+            Boarding::TooManyWaiters => {
+                house.tally.waiters_refused.one();
+                Round::Answer(self.overloaded("too many wait for this load"))
+            }
+        }
+    }
+
+    fn start_alone(&mut self, why: LoadReason, now_ms: u64) -> Round<L::Pass> {
+        self.count_miss(why);
+        let Some(lead) = self.house.desk.solo(now_ms) else {
+            self.house.tally.flights_refused.one();
+            return Round::Answer(self.overloaded("too many loads are under way"));
+        };
+        let old = self.house.desk.look(self.key);
+        let old = old.and_then(|(entry, marking)| (marking != Marking::Purged).then_some(entry));
+        let replaces = old.as_ref().is_some_and(|entry| self.usable(entry, Marking::Clear, now_ms));
+        let follow = lead.follow();
+        match self.launch(lead, why, old, None) {
+            Some(own) => Round::Wait(Wait { follow, why, soft: None, own: Some(own), replaces }),
+            None => Round::Answer(self.overloaded("this caller has loaded already")),
+        }
+    }
+
+    /// Loads for oneself and answers whatever comes.
+    async fn alone(&mut self, why: LoadReason) -> Result<L::Pass> {
+        let now_ms = self.house.clock.now_ms();
+        match self.start_alone(why, now_ms) {
+            Round::Answer(answer) => answer,
+            Round::Wait(wait) => {
+                let answer = self.wait(wait).await;
+                answer.unwrap_or_else(|| self.overloaded("the load was overtaken"))
+            }
+            Round::Again => self.overloaded("the load was overtaken"),
+        }
+    }
+
+    fn launch(
+        &mut self,
+        lead: Lead,
+        why: LoadReason,
+        old: Option<Arc<Entry>>,
+        claim: Option<RefreshClaim>,
+    ) -> Option<oneshot::Receiver<L::Pass>> {
+        let factory = self.factory.take()?;
+        let loader = Arc::new(factory());
+        let warmth = self.policy.warm.then(|| {
+            self.house.keep_warm(self.key, self.policy, &loader, lead.flight.created, lead.flight.began_ms)
+        });
+        let booking = Booking {
+            key: self.key.clone(),
+            policy: *self.policy,
+            why,
+            cell: Arc::clone(&self.cell),
+            warmth: warmth.flatten(),
+        };
+        Some(self.house.launch(lead, booking, loader, old, claim))
+    }
+
+    /// Waits for a flight. `None` means: what it brought is not for this caller, he is to look again.
+    async fn wait(&mut self, mut wait: Wait<L::Pass>) -> Option<Result<L::Pass>> {
+        let (clock, hard) = (&self.house.clock, self.policy.hard_timeout);
+        let mut left = hard;
+        if let Some(soft) = wait.soft {
+            let soft = soft.min(hard);
+            if let Ok(landed) = clock.timeout(soft, &mut wait.follow).await {
+                return self.landed(wait, landed).await;
+            }
+            if let Some(answer) = self.instead_of_waiting() {
+                return Some(Ok(answer));
+            }
+            left = hard.saturating_sub(soft);
+        }
+        if let Ok(landed) = clock.timeout(left, &mut wait.follow).await {
+            return self.landed(wait, landed).await;
+        }
+        let failure = Failure::new(FailureKind::TimedOut, "the load takes too long");
+        Some(self.failed(failure, Reason::Failed(FailureKind::TimedOut)))
+    }
+
+    /// What is kept, when the load takes longer than the soft timeout; nothing if it was invalidated meanwhile.
+    fn instead_of_waiting(&self) -> Option<Answer<L::Pass>> {
+        let now_ms = self.house.clock.now_ms();
+        let (entry, marking) = self.house.desk.look(self.key)?;
+        let usable = marking == Marking::Clear && self.usable(&entry, marking, now_ms);
+        usable.then(|| self.serve_old(entry, Reason::SlowLoad, now_ms))
+    }
+
+    async fn landed(&mut self, wait: Wait<L::Pass>, landed: Landed) -> Option<Result<L::Pass>> {
+        let Wait { follow, why, own, replaces, .. } = wait;
+        if !self.house.desk.serves(&follow.flight, &landed, &self.reach, self.arrived) {
+            return None;
+        }
+        let served = match (own.is_some(), replaces) {
+            (false, _) => Served::Joined,
+            (true, true) => Served::Refreshed,
+            (true, false) => Served::Loaded,
+        };
+        if served == Served::Joined && !matches!(landed, Landed::Uncacheable) {
+            self.cell.joins.one();
+        }
+        match landed {
+            Landed::Kept { entry, refusal } => {
+                let now_ms = self.house.clock.now_ms();
+                entry.note_loaded(now_ms);
+                let reason = refusal.map(Reason::NotStored);
+                Some(Ok(Answer::kept(entry, served, Tier::Source, now_ms, reason)))
+            }
+            Landed::Shared(value) => Some(Ok(Answer::Shared { value, served })),
+            Landed::Failed(failure) => {
+                let reason = Reason::Failed(failure.kind);
+                Some(self.failed(failure, reason))
+            }
+            Landed::Uncacheable => match own {
+                Some(passed) => match passed.await {
+                    Ok(passed) => Some(Ok(Answer::Passed(passed))),
+                    Err(_) => Some(self.overloaded("the load's result was lost")),
+                },
+                None => Some(Box::pin(self.alone(why)).await),
+            },
+        }
+    }
+
+    /// Answers an old value in place of a failed load where the failure and the markers allow it.
+    fn failed(&self, failure: Failure, reason: Reason) -> Result<L::Pass> {
+        if !failure.kind.serves_old() || self.demand == Demand::Own {
+            return Err(failure);
+        }
+        let now_ms = self.house.clock.now_ms();
+        let Some((entry, marking)) = self.house.desk.look(self.key) else { return Err(failure) };
+        if !self.usable(&entry, marking, now_ms) {
+            return Err(failure);
+        }
+        let fresh = matches!(judge(&entry, self.policy, now_ms, marking), Verdict::Fresh { .. });
+        if fresh && self.demand == Demand::Any {
+            entry.note_read(now_ms);
+            return Ok(Answer::kept(entry, Served::Hit, Tier::Memory, now_ms, None));
+        }
+        Ok(self.serve_old(entry, reason, now_ms))
+    }
+
+    fn overloaded(&self, message: &'static str) -> Result<L::Pass> {
+        let kind = FailureKind::Overloaded;
+        self.failed(Failure::new(kind, message), Reason::Failed(kind))
+    }
+
+    fn serve_old(&self, entry: Arc<Entry>, reason: Reason, now_ms: u64) -> Answer<L::Pass> {
+        self.cell.stale_on_error.one();
+        entry.note_read(now_ms);
+        Answer::kept(entry, Served::StaleOnError, Tier::Memory, now_ms, Some(reason))
+    }
+
+    fn count_miss(&mut self, why: LoadReason) {
+        if !std::mem::replace(&mut self.miss_counted, true) {
+            self.cell.miss(why);
+        }
+    }
+}

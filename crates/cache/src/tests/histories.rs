@@ -1,0 +1,243 @@
+//! Random histories of reads, writes, invalidations, failures and passing time, played to the engine and to the
+//! naive cache: every answer, what is kept after every step, and the number of loads must agree.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestCaseError};
+
+use super::naive::{
+    Expected, HOLD_MS, Invalidated, Naive, PARTITIONS, Reach, SETTLE_FRESH_MS, SETTLE_MS, TEXTS, Who,
+};
+use super::stage::{NAMESPACE, Outcome, Says, Stage, settle, text};
+use crate::{Answer, Demand, FailureKind, Invalidation, Key, Mode, Partition, Scope, Settings, Settle, Tag};
+
+const TAGS: [&str; 3] = ["t0", "t1", "t2"];
+
+#[derive(Debug, Clone)]
+enum Step {
+    Read(Who, Demand),
+    /// A read, and an invalidation while it may still wait.
+    Race(Who, Demand, u64, Invalidated),
+    Pass(u64),
+    Invalidate(Invalidated),
+    Write(usize),
+    Says(usize, Says),
+    Takes(usize, u64),
+    Tags(usize, u8),
+}
+
+fn who() -> impl Strategy<Value = Who> {
+    (0..PARTITIONS.len(), 0..TEXTS.len())
+}
+
+fn demand() -> impl Strategy<Value = Demand> {
+    prop_oneof![
+        8 => Just(Demand::Any),
+        2 => Just(Demand::Reload),
+        1 => Just(Demand::Own),
+        1 => Just(Demand::OnlyIfCached),
+    ]
+}
+
+fn invalidated() -> impl Strategy<Value = Invalidated> {
+    let partition = || proptest::option::of(0..PARTITIONS.len());
+    let reach = prop_oneof![
+        2 => who().prop_map(Reach::Key),
+        4 => (partition(), 0..3_u8).prop_map(|(partition, tag)| Reach::Tag(partition, tag)),
+        2 => (partition(), prop_oneof![Just("/a"), Just("/a/x"), Just("/b"), Just("/c")])
+            .prop_map(|(partition, prefix)| Reach::Prefix(partition, prefix)),
+        1 => (0..PARTITIONS.len()).prop_map(Reach::Partition),
+        1 => Just(Reach::Everything),
+    ];
+    let mode = prop_oneof![3 => Just(Mode::Mark), 1 => Just(Mode::Purge)];
+    (reach, mode, proptest::bool::weighted(0.3), proptest::bool::weighted(0.15))
+        .prop_map(|(reach, mode, settles, holds)| Invalidated::new(reach, mode, settles, holds))
+}
+
+fn says() -> impl Strategy<Value = Says> {
+    prop_oneof![
+        6 => Just(Says::Value),
+        1 => Just(Says::Share),
+        1 => Just(Says::Gone),
+        1 => Just(Says::Pass),
+        1 => Just(Says::Panic),
+        3 => proptest::sample::select(&FailureKind::EVERY[..7]).prop_map(Says::Fail),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let key = || 0..TEXTS.len();
+    let pass = prop_oneof![
+        4 => 1..500_u64,
+        3 => 500..10_000_u64,
+        3 => 10_000..120_000_u64,
+        1 => 120_000..1_300_000_u64,
+    ];
+    let takes = prop_oneof![Just(0_u64), Just(307), Just(2_013), Just(40_039)];
+    prop_oneof![
+        10 => (who(), demand()).prop_map(|(who, demand)| Step::Read(who, demand)),
+        3 => (who(), demand(), 1..1500_u64, invalidated())
+            .prop_map(|(who, demand, after, invalidated)| Step::Race(who, demand, after, invalidated)),
+        8 => pass.prop_map(Step::Pass),
+        3 => invalidated().prop_map(Step::Invalidate),
+        3 => key().prop_map(Step::Write),
+        3 => (key(), says()).prop_map(|(key, says)| Step::Says(key, says)),
+        3 => (key(), takes).prop_map(|(key, millis)| Step::Takes(key, millis)),
+        2 => (key(), 0..8_u8).prop_map(|(key, tags)| Step::Tags(key, tags)),
+    ]
+}
+
+/// Both caches, side by side.
+struct Pair {
+    stage: Stage,
+    naive: Naive,
+    base_ms: u64,
+}
+
+impl Pair {
+    fn new() -> Self {
+        // Backing off is random and has tests of its own.
+        let none = Duration::ZERO;
+        let settings = Settings { refresh_backoff: none, refresh_backoff_max: none, ..Settings::default() };
+        let stage = Stage::with(settings);
+        Self { base_ms: stage.clock.now_ms(), naive: Naive::default(), stage }
+    }
+
+    fn key(who: Who) -> Key {
+        Stage::key_of(PARTITIONS[who.0], TEXTS[who.1])
+    }
+
+    fn invalidate(stage: &Stage, invalidated: &Invalidated) {
+        let partition = |at: &Option<usize>| at.map(|at| Partition::new(PARTITIONS[at]));
+        let namespace = NAMESPACE.to_owned();
+        let scope = match &invalidated.reach {
+            Reach::Key(who) => Scope::Key(Self::key(*who)),
+            Reach::Tag(at, tag) => {
+                let tag = Tag::new(TAGS[usize::from(*tag)]);
+                Scope::Tag { namespace, partition: partition(at), tag }
+            }
+            Reach::Prefix(at, prefix) => {
+                Scope::Prefix { namespace, partition: partition(at), prefix: (*prefix).into() }
+            }
+            Reach::Partition(at) => {
+                Scope::Partition { namespace, partition: Partition::new(PARTITIONS[*at]) }
+            }
+            Reach::Everything => Scope::All,
+        };
+        let settle = Settle {
+            lasting: Duration::from_millis(SETTLE_MS),
+            max_fresh: Duration::from_millis(SETTLE_FRESH_MS),
+        };
+        let how = Invalidation {
+            mode: invalidated.mode,
+            settle: invalidated.settles.then_some(settle),
+            unstorable_for: invalidated.holds.then_some(Duration::from_millis(HOLD_MS)),
+        };
+        stage.cache.invalidate(&scope, &how);
+    }
+
+    async fn play(&mut self, step: &Step) -> Result<(), TestCaseError> {
+        let (stage, naive) = (&self.stage, &mut self.naive);
+        match step {
+            Step::Read(who, demand) => self.read(*who, *demand).await?,
+            Step::Race(who, demand, after_ms, invalidated) => {
+                naive.coming = Some((naive.now_ms + after_ms, invalidated.clone()));
+                let (racing, invalidated, after_ms) = (stage.clone(), invalidated.clone(), *after_ms);
+                let race = stage.tasks.spawn(async move {
+                    racing.clock.sleep(Duration::from_millis(after_ms)).await;
+                    Self::invalidate(&racing, &invalidated);
+                });
+                settle().await;
+                self.read(*who, *demand).await?;
+                // If the read was over before, time goes on until the invalidation.
+                race.await.unwrap();
+                let now_ms = self.stage.clock.now_ms() - self.base_ms;
+                self.naive.pass(now_ms - self.naive.now_ms);
+            }
+            Step::Pass(millis) => {
+                stage.pass(*millis).await;
+                naive.pass(*millis);
+            }
+            Step::Invalidate(invalidated) => {
+                Self::invalidate(stage, invalidated);
+                naive.invalidate(invalidated.clone());
+            }
+            Step::Write(key) => {
+                stage.source.write(TEXTS[*key]);
+                naive.scripts[*key].version += 1;
+            }
+            Step::Says(key, says) => {
+                stage.source.says(TEXTS[*key], says.clone());
+                naive.scripts[*key].says = says.clone();
+            }
+            Step::Takes(key, millis) => {
+                stage.source.takes(TEXTS[*key], *millis);
+                naive.scripts[*key].takes_ms = *millis;
+            }
+            Step::Tags(key, tags) => {
+                let carried: Vec<&str> =
+                    (0..3).filter(|tag| tags & (1 << tag) != 0).map(|tag| TAGS[tag]).collect();
+                stage.source.tags(TEXTS[*key], &carried);
+                naive.scripts[*key].tags = *tags;
+            }
+        }
+        self.compare().await
+    }
+
+    async fn read(&mut self, who: Who, demand: Demand) -> Result<(), TestCaseError> {
+        let key = Self::key(who);
+        let refresh_at_ms = self.stage.cache.peek(&key).map(|entry| {
+            let after_ms = entry.refresh_at_ms() - entry.stored_ms();
+            assert!((76_000..=84_000).contains(&after_ms), "a refresh is due after {after_ms} ms");
+            entry.refresh_at_ms() - self.base_ms
+        });
+        let outcome = self.stage.ask(&key, demand).await;
+        let expected = self.naive.read(who, demand, refresh_at_ms);
+        prop_assert_eq!(answered(&outcome), expected, "{:?} {:?}", who, demand);
+        Ok(())
+    }
+
+    async fn compare(&mut self) -> Result<(), TestCaseError> {
+        settle().await;
+        self.naive.pass(0);
+        prop_assert_eq!(self.stage.clock.now_ms() - self.base_ms, self.naive.now_ms, "time");
+        prop_assert_eq!(self.stage.source.asked(), self.naive.loads, "loads");
+        for partition in 0..PARTITIONS.len() {
+            for key in 0..TEXTS.len() {
+                let kept = self.stage.cache.peek(&Self::key((partition, key)));
+                let kept = kept.map(|entry| text(entry.value()));
+                prop_assert_eq!(kept, self.naive.keeps((partition, key)), "kept of {:?}", (partition, key));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn answered(outcome: &Outcome) -> Expected {
+    match outcome {
+        Ok(Answer::Kept { entry, served, .. }) => Expected::Value(*served, text(entry.value())),
+        Ok(Answer::Shared { value, served }) => Expected::Value(*served, text(value)),
+        Ok(Answer::Passed(passed)) => {
+            Expected::Passed(passed.strip_prefix("passed v").unwrap().parse().unwrap())
+        }
+        Err(failure) => Expected::Failed(failure.kind),
+    }
+}
+
+proptest! {
+    #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn every_history_is_answered_like_the_naive_cache_answers_it(steps in proptest::collection::vec(step(), 1..60)) {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let mut pair = Pair::new();
+            for step in &steps {
+                pair.play(step).await?;
+            }
+            Ok::<_, TestCaseError>(())
+        })?;
+    }
+}

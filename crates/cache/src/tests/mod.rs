@@ -1,0 +1,14 @@
+//! Tests of the whole engine in paused time. Each room tests what one promise says; all speak through the stage.
+
+mod failures;
+mod figures;
+mod flights;
+mod histories;
+mod invalidation;
+mod limits;
+mod naive;
+mod reads;
+mod refresh;
+mod regressions;
+mod stage;
+mod warming;

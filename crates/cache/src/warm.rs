@@ -1,0 +1,263 @@
+//! Keeping keys warm: which keys, with which loaders, and the round that refreshes them before they go stale.
+//!
+//! Loaders may hold what a client's own reload needs. They are kept in memory only, no longer than the idle limit
+//! after that client's last read, and are dropped when their partition is purged or denied.
+
+use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::task::JoinSet;
+
+use crate::cache::House;
+use crate::clock::millis;
+use crate::desk::Booking;
+use crate::flight::{Boarding, Follow};
+use crate::key::Key;
+use crate::load::{Failure, Load, LoadReason, Loader};
+use crate::policy::{Marking, Policy};
+use crate::reach::Reach;
+use crate::stamp::Stamp;
+use crate::value::{Entry, RefreshClaim};
+use crate::warmth::Warmth;
+
+const MINUTE_MS: u64 = 60_000;
+/// A read causes no refresh for at least this much of the fresh time, in percent: what is due at 80 %, less jitter.
+const SURELY_FRESH_PERCENT: u64 = 75;
+/// Budgets of namespaces that spent nothing lately are forgotten when there are more than this.
+const MAX_IDLE_BUDGETS: usize = 256;
+/// Loads under way at a time when everything is warmed on demand.
+const WARM_NOW_AT_A_TIME: usize = 8;
+
+type Loading = Pin<Box<dyn Future<Output = Result<Load<()>, Failure>> + Send>>;
+type Reload = Arc<dyn Fn(LoadReason, Option<Arc<Entry>>) -> Loading + Send + Sync>;
+
+/// The keys that are kept warm.
+#[derive(Default)]
+pub(crate) struct WarmSet {
+    keys: Mutex<HashMap<Key, WarmKey>>,
+    budgets: Mutex<HashMap<Box<str>, VecDeque<u64>>>,
+    /// What was asked in all when the warmer last looked, and when that last changed.
+    activity: Mutex<(u64, u64)>,
+}
+
+/// One key that is kept warm.
+#[derive(Clone)]
+struct WarmKey {
+    reload: Reload,
+    policy: Policy,
+    warmth: Arc<Warmth>,
+    /// A purge after this drops it.
+    since: Stamp,
+}
+
+/// The kept loader in the shape of any other.
+struct Kept(Reload);
+
+impl Loader for Kept {
+    type Pass = ();
+
+    async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
+        (self.0)(why, old).await
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl WarmSet {
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.keys).len()
+    }
+
+    pub(crate) fn forget(&self, key: &Key) {
+        lock(&self.keys).remove(key);
+    }
+
+    pub(crate) fn clear(&self) {
+        lock(&self.keys).clear();
+    }
+
+    /// Takes one load from the namespace's budget, if there is any left in the minute that ends now.
+    fn spend(&self, namespace: &str, per_minute: u32, now_ms: u64) -> bool {
+        let mut budgets = lock(&self.budgets);
+        if budgets.len() >= MAX_IDLE_BUDGETS {
+            budgets.retain(|_, spent| spent.back().is_some_and(|at_ms| at_ms + MINUTE_MS > now_ms));
+        }
+        let spent = budgets.entry(namespace.into()).or_default();
+        while spent.front().is_some_and(|at_ms| at_ms + MINUTE_MS <= now_ms) {
+            spent.pop_front();
+        }
+        let within = spent.len() < usize::try_from(per_minute).unwrap_or(usize::MAX);
+        if within {
+            spent.push_back(now_ms);
+        }
+        within
+    }
+
+    /// How long no client has asked anything, given what was asked in all.
+    fn quiet_ms(&self, asked: u64, now_ms: u64) -> u64 {
+        let mut activity = lock(&self.activity);
+        if activity.0 != asked || activity.1 == 0 {
+            *activity = (asked, now_ms);
+        }
+        now_ms.saturating_sub(activity.1)
+    }
+}
+
+impl House {
+    /// Registers a key to be kept warm with this loader, in place of an earlier one.
+    pub(crate) fn keep_warm<L: Loader>(
+        &self,
+        key: &Key,
+        policy: &Policy,
+        loader: &Arc<L>,
+        since: Stamp,
+        now_ms: u64,
+    ) -> Option<Arc<Warmth>> {
+        let loader = Arc::clone(loader);
+        let reload: Reload = Arc::new(move |why, old| {
+            let loader = Arc::clone(&loader);
+            Box::pin(async move { loader.load(why, old).await.map(without_pass) })
+        });
+        let mut keys = lock(&self.warm.keys);
+        if self.stop.is_cancelled() {
+            return None;
+        }
+        let full = keys.len() >= self.desk.settings.max_warm_keys;
+        if full && !keys.contains_key(key) {
+            self.tally.warm_keys_refused.one();
+            return None;
+        }
+        let warmth = keys.get(key).map(|warm| Arc::clone(&warm.warmth)).unwrap_or_default();
+        warmth.note_read(now_ms);
+        keys.insert(key.clone(), WarmKey { reload, policy: *policy, warmth: Arc::clone(&warmth), since });
+        Some(warmth)
+    }
+
+    /// Looks around once: forgets keys nobody reads, and refreshes those that are due.
+    pub(crate) fn warm_round(self: &Arc<Self>) {
+        let now_ms = self.clock.now_ms();
+        let settings = &self.desk.settings;
+        self.forget_idle(now_ms);
+        let quiet_ms = self.warm.quiet_ms(self.tally.asked(), now_ms);
+        if quiet_ms >= millis(settings.warm_quiet_after) {
+            return;
+        }
+        for (key, warm, entry) in self.due(now_ms) {
+            let Some(claim) = entry.claim_refresh(now_ms) else { continue };
+            if self.warm.spend(key.namespace(), settings.warm_budget_per_minute, now_ms) {
+                drop(self.warm_one(&key, &warm, Some(&entry), Some(claim)));
+            } else {
+                self.tally.warm_over_budget.one();
+            }
+        }
+    }
+
+    fn forget_idle(&self, now_ms: u64) {
+        let idle_ms = millis(self.desk.settings.warm_idle_limit);
+        lock(&self.warm.keys).retain(|key, warm| {
+            let read_lately = now_ms.saturating_sub(warm.warmth.last_read_ms()) < idle_ms;
+            read_lately && self.desk.markers.marking(&Reach::of_key(key), warm.since) != Marking::Purged
+        });
+    }
+
+    /// The keys whose refresh is due, and worth a load because a read is near that would otherwise find nothing
+    /// usable; never twice without a read between. The longest-lived first: they are kept warm at the least cost.
+    fn due(&self, now_ms: u64) -> Vec<(Key, WarmKey, Arc<Entry>)> {
+        let keys = lock(&self.warm.keys);
+        let mut due: Vec<_> = keys
+            .iter()
+            .filter_map(|(key, warm)| {
+                let entry = self.desk.memory.peek(key)?;
+                let horizons = entry.horizons();
+                let due_ms = horizons.refresh_at_ms.min(horizons.fresh_until_ms);
+                let (fresh, window) =
+                    (warm.policy.fresh, warm.policy.fresh.saturating_add(warm.policy.stale));
+                // By so much later the entry is due again: a read before that finds it fresh and causes no load.
+                let untouched_ms = millis(fresh) / 100 * SURELY_FRESH_PERCENT;
+                let worth = warm.warmth.is_worth_a_load(now_ms, millis(window), untouched_ms);
+                let unread = entry.why == LoadReason::Warm && !entry.was_read();
+                let due = now_ms >= due_ms && entry.may_refresh(now_ms) && worth && !unread;
+                due.then(|| (key.clone(), warm.clone(), entry))
+            })
+            .collect();
+        due.sort_by_key(|(_, warm, _)| std::cmp::Reverse(warm.policy.fresh));
+        due
+    }
+
+    /// Starts one warm load, unless one is under way.
+    fn warm_one(
+        self: &Arc<Self>,
+        key: &Key,
+        warm: &WarmKey,
+        entry: Option<&Arc<Entry>>,
+        claim: Option<RefreshClaim>,
+    ) -> Option<Follow> {
+        let (reach, now_ms) = (Reach::of_key(key), self.clock.now_ms());
+        if self.desk.recall(key, &reach, now_ms).is_some() {
+            return None;
+        }
+        let lead = match self.desk.board(key, &reach, entry, now_ms) {
+            Boarding::Lead(lead) => lead,
+            Boarding::Follow(follow) => return Some(follow),
+            Boarding::LookAgain | Boarding::TooManyFlights | Boarding::TooManyWaiters => return None,
+        };
+        let booking = Booking {
+            key: key.clone(),
+            policy: warm.policy,
+            why: LoadReason::Warm,
+            cell: self.tally.cell(key.namespace(), warm.policy.class),
+            warmth: Some(Arc::clone(&warm.warmth)),
+        };
+        let follow = lead.follow();
+        let old = entry.filter(|entry| self.desk.marking(entry) != Marking::Purged).cloned();
+        drop(self.launch(lead, booking, Arc::new(Kept(Arc::clone(&warm.reload))), old, claim));
+        Some(follow)
+    }
+
+    /// Asks now for every warm key of a namespace (or of all), a few at a time. Returns how many were asked for.
+    pub(crate) async fn warm_all(self: &Arc<Self>, namespace: Option<&str>) -> usize {
+        let chosen: Vec<(Key, WarmKey)> = lock(&self.warm.keys)
+            .iter()
+            .filter(|(key, _)| namespace.is_none_or(|namespace| key.namespace() == namespace))
+            .map(|(key, warm)| (key.clone(), warm.clone()))
+            .collect();
+        let mut under_way = JoinSet::new();
+        let mut asked = 0;
+        for (key, warm) in chosen {
+            if under_way.len() >= WARM_NOW_AT_A_TIME {
+                under_way.join_next().await;
+            }
+            let entry = self.desk.memory.peek(&key);
+            if let Some(follow) = self.warm_one(&key, &warm, entry.as_ref(), None) {
+                asked += 1;
+                under_way.spawn(follow);
+            }
+        }
+        while under_way.join_next().await.is_some() {}
+        asked
+    }
+
+    /// The warmer: looks around every tick until the house closes.
+    pub(crate) async fn warm_on(self: Arc<Self>) {
+        let tick = self.desk.settings.warm_tick;
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return self.warm.clear(),
+                () = self.clock.sleep(tick) => self.warm_round(),
+            }
+        }
+    }
+}
+
+/// A warm load has no caller: what is not for keeping is for nobody.
+fn without_pass<P>(load: Load<P>) -> Load<()> {
+    match load {
+        Load::Store(fill) => Load::Store(fill),
+        Load::Share(value) => Load::Share(value),
+        Load::Gone(value) => Load::Gone(value),
+        Load::Pass(_) => Load::Pass(()),
+    }
+}
