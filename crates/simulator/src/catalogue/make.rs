@@ -81,6 +81,7 @@ impl Catalogue {
             title_sort: sortable(&title),
             title,
             summary: String::new(),
+            tagline: None,
             year: None,
             released: None,
             index: None,
@@ -120,6 +121,8 @@ impl Catalogue {
             title: self.title(id).unwrap_or_default(),
             index: place.and_then(|place| self.index_of(place.kind, place.number)),
             guid: place.map(|place| self.guid(place.kind, place.number)).unwrap_or_default(),
+            year: place.and_then(|place| self.year_of(place.kind, place.number)),
+            studio: place.and_then(|place| self.studio_of(place.kind, place.number)),
             updated_at: (added_at + refreshed).min(self.newest_at.max(added_at)),
         }
     }
@@ -141,7 +144,9 @@ impl Catalogue {
         self.credits(record, "film", n);
         record.summary = self.summary("film", n);
         record.duration_ms = Some(self.chance.between("film/minutes", n, 78, 165) * 60_000);
-        record.studio = Some(format!("{} Pictures", self.chance.pick("film/studio", n, QUALITIES)));
+        record.studio = self.studio_of(Kind::Film, number);
+        record.tagline =
+            Some(format!("Beware of the {}.", self.chance.pick("film/mcguffin", n, THINGS).to_lowercase()));
         record.content_rating = Some(self.chance.pick("film/age", n, RATINGS).into());
         record.external = vec![
             External { source: "imdb", id: format!("tt{:07}", 1_000_000 + n) },
@@ -159,7 +164,7 @@ impl Catalogue {
         record.summary = self.summary("show", n);
         record.index = Some(1);
         record.duration_ms = Some(self.chance.pick("show/minutes", n, &[25_u64, 45, 55]) * 60_000);
-        record.studio = Some(format!("{} Network", self.chance.pick("show/studio", n, THINGS)));
+        record.studio = self.studio_of(Kind::Show, number);
         record.content_rating = Some(self.chance.pick("show/age", n, SHOW_RATINGS).into());
         record.external = vec![
             External { source: "imdb", id: format!("tt{:07}", 3_000_000 + n) },
@@ -190,6 +195,8 @@ impl Catalogue {
         record.duration_ms = Some(self.chance.between("episode/minutes", n, 21, 58) * 60_000);
         record.content_rating = Some(self.chance.pick("show/age", show, SHOW_RATINGS).into());
         record.rating = Some(rating(self.chance.between("episode/rating", n, 55, 95)));
+        record.audience_rating = Some(rating(self.chance.between("episode/audience", n, 55, 95)));
+        record.cast = vec![self.role("episode", n)];
         record.directors = vec![self.person("episode/director", n)];
         record.writers = vec![self.person("episode/writer", n)];
         record.external = vec![
@@ -218,7 +225,7 @@ impl Catalogue {
         let n = u64::from(number);
         self.released(record, "album", n);
         record.index = Some(1);
-        record.studio = Some(format!("{} Records", self.chance.pick("album/label", n, THINGS)));
+        record.studio = self.studio_of(Kind::Album, number);
         record.rating = None;
         record.audience_rating = None;
         let artist = n / u64::from(self.size.albums_per_artist);
@@ -254,6 +261,25 @@ impl Catalogue {
         u16::try_from(2_024 - back * back / 60).unwrap_or(2_000)
     }
 
+    /// The year a show or an album came out; the others above have none.
+    fn year_of(&self, kind: Kind, number: u32) -> Option<u16> {
+        match kind {
+            Kind::Show => Some(self.year("show", u64::from(number))),
+            Kind::Album => Some(self.year("album", u64::from(number))),
+            _ => None,
+        }
+    }
+
+    fn studio_of(&self, kind: Kind, number: u32) -> Option<String> {
+        let n = u64::from(number);
+        match kind {
+            Kind::Film => Some(format!("{} Pictures", self.chance.pick("film/studio", n, QUALITIES))),
+            Kind::Show => Some(format!("{} Network", self.chance.pick("show/studio", n, THINGS))),
+            Kind::Album => Some(format!("{} Records", self.chance.pick("album/label", n, THINGS))),
+            _ => None,
+        }
+    }
+
     fn released(&self, record: &mut Record, stream: &str, n: u64) {
         let year = self.year(stream, n);
         let month = self.chance.between(&format!("{stream}/month"), n, 1, 12);
@@ -275,10 +301,14 @@ impl Catalogue {
         record.directors.push(self.person(&format!("{stream}/director"), n));
         record.writers.push(self.person(&format!("{stream}/writer"), n));
         for part in 0..3_u64 {
-            record.cast.push(Role {
-                actor: self.person(&format!("{stream}/actor"), n * 3 + part),
-                character: self.chance.pick(&format!("{stream}/character"), n * 3 + part, FIRST_NAMES).into(),
-            });
+            record.cast.push(self.role(stream, n * 3 + part));
+        }
+    }
+
+    fn role(&self, stream: &str, n: u64) -> Role {
+        Role {
+            actor: self.person(&format!("{stream}/actor"), n),
+            character: self.chance.pick(&format!("{stream}/character"), n, FIRST_NAMES).into(),
         }
     }
 

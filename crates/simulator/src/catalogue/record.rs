@@ -17,6 +17,8 @@ pub struct Record {
     pub title_sort: String,
     /// A sentence or two.
     pub summary: String,
+    /// One line that advertises it.
+    pub tagline: Option<String>,
     /// The year it came out.
     pub year: Option<u16>,
     /// The day it came out.
@@ -94,6 +96,10 @@ pub struct Above {
     pub index: Option<u32>,
     /// Its 24 hexadecimal digits.
     pub guid: String,
+    /// The year it came out.
+    pub year: Option<u16>,
+    /// Studio, network or label.
+    pub studio: Option<String>,
     /// When its metadata last changed.
     pub updated_at: u64,
 }

@@ -27,78 +27,93 @@ const OPERATORS: [(&str, &[(&str, &str)]); 8] = [
     ("resolution", &[("=", "is")]),
 ];
 
-/// The filters of each kind: field and title.
-fn filters(listed: Kind) -> &'static [(&'static str, &'static str)] {
+/// A filter: field and title.
+type Filter = (&'static str, &'static str);
+
+const FILM_FILTERS: &[Filter] = &[
+    ("genre", "Genre"),
+    ("year", "Year"),
+    ("decade", "Decade"),
+    ("contentRating", "Content Rating"),
+    ("collection", "Collection"),
+    ("director", "Director"),
+    ("actor", "Actor"),
+    ("writer", "Writer"),
+    ("producer", "Producer"),
+    ("country", "Country"),
+    ("studio", "Studio"),
+    ("resolution", "Resolution"),
+    ("hdr", "HDR"),
+    ("unwatched", "Unplayed"),
+    ("inProgress", "In Progress"),
+    ("unmatched", "Unmatched"),
+    ("audioLanguage", "Audio Language"),
+    ("subtitleLanguage", "Subtitle Language"),
+    ("label", "Labels"),
+    ("duplicate", "Duplicates"),
+];
+
+const SHOW_FILTERS: &[Filter] = &[
+    ("genre", "Genre"),
+    ("year", "Year"),
+    ("contentRating", "Content Rating"),
+    ("studio", "Studio"),
+    ("network", "Network"),
+    ("country", "Country"),
+    ("collection", "Collection"),
+    ("director", "Director"),
+    ("actor", "Actor"),
+    ("writer", "Writer"),
+    ("producer", "Producer"),
+    ("unwatchedLeaves", "Unplayed Episodes"),
+    ("unmatched", "Unmatched"),
+    ("label", "Labels"),
+];
+
+const EPISODE_FILTERS: &[Filter] = &[
+    ("year", "Year"),
+    ("collection", "Collection"),
+    ("resolution", "Resolution"),
+    ("hdr", "HDR"),
+    ("unwatched", "Unplayed"),
+    ("inProgress", "In Progress"),
+    ("unmatched", "Unmatched"),
+];
+
+const ARTIST_FILTERS: &[Filter] = &[
+    ("genre", "Genre"),
+    ("mood", "Mood"),
+    ("style", "Style"),
+    ("country", "Country"),
+    ("collection", "Collection"),
+    ("unmatched", "Unmatched"),
+];
+
+const ALBUM_FILTERS: &[Filter] = &[
+    ("genre", "Genre"),
+    ("year", "Year"),
+    ("decade", "Decade"),
+    ("studio", "Record Label"),
+    ("collection", "Collection"),
+    ("unwatched", "Unplayed"),
+    ("unmatched", "Unmatched"),
+    ("label", "Labels"),
+];
+
+const TRACK_FILTERS: &[Filter] = &[("mood", "Mood"), ("unmatched", "Unmatched"), ("duplicate", "Duplicates")];
+
+const OTHER_FILTERS: &[Filter] = &[("contentRating", "Content Rating"), ("collection", "Collection")];
+
+/// The filters of each kind.
+fn filters(listed: Kind) -> &'static [Filter] {
     match listed {
-        Kind::Film => &[
-            ("genre", "Genre"),
-            ("year", "Year"),
-            ("decade", "Decade"),
-            ("contentRating", "Content Rating"),
-            ("collection", "Collection"),
-            ("director", "Director"),
-            ("actor", "Actor"),
-            ("writer", "Writer"),
-            ("producer", "Producer"),
-            ("country", "Country"),
-            ("studio", "Studio"),
-            ("resolution", "Resolution"),
-            ("hdr", "HDR"),
-            ("unwatched", "Unplayed"),
-            ("inProgress", "In Progress"),
-            ("unmatched", "Unmatched"),
-            ("audioLanguage", "Audio Language"),
-            ("subtitleLanguage", "Subtitle Language"),
-            ("label", "Labels"),
-            ("duplicate", "Duplicates"),
-        ],
-        Kind::Show => &[
-            ("genre", "Genre"),
-            ("year", "Year"),
-            ("contentRating", "Content Rating"),
-            ("studio", "Studio"),
-            ("network", "Network"),
-            ("country", "Country"),
-            ("collection", "Collection"),
-            ("director", "Director"),
-            ("actor", "Actor"),
-            ("writer", "Writer"),
-            ("producer", "Producer"),
-            ("unwatchedLeaves", "Unplayed Episodes"),
-            ("unmatched", "Unmatched"),
-            ("label", "Labels"),
-        ],
-        Kind::Episode => &[
-            ("year", "Year"),
-            ("collection", "Collection"),
-            ("resolution", "Resolution"),
-            ("hdr", "HDR"),
-            ("unwatched", "Unplayed"),
-            ("inProgress", "In Progress"),
-            ("unmatched", "Unmatched"),
-        ],
-        Kind::Artist => &[
-            ("genre", "Genre"),
-            ("mood", "Mood"),
-            ("style", "Style"),
-            ("country", "Country"),
-            ("collection", "Collection"),
-            ("unmatched", "Unmatched"),
-        ],
-        Kind::Album => &[
-            ("genre", "Genre"),
-            ("year", "Year"),
-            ("decade", "Decade"),
-            ("studio", "Record Label"),
-            ("collection", "Collection"),
-            ("unwatched", "Unplayed"),
-            ("unmatched", "Unmatched"),
-            ("label", "Labels"),
-        ],
-        Kind::Track => &[("mood", "Mood"), ("unmatched", "Unmatched"), ("duplicate", "Duplicates")],
-        Kind::Season | Kind::Collection => {
-            &[("contentRating", "Content Rating"), ("collection", "Collection")]
-        }
+        Kind::Film => FILM_FILTERS,
+        Kind::Show => SHOW_FILTERS,
+        Kind::Episode => EPISODE_FILTERS,
+        Kind::Artist => ARTIST_FILTERS,
+        Kind::Album => ALBUM_FILTERS,
+        Kind::Track => TRACK_FILTERS,
+        Kind::Season | Kind::Collection => OTHER_FILTERS,
     }
 }
 
@@ -235,11 +250,19 @@ fn fields(listed: Kind) -> Vec<Node> {
         .into_iter()
         .filter_map(|(name, title)| {
             let field = Field::named(name)?;
+            let sub_type = match name {
+                "userRating" => Some("rating"),
+                "year" => Some("year"),
+                "decade" => Some("decade"),
+                "duration" => Some("duration"),
+                _ => None,
+            };
             Some(
                 Node::new("Field")
                     .set("key", format!("{prefix}{name}"))
                     .set("title", title.to_owned())
-                    .set("type", field.type_word()),
+                    .set("type", field.type_word())
+                    .maybe("subType", sub_type),
             )
         })
         .collect()

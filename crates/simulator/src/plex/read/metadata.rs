@@ -116,6 +116,7 @@ fn below(call: &Call<'_>, record: &Record, ids: Vec<ItemId>, direct: bool) -> Ou
         .set("art", picture(record.id, "art", record.updated_at))
         .set("key", record.id.to_string())
         .set("nocache", true)
+        .set("sortAsc", true)
         .set("parentIndex", record.index.unwrap_or(1))
         .set("parentTitle", &record.title)
         .maybe("parentYear", record.year)
@@ -125,6 +126,11 @@ fn below(call: &Call<'_>, record: &Record, ids: Vec<ItemId>, direct: bool) -> Ou
         .set("title2", &record.title)
         .set("viewGroup", record.kind.below().map_or("secondary", kind::word))
         .set("viewMode", 65_593);
+    if record.kind == Kind::Show {
+        node = node
+            .set("banner", picture(record.id, "banner", record.updated_at))
+            .set("theme", picture(record.id, "theme", record.updated_at));
+    }
     if let Some(above) = &record.parent {
         node = node.set("grandparentTitle", &above.title).set("grandparentRatingKey", above.id.0);
     }

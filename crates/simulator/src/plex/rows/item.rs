@@ -52,6 +52,7 @@ pub(in crate::plex) fn row(call: &Call<'_>, record: &Record, form: Form) -> Node
             record.grandparent.as_ref().map(|above| guid(top_kind(record.kind), &above.guid)),
         )
         .maybe("studio", record.studio.as_ref())
+        .maybe("parentStudio", record.parent.as_ref().and_then(|above| above.studio.as_ref()))
         .set("type", kind::word(record.kind))
         .set("title", &record.title);
     node = ancestors_second(node, record);
@@ -69,11 +70,13 @@ pub(in crate::plex) fn row(call: &Call<'_>, record: &Record, form: Form) -> Node
         .set("summary", &record.summary)
         .maybe("index", record.index)
         .maybe("parentIndex", parent_index(record))
+        .maybe("parentYear", parent_year(record))
         .maybe("rating", record.rating.map(tenths))
         .maybe("audienceRating", record.audience_rating.map(tenths));
     node = user_state(call, node, record);
     node = node
         .maybe("year", record.year)
+        .maybe("tagline", record.tagline.as_ref())
         .set("thumb", picture(record.id, "thumb", record.updated_at))
         .set("art", art(record))
         .maybe("duration", record.duration_ms)
@@ -150,6 +153,13 @@ fn parent_index(record: &Record) -> Option<u32> {
     }
 }
 
+/// The year of the album of a track; of a show, its seasons and episodes tell it.
+fn parent_year(record: &Record) -> Option<u16> {
+    let above =
+        if record.kind == Kind::Episode { record.grandparent.as_ref() } else { record.parent.as_ref() };
+    above.and_then(|above| above.year)
+}
+
 fn tenths(value: u16) -> f64 {
     f64::from(value) / 10.0
 }
@@ -203,7 +213,10 @@ fn by_kind(call: &Call<'_>, node: Node, record: &Record) -> Node {
         Kind::Episode => {
             node.set("audienceRatingImage", "themoviedb://image.rating").set("chapterSource", "media")
         }
-        Kind::Show => node.set("theme", theme()).set("childCount", children()),
+        Kind::Show => node
+            .set("audienceRatingImage", "themoviedb://image.rating")
+            .set("theme", theme())
+            .set("childCount", children()),
         Kind::Season | Kind::Artist => node.set("childCount", children()),
         Kind::Album => node.set("loudnessAnalysisVersion", "2").set("childCount", children()),
         Kind::Track => node.set("ratingCount", record.id.0 % 100_000).set("musicAnalysisVersion", "1"),

@@ -33,6 +33,9 @@ pub(in crate::plex) fn node(record: &Record, depth: Depth) -> Option<Node> {
     if file.video.is_some() {
         media = media.set("audioProfile", "lc").set("hasVoiceActivity", false);
     }
+    if file.container == "mp4" {
+        media = media.set("has64bitOffsets", false).set("optimizedForStreaming", 1);
+    }
     Some(media.with(part(record, file, depth)))
 }
 
@@ -59,7 +62,11 @@ fn part(record: &Record, file: &File, depth: Depth) -> Node {
         .set("file", &file.path)
         .set("size", file.bytes)
         .set("container", file.container)
+        .maybe("audioProfile", file.video.map(|_| "lc"))
         .maybe("videoProfile", file.video.map(profile));
+    if file.video.is_none() {
+        part = part.set("hasThumbnail", "1");
+    }
     if file.container == "mp4" {
         part = part.set("has64bitOffsets", false).set("optimizedForStreaming", true);
     }

@@ -68,7 +68,9 @@ pub(in crate::plex) fn heading(
     listed: crate::catalogue::Kind,
 ) -> Node {
     let (type_word, ..) = making(section);
+    let node = if section == Section::Films { node } else { node.set("nocache", true) };
     node.set("allowSync", true)
+        .set("sortAsc", true)
         .set("art", format!("/:/resources/{type_word}-fanart.jpg"))
         .set("content", "secondary")
         .set("identifier", crate::plex::server::LIBRARY)

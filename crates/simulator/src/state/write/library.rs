@@ -166,6 +166,8 @@ fn above(record: &Record) -> Above {
         title: record.title.clone(),
         index: record.index,
         guid: record.guid.clone(),
+        year: record.year,
+        studio: record.studio.clone(),
         updated_at: record.updated_at,
     }
 }
