@@ -94,6 +94,8 @@ struct Flight {
     script: Script,
     /// Others can join it.
     open: bool,
+    /// Nobody ever could: what it fails at is its caller's affair.
+    alone: bool,
     /// The order of the entry it refreshes.
     refreshes: Option<u64>,
 }
@@ -201,6 +203,7 @@ impl Naive {
         let who = flight.who;
         match flight.script.says {
             Says::Value => self.store(flight),
+            _ if flight.alone => {}
             Says::Share => {}
             Says::Gone => self.kept.retain(|kept| kept.who != who || kept.order > flight.order),
             Says::Pass => self.remember(Memo::Uncacheable { who, until_ms: self.now_ms + 60_000 }),
@@ -283,8 +286,16 @@ impl Naive {
         if open {
             self.flights.iter_mut().filter(|flight| flight.who == who).for_each(|flight| flight.open = false);
         }
-        let flight =
-            Flight { who, order, began_ms, due_ms: began_ms + script.takes_ms, script, open, refreshes };
+        let flight = Flight {
+            who,
+            order,
+            began_ms,
+            due_ms: began_ms + script.takes_ms,
+            script,
+            open,
+            alone: !open,
+            refreshes,
+        };
         self.flights.push(flight.clone());
         flight
     }
