@@ -105,7 +105,8 @@ impl Desk {
         let overtaken = |flight: &Flight| {
             let reaches = [Some(reach), seen.map(|entry| &entry.reach)];
             reaches.into_iter().flatten().any(|reach| self.markers.since(reach, flight.created, now_ms))
-                || (seen.is_none() && self.markers.since_any_tag(reach, flight.created))
+                || (seen.is_none()
+                    && self.markers.between(reach, true, flight.created, Stamp::end_of(now_ms)))
         };
         let landed_meanwhile = || {
             let seen = seen.map_or(Stamp::ZERO, |entry| entry.created());
