@@ -289,3 +289,51 @@ impl Landed {
         }
     }
 }
+
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
+mod tests {
+    use super::*;
+    use crate::key::Partition;
+
+    fn board(flights: &Arc<Flights>, now_ms: u64) -> Boarding {
+        let key = Key::new("n", &Partition::new("anna"), "/a");
+        flights.board(&key, now_ms, || Stamp::end_of(now_ms), |_| true, || false)
+    }
+
+    #[test]
+    fn a_flight_that_is_stuck_is_replaced_and_does_not_take_its_successor_along() {
+        let flights = Arc::new(Flights::new(10, 10, 1000));
+        let Boarding::Lead(stuck) = board(&flights, 0) else { panic!("the first leads") };
+        assert!(matches!(board(&flights, 999), Boarding::Follow(_)));
+        let Boarding::Lead(next) = board(&flights, 1000) else { panic!("it is stuck") };
+        assert_eq!(flights.count(), 2);
+        drop(stuck);
+        assert!(matches!(board(&flights, 1500), Boarding::Follow(_)), "the successor can still be joined");
+        next.land(Landed::Shared(Value::default()));
+        assert_eq!(flights.count(), 0);
+        assert!(matches!(board(&flights, 1500), Boarding::Lead(_)));
+    }
+
+    #[test]
+    fn places_of_those_who_leave_are_given_to_those_who_come() {
+        let flights = Arc::new(Flights::new(10, 3, 1000));
+        let Boarding::Lead(lead) = board(&flights, 0) else { panic!("the first leads") };
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..100 {
+            let mut waiting: Vec<Follow> = (0..3)
+                .map(|_| match board(&flights, 1) {
+                    Boarding::Follow(follow) => follow,
+                    _ => panic!("there is a place"),
+                })
+                .collect();
+            assert!(matches!(board(&flights, 1), Boarding::TooManyWaiters));
+            for follow in &mut waiting {
+                assert!(Pin::new(&mut *follow).poll(&mut context).is_pending());
+                assert!(Pin::new(follow).poll(&mut context).is_pending(), "asked again, it keeps its place");
+            }
+        }
+        let State::Flying { waiters, wakers } = &*lock(&lead.flight.state) else { panic!("it flies") };
+        assert_eq!((*waiters, wakers.places.len()), (0, 3));
+    }
+}

@@ -235,3 +235,130 @@ fn fold_where(map: &mut HashMap<u64, Marks, BuildAsHashed>, into: impl Fn(&Marks
         }
     }
 }
+
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
+mod tests {
+    use super::*;
+    use crate::key::{Key, Partition, Tag};
+    use crate::scope::{Scope, Settle};
+
+    const MARK: Invalidation = Invalidation { mode: Mode::Mark, settle: None, unstorable_for: None };
+    const PURGE: Invalidation = Invalidation { mode: Mode::Purge, ..MARK };
+
+    fn at(ms: u64) -> Stamp {
+        Stamp::end_of(ms)
+    }
+
+    fn tag(namespace: &str, tag: usize) -> Target {
+        let tag = Tag::new(tag.to_string());
+        Target::of(&Scope::Tag { namespace: namespace.into(), partition: None, tag })
+    }
+
+    fn tagged(namespace: &str, tag: usize) -> Reach {
+        Reach::new(&Key::new(namespace, &Partition::new("anna"), "/a"), &[Tag::new(tag.to_string())])
+    }
+
+    #[test]
+    fn equal_counts_as_older() {
+        let markers = Markers::new(100);
+        markers.invalidate(tag("n", 1), at(10), &MARK);
+        let reach = tagged("n", 1);
+        assert_eq!(markers.marking(&reach, at(10)), Marking::Marked);
+        assert_eq!(markers.fence(&reach, at(10)), Err(Refusal::Invalidated));
+        assert_eq!(markers.marking(&reach, Stamp::from_raw(at(10).raw() + 1)), Marking::Clear);
+    }
+
+    #[test]
+    fn the_epoch_grows_with_every_marker_and_is_what_the_fence_hands_out() {
+        let markers = Markers::new(100);
+        let before = markers.epoch();
+        markers.invalidate(tag("n", 1), at(10), &MARK);
+        assert_eq!(markers.epoch(), before + 1);
+        let pass = markers.fence(&tagged("n", 2), at(5)).unwrap();
+        assert_eq!(pass, Pass { epoch: before + 1, max_fresh: None });
+    }
+
+    #[test]
+    fn an_invalidation_after_a_caller_came_does_not_hide_one_before_he_came() {
+        let markers = Markers::new(100);
+        let reach = tagged("n", 1);
+        let began = at(10);
+        markers.invalidate(tag("n", 1), at(20), &MARK);
+        assert!(!markers.between(&reach, false, began, at(15)), "he came before it");
+        assert!(markers.between(&reach, false, began, at(25)), "he came after it");
+        markers.invalidate(tag("n", 1), at(30), &MARK);
+        assert!(markers.between(&reach, false, began, at(25)), "the later one changes nothing");
+        assert!(!markers.between(&reach, false, at(35), at(40)));
+    }
+
+    #[test]
+    fn a_load_whose_tags_are_unknown_may_carry_any_tag_of_its_namespace_and_none_of_another() {
+        let markers = Markers::new(100);
+        let how = Invalidation { unstorable_for: Some(Duration::from_millis(50)), ..MARK };
+        markers.invalidate(tag("n", 1), at(20), &how);
+        let unknown = Reach::of_key(&Key::new("n", &Partition::new("anna"), "/a"));
+        assert!(!markers.between(&unknown, false, at(10), at(30)));
+        assert!(markers.between(&unknown, true, at(10), at(30)));
+        assert!(
+            !markers.between(&unknown, true, at(40), at(60)),
+            "begun during the hold, come during the hold"
+        );
+        assert!(markers.between(&unknown, true, at(40), at(80)), "begun during the hold, come after it");
+        let elsewhere = Reach::of_key(&Key::new("other", &Partition::new("anna"), "/a"));
+        assert!(!markers.between(&elsewhere, true, at(10), at(30)));
+    }
+
+    #[test]
+    fn of_overlapping_settle_times_the_longer_and_the_shorter_life_count() {
+        let settle = |lasting, fresh| Invalidation {
+            settle: Some(Settle {
+                lasting: Duration::from_millis(lasting),
+                max_fresh: Duration::from_millis(fresh),
+            }),
+            ..MARK
+        };
+        let markers = Markers::new(100);
+        let reach = tagged("n", 1);
+        let max_fresh = |created| {
+            let pass = markers.fence(&reach, created).unwrap();
+            pass.max_fresh.map(|fresh| fresh.as_millis())
+        };
+        markers.invalidate(tag("n", 1), at(100), &settle(3000, 10));
+        markers.invalidate(tag("n", 1), at(200), &settle(1000, 500));
+        assert_eq!(max_fresh(at(3000)), Some(10));
+        assert_eq!(max_fresh(at(3100)), None);
+        markers.invalidate(tag("n", 1), at(5000), &settle(1000, 500));
+        assert_eq!(max_fresh(at(5500)), Some(500), "what is over does not count");
+    }
+
+    #[test]
+    fn folding_forgets_nothing_that_is_forbidden() {
+        let markers = Markers::new(16);
+        let hold = Invalidation { unstorable_for: Some(Duration::from_secs(1000)), ..MARK };
+        markers.invalidate(tag("held", 1), at(10), &hold);
+        markers.invalidate(tag("purged", 1), at(11), &PURGE);
+        for (order, other) in (0..200).enumerate() {
+            markers.invalidate(tag("other", other), at(20 + order as u64), &MARK);
+        }
+        assert!(markers.count().0 <= 17 && markers.count().1 > 150);
+        assert_eq!(markers.marking(&tagged("purged", 1), at(11)), Marking::Purged);
+        assert_eq!(markers.fence(&tagged("held", 1), at(15_000)), Err(Refusal::Unsettled));
+        for other in 0..200 {
+            assert_eq!(markers.marking(&tagged("other", other), at(20)), Marking::Marked);
+        }
+        assert_eq!(markers.marking(&tagged("other", 7), at(1000)), Marking::Clear);
+    }
+
+    #[test]
+    fn too_many_namespaces_become_one_marker_over_everything() {
+        let markers = Markers::new(16);
+        for namespace in 0..100 {
+            let namespace = Scope::Namespace(namespace.to_string());
+            markers.invalidate(Target::of(&namespace), at(10), &PURGE);
+        }
+        assert!(markers.count().0 <= 16, "{:?}", markers.count());
+        assert_eq!(markers.marking(&tagged("3", 1), at(10)), Marking::Purged);
+        assert_eq!(markers.marking(&tagged("3", 1), at(11)), Marking::Clear);
+    }
+}

@@ -14,7 +14,8 @@ use crate::flight::{Boarding, Landed, Lead};
 use crate::reach::Reach;
 use crate::tally::Cell;
 use crate::{
-    Fill, Invalidation, Key, LoadReason, Marking, Mode, Partition, Policy, Scope, Settings, Tag, Value,
+    Failure, FailureKind, Fill, Invalidation, Key, LoadReason, Marking, Mode, Partition, Policy, Scope,
+    Settings, Tag, Value,
 };
 
 /// Schedules per model and scheduler.
@@ -193,6 +194,37 @@ fn a_crowd_costs_one_load() {
         }
         assert_eq!(world.loads.load(Ordering::SeqCst), 1);
         assert_eq!(world.desk.flights.count(), 0);
+    });
+}
+
+#[test]
+fn a_crowd_at_a_failing_key_costs_one_load() {
+    explore(|| {
+        let world = World::new();
+        let ask = |world: World| {
+            let reach = Reach::of_key(&world.key);
+            loop {
+                if world.desk.recall(&world.key, &reach, NOW_MS).is_some() {
+                    return;
+                }
+                match world.desk.board(&world.key, &reach, None, NOW_MS) {
+                    Boarding::Lead(lead) => {
+                        world.loads.fetch_add(1, Ordering::SeqCst);
+                        let failure = Failure::new(FailureKind::Unreachable, "scripted");
+                        world.desk.remember_failure(&world.key, &lead.flight, &failure, NOW_MS);
+                        return lead.land(Landed::Failed(failure));
+                    }
+                    Boarding::Follow(follow) => return drop(block_on(follow)),
+                    Boarding::LookAgain => {}
+                    Boarding::TooManyFlights | Boarding::TooManyWaiters => panic!("there is room"),
+                }
+            }
+        };
+        let crowd: Vec<_> = (0..4).map(|_| world.spawn(ask)).collect();
+        for caller in crowd {
+            caller.join().unwrap();
+        }
+        assert_eq!(world.loads.load(Ordering::SeqCst), 1);
     });
 }
 

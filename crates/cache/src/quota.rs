@@ -81,3 +81,53 @@ impl Quotas {
         Arc::clone(map.entry(partition).or_default())
     }
 }
+
+#[cfg(test)]
+#[cfg(not(feature = "shuttle"))]
+mod tests {
+    use super::*;
+    use crate::key::Partition;
+
+    fn key(item: usize) -> Key {
+        Key::new("n", &Partition::new("anna"), &item.to_string())
+    }
+
+    #[test]
+    fn a_queue_does_not_grow_with_keys_that_come_and_go() {
+        let quota = Quota::default();
+        for item in 0..10_000 {
+            quota.enter(10);
+            quota.queue(key(item), |other| *other == key(item));
+            quota.leave(10);
+        }
+        assert!(quota.queued() <= QUEUE_SLACK + 2, "{} queued", quota.queued());
+        assert_eq!(quota.bytes(), 0);
+    }
+
+    #[test]
+    fn a_queue_cleaned_keeps_every_key_that_lives_once() {
+        let quota = Quota::default();
+        (0..10).for_each(|_| quota.enter(1));
+        for round in 0..20 {
+            for item in 0..10 {
+                quota.queue(key(item), |_| true);
+            }
+            assert!(quota.queued() <= 2 * 10 + QUEUE_SLACK, "after round {round}");
+        }
+        let mut first: Vec<_> = std::iter::from_fn(|| quota.first()).collect();
+        first.truncate(10);
+        assert_eq!(first, (0..10).map(key).collect::<Vec<_>>(), "in the order they came");
+    }
+
+    #[test]
+    fn partitions_that_hold_nothing_are_forgotten() {
+        let quotas = Quotas::default();
+        let held = quotas.of(1);
+        held.enter(100);
+        for partition in 2..10_000 {
+            quotas.of(partition);
+        }
+        assert!(read(&quotas.map).len() <= 2 * FORGET_ABOVE);
+        assert!(Arc::ptr_eq(&held, &quotas.of(1)));
+    }
+}

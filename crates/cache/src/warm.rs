@@ -261,3 +261,19 @@ fn without_pass<P>(load: Load<P>) -> Load<()> {
         Load::Pass(_) => Load::Pass(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_holds_in_every_minute_and_budgets_nobody_spends_are_forgotten() {
+        let warm = WarmSet::default();
+        let granted = (0..600).filter(|second| warm.spend("home", 5, second * 1000)).count();
+        assert_eq!(granted, 50, "five a minute");
+        for namespace in 0..10_000 {
+            warm.spend(&namespace.to_string(), 5, 600_000 + namespace * MINUTE_MS);
+        }
+        assert!(lock(&warm.budgets).len() <= MAX_IDLE_BUDGETS + 1);
+    }
+}

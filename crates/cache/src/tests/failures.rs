@@ -127,3 +127,16 @@ async fn a_reload_that_fails_says_so_and_hands_out_what_is_kept() {
     assert_eq!(said(&stage.ask(&Stage::key("/a"), Demand::Reload).await).0, StaleOnError);
     stage.strike(2).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_success_ends_what_is_remembered_of_a_failure() {
+    let stage = Stage::new();
+    let key = Stage::key("/a");
+    stage.source.says("/a", Says::Fail(FailureKind::Denied));
+    stage.read("/a").await.unwrap_err();
+    stage.source.says("/a", Says::Value);
+    stage.ask(&key, Demand::Own).await.unwrap();
+    stage.pass_s(5).await;
+    assert_eq!(said(&stage.ask(&key, Demand::Reload).await).0, Refreshed);
+    stage.strike(3).await;
+}

@@ -122,6 +122,23 @@ async fn an_invalidation_while_waiting_takes_the_old_value_from_the_soft_timeout
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_invalidation_while_waiting_does_not_lengthen_the_wait() {
+    let stage = Stage::new();
+    stage.source.tags("/a", &["item:1"]);
+    stage.read("/a").await.unwrap();
+    stage.pass_s(150).await;
+    stage.source.takes("/a", 50_000);
+    let before = stage.clock.now_ms();
+    let waiting = stage.reader("/a").await;
+    stage.pass(500).await;
+    stage.mark_tag("item:1");
+    let outcome = waiting.await.unwrap();
+    assert_eq!(stage.clock.now_ms() - before, 30_000);
+    assert_eq!(said(&outcome), (StaleOnError, "anna v0".into()));
+    stage.strike(2).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_marked_value_stands_in_when_loading_fails_and_a_purged_one_never() {
     let stage = Stage::new();
     stage.source.tags("/a", &["item:1"]);

@@ -204,7 +204,6 @@ impl Naive {
         match flight.script.says {
             Says::Value => self.store(flight),
             _ if flight.alone => {}
-            Says::Share => {}
             Says::Gone => self.kept.retain(|kept| kept.who != who || kept.order > flight.order),
             Says::Pass => self.remember(Memo::Uncacheable { who, until_ms: self.now_ms + 60_000 }),
             Says::Fail(kind) => {
@@ -214,7 +213,7 @@ impl Naive {
                     self.remember(Memo::Failed { who, kind, order, began_ms, until_ms });
                 }
             }
-            Says::Panic => {}
+            Says::Share | Says::Panic => {}
         }
     }
 
@@ -342,7 +341,7 @@ impl Naive {
                 let order = kept.order;
                 self.kept.retain(|kept| kept.order != order);
             }
-            if let Some(answer) = self.round(&caller, seen, refresh_at_ms) {
+            if let Some(answer) = self.round(&caller, seen.as_ref(), refresh_at_ms) {
                 return answer;
             }
         }
@@ -352,7 +351,7 @@ impl Naive {
     fn round(
         &mut self,
         caller: &Caller,
-        seen: Option<(Kept, Mark)>,
+        seen: Option<&(Kept, Mark)>,
         refresh_at_ms: Option<u64>,
     ) -> Option<Expected> {
         let (who, demand, now_ms) = (caller.who, caller.demand, self.now_ms);
@@ -360,7 +359,7 @@ impl Naive {
             return Some(self.alone(caller));
         }
         let mut soft = false;
-        if let Some((kept, Mark::Clear)) = &seen {
+        if let Some((kept, Mark::Clear)) = seen {
             let (fresh, stale) = (now_ms < kept.fresh_until_ms, now_ms < kept.stale_until_ms);
             if demand == Demand::Reload && fresh && now_ms - kept.began_ms <= 2000 {
                 return Some(Expected::Value(Served::Hit, Self::text(kept)));
@@ -385,9 +384,9 @@ impl Naive {
             Some(Memo::Uncacheable { .. }) => return Some(self.alone(caller)),
             None => {}
         }
-        let kept = seen.as_ref().map(|(kept, _)| kept);
+        let kept = seen.map(|(kept, _)| kept);
         let joined = self.joinable(who, kept);
-        let replaces = seen.as_ref().is_some_and(|(kept, mark)| self.good_for_anything(kept, *mark));
+        let replaces = seen.is_some_and(|(kept, mark)| self.good_for_anything(kept, *mark));
         let own = joined.is_none();
         let flight = joined.unwrap_or_else(|| self.start(who, true, None));
         self.wait(caller, &flight, soft, own, replaces)

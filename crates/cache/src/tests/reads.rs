@@ -190,6 +190,19 @@ async fn a_loader_may_set_a_lifetime_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_policy_shortened_at_run_time_applies_to_what_is_kept() {
+    let mut stage = Stage::new();
+    stage.source.lives("/own", POLICY);
+    stage.read("/a").await.unwrap();
+    stage.read("/own").await.unwrap();
+    stage.policy = Policy { fresh: Duration::from_secs(10), stale: Duration::ZERO, ..POLICY };
+    stage.pass_s(10).await;
+    assert_eq!(said(&stage.read("/a").await).0, Refreshed);
+    assert_eq!(said(&stage.read("/own").await).0, Hit, "but not to a life the loader set");
+    stage.strike(3).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_value_keeps_nothing_alive_but_its_own_bytes() {
     let stage = Stage::new();
     let key = Stage::key("/a");
