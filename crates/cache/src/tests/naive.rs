@@ -302,12 +302,18 @@ impl Naive {
     /// The flight a caller may join who found this kept. If he found nothing, any tag may be one of the value's.
     fn joinable(&self, who: Who, seen: Option<&Kept>) -> Option<Flight> {
         let flight = self.flights.iter().find(|flight| flight.who == who && flight.open)?;
-        let overtaken = self.invalidations.iter().any(|one| {
-            let covers = one.covers(who, seen.map(|kept| kept.tags));
-            let held =
-                one.hold_until_ms().is_some_and(|until| flight.began_ms <= until && until < self.now_ms);
-            covers && (one.order > flight.order || held)
-        });
+        let covers = |one: &&Invalidated| one.covers(who, seen.map(|kept| kept.tags));
+        let held = |until: u64| flight.began_ms <= until && until < self.now_ms;
+        // Where any tag counts, only the end of the last hold on any of them is known.
+        let (any_tag, exact): (Vec<_>, Vec<_>) = self
+            .invalidations
+            .iter()
+            .filter(covers)
+            .partition(|one| seen.is_none() && matches!(one.reach, Reach::Tag(..)));
+        let last_hold = any_tag.iter().filter_map(|one| one.hold_until_ms()).max();
+        let overtaken = any_tag.iter().chain(&exact).any(|one| one.order > flight.order)
+            || last_hold.is_some_and(held)
+            || exact.iter().filter_map(|one| one.hold_until_ms()).any(held);
         (!overtaken).then(|| flight.clone())
     }
 
