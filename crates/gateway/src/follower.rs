@@ -1,8 +1,8 @@
 //! The server's own events, followed with the owner's token where one is configured.
 //!
 //! Plex tells its owner over one socket what changed in the library and what is played; Jellyfin tells each user.
-//! Where the socket cannot be had, Plex's change counter per section is polled instead, at most once a minute and
-//! only while clients come.
+//! Where events do not reach us, Plex's change counter per section or Jellyfin's counts are polled instead, and only
+//! while clients come.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,6 +35,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(25);
 const POLL: Duration = Duration::from_secs(60);
 /// Without a client for so long nothing is polled.
 const IDLE: Duration = Duration::from_secs(600);
+/// How long the server may take to answer us.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest list of sections.
 const MAX_POLLED_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -52,7 +54,7 @@ pub async fn follow(server: Arc<Server>) {
         ambiguous: false,
     };
     let identity = server.identify(&credential);
-    let mut follower = Follower { server, credential, identity, sections: HashMap::new() };
+    let mut follower = Follower { server, credential, identity, counters: HashMap::new() };
     let stop = follower.server.stop.clone();
     tokio::select! {
         () = stop.cancelled() => {}
@@ -64,20 +66,28 @@ struct Follower {
     server: Arc<Server>,
     credential: Credential,
     identity: Arc<Identity>,
-    /// Change counter per section, where they are polled.
-    sections: HashMap<String, String>,
+    /// What the server's counters said last, where they are polled.
+    counters: HashMap<String, String>,
 }
+
+type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
 impl Follower {
     async fn run(&mut self) {
         let mut pause = RETRY.0;
+        let mut followed_before = false;
         loop {
             if let Some(socket) = self.connect().await {
+                if followed_before {
+                    // Whatever happened in between was told to nobody.
+                    stale::everything(&self.server);
+                }
                 tracing::info!(server = self.server.name(), "following the server's events");
+                followed_before = true;
                 pause = RETRY.0;
                 self.listen(socket).await;
                 tracing::info!(server = self.server.name(), "the server's events ended; trying again");
-            } else if self.server.settings.kind == Kind::Plex {
+            } else {
                 self.poll().await;
             }
             self.server.clock.sleep(pause).await;
@@ -85,15 +95,29 @@ impl Follower {
         }
     }
 
-    async fn connect(&self) -> Option<WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>> {
+    async fn connect(&self) -> Option<Socket> {
+        if self.server.settings.kind == Kind::Jellyfin {
+            self.ask_who_we_are().await;
+        }
         self.server.counters.own.fetch_add(1, Ordering::Relaxed);
-        let mut response = self.server.origin.send(self.handshake()?, Lane::Read).await.ok()?;
+        let asked = self.server.origin.send(self.handshake()?, Lane::Read);
+        let mut response = self.server.clock.timeout(PATIENCE, asked).await.ok()?.ok()?;
         if response.status() != http::StatusCode::SWITCHING_PROTOCOLS {
             tracing::debug!(server = self.server.name(), status = %response.status(), "no events");
             return None;
         }
         let upgraded = hyper::upgrade::on(&mut response).await.ok()?;
         Some(WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Client, None).await)
+    }
+
+    /// Jellyfin tells users what changes, but not keys that belong to nobody.
+    async fn ask_who_we_are(&self) {
+        if self.identity.account().is_none()
+            && let Some(body) = self.get("/Users/Me").await
+            && let Some(user) = greenroom_upstream::greeting::own_user(&body)
+        {
+            self.identity.prove_account(&user);
+        }
     }
 
     fn handshake(&self) -> Option<Request<Body>> {
@@ -115,63 +139,97 @@ impl Follower {
         Some(request)
     }
 
-    async fn listen(&self, mut socket: WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>) {
-        let _watching = (self.server.settings.kind == Kind::Jellyfin)
-            .then(|| Watching::begin(Arc::clone(&self.server), Arc::clone(&self.identity)));
+    async fn listen(&mut self, mut socket: Socket) {
+        let _watching = Watching::begin(&self.server, &self.identity);
+        let is_deaf = self.server.settings.kind == Kind::Jellyfin && self.identity.account().is_none();
+        let clock = self.server.clock.clone();
+        let mut keep_alive = std::pin::pin!(clock.sleep(KEEP_ALIVE));
         loop {
-            match self.server.clock.timeout(KEEP_ALIVE, socket.next()).await {
-                Ok(Some(Ok(message))) => {
-                    if let Message::Text(text) = &message {
+            tokio::select! {
+                message = socket.next() => match message {
+                    Some(Ok(Message::Text(text))) => {
                         hear(&self.server, text.as_bytes(), By::Follower(&self.identity));
                     }
-                }
-                Ok(Some(Err(_)) | None) => return,
-                Err(_) => {
-                    let sign = match self.server.settings.kind {
-                        Kind::Plex => Message::Ping(Vec::new().into()),
-                        Kind::Jellyfin => Message::text(r#"{"MessageType":"KeepAlive"}"#),
-                    };
-                    if socket.send(sign).await.is_err() {
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => return,
+                },
+                () = keep_alive.as_mut() => {
+                    if socket.send(self.sign_of_life()).await.is_err() {
                         return;
                     }
+                    if is_deaf {
+                        self.poll_once().await;
+                    }
+                    keep_alive.set(clock.sleep(KEEP_ALIVE));
                 }
             }
         }
     }
 
-    /// Compares the change counters of all sections with the last ones.
+    fn sign_of_life(&self) -> Message {
+        match self.server.settings.kind {
+            Kind::Plex => Message::Ping(Vec::new().into()),
+            Kind::Jellyfin => Message::text(r#"{"MessageType":"KeepAlive"}"#),
+        }
+    }
+
+    /// Polls the counters, and waits until the next time.
     async fn poll(&mut self) {
+        self.poll_once().await;
+        self.server.clock.sleep(POLL.saturating_sub(RETRY.0)).await;
+    }
+
+    /// Compares the server's counters with the last ones, if a client came lately.
+    async fn poll_once(&mut self) {
         let now_ms = self.server.clock.now_ms();
         let idle_ms = u64::try_from(IDLE.as_millis()).unwrap_or(u64::MAX);
         let last_ms = self.server.counters.last_asked_ms.load(Ordering::Relaxed);
         if now_ms.saturating_sub(last_ms) > idle_ms {
             return;
         }
-        let Some(counters) = self.counters().await else { return };
-        for (section, counter) in counters {
-            let before = self.sections.insert(section.clone(), counter.clone());
-            if before.is_some_and(|before| before != counter) {
-                stale::section_changed(&self.server, &section, &self.identity);
+        match self.server.settings.kind {
+            Kind::Plex => {
+                let Some(body) = self.get("/library/sections").await else { return };
+                let counters = greenroom_upstream::greeting::change_counters(&body).unwrap_or_default();
+                for (section, counter) in counters {
+                    if self.has_moved(section.clone(), counter) {
+                        stale::section_changed(&self.server, &section, &self.identity);
+                    }
+                }
+            }
+            Kind::Jellyfin => {
+                let Some(body) = self.get("/Items/Counts").await else { return };
+                if self.has_moved(String::new(), String::from_utf8_lossy(&body).into_owned()) {
+                    stale::everything(&self.server);
+                }
             }
         }
-        self.server.clock.sleep(POLL.saturating_sub(RETRY.0)).await;
     }
 
-    async fn counters(&self) -> Option<Vec<(String, String)>> {
+    /// Whether a counter that was known before says something else now.
+    fn has_moved(&mut self, of: String, counter: String) -> bool {
+        let before = self.counters.insert(of, counter.clone());
+        before.is_some_and(|before| before != counter)
+    }
+
+    /// Asks the server something of our own.
+    async fn get(&self, path: &str) -> Option<bytes::Bytes> {
         self.server.counters.own.fetch_add(1, Ordering::Relaxed);
-        let mut request = Request::builder()
-            .uri(self.server.origin.uri("/library/sections").ok()?)
-            .body(Body::empty())
-            .ok()?;
+        let mut request =
+            Request::builder().uri(self.server.origin.uri(path).ok()?).body(Body::empty()).ok()?;
         request.headers_mut().insert(http::header::ACCEPT, HeaderValue::from_static("application/json"));
         for (name, value) in self.server.settings.kind.credential_headers(&self.credential, true) {
             request.headers_mut().insert(name, value);
         }
-        let _place = self.server.origin.place().await;
-        let response = self.server.origin.send(request, Lane::Read).await.ok()?;
-        match collect(response.into_body(), MAX_POLLED_BYTES).await {
-            Collected::Whole(body) => greenroom_upstream::greeting::change_counters(&body),
-            _ => None,
-        }
+        let asked = async {
+            let _place = self.server.place(Lane::Read).await?;
+            let response = self.server.origin.send(request, Lane::Read).await.ok()?;
+            let is_ok = response.status() == http::StatusCode::OK;
+            match collect(response.into_body(), MAX_POLLED_BYTES).await {
+                Collected::Whole(body) if is_ok => Some(body),
+                _ => None,
+            }
+        };
+        self.server.clock.timeout(PATIENCE, asked).await.ok().flatten()
     }
 }

@@ -5,7 +5,8 @@
 //! *this server* for *this class* of answers within the last `auth_ttl`; for an image, that it was shown this
 //! item's image within [`IMAGE_PROOF_TTL`].
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -21,11 +22,18 @@ pub const IMAGE_PROOF_TTL: Duration = Duration::from_secs(24 * 3600);
 pub const OFFLINE_AUTH_TTL: Duration = Duration::from_secs(24 * 3600);
 /// Identities remembered per server. One is some 400 bytes; a household has tens.
 const MAX_IDENTITIES: usize = 4096;
-/// Image proofs remembered per identity, 16 bytes each.
-const MAX_IMAGE_PROOFS: usize = 50_000;
+/// Image proofs remembered per server, some 50 bytes each.
+const MAX_IMAGE_PROOFS: usize = 200_000;
 
-/// The secret that turns tokens into partitions.
-pub type HashKey = [u8; 32];
+/// The secret that turns tokens into partitions. Prints nothing of itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct HashKey(pub [u8; 32]);
+
+impl fmt::Debug for HashKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HashKey(…)")
+    }
+}
 
 /// One identity of one server, as seen through its token.
 #[derive(Debug)]
@@ -35,7 +43,8 @@ pub struct Identity {
     /// When the server last said yes, per class, in milliseconds; 0 is never.
     accepted_ms: [AtomicU64; Class::EVERY.len()],
     account: RwLock<Option<Arc<str>>>,
-    images: Mutex<HashMap<u64, u64>>,
+    /// How often the server refused this token: a proof of before is none.
+    refusals: AtomicU64,
     /// Sockets of this identity that pass through us and tell what becomes stale.
     sockets: AtomicUsize,
     last_seen_ms: AtomicU64,
@@ -48,7 +57,7 @@ impl Identity {
             anonymous,
             accepted_ms: [const { AtomicU64::new(0) }; Class::EVERY.len()],
             account: RwLock::new(None),
-            images: Mutex::new(HashMap::new()),
+            refusals: AtomicU64::new(0),
             sockets: AtomicUsize::new(0),
             last_seen_ms: AtomicU64::new(0),
         }
@@ -64,9 +73,16 @@ impl Identity {
         self.anonymous
     }
 
-    /// The server answered 200 for this class to this token.
-    pub fn accept(&self, class: Class, now_ms: u64) {
-        self.accepted_ms[class as usize].store(now_ms, Ordering::Release);
+    /// Grows with every refusal. To be read before the server is asked, and shown with what it said.
+    pub fn generation(&self) -> u64 {
+        self.refusals.load(Ordering::Acquire)
+    }
+
+    /// The server answered 200 for this class to this token, asked at that generation.
+    pub fn accept(&self, class: Class, now_ms: u64, generation: u64) {
+        if self.generation() == generation {
+            self.accepted_ms[class as usize].store(now_ms, Ordering::Release);
+        }
     }
 
     /// Whether the server said yes for this class within `ttl`.
@@ -74,29 +90,12 @@ impl Identity {
         within(self.accepted_ms[class as usize].load(Ordering::Acquire), now_ms, ttl)
     }
 
-    /// The server showed this token an image of the item.
-    pub fn accept_image(&self, item: &str, now_ms: u64) {
-        let mut images = self.images.lock();
-        if images.len() >= MAX_IMAGE_PROOFS {
-            images.retain(|_, at_ms| within(*at_ms, now_ms, IMAGE_PROOF_TTL));
-            if images.len() >= MAX_IMAGE_PROOFS {
-                images.clear();
-            }
-        }
-        images.insert(hash_text(item), now_ms);
-    }
-
-    /// Whether the server showed this token an image of the item within `ttl`.
-    pub fn is_image_accepted(&self, item: &str, now_ms: u64, ttl: Duration) -> bool {
-        self.images.lock().get(&hash_text(item)).is_some_and(|at_ms| within(*at_ms, now_ms, ttl))
-    }
-
     /// The server refused this token: nothing is proven any more.
     pub fn refuse(&self) {
+        self.refusals.fetch_add(1, Ordering::AcqRel);
         for accepted in &self.accepted_ms {
             accepted.store(0, Ordering::Release);
         }
-        self.images.lock().clear();
     }
 
     /// The account this token is proven to belong to.
@@ -138,13 +137,15 @@ pub struct Identities {
     key: HashKey,
     known: RwLock<HashMap<[u8; 16], Arc<Identity>>>,
     anonymous: Arc<Identity>,
+    /// Which image was shown to whom: when, and at which generation.
+    images: Mutex<HashMap<(Partition, u64), (u64, u64)>>,
 }
 
 impl Identities {
     /// Nobody yet. `key` hides the tokens.
     pub fn new(server: &str, key: HashKey) -> Self {
         let anonymous = Arc::new(Identity::new("anonymous", true));
-        Self { server: server.to_owned(), key, known: RwLock::new(HashMap::new()), anonymous }
+        Self { server: server.to_owned(), key, known: RwLock::default(), anonymous, images: Mutex::default() }
     }
 
     /// Who shows this credential, and, if another identity had to be forgotten for it, which one: the caller must
@@ -168,9 +169,24 @@ impl Identities {
         self.known.read().values().cloned().collect()
     }
 
-    /// Accounts that are proven, each once.
-    pub fn accounts(&self) -> HashSet<Arc<str>> {
-        self.known.read().values().filter_map(|identity| identity.account()).collect()
+    /// The server showed this identity an image of the item, asked at that generation.
+    pub fn accept_image(&self, identity: &Identity, item: &str, now_ms: u64, generation: u64) {
+        let mut images = self.images.lock();
+        if images.len() >= MAX_IMAGE_PROOFS {
+            images.retain(|_, (at_ms, _)| within(*at_ms, now_ms, IMAGE_PROOF_TTL));
+            if images.len() >= MAX_IMAGE_PROOFS {
+                images.clear();
+            }
+        }
+        images.insert((identity.partition.clone(), hash_text(item)), (now_ms, generation));
+    }
+
+    /// Whether the server showed this identity an image of the item within `ttl`, and did not refuse it since.
+    pub fn is_image_accepted(&self, identity: &Identity, item: &str, now_ms: u64, ttl: Duration) -> bool {
+        let images = self.images.lock();
+        images.get(&(identity.partition.clone(), hash_text(item))).is_some_and(|(at_ms, generation)| {
+            within(*at_ms, now_ms, ttl) && *generation == identity.generation()
+        })
     }
 
     /// Whoever came without a token.
@@ -179,7 +195,7 @@ impl Identities {
     }
 
     fn hash(&self, token: &str) -> [u8; 16] {
-        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        let mut hasher = blake3::Hasher::new_keyed(&self.key.0);
         hasher.update(self.server.as_bytes());
         hasher.update(&[0]);
         hasher.update(token.as_bytes());
@@ -230,7 +246,7 @@ mod tests {
 
     #[test]
     fn tokens_with_a_long_common_beginning_are_different_identities() {
-        let identities = Identities::new("home", [7; 32]);
+        let identities = Identities::new("home", HashKey([7; 32]));
         let (one, _) = identities.resolve(&credential("abcdefgh-1"), 1);
         let (two, _) = identities.resolve(&credential("abcdefgh-2"), 1);
         assert_ne!(one.partition(), two.partition());
@@ -238,7 +254,7 @@ mod tests {
 
     #[test]
     fn the_partition_shows_nothing_of_the_token() {
-        let identities = Identities::new("home", [7; 32]);
+        let identities = Identities::new("home", HashKey([7; 32]));
         let (one, _) = identities.resolve(&credential("SECRETTOKEN"), 1);
         assert!(!format!("{one:?}").contains("SECRET"));
     }
@@ -247,27 +263,36 @@ mod tests {
     fn a_proof_holds_for_its_class_and_its_time_only() {
         let identity = Identity::new("x", false);
         assert!(!identity.is_accepted(Class::Lists, 0, TTL));
-        identity.accept(Class::Lists, 1_000);
+        identity.accept(Class::Lists, 1_000, 0);
         assert!(identity.is_accepted(Class::Lists, 301_000, TTL));
         assert!(!identity.is_accepted(Class::Lists, 301_001, TTL));
         assert!(!identity.is_accepted(Class::Sessions, 1_000, TTL));
     }
 
     #[test]
-    fn a_refusal_ends_every_proof() {
-        let identity = Identity::new("x", false);
-        identity.accept(Class::Lists, 1_000);
-        identity.accept_image("1", 1_000);
+    fn a_refusal_ends_every_proof_and_what_was_asked_before_it_proves_nothing() {
+        let identities = Identities::new("home", HashKey([7; 32]));
+        let (identity, _) = identities.resolve(&credential("t"), 1);
+        let before = identity.generation();
+        identity.accept(Class::Lists, 1_000, before);
+        identities.accept_image(&identity, "1", 1_000, before);
+        assert!(identities.is_image_accepted(&identity, "1", 1_000, TTL));
         identity.refuse();
+        identity.accept(Class::Lists, 1_000, before);
         assert!(!identity.is_accepted(Class::Lists, 1_000, TTL));
-        assert!(!identity.is_image_accepted("1", 1_000, TTL));
+        assert!(!identities.is_image_accepted(&identity, "1", 1_000, TTL));
+    }
+
+    #[test]
+    fn the_key_that_hides_tokens_is_not_printed() {
+        assert!(!format!("{:?}", Identities::new("home", HashKey([7; 32]))).contains('7'));
     }
 
     #[test]
     fn a_flood_of_wrong_tokens_does_not_push_out_a_right_one() {
-        let identities = Identities::new("home", [7; 32]);
+        let identities = Identities::new("home", HashKey([7; 32]));
         let (right, _) = identities.resolve(&credential("right"), 1);
-        right.accept(Class::Lists, 1);
+        right.accept(Class::Lists, 1, 0);
         for index in 0..MAX_IDENTITIES + 10 {
             identities.resolve(&credential(&format!("wrong-{index}")), 2);
         }

@@ -40,6 +40,7 @@ impl DataDir {
     /// # Errors
     /// If it cannot be made; the message names it and what to do.
     pub fn open(path: &Path) -> Result<Self, String> {
+        // One that was there before keeps its mode: it may be shared with others. Our files are closed to them.
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| explain(path, &error))?;
         Ok(Self(path.to_owned()))
     }
@@ -51,12 +52,12 @@ impl DataDir {
     pub fn identity_key(&self) -> Result<HashKey, String> {
         let path = self.0.join(KEY_FILE);
         let kept = read(&path).map_err(|error| explain(&path, &error))?;
-        if let Some(key) = kept.and_then(|bytes| HashKey::try_from(bytes.as_slice()).ok()) {
-            return Ok(key);
+        if let Some(key) = kept.and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok()) {
+            return Ok(HashKey(key));
         }
-        let key: HashKey = random();
+        let key: [u8; 32] = random();
         write(&path, &key).map_err(|error| explain(&path, &error))?;
-        Ok(key)
+        Ok(HashKey(key))
     }
 
     /// The control token.
@@ -129,7 +130,11 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    match std::fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&beside, path)

@@ -15,8 +15,9 @@ use crate::server::Server;
 
 /// Connections of clients at a time, per server. One more waits to be accepted.
 const MAX_CONNECTIONS: usize = 4096;
-/// How long a client may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a client may take to send the head of a request, and how long its connection may be idle before: longer
+/// than the usual poll, so that no request meets a connection that is being closed.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// Longest head of a request; what is longer is answered with 414 or 431.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Headers of a request at most.

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use greenroom_cache::{Cache, Clock, Partition, Policy};
 use greenroom_library::lineage::Lineage;
-use greenroom_upstream::class::{Class, Lifetime};
 use greenroom_upstream::credential::Secret;
 use greenroom_upstream::verdict::Read;
 use parking_lot::Mutex;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::apps::Apps;
 use crate::config;
 use crate::identity::{HashKey, Identities, Identity};
-use crate::origin::Origin;
+use crate::origin::{Lane, Origin};
 use crate::stale::{Paces, Players};
 
 /// Items whose place in the library is remembered; some 100 bytes each.
@@ -74,6 +74,8 @@ pub struct Counters {
     pub unauthorised: AtomicU64,
     /// Requests refused for what they are.
     pub refused: AtomicU64,
+    /// Requests that found no place in the server's queue in time.
+    pub waited_in_vain: AtomicU64,
     /// Requests that we asked without a client: refreshes, warming, events, probes.
     pub own: AtomicU64,
     /// When a client last asked anything, in milliseconds.
@@ -124,15 +126,11 @@ impl Server {
 
     /// The policy for what was asked, before the answer is known.
     pub fn policy(&self, read: &Read, identity: &Identity) -> Policy {
-        let lifetime = self.settings.lifetimes.get(&read.class).copied().unwrap_or(read.lifetime);
-        self.policy_of(read.class, lifetime, identity)
-    }
-
-    fn policy_of(&self, class: Class, lifetime: Lifetime, identity: &Identity) -> Policy {
+        let lifetime = self.settings.lifetime(read.class, read.lifetime);
         let signalled = !lifetime.user_state || identity.has_signal();
         let fresh_s = if signalled { lifetime.fresh_with_signal_s } else { lifetime.fresh_s };
         Policy {
-            class: class.name(),
+            class: read.class.name(),
             fresh: Duration::from_secs(fresh_s.into()),
             stale: Duration::from_secs(lifetime.stale_s.into()),
             stale_on_error: Duration::from_secs(lifetime.stale_on_error_s.into()),
@@ -152,6 +150,15 @@ impl Server {
             crate::stale::purge_partition(self, &forgotten);
         }
         identity
+    }
+
+    /// Waits for a place in the server's queue, no longer than one answer may take.
+    pub async fn place(&self, lane: Lane) -> Option<OwnedSemaphorePermit> {
+        let place = self.clock.timeout(self.settings.load_timeout, self.origin.place(lane)).await.ok();
+        if place.is_none() {
+            self.counters.waited_in_vain.fetch_add(1, Ordering::Relaxed);
+        }
+        place
     }
 
     /// The server answered.

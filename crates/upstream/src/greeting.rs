@@ -62,6 +62,17 @@ impl Kind {
     }
 }
 
+/// The user's id out of the JSON body of Jellyfin's `/Users/Me`, without dashes.
+pub fn own_user(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Me {
+        #[serde(rename = "Id")]
+        id: String,
+    }
+    let me: Me = serde_json::from_slice(body).ok()?;
+    Some(me.id.replace('-', "").to_ascii_lowercase())
+}
+
 /// Section ids with a text that differs whenever the section's content does, out of the JSON body of Plex's
 /// `/library/sections`.
 pub fn change_counters(body: &[u8]) -> Option<Vec<(String, String)>> {

@@ -63,7 +63,7 @@ async fn play(plan: &Plan, options: &Options) -> Result<(), String> {
         // Nothing is left behind: what was started ends with this process.
         () = told_to_stop() => return Ok(()),
     };
-    println!("\n{}", demo::render(&comparison));
+    println!("\n{}", scene.render(&comparison));
     if options.explain {
         println!("{}", scene.leftovers());
     }

@@ -197,9 +197,10 @@ fn describe(server: &Running, kind: Simulated) -> String {
     let _ = write!(
         text,
         "figures:  curl -s {url}/__simulator/ledger       latest requests: {url}/__simulator/requests
-faults:   curl -sX PUT {url}/__simulator/faults -d '{{\"fault\": \"start_page503\"}}'
-          (down, hang, {{\"slow\": MS}}, start_page503, truncated, html_instead_of_json, empty_while_starting,
-          answer_lost; with \"path_prefix\" and \"times\"); curl -sX DELETE {url}/__simulator/faults ends it
+faults:   curl -sX PUT {url}/__simulator/faults -d '{{\"fault\": \"down\", \"path_prefix\": \"/\"}}'
+          curl -sX DELETE {url}/__simulator/faults   all is well again
+          others: hang, {{\"slow\": MS}}, start_page503, truncated, html_instead_of_json, empty_while_starting,
+          answer_lost; \"times\": N ends one by itself; down without a path_prefix takes these pages down too
 "
     );
     text

@@ -78,14 +78,32 @@ pub struct Server {
     pub auth_ttl: Duration,
     /// Send legacy forms of Jellyfin credentials on in the form that later versions accept.
     pub translate_legacy_auth: bool,
-    /// Lifetime of each class.
-    pub lifetimes: BTreeMap<Class, Lifetime>,
+    /// Numbers of a class's lifetime that differ from the default.
+    pub lifetimes: BTreeMap<Class, Changed>,
+}
+
+/// The numbers of a lifetime that were configured; the others stay what they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// Answered without asking the server.
+    pub fresh_s: Option<u32>,
+    /// Then answered at once while one refresh runs behind.
+    pub stale_s: Option<u32>,
+    /// Then answered only if the server cannot be asked.
+    pub stale_on_error_s: Option<u32>,
 }
 
 impl Server {
-    /// The lifetime of a class: what was configured, else the default.
-    pub fn lifetime(&self, class: Class) -> Lifetime {
-        self.lifetimes.get(&class).copied().unwrap_or_else(|| class.lifetime(self.kind))
+    /// A lifetime with what was configured for its class laid over it.
+    pub fn lifetime(&self, class: Class, otherwise: Lifetime) -> Lifetime {
+        let changed = self.lifetimes.get(&class).copied().unwrap_or_default();
+        Lifetime {
+            fresh_s: changed.fresh_s.unwrap_or(otherwise.fresh_s),
+            fresh_with_signal_s: changed.fresh_s.unwrap_or(otherwise.fresh_with_signal_s),
+            stale_s: changed.stale_s.unwrap_or(otherwise.stale_s),
+            stale_on_error_s: changed.stale_on_error_s.unwrap_or(otherwise.stale_on_error_s),
+            ..otherwise
+        }
     }
 }
 
@@ -136,10 +154,10 @@ fn read_server(tree: &mut Tree, name: &str, place: &str) -> Option<Server> {
     let listen = read_listen(tree, &key("listen"), everywhere);
     let load_timeout = Duration::from_secs(tree.number(&key("load_timeout_s"), 1, 600, 30));
     let max_body_bytes = tree.number(&key("max_body_bytes"), 64 * 1024, 1 << 32, 32 * MIB);
-    let concurrency = tree.number(&key("upstream_concurrency"), 1, 1000, 8);
+    let concurrency = tree.number(&key("upstream_concurrency"), 2, 1000, 8);
     let auth_ttl = Duration::from_secs(tree.number(&key("auth_ttl_s"), 1, 24 * 3600, 300));
     let translate_legacy_auth = tree.parse(&key("translate_legacy_auth"), "true or false").unwrap_or(true);
-    let lifetimes = kind.map(|kind| read_lifetimes(tree, name, kind)).unwrap_or_default();
+    let lifetimes = read_lifetimes(tree, name);
     let (origin, base_path) = url?;
     Some(Server {
         name: name.to_owned(),
@@ -235,28 +253,21 @@ fn read_listen(tree: &mut Tree, path: &str, default: SocketAddr) -> SocketAddr {
     tree.parse(path, "an address and a port, such as 0.0.0.0:32500").unwrap_or(default)
 }
 
-fn read_lifetimes(tree: &mut Tree, server: &str, kind: Kind) -> BTreeMap<Class, Lifetime> {
+fn read_lifetimes(tree: &mut Tree, server: &str) -> BTreeMap<Class, Changed> {
     let mut lifetimes = BTreeMap::new();
     for class in Class::EVERY {
-        let default = class.lifetime(kind);
-        let mut number = |key: &str, value: u32| {
+        let mut number = |key: &str| {
             let path = format!("server.{server}.lifetimes.{}.{key}", class.name());
-            let number = tree.number(&path, 0, YEAR_S, u64::from(value));
-            u32::try_from(number).unwrap_or(value)
+            let is_set = tree.has(&path);
+            let number = tree.number(&path, 0, YEAR_S, 0);
+            u32::try_from(number).ok().filter(|_| is_set)
         };
-        let fresh_s = number("fresh_s", default.fresh_s);
-        let changed = Lifetime {
-            fresh_s,
-            stale_s: number("stale_s", default.stale_s),
-            stale_on_error_s: number("stale_on_error_s", default.stale_on_error_s),
-            fresh_with_signal_s: if fresh_s == default.fresh_s {
-                default.fresh_with_signal_s
-            } else {
-                fresh_s
-            },
-            ..default
+        let changed = Changed {
+            fresh_s: number("fresh_s"),
+            stale_s: number("stale_s"),
+            stale_on_error_s: number("stale_on_error_s"),
         };
-        if changed != default {
+        if changed != Changed::default() {
             lifetimes.insert(class, changed);
         }
     }
@@ -321,7 +332,7 @@ listen = "0.0.0.0:32500"
         let server = &settings.servers[0];
         assert_eq!(server.kind, Kind::Plex);
         assert_eq!(server.origin.to_string(), "http://192.168.1.10:32400/");
-        assert_eq!(server.lifetime(Class::Sessions).fresh_s, 10);
+        assert!(server.lifetimes.is_empty());
         assert_eq!(server.base_path, "");
     }
 
@@ -362,7 +373,14 @@ listen = "0.0.0.0:32500"
     fn a_lifetime_can_be_changed_for_one_class() {
         let text = format!("{SMALLEST}\n[server.lifetimes.sessions]\nfresh_s = 15\n");
         let settings = read(&text).expect("it is valid");
-        assert_eq!(settings.servers[0].lifetime(Class::Sessions).fresh_s, 15);
-        assert_eq!(settings.servers[0].lifetime(Class::Sessions).stale_s, 10);
+        let usual = Class::Sessions.lifetime(Kind::Plex);
+        let lifetime = settings.servers[0].lifetime(Class::Sessions, usual);
+        assert_eq!((lifetime.fresh_s, lifetime.stale_s), (15, 10));
+        let special = Lifetime { stale_s: 3, ..usual };
+        assert_eq!(
+            settings.servers[0].lifetime(Class::Sessions, special).stale_s,
+            3,
+            "only what was written"
+        );
     }
 }

@@ -111,6 +111,11 @@ impl Tree {
         }
     }
 
+    /// Whether a leaf is there.
+    pub fn has(&self, path: &str) -> bool {
+        self.leaves.contains_key(path)
+    }
+
     /// Takes a leaf out, so that what remains at the end is what nobody knows.
     pub fn take(&mut self, path: &str) -> Option<Leaf> {
         self.leaves.remove(path)

@@ -59,7 +59,7 @@ impl House {
         let settings = Settings::read(tree).expect("it is valid").servers.remove(0);
         let (clock, tasks, stop) = (Clock::system(), TaskTracker::new(), CancellationToken::new());
         let cache = Cache::new(greenroom_cache::Settings::default(), clock.clone(), tasks.clone());
-        let secrets = ([1; 32], Secret::new(HOOK_SECRET));
+        let secrets = (crate::identity::HashKey([1; 32]), Secret::new(HOOK_SECRET));
         let server = Server::new(settings, cache.clone(), clock.clone(), tasks, stop.clone(), secrets);
         let server = Arc::new(server.expect("it can be had"));
         let listen: SocketAddr = "0.0.0.0:32500".parse().expect("an address");

@@ -76,6 +76,7 @@ pub struct Scene {
     servers: Arc<Servers>,
     gateway: Gateway,
     tasks: TaskTracker,
+    writes: u64,
     leftovers: String,
 }
 
@@ -83,6 +84,7 @@ pub struct Scene {
 struct Run {
     sides: Vec<(&'static str, Side)>,
     reached: u64,
+    writes: u64,
     leftovers: String,
     outage: Reads,
 }
@@ -107,16 +109,17 @@ pub async fn run(plan: &Plan, tell: Tell) -> Result<(Comparison, Scene), String>
     let gateway = Gateway::start(&servers, plan.time_factor).await?;
     let through = play(plan, &evening, &servers, gateway.doors()?, tell).await;
     let comparison = compare(plan, direct, &through);
-    Ok((comparison, Scene { servers, gateway, tasks, leftovers: through.leftovers }))
+    Ok((comparison, Scene { servers, gateway, tasks, writes: through.writes, leftovers: through.leftovers }))
 }
 
 async fn play(plan: &Plan, evening: &Evening, servers: &Arc<Servers>, doors: Doors, tell: Tell) -> Run {
     let book: Arc<Book> = evening::play(plan, evening, servers, doors, tell).await;
     // Read before the outage: what is tried in vain does not belong to the evening.
-    let (sides, reached, leftovers) = (book.figures(), servers.reached(), leftovers::render(servers));
+    let (sides, reached, writes) = (book.figures(), servers.reached(), servers.written());
+    let leftovers = leftovers::render(servers);
     tell("  and the servers go down for a minute");
     let outage = outage::play(plan, evening, servers, doors, &book).await;
-    Run { sides, reached, leftovers, outage }
+    Run { sides, reached, writes, leftovers, outage }
 }
 
 fn compare(plan: &Plan, direct: Run, through: &Run) -> Comparison {
@@ -135,12 +138,12 @@ fn compare(plan: &Plan, direct: Run, through: &Run) -> Comparison {
     Comparison::new(apps, Outage { direct: direct.outage, through: through.outage }, totals, plan.time_factor)
 }
 
-/// The comparison as a person reads it.
-pub fn render(comparison: &Comparison) -> String {
-    table::render(comparison)
-}
-
 impl Scene {
+    /// The comparison as a person reads it.
+    pub fn render(&self, comparison: &Comparison) -> String {
+        table::render(comparison, self.writes)
+    }
+
     /// Which requests still reached the servers, by app.
     pub fn leftovers(&self) -> &str {
         &self.leftovers

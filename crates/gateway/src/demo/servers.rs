@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use greenroom_simulator::class::Class;
 use greenroom_simulator::faults::Fault;
 use greenroom_simulator::jellyfin::{self, Jellyfin};
 use greenroom_simulator::plex::{self, Plex};
@@ -94,6 +95,11 @@ impl Servers {
     /// All requests that reached either server.
     pub(super) fn reached(&self) -> u64 {
         self.plex.ledger().total() + self.jellyfin.ledger().total()
+    }
+
+    /// Requests among them that changed something.
+    pub(super) fn written(&self) -> u64 {
+        self.plex.ledger().of(Class::Write) + self.jellyfin.ledger().of(Class::Write)
     }
 
     /// From now on neither server can be reached.

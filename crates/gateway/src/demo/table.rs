@@ -24,8 +24,9 @@ const HEADINGS: [[&str; 10]; 2] = [
 const TEXT_COLUMNS: usize = 1;
 const GAP: &str = "  ";
 
-/// The whole report: table, outage, totals, and how to read the milliseconds.
-pub(super) fn render(comparison: &Comparison) -> String {
+/// The whole report: table, outage, totals, and how to read the milliseconds. `writes` is how many of the requests
+/// through Greenroom changed something.
+pub(super) fn render(comparison: &Comparison, writes: u64) -> String {
     let mut rows: Vec<Vec<String>> =
         HEADINGS.iter().map(|row| row.iter().map(ToString::to_string).collect()).collect();
     rows.extend(comparison.apps.iter().map(row));
@@ -40,6 +41,7 @@ pub(super) fn render(comparison: &Comparison) -> String {
             totals.through,
             comparison.saved()
         ),
+        format!("  of these {writes} were writes, which always pass"),
         format!("  of these {} were Greenroom's own: events, and what belongs to no app", totals.own),
         format!(
             "servers down for a minute: {}; through Greenroom {}",
@@ -105,7 +107,7 @@ mod tests {
 
     #[test]
     fn columns_stand_under_their_headings() {
-        let text = render(&comparison(vec![app("a long name of an app", 12_345, 6), app("b", 7, 7)]));
+        let text = render(&comparison(vec![app("a long name of an app", 12_345, 6), app("b", 7, 7)]), 2);
         let lines: Vec<&str> = text.lines().collect();
         let end_of = |line: &str, word: &str| line.find(word).map(|at| at + word.len());
         assert_eq!(end_of(lines[1], "requests"), end_of(lines[3], "12345"));
@@ -115,13 +117,14 @@ mod tests {
 
     #[test]
     fn the_report_says_what_happened_in_the_outage_and_how_time_ran() {
-        let text = render(&comparison(vec![app("a", 4, 1)]));
+        let text = render(&comparison(vec![app("a", 4, 1)]), 2);
         assert!(text.contains("9 of 9 reads failed; through Greenroom 0 of 9 reads failed"), "{text}");
         assert!(
             text.contains("200 requests reached the servers directly, 50 through Greenroom: 75.0 % fewer"),
             "{text}"
         );
         assert!(text.contains("3 were Greenroom's own"), "{text}");
+        assert!(text.contains("2 were writes"), "{text}");
         assert!(text.contains("30 times faster"), "{text}");
     }
 }

@@ -3,13 +3,15 @@
 //! The metadata of a kept answer is its status line and headers as plain lines, so that the engine can keep it
 //! without knowing what it is: `200`, then `name: value` per line.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use greenroom_cache::{Entry, Failure, FailureKind, Served, Tier, Value};
+use greenroom_cache::{Failure, FailureKind, Reason, Served, Tier, Value};
 use http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, AGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName,
-    HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, ORIGIN, RETRY_AFTER, VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, AGE, CACHE_CONTROL, CONTENT_LENGTH,
+    CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, ORIGIN,
+    RETRY_AFTER, VARY,
 };
 use http::{HeaderMap, Method, Response, StatusCode};
 
@@ -21,7 +23,11 @@ const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
 /// What API answers tell clients: ours is the cache, theirs would go stale behind our back.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// When a client may try again after an answer that says the server cannot be asked.
-const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("5");
+const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("2");
+/// What a page of another origin may read beside the body.
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "Age, Cache-Status, X-Plex-Container-Start, X-Plex-Container-Total-Size, X-Plex-Container-Size",
+);
 
 /// An answer as it is kept.
 pub fn value(status: StatusCode, from_server: &HeaderMap, body: Bytes) -> Value {
@@ -66,21 +72,35 @@ pub struct Wanted<'a> {
     pub is_api: bool,
 }
 
+/// How a kept answer came to be served.
+#[derive(Debug, Clone, Copy)]
+pub struct History {
+    /// In which way.
+    pub served: Served,
+    /// From where.
+    pub tier: Tier,
+    /// How old it can be.
+    pub age: Duration,
+    /// Fresh time left.
+    pub left_ms: i64,
+    /// Why it is not simply fresh.
+    pub reason: Option<Reason>,
+}
+
 /// A kept answer.
-pub fn kept(
-    entry: &Entry,
-    served: Served,
-    tier: Tier,
-    age: Duration,
-    left_ms: i64,
-    wanted: Wanted<'_>,
-) -> Response<Body> {
-    let value = entry.value();
+pub fn kept(value: &Value, history: History, wanted: Wanted<'_>) -> Response<Body> {
     let mut response = from_value(value, wanted);
     let headers = response.headers_mut();
-    headers.insert(AGE, HeaderValue::from(age.as_secs()));
-    headers.insert(CACHE_STATUS, cache_status(served, tier, left_ms));
+    headers.insert(AGE, HeaderValue::from(history.age.as_secs()));
+    headers.insert(CACHE_STATUS, cache_status(history));
     response
+}
+
+/// The same value with another body, and a tag of its own.
+pub fn with_body(value: &Value, body: Bytes) -> Value {
+    let (status, mut headers) = head_of(&value.meta);
+    headers.remove(ETAG);
+    self::value(status, &headers, body)
 }
 
 /// An answer that was not kept but shared with those who asked at the same time.
@@ -108,8 +128,7 @@ fn from_value(value: &Value, wanted: Wanted<'_>) -> Response<Body> {
     }
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     if let Some(origin) = wanted.headers.get(ORIGIN) {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        headers.append(VARY, HeaderValue::from_static("Origin"));
+        allow(&mut headers, origin);
     }
     let unchanged = status == StatusCode::OK && is_unchanged(&headers, wanted.headers);
     let mut response = Response::new(Body::empty());
@@ -123,6 +142,14 @@ fn from_value(value: &Value, wanted: Wanted<'_>) -> Response<Body> {
     }
     *response.headers_mut() = headers;
     response
+}
+
+/// Lets a page of `origin` read the answer. Tokens travel in headers and queries, never in cookies, so a page that
+/// has one may as well see what it opens.
+fn allow(headers: &mut HeaderMap, origin: &HeaderValue) {
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    headers.append(VARY, HeaderValue::from_static("Origin"));
 }
 
 /// Conditional requests (RFC 9110 13.1): `If-None-Match` wins over `If-Modified-Since`.
@@ -148,24 +175,29 @@ fn is_unchanged(kept: &HeaderMap, asked: &HeaderMap) -> bool {
 }
 
 /// `Cache-Status` (RFC 9211) in the engine's words.
-fn cache_status(served: Served, tier: Tier, left_ms: i64) -> HeaderValue {
+fn cache_status(history: History) -> HeaderValue {
+    let History { served, tier, left_ms, reason, .. } = history;
     let ttl = left_ms.div_euclid(1000);
-    let text = match served {
-        Served::Hit => format!("Greenroom; hit; ttl={ttl}; detail={}", tier.name()),
-        Served::Stale => format!("Greenroom; hit; ttl={ttl}; detail=stale"),
-        Served::StaleOnError => format!("Greenroom; hit; ttl={ttl}; detail=stale-on-error"),
-        Served::Joined => format!("Greenroom; fwd=uri-miss; collapsed; ttl={ttl}"),
-        Served::Loaded => format!("Greenroom; fwd=uri-miss; stored; ttl={ttl}"),
-        Served::Refreshed => format!("Greenroom; fwd=stale; stored; ttl={ttl}"),
+    let why = reason.map_or("", Reason::name);
+    let text = match (served, reason) {
+        (Served::Hit, _) => format!("Greenroom; hit; ttl={ttl}; detail={}", tier.name()),
+        (Served::Stale, _) => format!("Greenroom; hit; ttl={ttl}; detail=stale-{why}"),
+        (Served::StaleOnError, _) => format!("Greenroom; hit; ttl={ttl}; detail=stale-on-error-{why}"),
+        (Served::Joined, Some(Reason::NotStored(_))) => {
+            format!("Greenroom; fwd=uri-miss; collapsed; detail={why}")
+        }
+        (Served::Joined, _) => format!("Greenroom; fwd=uri-miss; collapsed; ttl={ttl}"),
+        (Served::Loaded, Some(Reason::NotStored(_))) => format!("Greenroom; fwd=uri-miss; detail={why}"),
+        (Served::Loaded, _) => format!("Greenroom; fwd=uri-miss; stored; ttl={ttl}"),
+        (Served::Refreshed, Some(Reason::NotStored(_))) => format!("Greenroom; fwd=stale; detail={why}"),
+        (Served::Refreshed, _) => format!("Greenroom; fwd=stale; stored; ttl={ttl}"),
     };
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Greenroom"))
 }
 
 /// What a client gets when there is no answer.
 pub fn failed(visit: &Visit, failure: &Failure, wanted: Wanted<'_>) -> Response<Body> {
-    if let Some(value) = &failure.answer
-        && (failure.kind != FailureKind::Malformed || !value.body.is_empty())
-    {
+    if let Some(value) = failure.answer.as_ref().filter(|value| says_more(failure.kind, value)) {
         return shared(value, wanted);
     }
     let (status, message) = match failure.kind {
@@ -181,16 +213,34 @@ pub fn failed(visit: &Visit, failure: &Failure, wanted: Wanted<'_>) -> Response<
     problem(visit, status, message)
 }
 
+/// Whether the server's own words help the client more than ours: not those of a server that is starting or
+/// overloaded, which are a page for people.
+fn says_more(kind: FailureKind, value: &Value) -> bool {
+    let (status, _) = head_of(&value.meta);
+    match kind {
+        FailureKind::Starting => false,
+        FailureKind::ServerError => !matches!(status.as_u16(), 502..=504),
+        FailureKind::Malformed => !value.body.is_empty(),
+        _ => true,
+    }
+}
+
 /// An error of ours, in the representation the client understands. `message` holds nothing the client sent.
 pub fn problem(visit: &Visit, status: StatusCode, message: &str) -> Response<Body> {
-    visit.app.failed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    visit.app.failed.fetch_add(1, Ordering::Relaxed);
+    if status.is_client_error() && status != StatusCode::UNAUTHORIZED {
+        visit.server.counters.refused.fetch_add(1, Ordering::Relaxed);
+    }
     let kind = visit.server.settings.kind;
     let (content_type, body) = kind.error_body(visit.representation, status.as_u16(), message);
     let mut response = whole(status, content_type, body);
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    if matches!(status.as_u16(), 502..=504) {
         headers.insert(RETRY_AFTER, RETRY_AFTER_S);
+    }
+    if let Some(origin) = &visit.origin {
+        allow(headers, origin);
     }
     response
 }

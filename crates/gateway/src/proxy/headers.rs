@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONNECTION, CONTENT_DISPOSITION, CONTENT_LANGUAGE, CONTENT_TYPE, ETAG,
-    HOST, LAST_MODIFIED, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    HOST, LAST_MODIFIED, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -73,8 +73,17 @@ pub fn for_client(server: &HeaderMap) -> HeaderMap {
 
 /// Whether a header of a kept answer is worth keeping.
 pub fn is_kept(name: &HeaderName) -> bool {
-    [CONTENT_TYPE, CONTENT_LANGUAGE, CONTENT_DISPOSITION, ETAG, LAST_MODIFIED, ACCEPT_RANGES, CACHE_CONTROL]
-        .contains(name)
+    [
+        CONTENT_TYPE,
+        CONTENT_LANGUAGE,
+        CONTENT_DISPOSITION,
+        ETAG,
+        LAST_MODIFIED,
+        ACCEPT_RANGES,
+        CACHE_CONTROL,
+        VARY,
+    ]
+    .contains(name)
         || matches!(
             name.as_str(),
             "x-plex-protocol"

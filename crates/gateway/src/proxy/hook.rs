@@ -4,6 +4,8 @@
 //! stale: whoever guesses the secret can cost us requests, nothing else.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_upstream::plex::webhook;
@@ -21,6 +23,8 @@ use crate::stale::{self, By};
 pub const PREFIX: &str = "/hooks/plex/";
 /// Longest webhook: a payload of some kilobytes and a small picture.
 const MAX_HOOK_BYTES: u64 = 2 * 1024 * 1024;
+/// How long it may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Takes a webhook in. Without the right secret there is nothing here.
 pub async fn receive(
@@ -32,10 +36,13 @@ pub async fn receive(
     let shown = target.strip_prefix(PREFIX).unwrap_or_default();
     let is_right = bool::from(shown.as_bytes().ct_eq(server.hook_secret.expose().as_bytes()));
     if !is_right || parts.method != Method::POST {
+        server.counters.refused.fetch_add(1, Ordering::Relaxed);
         return plain(StatusCode::NOT_FOUND, "not found\n");
     }
-    let Collected::Whole(bytes) = collect(body, MAX_HOOK_BYTES).await else {
-        return plain(StatusCode::PAYLOAD_TOO_LARGE, "longer than a webhook is\n");
+    let body = server.clock.timeout(BODY_TIMEOUT, collect(body, MAX_HOOK_BYTES)).await;
+    let Ok(Collected::Whole(bytes)) = body else {
+        server.counters.refused.fetch_add(1, Ordering::Relaxed);
+        return plain(StatusCode::PAYLOAD_TOO_LARGE, "longer or slower than a webhook is\n");
     };
     let kind = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let Some(payload) = payload(kind, bytes).await else {

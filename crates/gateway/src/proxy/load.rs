@@ -3,12 +3,15 @@
 //! The request is rebuilt from what the dialect said plus the caller's credential; nothing else of the client's
 //! request reaches the server, so nothing that is not in the key can change the answer.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use greenroom_cache::{Entry, Failure, FailureKind, Fill, Load, LoadReason, Loader, Policy, Value};
+use greenroom_cache::{
+    Answer, Demand, Entry, Failure, FailureKind, Fill, Key, Load, LoadReason, Loader, Policy, Value,
+};
 use greenroom_upstream::facts::{Facts, Unfit};
 use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, HeaderValue, SET_COOKIE, USER_AGENT};
@@ -47,21 +50,60 @@ impl Loader for ReadLoader {
             _ => &self.app.reached,
         }
         .fetch_add(1, Ordering::Relaxed);
-        let _place = self.server.origin.place().await;
+        let Some(place) = self.server.place(Lane::Read).await else {
+            return Err(Failure::new(FailureKind::Overloaded, "too many requests wait for the server"));
+        };
+        let mut asking = pin!(self.ask_and_read());
+        // A slow answer may still be kept when it comes, but others do not wait for it.
+        match self.server.clock.timeout(self.server.settings.load_timeout, asking.as_mut()).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                drop(place);
+                asking.await
+            }
+        }
+    }
+}
+
+/// Loads an image on behalf of one identity, and fills with it what all share.
+#[derive(Debug, Clone)]
+pub struct ImageLoader {
+    /// Asks the server.
+    pub inner: ReadLoader,
+    /// Where the bytes are kept for all.
+    pub shared: Key,
+}
+
+impl Loader for ImageLoader {
+    type Pass = Response<Body>;
+
+    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<Self::Pass>, Failure> {
+        let server = &self.inner.server;
+        let policy = server.policy(&self.inner.read, &self.inner.identity);
+        let inner = || self.inner.clone();
+        Ok(match server.cache.get_or_load(&self.shared, &policy, Demand::Own, inner).await? {
+            Answer::Kept { entry, .. } => Load::Share(entry.value().clone()),
+            Answer::Shared { value, .. } => Load::Share(value),
+            Answer::Passed(response) => Load::Pass(response),
+        })
+    }
+}
+
+impl ReadLoader {
+    async fn ask_and_read(&self) -> Result<Load<Response<Body>>, Failure> {
+        let generation = self.identity.generation();
         let response = self.ask().await?;
         let (parts, body) = response.into_parts();
-        let max_bytes = self.server.settings.max_body_bytes;
         if !may_be_kept(parts.status, &parts.headers) {
             if parts.status.is_client_error() || parts.status.is_server_error() {
                 return self.fail(parts.status, &parts.headers, body).await;
             }
             return Ok(Load::Pass(Response::from_parts(parts, Body::Stream(body))));
         }
-        match collect(body, max_bytes).await {
-            Collected::Whole(bytes) => self.keep(&parts.headers, bytes),
+        match collect(body, self.server.settings.max_body_bytes).await {
+            Collected::Whole(bytes) => self.keep(&parts.headers, bytes, generation),
             Collected::TooLong(read, rest) => {
-                let resumed = Body::Resumed { read, rest };
-                Ok(Load::Pass(Response::from_parts(parts, resumed)))
+                Ok(Load::Pass(Response::from_parts(parts, Body::Resumed { read, rest })))
             }
             Collected::Broken(_) => {
                 self.server.note_failure();
@@ -69,9 +111,7 @@ impl Loader for ReadLoader {
             }
         }
     }
-}
 
-impl ReadLoader {
     async fn ask(&self) -> Result<Response<Incoming>, Failure> {
         let request = self.request().map_err(|_| {
             Failure::new(FailureKind::Refused, "the request cannot be written down for the server")
@@ -101,11 +141,16 @@ impl ReadLoader {
     }
 
     /// An answer with status 200, complete.
-    fn keep(&self, headers: &HeaderMap, body: Bytes) -> Result<Load<Response<Body>>, Failure> {
+    fn keep(
+        &self,
+        headers: &HeaderMap,
+        body: Bytes,
+        generation: u64,
+    ) -> Result<Load<Response<Body>>, Failure> {
         match self.server.settings.kind.inspect(&self.read, headers, &body) {
             Ok(facts) => {
                 self.server.note_success();
-                self.learn(&facts);
+                self.learn(&facts, generation);
                 Ok(Load::Store(self.fill(headers, body, &facts)))
             }
             Err(unfit) => {
@@ -122,11 +167,16 @@ impl ReadLoader {
         }
     }
 
-    fn learn(&self, facts: &Facts) {
+    /// `generation` is the identity's when the server was asked: what it said to a token that was refused since
+    /// proves nothing any more.
+    fn learn(&self, facts: &Facts, generation: u64) {
         let now_ms = self.server.clock.now_ms();
-        self.identity.accept(self.read.class, now_ms);
-        if let Sharing::Image(item) = &self.read.sharing {
-            self.identity.accept_image(item, now_ms);
+        match &self.read.sharing {
+            Sharing::Identity => self.identity.accept(self.read.class, now_ms, generation),
+            Sharing::Image(item) => {
+                self.server.identities.accept_image(&self.identity, item, now_ms, generation)
+            }
+            Sharing::Public => {}
         }
         if let Some(user) = &facts.own_user {
             self.identity.prove_account(user);

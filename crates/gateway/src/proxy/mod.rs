@@ -2,9 +2,11 @@
 //!
 //! Rooms: [`read`] (from the cache), [`write`] (once, then what it makes stale), [`stream`] (as it comes),
 //! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`load`] (asking the
-//! server for what is kept), [`answer`] (what leaves for the client), [`headers`] (what may pass in either
+//! server for what is kept), [`answer`] (what leaves for the client), [`address`] (the one thing rewritten in it),
+//! [`headers`] (what may pass in either
 //! direction).
 
+pub mod address;
 pub mod answer;
 pub mod headers;
 pub mod hook;
@@ -24,7 +26,7 @@ use greenroom_upstream::ask::{Ask, Kind};
 use greenroom_upstream::credential::Credential;
 use greenroom_upstream::open::Open;
 use greenroom_upstream::verdict::{Representation, StreamReason, Verdict};
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, ORIGIN, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
@@ -48,6 +50,8 @@ pub struct Visit {
     pub peer: SocketAddr,
     /// The representation the client understands, for errors of ours.
     pub representation: Representation,
+    /// The page the request comes from, if a browser says so.
+    pub origin: Option<HeaderValue>,
 }
 
 /// Answers one request. Never fails: every failure is an answer.
@@ -68,16 +72,17 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let representation = representation_of(&verdict, &parts.headers, server.settings.kind);
     let open = if credential.token.is_some() { Open::Keep } else { kind.open_without_token(&ask) };
     let ambiguous = credential.ambiguous;
-    let visit = Visit { server, identity, credential: Arc::new(credential), app, peer, representation };
-    if parts.method == Method::OPTIONS {
-        return stream::pass(&visit, StreamReason::Moment, &target, parts, body).await;
+    let origin = parts.headers.get(ORIGIN).cloned();
+    let visit =
+        Visit { server, identity, credential: Arc::new(credential), app, peer, representation, origin };
+    if parts.headers.contains_key(TRANSFER_ENCODING) && parts.headers.contains_key(CONTENT_LENGTH) {
+        return answer::problem(&visit, StatusCode::BAD_REQUEST, "the body has two lengths");
     }
     if matches!(parts.method, Method::CONNECT | Method::TRACE) {
         return answer::problem(&visit, StatusCode::METHOD_NOT_ALLOWED, "this method is not supported");
     }
     match (open, verdict) {
         (_, Verdict::Refuse(refusal)) => {
-            visit.server.counters.refused.fetch_add(1, Ordering::Relaxed);
             let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
             answer::problem(&visit, status, refusal.message())
         }

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use greenroom_cache::{Answer, Demand, Failure, FailureKind, Key, Served};
+use greenroom_cache::{Answer, Demand, Failure, FailureKind, Key, Partition, Policy, Reason, Served};
 use greenroom_upstream::class::Class;
 use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, Response, request};
 
-use super::Visit;
 use super::answer::{self, Wanted};
-use super::load::ReadLoader;
+use super::load::{ImageLoader, ReadLoader};
+use super::{Visit, address};
 use crate::body::Body;
 use crate::identity::{IMAGE_PROOF_TTL, OFFLINE_AUTH_TTL};
 
@@ -19,47 +19,89 @@ use crate::identity::{IMAGE_PROOF_TTL, OFFLINE_AUTH_TTL};
 pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Response<Body> {
     let read = Arc::new(read);
     let proof = prove(&visit, &read);
-    let key = key_of(&visit, &read);
     let mut policy = visit.server.policy(&read, &visit.identity);
     if proof != Proof::Holds {
         // Without proof an older answer may stand in only for a server that cannot be asked, not for a slow one.
         policy.soft_timeout = policy.hard_timeout;
     }
-    let demand = demand(proof, &read, &parts.headers);
-    let loader = || ReadLoader {
-        server: Arc::clone(&visit.server),
-        identity: Arc::clone(&visit.identity),
-        credential: Arc::new(
-            visit
-                .server
-                .settings
-                .kind
-                .credential_headers(&visit.credential, visit.server.settings.translate_legacy_auth),
-        ),
-        app: Arc::clone(&visit.app),
-        read: Arc::clone(&read),
+    let outcome = if let Sharing::Image(_) = read.sharing {
+        image(&visit, &read, &policy, proof, &parts.headers).await
+    } else {
+        let demand = if proof == Proof::Holds { asked_for(&parts.headers) } else { Demand::Reload };
+        let key = Key::new(visit.server.name(), partition_of(&visit, &read), &read.key);
+        visit.server.cache.get_or_load(&key, &policy, demand, || loader(&visit, &read)).await
     };
-    let outcome = visit.server.cache.get_or_load(&key, &policy, demand, loader).await;
     let is_api = !matches!(read.class, Class::Images | Class::Assets);
     let wanted = Wanted { headers: &parts.headers, method: &parts.method, is_api };
     match outcome {
-        Ok(Answer::Kept { entry, served, tier, age, left_ms, .. }) => {
-            if served == Served::StaleOnError && proof == Proof::Missing {
-                let failure = Failure::new(FailureKind::Unreachable, "no proof for this token while offline");
-                return answer::failed(&visit, &failure, wanted);
-            }
-            if matches!(served, Served::Hit | Served::Stale | Served::StaleOnError | Served::Joined) {
-                visit.server.counters.saved.fetch_add(1, Ordering::Relaxed);
-                visit.app.saved.fetch_add(1, Ordering::Relaxed);
-            }
-            answer::kept(&entry, served, tier, age, left_ms, wanted)
+        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if proof == Proof::Missing => {
+            let failure = Failure::new(FailureKind::Unreachable, "no proof for this token while offline");
+            answer::failed(&visit, &failure, wanted)
         }
-        Ok(Answer::Shared { value, .. }) => answer::shared(&value, wanted),
+        Ok(Answer::Kept { entry, served, tier, age, left_ms, reason }) => {
+            note_saved(&visit, served, reason);
+            let rewritten = address::rewrite(&visit.server, &read, &parts.headers, entry.value());
+            let value = rewritten.as_ref().unwrap_or(entry.value());
+            answer::kept(value, answer::History { served, tier, age, left_ms, reason }, wanted)
+        }
+        Ok(Answer::Shared { value, served }) => {
+            note_saved(&visit, served, None);
+            answer::shared(&value, wanted)
+        }
         Ok(Answer::Passed(response)) => answer::passed(response, "uncacheable"),
         Err(failure) => {
             tracing::debug!(server = visit.server.name(), class = read.class.name(), %failure, "no answer");
             answer::failed(&visit, &failure, wanted)
         }
+    }
+}
+
+fn loader(visit: &Visit, read: &Arc<Read>) -> ReadLoader {
+    let settings = &visit.server.settings;
+    let credential = settings.kind.credential_headers(&visit.credential, settings.translate_legacy_auth);
+    ReadLoader {
+        server: Arc::clone(&visit.server),
+        identity: Arc::clone(&visit.identity),
+        credential: Arc::new(credential),
+        app: Arc::clone(&visit.app),
+        read: Arc::clone(read),
+    }
+}
+
+/// An image: its bytes are shared, but what one identity is told when it asks for them says nothing about what
+/// another would be told. So a load is each identity's own flight, which fills what is shared.
+async fn image(
+    visit: &Visit,
+    read: &Arc<Read>,
+    policy: &Policy,
+    proof: Proof,
+    headers: &HeaderMap,
+) -> Result<Answer<Response<Body>>, Failure> {
+    let (cache, name) = (&visit.server.cache, visit.server.name());
+    let shared = Key::new(name, &visit.server.images, &read.key);
+    if proof == Proof::Holds && asked_for(headers) != Demand::Reload {
+        let kept = cache.get_or_load(&shared, policy, Demand::OnlyIfCached, || loader(visit, read)).await;
+        match kept {
+            Err(failure) if failure.kind == FailureKind::NotCached && asked_for(headers) == Demand::Any => {}
+            outcome => return outcome,
+        }
+    }
+    let own = Key::new(name, visit.identity.partition(), &read.key);
+    let own_policy = Policy { warm: false, ..*policy };
+    cache
+        .get_or_load(&own, &own_policy, Demand::Reload, || ImageLoader { inner: loader(visit, read), shared })
+        .await
+}
+
+fn note_saved(visit: &Visit, served: Served, reason: Option<Reason>) {
+    let is_saved = match served {
+        Served::Hit | Served::Stale | Served::Joined => true,
+        Served::StaleOnError => matches!(reason, Some(Reason::FailedLately(_))),
+        Served::Loaded | Served::Refreshed => false,
+    };
+    if is_saved {
+        visit.server.counters.saved.fetch_add(1, Ordering::Relaxed);
+        visit.app.saved.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -79,7 +121,7 @@ fn prove(visit: &Visit, read: &Read) -> Proof {
     let accepted = |ttl| match &read.sharing {
         Sharing::Public => true,
         Sharing::Identity => visit.identity.is_accepted(read.class, now_ms, ttl),
-        Sharing::Image(item) => visit.identity.is_image_accepted(item, now_ms, ttl),
+        Sharing::Image(item) => visit.server.identities.is_image_accepted(&visit.identity, item, now_ms, ttl),
     };
     let ttl = match &read.sharing {
         Sharing::Image(_) => IMAGE_PROOF_TTL,
@@ -94,26 +136,15 @@ fn prove(visit: &Visit, read: &Read) -> Proof {
     }
 }
 
-fn key_of(visit: &Visit, read: &Read) -> Key {
-    let partition = match read.sharing {
+fn partition_of<'a>(visit: &'a Visit, read: &Read) -> &'a Partition {
+    match read.sharing {
         Sharing::Identity => visit.identity.partition(),
         Sharing::Public => &visit.server.public,
         Sharing::Image(_) => &visit.server.images,
-    };
-    Key::new(visit.server.name(), partition, &read.key)
-}
-
-/// How much the client insists.
-fn demand(proof: Proof, read: &Read, headers: &HeaderMap) -> Demand {
-    match (proof, &read.sharing) {
-        (Proof::Holds, _) => asked_for(headers),
-        // Whoever loads a shared image proves nothing for anybody else: everyone asks for themselves, once.
-        (_, Sharing::Image(_)) => Demand::Own,
-        // Only this very token's answers are in its partition: joining another request of it proves as much.
-        (_, _) => Demand::Reload,
     }
 }
 
+/// How much the client insists.
 fn asked_for(headers: &HeaderMap) -> Demand {
     let Some(said) = headers.get(CACHE_CONTROL).and_then(|value| value.to_str().ok()) else {
         return Demand::Any;

@@ -1,11 +1,11 @@
 //! A client's notification socket: passed through message by message, each applied before it is passed on.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use http::header::{CONNECTION, SEC_WEBSOCKET_EXTENSIONS, UPGRADE};
-use http::{HeaderValue, Request, Response, StatusCode, request};
+use http::{HeaderValue, Method, Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -17,10 +17,13 @@ use super::tap::{Watching, hear};
 use super::{Visit, answer, headers, stream};
 use crate::body::Body;
 use crate::origin::Lane;
+use crate::server::Server;
 use crate::stale::By;
 
 /// Longest message in either direction.
 const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+/// A socket on which nobody says anything for so long is closed. Both servers and all clients known ping more often.
+const SILENCE: Duration = Duration::from_secs(30 * 60);
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
@@ -29,23 +32,19 @@ pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: 
     visit.server.counters.streams.fetch_add(1, Ordering::Relaxed);
     visit.app.reached.fetch_add(1, Ordering::Relaxed);
     let client_upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
+    let client_upgrade = client_upgrade.filter(|_| parts.method == Method::GET);
     let (Some(client_upgrade), Ok(request)) = (client_upgrade, rebuild(&visit, target, &parts)) else {
         return answer::problem(&visit, StatusCode::BAD_REQUEST, "this is not a WebSocket request");
     };
-    let mut response = match visit.server.origin.send(request, Lane::Read).await {
-        Ok(response) => response,
-        Err(error) => {
-            visit.server.note_failure();
-            tracing::debug!(server = visit.server.name(), reason = error.message, "no socket");
-            return answer::problem(
-                &visit,
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the media server cannot be reached",
-            );
-        }
+    let asked = visit.server.origin.send(request, Lane::Read);
+    let Ok(Ok(mut response)) = visit.server.clock.timeout(visit.server.settings.load_timeout, asked).await
+    else {
+        visit.server.note_failure();
+        let message = "the media server cannot be reached";
+        return answer::problem(&visit, StatusCode::SERVICE_UNAVAILABLE, message);
     };
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return answer::passed(response.map(Body::Stream), "socket");
+        return answer::passed(stream::open(&visit, response), "socket");
     }
     let server_upgrade = hyper::upgrade::on(&mut response);
     let owner = visit.clone();
@@ -61,11 +60,13 @@ pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: 
 
 /// Passes messages both ways until either side ends it.
 async fn relay(visit: &Visit, client: Socket, server: Socket) {
-    let watching = Watching::begin(Arc::clone(&visit.server), Arc::clone(&visit.identity));
+    let watching = Watching::begin(&visit.server, &visit.identity);
+    let heard_ms = AtomicU64::new(visit.server.clock.now_ms());
     let (mut to_client, mut from_client) = client.split();
     let (mut to_server, mut from_server) = server.split();
     let down = async {
         while let Some(Ok(message)) = from_server.next().await {
+            heard_ms.store(visit.server.clock.now_ms(), Ordering::Relaxed);
             match &message {
                 Message::Text(text) => hear(&visit.server, text.as_bytes(), By::Client(&visit.identity)),
                 Message::Binary(bytes) => hear(&visit.server, bytes, By::Client(&visit.identity)),
@@ -79,6 +80,7 @@ async fn relay(visit: &Visit, client: Socket, server: Socket) {
     };
     let up = async {
         while let Some(Ok(message)) = from_client.next().await {
+            heard_ms.store(visit.server.clock.now_ms(), Ordering::Relaxed);
             if to_server.send(message).await.is_err() {
                 break;
             }
@@ -87,10 +89,23 @@ async fn relay(visit: &Visit, client: Socket, server: Socket) {
     };
     tokio::select! {
         () = down => {}
+        () = silence(&visit.server, &heard_ms) => {}
         () = up => {}
         () = visit.server.stop.cancelled() => {}
     }
     drop(watching);
+}
+
+/// Ends when neither side has said anything for [`SILENCE`]: one of them is gone without a word.
+async fn silence(server: &Server, heard_ms: &AtomicU64) {
+    let silence_ms = u64::try_from(SILENCE.as_millis()).unwrap_or(u64::MAX);
+    loop {
+        let quiet_ms = server.clock.now_ms().saturating_sub(heard_ms.load(Ordering::Relaxed));
+        if quiet_ms >= silence_ms {
+            return;
+        }
+        server.clock.sleep(Duration::from_millis(silence_ms - quiet_ms)).await;
+    }
 }
 
 async fn open(upgraded: Upgraded, role: Role) -> Socket {

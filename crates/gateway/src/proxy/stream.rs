@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use greenroom_upstream::ask::Kind;
 use greenroom_upstream::credential::Form;
@@ -14,6 +15,9 @@ use super::tap::EventTap;
 use super::{Visit, answer, headers};
 use crate::body::Body;
 use crate::origin::Lane;
+
+/// How long the server may take to begin an answer; a transcode may need a while to start.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Passes a request through and its answer back, neither buffered nor kept. The client's hang-up ends it.
 pub async fn pass(
@@ -29,19 +33,26 @@ pub async fn pass(
     let Ok(request) = rebuild(visit, target, &parts, body) else {
         return answer::problem(visit, StatusCode::BAD_REQUEST, "the request cannot be forwarded");
     };
-    match visit.server.origin.send(request, lane).await {
-        Ok(response) => {
+    match visit.server.clock.timeout(HEAD_TIMEOUT, visit.server.origin.send(request, lane)).await {
+        Ok(Ok(response)) => {
             visit.server.note_success();
-            let response =
-                if is_event_stream(&response) { tapped(visit, response) } else { response.map(Body::Stream) };
-            answer::passed(response, reason.name())
+            answer::passed(open(visit, response), reason.name())
         }
-        Err(error) => {
+        Ok(Err(error)) => {
             visit.server.note_failure();
             tracing::debug!(server = visit.server.name(), reason = error.message, "nothing to pass through");
             answer::problem(visit, StatusCode::SERVICE_UNAVAILABLE, "the media server cannot be reached")
         }
+        Err(_) => {
+            visit.server.note_failure();
+            answer::problem(visit, StatusCode::GATEWAY_TIMEOUT, "the media server does not begin to answer")
+        }
     }
+}
+
+/// The answer as it comes; a stream of events is read while it passes.
+pub fn open(visit: &Visit, response: Response<Incoming>) -> Response<Body> {
+    if is_event_stream(&response) { tapped(visit, response) } else { response.map(Body::Stream) }
 }
 
 fn rebuild(

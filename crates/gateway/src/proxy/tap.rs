@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
+use greenroom_upstream::ask::Kind;
 use greenroom_upstream::signal::Signal;
 use http_body::{Body as HttpBody, Frame};
 use hyper::body::Incoming;
@@ -34,8 +35,8 @@ pub fn hear(server: &Server, frame: &[u8], by: By<'_>) {
     }
 }
 
-/// Counts a socket of an identity as long as it lives. When the last one ends, what was kept for longer because of
-/// it is to be asked again.
+/// A live signal of an identity as long as its socket lives. When the last one ends, what was kept for longer because
+/// of it is to be asked again.
 #[derive(Debug)]
 pub struct Watching {
     server: Arc<Server>,
@@ -43,10 +44,15 @@ pub struct Watching {
 }
 
 impl Watching {
-    /// From now on this identity has a live signal.
-    pub fn begin(server: Arc<Server>, identity: Arc<Identity>) -> Self {
+    /// From now on this identity has a live signal, if its socket is one: Jellyfin tells every user what changes for
+    /// them. Plex does not tell what somebody else marked as watched, and a Jellyfin key without a user hears
+    /// nothing.
+    pub fn begin(server: &Arc<Server>, identity: &Arc<Identity>) -> Option<Self> {
+        if server.settings.kind != Kind::Jellyfin || identity.account().is_none() {
+            return None;
+        }
         identity.socket_opened();
-        Self { server, identity }
+        Some(Self { server: Arc::clone(server), identity: Arc::clone(identity) })
     }
 }
 

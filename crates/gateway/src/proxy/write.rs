@@ -66,8 +66,11 @@ pub async fn pass(visit: Visit, target: &str, parts: request::Parts, body: Incom
 
 async fn forward(visit: &Visit, write: Write, request: Request<Body>) -> Response<Body> {
     let server = &visit.server;
+    let Some(_place) = server.place(Lane::Write).await else {
+        let message = "too many writes wait for the media server; this one was not sent";
+        return answer::problem(visit, StatusCode::SERVICE_UNAVAILABLE, message);
+    };
     visit.app.reached.fetch_add(1, Ordering::Relaxed);
-    let _place = server.origin.place().await;
     let limit = server.settings.load_timeout;
     match server.clock.timeout(limit, exchange(visit, request)).await {
         Ok(Ok((response, status))) => {

@@ -1,5 +1,6 @@
 //! A dashboard that is open in three tabs. Each asks its server on its own, as its pages do without a cache: what
-//! happens now every five seconds, live figures every 30, totals every minute, lists every five.
+//! happens now every five seconds, the badge beside it every ten, live figures every 30, totals every minute, lists
+//! every five.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use super::{FILMS, MUSIC, SHOWS, rows};
 /// When each tab was opened, after the first: nobody opens three at once.
 const TABS: [Duration; 3] = [Duration::ZERO, Duration::from_millis(1_700), Duration::from_millis(3_200)];
 const NOW: Duration = Duration::from_secs(5);
+const BADGE: Duration = Duration::from_secs(10);
 const LIVE: Duration = Duration::from_secs(30);
 const TOTALS: Duration = Duration::from_secs(60);
 const LISTS: Duration = Duration::from_secs(300);
@@ -27,6 +29,12 @@ async fn tab(visitor: &Visitor, offset: Duration, window: (Duration, Duration)) 
             let mut moments = moments(NOW);
             while moments.next().await {
                 happening(visitor).await;
+            }
+        },
+        async {
+            let mut moments = moments(BADGE);
+            while moments.next().await {
+                visitor.get("/status/sessions").await;
             }
         },
         async {
