@@ -1,5 +1,7 @@
 //! What the body of an answer says: whether it may be kept, its rows' tags, and what lies under what.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
@@ -134,10 +136,34 @@ fn tags(rows: &Rows) -> Vec<Tag> {
         tags.push(Tag::many_items());
     } else {
         tags.extend(rows.kept.iter().filter_map(|row| row.id.as_deref()).map(Tag::item));
+        tags.extend(places(rows));
     }
     tags.sort_unstable();
     tags.dedup();
     tags
+}
+
+/// What the rows lie under: marking that may be marking them. Where a row hides it, or there are too many places,
+/// every mark concerns the answer.
+fn places(rows: &Rows) -> Vec<Tag> {
+    let mut places = HashSet::new();
+    for row in rows.kept.iter().filter(|row| row.id.is_some()) {
+        let above = [&row.season, &row.series, &row.album, &row.parent].into_iter().flatten();
+        let mut above = above.chain(&row.artists).filter(|above| row.id.as_ref() != Some(*above)).peekable();
+        if above.peek().is_none() && hides_its_place(row) {
+            return vec![Tag::many_items()];
+        }
+        places.extend(above.map(String::as_str));
+        if places.len() > MAX_TAGGED_ROWS {
+            return vec![Tag::many_items()];
+        }
+    }
+    places.into_iter().map(Tag::under).collect()
+}
+
+/// Whether such a row without a parent tells nothing about its parents.
+fn hides_its_place(row: &Row) -> bool {
+    row.kind.as_deref().is_none_or(|kind| LEAVES.contains(&kind))
 }
 
 /// What a row tells of what lies under what. Above a show or an album there are only folders, whose answers
@@ -157,7 +183,7 @@ fn parents(row: &Row) -> Vec<(String, Option<String>)> {
             links.push((id, Some(parent.clone())));
             links.push((parent.clone(), None));
         }
-        _ if links.is_empty() && (kind.is_empty() || LEAVES.contains(&kind)) => {}
+        _ if links.is_empty() && hides_its_place(row) => {}
         _ => links.push((below, None)),
     }
     links

@@ -67,7 +67,7 @@ fn judge(ask: &Ask<'_>, address: &Address<'_>, own_user: Option<&str>) -> Verdic
     if low.first() == Some(&"startup") {
         return Verdict::Refuse(Refusal::Setup);
     }
-    if passing::is_socket(ask.headers, &low) {
+    if passing::is_socket(ask.method, ask.headers, &low) {
         return Verdict::Stream(StreamReason::Socket);
     }
     match *ask.method {

@@ -1,18 +1,19 @@
 //! What passes through: media, accounts, and answers that are for this moment only.
 
-use http::HeaderMap;
 use http::header::UPGRADE;
+use http::{HeaderMap, Method};
 
 use crate::verdict::StreamReason::{self, Account, Media, Moment};
 
-/// Whether this opens a notification socket: the server takes an upgrade on any path.
-pub(super) fn is_socket(headers: &HeaderMap, low: &[&str]) -> bool {
-    matches!(low, ["socket" | "embywebsocket"])
-        || headers.get_all(UPGRADE).iter().any(|value| {
-            value.to_str().is_ok_and(|text| {
-                text.split(',').any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
-            })
+/// Whether this opens a notification socket: the server takes an upgrade on any path, but only of a GET. A request
+/// of another method does what it says, whatever it wants to become.
+pub(super) fn is_socket(method: &Method, headers: &HeaderMap, low: &[&str]) -> bool {
+    let upgrades = headers.get_all(UPGRADE).iter().any(|value| {
+        value.to_str().is_ok_and(|text| {
+            text.split(',').any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
         })
+    });
+    *method == Method::GET && (upgrades || matches!(low, ["socket" | "embywebsocket"]))
 }
 
 /// Why a GET or HEAD of this path is never kept, if it is known to be such.
@@ -88,6 +89,7 @@ mod tests {
     #[test]
     fn an_upgrade_to_a_socket_is_one_on_any_path() {
         let mut headers = HeaderMap::new();
+        let is_socket = |headers: &HeaderMap, low: &[&str]| is_socket(&Method::GET, headers, low);
         assert!(is_socket(&headers, &["socket"]));
         assert!(!is_socket(&headers, &["items"]));
         headers.insert(UPGRADE, HeaderValue::from_static("h2c, WebSocket"));

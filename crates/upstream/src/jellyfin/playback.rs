@@ -25,13 +25,13 @@ pub(crate) fn playing(item: &str, state: Playing) -> Vec<Staling> {
 pub(super) fn find(change: &Change<'_>) -> Option<Write> {
     Some(match change.low {
         ["userplayeditems", id] => {
-            let mut stale = marked(id);
+            let mut stale = marked_below(id);
             stale.push(Staling::account(Tag::history()));
             write("played", stale)
         }
         ["userfavoriteitems", id] => write("favorite", marked(id)),
         ["useritems", id, "rating"] => write("rating", marked(id)),
-        ["useritems", id, "userdata"] => write("user-data", marked(id)),
+        ["useritems", id, "userdata"] => write("user-data", marked_below(id)),
         ["sessions", "playing"] => report("playback-start", change, started),
         ["sessions", "playing", "progress"] => report("progress", change, progressed),
         ["sessions", "playing", "stopped"] => report("playback-stop", change, stopped),
@@ -109,6 +109,13 @@ fn moving(name: &'static str, sessions: Staling, report: &Report) -> Write {
 fn marked(id: &str) -> Vec<Staling> {
     let mut stale = lists(&guid::normal(id), Staling::account);
     stale.push(Staling::account(Tag::sessions()));
+    stale
+}
+
+/// The same, where it goes down: a show is played when its episodes are, so marking it marks them.
+fn marked_below(id: &str) -> Vec<Staling> {
+    let mut stale = marked(id);
+    stale.push(Staling::account(Tag::under(&guid::normal(id))));
     stale
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Row {
     pub(super) series: Option<String>,
     pub(super) album: Option<String>,
     pub(super) parent: Option<String>,
+    /// Of music: whose it is, by whatever right.
+    pub(super) artists: Vec<String>,
     pub(super) state: Option<String>,
 }
 
@@ -75,6 +77,12 @@ impl<'de> Visitor<'de> for Node<'_> {
                 Name::Rows | Name::Part => {
                     self.0.is_list |= name == Name::Rows;
                     map.next_value_seed(Element(self.0))?;
+                    continue;
+                }
+                Name::Artists => {
+                    let mut artists = Rows::default();
+                    map.next_value_seed(Element(&mut artists))?;
+                    row.artists.extend(artists.kept.into_iter().filter_map(|artist| artist.id));
                     continue;
                 }
                 Name::Other => {
@@ -151,6 +159,7 @@ enum Name {
     Series,
     Album,
     Parent,
+    Artists,
     State,
     Other,
 }
@@ -189,6 +198,7 @@ impl Name {
             "SeriesId" | "seriesId" => Self::Series,
             "AlbumId" | "albumId" => Self::Album,
             "ParentId" | "parentId" => Self::Parent,
+            "ArtistItems" | "artistItems" | "AlbumArtists" | "albumArtists" => Self::Artists,
             "State" | "state" => Self::State,
             _ => Self::Other,
         }

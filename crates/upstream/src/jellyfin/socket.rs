@@ -117,9 +117,12 @@ fn user_data_changed(changed: &UserData) -> Vec<Staling> {
         stale.push(Staling::user(Tag::user_state(), &user));
         return stale;
     }
-    stale.extend(
-        items.into_iter().map(|item| Staling::user(Tag::item(&guid::normal(item)), &user).and_ancestors()),
-    );
+    // Of what was marked with all that lies below it, the frame lists but the item and its parent.
+    for item in items {
+        let item = guid::normal(item);
+        stale.push(Staling::user(Tag::item(&item), &user).and_ancestors());
+        stale.push(Staling::user(Tag::under(&item), &user));
+    }
     stale
 }
 

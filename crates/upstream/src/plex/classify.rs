@@ -42,7 +42,7 @@ fn judge(ask: &Ask<'_>, path: &Path<'_>) -> Verdict {
     if let Some(write) = write::of(ask, &low, path.query) {
         return Verdict::Write(Box::new(write));
     }
-    if let Some(reason) = endless(ask.headers) {
+    if let Some(reason) = endless(ask) {
         return Verdict::Stream(reason);
     }
     if who.ambiguous {
@@ -61,7 +61,8 @@ fn reading(ask: &Ask<'_>, path: &Path<'_>) -> Result<Read, StreamReason> {
     let parts = path.parts();
     let route = route::of(&parts).ok_or(StreamReason::Unknown)?;
     if let Route::Pass(reason) = route {
-        return Err(reason);
+        let asks_only = reason == StreamReason::Socket && *ask.method != Method::GET;
+        return Err(if asks_only { StreamReason::Moment } else { reason });
     }
     if has_body(ask.headers) {
         return Err(StreamReason::Odd);
@@ -90,12 +91,13 @@ fn is_setup(method: &Method, low: &[&str], anonymous: bool) -> bool {
     }
 }
 
-fn endless(headers: &HeaderMap) -> Option<StreamReason> {
+/// What a header makes endless. Only a GET becomes a socket.
+fn endless(ask: &Ask<'_>) -> Option<StreamReason> {
     let says = |name, fits: fn(&str) -> bool| {
-        let mut lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
+        let mut lines = ask.headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
         lines.any(|line| fits(&line.trim().to_ascii_lowercase()))
     };
-    if says(UPGRADE, |line| line.contains("websocket")) {
+    if *ask.method == Method::GET && says(UPGRADE, |line| line.contains("websocket")) {
         Some(StreamReason::Socket)
     } else if says(ACCEPT, |line| line.starts_with("text/event-stream")) {
         Some(StreamReason::Events)

@@ -24,7 +24,7 @@ fn rows_become_tags_and_parents() {
     let body = r#"{"Items":[
         {"Name":"a","Id":"e1","Type":"Episode","SeasonId":"s1","SeriesId":"t1","UserData":{"ItemId":"0"}},
         {"Name":"b","Id":"m1","Type":"Movie","People":[{"Id":"p1"}]}],"TotalRecordCount":2,"StartIndex":0}"#;
-    assert_eq!(tags("/Items", body), ["item:e1", "item:m1"]);
+    assert_eq!(tags("/Items", body), ["item:e1", "item:m1", "under:s1", "under:t1"]);
     let facts = inspected("/Items", JSON, body).unwrap();
     let links = [("e1", Some("s1")), ("s1", Some("t1")), ("t1", None), ("m1", None)];
     let links =
@@ -45,17 +45,17 @@ fn both_profiles_say_the_same() {
 #[test]
 fn containers_are_branches_and_gatherings_follow_every_mark() {
     for (kind, wanted) in [
-        ("Series", &["branch", "item:x"][..]),
-        ("Season", &["branch", "item:x"]),
-        ("MusicAlbum", &["branch", "item:x"]),
-        ("MusicArtist", &["branch", "item:x", "watch-lists"]),
-        ("BoxSet", &["branch", "item:x", "watch-lists"]),
-        ("Folder", &["branch", "item:x", "watch-lists"]),
-        ("CollectionFolder", &["item:x", "watch-lists"]),
-        ("Playlist", &["item:x", "watch-lists"]),
-        ("Movie", &["item:x"]),
+        ("Series", &["branch", "item:x", "under:p"][..]),
+        ("Season", &["branch", "item:x", "under:p"]),
+        ("MusicAlbum", &["branch", "item:x", "under:p"]),
+        ("MusicArtist", &["branch", "item:x", "under:p", "watch-lists"]),
+        ("BoxSet", &["branch", "item:x", "under:p", "watch-lists"]),
+        ("Folder", &["branch", "item:x", "under:p", "watch-lists"]),
+        ("CollectionFolder", &["item:x", "under:p", "watch-lists"]),
+        ("Playlist", &["item:x", "under:p", "watch-lists"]),
+        ("Movie", &["item:x", "under:p"]),
     ] {
-        let body = format!(r#"[{{"Id":"x","Type":"{kind}"}}]"#);
+        let body = format!(r#"[{{"Id":"x","Type":"{kind}","ParentId":"p"}}]"#);
         assert_eq!(tags("/Items/Latest", &body), wanted, "{kind}");
     }
 }
@@ -69,6 +69,59 @@ fn too_many_rows_are_not_tagged_one_by_one() {
     assert_eq!(tags("/Items", &rows(256)).len(), 257);
     assert_eq!(tags("/Items", &rows(257)), ["branch", "items"]);
     assert_eq!(inspected("/Items", JSON, &rows(257)).unwrap().parents.len(), 257);
+}
+
+/// Marking a show, a season, an album or an artist marks what lies below.
+#[test]
+fn a_row_is_tagged_with_all_that_it_lies_under() {
+    for (body, wanted) in [
+        (
+            r#"{"Id":"e","Type":"Episode","SeasonId":"s","SeriesId":"t","ParentId":"f"}"#,
+            &["item:e", "under:f", "under:s", "under:t"][..],
+        ),
+        (r#"{"id":"s","type":"Season","seriesId":"t","parentId":"t"}"#, &["branch", "item:s", "under:t"]),
+        (
+            r#"{"Id":"a","Type":"Audio","AlbumId":"b","ArtistItems":[{"Name":"x","Id":"c"}],"AlbumArtists":[{"Id":"d"}]}"#,
+            &["item:a", "under:b", "under:c", "under:d"],
+        ),
+        (
+            r#"{"Id":"m","Type":"Movie","ParentId":"7A2175BC-CB1F-1A94-152C-BD2B2BAE8F6D"}"#,
+            &["item:m", "under:7a2175bccb1f1a94152cbd2b2bae8f6d"],
+        ),
+        (r#"{"Id":"m","Type":"Movie","ParentId":"m"}"#, &["item:m"]),
+    ] {
+        assert_eq!(tags("/Items/{item}", body), wanted, "{body}");
+        assert_eq!(tags("/Items?ids={item}", &format!("[{body}]")), wanted, "{body}");
+    }
+}
+
+#[test]
+fn a_row_that_hides_what_it_lies_under_follows_every_mark() {
+    for body in [
+        r#"{"Id":"e","Type":"Episode"}"#,
+        r#"{"Id":"e","Type":"Audio","AlbumArtists":[]}"#,
+        r#"{"Id":"e","Type":"Season","SeriesId":null}"#,
+        r#"{"Id":"e"}"#,
+    ] {
+        assert!(tags("/Items/{item}", body).contains(&"items".to_owned()), "{body}");
+    }
+}
+
+#[test]
+fn too_many_places_are_not_tagged_one_by_one() {
+    let rows = |count: usize| {
+        let rows: Vec<String> = (0..count)
+            .map(|id| {
+                format!(r#"{{"Id":"{id}","Type":"Audio","AlbumId":"a{id}","AlbumArtists":[{{"Id":"x"}}]}}"#)
+            })
+            .collect();
+        format!(r#"{{"Items":[{}]}}"#, rows.join(","))
+    };
+    assert_eq!(tags("/Items", &rows(255)).len(), 255 + 256);
+    assert!(!tags("/Items", &rows(255)).contains(&"items".to_owned()));
+    let many = tags("/Items", &rows(256));
+    assert_eq!(many.len(), 257);
+    assert!(many.contains(&"items".to_owned()));
 }
 
 #[test]

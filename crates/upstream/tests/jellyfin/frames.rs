@@ -56,6 +56,8 @@ fn changed_user_data_is_that_users() {
     for wanted in [
         Staling::user(Tag::item(ITEM), ME).and_ancestors(),
         Staling::user(Tag::item(PARENT), ME).and_ancestors(),
+        Staling::user(Tag::under(ITEM), ME),
+        Staling::user(Tag::under(PARENT), ME),
         Staling::user(Tag::watch_lists(), ME),
         Staling::user(Tag::many_items(), ME),
     ] {

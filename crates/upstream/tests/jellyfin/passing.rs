@@ -96,6 +96,26 @@ fn an_upgrade_is_a_socket_on_any_path() {
 }
 
 #[test]
+fn only_a_get_opens_a_socket() {
+    let upgrade = headers(&[("connection", "Upgrade"), ("upgrade", "websocket")]);
+    for (method, target) in [
+        (Method::POST, "/UserPlayedItems/{item}"),
+        (Method::DELETE, "/UserFavoriteItems/{item}"),
+        (Method::POST, "/Sessions/Playing/Progress"),
+        (Method::POST, "/Users/AuthenticateByName"),
+        (Method::POST, "/socket"),
+        (Method::PUT, "/SomethingNew"),
+        (Method::HEAD, "/Items"),
+        (Method::HEAD, "/socket"),
+        (Method::OPTIONS, "/Items"),
+    ] {
+        let plain = judged(&method, target, &headers(&[]), &[], Some(super::ME));
+        assert_eq!(judged(&method, target, &upgrade, &[], Some(super::ME)), plain, "{method} {target}");
+        assert_ne!(streamed(&plain), Some(Socket), "{method} {target}");
+    }
+}
+
+#[test]
 fn asking_by_post_and_logging_in_change_nothing() {
     for (target, reason) in [
         ("/Users/AuthenticateByName", Account),

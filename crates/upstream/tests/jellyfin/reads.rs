@@ -251,7 +251,7 @@ fn one_item_and_what_belongs_to_it() {
             "/UserItems/{item}/UserData",
             Class::Item,
             "/UserItems/{item}/UserData?userid=~",
-            "item:{item} user-state",
+            "item:{item} items user-state",
         ),
         ("/MediaSegments/{item}", Class::Item, "/MediaSegments/{item}", "item:{item}"),
         ("/Audio/{item}/Lyrics", Class::Item, "/Audio/{item}/Lyrics", "item:{item}"),

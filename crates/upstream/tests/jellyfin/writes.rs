@@ -1,11 +1,12 @@
 //! Each row of the table of writes: what it makes stale, for whom, and whose standing it ends.
 
+use greenroom_upstream::ask::Kind;
 use greenroom_upstream::tag::{Staling, Tag, Whose};
 use greenroom_upstream::verdict::Forgets::{self, Caller, Everyone, Nobody};
 use greenroom_upstream::verdict::Verdict;
 use http::{HeaderMap, Method};
 
-use super::{ITEM, ME, OTHER, filled, judged, written};
+use super::{ITEM, ME, OTHER, filled, headers, judged, read, written};
 
 /// A stale list as text: `tag`, `!` for everybody, `=user` for a named user, `^` with ancestors.
 fn told(stale: &[Staling]) -> Vec<String> {
@@ -47,7 +48,10 @@ fn check(rows: &[Row]) {
 #[test]
 fn what_a_user_marks() {
     let marked = "item:{item}^ items sessions watch-lists";
-    let played = "history item:{item}^ items sessions watch-lists";
+    let played = "history item:{item}^ items sessions under:{item} watch-lists";
+    let changed = "item:{item}^ items sessions under:{item} watch-lists";
+    let changed_both = "item:{item}^ item:{item}^={other} items items={other} sessions sessions={other} \
+                        under:{item} under:{item}={other} watch-lists watch-lists={other}";
     let both = "item:{item}^ item:{item}^={other} items items={other} sessions sessions={other} watch-lists watch-lists={other}";
     check(&[
         ("POST /UserPlayedItems/{item}", "played", Nobody, played),
@@ -60,10 +64,41 @@ fn what_a_user_marks() {
         ("POST /Users/{other}/FavoriteItems/{item}", "favorite", Nobody, both),
         ("POST /UserItems/{item}/Rating?likes=true", "rating", Nobody, marked),
         ("DELETE /Users/{me}/Items/{item}/Rating", "rating", Nobody, marked),
-        ("POST /UserItems/{item}/UserData", "user-data", Nobody, marked),
-        ("POST /UserItems/{item}/UserData?userId={other}", "user-data", Nobody, both),
-        ("POST /Users/{me}/Items/{item}/UserData", "user-data", Nobody, marked),
+        ("POST /UserItems/{item}/UserData", "user-data", Nobody, changed),
+        ("POST /UserItems/{item}/UserData?userId={other}", "user-data", Nobody, changed_both),
+        ("POST /Users/{me}/Items/{item}/UserData", "user-data", Nobody, changed),
     ]);
+}
+
+/// The writer sees below a marked show, season or album what the mark did there.
+#[test]
+fn a_mark_reaches_what_lies_below() {
+    let episode = r#"{"Id":"{other}","Type":"Episode","SeasonId":"{parent}","SeriesId":"{item}"}"#;
+    let season = r#"{"Id":"{parent}","Type":"Season","SeriesId":"{item}"}"#;
+    let track = r#"{"Id":"{other}","Type":"Audio","AlbumId":"{item}"}"#;
+    for (target, body) in [
+        ("/Items/{other}", episode),
+        ("/Items/{parent}", season),
+        ("/Items?ids={other},{parent}", episode),
+        ("/Items?includeItemTypes=Audio", track),
+        ("/UserItems/{other}/UserData", r#"{"Played":false,"ItemId":"{other}","Key":"k"}"#),
+    ] {
+        let read = read(target);
+        let body = if target.contains('?') { format!(r#"{{"Items":[{body}]}}"#) } else { body.to_owned() };
+        let sent = headers(&[("content-type", "application/json")]);
+        let facts = Kind::Jellyfin.inspect(&read, &sent, &filled(&body).into()).expect("the body fits");
+        let tags = [read.tags, facts.tags].concat();
+        for (method, write) in [
+            ("POST", "/UserPlayedItems/{item}"),
+            ("DELETE", "/UserPlayedItems/{item}"),
+            ("POST", "/Users/{me}/PlayedItems/{item}"),
+            ("POST", "/UserItems/{item}/UserData"),
+        ] {
+            let stale = written(method, write, "").stale;
+            let hit = |staling: &Staling| staling.whose == Whose::Account && tags.contains(&staling.tag);
+            assert!(stale.iter().any(hit), "{method} {write} must hit {target}");
+        }
+    }
 }
 
 #[test]

@@ -112,6 +112,29 @@ fn a_read_with_a_body_is_odd() {
 }
 
 #[test]
+fn only_a_get_opens_a_socket() {
+    for (method, target) in [
+        ("PUT", "/:/scrobble?key=1"),
+        ("HEAD", "/:/scrobble?key=1"),
+        ("PUT", "/library/metadata/1?title.value=x"),
+        ("POST", "/:/websockets/notifications"),
+        ("HEAD", "/:/websockets/notifications"),
+        ("HEAD", "/library/sections"),
+        ("OPTIONS", "/library/sections"),
+        ("POST", "/nonsense"),
+    ] {
+        let plain = send(method, target).verdict();
+        let upgrading = send(method, target).header("Connection", "Upgrade").header("Upgrade", "websocket");
+        assert_eq!(upgrading.verdict(), plain, "{method} {target}");
+        assert_ne!(plain, Verdict::Stream(StreamReason::Socket), "{method} {target}");
+    }
+    for target in ["/library/sections", "/anything", "/:/websockets/notifications"] {
+        let upgrading = get(target).header("Connection", "Upgrade").header("Upgrade", "websocket");
+        assert_eq!(upgrading.verdict(), Verdict::Stream(StreamReason::Socket), "{target}");
+    }
+}
+
+#[test]
 fn only_this_servers_own_pictures_are_scaled_for_keeping() {
     let scaled = |url: &str| get(&format!("/photo/:/transcode?width=1&height=1&url={url}")).verdict();
     for own in [

@@ -70,9 +70,10 @@ pub(super) fn resume() -> Route {
     composed(&["UserItems", "Resume"], Class::Resume)
 }
 
-/// What the user did with one item.
+/// What the user did with one item. The answer does not say what the item lies under, and a mark above it may be a
+/// mark of it.
 pub(super) fn user_data(id: &str) -> Route {
-    item(&["UserItems"], id, &["UserData"]).personal()
+    item(&["UserItems"], id, &["UserData"]).personal().tagged([Tag::many_items()])
 }
 
 /// A list the server composes for a user.
