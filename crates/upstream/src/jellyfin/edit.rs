@@ -70,9 +70,11 @@ fn playlist(id: &str) -> Vec<Staling> {
     for_everyone([Tag::playlist(&id), Tag::item(&id), Tag::section(&id), Tag::playlists()])
 }
 
-/// Lists of films may hide films behind their collection, so lists go with it.
+/// Lists of films may hide films behind their collection, so lists go with it; the view that holds it shows when it
+/// was added to last, and a view follows all that the lists of a user follow.
 fn collection(which: Option<(&str, &[&str])>) -> Vec<Staling> {
-    let mut stale = for_everyone([Tag::collections(), Tag::libraries()]);
+    let tags = [Tag::collections(), Tag::libraries(), Tag::watch_lists(), Tag::many_items()];
+    let mut stale = for_everyone(tags);
     if let Some((id, members)) = which {
         let id = guid::normal(id);
         stale.extend(for_everyone([Tag::item(&id), Tag::section(&id)]));

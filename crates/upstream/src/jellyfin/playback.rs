@@ -72,12 +72,16 @@ fn report(name: &'static str, change: &Change<'_>, judge: fn(&Report) -> Write) 
     if report.item.is_some() {
         return judge(&report);
     }
-    let tags = [Tag::sessions(), Tag::watch_lists(), Tag::user_state(), Tag::history()];
-    write(name, tags.into_iter().map(Staling::account).collect())
+    let mut stale = vec![Staling::everyone(Tag::sessions()), Staling::everyone(Tag::history())];
+    stale.extend([Tag::watch_lists(), Tag::user_state()].map(Staling::account));
+    write(name, stale)
 }
 
 fn started(report: &Report) -> Write {
-    moving("playback-start", Staling::everyone(Tag::sessions()), report)
+    let mut write = moving("playback-start", Staling::everyone(Tag::sessions()), report);
+    // The server's log, in which administrators see everybody's, tells of a beginning and of an end.
+    write.stale.push(Staling::everyone(Tag::history()));
+    write
 }
 
 fn progressed(report: &Report) -> Write {
@@ -127,7 +131,7 @@ fn lists(item: &str, stale: impl Fn(Tag) -> Staling) -> Vec<Staling> {
 fn ended(item: &str, stale: impl Fn(Tag) -> Staling) -> Vec<Staling> {
     let mut all = lists(item, &stale);
     all.push(stale(Tag::user_state()));
-    all.push(stale(Tag::history()));
+    all.push(Staling::everyone(Tag::history()));
     all
 }
 

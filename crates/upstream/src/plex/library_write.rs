@@ -18,12 +18,12 @@ pub(super) fn by_any_method(rest: &[&str]) -> Option<Write> {
         ["sections", id, "emptytrash"] if is_id(id) => named("section", emptied(id)),
         ["metadata", ids, "refresh" | "analyze" | "deepanalyze"] => {
             let mut stale = stale::pictured(&item_ids(ids));
-            stale.extend(stale::everyone([Tag::activities(), Tag::sections()]));
+            stale.push(Staling::everyone(Tag::activities()));
             named("refresh", stale)
         }
         ["metadata", ids, "match" | "unmatch" | "merge" | "split"] => {
             let mut stale = stale::edited(&item_ids(ids));
-            stale.extend(stale::everyone([Tag::sections(), Tag::user_state()]));
+            stale.push(Staling::everyone(Tag::user_state()));
             named("match", stale)
         }
         ["optimize" | "clean", ..] => named("maintenance", stale::everyone([Tag::activities()])),
@@ -151,6 +151,6 @@ fn emptied(section: &str) -> Vec<Staling> {
 
 fn gone(ids: &[String]) -> Vec<Staling> {
     let mut stale = stale::edited(ids);
-    stale.extend(stale::everyone([Tag::sections(), Tag::playlists(), Tag::every_playlist()]));
+    stale.extend(stale::everyone([Tag::playlists(), Tag::every_playlist()]));
     stale
 }

@@ -52,6 +52,12 @@ pub(super) fn playing(item: &str, state: Playing) -> Vec<Staling> {
     }
 }
 
+/// Where titles and pictures of items show outside of the library's own lists: in what was played, in what plays,
+/// and in the list of sections, whose composites carry the moment of the last change.
+fn shown_elsewhere() -> Vec<Staling> {
+    everyone([Tag::history(), Tag::sessions(), Tag::sections()])
+}
+
 /// The metadata of these items changed: their rows, what stands above and below, and every list that may be
 /// ordered or filtered by what changed.
 pub(super) fn edited(ids: &[String]) -> Vec<Staling> {
@@ -72,6 +78,7 @@ pub(super) fn pictured(ids: &[String]) -> Vec<Staling> {
         stale.push(Staling::everyone(Tag::user_state()));
     }
     stale.push(Staling::everyone(Tag::many_items()));
+    stale.extend(shown_elsewhere());
     stale
 }
 
@@ -93,6 +100,7 @@ pub(super) fn section_whole(section: &str) -> Vec<Staling> {
         Tag::many_items(),
         Tag::image(&format!("section:{section}")),
     ]));
+    stale.extend(shown_elsewhere());
     stale
 }
 
@@ -122,6 +130,7 @@ pub(super) fn collection(id: Option<&str>, section: Option<&str>, members: &[Str
         stale.push(Staling::everyone(section.map_or_else(Tag::user_state, Tag::inside)));
     }
     stale.push(Staling::everyone(Tag::many_items()));
+    stale.extend(shown_elsewhere());
     stale
 }
 

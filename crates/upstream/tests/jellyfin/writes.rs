@@ -101,14 +101,45 @@ fn a_mark_reaches_what_lies_below() {
     }
 }
 
+/// A view shows when it was added to last.
+#[test]
+fn a_new_collection_reaches_the_view_that_holds_it() {
+    let read = read("/Items/{parent}");
+    let body = r#"{"Id":"{parent}","Type":"CollectionFolder","DateLastMediaAdded":"2026-01-01T00:00:00Z"}"#;
+    let sent = headers(&[("content-type", "application/json")]);
+    let facts = Kind::Jellyfin.inspect(&read, &sent, &filled(body).into()).expect("the body fits");
+    let tags = [read.tags, facts.tags].concat();
+    for request in ["/Collections?name=x&ids={item}", "/Collections/{item}/Items?ids={other}"] {
+        let stale = written("POST", request, "").stale;
+        let hit = |staling: &Staling| staling.whose == Whose::Everyone && tags.contains(&staling.tag);
+        assert!(stale.iter().any(hit), "{request}");
+    }
+}
+
+#[test]
+fn a_beginning_is_logged_by_the_server() {
+    let log = read("/System/ActivityLog/Entries").tags;
+    for (target, body) in [
+        ("/Sessions/Playing", r#"{"ItemId":"{item}"}"#),
+        ("/Sessions/Playing", ""),
+        ("/PlayingItems/{item}", ""),
+    ] {
+        let stale = written("POST", target, body).stale;
+        let hit = |staling: &Staling| staling.whose == Whose::Everyone && log.contains(&staling.tag);
+        assert!(stale.iter().any(hit), "{target} {body}");
+    }
+    let progress = written("POST", "/PlayingItems/{item}/Progress", "").stale;
+    assert!(!progress.iter().any(|staling| log.contains(&staling.tag)));
+}
+
 #[test]
 fn while_something_plays_lists_follow_once_a_minute() {
     let body = r#"{"CanSeek":true,"ItemId":"{item}","PositionTicks":10}"#;
     for (request, body, name, at_once) in [
-        ("POST /Sessions/Playing", body, "playback-start", "item:{item} sessions!"),
+        ("POST /Sessions/Playing", body, "playback-start", "history! item:{item} sessions!"),
         ("POST /Sessions/Playing/Progress", body, "progress", "item:{item} sessions"),
-        ("POST /PlayingItems/{item}", "", "playback-start", "item:{item} sessions!"),
-        ("POST /Users/{me}/PlayingItems/{item}", "", "playback-start", "item:{item} sessions!"),
+        ("POST /PlayingItems/{item}", "", "playback-start", "history! item:{item} sessions!"),
+        ("POST /Users/{me}/PlayingItems/{item}", "", "playback-start", "history! item:{item} sessions!"),
         ("POST /PlayingItems/{item}/Progress", "", "progress", "item:{item} sessions"),
         ("POST /Users/{me}/PlayingItems/{item}/Progress", "", "progress", "item:{item} sessions"),
     ] {
@@ -124,7 +155,7 @@ fn while_something_plays_lists_follow_once_a_minute() {
 
 #[test]
 fn when_it_pauses_or_stops_lists_follow_at_once() {
-    let stopped = "history item:{item}^ items sessions! user-state watch-lists";
+    let stopped = "history! item:{item}^ items sessions! user-state watch-lists";
     let body = r#"{"ItemId":"{item}","PositionTicks":10,"NowPlayingQueue":[{"Id":"cut o"#;
     for (request, body, wanted) in [
         ("POST /Sessions/Playing/Stopped", body, stopped),
@@ -150,7 +181,7 @@ fn a_report_that_names_no_item_is_taken_to_mean_any() {
             let write = written("POST", target, body);
             assert_eq!(
                 told(&write.stale).join(" "),
-                "history sessions user-state watch-lists",
+                "history! sessions! user-state watch-lists",
                 "{target} {body}"
             );
         }
@@ -196,7 +227,7 @@ fn a_flood_of_ids_makes_everything_stale() {
 #[test]
 fn playlists_and_collections_are_everybodys() {
     let playlist = "item:{item}! playlist:{item}! playlists! section:{item}!";
-    let collection = "collections! item:{item}! libraries! section:{item}!";
+    let collection = "collections! item:{item}! items! libraries! section:{item}! watch-lists!";
     check(&[
         ("POST /Playlists?name=x", "playlist", Nobody, "playlists!"),
         ("POST /Playlists/{item}", "playlist", Nobody, playlist),
@@ -205,12 +236,12 @@ fn playlists_and_collections_are_everybodys() {
         ("POST /Playlists/{item}/Items/1/Move/3", "playlist", Nobody, playlist),
         ("POST /Playlists/{item}/Users/{other}", "playlist", Nobody, playlist),
         ("DELETE /Playlists/{item}/Users/{other}", "playlist", Nobody, playlist),
-        ("POST /Collections?name=x", "collection", Nobody, "collections! libraries!"),
+        ("POST /Collections?name=x", "collection", Nobody, "collections! items! libraries! watch-lists!"),
         (
             "POST /Collections/{item}/Items?ids={parent}",
             "collection",
             Nobody,
-            "collections! item:{item}! item:{parent}! libraries! section:{item}!",
+            "collections! item:{item}! item:{parent}! items! libraries! section:{item}! watch-lists!",
         ),
         ("DELETE /Collections/{item}/Items", "collection", Nobody, collection),
     ]);

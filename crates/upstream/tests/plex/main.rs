@@ -4,6 +4,7 @@ mod asking;
 mod bodies;
 mod hazards;
 mod keys;
+mod reaches;
 mod reads;
 mod signals;
 mod writes;

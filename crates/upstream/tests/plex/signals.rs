@@ -31,8 +31,8 @@ fn timeline(kind: i32, state: i32) -> serde_json::Value {
             "rootItemID": 581, "type": kind, "title": "", "state": state, "updatedAt": 1_516_554_117 })
 }
 
-const MOVED: &str = "across* collections* image:581* image:582* image:583* item:581^* item:582^* item:583^* items* \
-                     section:2* sections* under:581* under:582* under:583*";
+const MOVED: &str = "across* collections* history* image:581* image:582* image:583* item:581^* item:582^* \
+         item:583^* items* section:2* sections* sessions* under:581* under:582* under:583*";
 
 #[test]
 fn a_settled_timeline_entry_makes_item_section_and_everything_above_stale() {
@@ -109,17 +109,19 @@ fn activities_count_when_they_begin_and_end() {
     let item = json!({ "key": "/library/metadata/7/children", "refreshed": true });
     assert_eq!(
         stale(&activity("ended", "library.refresh.items", &item)),
-        "across* activities* collections* image:7* item:7^* items* libraries* under:7*"
+        "across* activities* collections* history* image:7* item:7^* items* libraries* sections* \
+         sessions* under:7*"
     );
     let placed = json!({ "key": "/library/metadata/7", "librarySectionID": 2 });
     assert_eq!(
         stale(&activity("ended", "library.update.item.metadata", &placed)),
-        "across* activities* collections* image:7* item:7^* items* section:2* sections* under:7*"
+        "across* activities* collections* history* image:7* item:7^* items* section:2* sections* \
+         sessions* under:7*"
     );
     let drawn = json!({ "key": "/library/metadata/7" });
     assert_eq!(
         stale(&activity("ended", "media.generate.chapter.thumbs", &drawn)),
-        "activities* image:7* item:7^* items* under:7*"
+        "activities* history* image:7* item:7^* items* sections* sessions* under:7*"
     );
     assert_eq!(stale(&activity("started", "butler", &json!({}))), "activities*");
 }
@@ -185,7 +187,11 @@ fn a_pause_or_stop_concerns_everybody_and_playing_only_the_item() {
 #[test]
 fn a_moved_counter_reaches_lists_and_single_items_of_the_section() {
     let stale = greenroom_upstream::plex::section_changed("2");
-    assert_eq!(told(&stale), "across* collections* image:section:2* inside:2* items* section:2* sections*");
+    assert_eq!(
+        told(&stale),
+        "across* collections* history* image:section:2* inside:2* items* section:2* sections* \
+         sessions*"
+    );
     for read in
         ["/library/sections/2/all", "/library/sections/2/genre", "/library/recentlyAdded", "/hubs/sections/2"]
     {
