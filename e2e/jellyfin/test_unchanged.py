@@ -35,9 +35,10 @@ def test_what_the_client_asks_is_answered_as_the_server_answers(walked, server, 
     assert kept(compared) > 0.8
 
 
-@pytest.mark.parametrize("casing", ["CamelCase", "PascalCase"])
-def test_the_same_in_every_casing(casing, walked, server, gateway):
-    accept = f'application/json; profile="{casing}"'
+def test_the_same_in_the_other_casing(walked, server, gateway):
+    # PascalCase is what everybody gets who does not ask for a casing; both meet in one answer, whose content type is
+    # the plain one.
+    accept = 'application/json; profile="CamelCase"'
     assert_the_same(compare_all([request.with_header("Accept", accept) for request in walked], server, gateway))
 
 

@@ -52,6 +52,8 @@ fn edited(ids: &[&str]) -> Vec<Staling> {
         stale.push(Staling::everyone(Tag::item(&id)).and_ancestors());
         stale.push(Staling::everyone(Tag::image(&id)));
         stale.push(Staling::everyone(Tag::playlist(&id)));
+        // An episode names its series, a track its album and artist.
+        stale.push(Staling::everyone(Tag::under(&id)));
     }
     stale.extend(for_everyone([Tag::many_items(), Tag::libraries()]));
     stale

@@ -179,6 +179,11 @@ fn hubs(rest: &[&str]) -> Option<Route> {
         ["home", "onDeck" | "continueWatching"] | ["continueWatching"] | ["continueWatching", "items"] => {
             Plan::personal(Class::Resume, [Tag::across(), Tag::libraries(), Tag::watch_lists()])
         }
+        ["sections", id, "onDeck" | "continueWatching"] | ["sections", id, "continueWatching", "items"]
+            if is_id(id) =>
+        {
+            Plan::personal(Class::Resume, [Tag::section(id), Tag::libraries(), Tag::watch_lists()])
+        }
         ["sections", id, "manage"] if is_id(id) => {
             Plan::plain(Class::Collections, [Tag::collections(), Tag::section(id)])
         }

@@ -190,9 +190,9 @@ fn a_report_that_names_no_item_is_taken_to_mean_any() {
 
 #[test]
 fn what_is_edited_or_deleted() {
-    let edited = "image:{item}! item:{item}^! items! libraries! playlist:{item}!";
-    let deleted =
-        "collections! image:{item}! item:{item}^! items! libraries! playlist:{item}! playlists! watch-lists!";
+    let edited = "image:{item}! item:{item}^! items! libraries! playlist:{item}! under:{item}!";
+    let deleted = "collections! image:{item}! item:{item}^! items! libraries! playlist:{item}! playlists! under:{item}! \
+         watch-lists!";
     check(&[
         ("POST /Items/{item}", "edit", Nobody, edited),
         ("POST /Items/{item}/Refresh?recursive=true", "edit", Nobody, edited),
