@@ -9,6 +9,7 @@
 //! - [`verdict`]: what a request turns out to be: a read, a write, a stream, or refused.
 //! - [`class`]: the classes of reads with their default lifetimes.
 //! - [`path`]: one reading of a request's path, for routing and key alike; what is odd and what is refused.
+//! - `picture`: whether a picture is whole.
 //! - [`open`]: the closed lists of what passes without a token.
 //! - [`redact`]: takes secrets out of targets, headers and free text before they are shown.
 //! - [`tag`]: the words by which a write or an event names the answers it makes stale.
@@ -26,6 +27,7 @@ pub mod greeting;
 pub mod jellyfin;
 pub mod open;
 pub mod path;
+mod picture;
 pub mod plex;
 pub mod redact;
 pub mod signal;

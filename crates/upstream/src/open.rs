@@ -22,10 +22,10 @@ pub enum Open {
 impl Kind {
     /// What this request may do if it carries no token.
     pub fn open_without_token(self, ask: &Ask<'_>) -> Open {
+        let Ok(path) = Path::split(ask.target) else { return Open::No };
         if is_preflight(ask) {
             return Open::Pass;
         }
-        let Ok(path) = Path::split(ask.target) else { return Open::No };
         if path.odd {
             return Open::No;
         }
@@ -54,9 +54,11 @@ fn plex(method: &Method, parts: &[&str]) -> Open {
 
 #[cfg(test)]
 mod tests {
+    use http::header::{ACCEPT, CONTENT_LENGTH, RANGE, UPGRADE};
     use http::{HeaderMap, HeaderValue};
 
     use super::*;
+    use crate::verdict::{Refusal, StreamReason, Verdict};
 
     fn open(kind: Kind, method: &Method, target: &str) -> Open {
         kind.open_without_token(&Ask { method, target, headers: &HeaderMap::new(), body: &[] })
@@ -124,6 +126,57 @@ mod tests {
             ("/Users/New", Open::No),
         ] {
             assert_eq!(open(Kind::Jellyfin, &Method::POST, target), wanted, "{target}");
+        }
+    }
+
+    /// Whatever path a browser asks about in advance, classification alone says what to do with the question.
+    #[test]
+    fn a_question_in_advance_is_a_moment_or_refused() {
+        let mut plain = HeaderMap::new();
+        plain.insert(ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static("POST"));
+        let mut dressed = plain.clone();
+        for (name, value) in [
+            (UPGRADE, "websocket"),
+            (RANGE, "bytes=0-1"),
+            (ACCEPT, "text/event-stream"),
+            (CONTENT_LENGTH, "5"),
+        ] {
+            dressed.insert(name, HeaderValue::from_static(value));
+        }
+        let moment = Verdict::Stream(StreamReason::Moment);
+        let refused = |refusal| Verdict::Refuse(refusal);
+        for (target, wanted) in [
+            ("/", &moment),
+            ("/library/sections", &moment),
+            ("/:/scrobble?key=1", &moment),
+            ("/:/websockets/notifications", &moment),
+            ("/library/parts/1/2/file.mkv", &moment),
+            ("/Items?ids=1&ids=2", &moment),
+            ("/UserPlayedItems/1", &moment),
+            ("/socket", &moment),
+            ("/Videos/1/stream", &moment),
+            ("/Users/AuthenticateByName", &moment),
+            ("/anything?X-Plex-Token=a&X-Plex-Token=b&api_key=c", &moment),
+            ("//library;a/sections", &moment),
+            ("/Items/../System", &refused(Refusal::BadPath)),
+            ("/library/%2e%2e/x", &refused(Refusal::BadPath)),
+            ("/a%00", &refused(Refusal::BadPath)),
+            ("/a%zz", &refused(Refusal::BadPath)),
+            ("no-slash", &refused(Refusal::BadPath)),
+            ("*", &refused(Refusal::BadPath)),
+        ] {
+            for kind in [Kind::Plex, Kind::Jellyfin] {
+                for headers in [&plain, &dressed] {
+                    let ask = Ask { method: &Method::OPTIONS, target, headers, body: b"x=1" };
+                    assert_eq!(&kind.classify(&ask, None), wanted, "{kind:?} {target}");
+                    let open = if *wanted == moment { Open::Pass } else { Open::No };
+                    assert_eq!(kind.open_without_token(&ask), open, "{kind:?} {target}");
+                }
+            }
+        }
+        for (kind, target) in [(Kind::Plex, "/myplex/claim"), (Kind::Jellyfin, "/Startup/User")] {
+            let ask = Ask { method: &Method::OPTIONS, target, headers: &plain, body: &[] };
+            assert_eq!(kind.classify(&ask, None), refused(Refusal::Setup), "{target}");
         }
     }
 

@@ -9,6 +9,7 @@ use http::header::CONTENT_TYPE;
 use super::rows::{self, Row, Rows};
 use crate::class::Class;
 use crate::facts::{Facts, MAX_TAGGED_ROWS, Unfit};
+use crate::picture;
 use crate::tag::Tag;
 use crate::verdict::{Read, Representation};
 
@@ -65,7 +66,7 @@ fn opaque(class: Class, kind: &str, body: &Bytes) -> Result<Facts, Unfit> {
     if !fits {
         return Err(Unfit::ContentType);
     }
-    if body.is_empty() && class == Class::Images {
+    if kind.starts_with("image/") && picture::is_broken_off(body) {
         return Err(Unfit::Malformed);
     }
     Ok(Facts::default())

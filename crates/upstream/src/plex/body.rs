@@ -6,6 +6,7 @@ use http::header::CONTENT_TYPE;
 
 use crate::class::Class;
 use crate::facts::{Facts, Unfit};
+use crate::picture;
 use crate::plex::{body_json, body_xml};
 use crate::verdict::{Read, Representation};
 
@@ -57,8 +58,13 @@ fn opaque(class: Class, media: Option<&str>, body: &[u8]) -> Result<Facts, Unfit
     if !fits {
         return Err(Unfit::ContentType);
     }
+    let is_image = class == Class::Images || media.is_some_and(|media| media.starts_with("image/"));
     let is_plausible = if class == Class::Images { is_picture(body) } else { !body.is_empty() };
-    if is_plausible { Ok(Facts::default()) } else { Err(Unfit::Malformed) }
+    if is_plausible && !(is_image && picture::is_broken_off(body)) {
+        Ok(Facts::default())
+    } else {
+        Err(Unfit::Malformed)
+    }
 }
 
 /// Whether the first bytes are those of a picture.

@@ -181,6 +181,28 @@ fn foreign_and_broken_bodies_do_not_fit() {
 }
 
 #[test]
+fn a_picture_that_broke_off_is_malformed() {
+    let pictures: [(&str, &[u8]); 4] = [
+        ("image/jpeg", b"\xff\xd8\xff\xe0rest\xff\xd9"),
+        ("image/png", b"\x89PNG\r\n\x1a\nrest\0\0\0\0IEND\xae\x42\x60\x82"),
+        ("image/gif", b"GIF89a;"),
+        ("image/webp", b"RIFF\x0c\0\0\0WEBPVP8 rest"),
+    ];
+    for target in ["/Items/{item}/Images/Primary", "/Users/{me}/Images/Primary", "/Branding/Splashscreen"] {
+        for (kind, whole) in pictures {
+            let sent = headers(&[("content-type", kind)]);
+            let inspect =
+                |body: &[u8]| Kind::Jellyfin.inspect(&read(target), &sent, &Bytes::copy_from_slice(body));
+            assert_eq!(inspect(whole), Ok(Facts::default()), "{target} {kind}");
+            for cut in 1..=whole.len() {
+                let body = &whole[..whole.len() - cut];
+                assert_eq!(inspect(body), Err(Unfit::Malformed), "{target} {kind} -{cut}");
+            }
+        }
+    }
+}
+
+#[test]
 fn an_error_of_ours_never_fits_as_a_list() {
     let read = read("/Items");
     let (kind, body) = Kind::Jellyfin.error_body(read.representation, 503, "away");

@@ -214,10 +214,10 @@ fn a_foreign_content_type_is_not_kept() {
 fn a_picture_must_look_like_one() {
     let picture = get("/library/metadata/1/thumb/1");
     for body in [
-        &b"\xff\xd8\xff\xe0rest"[..],
-        b"\x89PNG\r\n\x1a\nrest",
-        b"GIF89a",
-        b"RIFF\0\0\0\0WEBPVP8",
+        &b"\xff\xd8\xff\xe0rest\xff\xd9"[..],
+        b"\x89PNG\r\n\x1a\nrest\0\0\0\0IEND\xae\x42\x60\x82",
+        b"GIF89a;",
+        b"RIFF\x08\0\0\0WEBPVP8 ",
         b"\0\0\0 ftypavif",
         b"<svg/>",
     ] {
@@ -233,6 +233,36 @@ fn a_picture_must_look_like_one() {
     assert_eq!(inspect(&asset, "text/html", b"<html/>"), Err(Unfit::ContentType));
     assert_eq!(inspect(&asset, "application/javascript", b""), Err(Unfit::Malformed));
 }
+
+#[test]
+fn a_picture_that_broke_off_is_malformed() {
+    for target in [
+        "/library/metadata/1/thumb/1",
+        "/photo/:/transcode?width=1&height=1&url=/library/metadata/1/thumb/2",
+        "/:/resources/a.png",
+        "/web/a.png",
+    ] {
+        for (kind, whole) in PICTURES {
+            assert_eq!(inspect(&get(target), kind, whole), Ok(Facts::default()), "{target} {kind}");
+            assert!(inspect(&get(target), kind, &[whole, &b"\0\0"[..]].concat()).is_ok(), "{target} {kind}");
+            for cut in 1..whole.len() {
+                let body = &whole[..whole.len() - cut];
+                assert_eq!(
+                    inspect(&get(target), kind, body),
+                    Err(Unfit::Malformed),
+                    "{target} {kind} -{cut}"
+                );
+            }
+        }
+    }
+}
+
+const PICTURES: [(&str, &[u8]); 4] = [
+    ("image/jpeg", b"\xff\xd8\xff\xe0rest\xff\xd9"),
+    ("image/png", b"\x89PNG\r\n\x1a\nrest\0\0\0\0IEND\xae\x42\x60\x82"),
+    ("image/gif", b"GIF89a;"),
+    ("image/webp", b"RIFF\x0c\0\0\0WEBPVP8 rest"),
+];
 
 const EVERY_FORM: [&str; 6] = [
     "/library/sections/1/all",
