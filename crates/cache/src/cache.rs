@@ -1,5 +1,6 @@
 //! The cache: the one handle a program holds.
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,12 @@ use crate::warm::WarmSet;
 /// A cache. Cloning copies a handle to the same one.
 #[derive(Clone)]
 pub struct Cache(Arc<House>);
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").finish_non_exhaustive()
+    }
+}
 
 /// Everything a cache is made of.
 pub(crate) struct House {

@@ -98,11 +98,15 @@ impl Desk {
     }
 
     /// Joins the load under way for this key, or starts one. Nobody joins a load that began before an invalidation
-    /// of what he asks for: `seen` is what he found kept, whose tags the new value may be expected to carry.
+    /// of what he asks for: `seen` is what he found kept, whose tags the new value may be expected to carry. Where
+    /// nothing was kept, the tags are not known, and any tag invalidated meanwhile may be one of them: waiting for
+    /// an older load only to find that out would make the reader wait twice.
     pub(crate) fn board(&self, key: &Key, reach: &Reach, seen: Option<&Arc<Entry>>, now_ms: u64) -> Boarding {
         let overtaken = |flight: &Flight| {
             let reaches = [Some(reach), seen.map(|entry| &entry.reach)];
             reaches.into_iter().flatten().any(|reach| self.markers.since(reach, flight.created, now_ms))
+                || (seen.is_none()
+                    && self.markers.between(reach, true, flight.created, Stamp::end_of(now_ms)))
         };
         let landed_meanwhile = || {
             let seen = seen.map_or(Stamp::ZERO, |entry| entry.created());

@@ -235,6 +235,12 @@ pub(crate) struct Lead {
 }
 
 impl Lead {
+    /// Whether nobody else can join it. What it brings says nothing about what others would get: a failure, or that
+    /// there is no such thing, is its caller's affair.
+    pub(crate) fn is_solo(&self) -> bool {
+        self.key.is_none()
+    }
+
     /// Waits for one's own flight.
     pub(crate) fn follow(&self) -> Follow {
         self.flight.follow(usize::MAX).expect("there is no limit")

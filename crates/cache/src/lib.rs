@@ -92,8 +92,9 @@
 //! - **Settling**: after a confirmed write, loads that begin soon live shortly, for sources that need a moment.
 //! - **Memo**: what is remembered of a key beside a value: that its load failed a moment ago, or that its value is
 //!   not for keeping, in which case callers stop waiting for each other.
-//! - **Warmth**: how lately and how often a key is read. Keys of a policy with `warm` are refreshed without a read
-//!   while they are warm, within a budget, unless their readers come often enough to cause it themselves.
+//! - **Warmth**: when a key is read, and in which rhythm. Keys of a policy with `warm` that are read in a rhythm are
+//!   loaded just before a read that would otherwise find nothing usable: within a budget, and never at the price of
+//!   a load more than their reads would cause.
 //! - **Refusal**: why a value was answered, but not stored. The list is closed and counted.
 //!
 //! # Where to find what
@@ -161,5 +162,5 @@ pub use refusal::Refusal;
 pub use scope::{Invalidation, Mode, Scope, Settle};
 pub use settings::Settings;
 pub use stamp::Stamp;
-pub use stats::{ClassStats, LoadTimes, Stats};
+pub use stats::{ClassStats, LOAD_TIME_BUCKETS_MS, LoadTimes, Stats};
 pub use value::{Entry, Value};

@@ -67,12 +67,16 @@ impl House {
             }
             Ok(Load::Gone(value)) => {
                 cell.loads_shared.one();
-                self.desk.discard(key, lead.flight.created);
+                if !lead.is_solo() {
+                    self.desk.discard(key, lead.flight.created);
+                }
                 Landed::Shared(value)
             }
             Ok(Load::Pass(value)) => {
                 cell.loads_passed.one();
-                self.desk.remember_uncacheable(key, now_ms);
+                if !lead.is_solo() {
+                    self.desk.remember_uncacheable(key, now_ms);
+                }
                 // Nobody takes it where a refresh brought it, or the caller left: then it is dropped.
                 drop(pass.send(value));
                 Landed::Uncacheable
@@ -80,9 +84,11 @@ impl House {
             Err(failure) => {
                 let timed_out = failure.kind == FailureKind::TimedOut;
                 if timed_out { &cell.loads_timed_out } else { &cell.loads_failed }.one();
-                self.desk.remember_failure(key, &lead.flight, &failure, now_ms);
-                if failure.kind == FailureKind::Denied {
-                    self.warm.forget(key);
+                if !lead.is_solo() {
+                    self.desk.remember_failure(key, &lead.flight, &failure, now_ms);
+                    if failure.kind == FailureKind::Denied {
+                        self.warm.forget(key);
+                    }
                 }
                 Landed::Failed(failure)
             }

@@ -22,6 +22,8 @@ use crate::value::{Entry, RefreshClaim};
 use crate::warmth::Warmth;
 
 const MINUTE_MS: u64 = 60_000;
+/// A read causes no refresh for at least this much of the fresh time, in percent: what is due at 80 %, less jitter.
+const SURELY_FRESH_PERCENT: u64 = 75;
 /// Budgets of namespaces that spent nothing lately are forgotten when there are more than this.
 const MAX_IDLE_BUDGETS: usize = 256;
 /// Loads under way at a time when everything is warmed on demand.
@@ -165,8 +167,8 @@ impl House {
         });
     }
 
-    /// The keys whose refresh is due and will not be caused by a read in time, the longest-lived first: they are
-    /// kept warm at the least cost.
+    /// The keys whose refresh is due, and worth a load because a read is near that would otherwise find nothing
+    /// usable; never twice without a read between. The longest-lived first: they are kept warm at the least cost.
     fn due(&self, now_ms: u64) -> Vec<(Key, WarmKey, Arc<Entry>)> {
         let keys = lock(&self.warm.keys);
         let mut due: Vec<_> = keys
@@ -175,9 +177,13 @@ impl House {
                 let entry = self.desk.memory.peek(key)?;
                 let horizons = entry.horizons();
                 let due_ms = horizons.refresh_at_ms.min(horizons.fresh_until_ms);
-                let window_ms = millis(warm.policy.fresh.saturating_add(warm.policy.stale));
-                let read_in_time = warm.warmth.expected_interval_ms(now_ms).is_some_and(|ms| ms < window_ms);
-                let due = now_ms >= due_ms && entry.may_refresh(now_ms) && !read_in_time;
+                let (fresh, window) =
+                    (warm.policy.fresh, warm.policy.fresh.saturating_add(warm.policy.stale));
+                // By so much later the entry is due again: a read before that finds it fresh and causes no load.
+                let untouched_ms = millis(fresh) / 100 * SURELY_FRESH_PERCENT;
+                let worth = warm.warmth.is_worth_a_load(now_ms, millis(window), untouched_ms);
+                let unread = entry.why == LoadReason::Warm && !entry.was_read();
+                let due = now_ms >= due_ms && entry.may_refresh(now_ms) && worth && !unread;
                 due.then(|| (key.clone(), warm.clone(), entry))
             })
             .collect();

@@ -1,2 +1,7 @@
-//! The process.
-fn main() {}
+//! The program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    greenroom::cli::run(std::env::args_os())
+}

@@ -101,7 +101,12 @@ impl Kind {
 
     /// A small, valid error body in the representation the client asked for: content type and bytes.
     /// `message` must not contain anything the client sent.
-    pub fn error_body(self, representation: Representation, status: u16, message: &str) -> (&'static str, Bytes) {
+    pub fn error_body(
+        self,
+        representation: Representation,
+        status: u16,
+        message: &str,
+    ) -> (&'static str, Bytes) {
         match self {
             Self::Plex => plex::error_body(representation, status, message),
             Self::Jellyfin => jellyfin::error_body(representation, status, message),

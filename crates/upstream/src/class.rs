@@ -147,10 +147,11 @@ impl Class {
             ..plain(fresh_s, stale_s, stale_on_error_s, warm)
         };
         match self {
-            Self::Activities => plain(5, 5, DAY, true),
+            // Jellyfin's tasks seldom run; while one does, its answers say so and live as long as on Plex.
+            Self::Activities => plain(if kind == Kind::Plex { 5 } else { 30 }, 5, DAY, true),
             Self::Sessions => plain(10, 10, DAY, true),
             Self::LiveStatistics => plain(30, 30, DAY, false),
-            Self::Statistics => plain(60, 60, DAY, false),
+            Self::Statistics | Self::Users => plain(60, 60, DAY, false),
             Self::Counts => plain(60, 5 * MINUTE, 30 * DAY, true),
             Self::Server => plain(60, 5 * MINUTE, DAY, true),
             Self::Identity => plain(60, 10 * MINUTE, 30 * DAY, true),
@@ -164,7 +165,6 @@ impl Class {
             Self::Search => personal(300, 10 * MINUTE, 7 * DAY, false),
             Self::Playlists => personal(300, 0, 30 * DAY, true),
             Self::Collections => personal(300, 300, 7 * DAY, false),
-            Self::Users => plain(60, 60, DAY, false),
             Self::ActivityLog => plain(60, 60, 7 * DAY, false),
             Self::Images => plain(30 * DAY, 30 * DAY, 365 * DAY, false),
             Self::Assets => plain(HOUR, HOUR, 30 * DAY, false),

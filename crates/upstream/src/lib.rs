@@ -8,9 +8,13 @@
 //! - [`ask`]: a client's request as the dialects see it, and [`ask::Kind`], the closed set of dialects.
 //! - [`verdict`]: what a request turns out to be: a read, a write, a stream, or refused.
 //! - [`class`]: the classes of reads with their default lifetimes.
+//! - [`path`]: one reading of a request's path, for routing and key alike; what is odd and what is refused.
+//! - [`open`]: the closed lists of what passes without a token.
+//! - [`redact`]: takes secrets out of targets, headers and free text before they are shown.
 //! - [`tag`]: the words by which a write or an event names the answers it makes stale.
 //! - [`credential`]: who asks, found in any of the places clients put it, and how it is sent on.
 //! - [`facts`]: what an answer's body says: whether it may be kept, its rows, its further tags.
+//! - [`greeting`]: what a server says of itself, and its change counters.
 //! - [`signal`]: what a frame of a notification socket says.
 //! - [`plex`], [`jellyfin`]: the dialects.
 
@@ -18,8 +22,12 @@ pub mod ask;
 pub mod class;
 pub mod credential;
 pub mod facts;
+pub mod greeting;
 pub mod jellyfin;
+pub mod open;
+pub mod path;
 pub mod plex;
+pub mod redact;
 pub mod signal;
 pub mod tag;
 pub mod verdict;

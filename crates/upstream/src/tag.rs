@@ -49,6 +49,33 @@ impl Tag {
         Self("libraries".into())
     }
 
+    /// A list over several sections at once (the whole library, a global search, home hubs): a change in any
+    /// section concerns it.
+    pub fn across() -> Self {
+        Self("across".into())
+    }
+
+    /// Anything that comes from a section, single items too: what changes the whole section (a bulk edit, emptied
+    /// trash, its removal) concerns it.
+    pub fn inside(section: &str) -> Self {
+        Self(format!("inside:{section}"))
+    }
+
+    /// An answer about something that lies below this item: marking a show watched concerns its episodes.
+    pub fn under(item: &str) -> Self {
+        Self(format!("under:{item}"))
+    }
+
+    /// The list of sections itself (libraries, views).
+    pub fn sections() -> Self {
+        Self("sections".into())
+    }
+
+    /// What stands in any playlist: a write that does not name the playlist concerns them all.
+    pub fn every_playlist() -> Self {
+        Self("every-playlist".into())
+    }
+
     /// One playlist.
     pub fn playlist(id: &str) -> Self {
         Self(format!("playlist:{id}"))

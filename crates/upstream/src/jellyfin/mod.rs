@@ -1,39 +1,82 @@
-//! The dialect of Jellyfin.
+//! The dialect of Jellyfin, 10.10 and later.
+//!
+//! Rooms:
+//! - `address`: a request's path without the prefixes of the family's past, in both spellings it is matched by.
+//! - `routes`: the allow-list of reads, old routes and new ones alike; `passing`: what is never kept.
+//! - `parameter`, `setting`, `query`: the parameters the server knows, what they are set to, and a query in
+//!   its one canonical form.
+//! - `read`: the canonical key, target and tags of a read; `listing`: what a query asks of a list;
+//!   `accept`: representation and language.
+//! - `write`, `edit`, `account`, `playback`: what each write makes stale.
+//! - `authorization`, `credential`: who asks.
+//! - `inspect`, `rows`: what an answer says. `socket`: what a frame says.
+//! - `anonymous`: what is asked before there is a token.
+//! - `info`: the one field of an answer that is rewritten. `error`: errors as clients accept them.
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+mod accept;
+mod account;
+mod address;
+mod anonymous;
+mod authorization;
+mod credential;
+mod edit;
+mod error;
+mod guid;
+mod info;
+mod inspect;
+mod listing;
+mod parameter;
+mod passing;
+mod playback;
+mod query;
+mod read;
+mod routes;
+mod rows;
+mod setting;
+mod socket;
+mod write;
+
+use http::Method;
+
+pub use info::public_info_address;
+
+pub(crate) use anonymous::open;
+pub(crate) use credential::{credential, credential_headers};
+pub(crate) use error::error_body;
+pub(crate) use inspect::inspect;
+pub(crate) use playback::playing;
+pub(crate) use socket::frame;
 
 use crate::ask::Ask;
-use crate::credential::Credential;
-use crate::facts::{Facts, Unfit};
-use crate::signal::{Playing, Signal};
-use crate::tag::Staling;
-use crate::verdict::{Read, Representation, StreamReason, Verdict};
+use crate::verdict::{Refusal, StreamReason, Verdict};
+use address::Address;
 
+/// What a request is. `own_user` is the user the credential is proven to belong to.
 pub(crate) fn classify(ask: &Ask<'_>, own_user: Option<&str>) -> Verdict {
-    Verdict::Stream(StreamReason::Unknown)
+    match Address::split(ask.target) {
+        Ok(address) => {
+            let verdict = judge(ask, &address, own_user.map(guid::normal).as_deref());
+            address.temper(verdict)
+        }
+        Err(refusal) => Verdict::Refuse(refusal),
+    }
 }
 
-pub(crate) fn credential(ask: &Ask<'_>) -> Credential {
-    Credential::default()
-}
-
-pub(crate) fn credential_headers(credential: &Credential, translate_legacy: bool) -> Vec<(HeaderName, HeaderValue)> {
-    Vec::new()
-}
-
-pub(crate) fn inspect(read: &Read, headers: &HeaderMap, body: &Bytes) -> Result<Facts, Unfit> {
-    Ok(Facts::default())
-}
-
-pub(crate) fn frame(frame: &[u8]) -> Vec<Signal> {
-    Vec::new()
-}
-
-pub(crate) fn playing(item: &str, state: Playing) -> Vec<Staling> {
-    Vec::new()
-}
-
-pub(crate) fn error_body(representation: Representation, status: u16, message: &str) -> (&'static str, Bytes) {
-    ("text/plain", Bytes::new())
+fn judge(ask: &Ask<'_>, address: &Address<'_>, own_user: Option<&str>) -> Verdict {
+    let low = address.low();
+    if low.first() == Some(&"startup") {
+        return Verdict::Refuse(Refusal::Setup);
+    }
+    if passing::is_socket(ask.headers, &low) {
+        return Verdict::Stream(StreamReason::Socket);
+    }
+    match *ask.method {
+        Method::GET | Method::HEAD => read::judge(ask, address, own_user)
+            .map_or_else(Verdict::Stream, |read| Verdict::Read(Box::new(read))),
+        Method::OPTIONS | Method::TRACE => Verdict::Stream(StreamReason::Moment),
+        _ => match passing::of_a_write(&low) {
+            Some(reason) => Verdict::Stream(reason),
+            None => Verdict::Write(Box::new(write::judge(ask, address, own_user))),
+        },
+    }
 }

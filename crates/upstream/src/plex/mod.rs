@@ -1,4 +1,18 @@
 //! The dialect of Plex.
+//!
+//! Plex has no rule by which a read can be told from a write: several writes are GETs, paging comes in headers or
+//! in the query, order matters in a query, and most answers carry state of the user who asked. So everything here
+//! goes by tables:
+//! - `classify`: what a request is; writes before streams before reads.
+//! - `write` and `library_write`: the table of writes; `params`: what they name; `stale`: what each kind of
+//!   change makes stale.
+//! - `route` and `library`: the allow-list of reads; `filter`: what their query adds.
+//! - `query`, `lifted`, `representation`, `read`: the canonical key and the request rebuilt from it.
+//! - `image`: addresses inside scaled images.
+//! - `credential`: who asks.
+//! - `body`, `body_xml`, `body_json`, `rows`: whether an answer may be kept and what it says.
+//! - `notification`, `webhook`: what the server tells on its own.
+//! - `error`: error bodies clients can read.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -8,32 +22,65 @@ use crate::credential::Credential;
 use crate::facts::{Facts, Unfit};
 use crate::signal::{Playing, Signal};
 use crate::tag::Staling;
-use crate::verdict::{Read, Representation, StreamReason, Verdict};
+use crate::verdict::{Read, Representation, Verdict};
+
+mod body;
+mod body_json;
+mod body_xml;
+mod classify;
+mod credential;
+mod error;
+mod filter;
+mod image;
+mod library;
+mod library_write;
+mod lifted;
+mod notification;
+mod params;
+mod query;
+mod read;
+mod representation;
+mod route;
+mod rows;
+mod stale;
+mod webhook;
+mod write;
+
+pub use webhook::webhook;
+
+/// What the moved change counter of a section means: its lists and everything that comes from it are stale.
+pub fn section_changed(section: &str) -> Vec<Staling> {
+    stale::section_whole(section)
+}
 
 pub(crate) fn classify(ask: &Ask<'_>) -> Verdict {
-    Verdict::Stream(StreamReason::Unknown)
+    classify::classify(ask)
 }
 
 pub(crate) fn credential(ask: &Ask<'_>) -> Credential {
-    Credential::default()
+    credential::of(ask)
 }
 
 pub(crate) fn credential_headers(credential: &Credential) -> Vec<(HeaderName, HeaderValue)> {
-    Vec::new()
+    credential::headers(credential)
 }
 
 pub(crate) fn inspect(read: &Read, headers: &HeaderMap, body: &Bytes) -> Result<Facts, Unfit> {
-    Ok(Facts::default())
+    body::inspect(read, headers, body)
 }
 
 pub(crate) fn frame(frame: &[u8]) -> Vec<Signal> {
-    Vec::new()
+    notification::read(frame)
 }
 
 pub(crate) fn playing(item: &str, state: Playing) -> Vec<Staling> {
-    Vec::new()
+    stale::playing(item, state)
 }
 
-pub(crate) fn error_body(representation: Representation, status: u16, message: &str) -> (&'static str, Bytes) {
-    ("text/plain", Bytes::new())
+pub(crate) fn error_body(
+    representation: Representation,
+    status: u16,
+    message: &str,
+) -> (&'static str, Bytes) {
+    error::body(representation, status, message)
 }

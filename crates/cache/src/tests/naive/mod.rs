@@ -95,6 +95,8 @@ struct Flight {
     script: Script,
     /// Others can join it.
     open: bool,
+    /// Nobody ever could: what it fails at is its caller's affair.
+    alone: bool,
     /// The order of the entry it refreshes.
     refreshes: Option<u64>,
 }
@@ -202,6 +204,7 @@ impl Naive {
         let who = flight.who;
         match flight.script.says {
             Says::Value => self.store(flight),
+            _ if flight.alone => {}
             Says::Gone => self.kept.retain(|kept| kept.who != who || kept.order > flight.order),
             Says::Pass => self.remember(Memo::Uncacheable { who, until_ms: self.now_ms + 60_000 }),
             Says::Fail(kind) => {
@@ -283,21 +286,35 @@ impl Naive {
         if open {
             self.flights.iter_mut().filter(|flight| flight.who == who).for_each(|flight| flight.open = false);
         }
-        let flight =
-            Flight { who, order, began_ms, due_ms: began_ms + script.takes_ms, script, open, refreshes };
+        let flight = Flight {
+            who,
+            order,
+            began_ms,
+            due_ms: began_ms + script.takes_ms,
+            script,
+            open,
+            alone: !open,
+            refreshes,
+        };
         self.flights.push(flight.clone());
         flight
     }
 
-    /// The flight a caller may join who found this kept.
+    /// The flight a caller may join who found this kept. If he found nothing, any tag may be one of the value's.
     fn joinable(&self, who: Who, seen: Option<&Kept>) -> Option<Flight> {
         let flight = self.flights.iter().find(|flight| flight.who == who && flight.open)?;
-        let overtaken = self.invalidations.iter().any(|one| {
-            let covers = one.covers(who, Some(seen.map_or(0, |kept| kept.tags)));
-            let held =
-                one.hold_until_ms().is_some_and(|until| flight.began_ms <= until && until < self.now_ms);
-            covers && (one.order > flight.order || held)
-        });
+        let covers = |one: &&Invalidated| one.covers(who, seen.map(|kept| kept.tags));
+        let held = |until: u64| flight.began_ms <= until && until < self.now_ms;
+        // Where any tag counts, only the end of the last hold on any of them is known.
+        let (any_tag, exact): (Vec<_>, Vec<_>) = self
+            .invalidations
+            .iter()
+            .filter(covers)
+            .partition(|one| seen.is_none() && matches!(one.reach, Reach::Tag(..)));
+        let last_hold = any_tag.iter().filter_map(|one| one.hold_until_ms()).max();
+        let overtaken = any_tag.iter().chain(&exact).any(|one| one.order > flight.order)
+            || last_hold.is_some_and(held)
+            || exact.iter().filter_map(|one| one.hold_until_ms()).any(held);
         (!overtaken).then(|| flight.clone())
     }
 

@@ -1,0 +1,47 @@
+# Everything a person or a machine runs. Each target alone does all of its own set-up.
+.PHONY: demo test check bench e2e sabotage model prepare prepare-e2e
+
+CARGO ?= cargo
+NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
+ifeq ($(NEXTEST),yes)
+RUN_TESTS = $(CARGO) nextest run --no-fail-fast
+else
+RUN_TESTS = $(CARGO) test --no-fail-fast
+endif
+
+# See what Greenroom does: simulated servers, an evening of companion apps directly and through it, an outage.
+demo: prepare
+	$(CARGO) run --release --quiet -p greenroom -- demo
+
+# All tests: the checks, the model checks, the sabotage run, and real clients against the real binary.
+test: check model sabotage e2e
+
+# What every commit passes.
+check: prepare
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	$(RUN_TESTS) --workspace
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+
+# Flights, markers and fences as shipped, over many thousands of schedules.
+model: prepare
+	$(RUN_TESTS) -p greenroom-cache --features shuttle --test model --cargo-profile model
+
+# Takes out one safeguard at a time and expects a test to fail.
+sabotage: prepare
+	sh crates/cache/sabotage.sh
+
+# Unmodified clients from PyPI through the built program.
+e2e: prepare prepare-e2e
+	$(CARGO) build --quiet -p greenroom
+	sh e2e/run.sh
+
+# Figures, compared side by side in one run.
+bench: prepare
+	$(CARGO) bench -p greenroom-cache
+
+prepare:
+	@sh .ci/prepare
+
+prepare-e2e: prepare
+	@sh e2e/prepare.sh

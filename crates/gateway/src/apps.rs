@@ -1,0 +1,103 @@
+//! Which apps were seen, and what each asked, caused and was spared.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use greenroom_upstream::credential::Credential;
+use http::HeaderMap;
+use http::header::USER_AGENT;
+use parking_lot::RwLock;
+
+/// Apps shown by name; what comes beyond is counted as "others".
+const MAX_APPS: usize = 100;
+/// Longest name that is shown.
+const MAX_NAME: usize = 40;
+
+/// What one app asked and caused.
+#[derive(Debug, Default)]
+pub struct App {
+    /// Requests it made.
+    pub asked: AtomicU64,
+    /// Requests to the server that it caused.
+    pub reached: AtomicU64,
+    /// Requests answered without asking the server.
+    pub saved: AtomicU64,
+    /// Requests that ended in an error of ours or of the server.
+    pub failed: AtomicU64,
+}
+
+/// All apps of one server by the name they give themselves.
+#[derive(Debug, Default)]
+pub struct Apps(RwLock<BTreeMap<String, Arc<App>>>);
+
+impl Apps {
+    /// The app a request comes from, and whether it was never seen before.
+    pub fn of(&self, credential: &Credential, headers: &HeaderMap) -> (String, Arc<App>, bool) {
+        let name = name_of(credential, headers);
+        if let Some(app) = self.0.read().get(&name) {
+            return (name, Arc::clone(app), false);
+        }
+        let mut apps = self.0.write();
+        let name = if apps.len() >= MAX_APPS { "others".to_owned() } else { name };
+        let is_new = !apps.contains_key(&name);
+        let app = Arc::clone(apps.entry(name.clone()).or_default());
+        (name, app, is_new)
+    }
+
+    /// Every app with its figures: asked, reached, saved, failed.
+    pub fn figures(&self) -> Vec<(String, [u64; 4])> {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let figures = |app: &App| [read(&app.asked), read(&app.reached), read(&app.saved), read(&app.failed)];
+        self.0.read().iter().map(|(name, app)| (name.clone(), figures(app))).collect()
+    }
+}
+
+/// The product name, else the first word of the user agent; only letters that are safe to show.
+fn name_of(credential: &Credential, headers: &HeaderMap) -> String {
+    let agent = || headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+    let said = credential.product.as_deref().or_else(|| agent().map(first_word)).unwrap_or("unknown");
+    let name: String = said
+        .chars()
+        .filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '.' | '_' | '(' | ')'))
+        .take(MAX_NAME)
+        .collect();
+    let name = name.trim();
+    if name.is_empty() { "unknown".to_owned() } else { name.to_owned() }
+}
+
+fn first_word(agent: &str) -> &str {
+    agent.split(['/', ' ']).next().unwrap_or(agent)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn an_app_is_called_by_its_product_else_by_its_agent() {
+        let mut headers = HeaderMap::new();
+        headers.insert(USER_AGENT, HeaderValue::from_static("PlexAPI/4.17 (Linux)"));
+        assert_eq!(name_of(&Credential::default(), &headers), "PlexAPI");
+        let named = Credential { product: Some("Kometa".into()), ..Credential::default() };
+        assert_eq!(name_of(&named, &headers), "Kometa");
+    }
+
+    #[test]
+    fn what_an_app_calls_itself_cannot_break_a_page_or_a_metric() {
+        let named = Credential { product: Some("<b>\"x\"\n{}".into()), ..Credential::default() };
+        assert_eq!(name_of(&named, &HeaderMap::new()), "bx");
+    }
+
+    #[test]
+    fn a_flood_of_names_ends_as_others() {
+        let apps = Apps::default();
+        for index in 0..300 {
+            let named = Credential { product: Some(format!("app{index}")), ..Credential::default() };
+            apps.of(&named, &HeaderMap::new());
+        }
+        assert!(apps.figures().len() <= MAX_APPS + 1);
+    }
+}

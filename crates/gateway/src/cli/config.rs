@@ -1,0 +1,45 @@
+//! `greenroom config init|check`.
+
+use std::path::PathBuf;
+
+use super::{DONE, MISUSED, Serve, settings};
+use crate::config::template::TEMPLATE;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Print a commented configuration file
+    Init,
+    /// Check a configuration file together with the environment, and print every problem with its place
+    Check {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+pub(super) fn run(command: &Command) -> u8 {
+    match command {
+        Command::Init => {
+            print!("{TEMPLATE}");
+            DONE
+        }
+        Command::Check { file } => {
+            match settings(&Serve { config: Some(file.clone()), ..Serve::default() }) {
+                Ok(settings) => {
+                    for server in &settings.servers {
+                        println!(
+                            "{}: {} at {}, clients at {}",
+                            server.name,
+                            server.kind.name(),
+                            server.origin.authority().map_or("?", |authority| authority.as_str()),
+                            server.listen
+                        );
+                    }
+                    println!("{}: no problems", file.display());
+                    DONE
+                }
+                Err(_) => MISUSED,
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `greenroom demo`.
+
+use clap::Args;
+
+use super::{DONE, FAILED, block_on, told_to_stop};
+use crate::demo::{self, Plan};
+
+/// What was typed.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// End after the comparison instead of staying up
+    #[arg(long)]
+    once: bool,
+    /// Print the comparison as one line of JSON, the last one
+    #[arg(long)]
+    json: bool,
+    /// Also print which requests still reached the servers
+    #[arg(long)]
+    explain: bool,
+    /// How much faster than real time servers, apps and Greenroom run
+    #[arg(long, value_name = "N", default_value_t = 20.0, value_parser = factor)]
+    time_factor: f64,
+    /// Length of the evening, in its own minutes
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=600))]
+    minutes: u32,
+    /// Seed of libraries, latencies and choices
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Films on each server
+    #[arg(long, value_name = "N", default_value_t = 2_000)]
+    films: u32,
+    /// Shows on each server
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    shows: u32,
+    /// Tracks on each server
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    tracks: u32,
+}
+
+pub(super) fn run(options: &Options) -> u8 {
+    let plan = Plan {
+        minutes: options.minutes,
+        time_factor: options.time_factor,
+        seed: options.seed,
+        films: options.films,
+        shows: options.shows,
+        tracks: options.tracks,
+    };
+    block_on(async {
+        match play(&plan, options).await {
+            Ok(()) => DONE,
+            Err(reason) => {
+                eprintln!("greenroom: {reason}");
+                FAILED
+            }
+        }
+    })
+}
+
+async fn play(plan: &Plan, options: &Options) -> Result<(), String> {
+    let (comparison, scene) = tokio::select! {
+        played = demo::run(plan, |line| eprintln!("{line}")) => played?,
+        // Nothing is left behind: what was started ends with this process.
+        () = told_to_stop() => return Ok(()),
+    };
+    println!("\n{}", demo::render(&comparison));
+    if options.explain {
+        println!("{}", scene.leftovers());
+    }
+    if !options.once {
+        println!("{}", scene.directions()?);
+    }
+    if options.json {
+        let json = serde_json::to_string(&comparison)
+            .map_err(|error| format!("the figures cannot be written: {error}"))?;
+        println!("{json}");
+    }
+    if !options.once {
+        told_to_stop().await;
+    }
+    scene.stop().await;
+    Ok(())
+}
+
+fn factor(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if (1.0..=1_000.0).contains(&factor) => Ok(factor),
+        _ => Err("a number from 1 to 1000".to_owned()),
+    }
+}

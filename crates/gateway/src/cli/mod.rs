@@ -1,0 +1,185 @@
+//! The command line: what was typed, and which room answers it.
+
+mod config;
+mod demo;
+mod serve;
+mod simulate;
+mod token;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Settings, Tree};
+
+/// The command did what it was asked to.
+const DONE: u8 = 0;
+/// It could not; the reason was printed.
+const FAILED: u8 = 1;
+/// The configuration or the command line is wrong.
+const MISUSED: u8 = 2;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "greenroom",
+    version,
+    about = "A caching gateway in front of Plex and Jellyfin, for companion apps",
+    after_help = EXAMPLES,
+    propagate_version = true
+)]
+struct Typed {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  greenroom demo                                        see what it does, with simulated servers
+  greenroom serve --plex http://192.168.1.10:32400      then point your apps at http://THIS-MACHINE:32500
+  greenroom serve --jellyfin http://192.168.1.10:8096   then point your apps at http://THIS-MACHINE:8196
+  greenroom config init > greenroom.toml                a commented configuration file
+  greenroom serve --config greenroom.toml";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Stand in front of the configured media servers
+    Serve(Serve),
+    /// Show what Greenroom saves: simulated servers, an evening of companion apps, an outage
+    Demo(demo::Options),
+    /// Run a simulated media server
+    Simulate(simulate::Options),
+    /// Write or check a configuration file
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Show or renew the token of the control plane
+    #[command(subcommand)]
+    Token(token::Command),
+}
+
+/// How the configuration is said on the command line. It wins over the environment, which wins over the file.
+#[derive(Debug, Args, Default)]
+pub(crate) struct Serve {
+    /// Configuration file
+    #[arg(long, short, value_name = "FILE", env = "GREENROOM_CONFIG")]
+    config: Option<PathBuf>,
+    /// Address of a Plex server, such as http://192.168.1.10:32400
+    #[arg(long, value_name = "URL")]
+    plex: Option<String>,
+    /// Address of a Jellyfin server, such as http://192.168.1.10:8096
+    #[arg(long, value_name = "URL")]
+    jellyfin: Option<String>,
+    /// File with a token of the server's owner; with it the server's events are followed
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Where clients find the media server [default: 0.0.0.0:32500 for Plex, 0.0.0.0:8196 for Jellyfin]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Where state is kept [default: the user's state directory]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Where the page, the API and the metrics are found [default: 127.0.0.1:8710]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    control: Option<String>,
+}
+
+/// Runs the program: the whole of it, from arguments to exit code.
+pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let typed = match Typed::try_parse_from(arguments) {
+        Ok(typed) => typed,
+        Err(message) => {
+            drop(message.print());
+            return ExitCode::from(if message.use_stderr() { MISUSED } else { DONE });
+        }
+    };
+    let code = match typed.command {
+        Command::Serve(serve) => serve::run(&serve),
+        Command::Demo(options) => demo::run(&options),
+        Command::Simulate(options) => simulate::run(&options),
+        Command::Config(command) => config::run(&command),
+        Command::Token(command) => token::run(&command),
+    };
+    ExitCode::from(code)
+}
+
+/// Reads the configuration from everywhere it may be said. Problems are printed, all of them.
+fn settings(serve: &Serve) -> Result<Settings, u8> {
+    let mut tree = Tree::default();
+    if let Some(path) = &serve.config {
+        match std::fs::read_to_string(path) {
+            Ok(text) => tree.add_toml(&path.display().to_string(), &text),
+            Err(error) => {
+                eprintln!("{}: cannot be read: {error}", path.display());
+                return Err(MISUSED);
+            }
+        }
+    }
+    tree.add_environment(std::env::vars());
+    add_typed(&mut tree, serve);
+    Settings::read(tree).map_err(|problems| {
+        for problem in &problems {
+            eprintln!("{problem}");
+        }
+        MISUSED
+    })
+}
+
+fn add_typed(tree: &mut Tree, serve: &Serve) {
+    let typed = [(&serve.plex, "plex"), (&serve.jellyfin, "jellyfin")];
+    let named: Vec<&str> = typed.iter().filter(|(url, _)| url.is_some()).map(|(_, kind)| *kind).collect();
+    for (url, kind) in typed {
+        if let Some(url) = url {
+            let place = format!("--{kind}");
+            tree.add_server(kind, &place);
+            tree.set(&format!("server.{kind}.kind"), kind.to_owned(), place.clone());
+            tree.set(&format!("server.{kind}.url"), url.clone(), place);
+        }
+    }
+    let mut for_the_one_server =
+        |key: &str, flag: &str, value: Option<String>| match (value, named.as_slice()) {
+            (None, _) => {}
+            (Some(value), [one]) => tree.set(&format!("server.{one}.{key}"), value, flag.to_owned()),
+            (Some(_), _) => tree.problem(
+                flag.to_owned(),
+                "works with exactly one of --plex and --jellyfin; use a configuration file for more servers"
+                    .into(),
+            ),
+        };
+    let text = |path: &PathBuf| path.display().to_string();
+    for_the_one_server("token_file", "--token-file", serve.token_file.as_ref().map(text));
+    for_the_one_server("listen", "--listen", serve.listen.clone());
+    if let Some(dir) = &serve.data_dir {
+        tree.set("data_dir", text(dir), "--data-dir".into());
+    }
+    if let Some(control) = &serve.control {
+        tree.set("control.listen", control.clone(), "--control".into());
+    }
+}
+
+/// A runtime for the commands that need one.
+fn block_on<F: Future<Output = u8>>(work: F) -> u8 {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => {
+            eprintln!("no threads can be had: {error}");
+            FAILED
+        }
+    }
+}
+
+/// Waits until the process is told to stop.
+async fn told_to_stop() {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = terminate => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

@@ -1,0 +1,102 @@
+//! `greenroom serve`.
+
+use std::io::IsTerminal;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use greenroom_cache::Clock;
+use tracing_subscriber::EnvFilter;
+
+use super::{DONE, FAILED, Serve, block_on, settings, told_to_stop};
+use crate::greeting::{self, Greeting};
+use crate::process::Process;
+use crate::server::Server;
+
+pub(super) fn run(serve: &Serve) -> u8 {
+    let settings = match settings(serve) {
+        Ok(settings) => settings,
+        Err(code) => return code,
+    };
+    write_log();
+    block_on(async {
+        let process = match Process::start(settings, Clock::system()).await {
+            Ok(process) => process,
+            Err(reason) => {
+                eprintln!("greenroom: {reason}");
+                return FAILED;
+            }
+        };
+        announce(&process).await;
+        told_to_stop().await;
+        eprintln!("greenroom: stopping; requests under way may end");
+        if process.stop().await {
+            DONE
+        } else {
+            eprintln!("greenroom: some requests did not end in time and were cut off");
+            DONE
+        }
+    })
+}
+
+/// The lines a user reads first.
+async fn announce(process: &Process) {
+    for (server, address) in &process.servers {
+        println!("{}", describe(server).await);
+        println!("  point your apps at http://{}", reachable(*address));
+        if server.settings.token.is_none() {
+            println!("  no owner's token configured: changes made on the server itself are noticed later");
+        }
+    }
+    println!("page: http://{}/", process.control);
+    if process.token.is_new {
+        println!(
+            "control token (shown once, `greenroom token show` repeats it): {}",
+            process.token.secret.expose()
+        );
+    }
+}
+
+async fn describe(server: &Arc<Server>) -> String {
+    let name = server.name();
+    let kind = server.settings.kind.name();
+    let at = server.origin.authority();
+    let began_ms = server.clock.now_ms();
+    match greeting::greet(server).await {
+        Greeting::Found { name: own, version } => {
+            let own = own.map(|own| format!(" \"{own}\"")).unwrap_or_default();
+            let took_ms = server.clock.now_ms().saturating_sub(began_ms);
+            format!("{name}: found {kind}{own} {version} at {at} in {took_ms} ms")
+        }
+        Greeting::Foreign => {
+            format!("{name}: what answers at {at} is not a {kind} server; check kind and url")
+        }
+        Greeting::Troubled(status) => {
+            format!(
+                "{name}: {kind} at {at} answers {status}: it is starting or in trouble; it will be asked again"
+            )
+        }
+        Greeting::Silent(reason) => {
+            format!("{name}: {kind} at {at} does not answer ({reason}); it will be asked again")
+        }
+    }
+}
+
+/// An address that a person can type: "everywhere" is this machine.
+fn reachable(address: SocketAddr) -> String {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => format!("THIS-MACHINE:{}", address.port()),
+        IpAddr::V6(ip) if ip.is_unspecified() => format!("THIS-MACHINE:{}", address.port()),
+        _ => address.to_string(),
+    }
+}
+
+/// The log goes to standard error; `GREENROOM_LOG` chooses how much (`info`, `debug`, `greenroom=debug` …).
+fn write_log() {
+    let filter = EnvFilter::try_from_env("GREENROOM_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let colours = std::io::stderr().is_terminal();
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    if log.try_init().is_err() {
+        eprintln!("greenroom: the log is already written elsewhere");
+    }
+}

@@ -1,0 +1,15 @@
+//! What the user wants: one TOML file, the environment and the command line, read into [`Settings`].
+//!
+//! Every key of the file is also an environment variable: `control.listen` is `GREENROOM_CONTROL_LISTEN`, and a
+//! server's `url` is `GREENROOM_SERVER_<NAME>_URL`. The command line wins over the environment, which wins over
+//! the file. All problems are found in one pass and reported together, each with its place; a key nobody knows is
+//! a problem too.
+//!
+//! Rooms: [`tree`] (where values come from), [`settings`] (what they mean), [`template`] (`config init`).
+
+pub mod settings;
+pub mod template;
+pub mod tree;
+
+pub use settings::{Control, Memory, Server, Settings};
+pub use tree::{Problem, Tree};

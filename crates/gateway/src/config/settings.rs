@@ -1,0 +1,368 @@
+//! What the values mean: the settings of the process, checked and with every default filled in.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use greenroom_upstream::ask::Kind;
+use greenroom_upstream::class::{Class, Lifetime};
+use greenroom_upstream::credential::Secret;
+use http::Uri;
+
+use super::tree::{Problem, Tree};
+
+/// Port of the control plane.
+pub const CONTROL_PORT: u16 = 8710;
+/// Port that stands in for a Plex server.
+pub const PLEX_PORT: u16 = 32500;
+/// Port that stands in for a Jellyfin server.
+pub const JELLYFIN_PORT: u16 = 8196;
+
+const MIB: u64 = 1024 * 1024;
+const YEAR_S: u64 = 365 * 24 * 3600;
+
+/// Everything the process was told.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where state is kept: the control token and the key that hides identities.
+    pub data_dir: PathBuf,
+    /// The control plane.
+    pub control: Control,
+    /// The memory tier.
+    pub memory: Memory,
+    /// The media servers, in the order they were written.
+    pub servers: Vec<Server>,
+}
+
+/// The control plane.
+#[derive(Debug, Clone)]
+pub struct Control {
+    /// Address of the page, the API and the metrics.
+    pub listen: SocketAddr,
+}
+
+/// The memory tier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Memory {
+    /// Bytes of all kept answers together.
+    pub max_bytes: u64,
+    /// Bytes of one answer.
+    pub max_entry_bytes: u64,
+    /// Bytes of one identity's answers.
+    pub max_partition_bytes: u64,
+}
+
+/// One media server.
+#[derive(Debug, Clone)]
+pub struct Server {
+    /// Its name here: in metrics, on the page, in variables.
+    pub name: String,
+    /// What it speaks.
+    pub kind: Kind,
+    /// Scheme and authority, such as `http://192.168.1.10:32400`.
+    pub origin: Uri,
+    /// Path before all of the server's paths (`/jellyfin`), or empty.
+    pub base_path: String,
+    /// A token of its owner, for the events and for what is done without a client.
+    pub token: Option<Secret>,
+    /// Where clients find it.
+    pub listen: SocketAddr,
+    /// How long one answer may take as a whole.
+    pub load_timeout: Duration,
+    /// Bytes of a body that is still buffered; longer ones stream through uncached.
+    pub max_body_bytes: u64,
+    /// Requests at a time, streams and sockets aside.
+    pub upstream_concurrency: usize,
+    /// How long the server's yes to a token holds.
+    pub auth_ttl: Duration,
+    /// Send legacy forms of Jellyfin credentials on in the form that later versions accept.
+    pub translate_legacy_auth: bool,
+    /// Lifetime of each class.
+    pub lifetimes: BTreeMap<Class, Lifetime>,
+}
+
+impl Server {
+    /// The lifetime of a class: what was configured, else the default.
+    pub fn lifetime(&self, class: Class) -> Lifetime {
+        self.lifetimes.get(&class).copied().unwrap_or_else(|| class.lifetime(self.kind))
+    }
+}
+
+impl Settings {
+    /// Reads the settings out of a tree.
+    ///
+    /// # Errors
+    /// All problems at once, each with its place.
+    pub fn read(mut tree: Tree) -> Result<Self, Vec<Problem>> {
+        let data_dir = tree.take("data_dir").map_or_else(default_data_dir, |leaf| PathBuf::from(leaf.text));
+        let control = Control { listen: read_listen(&mut tree, "control.listen", loopback(CONTROL_PORT)) };
+        let memory = read_memory(&mut tree);
+        let mut servers = Vec::new();
+        for (name, place) in tree.servers() {
+            servers.extend(read_server(&mut tree, &name, &place));
+        }
+        check_listeners(&mut tree, &control, &servers);
+        if servers.is_empty() && tree.servers().is_empty() {
+            tree.problem(
+                "configuration".into(),
+                "no media server: add a [[server]], or start with --plex URL or --jellyfin URL".into(),
+            );
+        }
+        tree.reject_unknown();
+        if tree.problems.is_empty() {
+            Ok(Self { data_dir, control, memory, servers })
+        } else {
+            Err(tree.problems)
+        }
+    }
+}
+
+fn read_memory(tree: &mut Tree) -> Memory {
+    let max_bytes = tree.number("memory.max_bytes", MIB, 1 << 40, 256 * MIB);
+    let max_entry_bytes =
+        tree.number("memory.max_entry_bytes", 1024, max_bytes, (max_bytes / 8).min(32 * MIB));
+    let max_partition_bytes = tree.number("memory.max_partition_bytes", 1024, max_bytes, max_bytes / 2);
+    Memory { max_bytes, max_entry_bytes, max_partition_bytes }
+}
+
+fn read_server(tree: &mut Tree, name: &str, place: &str) -> Option<Server> {
+    let key = |last: &str| format!("server.{name}.{last}");
+    let kind = read_kind(tree, &key("kind"), name, place);
+    let url = read_url(tree, &key("url"), name, place);
+    let token = read_token(tree, &key("token"), &key("token_file"));
+    let port = if kind == Some(Kind::Jellyfin) { JELLYFIN_PORT } else { PLEX_PORT };
+    let everywhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
+    let listen = read_listen(tree, &key("listen"), everywhere);
+    let load_timeout = Duration::from_secs(tree.number(&key("load_timeout_s"), 1, 600, 30));
+    let max_body_bytes = tree.number(&key("max_body_bytes"), 64 * 1024, 1 << 32, 32 * MIB);
+    let concurrency = tree.number(&key("upstream_concurrency"), 1, 1000, 8);
+    let auth_ttl = Duration::from_secs(tree.number(&key("auth_ttl_s"), 1, 24 * 3600, 300));
+    let translate_legacy_auth = tree.parse(&key("translate_legacy_auth"), "true or false").unwrap_or(true);
+    let lifetimes = kind.map(|kind| read_lifetimes(tree, name, kind)).unwrap_or_default();
+    let (origin, base_path) = url?;
+    Some(Server {
+        name: name.to_owned(),
+        kind: kind?,
+        origin,
+        base_path,
+        token,
+        listen,
+        load_timeout,
+        max_body_bytes,
+        upstream_concurrency: usize::try_from(concurrency).unwrap_or(8),
+        auth_ttl,
+        translate_legacy_auth,
+        lifetimes,
+    })
+}
+
+fn read_kind(tree: &mut Tree, path: &str, name: &str, place: &str) -> Option<Kind> {
+    let Some(leaf) = tree.take(path) else {
+        tree.problem(place.into(), format!("server \"{name}\" needs kind = \"plex\" or kind = \"jellyfin\""));
+        return None;
+    };
+    match leaf.text.as_str() {
+        "plex" => Some(Kind::Plex),
+        "jellyfin" => Some(Kind::Jellyfin),
+        "emby" => {
+            tree.problem(
+                leaf.place,
+                "Emby is not supported yet; kind may be \"plex\" or \"jellyfin\"".into(),
+            );
+            None
+        }
+        other => {
+            tree.problem(leaf.place, format!("kind must be \"plex\" or \"jellyfin\", not \"{other}\""));
+            None
+        }
+    }
+}
+
+fn read_url(tree: &mut Tree, path: &str, name: &str, place: &str) -> Option<(Uri, String)> {
+    let Some(leaf) = tree.take(path) else {
+        tree.problem(place.into(), format!("server \"{name}\" needs url = \"http://ADDRESS:PORT\""));
+        return None;
+    };
+    let parsed = parse_origin(&leaf.text);
+    if parsed.is_none() {
+        let message =
+            format!("url must look like http://ADDRESS:PORT or https://ADDRESS:PORT/BASE, not \"{}\"", {
+                without_secrets(&leaf.text)
+            });
+        tree.problem(leaf.place, message);
+    }
+    parsed
+}
+
+/// A URL may have been pasted with a token in it: only what stands before the query is repeated.
+fn without_secrets(url: &str) -> &str {
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    let start = url.find('@').map_or(0, |at| if at < end { at + 1 } else { 0 });
+    &url[start..end]
+}
+
+fn parse_origin(text: &str) -> Option<(Uri, String)> {
+    let uri: Uri = text.trim().parse().ok()?;
+    let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?.to_owned();
+    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?.clone();
+    if uri.query().is_some() {
+        return None;
+    }
+    let base_path = uri.path().trim_end_matches('/').to_owned();
+    let origin =
+        Uri::builder().scheme(scheme.as_str()).authority(authority).path_and_query("/").build().ok()?;
+    Some((origin, base_path))
+}
+
+fn read_token(tree: &mut Tree, token: &str, token_file: &str) -> Option<Secret> {
+    let from_file = tree.take(token_file).and_then(|leaf| match std::fs::read_to_string(&leaf.text) {
+        Ok(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+        Ok(_) => {
+            tree.problem(leaf.place, format!("the token file {} is empty", leaf.text));
+            None
+        }
+        Err(error) => {
+            tree.problem(leaf.place, format!("the token file {} cannot be read: {error}", leaf.text));
+            None
+        }
+    });
+    let text = tree.take(token).map(|leaf| leaf.text.trim().to_owned()).or(from_file)?;
+    if text.is_empty() { None } else { Some(Secret::new(text)) }
+}
+
+fn read_listen(tree: &mut Tree, path: &str, default: SocketAddr) -> SocketAddr {
+    tree.parse(path, "an address and a port, such as 0.0.0.0:32500").unwrap_or(default)
+}
+
+fn read_lifetimes(tree: &mut Tree, server: &str, kind: Kind) -> BTreeMap<Class, Lifetime> {
+    let mut lifetimes = BTreeMap::new();
+    for class in Class::EVERY {
+        let default = class.lifetime(kind);
+        let mut number = |key: &str, value: u32| {
+            let path = format!("server.{server}.lifetimes.{}.{key}", class.name());
+            let number = tree.number(&path, 0, YEAR_S, u64::from(value));
+            u32::try_from(number).unwrap_or(value)
+        };
+        let fresh_s = number("fresh_s", default.fresh_s);
+        let changed = Lifetime {
+            fresh_s,
+            stale_s: number("stale_s", default.stale_s),
+            stale_on_error_s: number("stale_on_error_s", default.stale_on_error_s),
+            fresh_with_signal_s: if fresh_s == default.fresh_s {
+                default.fresh_with_signal_s
+            } else {
+                fresh_s
+            },
+            ..default
+        };
+        if changed != default {
+            lifetimes.insert(class, changed);
+        }
+    }
+    lifetimes
+}
+
+fn check_listeners(tree: &mut Tree, control: &Control, servers: &[Server]) {
+    let mut taken = vec![("the control plane".to_owned(), control.listen)];
+    for server in servers {
+        let own = server.listen;
+        if own.port() != 0
+            && let Some((other, _)) = taken.iter().find(|(_, address)| address.port() == own.port())
+        {
+            let message =
+                format!("server \"{}\" and {other} both listen on port {}", server.name, own.port());
+            tree.problem(format!("server.{}.listen", server.name), message);
+        }
+        taken.push((format!("server \"{}\"", server.name), own));
+    }
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+/// The user's state directory: `$XDG_STATE_HOME/greenroom`, else `~/.local/state/greenroom`.
+pub(crate) fn default_data_dir() -> PathBuf {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    variable("XDG_STATE_HOME")
+        .or_else(|| variable("HOME").map(|home| home.join(".local/state")))
+        .unwrap_or_else(|| Path::new("/var/lib").to_owned())
+        .join("greenroom")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Settings, Vec<Problem>> {
+        let mut tree = Tree::default();
+        tree.add_toml("g.toml", text);
+        Settings::read(tree)
+    }
+
+    const SMALLEST: &str = r#"
+data_dir = "/var/lib/greenroom"
+
+[control]
+listen = "127.0.0.1:8710"
+
+[[server]]
+name   = "home"
+kind   = "plex"
+url    = "http://192.168.1.10:32400"
+token  = "abc"
+listen = "0.0.0.0:32500"
+"#;
+
+    #[test]
+    fn the_smallest_useful_file_is_enough() {
+        let settings = read(SMALLEST).expect("it is valid");
+        let server = &settings.servers[0];
+        assert_eq!(server.kind, Kind::Plex);
+        assert_eq!(server.origin.to_string(), "http://192.168.1.10:32400/");
+        assert_eq!(server.lifetime(Class::Sessions).fresh_s, 10);
+        assert_eq!(server.base_path, "");
+    }
+
+    #[test]
+    fn all_problems_come_together_with_their_places() {
+        let problems = read(
+            "colour = 1\n[[server]]\nname = \"a\"\nkind = \"emby\"\nurl = \"ftp://x\"\n[[server]]\nname = \"b\"\n",
+        )
+        .expect_err("it is not valid");
+        let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        assert!(text.iter().any(|line| line == "g.toml:1: unknown key colour"), "{text:?}");
+        assert!(text.iter().any(|line| line.starts_with("g.toml:4: Emby")), "{text:?}");
+        assert!(text.iter().any(|line| line.starts_with("g.toml:5: url must")), "{text:?}");
+        assert!(text.iter().any(|line| line.contains("server \"b\" needs kind")), "{text:?}");
+        assert!(text.iter().any(|line| line.contains("server \"b\" needs url")), "{text:?}");
+    }
+
+    #[test]
+    fn a_token_pasted_into_the_url_is_not_repeated() {
+        let problems = read("[[server]]\nname=\"a\"\nkind=\"plex\"\nurl=\"http://h/?X-Plex-Token=SECRET\"")
+            .expect_err("a query is not allowed");
+        assert!(!format!("{problems:?}").contains("SECRET"));
+    }
+
+    #[test]
+    fn a_base_path_is_split_from_the_origin() {
+        let (origin, base) = parse_origin("https://media.example:443/jellyfin/").expect("it parses");
+        assert_eq!((origin.to_string().as_str(), base.as_str()), ("https://media.example:443/", "/jellyfin"));
+    }
+
+    #[test]
+    fn two_listeners_on_one_port_are_a_problem() {
+        let text = SMALLEST.replace("0.0.0.0:32500", "0.0.0.0:8710");
+        assert!(read(&text).expect_err("one port")[0].message.contains("port 8710"));
+    }
+
+    #[test]
+    fn a_lifetime_can_be_changed_for_one_class() {
+        let text = format!("{SMALLEST}\n[server.lifetimes.sessions]\nfresh_s = 15\n");
+        let settings = read(&text).expect("it is valid");
+        assert_eq!(settings.servers[0].lifetime(Class::Sessions).fresh_s, 15);
+        assert_eq!(settings.servers[0].lifetime(Class::Sessions).stale_s, 10);
+    }
+}

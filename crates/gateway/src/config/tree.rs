@@ -1,0 +1,284 @@
+//! Where values come from: a flat tree of leaves, each with the place it was written at.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// Prefix of every environment variable that belongs to Greenroom.
+const PREFIX: &str = "GREENROOM_";
+
+/// Environment variables that are not keys of the configuration.
+const NOT_KEYS: [&str; 3] = ["GREENROOM_CONFIG", "GREENROOM_LOG", "GREENROOM_REFERENCE"];
+
+/// Keys a server has; used to split `GREENROOM_SERVER_<NAME>_<KEY>`, so the longest come first.
+const SERVER_KEYS: [&str; 11] = [
+    "upstream_concurrency",
+    "translate_legacy_auth",
+    "load_timeout_s",
+    "max_body_bytes",
+    "auth_ttl_s",
+    "token_file",
+    "base_path",
+    "listen",
+    "token",
+    "kind",
+    "url",
+];
+
+/// Something that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where: `greenroom.toml:12`, `GREENROOM_CONTROL_LISTEN`, `--listen`.
+    pub place: String,
+    /// What, and what to do about it.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
+}
+
+/// A value and where it was written.
+#[derive(Debug, Clone)]
+pub struct Leaf {
+    /// The value as text; numbers and booleans are written the TOML way.
+    pub text: String,
+    /// Where it stands.
+    pub place: String,
+}
+
+/// All leaves by their dotted path (`control.listen`, `server.home.url`).
+#[derive(Debug, Default)]
+pub struct Tree {
+    leaves: BTreeMap<String, Leaf>,
+    /// Names of the servers in the order they were written.
+    servers: Vec<(String, String)>,
+    /// What was wrong while reading.
+    pub problems: Vec<Problem>,
+}
+
+impl Tree {
+    /// Adds the leaves of a TOML file; `name` is how the file is called in problems.
+    pub fn add_toml(&mut self, name: &str, text: &str) {
+        match DeTable::parse(text) {
+            Ok(table) => {
+                let lines = Lines { name, text };
+                self.add_table(&lines, "", table.get_ref());
+            }
+            Err(error) => {
+                let line = error.span().map_or(1, |span| line_of(text, span.start));
+                self.problem(format!("{name}:{line}"), error.message().to_owned());
+            }
+        }
+    }
+
+    /// Adds what the environment says.
+    pub fn add_environment(&mut self, variables: impl Iterator<Item = (String, String)>) {
+        for (name, value) in variables {
+            let Some(rest) = name.strip_prefix(PREFIX) else { continue };
+            if NOT_KEYS.contains(&name.as_str()) {
+                continue;
+            }
+            let rest = rest.to_ascii_lowercase();
+            let path = if let Some(server) = rest.strip_prefix("server_") {
+                self.server_path(server)
+            } else {
+                rest.split_once('_').map(|(section, key)| match section {
+                    "control" | "memory" => format!("{section}.{key}"),
+                    _ => rest.clone(),
+                })
+            };
+            match path {
+                Some(path) => self.set(&path, value, name),
+                None => self.problem(name, "no such key".into()),
+            }
+        }
+    }
+
+    /// Sets one leaf, from the command line.
+    pub fn set(&mut self, path: &str, text: String, place: String) {
+        self.leaves.insert(path.to_owned(), Leaf { text, place });
+    }
+
+    /// Adds a server that the command line names.
+    pub fn add_server(&mut self, name: &str, place: &str) {
+        if !self.servers.iter().any(|(known, _)| known == name) {
+            self.servers.push((name.to_owned(), place.to_owned()));
+        }
+    }
+
+    /// Takes a leaf out, so that what remains at the end is what nobody knows.
+    pub fn take(&mut self, path: &str) -> Option<Leaf> {
+        self.leaves.remove(path)
+    }
+
+    /// Takes a leaf and parses it; what does not parse becomes a problem that says what was `expected`.
+    pub fn parse<T: std::str::FromStr>(&mut self, path: &str, expected: &str) -> Option<T> {
+        let leaf = self.take(path)?;
+        let parsed = leaf.text.trim().parse().ok();
+        if parsed.is_none() {
+            self.problem(leaf.place, format!("{path} must be {expected}, not \"{}\"", leaf.text));
+        }
+        parsed
+    }
+
+    /// Takes a leaf that is a number within bounds.
+    pub fn number(&mut self, path: &str, least: u64, most: u64, default: u64) -> u64 {
+        let Some(leaf) = self.leaves.get(path).cloned() else { return default };
+        let expected = format!("a whole number from {least} to {most}");
+        match self.parse::<u64>(path, &expected) {
+            Some(number) if (least..=most).contains(&number) => number,
+            Some(number) => {
+                self.problem(leaf.place, format!("{path} must be {expected}, not {number}"));
+                default
+            }
+            None => default,
+        }
+    }
+
+    /// Names of the servers with the place each was first named at.
+    pub fn servers(&self) -> Vec<(String, String)> {
+        self.servers.clone()
+    }
+
+    /// Notes a problem.
+    pub fn problem(&mut self, place: String, message: String) {
+        self.problems.push(Problem { place, message });
+    }
+
+    /// Turns every leaf that was not taken into a problem.
+    pub fn reject_unknown(&mut self) {
+        for (path, leaf) in std::mem::take(&mut self.leaves) {
+            self.problem(leaf.place, format!("unknown key {path}"));
+        }
+    }
+
+    fn add_table(&mut self, lines: &Lines<'_>, prefix: &str, table: &DeTable<'_>) {
+        for (key, value) in table {
+            let path = join(prefix, key.get_ref());
+            match value.get_ref() {
+                DeValue::Table(inner) => self.add_table(lines, &path, inner),
+                DeValue::Array(rows) if path == "server" => {
+                    for row in rows {
+                        self.add_server_row(lines, row);
+                    }
+                }
+                DeValue::Array(_) | DeValue::Datetime(_) => {
+                    self.problem(lines.place(value), format!("{path} must be a single value"));
+                }
+                DeValue::String(text) => self.set(&path, text.to_string(), lines.place(value)),
+                DeValue::Integer(number) => self.set(&path, number.to_string(), lines.place(value)),
+                DeValue::Float(number) => self.set(&path, number.to_string(), lines.place(value)),
+                DeValue::Boolean(flag) => self.set(&path, flag.to_string(), lines.place(value)),
+            }
+        }
+    }
+
+    fn add_server_row(&mut self, lines: &Lines<'_>, row: &Spanned<DeValue<'_>>) {
+        let place = lines.place(row);
+        let DeValue::Table(table) = row.get_ref() else {
+            self.problem(place, "server must be a list of tables: [[server]]".into());
+            return;
+        };
+        let name = table.get("name").and_then(|value| value.get_ref().as_str()).unwrap_or_default();
+        if !is_server_name(name) {
+            let message =
+                "each [[server]] needs a name of letters, digits and \"-\", such as name = \"home\"";
+            self.problem(place, message.into());
+            return;
+        }
+        if self.servers.iter().any(|(known, _)| known == name) {
+            self.problem(place, format!("there are two servers with the name \"{name}\""));
+            return;
+        }
+        self.add_server(name, &place);
+        let prefix = format!("server.{name}");
+        self.add_table(lines, &prefix, table);
+        self.take(&format!("{prefix}.name"));
+    }
+
+    fn server_path(&mut self, rest: &str) -> Option<String> {
+        let key = SERVER_KEYS.into_iter().find(|key| {
+            rest.strip_suffix(key)
+                .and_then(|name| name.strip_suffix('_'))
+                .is_some_and(|name| !name.is_empty())
+        })?;
+        let name = rest[..rest.len() - key.len() - 1].replace('_', "-");
+        let place = format!("{PREFIX}SERVER_{}", rest.to_ascii_uppercase());
+        self.add_server(&name, &place);
+        Some(format!("server.{name}.{key}"))
+    }
+}
+
+/// Whether a name may be used for a server: it appears in metrics, paths and variables.
+fn is_server_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !name.is_empty() && name.len() <= 40 && name.bytes().all(fits)
+}
+
+struct Lines<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
+impl Lines<'_> {
+    fn place<T>(&self, value: &Spanned<T>) -> String {
+        format!("{}:{}", self.name, line_of(self.text, value.span().start))
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.as_bytes()[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count()
+}
+
+fn join(prefix: &str, key: &str) -> String {
+    if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leaf_knows_its_line() {
+        let mut tree = Tree::default();
+        tree.add_toml("g.toml", "data_dir = \"/d\"\n\n[control]\nlisten = \"x\"\n");
+        assert_eq!(tree.take("control.listen").expect("it is there").place, "g.toml:4");
+    }
+
+    #[test]
+    fn a_server_of_the_environment_needs_no_file() {
+        let mut tree = Tree::default();
+        let variables = [("GREENROOM_SERVER_LIVING_ROOM_TOKEN_FILE".to_owned(), "/t".to_owned())];
+        tree.add_environment(variables.into_iter());
+        assert_eq!(tree.take("server.living-room.token_file").expect("it is there").text, "/t");
+        assert_eq!(tree.servers()[0].0, "living-room");
+    }
+
+    #[test]
+    fn an_unknown_key_is_a_problem_with_its_place() {
+        let mut tree = Tree::default();
+        tree.add_toml("g.toml", "[control]\nlissten = \"x\"\n");
+        tree.reject_unknown();
+        assert_eq!(tree.problems[0].to_string(), "g.toml:2: unknown key control.lissten");
+    }
+
+    #[test]
+    fn broken_toml_is_a_problem_with_its_line() {
+        let mut tree = Tree::default();
+        tree.add_toml("g.toml", "a = 1\nb = = 2\n");
+        assert_eq!(tree.problems[0].place, "g.toml:2");
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        let mut tree = Tree::default();
+        tree.add_toml("g.toml", "data_dir = \"/file\"");
+        tree.add_environment([("GREENROOM_DATA_DIR".to_owned(), "/env".to_owned())].into_iter());
+        assert_eq!(tree.take("data_dir").expect("it is there").text, "/env");
+    }
+}

@@ -1,0 +1,189 @@
+//! The JSON API: figures, clear, warm, sessions of the page.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::State;
+use axum::response::{AppendHeaders, IntoResponse};
+use axum::{Extension, Json};
+use http::HeaderMap;
+use http::header::{CONTENT_TYPE, ORIGIN, SET_COOKIE};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::Plane;
+use super::facts;
+use super::gate::{Admitted, Peer};
+use super::guard::Decision;
+use super::problem::Problem;
+use super::session::{cookie, no_cookie};
+use super::snapshot::{ServerFigures, Snapshot};
+
+/// Longest body that is read.
+const MAX_BODY_BYTES: usize = 4096;
+/// How long a client may take to send it.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Which servers something is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    /// The one; all if it is not said.
+    server: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Login {
+    token: String,
+}
+
+/// What was done.
+#[derive(Debug, Serialize)]
+pub(super) struct Done {
+    success: bool,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warmed: Option<usize>,
+}
+
+/// What the caller may do.
+#[derive(Debug, Serialize)]
+pub(super) struct Whoami {
+    logged_in: bool,
+    may_read: bool,
+    may_change: bool,
+}
+
+/// All figures.
+pub(super) async fn stats(State(plane): State<Arc<Plane>>) -> Json<Snapshot> {
+    Json(plane.control.snapshot())
+}
+
+/// The servers and how they do.
+pub(super) async fn servers(State(plane): State<Arc<Plane>>) -> Json<Vec<ServerFigures>> {
+    Json(plane.control.snapshot().servers)
+}
+
+/// Drops what is kept, and counts anew.
+pub(super) async fn clear(
+    State(plane): State<Arc<Plane>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Done>, Problem> {
+    let which: Which = read(&headers, body).await?.unwrap_or_default();
+    plane.control.clear(which.server.as_deref())?;
+    let whose = which.server.map_or_else(String::new, |name| format!(" for {name}"));
+    let message = format!("No answer kept until now{whose} is used any more; counting begins anew.");
+    Ok(Json(Done { success: true, message, warmed: None }))
+}
+
+/// Refreshes what is to stay warm.
+pub(super) async fn warm(
+    State(plane): State<Arc<Plane>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Done>, Problem> {
+    let which: Which = read(&headers, body).await?.unwrap_or_default();
+    let warmed = plane.control.warm(which.server.as_deref()).await?;
+    let message = match warmed {
+        0 => "Nothing to warm: no app asked lately for anything that is kept warm.".to_owned(),
+        1 => "1 answer was refreshed.".to_owned(),
+        more => format!("{more} answers were refreshed."),
+    };
+    Ok(Json(Done { success: true, message, warmed: Some(warmed) }))
+}
+
+/// What the caller may do.
+pub(super) async fn whoami(Extension(admitted): Extension<Admitted>) -> Json<Whoami> {
+    Json(Whoami {
+        logged_in: admitted.session.is_some(),
+        may_read: admitted.may_read,
+        may_change: admitted.may_change,
+    })
+}
+
+/// Opens a session for whoever knows the token.
+pub(super) async fn login(
+    State(plane): State<Arc<Plane>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<impl IntoResponse, Problem> {
+    let login: Login = read(&headers, body).await?.ok_or(Problem::BAD_BODY)?;
+    let control = &plane.control;
+    if !facts::is_same_secret(login.token.trim().as_bytes(), control.token.expose().as_bytes()) {
+        control.note_refusal(Decision::TokenWrong);
+        plane.note_wrong_token(peer);
+        return Err(Decision::TokenWrong.problem().unwrap_or(Problem::BAD_BODY));
+    }
+    let is_encrypted = headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
+    let cookie = cookie(&control.sessions.open(control.clock.now_ms()), is_encrypted);
+    let done = Done { success: true, message: "Logged in.".into(), warmed: None };
+    Ok((AppendHeaders([(SET_COOKIE, cookie)]), Json(done)))
+}
+
+/// Ends the session the request belongs to.
+pub(super) async fn logout(
+    State(plane): State<Arc<Plane>>,
+    Extension(admitted): Extension<Admitted>,
+) -> impl IntoResponse {
+    if let Some(session) = admitted.session {
+        plane.control.sessions.close(session);
+    }
+    let done = Done { success: true, message: "Logged out.".into(), warmed: None };
+    (AppendHeaders([(SET_COOKIE, no_cookie())]), Json(done))
+}
+
+/// The body as JSON; `None` if there is none.
+async fn read<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<Option<T>, Problem> {
+    let whole = tokio::time::timeout(BODY_PATIENCE, to_bytes(body, MAX_BODY_BYTES)).await;
+    let bytes = whole.map_err(|_| Problem::BAD_BODY)?.map_err(|_| Problem::BAD_BODY)?;
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = said.split(';').next().unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case("application/json") {
+        return Err(Problem::NOT_JSON);
+    }
+    serde_json::from_slice(&bytes).map(Some).map_err(|_| Problem::BAD_BODY)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    async fn read_as(content_type: &'static str, body: impl Into<Body>) -> Result<Option<Which>, Problem> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        read(&headers, body.into()).await
+    }
+
+    #[tokio::test]
+    async fn a_body_is_json_or_nothing() {
+        let named = read_as("Application/JSON; charset=utf-8", r#"{"server":"home"}"#).await;
+        assert_eq!(named.expect("it is valid").expect("it is there").server.as_deref(), Some("home"));
+        assert!(read_as("text/plain", "").await.expect("nothing is valid").is_none());
+        assert_eq!(read_as("text/plain", r#"{"server":"home"}"#).await.err(), Some(Problem::NOT_JSON));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_says_more_than_is_understood_is_refused() {
+        for body in [r#"{"server":"home","class":"lists"}"#, "[]x", "{", r#"{"server":1}"#] {
+            assert_eq!(read_as("application/json", body).await.err(), Some(Problem::BAD_BODY), "{body}");
+        }
+        let long = format!(r#"{{"server":"{}"}}"#, "x".repeat(MAX_BODY_BYTES));
+        assert_eq!(read_as("application/json", long).await.err(), Some(Problem::BAD_BODY));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_is_not_waited_for() {
+        let endless =
+            Body::from_stream(futures_util::stream::pending::<Result<bytes::Bytes, std::io::Error>>());
+        assert_eq!(read_as("application/json", endless).await.err(), Some(Problem::BAD_BODY));
+    }
+}

@@ -1,0 +1,121 @@
+//! The gate every request passes: gathers what is known of it, lets it in or says why not, and puts the headers on
+//! every answer that keep a browser from doing harm with it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::HeaderMap;
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
+};
+use http::request::Parts;
+
+use super::Plane;
+use super::facts;
+use super::guard::{Decision, Facts, Proof, Route, decide};
+use super::session::SessionId;
+
+/// Nothing from elsewhere, nothing inline, no frames, and no text that becomes markup.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+    trusted-types 'none'";
+
+/// On every answer.
+const PROTECTION: [(HeaderName, &str); 5] = [
+    (CONTENT_SECURITY_POLICY, POLICY),
+    (REFERRER_POLICY, "no-referrer"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// Where the connection comes from. The door puts it into every request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
+/// What was found out about a request that was let in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Admitted {
+    /// The session it belongs to, where that is what let it in.
+    pub(super) session: Option<SessionId>,
+    /// Whether the same caller may read figures.
+    pub(super) may_read: bool,
+    /// Whether the same caller may change something.
+    pub(super) may_change: bool,
+}
+
+/// Lets the request in, or says why not.
+pub(super) async fn admit(State(plane): State<Arc<Plane>>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let facts = plane.facts(&parts);
+    let decision = decide(&facts);
+    let mut response = if let Some(problem) = decision.problem() {
+        plane.note_refusal(decision, &parts);
+        problem.into_response()
+    } else {
+        let may = |route| decide(&Facts { route, ..facts }) == Decision::Allow;
+        let session = SessionId::shown_in(&parts.headers).filter(|_| facts.proof == Proof::Session);
+        let (may_read, may_change) = (may(Route::Read), may(Route::Change));
+        parts.extensions.insert(Admitted { session, may_read, may_change });
+        next.run(Request::from_parts(parts, body)).await
+    };
+    protect(response.headers_mut());
+    response
+}
+
+impl Plane {
+    fn facts(&self, parts: &Parts) -> Facts {
+        let now_ms = self.control.clock.now_ms();
+        let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
+        let headers = &parts.headers;
+        Facts {
+            route: Route::of(&parts.method, parts.uri.path()),
+            host: facts::host(headers, &parts.uri),
+            listens_beyond_loopback: !facts::is_loopback(self.listen.ip()),
+            peer_is_loopback: peer.is_some_and(facts::is_loopback),
+            is_forwarded: facts::is_forwarded(headers),
+            origin: facts::origin(headers),
+            site: facts::site(headers),
+            proof: self.proof(headers, now_ms),
+            is_throttled: peer.is_some_and(|peer| self.control.throttle.is_throttled(peer, now_ms)),
+        }
+    }
+
+    fn proof(&self, headers: &HeaderMap, now_ms: u64) -> Proof {
+        if SessionId::shown_in(headers).is_some_and(|id| self.control.sessions.is_open(id, now_ms)) {
+            return Proof::Session;
+        }
+        match facts::bearer(headers) {
+            None => Proof::Absent,
+            Some(token) if facts::is_same_secret(token, self.control.token.expose().as_bytes()) => {
+                Proof::Token
+            }
+            Some(_) => Proof::Wrong,
+        }
+    }
+
+    fn note_refusal(&self, decision: Decision, parts: &Parts) {
+        self.control.note_refusal(decision);
+        let peer = parts.extensions.get::<Peer>();
+        if let (Decision::TokenWrong, Some(Peer(peer))) = (decision, peer) {
+            self.note_wrong_token(*peer);
+        }
+    }
+
+    /// Somebody showed a wrong token.
+    pub(super) fn note_wrong_token(&self, peer: SocketAddr) {
+        tracing::warn!(peer = %peer.ip(), "a wrong control token was shown");
+        self.control.throttle.note_failure(peer.ip(), self.control.clock.now_ms());
+    }
+}
+
+fn protect(headers: &mut HeaderMap) {
+    for (name, value) in PROTECTION {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}

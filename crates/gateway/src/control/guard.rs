@@ -1,0 +1,369 @@
+//! Who may do what: a pure decision over what is known of a request.
+//!
+//! - Whatever changes something needs the control token, shown as such or through the session of the page, and
+//!   must not come from somebody else's page.
+//! - Figures may be read without it only on this very machine: peer and host are loopback, nobody forwarded the
+//!   request, and no other page's script asks.
+//! - The host is always checked: a name that somebody else's DNS points here is not ours.
+
+use http::{Method, StatusCode};
+
+use super::problem::Problem;
+
+/// What anybody may read: it holds no figures.
+const OPEN: [&str; 8] =
+    ["/", "/page.css", "/page.js", "/figures.js", "/favicon.svg", "/healthz", "/readyz", "/api/v1/session"];
+
+/// What a request wants, as far as its permission goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    /// Holds no figures: the bare page, health. For everybody.
+    Open,
+    /// Reads figures.
+    Read,
+    /// Shows the token to get a session.
+    Login,
+    /// Changes something.
+    Change,
+}
+
+/// What the request calls this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Host {
+    /// `localhost`, or an address of this machine's loopback.
+    Loopback,
+    /// Another address, written as numbers.
+    Address,
+    /// A name, or nothing that can be understood, or several.
+    Foreign,
+}
+
+/// Whose page asks, by the `Origin` header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It does not say: no browser, or nothing that a page does.
+    Absent,
+    /// Ours.
+    Own,
+    /// Somebody else's, or hidden.
+    Foreign,
+}
+
+/// Whose page asks, by the `Sec-Fetch-Site` header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Site {
+    /// It does not say.
+    Absent,
+    /// Ours, or the user typed the address.
+    Own,
+    /// The user followed a link on somebody else's page.
+    Followed,
+    /// Somebody else's page asks by itself.
+    Foreign,
+}
+
+/// What the request shows for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// Nothing, or a session that has ended.
+    Absent,
+    /// The control token.
+    Token,
+    /// A session that was opened with it.
+    Session,
+    /// A token that is not ours.
+    Wrong,
+}
+
+/// Everything the decision hangs on.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and any mixture occurs")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Facts {
+    /// What is wanted.
+    pub(super) route: Route,
+    /// What the request calls us.
+    pub(super) host: Host,
+    /// Whether we can be reached from other machines.
+    pub(super) listens_beyond_loopback: bool,
+    /// Whether the connection comes from this machine.
+    pub(super) peer_is_loopback: bool,
+    /// Whether something says that it passed a proxy.
+    pub(super) is_forwarded: bool,
+    /// See [`Origin`].
+    pub(super) origin: Origin,
+    /// See [`Site`].
+    pub(super) site: Site,
+    /// See [`Proof`].
+    pub(super) proof: Proof,
+    /// Whether this peer showed too many wrong tokens lately.
+    pub(super) is_throttled: bool,
+}
+
+/// What comes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// It may.
+    Allow,
+    /// The host is not one of ours.
+    Misdirected,
+    /// Somebody else's page wants to change something.
+    ForeignPage,
+    /// The token is needed, and was not shown.
+    TokenMissing,
+    /// What was shown is not the token.
+    TokenWrong,
+    /// Too many wrong tokens: no further one is looked at for a while.
+    Throttled,
+}
+
+impl Route {
+    /// What a method on a path wants. What is not listed is closed.
+    pub(super) fn of(method: &Method, path: &str) -> Self {
+        let reads = method == Method::GET || method == Method::HEAD;
+        match path {
+            _ if reads && OPEN.contains(&path) => Self::Open,
+            _ if reads => Self::Read,
+            "/api/v1/session" if method == Method::POST => Self::Login,
+            _ => Self::Change,
+        }
+    }
+}
+
+/// Decides.
+pub(super) fn decide(facts: &Facts) -> Decision {
+    let is_called_rightly = match facts.host {
+        Host::Loopback => true,
+        Host::Address => facts.listens_beyond_loopback,
+        Host::Foreign => false,
+    };
+    if !is_called_rightly {
+        return Decision::Misdirected;
+    }
+    let changes = matches!(facts.route, Route::Login | Route::Change);
+    let is_own_page =
+        facts.origin != Origin::Foreign && !matches!(facts.site, Site::Foreign | Site::Followed);
+    if changes && !is_own_page {
+        return Decision::ForeignPage;
+    }
+    match (facts.route, facts.proof) {
+        (Route::Open, _) | (Route::Read | Route::Change, Proof::Session) => Decision::Allow,
+        (Route::Login, _) | (_, Proof::Token | Proof::Wrong) if facts.is_throttled => Decision::Throttled,
+        (Route::Login, _) | (_, Proof::Token) => Decision::Allow,
+        (_, Proof::Wrong) => Decision::TokenWrong,
+        (Route::Read, Proof::Absent) if is_local(facts) => Decision::Allow,
+        (_, Proof::Absent) => Decision::TokenMissing,
+    }
+}
+
+fn is_local(facts: &Facts) -> bool {
+    facts.peer_is_loopback
+        && facts.host == Host::Loopback
+        && !facts.is_forwarded
+        && facts.origin != Origin::Foreign
+        && facts.site != Site::Foreign
+}
+
+impl Decision {
+    /// Every way to say no.
+    pub(super) const REFUSALS: [Self; 5] =
+        [Self::Misdirected, Self::ForeignPage, Self::TokenMissing, Self::TokenWrong, Self::Throttled];
+
+    /// The word for it in metrics and problems.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allowed",
+            Self::Misdirected => "misdirected",
+            Self::ForeignPage => "foreign-page",
+            Self::TokenMissing => "token-missing",
+            Self::TokenWrong => "token-wrong",
+            Self::Throttled => "throttled",
+        }
+    }
+
+    /// What the caller is told; `None` if it may.
+    pub(super) fn problem(self) -> Option<Problem> {
+        let (status, title, detail) = match self {
+            Self::Allow => return None,
+            Self::Misdirected => (
+                StatusCode::MISDIRECTED_REQUEST,
+                "Not called by this name",
+                "The control plane answers to localhost, and to IP addresses where it listens on one. \
+                 Use one of these in the address.",
+            ),
+            Self::ForeignPage => (
+                StatusCode::FORBIDDEN,
+                "Another page asks",
+                "Only the control plane's own page, or a program, may change anything here.",
+            ),
+            Self::TokenMissing => (
+                StatusCode::UNAUTHORIZED,
+                "The control token is needed",
+                "Send it as \"Authorization: Bearer TOKEN\", or log in on the page. \
+                 \"greenroom token show\" prints it.",
+            ),
+            Self::TokenWrong => (
+                StatusCode::UNAUTHORIZED,
+                "This is not the control token",
+                "\"greenroom token show\" prints it, for the user and the data directory the process runs with.",
+            ),
+            Self::Throttled => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many wrong tokens",
+                "Wait a minute. Until then no token from your address is looked at.",
+            ),
+        };
+        Some(Problem { status, code: self.name(), title, detail })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A program on this machine that shows nothing.
+    const LOCAL: Facts = Facts {
+        route: Route::Read,
+        host: Host::Loopback,
+        listens_beyond_loopback: false,
+        peer_is_loopback: true,
+        is_forwarded: false,
+        origin: Origin::Absent,
+        site: Site::Absent,
+        proof: Proof::Absent,
+        is_throttled: false,
+    };
+
+    /// A program on another machine that shows nothing.
+    const REMOTE: Facts =
+        Facts { host: Host::Address, listens_beyond_loopback: true, peer_is_loopback: false, ..LOCAL };
+
+    fn check(cases: &[(&str, Facts, Decision)]) {
+        for (what, facts, expected) in cases {
+            assert_eq!(decide(facts), *expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn figures_are_read_without_a_token_only_on_this_machine() {
+        check(&[
+            ("local", LOCAL, Decision::Allow),
+            ("typed", Facts { site: Site::Own, ..LOCAL }, Decision::Allow),
+            ("a link to the figures", Facts { site: Site::Followed, ..LOCAL }, Decision::Allow),
+            ("remote", REMOTE, Decision::TokenMissing),
+            ("remote that says localhost", Facts { host: Host::Loopback, ..REMOTE }, Decision::TokenMissing),
+            ("forwarded", Facts { is_forwarded: true, ..LOCAL }, Decision::TokenMissing),
+            ("another page's script", Facts { site: Site::Foreign, ..LOCAL }, Decision::TokenMissing),
+            ("another page's origin", Facts { origin: Origin::Foreign, ..LOCAL }, Decision::TokenMissing),
+            (
+                "local through the outer address",
+                Facts { host: Host::Address, listens_beyond_loopback: true, ..LOCAL },
+                Decision::TokenMissing,
+            ),
+        ]);
+    }
+
+    #[test]
+    fn figures_are_read_from_anywhere_with_the_token_or_a_session() {
+        for facts in [LOCAL, REMOTE, Facts { is_forwarded: true, ..LOCAL }] {
+            assert_eq!(decide(&Facts { proof: Proof::Token, ..facts }), Decision::Allow);
+            assert_eq!(decide(&Facts { proof: Proof::Session, ..facts }), Decision::Allow);
+            assert_eq!(decide(&Facts { proof: Proof::Wrong, ..facts }), Decision::TokenWrong);
+        }
+    }
+
+    #[test]
+    fn a_change_needs_the_token_even_on_this_machine() {
+        let local = Facts { route: Route::Change, ..LOCAL };
+        check(&[
+            ("nothing shown", local, Decision::TokenMissing),
+            ("wrong", Facts { proof: Proof::Wrong, ..local }, Decision::TokenWrong),
+            ("token", Facts { proof: Proof::Token, ..local }, Decision::Allow),
+            ("session", Facts { proof: Proof::Session, ..local }, Decision::Allow),
+            (
+                "our page",
+                Facts { proof: Proof::Session, origin: Origin::Own, site: Site::Own, ..local },
+                Decision::Allow,
+            ),
+        ]);
+    }
+
+    #[test]
+    fn another_page_changes_nothing_whatever_it_shows() {
+        for route in [Route::Change, Route::Login] {
+            for proof in [Proof::Absent, Proof::Token, Proof::Session, Proof::Wrong] {
+                for (origin, site) in [
+                    (Origin::Foreign, Site::Absent),
+                    (Origin::Own, Site::Foreign),
+                    (Origin::Absent, Site::Foreign),
+                    (Origin::Absent, Site::Followed),
+                    (Origin::Foreign, Site::Own),
+                ] {
+                    let facts = Facts { route, origin, site, proof, ..LOCAL };
+                    assert_eq!(decide(&facts), Decision::ForeignPage, "{facts:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_host_is_checked_on_every_route_with_every_proof() {
+        for route in [Route::Open, Route::Read, Route::Login, Route::Change] {
+            for proof in [Proof::Absent, Proof::Token, Proof::Session, Proof::Wrong] {
+                for listens_beyond_loopback in [false, true] {
+                    let facts = Facts { route, proof, host: Host::Foreign, listens_beyond_loopback, ..LOCAL };
+                    assert_eq!(decide(&facts), Decision::Misdirected, "{facts:?}");
+                }
+                let facts = Facts { route, proof, host: Host::Address, ..LOCAL };
+                assert_eq!(decide(&facts), Decision::Misdirected, "an address while on loopback: {facts:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn health_and_the_bare_page_are_open_to_everybody() {
+        for facts in [LOCAL, REMOTE, Facts { proof: Proof::Wrong, is_throttled: true, ..REMOTE }] {
+            assert_eq!(decide(&Facts { route: Route::Open, ..facts }), Decision::Allow);
+        }
+    }
+
+    #[test]
+    fn who_guesses_is_not_even_told_when_the_guess_is_right() {
+        let guessing = Facts { is_throttled: true, ..LOCAL };
+        check(&[
+            ("right", Facts { proof: Proof::Token, ..guessing }, Decision::Throttled),
+            ("wrong", Facts { proof: Proof::Wrong, ..guessing }, Decision::Throttled),
+            ("login", Facts { route: Route::Login, ..guessing }, Decision::Throttled),
+            ("a session is not guessed", Facts { proof: Proof::Session, ..guessing }, Decision::Allow),
+            ("reading without a token goes on", guessing, Decision::Allow),
+        ]);
+    }
+
+    #[test]
+    fn what_is_not_listed_as_open_is_closed() {
+        let cases = [
+            (Method::GET, "/", Route::Open),
+            (Method::HEAD, "/healthz", Route::Open),
+            (Method::GET, "/api/v1/session", Route::Open),
+            (Method::POST, "/api/v1/session", Route::Login),
+            (Method::DELETE, "/api/v1/session", Route::Change),
+            (Method::GET, "/metrics", Route::Read),
+            (Method::GET, "/api/v1/events", Route::Read),
+            (Method::GET, "/nowhere", Route::Read),
+            (Method::POST, "/", Route::Change),
+            (Method::OPTIONS, "/api/v1/cache/stats", Route::Change),
+            (Method::POST, "/api/v1/cache/clear", Route::Change),
+        ];
+        for (method, path, expected) in cases {
+            assert_eq!(Route::of(&method, path), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn every_refusal_says_what_to_do() {
+        for refusal in Decision::REFUSALS {
+            let problem = refusal.problem().expect("a refusal is a problem");
+            assert!(problem.status.is_client_error() && problem.detail.len() > 20, "{refusal:?}");
+        }
+        assert!(Decision::Allow.problem().is_none());
+    }
+}

@@ -1,0 +1,117 @@
+//! The live page: the same figures for everybody who watches, every two seconds, as server-sent events.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use super::gate::Admitted;
+use super::problem::Problem;
+use super::session::SessionId;
+use super::{Control, Plane};
+
+/// Pages that may watch at a time.
+const MAX_VIEWERS: usize = 64;
+/// How often they are told. Real time: it is for people, however fast the process' clock runs.
+const PERIOD: Duration = Duration::from_secs(2);
+
+/// Who watches, and what they were told last.
+#[derive(Debug)]
+pub(super) struct Live {
+    frames: watch::Sender<Bytes>,
+    seats: Arc<Semaphore>,
+}
+
+/// One page that watches.
+struct Viewer {
+    plane: Arc<Plane>,
+    session: Option<SessionId>,
+    frames: watch::Receiver<Bytes>,
+    is_new: bool,
+    _seat: OwnedSemaphorePermit,
+}
+
+impl Live {
+    pub(super) fn new() -> Self {
+        Self { frames: watch::Sender::new(Bytes::new()), seats: Arc::new(Semaphore::new(MAX_VIEWERS)) }
+    }
+
+    /// How many watch.
+    pub(super) fn viewers(&self) -> usize {
+        MAX_VIEWERS - self.seats.available_permits()
+    }
+}
+
+/// Tells all viewers the figures, until the process is told to stop. While nobody watches nothing is gathered.
+pub(super) async fn tell(plane: Arc<Plane>) {
+    let control = &plane.control;
+    loop {
+        tokio::select! {
+            () = plane.stop.cancelled() => return,
+            () = tokio::time::sleep(PERIOD) => {}
+        }
+        if control.live.viewers() > 0 {
+            control.ask_for_introductions();
+            control.live.frames.send_replace(frame(control));
+        }
+    }
+}
+
+/// Watches the figures.
+pub(super) async fn watch(
+    State(plane): State<Arc<Plane>>,
+    Extension(admitted): Extension<Admitted>,
+) -> Result<Response, Problem> {
+    let live = &plane.control.live;
+    let seat = Arc::clone(&live.seats).try_acquire_owned().map_err(|_| Problem::TOO_MANY_VIEWERS)?;
+    plane.control.ask_for_introductions();
+    let viewer = Viewer {
+        frames: live.frames.subscribe(),
+        session: admitted.session,
+        is_new: true,
+        _seat: seat,
+        plane: Arc::clone(&plane),
+    };
+    let frames = stream::unfold(viewer, |mut viewer| async move {
+        let frame = viewer.next().await?;
+        Some((Ok::<_, Infallible>(frame), viewer))
+    });
+    let mut response = Response::new(Body::from_stream(frames));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+impl Viewer {
+    /// The next figures; `None` when the process stops, or the session that let this viewer in has ended.
+    async fn next(&mut self) -> Option<Bytes> {
+        let control = &self.plane.control;
+        if self.is_new {
+            self.is_new = false;
+            return Some(frame(control));
+        }
+        tokio::select! {
+            () = self.plane.stop.cancelled() => return None,
+            changed = self.frames.changed() => changed.ok()?,
+        }
+        let now_ms = control.clock.now_ms();
+        if self.session.is_some_and(|session| !control.sessions.is_open(session, now_ms)) {
+            return None;
+        }
+        Some(self.frames.borrow_and_update().clone())
+    }
+}
+
+fn frame(control: &Control) -> Bytes {
+    let json = serde_json::to_string(&control.snapshot()).expect("figures are always JSON");
+    Bytes::from(format!("event: figures\ndata: {json}\n\n"))
+}

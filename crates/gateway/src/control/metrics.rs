@@ -1,0 +1,253 @@
+//! The figures for Prometheus, in the OpenMetrics text format. They count since start, whatever was cleared.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::header::CONTENT_TYPE;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Registry;
+
+use super::figures::{ClassFigures, Detail};
+use super::snapshot::{AppFigures, Counted, ServerFigures, State as Wellbeing};
+use super::{Control, Plane};
+
+/// The media type of the format.
+const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// All metrics.
+pub(super) async fn scrape(State(plane): State<Arc<Plane>>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, MEDIA_TYPE)], write(Scrape::of(&plane.control)))
+}
+
+/// What is measured, at one moment.
+#[derive(Debug)]
+struct Scrape {
+    counted: Counted,
+    refused: Vec<(&'static str, u64)>,
+    viewers: usize,
+    sessions: usize,
+}
+
+impl Scrape {
+    fn of(control: &Control) -> Self {
+        Self {
+            counted: control.counted(),
+            refused: control.refused().collect(),
+            viewers: control.live.viewers(),
+            sessions: control.sessions.count(control.clock.now_ms()),
+        }
+    }
+}
+
+fn write(scrape: Scrape) -> String {
+    let mut registry = Registry::with_prefix("greenroom");
+    registry.register_collector(Box::new(scrape));
+    let mut out = String::new();
+    text::encode(&mut out, &registry).expect("a text takes whatever is written into it");
+    out
+}
+
+impl Collector for Scrape {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut out = Out(encoder);
+        out.info()?;
+        out.servers(&self.counted.servers)?;
+        out.apps(&self.counted.apps)?;
+        out.classes(&self.counted.engine.classes)?;
+        out.loads(&self.counted.engine.classes)?;
+        let engine = &self.counted.engine;
+        out.gauge("cache_bytes", "Bytes kept in memory", engine.memory.bytes)?;
+        out.gauge("cache_max_bytes", "Bytes that may be kept in memory", engine.memory.max_bytes)?;
+        out.gauge("cache_loads_under_way", "Loads under way", engine.loads_under_way)?;
+        out.counters("cache_invalidations", "Times something went stale", [([], engine.invalidations)])?;
+        out.counters(
+            "cache_limits_reached",
+            "What was refused because a limit was reached, by limit",
+            engine.limits_reached.iter().map(|(limit, count)| ([("limit", *limit)], *count)),
+        )?;
+        out.counters(
+            "control_refusals",
+            "Requests that the control plane refused, by reason",
+            self.refused.iter().map(|(reason, count)| ([("reason", *reason)], *count)),
+        )?;
+        out.gauge("control_viewers", "Pages that watch the live figures", self.viewers as u64)?;
+        out.gauge("control_sessions", "Open sessions of the page", self.sessions as u64)
+    }
+}
+
+/// Where metrics are written to.
+struct Out<'a>(DescriptorEncoder<'a>);
+
+impl Out<'_> {
+    fn info(&mut self) -> fmt::Result {
+        let mut family = self.begin("build", "The program", MetricType::Info)?;
+        family.encode_info(&[("version", env!("CARGO_PKG_VERSION"))])
+    }
+
+    fn servers(&mut self, servers: &[ServerFigures]) -> fmt::Result {
+        type Pick = fn(&ServerFigures) -> u64;
+        let counters: [(&str, &str, Pick); 8] = [
+            ("client_requests", "Requests that apps made", |server| server.asked),
+            ("client_requests_saved", "Requests answered without asking the server", |server| server.saved),
+            ("upstream_requests", "Requests that reached the server, own ones included", |server| {
+                server.requests_to_server
+            }),
+            ("upstream_own_requests", "Requests to the server that no app waited for", |server| server.own),
+            ("writes", "Writes forwarded", |server| server.writes),
+            ("streams", "Requests passed through", |server| server.streams),
+            ("unauthorised", "Requests without a token where one is needed", |server| server.unauthorised),
+            ("refused", "Requests refused for what they are", |server| server.refused),
+        ];
+        for (name, help, pick) in counters {
+            self.counters(
+                name,
+                help,
+                servers.iter().map(|server| ([("server", server.name.as_str())], pick(server))),
+            )?;
+        }
+        let mut family =
+            self.begin("upstream_in_flight", "Requests the server works on now", MetricType::Gauge)?;
+        for server in servers {
+            family
+                .encode_family(&[("server", server.name.as_str())])?
+                .encode_gauge(&(server.in_flight as u64))?;
+        }
+        let help =
+            "Whether the last thing heard of the server was an answer; missing before anything was heard";
+        let mut family = self.begin("server_well", help, MetricType::Gauge)?;
+        for server in servers.iter().filter(|server| server.state != Wellbeing::Unknown) {
+            let well = u64::from(server.state == Wellbeing::Well);
+            family.encode_family(&[("server", server.name.as_str())])?.encode_gauge(&well)?;
+        }
+        Ok(())
+    }
+
+    fn apps(&mut self, apps: &[AppFigures]) -> fmt::Result {
+        type Pick = fn(&AppFigures) -> u64;
+        let counters: [(&str, &str, Pick); 4] = [
+            ("app_requests", "Requests the app made", |app| app.asked),
+            ("app_requests_reached", "Requests to the server the app caused", |app| app.reached),
+            ("app_requests_saved", "Requests of the app answered without asking the server", |app| app.saved),
+            ("app_requests_failed", "Requests of the app that ended in an error", |app| app.failed),
+        ];
+        for (name, help, pick) in counters {
+            let samples = apps
+                .iter()
+                .map(|app| ([("server", app.server.as_str()), ("app", app.name.as_str())], pick(app)));
+            self.counters(name, help, samples)?;
+        }
+        Ok(())
+    }
+
+    fn classes(&mut self, classes: &[ClassFigures]) -> fmt::Result {
+        type Pick = fn(&ClassFigures) -> u64;
+        let mut family =
+            self.begin("cache_answers", "Answers to clients, by how they came about", MetricType::Counter)?;
+        for class in classes {
+            for (served, count) in [
+                ("hit", class.hits),
+                ("stale", class.stale),
+                ("joined", class.joined),
+                ("loaded", class.loaded),
+            ] {
+                write_counter(&mut family, &labels(class, "served", served), count)?;
+            }
+        }
+        let counters: [(&str, &str, Pick); 5] = [
+            ("cache_stale_on_error", "Answers that stood in for a server that did not answer", |class| {
+                class.stale_on_error
+            }),
+            ("cache_failed_answers", "Questions answered with an error", |class| class.failed),
+            ("cache_refreshes", "Own loads behind a read", |class| class.refreshes),
+            ("cache_warm_loads", "Own loads that nobody waited for", |class| class.warm_loads),
+            ("cache_evictions", "Answers that had to make room", |class| class.evictions),
+        ];
+        for (name, help, pick) in counters {
+            let samples = classes
+                .iter()
+                .map(|class| ([("server", &*class.server), ("class", class.class)], pick(class)));
+            self.counters(name, help, samples)?;
+        }
+        let mut family =
+            self.begin("cache_own_loads", "Own loads whose answer was let go, by use", MetricType::Counter)?;
+        for class in classes {
+            write_counter(&mut family, &labels(class, "read", "yes"), class.refreshes_useful)?;
+            write_counter(&mut family, &labels(class, "read", "no"), class.refreshes_useless)?;
+        }
+        let mut family =
+            self.begin("cache_class_bytes", "Bytes kept in memory, by class", MetricType::Gauge)?;
+        for class in classes {
+            let labels = [("server", class.server.as_str()), ("class", class.class)];
+            family.encode_family(&labels)?.encode_gauge(&class.bytes)?;
+        }
+        Ok(())
+    }
+
+    fn loads(&mut self, classes: &[ClassFigures]) -> fmt::Result {
+        type Pick = fn(&Detail) -> &[(&'static str, u64)];
+        let families: [(&str, &str, &str, Pick); 3] = [
+            ("cache_misses", "Questions not answered at once, by reason", "reason", |detail| &detail.misses),
+            ("cache_loads", "Loads, own ones included, by outcome", "outcome", |detail| &detail.loads),
+            ("cache_not_stored", "Answers not kept, by reason", "reason", |detail| &detail.refusals),
+        ];
+        for (name, help, label, pick) in families {
+            let mut family = self.begin(name, help, MetricType::Counter)?;
+            for class in classes {
+                for (word, count) in pick(&class.detail) {
+                    write_counter(&mut family, &labels(class, label, word), *count)?;
+                }
+            }
+        }
+        let mut family = self.begin("cache_load_seconds", "How long loads took", MetricType::Histogram)?;
+        for class in classes {
+            let times = &class.detail.load_times;
+            let count = times.buckets.iter().map(|(_, count)| count).sum();
+            let labels = [("server", class.server.as_str()), ("class", class.class)];
+            let mut one = family.encode_family(&labels)?;
+            one.encode_histogram::<NoLabelSet>(times.sum_s, count, &times.buckets, None)?;
+        }
+        Ok(())
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        self.begin(name, help, MetricType::Gauge)?.encode_gauge(&value)
+    }
+
+    fn counters<'a, const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = ([(&'a str, &'a str); N], u64)>,
+    ) -> fmt::Result {
+        let mut family = self.begin(name, help, MetricType::Counter)?;
+        samples.into_iter().try_for_each(|(labels, count)| write_counter(&mut family, &labels, count))
+    }
+
+    fn begin<'s>(
+        &'s mut self,
+        name: &'s str,
+        help: &str,
+        kind: MetricType,
+    ) -> Result<MetricEncoder<'s>, fmt::Error> {
+        self.0.encode_descriptor(name, help, None, kind)
+    }
+}
+
+fn labels<'a>(class: &'a ClassFigures, name: &'a str, word: &'a str) -> [(&'a str, &'a str); 3] {
+    [("server", class.server.as_str()), ("class", class.class), (name, word)]
+}
+
+fn write_counter<const N: usize>(
+    family: &mut MetricEncoder<'_>,
+    labels: &[(&str, &str); N],
+    count: u64,
+) -> fmt::Result {
+    if N == 0 {
+        return family.encode_counter::<NoLabelSet, _, u64>(&count, None);
+    }
+    family.encode_family(labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)
+}

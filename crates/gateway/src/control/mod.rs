@@ -1,0 +1,182 @@
+//! The control plane: page, API, metrics, health.
+//!
+//! Rooms: [`door`] (connections), [`gate`] (what every request passes), [`guard`] (the decision), [`facts`] (what
+//! it is made from), [`session`] and [`throttle`] (who was let in, who was not); [`snapshot`] and [`figures`]
+//! (what is shown), [`introduction`] (what the servers say of themselves); [`api`], [`live`], [`metrics`],
+//! [`health`], [`page`] (how it is shown), [`problem`] (how it is refused).
+//!
+//! Reading never changes anything. Nothing here knows the token of a media server, nor any path or query that an
+//! app asked for: what is not gathered cannot be shown by mistake.
+
+mod api;
+mod door;
+mod facts;
+mod figures;
+mod gate;
+mod guard;
+mod health;
+mod introduction;
+mod live;
+mod metrics;
+mod page;
+mod problem;
+mod session;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+mod throttle;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::routing::{get, post};
+use greenroom_cache::{Cache, Clock, Invalidation, Mode, Scope};
+use greenroom_upstream::credential::Secret;
+use tokio_util::sync::CancellationToken;
+
+use crate::server::Server;
+use figures::Engine;
+use guard::Decision;
+use introduction::Introduction;
+use live::Live;
+use problem::Problem;
+use session::Sessions;
+use snapshot::{AppFigures, Baseline, Counted, ServerFigures, Snapshot};
+use throttle::Throttle;
+
+pub use door::serve;
+
+/// Everything the control plane shows and changes.
+#[derive(Debug)]
+pub struct Control {
+    servers: Vec<Shown>,
+    cache: Cache,
+    clock: Clock,
+    token: Secret,
+    sessions: Sessions,
+    throttle: Throttle,
+    refusals: [AtomicU64; Decision::REFUSALS.len()],
+    baseline: Baseline,
+    live: Live,
+    warming: tokio::sync::Mutex<()>,
+}
+
+/// One server as it is shown.
+#[derive(Debug)]
+struct Shown {
+    server: Arc<Server>,
+    listen: SocketAddr,
+    introduction: Arc<Introduction>,
+}
+
+/// The control plane at its address.
+#[derive(Debug)]
+struct Plane {
+    control: Arc<Control>,
+    listen: SocketAddr,
+    stop: CancellationToken,
+}
+
+impl Control {
+    /// Shows these servers, each with the address its clients find it at. `token` lets in.
+    pub fn new(servers: Vec<(Arc<Server>, SocketAddr)>, cache: Cache, clock: Clock, token: Secret) -> Self {
+        let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
+        Self {
+            servers: servers.into_iter().map(shown).collect(),
+            cache,
+            token,
+            sessions: Sessions::default(),
+            throttle: Throttle::default(),
+            refusals: [const { AtomicU64::new(0) }; Decision::REFUSALS.len()],
+            baseline: Baseline::new(clock.now_ms()),
+            live: Live::new(),
+            warming: tokio::sync::Mutex::new(()),
+            clock,
+        }
+    }
+
+    /// What is shown now.
+    fn snapshot(&self) -> Snapshot {
+        self.baseline.show(self.counted(), self.clock.now_ms())
+    }
+
+    /// What was counted since start.
+    fn counted(&self) -> Counted {
+        let figures = |shown: &Shown| {
+            ServerFigures::read(&shown.server, shown.listen.to_string(), &shown.introduction.said())
+        };
+        Counted {
+            servers: self.servers.iter().map(figures).collect(),
+            apps: self.servers.iter().flat_map(|shown| AppFigures::read(&shown.server)).collect(),
+            engine: Engine::read(&self.cache),
+        }
+    }
+
+    /// Drops what is kept, for one server or for all, and counts from here. Loads under way are dropped too.
+    fn clear(&self, only: Option<&str>) -> Result<(), Problem> {
+        self.check_server(only)?;
+        let scope = only.map_or(Scope::All, |name| Scope::Namespace(name.to_owned()));
+        self.cache
+            .invalidate(&scope, &Invalidation { mode: Mode::Purge, settle: None, unstorable_for: None });
+        self.baseline.move_to(self.counted(), only, self.clock.now_ms());
+        tracing::info!(server = only.unwrap_or("all"), "the cache was cleared");
+        Ok(())
+    }
+
+    /// Refreshes what is to stay warm, for one server or for all; how many answers were asked for.
+    async fn warm(&self, only: Option<&str>) -> Result<usize, Problem> {
+        self.check_server(only)?;
+        let _alone = self.warming.try_lock().map_err(|_| Problem::ALREADY_WARMING)?;
+        Ok(self.cache.warm_now(only).await)
+    }
+
+    fn check_server(&self, name: Option<&str>) -> Result<(), Problem> {
+        let is_known = name.is_none_or(|name| self.servers.iter().any(|shown| shown.server.name() == name));
+        if is_known { Ok(()) } else { Err(Problem::UNKNOWN_SERVER) }
+    }
+
+    /// Asks servers that have not introduced themselves who they are.
+    fn ask_for_introductions(&self) {
+        for shown in &self.servers {
+            shown.introduction.ask_if_due(&shown.server);
+        }
+    }
+
+    fn note_refusal(&self, decision: Decision) {
+        if let Some(place) = Decision::REFUSALS.iter().position(|refusal| *refusal == decision) {
+            self.refusals[place].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn refused(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.refusals.iter().map(|count| count.load(Ordering::Relaxed));
+        Decision::REFUSALS.iter().map(|refusal| refusal.name()).zip(counts)
+    }
+}
+
+/// Every path there is. What each may is decided at the gate, which lets nothing pass that is not listed there.
+fn router(plane: Arc<Plane>) -> Router {
+    let nothing_here = || async { Problem::NOTHING_HERE };
+    let wrong_method = || async { Problem::WRONG_METHOD };
+    Router::new()
+        .route("/", get(page::document))
+        .route("/page.css", get(page::style))
+        .route("/page.js", get(page::script))
+        .route("/figures.js", get(page::figures))
+        .route("/favicon.svg", get(page::icon))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::scrape))
+        .route("/api/v1/session", get(api::whoami).post(api::login).delete(api::logout))
+        .route("/api/v1/servers", get(api::servers))
+        .route("/api/v1/events", get(live::watch))
+        .route("/api/v1/cache/stats", get(api::stats))
+        .route("/api/v1/cache/clear", post(api::clear))
+        .route("/api/v1/cache/warm", post(api::warm))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&plane), gate::admit))
+        .with_state(plane)
+}

@@ -1,0 +1,117 @@
+//! Errors of the API: problem details after RFC 9457. Nothing the client sent is repeated in them.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+
+/// What went wrong, for the one who asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Problem {
+    /// The status it is answered with.
+    pub(super) status: StatusCode,
+    /// A word that programs can compare.
+    pub(super) code: &'static str,
+    /// What it is, in a few words.
+    pub(super) title: &'static str,
+    /// What to do about it, in a sentence.
+    pub(super) detail: &'static str,
+}
+
+impl Problem {
+    /// There is nothing at this path.
+    pub(super) const NOTHING_HERE: Self = Self {
+        status: StatusCode::NOT_FOUND,
+        code: "nothing-here",
+        title: "Nothing is here",
+        detail: "The control plane knows no such path. The page is at /, the figures at /api/v1/cache/stats.",
+    };
+    /// The path is right, the method is not.
+    pub(super) const WRONG_METHOD: Self = Self {
+        status: StatusCode::METHOD_NOT_ALLOWED,
+        code: "wrong-method",
+        title: "Not with this method",
+        detail: "Figures are read with GET; what changes something is asked for with POST or DELETE.",
+    };
+    /// The body is not what it must be.
+    pub(super) const BAD_BODY: Self = Self {
+        status: StatusCode::BAD_REQUEST,
+        code: "bad-body",
+        title: "The body cannot be understood",
+        detail: "It must be a small JSON object with the keys this path knows, and no others.",
+    };
+    /// The body does not say that it is JSON.
+    pub(super) const NOT_JSON: Self = Self {
+        status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        code: "not-json",
+        title: "The body must be JSON",
+        detail: "Send it with \"Content-Type: application/json\".",
+    };
+    /// No such server is configured.
+    pub(super) const UNKNOWN_SERVER: Self = Self {
+        status: StatusCode::NOT_FOUND,
+        code: "unknown-server",
+        title: "No such server",
+        detail: "No server of this name is configured. /api/v1/servers lists those that are.",
+    };
+    /// Warming runs already.
+    pub(super) const ALREADY_WARMING: Self = Self {
+        status: StatusCode::CONFLICT,
+        code: "already-warming",
+        title: "Already warming",
+        detail: "Somebody asked for it a moment ago. It ends by itself; ask again then.",
+    };
+    /// Too many live pages are open.
+    pub(super) const TOO_MANY_VIEWERS: Self = Self {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        code: "too-many-viewers",
+        title: "Too many open pages",
+        detail: "The live figures are being watched by as many pages as may. Close one, or read /api/v1/cache/stats.",
+    };
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::json!({
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+            "code": self.code,
+        });
+        let mut response = Response::new(Body::from(body.to_string()));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"greenroom\""));
+            }
+            StatusCode::TOO_MANY_REQUESTS => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("60"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("10"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_problem_is_json_with_all_its_parts() {
+        let response = Problem::BAD_BODY.into_response();
+        assert_eq!(response.status(), 400);
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
+        let body = axum::body::to_bytes(response.into_body(), 4096).await.expect("it is short");
+        let value: serde_json::Value = serde_json::from_slice(&body).expect("it is JSON");
+        assert_eq!((value["status"].as_u64(), value["code"].as_str()), (Some(400), Some("bad-body")));
+        assert!(value["title"].is_string() && value["detail"].is_string() && value["type"].is_string());
+    }
+}

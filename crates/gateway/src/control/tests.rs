@@ -1,0 +1,331 @@
+//! The control plane as a whole, asked as a browser, a program or an attacker asks.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use futures_util::StreamExt;
+use greenroom_cache::{Cache, Clock};
+use greenroom_upstream::credential::Secret;
+use http::{HeaderMap, Request, StatusCode};
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::gate::Peer;
+use super::{Control, Plane, router};
+use crate::config::{Settings, Tree};
+use crate::server::Server;
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+const SERVER_TOKEN: &str = "the-owners-own-token";
+const HOOK_SECRET: &str = "the-secret-of-the-webhook";
+const BEARER: (&str, &str) = ("authorization", "Bearer 0123456789abcdef0123456789abcdef");
+const JSON: (&str, &str) = ("content-type", "application/json");
+const LOCAL: (&str, &str) = ("host", "127.0.0.1:8710");
+
+/// A control plane over one server that nobody can reach.
+struct House {
+    plane: Arc<Plane>,
+    peer: SocketAddr,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    text: String,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).expect("it is JSON")
+    }
+
+    fn code(&self) -> String {
+        self.json()["code"].as_str().expect("a problem has a code").to_owned()
+    }
+}
+
+impl House {
+    fn new() -> Self {
+        let mut tree = Tree::default();
+        let file = format!(
+            "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\ntoken = \"{SERVER_TOKEN}\"\n"
+        );
+        tree.add_toml("g.toml", &file);
+        let settings = Settings::read(tree).expect("it is valid").servers.remove(0);
+        let (clock, tasks, stop) = (Clock::system(), TaskTracker::new(), CancellationToken::new());
+        let cache = Cache::new(greenroom_cache::Settings::default(), clock.clone(), tasks.clone());
+        let secrets = ([1; 32], Secret::new(HOOK_SECRET));
+        let server = Server::new(settings, cache.clone(), clock.clone(), tasks, stop.clone(), secrets);
+        let server = Arc::new(server.expect("it can be had"));
+        let listen: SocketAddr = "0.0.0.0:32500".parse().expect("an address");
+        let control = Control::new(vec![(server, listen)], cache, clock, Secret::new(TOKEN));
+        let own: SocketAddr = "127.0.0.1:8710".parse().expect("an address");
+        Self {
+            plane: Arc::new(Plane { control: Arc::new(control), listen: own, stop }),
+            peer: "127.0.0.1:50000".parse().expect("an address"),
+        }
+    }
+
+    fn server(&self) -> &Server {
+        &self.plane.control.servers[0].server
+    }
+
+    async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> http::Response<Body> {
+        let mut request = Request::builder().method(method).uri(path).extension(Peer(self.peer));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body.to_owned())).expect("a request");
+        let service = TowerToHyperService::new(router(Arc::clone(&self.plane)));
+        service.call(request).await.expect("it never fails")
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let (parts, body) = self.send(method, path, headers, body).await.into_parts();
+        let bytes = to_bytes(body, 1 << 20).await.expect("it ends");
+        let text = String::from_utf8(bytes.to_vec()).expect("it is text");
+        Answer { status: parts.status, headers: parts.headers, text }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[LOCAL], "").await
+    }
+
+    /// Logs in; returns the cookie as the browser sends it back.
+    async fn log_in(&self) -> String {
+        let body = format!("{{\"token\":\"{TOKEN}\"}}");
+        let answer = self.ask("POST", "/api/v1/session", &[LOCAL, JSON], &body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let cookie = answer.headers["set-cookie"].to_str().expect("text").to_owned();
+        cookie.split(';').next().expect("a pair").to_owned()
+    }
+}
+
+#[tokio::test]
+async fn no_answer_holds_a_token() {
+    let house = House::new();
+    let cookie = house.log_in().await;
+    for path in ["/", "/page.js", "/healthz", "/readyz", "/metrics", "/api/v1/cache/stats", "/api/v1/servers"]
+    {
+        let answer = house.ask("GET", path, &[LOCAL, BEARER, ("cookie", &cookie)], "").await;
+        assert_eq!(answer.status, 200, "{path}");
+        let whole = format!("{}{:?}", answer.text, answer.headers);
+        for secret in [TOKEN, SERVER_TOKEN, HOOK_SECRET, cookie.split('=').next_back().expect("a value")] {
+            assert!(!whole.contains(secret), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn metrics_are_open_metrics_with_the_servers_figures() {
+    let house = House::new();
+    house.server().note_success();
+    let answer = house.get("/metrics").await;
+    assert!(
+        answer.headers["content-type"].to_str().expect("text").starts_with("application/openmetrics-text")
+    );
+    for line in [
+        "greenroom_client_requests_total{server=\"home\"} 0",
+        "greenroom_server_well{server=\"home\"} 1",
+        "greenroom_control_refusals_total{reason=\"token-wrong\"} 0",
+        "greenroom_cache_invalidations_total 0",
+    ] {
+        assert!(answer.text.lines().any(|other| other == line), "{line} is missing in:\n{}", answer.text);
+    }
+    assert!(answer.text.ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn health_says_how_servers_do_but_not_where_they_are() {
+    let house = House::new();
+    assert_eq!(house.get("/healthz").await.text, "ok\n");
+    assert_eq!(house.get("/readyz").await.status, 200);
+    house.server().note_failure();
+    let answer = house.get("/readyz").await;
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.json()["servers"][0]["state"], "unwell");
+    assert!(!answer.text.contains("127.0.0.1"));
+}
+
+#[tokio::test]
+async fn every_answer_protects_the_browser() {
+    let house = House::new();
+    for path in ["/", "/api/v1/cache/stats", "/nowhere"] {
+        let headers = house.get(path).await.headers;
+        assert!(headers["content-security-policy"].to_str().expect("text").contains("default-src 'none'"));
+        assert_eq!(headers["x-frame-options"], "DENY");
+        assert_eq!(headers["x-content-type-options"], "nosniff");
+        assert_eq!(headers["referrer-policy"], "no-referrer");
+        assert!(!headers.contains_key("access-control-allow-origin"));
+    }
+    let refused = house.ask("GET", "/", &[("host", "evil.example")], "").await;
+    assert_eq!((refused.status.as_u16(), refused.code().as_str()), (421, "misdirected"));
+    assert!(refused.headers.contains_key("content-security-policy"));
+}
+
+#[tokio::test]
+async fn a_session_reads_and_changes_until_it_is_closed() {
+    let mut house = House::new();
+    house.peer = "192.168.1.9:50000".parse().expect("an address");
+    assert_eq!(house.get("/api/v1/cache/stats").await.code(), "token-missing");
+    let cookie = house.log_in().await;
+    let with = [LOCAL, JSON, ("cookie", cookie.as_str()), ("origin", "http://127.0.0.1:8710")];
+    let whoami = house.ask("GET", "/api/v1/session", &with, "").await.json();
+    assert_eq!((&whoami["logged_in"], &whoami["may_change"]), (&Value::Bool(true), &Value::Bool(true)));
+    assert_eq!(house.ask("GET", "/api/v1/cache/stats", &with, "").await.status, 200);
+    assert_eq!(house.ask("POST", "/api/v1/cache/clear", &with, "").await.json()["success"], true);
+    assert_eq!(house.ask("DELETE", "/api/v1/session", &with, "").await.status, 200);
+    assert_eq!(house.ask("POST", "/api/v1/cache/clear", &with, "").await.code(), "token-missing");
+    let whoami = house.ask("GET", "/api/v1/session", &with, "").await.json();
+    assert_eq!((&whoami["logged_in"], &whoami["may_read"]), (&Value::Bool(false), &Value::Bool(false)));
+}
+
+#[tokio::test]
+async fn guessing_ends_after_ten_wrong_tokens_and_is_counted() {
+    let house = House::new();
+    let wrong = [LOCAL, ("authorization", "Bearer guess")];
+    for guess in 0..5 {
+        assert_eq!(house.ask("GET", "/metrics", &wrong, "").await.code(), "token-wrong", "{guess}");
+        let answer = house.ask("POST", "/api/v1/session", &[LOCAL, JSON], r#"{"token":"guess"}"#).await;
+        assert_eq!(answer.code(), "token-wrong", "{guess}");
+    }
+    let answer = house.ask("POST", "/api/v1/cache/clear", &[LOCAL, BEARER], "").await;
+    assert_eq!(
+        (answer.code().as_str(), &answer.headers["retry-after"]),
+        ("throttled", &"60".parse().expect("it is"))
+    );
+    let metrics = house.get("/metrics").await.text;
+    assert!(metrics.contains("greenroom_control_refusals_total{reason=\"token-wrong\"} 10\n"), "{metrics}");
+    assert!(metrics.contains("greenroom_control_refusals_total{reason=\"throttled\"} 1\n"), "{metrics}");
+}
+
+#[tokio::test]
+async fn clear_and_warm_answer_what_they_did() {
+    let house = House::new();
+    let with = [LOCAL, BEARER, JSON];
+    house.server().counters.asked.fetch_add(7, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(house.get("/api/v1/cache/stats").await.json()["totals"]["asked"], 7);
+    let cleared = house.ask("POST", "/api/v1/cache/clear", &with, r#"{"server":"home"}"#).await;
+    assert_eq!(cleared.json()["success"], true);
+    assert_eq!(house.get("/api/v1/cache/stats").await.json()["totals"]["asked"], 0);
+    assert!(house.get("/metrics").await.text.contains("client_requests_total{server=\"home\"} 7\n"));
+    assert_eq!(house.ask("POST", "/api/v1/cache/warm", &with, "").await.json()["warmed"], 0);
+    let unknown = house.ask("POST", "/api/v1/cache/clear", &with, r#"{"server":"attic"}"#).await;
+    assert_eq!((unknown.status.as_u16(), unknown.code().as_str()), (404, "unknown-server"));
+}
+
+#[tokio::test]
+async fn what_a_client_sends_is_not_repeated() {
+    let house = House::new();
+    for (method, path) in [("GET", "/%3Cscript%3E"), ("POST", "/api/v1/cache/clear"), ("PUT", "/healthz")] {
+        let answer = house.ask(method, path, &[LOCAL, BEARER, JSON], "\"<script>\"").await;
+        assert!(
+            answer.status.is_client_error() && !answer.text.contains("script"),
+            "{method} {path}: {}",
+            answer.text
+        );
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+    }
+}
+
+#[tokio::test]
+async fn nothing_changes_by_get() {
+    let house = House::new();
+    for path in ["/api/v1/cache/clear", "/api/v1/cache/warm"] {
+        assert_eq!(house.ask("GET", path, &[LOCAL, BEARER], "").await.status, 405);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_live_page_is_told_every_two_seconds_until_the_process_stops() {
+    let house = House::new();
+    house.plane.stop.cancel();
+    let mut ended = house.send("GET", "/api/v1/events", &[LOCAL], "").await.into_body().into_data_stream();
+    assert!(
+        ended
+            .next()
+            .await
+            .expect("the first figures")
+            .expect("bytes")
+            .starts_with(b"event: figures\ndata: {")
+    );
+    assert!(ended.next().await.is_none());
+
+    let house = House::new();
+    let teller = super::live::tell(Arc::clone(&house.plane));
+    let reader = async {
+        let response = house.send("GET", "/api/v1/events", &[LOCAL], "").await;
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        let mut frames = response.into_body().into_data_stream();
+        for _ in 0..3 {
+            let frame = frames.next().await.expect("it goes on").expect("bytes");
+            let json = frame.strip_prefix(b"event: figures\ndata: ").expect("it is an event");
+            let figures: Value = serde_json::from_slice(json).expect("it is JSON");
+            assert_eq!(figures["servers"][0]["name"], "home");
+        }
+        house.plane.stop.cancel();
+        assert!(frames.next().await.is_none());
+    };
+    tokio::join!(teller, reader);
+}
+
+#[tokio::test]
+async fn viewers_are_bounded_and_leave_their_place() {
+    let house = House::new();
+    let mut viewers = Vec::new();
+    for _ in 0..64 {
+        viewers.push(house.send("GET", "/api/v1/events", &[LOCAL], "").await);
+    }
+    assert_eq!(house.get("/api/v1/events").await.code(), "too-many-viewers");
+    viewers.pop();
+    assert_eq!(house.send("GET", "/api/v1/events", &[LOCAL], "").await.status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_is_let_go_when_the_session_ends() {
+    let mut house = House::new();
+    house.peer = "192.168.1.9:50000".parse().expect("an address");
+    let cookie = house.log_in().await;
+    let with = [LOCAL, ("cookie", cookie.as_str())];
+    let teller = super::live::tell(Arc::clone(&house.plane));
+    let reader = async {
+        let mut frames = house.send("GET", "/api/v1/events", &with, "").await.into_body().into_data_stream();
+        frames.next().await.expect("the first figures").expect("bytes");
+        house.ask("DELETE", "/api/v1/session", &with, "").await;
+        assert!(frames.next().await.is_none());
+        house.plane.stop.cancel();
+    };
+    tokio::join!(teller, reader);
+}
+
+#[tokio::test]
+async fn the_door_closes_when_the_process_stops_though_a_page_watches() {
+    let house = House::new();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let serving = super::serve(Arc::clone(&house.plane.control), listener, house.plane.stop.clone());
+    let watching = async {
+        let mut stream = tokio::net::TcpStream::connect(address).await.expect("it is open");
+        let head = format!("GET /api/v1/events HTTP/1.1\r\nhost: {address}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.expect("it is sent");
+        let mut seen = Vec::new();
+        while !seen.windows(5).any(|bytes| bytes == b"data:") {
+            assert_ne!(stream.read_buf(&mut seen).await.expect("it answers"), 0, "it ended early");
+        }
+        assert!(seen.starts_with(b"HTTP/1.1 200"));
+        house.plane.stop.cancel();
+        stream.read_to_end(&mut seen).await.expect("it ends");
+    };
+    tokio::join!(serving, watching);
+}

@@ -1,0 +1,132 @@
+//! Slows down whoever guesses tokens: after ten wrong ones within a minute no further one of that peer is looked
+//! at until the minute is over.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+/// Wrong tokens a peer may show …
+const MAX_FAILURES: u32 = 10;
+/// … within this time.
+const WINDOW: Duration = Duration::from_secs(60);
+/// Peers remembered, some 50 bytes each. Beyond, the one whose minute began first is forgotten.
+const MAX_PEERS: usize = 1024;
+
+/// Who showed wrong tokens lately.
+#[derive(Debug, Default)]
+pub(super) struct Throttle(Mutex<HashMap<IpAddr, Failures>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Failures {
+    count: u32,
+    since_ms: u64,
+}
+
+impl Throttle {
+    /// Whether nothing this peer shows is to be looked at.
+    pub(super) fn is_throttled(&self, peer: IpAddr, now_ms: u64) -> bool {
+        let peers = self.0.lock();
+        peers
+            .get(&household(peer))
+            .is_some_and(|failures| failures.count >= MAX_FAILURES && failures.last(now_ms))
+    }
+
+    /// The peer showed a wrong token.
+    pub(super) fn note_failure(&self, peer: IpAddr, now_ms: u64) {
+        let peer = household(peer);
+        let mut peers = self.0.lock();
+        if peers.len() >= MAX_PEERS && !peers.contains_key(&peer) {
+            peers.retain(|_, failures| failures.last(now_ms));
+            if peers.len() >= MAX_PEERS {
+                let oldest =
+                    peers.iter().min_by_key(|(_, failures)| failures.since_ms).map(|(peer, _)| *peer);
+                oldest.map(|peer| peers.remove(&peer));
+            }
+        }
+        let failures = peers.entry(peer).or_insert(Failures { count: 0, since_ms: now_ms });
+        if !failures.last(now_ms) {
+            *failures = Failures { count: 0, since_ms: now_ms };
+        }
+        failures.count = failures.count.saturating_add(1);
+    }
+}
+
+impl Failures {
+    /// Whether they still count.
+    fn last(self, now_ms: u64) -> bool {
+        now_ms.saturating_sub(self.since_ms) < u64::try_from(WINDOW.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// Who has one IPv6 address has its whole network.
+fn household(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(ip) if !ip.is_loopback() => {
+            let [a, b, c, d, ..] = ip.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+        ip => ip,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().expect("it is an address")
+    }
+
+    fn guess(throttle: &Throttle, peer: &str, times: u32, now_ms: u64) {
+        for _ in 0..times {
+            throttle.note_failure(ip(peer), now_ms);
+        }
+    }
+
+    #[test]
+    fn ten_wrong_tokens_are_too_many_for_a_minute() {
+        let throttle = Throttle::default();
+        guess(&throttle, "10.0.0.1", 9, 1_000);
+        assert!(!throttle.is_throttled(ip("10.0.0.1"), 1_000));
+        guess(&throttle, "10.0.0.1", 1, 2_000);
+        assert!(throttle.is_throttled(ip("10.0.0.1"), 2_000));
+        assert!(throttle.is_throttled(ip("10.0.0.1"), 60_999));
+        assert!(!throttle.is_throttled(ip("10.0.0.1"), 61_000));
+    }
+
+    #[test]
+    fn a_new_minute_counts_anew() {
+        let throttle = Throttle::default();
+        guess(&throttle, "10.0.0.1", 9, 0);
+        guess(&throttle, "10.0.0.1", 9, 60_000);
+        assert!(!throttle.is_throttled(ip("10.0.0.1"), 60_000));
+    }
+
+    #[test]
+    fn one_who_guesses_does_not_lock_out_another() {
+        let throttle = Throttle::default();
+        guess(&throttle, "10.0.0.1", 50, 0);
+        assert!(!throttle.is_throttled(ip("10.0.0.2"), 0));
+    }
+
+    #[test]
+    fn another_address_of_the_same_network_is_the_same_guesser() {
+        let throttle = Throttle::default();
+        guess(&throttle, "2001:db8::1", 10, 0);
+        assert!(throttle.is_throttled(ip("2001:db8::2"), 0));
+        assert!(!throttle.is_throttled(ip("2001:db8:0:1::2"), 0));
+        guess(&throttle, "::ffff:10.0.0.1", 10, 0);
+        assert!(throttle.is_throttled(ip("10.0.0.1"), 0));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let throttle = Throttle::default();
+        for index in 0..u32::try_from(MAX_PEERS).expect("it is small") + 100 {
+            throttle.note_failure(IpAddr::V4(index.into()), u64::from(index));
+        }
+        assert_eq!(throttle.0.lock().len(), MAX_PEERS);
+    }
+}

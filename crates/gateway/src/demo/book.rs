@@ -1,0 +1,156 @@
+//! What is written down while the apps play: every request of every app, how long it took, whether it failed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use super::apps::App;
+use super::figures::{Side, tenths};
+use super::measure::percentile;
+use super::servers::Servers;
+
+/// The book of one run.
+#[derive(Debug)]
+pub(super) struct Book {
+    servers: Arc<Servers>,
+    pages: Mutex<Vec<Page>>,
+    requests: AtomicU64,
+}
+
+/// One app, or a part of what it does.
+#[derive(Debug)]
+struct Page {
+    name: &'static str,
+    app: App,
+    /// What had reached the server with the app's token when the page was opened.
+    reached_before: u64,
+    took_ms: Vec<f64>,
+    failed: u64,
+    /// The paths that were read, in their order.
+    read: Vec<String>,
+}
+
+/// Which page of the book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PageNumber(usize);
+
+impl Book {
+    pub(super) fn new(servers: Arc<Servers>) -> Self {
+        Self { servers, pages: Mutex::default(), requests: AtomicU64::new(0) }
+    }
+
+    /// Opens a page. What reaches the server with the app's token from now on belongs to it, and no longer to the
+    /// app's page before.
+    pub(super) fn open(&self, app: App, name: &'static str) -> PageNumber {
+        let reached_before = self.servers.reached_by(app);
+        let mut pages = self.pages.lock();
+        pages.push(Page { name, app, reached_before, took_ms: Vec::new(), failed: 0, read: Vec::new() });
+        PageNumber(pages.len() - 1)
+    }
+
+    /// Writes a request down; `read` is the path if it was a read.
+    pub(super) fn note(&self, page: PageNumber, read: Option<&str>, took_ms: f64, failed: bool) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let mut pages = self.pages.lock();
+        let page = &mut pages[page.0];
+        page.took_ms.push(took_ms);
+        page.failed += u64::from(failed);
+        page.read.extend(read.map(str::to_owned));
+    }
+
+    /// What was read on the page with this name, in its order.
+    pub(super) fn read_on(&self, name: &str) -> Vec<String> {
+        self.pages.lock().iter().filter(|page| page.name == name).flat_map(|page| page.read.clone()).collect()
+    }
+
+    /// Requests written down so far.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Requests that failed so far.
+    pub(super) fn failed(&self) -> u64 {
+        self.pages.lock().iter().map(|page| page.failed).sum()
+    }
+
+    /// Every page with its figures, in the order of [`App::EVERY`]. Read once nobody asks any more.
+    pub(super) fn figures(&self) -> Vec<(&'static str, Side)> {
+        let pages = self.pages.lock();
+        let mut figures = Vec::new();
+        for app in App::EVERY {
+            let own: Vec<&Page> = pages.iter().filter(|page| page.app == app).collect();
+            for (at, page) in own.iter().enumerate() {
+                let reached_after =
+                    own.get(at + 1).map_or_else(|| self.servers.reached_by(app), |next| next.reached_before);
+                figures.push((page.name, page.side(reached_after - page.reached_before)));
+            }
+        }
+        figures
+    }
+}
+
+impl Page {
+    fn side(&self, upstream_requests: u64) -> Side {
+        Side {
+            requests: self.took_ms.len() as u64,
+            upstream_requests,
+            p50_ms: tenths(percentile(&self.took_ms, 50)),
+            p95_ms: tenths(percentile(&self.took_ms, 95)),
+            failed: self.failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use greenroom_upstream::ask::Kind;
+    use tokio_util::task::TaskTracker;
+
+    use super::super::Plan;
+    use super::super::pace::Pace;
+    use super::super::visitor::Visitor;
+    use super::*;
+
+    async fn servers() -> Arc<Servers> {
+        let plan = Plan { minutes: 1, time_factor: 1_000.0, seed: 1, films: 5, shows: 1, tracks: 10 };
+        Servers::start(&plan, &TaskTracker::new()).await.expect("there are free ports")
+    }
+
+    fn menus(servers: &Arc<Servers>, book: &Arc<Book>) -> Visitor {
+        let door = servers.address(Kind::Jellyfin);
+        let pace = Pace::begin(1_000.0, Duration::ZERO);
+        Visitor::new(App::Menus, door, servers.token(App::Menus), Arc::clone(book), pace)
+    }
+
+    #[tokio::test]
+    async fn a_new_page_counts_only_what_comes_after_it() {
+        let servers = servers().await;
+        let book = Arc::new(Book::new(Arc::clone(&servers)));
+        let mut visitor = menus(&servers, &book);
+        assert!(visitor.get("/Users/Me").await.is_success());
+        assert!(visitor.get("/UserViews").await.is_success());
+        visitor.turn_the_page("later");
+        assert!(visitor.get("/Users/Me").await.is_success());
+        let figures = book.figures();
+        let requests: Vec<(u64, u64)> =
+            figures.iter().map(|(_, side)| (side.requests, side.upstream_requests)).collect();
+        assert_eq!(requests, [(2, 2), (1, 1)]);
+        assert_eq!(book.read_on("later"), ["/Users/Me"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_or_not_answered_has_failed() {
+        let servers = servers().await;
+        let book = Arc::new(Book::new(Arc::clone(&servers)));
+        let visitor = menus(&servers, &book);
+        assert!(!visitor.get("/Items/00000000000000000000000000000000").await.is_success());
+        servers.go_down();
+        assert!(!visitor.get("/Users/Me").await.is_success());
+        servers.come_back();
+        assert!(visitor.get("/Users/Me").await.is_success());
+        assert_eq!((book.requests(), book.failed()), (3, 2));
+    }
+}

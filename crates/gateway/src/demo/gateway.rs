@@ -1,0 +1,76 @@
+//! The gateway as the demo runs it: the real process, with its real defaults, in front of the simulated servers.
+
+use std::net::SocketAddr;
+
+use greenroom_cache::Clock;
+use greenroom_upstream::ask::Kind;
+use tempfile::TempDir;
+
+use super::evening::Doors;
+use super::servers::Servers;
+use crate::config::{Settings, Tree};
+use crate::process::Process;
+
+const ANYWHERE: &str = "127.0.0.1:0";
+
+/// A process and the folder it keeps its secrets in.
+#[derive(Debug)]
+pub(super) struct Gateway {
+    process: Process,
+    folder: TempDir,
+}
+
+impl Gateway {
+    /// Starts the process in front of `servers`, with everything at its default but addresses, tokens and time.
+    pub(super) async fn start(servers: &Servers, time_factor: f64) -> Result<Self, String> {
+        let folder = tempfile::Builder::new()
+            .prefix("greenroom-demo-")
+            .tempdir()
+            .map_err(|error| format!("no temporary folder can be had: {error}"))?;
+        let settings = settings(servers, &folder)?;
+        let process = Process::start(settings, Clock::scaled(time_factor)).await?;
+        Ok(Self { process, folder })
+    }
+
+    /// Where the apps find it.
+    pub(super) fn doors(&self) -> Result<Doors, String> {
+        let door = |kind: Kind| {
+            let found = self.process.servers.iter().find(|(server, _)| server.settings.kind == kind);
+            found.map(|(_, address)| *address).ok_or_else(|| format!("no listener for {}", kind.name()))
+        };
+        Ok(Doors { plex: door(Kind::Plex)?, jellyfin: door(Kind::Jellyfin)? })
+    }
+
+    /// Where the page is.
+    pub(super) fn page(&self) -> SocketAddr {
+        self.process.control
+    }
+
+    /// Ends it and forgets its folder.
+    pub(super) async fn stop(self) {
+        let Self { process, folder } = self;
+        process.stop().await;
+        // What cannot be removed lies in the system's folder for such things.
+        drop(folder.close());
+    }
+}
+
+fn settings(servers: &Servers, folder: &TempDir) -> Result<Settings, String> {
+    let mut tree = Tree::default();
+    let place = "demo";
+    let mut set = |path: String, value: String| tree.set(&path, value, place.to_owned());
+    set("data_dir".to_owned(), folder.path().join("state").display().to_string());
+    set("control.listen".to_owned(), ANYWHERE.to_owned());
+    for kind in [Kind::Plex, Kind::Jellyfin] {
+        let name = kind.name();
+        set(format!("server.{name}.kind"), name.to_owned());
+        set(format!("server.{name}.url"), servers.of(kind).url());
+        set(format!("server.{name}.token"), servers.own_token(kind).to_owned());
+        set(format!("server.{name}.listen"), ANYWHERE.to_owned());
+    }
+    for kind in [Kind::Plex, Kind::Jellyfin] {
+        tree.add_server(kind.name(), place);
+    }
+    Settings::read(tree)
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}

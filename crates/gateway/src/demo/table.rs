@@ -1,0 +1,127 @@
+//! The comparison as a person reads it.
+
+use std::fmt::Write as _;
+
+use super::figures::{AppFigures, Comparison, Reads};
+
+/// Two lines of headings: what a group of columns is about, and the columns.
+const HEADINGS: [[&str; 10]; 2] = [
+    ["", "", "reached server", "", "", "p50 ms", "", "p95 ms", "", "failed"],
+    [
+        "app",
+        "requests",
+        "direct",
+        "through",
+        "saved",
+        "direct",
+        "through",
+        "direct",
+        "through",
+        "direct/through",
+    ],
+];
+/// Columns of text; all others are numbers and stand to the right.
+const TEXT_COLUMNS: usize = 1;
+const GAP: &str = "  ";
+
+/// The whole report: table, outage, totals, and how to read the milliseconds.
+pub(super) fn render(comparison: &Comparison) -> String {
+    let mut rows: Vec<Vec<String>> =
+        HEADINGS.iter().map(|row| row.iter().map(ToString::to_string).collect()).collect();
+    rows.extend(comparison.apps.iter().map(row));
+    let mut text = align(&rows);
+    let totals = comparison.totals;
+    let outage = comparison.outage;
+    let lines = [
+        String::new(),
+        format!(
+            "whole evening: {} requests reached the servers directly, {} through Greenroom: {:.1} % fewer",
+            totals.direct,
+            totals.through,
+            comparison.saved()
+        ),
+        format!("  of these {} were Greenroom's own: events, and what belongs to no app", totals.own),
+        format!(
+            "servers down for a minute: {}; through Greenroom {}",
+            failures(outage.direct),
+            failures(outage.through)
+        ),
+        format!(
+            "time ran {} times faster for servers, apps and Greenroom alike; milliseconds are those of that time",
+            comparison.time_factor
+        ),
+    ];
+    for line in lines {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{line}");
+    }
+    text
+}
+
+fn failures(reads: Reads) -> String {
+    format!("{} of {} reads failed", reads.failed, reads.reads)
+}
+
+fn row(app: &AppFigures) -> Vec<String> {
+    vec![
+        app.name.clone(),
+        app.direct.requests.to_string(),
+        app.direct.upstream_requests.to_string(),
+        app.through.upstream_requests.to_string(),
+        format!("{:.1} %", app.saved()),
+        format!("{:.1}", app.direct.p50_ms),
+        format!("{:.1}", app.through.p50_ms),
+        format!("{:.1}", app.direct.p95_ms),
+        format!("{:.1}", app.through.p95_ms),
+        format!("{}/{}", app.direct.failed, app.through.failed),
+    ]
+}
+
+fn align(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width =
+        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells: Vec<String> =
+            row.iter()
+                .zip(&widths)
+                .enumerate()
+                .map(|(column, (cell, width))| {
+                    if column < TEXT_COLUMNS { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+                })
+                .collect();
+        text.push_str(cells.join(GAP).trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::figures::tests::{app, comparison};
+    use super::*;
+
+    #[test]
+    fn columns_stand_under_their_headings() {
+        let text = render(&comparison(vec![app("a long name of an app", 12_345, 6), app("b", 7, 7)]));
+        let lines: Vec<&str> = text.lines().collect();
+        let end_of = |line: &str, word: &str| line.find(word).map(|at| at + word.len());
+        assert_eq!(end_of(lines[1], "requests"), end_of(lines[3], "12345"));
+        assert_eq!(end_of(lines[1], "saved"), end_of(lines[2], "0.0 %"));
+        assert!(lines[2].starts_with('b'), "{text}");
+    }
+
+    #[test]
+    fn the_report_says_what_happened_in_the_outage_and_how_time_ran() {
+        let text = render(&comparison(vec![app("a", 4, 1)]));
+        assert!(text.contains("9 of 9 reads failed; through Greenroom 0 of 9 reads failed"), "{text}");
+        assert!(
+            text.contains("200 requests reached the servers directly, 50 through Greenroom: 75.0 % fewer"),
+            "{text}"
+        );
+        assert!(text.contains("3 were Greenroom's own"), "{text}");
+        assert!(text.contains("30 times faster"), "{text}");
+    }
+}

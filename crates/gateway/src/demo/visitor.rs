@@ -1,0 +1,173 @@
+//! An app's way to its server: one pool of connections, its own token and name on every request, and every answer
+//! read whole and written down.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use super::apps::App;
+use super::book::{Book, PageNumber};
+use super::measure::Stopwatch;
+use super::pace::Pace;
+
+/// After so long, on the wall, an answer is given up: it only guards against a demo that never ends.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An app on its way.
+#[derive(Debug, Clone)]
+pub(super) struct Visitor {
+    client: Client<HttpConnector, Full<Bytes>>,
+    door: SocketAddr,
+    headers: HeaderMap,
+    token: String,
+    app: App,
+    book: Arc<Book>,
+    page: PageNumber,
+    /// The time the evening runs by.
+    pub(super) pace: Pace,
+}
+
+/// A notification socket.
+pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub(super) struct Reply {
+    status: Option<StatusCode>,
+    body: Bytes,
+}
+
+impl Visitor {
+    /// An app with its usual headers, pointed at `door`.
+    pub(super) fn new(app: App, door: SocketAddr, token: &str, book: Arc<Book>, pace: Pace) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        let headers = app.headers(token);
+        Self {
+            client,
+            door,
+            headers,
+            token: token.to_owned(),
+            app,
+            page: book.open(app, app.name()),
+            book,
+            pace,
+        }
+    }
+
+    /// What it shows its server; worth nothing anywhere else.
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// From here on the same app's requests are written down under another name.
+    pub(super) fn turn_the_page(&mut self, name: &'static str) {
+        self.page = self.book.open(self.app, name);
+    }
+
+    /// Asks for a path.
+    pub(super) async fn get(&self, target: &str) -> Reply {
+        self.send(Method::GET, target, &[], Bytes::new()).await
+    }
+
+    /// Asks for a path with more headers than the usual ones.
+    pub(super) async fn get_with(&self, target: &str, headers: &[(&'static str, String)]) -> Reply {
+        self.send(Method::GET, target, headers, Bytes::new()).await
+    }
+
+    /// Sends a request without a body.
+    pub(super) async fn put(&self, target: &str) -> Reply {
+        self.send(Method::PUT, target, &[], Bytes::new()).await
+    }
+
+    /// Sends JSON.
+    pub(super) async fn post(&self, target: &str, body: &Value) -> Reply {
+        let headers = [("content-type", "application/json".to_owned())];
+        self.send(Method::POST, target, &headers, Bytes::from(body.to_string())).await
+    }
+
+    /// Sends one request and waits for the whole answer.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        target: &str,
+        headers: &[(&'static str, String)],
+        body: Bytes,
+    ) -> Reply {
+        let watch = Stopwatch::start(self.pace.factor());
+        let read = (method == Method::GET).then_some(target);
+        let reply = match self.request(method, target, headers, body) {
+            Ok(request) => match tokio::time::timeout(PATIENCE, exchange(&self.client, request)).await {
+                Ok(Some(reply)) => reply,
+                Ok(None) | Err(_) => Reply::none(),
+            },
+            Err(_) => Reply::none(),
+        };
+        self.book.note(self.page, read, watch.ms(), !reply.is_success());
+        reply
+    }
+
+    /// Opens a notification socket.
+    pub(super) async fn socket(&self, target: &str) -> Option<Socket> {
+        let watch = Stopwatch::start(self.pace.factor());
+        let opened = tokio_tungstenite::connect_async(format!("ws://{}{target}", self.door)).await;
+        self.book.note(self.page, None, watch.ms(), opened.is_err());
+        opened.ok().map(|(socket, _)| socket)
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        target: &str,
+        headers: &[(&'static str, String)],
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, http::Error> {
+        let uri = format!("http://{}{target}", self.door);
+        let mut request = Request::builder().method(method).uri(uri).body(Full::new(body))?;
+        *request.headers_mut() = self.headers.clone();
+        for (name, value) in headers {
+            request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_str(value)?);
+        }
+        Ok(request)
+    }
+}
+
+impl Reply {
+    fn none() -> Self {
+        Self { status: None, body: Bytes::new() }
+    }
+
+    /// Whether the server did what it was asked.
+    pub(super) fn is_success(&self) -> bool {
+        self.status.is_some_and(|status| status.is_success())
+    }
+
+    /// The body as JSON; null if it is none.
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    /// The body as text.
+    pub(super) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+async fn exchange(
+    client: &Client<HttpConnector, Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> Option<Reply> {
+    let response = client.request(request).await.ok()?;
+    let status = response.status();
+    let body = response.into_body().collect().await.ok()?.to_bytes();
+    Some(Reply { status: Some(status), body })
+}

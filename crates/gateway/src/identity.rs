@@ -1,0 +1,278 @@
+//! Who asks: the partition a token's answers are kept in, and the proofs that the server accepts that token.
+//!
+//! A token is never kept. What stands for it is a keyed hash of server and full token; the key lives in the data
+//! directory, so a hash says nothing to anybody else. A hit needs proof that *this very token* was accepted by
+//! *this server* for *this class* of answers within the last `auth_ttl`; for an image, that it was shown this
+//! item's image within [`IMAGE_PROOF_TTL`].
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use greenroom_cache::Partition;
+use greenroom_upstream::class::Class;
+use greenroom_upstream::credential::Credential;
+use parking_lot::{Mutex, RwLock};
+
+/// How long the proof for an image holds.
+pub const IMAGE_PROOF_TTL: Duration = Duration::from_secs(24 * 3600);
+/// How long an expired proof still counts while the server cannot be asked.
+pub const OFFLINE_AUTH_TTL: Duration = Duration::from_secs(24 * 3600);
+/// Identities remembered per server. One is some 400 bytes; a household has tens.
+const MAX_IDENTITIES: usize = 4096;
+/// Image proofs remembered per identity, 16 bytes each.
+const MAX_IMAGE_PROOFS: usize = 50_000;
+
+/// The secret that turns tokens into partitions.
+pub type HashKey = [u8; 32];
+
+/// One identity of one server, as seen through its token.
+#[derive(Debug)]
+pub struct Identity {
+    partition: Partition,
+    anonymous: bool,
+    /// When the server last said yes, per class, in milliseconds; 0 is never.
+    accepted_ms: [AtomicU64; Class::EVERY.len()],
+    account: RwLock<Option<Arc<str>>>,
+    images: Mutex<HashMap<u64, u64>>,
+    /// Sockets of this identity that pass through us and tell what becomes stale.
+    sockets: AtomicUsize,
+    last_seen_ms: AtomicU64,
+}
+
+impl Identity {
+    fn new(partition: &str, anonymous: bool) -> Self {
+        Self {
+            partition: Partition::new(partition),
+            anonymous,
+            accepted_ms: [const { AtomicU64::new(0) }; Class::EVERY.len()],
+            account: RwLock::new(None),
+            images: Mutex::new(HashMap::new()),
+            sockets: AtomicUsize::new(0),
+            last_seen_ms: AtomicU64::new(0),
+        }
+    }
+
+    /// Where this identity's answers are kept.
+    pub fn partition(&self) -> &Partition {
+        &self.partition
+    }
+
+    /// Whether the caller showed no token.
+    pub fn is_anonymous(&self) -> bool {
+        self.anonymous
+    }
+
+    /// The server answered 200 for this class to this token.
+    pub fn accept(&self, class: Class, now_ms: u64) {
+        self.accepted_ms[class as usize].store(now_ms, Ordering::Release);
+    }
+
+    /// Whether the server said yes for this class within `ttl`.
+    pub fn is_accepted(&self, class: Class, now_ms: u64, ttl: Duration) -> bool {
+        within(self.accepted_ms[class as usize].load(Ordering::Acquire), now_ms, ttl)
+    }
+
+    /// The server showed this token an image of the item.
+    pub fn accept_image(&self, item: &str, now_ms: u64) {
+        let mut images = self.images.lock();
+        if images.len() >= MAX_IMAGE_PROOFS {
+            images.retain(|_, at_ms| within(*at_ms, now_ms, IMAGE_PROOF_TTL));
+            if images.len() >= MAX_IMAGE_PROOFS {
+                images.clear();
+            }
+        }
+        images.insert(hash_text(item), now_ms);
+    }
+
+    /// Whether the server showed this token an image of the item within `ttl`.
+    pub fn is_image_accepted(&self, item: &str, now_ms: u64, ttl: Duration) -> bool {
+        self.images.lock().get(&hash_text(item)).is_some_and(|at_ms| within(*at_ms, now_ms, ttl))
+    }
+
+    /// The server refused this token: nothing is proven any more.
+    pub fn refuse(&self) {
+        for accepted in &self.accepted_ms {
+            accepted.store(0, Ordering::Release);
+        }
+        self.images.lock().clear();
+    }
+
+    /// The account this token is proven to belong to.
+    pub fn account(&self) -> Option<Arc<str>> {
+        self.account.read().clone()
+    }
+
+    /// The server said whose token this is.
+    pub fn prove_account(&self, account: &str) {
+        if self.account.read().as_deref() != Some(account) {
+            *self.account.write() = Some(account.into());
+        }
+    }
+
+    /// Whether a live signal tells what becomes stale for this identity.
+    pub fn has_signal(&self) -> bool {
+        self.sockets.load(Ordering::Acquire) > 0
+    }
+
+    /// A socket of this identity passes through us from now on.
+    pub fn socket_opened(&self) {
+        self.sockets.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// It ended. Returns whether it was the last one.
+    pub fn socket_closed(&self) -> bool {
+        self.sockets.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    fn was_ever_accepted(&self) -> bool {
+        self.accepted_ms.iter().any(|at| at.load(Ordering::Relaxed) > 0)
+    }
+}
+
+/// The identities of one server.
+#[derive(Debug)]
+pub struct Identities {
+    server: String,
+    key: HashKey,
+    known: RwLock<HashMap<[u8; 16], Arc<Identity>>>,
+    anonymous: Arc<Identity>,
+}
+
+impl Identities {
+    /// Nobody yet. `key` hides the tokens.
+    pub fn new(server: &str, key: HashKey) -> Self {
+        let anonymous = Arc::new(Identity::new("anonymous", true));
+        Self { server: server.to_owned(), key, known: RwLock::new(HashMap::new()), anonymous }
+    }
+
+    /// Who shows this credential, and, if another identity had to be forgotten for it, which one: the caller must
+    /// purge that one's partition, because no write will reach it any more.
+    pub fn resolve(&self, credential: &Credential, now_ms: u64) -> (Arc<Identity>, Option<Arc<Identity>>) {
+        let Some(token) = &credential.token else { return (Arc::clone(&self.anonymous), None) };
+        let hash = self.hash(token.expose());
+        if let Some(identity) = self.known.read().get(&hash) {
+            identity.last_seen_ms.store(now_ms, Ordering::Relaxed);
+            return (Arc::clone(identity), None);
+        }
+        let mut known = self.known.write();
+        let forgotten = if known.len() >= MAX_IDENTITIES { forget_least_worthy(&mut known) } else { None };
+        let identity = known.entry(hash).or_insert_with(|| Arc::new(Identity::new(&hex(&hash), false)));
+        identity.last_seen_ms.store(now_ms, Ordering::Relaxed);
+        (Arc::clone(identity), forgotten)
+    }
+
+    /// Everybody who showed a token.
+    pub fn all(&self) -> Vec<Arc<Identity>> {
+        self.known.read().values().cloned().collect()
+    }
+
+    /// Accounts that are proven, each once.
+    pub fn accounts(&self) -> HashSet<Arc<str>> {
+        self.known.read().values().filter_map(|identity| identity.account()).collect()
+    }
+
+    /// Whoever came without a token.
+    pub fn anonymous(&self) -> &Arc<Identity> {
+        &self.anonymous
+    }
+
+    fn hash(&self, token: &str) -> [u8; 16] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(self.server.as_bytes());
+        hasher.update(&[0]);
+        hasher.update(token.as_bytes());
+        let mut hash = [0; 16];
+        hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        hash
+    }
+}
+
+/// Tokens that never worked go first, then whoever was away longest.
+fn forget_least_worthy(known: &mut HashMap<[u8; 16], Arc<Identity>>) -> Option<Arc<Identity>> {
+    let hash = known
+        .iter()
+        .min_by_key(|(_, identity)| {
+            (identity.was_ever_accepted(), identity.last_seen_ms.load(Ordering::Relaxed))
+        })
+        .map(|(hash, _)| *hash)?;
+    known.remove(&hash)
+}
+
+fn within(at_ms: u64, now_ms: u64, ttl: Duration) -> bool {
+    at_ms > 0 && now_ms.saturating_sub(at_ms) <= u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn hash_text(text: &str) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(text.as_bytes())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use greenroom_upstream::credential::Secret;
+
+    use super::*;
+
+    fn credential(token: &str) -> Credential {
+        Credential { token: Some(Secret::new(token)), ..Credential::default() }
+    }
+
+    const TTL: Duration = Duration::from_secs(300);
+
+    #[test]
+    fn tokens_with_a_long_common_beginning_are_different_identities() {
+        let identities = Identities::new("home", [7; 32]);
+        let (one, _) = identities.resolve(&credential("abcdefgh-1"), 1);
+        let (two, _) = identities.resolve(&credential("abcdefgh-2"), 1);
+        assert_ne!(one.partition(), two.partition());
+    }
+
+    #[test]
+    fn the_partition_shows_nothing_of_the_token() {
+        let identities = Identities::new("home", [7; 32]);
+        let (one, _) = identities.resolve(&credential("SECRETTOKEN"), 1);
+        assert!(!format!("{one:?}").contains("SECRET"));
+    }
+
+    #[test]
+    fn a_proof_holds_for_its_class_and_its_time_only() {
+        let identity = Identity::new("x", false);
+        assert!(!identity.is_accepted(Class::Lists, 0, TTL));
+        identity.accept(Class::Lists, 1_000);
+        assert!(identity.is_accepted(Class::Lists, 301_000, TTL));
+        assert!(!identity.is_accepted(Class::Lists, 301_001, TTL));
+        assert!(!identity.is_accepted(Class::Sessions, 1_000, TTL));
+    }
+
+    #[test]
+    fn a_refusal_ends_every_proof() {
+        let identity = Identity::new("x", false);
+        identity.accept(Class::Lists, 1_000);
+        identity.accept_image("1", 1_000);
+        identity.refuse();
+        assert!(!identity.is_accepted(Class::Lists, 1_000, TTL));
+        assert!(!identity.is_image_accepted("1", 1_000, TTL));
+    }
+
+    #[test]
+    fn a_flood_of_wrong_tokens_does_not_push_out_a_right_one() {
+        let identities = Identities::new("home", [7; 32]);
+        let (right, _) = identities.resolve(&credential("right"), 1);
+        right.accept(Class::Lists, 1);
+        for index in 0..MAX_IDENTITIES + 10 {
+            identities.resolve(&credential(&format!("wrong-{index}")), 2);
+        }
+        assert_eq!(identities.all().len(), MAX_IDENTITIES);
+        let (again, _) = identities.resolve(&credential("right"), 3);
+        assert!(again.is_accepted(Class::Lists, 3, TTL));
+    }
+}

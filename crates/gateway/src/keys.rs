@@ -1,0 +1,176 @@
+//! The secrets of the data directory: the key that hides identities, the control token, and the secret part of the
+//! address that webhooks are sent to.
+//!
+//! The directory is made with mode 0700, the files with 0600; each is written whole beside its place and then
+//! moved there, so a crash leaves either the old one or the new one.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use greenroom_upstream::credential::Secret;
+
+use crate::identity::HashKey;
+
+const KEY_FILE: &str = "identity.key";
+const TOKEN_FILE: &str = "control.token";
+const HOOK_FILE: &str = "webhook.secret";
+/// A kept token that is shorter was damaged.
+const LEAST_TOKEN_LENGTH: usize = 16;
+/// Longest secret file that is read.
+const MAX_FILE_BYTES: u64 = 4096;
+
+/// The data directory.
+#[derive(Debug, Clone)]
+pub struct DataDir(PathBuf);
+
+/// The control token, and whether it was made just now.
+#[derive(Debug, Clone)]
+pub struct ControlToken {
+    /// The token.
+    pub secret: Secret,
+    /// It did not exist before: show it once.
+    pub is_new: bool,
+}
+
+impl DataDir {
+    /// Opens the directory, making it if need be.
+    ///
+    /// # Errors
+    /// If it cannot be made; the message names it and what to do.
+    pub fn open(path: &Path) -> Result<Self, String> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| explain(path, &error))?;
+        Ok(Self(path.to_owned()))
+    }
+
+    /// The key that hides identities.
+    ///
+    /// # Errors
+    /// If it can be neither read nor made.
+    pub fn identity_key(&self) -> Result<HashKey, String> {
+        let path = self.0.join(KEY_FILE);
+        let kept = read(&path).map_err(|error| explain(&path, &error))?;
+        if let Some(key) = kept.and_then(|bytes| HashKey::try_from(bytes.as_slice()).ok()) {
+            return Ok(key);
+        }
+        let key: HashKey = random();
+        write(&path, &key).map_err(|error| explain(&path, &error))?;
+        Ok(key)
+    }
+
+    /// The control token.
+    ///
+    /// # Errors
+    /// If it can be neither read nor made.
+    pub fn control_token(&self) -> Result<ControlToken, String> {
+        match self.kept_token(TOKEN_FILE)? {
+            Some(text) => Ok(ControlToken { secret: Secret::new(text), is_new: false }),
+            None => self.rotate_control_token(),
+        }
+    }
+
+    /// The secret part of the webhook address.
+    ///
+    /// # Errors
+    /// If it can be neither read nor made.
+    pub fn webhook_secret(&self) -> Result<Secret, String> {
+        match self.kept_token(HOOK_FILE)? {
+            Some(text) => Ok(Secret::new(text)),
+            None => self.make_token(HOOK_FILE),
+        }
+    }
+
+    /// Makes a new control token; the old one is worth nothing from the next start on.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn rotate_control_token(&self) -> Result<ControlToken, String> {
+        Ok(ControlToken { secret: self.make_token(TOKEN_FILE)?, is_new: true })
+    }
+
+    fn kept_token(&self, file: &str) -> Result<Option<String>, String> {
+        let path = self.0.join(file);
+        let kept = read(&path).map_err(|error| explain(&path, &error))?;
+        let text = kept.and_then(|bytes| String::from_utf8(bytes).ok()).map(|text| text.trim().to_owned());
+        Ok(text.filter(|text| text.len() >= LEAST_TOKEN_LENGTH))
+    }
+
+    fn make_token(&self, file: &str) -> Result<Secret, String> {
+        let path = self.0.join(file);
+        let text = new_token();
+        write(&path, text.as_bytes()).map_err(|error| explain(&path, &error))?;
+        Ok(Secret::new(text))
+    }
+}
+
+/// A new random token of 32 hexadecimal digits.
+pub fn new_token() -> String {
+    format!("{:032x}", u128::from_be_bytes(random::<16>()))
+}
+
+/// Random bytes from the system.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the system has random numbers");
+    bytes
+}
+
+fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)
+}
+
+fn explain(path: &Path, error: &io::Error) -> String {
+    let remedy = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; make it writable for this user, or name another with --data-dir"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "; name another with --data-dir",
+        _ => "",
+    };
+    format!("{}: {error}{remedy}", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn secrets_are_made_once_and_only_for_the_owner() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = DataDir::open(&folder.path().join("state")).expect("it can be made");
+        let first = dir.control_token().expect("a token");
+        assert!(first.is_new);
+        assert_eq!(dir.control_token().expect("a token").secret, first.secret);
+        assert_eq!(dir.identity_key().expect("a key"), dir.identity_key().expect("a key"));
+        let mode = |path: PathBuf| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+        assert_eq!(mode(folder.path().join("state")), 0o700);
+        assert_eq!(mode(folder.path().join("state/control.token")), 0o600);
+        assert_eq!(mode(folder.path().join("state/identity.key")), 0o600);
+    }
+
+    #[test]
+    fn a_damaged_key_is_replaced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = DataDir::open(folder.path()).expect("it is there");
+        std::fs::write(folder.path().join(KEY_FILE), b"short").expect("written");
+        assert_eq!(dir.identity_key().expect("a key"), dir.identity_key().expect("a key"));
+    }
+}

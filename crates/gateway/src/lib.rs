@@ -1,0 +1,30 @@
+//! The process: a proxy per configured media server, the control plane, and the command line.
+//!
+//! This crate wires the others together and owns everything that touches the outside: sockets, files, signals.
+//! It knows no wire shape of a media server; what a request *is* the dialects of `greenroom-upstream` say, and
+//! when an answer may be served the engine of `greenroom-cache` says.
+//!
+//! Rooms:
+//! - [`config`]: what the user wants. [`cli`]: how they say it. [`process`]: all wiring on one page.
+//! - [`server`]: one media server with everything kept about it. [`origin`]: asking it. [`identity`]: who asks it.
+//!   [`stale`]: what a write or an event does to what is kept. [`follower`]: its events.
+//! - [`listener`], [`proxy`], [`body`]: from a client's connection to its answer.
+//! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
+//! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
+
+pub mod apps;
+pub mod body;
+pub mod cli;
+pub mod config;
+pub mod control;
+pub mod demo;
+pub mod follower;
+pub mod greeting;
+pub mod identity;
+pub mod keys;
+pub mod listener;
+pub mod origin;
+pub mod process;
+pub mod proxy;
+pub mod server;
+pub mod stale;

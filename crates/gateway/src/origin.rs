@@ -1,0 +1,165 @@
+//! Asking the media server: its address, the connections to it, and the places in its queue.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Request, Response, Uri};
+use hyper::body::Incoming;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::body::Body;
+use crate::config;
+
+/// How long a connection may take to come up. Not scaled with the demo's time: it is about the real network.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept; media servers close theirs after about a minute.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The way to one media server.
+#[derive(Debug)]
+pub struct Origin {
+    reader: Client<HttpsConnector<HttpConnector>, Body>,
+    /// Writes never travel on a connection that was used before: it may be dying, and a write is not repeated.
+    writer: Client<HttpsConnector<HttpConnector>, Body>,
+    scheme: Scheme,
+    authority: Authority,
+    base_path: String,
+    places: Arc<Semaphore>,
+    requests: AtomicU64,
+    in_flight: Arc<()>,
+}
+
+/// What kind of exchange a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// A read or a stream: any connection will do.
+    Read,
+    /// A write: a connection of its own.
+    Write,
+}
+
+/// Why there is no response.
+#[derive(Debug)]
+pub struct NoResponse {
+    /// The request certainly never reached the server.
+    pub never_sent: bool,
+    /// What happened, without any part of the request.
+    pub message: String,
+}
+
+impl Origin {
+    /// The way to `server`.
+    ///
+    /// # Errors
+    /// If the system's certificates cannot be read, or the address is no address.
+    pub fn new(server: &config::Server) -> Result<Self, String> {
+        let parts = server.origin.clone().into_parts();
+        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
+            return Err(format!("the url of server \"{}\" has no address", server.name));
+        };
+        Ok(Self {
+            reader: client(16)?,
+            writer: client(0)?,
+            scheme,
+            authority,
+            base_path: server.base_path.clone(),
+            places: Arc::new(Semaphore::new(server.upstream_concurrency)),
+            requests: AtomicU64::new(0),
+            in_flight: Arc::new(()),
+        })
+    }
+
+    /// The server's address for a path and query as the dialects write them.
+    ///
+    /// # Errors
+    /// If the target is not a valid path and query.
+    pub fn uri(&self, target: &str) -> Result<Uri, http::Error> {
+        let whole = format!("{}{target}", self.base_path);
+        let path_and_query: PathAndQuery = whole.parse()?;
+        Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(path_and_query)
+            .build()
+    }
+
+    /// Host and port of the server.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Whether the server is spoken to through TLS.
+    pub fn is_tls(&self) -> bool {
+        self.scheme == Scheme::HTTPS
+    }
+
+    /// Waits for a place in the server's queue. Streams and sockets do not need one.
+    pub async fn place(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.places).acquire_owned().await.expect("the queue is never closed")
+    }
+
+    /// Sends one request, once, and waits for the head of the response.
+    ///
+    /// # Errors
+    /// If there is no response; whether the request may have reached the server is told.
+    pub async fn send(&self, request: Request<Body>, lane: Lane) -> Result<Response<Incoming>, NoResponse> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let _in_flight = Arc::clone(&self.in_flight);
+        let client = match lane {
+            Lane::Read => &self.reader,
+            Lane::Write => &self.writer,
+        };
+        client
+            .request(request)
+            .await
+            .map_err(|error| NoResponse { never_sent: error.is_connect(), message: describe(&error) })
+    }
+
+    /// How many requests were sent to the server since start.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// How many requests wait for the head of their response now.
+    pub fn in_flight(&self) -> usize {
+        Arc::strong_count(&self.in_flight) - 1
+    }
+}
+
+fn client(idle_connections: usize) -> Result<Client<HttpsConnector<HttpConnector>, Body>, String> {
+    let mut http = HttpConnector::new();
+    http.set_nodelay(true);
+    http.enforce_http(false);
+    http.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    let https = hyper_rustls::HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(rustls_ring())
+        .map_err(|error| format!("the system's certificates cannot be read: {error}"))?
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(http);
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_max_idle_per_host(idle_connections)
+        .retry_canceled_requests(false)
+        .build(https))
+}
+
+fn rustls_ring() -> tokio_rustls::rustls::crypto::CryptoProvider {
+    tokio_rustls::rustls::crypto::ring::default_provider()
+}
+
+/// The innermost cause: the outer ones repeat each other.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}

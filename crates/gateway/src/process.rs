@@ -1,0 +1,113 @@
+//! All wiring on one page: settings in, a running process out.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use greenroom_cache::{Cache, Clock};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{self, Settings};
+use crate::control::Control;
+use crate::keys::{ControlToken, DataDir};
+use crate::server::Server;
+use crate::{control, follower, listener};
+
+/// How long requests under way may take to end after the process was told to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A running process.
+#[derive(Debug)]
+pub struct Process {
+    /// The media servers, each with the address clients find it at.
+    pub servers: Vec<(Arc<Server>, SocketAddr)>,
+    /// Address of the control plane.
+    pub control: SocketAddr,
+    /// The control token.
+    pub token: ControlToken,
+    /// The engine.
+    pub cache: Cache,
+    /// The clock everything runs by.
+    pub clock: Clock,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Process {
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// One line that says what could not be had and what to do: a port, the data directory, certificates.
+    pub async fn start(settings: Settings, clock: Clock) -> Result<Self, String> {
+        let data_dir = DataDir::open(&settings.data_dir)?;
+        let secrets = (data_dir.identity_key()?, data_dir.webhook_secret()?);
+        let token = data_dir.control_token()?;
+        let tasks = TaskTracker::new();
+        let stop = CancellationToken::new();
+        let cache = Cache::new(engine_settings(&settings.memory), clock.clone(), tasks.clone());
+        let mut servers = Vec::new();
+        let mut listeners = Vec::new();
+        for server in settings.servers {
+            let place = format!("server \"{}\"", server.name);
+            let listener = bind(server.listen, &place).await?;
+            let address = address_of(&listener)?;
+            let server = Server::new(
+                server,
+                cache.clone(),
+                clock.clone(),
+                tasks.clone(),
+                stop.clone(),
+                secrets.clone(),
+            )?;
+            let server = Arc::new(server);
+            servers.push((Arc::clone(&server), address));
+            listeners.push((server, listener));
+        }
+        let control_listener = bind(settings.control.listen, "the control plane").await?;
+        let control = address_of(&control_listener)?;
+        let plane = Control::new(servers.clone(), cache.clone(), clock.clone(), token.secret.clone());
+        tasks.spawn(control::serve(Arc::new(plane), control_listener, stop.clone()));
+        for (server, listener) in listeners {
+            tasks.spawn(listener::serve(Arc::clone(&server), listener));
+            tasks.spawn(follower::follow(server));
+        }
+        cache.run_warmer();
+        Ok(Self { servers, control, token, cache, clock, tasks, stop })
+    }
+
+    /// Ends everything: nothing new is accepted, what is under way may end within ten seconds. Returns whether
+    /// all of it did.
+    pub async fn stop(self) -> bool {
+        self.stop.cancel();
+        self.cache.shutdown();
+        self.tasks.close();
+        self.clock.timeout(DRAIN, self.tasks.wait()).await.is_ok()
+    }
+}
+
+fn engine_settings(memory: &config::Memory) -> greenroom_cache::Settings {
+    greenroom_cache::Settings {
+        max_bytes: memory.max_bytes,
+        max_entry_bytes: memory.max_entry_bytes,
+        max_partition_bytes: memory.max_partition_bytes,
+        ..greenroom_cache::Settings::default()
+    }
+}
+
+async fn bind(address: SocketAddr, place: &str) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            format!("{place}: {address} is in use by another program; stop it, or choose another port")
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            format!("{place}: this user may not listen on {address}; choose a port above 1023")
+        }
+        _ => format!("{place}: cannot listen on {address}: {error}"),
+    })
+}
+
+fn address_of(listener: &TcpListener) -> Result<SocketAddr, String> {
+    listener.local_addr().map_err(|error| format!("a listener has no address: {error}"))
+}

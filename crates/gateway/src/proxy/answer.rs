@@ -1,0 +1,238 @@
+//! What leaves for the client: kept answers with their age and history, and errors of ours.
+//!
+//! The metadata of a kept answer is its status line and headers as plain lines, so that the engine can keep it
+//! without knowing what it is: `200`, then `name: value` per line.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use greenroom_cache::{Entry, Failure, FailureKind, Served, Tier, Value};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, AGE, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName,
+    HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, ORIGIN, RETRY_AFTER, VARY,
+};
+use http::{HeaderMap, Method, Response, StatusCode};
+
+use super::{Visit, headers, whole};
+use crate::body::Body;
+
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+const REFERRER_POLICY: HeaderName = HeaderName::from_static("referrer-policy");
+/// What API answers tell clients: ours is the cache, theirs would go stale behind our back.
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+/// When a client may try again after an answer that says the server cannot be asked.
+const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("5");
+
+/// An answer as it is kept.
+pub fn value(status: StatusCode, from_server: &HeaderMap, body: Bytes) -> Value {
+    let mut meta = BytesMut::with_capacity(256);
+    meta.put_slice(status.as_str().as_bytes());
+    for (name, value) in from_server.iter().filter(|(name, _)| headers::is_kept(name)) {
+        meta.put_u8(b'\n');
+        meta.put_slice(name.as_str().as_bytes());
+        meta.put_slice(b": ");
+        meta.put_slice(value.as_bytes());
+    }
+    if status == StatusCode::OK && !from_server.contains_key(ETAG) {
+        meta.put_slice(format!("\netag: W/\"{:016x}\"", xxhash_rust::xxh3::xxh3_64(&body)).as_bytes());
+    }
+    Value { body, meta: meta.freeze() }
+}
+
+/// Status and headers of a kept answer.
+fn head_of(meta: &Bytes) -> (StatusCode, HeaderMap) {
+    let mut lines = meta.split(|byte| *byte == b'\n');
+    let status = lines.next().and_then(|line| StatusCode::from_bytes(line).ok()).unwrap_or(StatusCode::OK);
+    let mut map = HeaderMap::with_capacity(12);
+    for line in lines {
+        let Some(at) = line.windows(2).position(|pair| pair == b": ") else { continue };
+        let name = HeaderName::from_bytes(&line[..at]);
+        let value = HeaderValue::from_maybe_shared(meta.slice_ref(&line[at + 2..]));
+        if let (Ok(name), Ok(value)) = (name, value) {
+            map.append(name, value);
+        }
+    }
+    (status, map)
+}
+
+/// What is asked of an answer beyond its content.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The client's headers.
+    pub headers: &'a HeaderMap,
+    /// GET or HEAD.
+    pub method: &'a Method,
+    /// Whether the class is private to us (API answers) or clients may keep it (images).
+    pub is_api: bool,
+}
+
+/// A kept answer.
+pub fn kept(
+    entry: &Entry,
+    served: Served,
+    tier: Tier,
+    age: Duration,
+    left_ms: i64,
+    wanted: Wanted<'_>,
+) -> Response<Body> {
+    let value = entry.value();
+    let mut response = from_value(value, wanted);
+    let headers = response.headers_mut();
+    headers.insert(AGE, HeaderValue::from(age.as_secs()));
+    headers.insert(CACHE_STATUS, cache_status(served, tier, left_ms));
+    response
+}
+
+/// An answer that was not kept but shared with those who asked at the same time.
+pub fn shared(value: &Value, wanted: Wanted<'_>) -> Response<Body> {
+    let mut response = from_value(value, wanted);
+    response.headers_mut().insert(CACHE_STATUS, HeaderValue::from_static("Greenroom; fwd=uri-miss"));
+    response
+}
+
+/// An answer that only its caller gets, as it comes.
+pub fn passed(response: Response<Body>, detail: &'static str) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    parts.headers = headers::for_client(&parts.headers);
+    parts.extensions = http::Extensions::default();
+    if let Ok(status) = HeaderValue::from_str(&format!("Greenroom; fwd=bypass; detail={detail}")) {
+        parts.headers.append(CACHE_STATUS, status);
+    }
+    Response::from_parts(parts, body)
+}
+
+fn from_value(value: &Value, wanted: Wanted<'_>) -> Response<Body> {
+    let (status, mut headers) = head_of(&value.meta);
+    if wanted.is_api || !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, PRIVATE);
+    }
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    if let Some(origin) = wanted.headers.get(ORIGIN) {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        headers.append(VARY, HeaderValue::from_static("Origin"));
+    }
+    let unchanged = status == StatusCode::OK && is_unchanged(&headers, wanted.headers);
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = if unchanged { StatusCode::NOT_MODIFIED } else { status };
+    if unchanged {
+        headers.remove(CONTENT_TYPE);
+    } else if wanted.method == Method::HEAD {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(value.body.len()));
+    } else {
+        *response.body_mut() = Body::from(value.body.clone());
+    }
+    *response.headers_mut() = headers;
+    response
+}
+
+/// Conditional requests (RFC 9110 13.1): `If-None-Match` wins over `If-Modified-Since`.
+fn is_unchanged(kept: &HeaderMap, asked: &HeaderMap) -> bool {
+    if asked.contains_key(IF_NONE_MATCH) {
+        let Some(own) = kept.get(ETAG).and_then(|etag| etag.to_str().ok()) else { return false };
+        let own = own.trim_start_matches("W/");
+        return asked
+            .get_all(IF_NONE_MATCH)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .map(|tag| tag.trim().trim_start_matches("W/"))
+            .any(|tag| tag == "*" || tag == own);
+    }
+    let date = |headers: &HeaderMap, name| {
+        headers.get(name).and_then(|value: &HeaderValue| httpdate::parse_http_date(value.to_str().ok()?).ok())
+    };
+    match (date(kept, LAST_MODIFIED), date(asked, IF_MODIFIED_SINCE)) {
+        (Some(modified), Some(since)) => modified <= since && since > UNIX_EPOCH,
+        _ => false,
+    }
+}
+
+/// `Cache-Status` (RFC 9211) in the engine's words.
+fn cache_status(served: Served, tier: Tier, left_ms: i64) -> HeaderValue {
+    let ttl = left_ms.div_euclid(1000);
+    let text = match served {
+        Served::Hit => format!("Greenroom; hit; ttl={ttl}; detail={}", tier.name()),
+        Served::Stale => format!("Greenroom; hit; ttl={ttl}; detail=stale"),
+        Served::StaleOnError => format!("Greenroom; hit; ttl={ttl}; detail=stale-on-error"),
+        Served::Joined => format!("Greenroom; fwd=uri-miss; collapsed; ttl={ttl}"),
+        Served::Loaded => format!("Greenroom; fwd=uri-miss; stored; ttl={ttl}"),
+        Served::Refreshed => format!("Greenroom; fwd=stale; stored; ttl={ttl}"),
+    };
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("Greenroom"))
+}
+
+/// What a client gets when there is no answer.
+pub fn failed(visit: &Visit, failure: &Failure, wanted: Wanted<'_>) -> Response<Body> {
+    if let Some(value) = &failure.answer
+        && (failure.kind != FailureKind::Malformed || !value.body.is_empty())
+    {
+        return shared(value, wanted);
+    }
+    let (status, message) = match failure.kind {
+        FailureKind::NotCached => (StatusCode::GATEWAY_TIMEOUT, "the answer is not in the cache"),
+        FailureKind::Overloaded => {
+            (StatusCode::SERVICE_UNAVAILABLE, "too many requests wait for this answer")
+        }
+        FailureKind::Panicked => (StatusCode::INTERNAL_SERVER_ERROR, "Greenroom failed; see its log"),
+        FailureKind::Refused => (StatusCode::BAD_REQUEST, "the request cannot be forwarded"),
+        FailureKind::Malformed => (StatusCode::BAD_GATEWAY, "the media server's answer broke off"),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "the media server cannot be asked at the moment"),
+    };
+    problem(visit, status, message)
+}
+
+/// An error of ours, in the representation the client understands. `message` holds nothing the client sent.
+pub fn problem(visit: &Visit, status: StatusCode, message: &str) -> Response<Body> {
+    visit.app.failed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let kind = visit.server.settings.kind;
+    let (content_type, body) = kind.error_body(visit.representation, status.as_u16(), message);
+    let mut response = whole(status, content_type, body);
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(RETRY_AFTER, RETRY_AFTER_S);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(name: HeaderName, value: &'static str) -> HeaderMap {
+        [(name, HeaderValue::from_static(value))].into_iter().collect()
+    }
+
+    #[test]
+    fn status_and_headers_survive_being_kept() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(HeaderName::from_static("connection"), HeaderValue::from_static("close"));
+        let kept = value(StatusCode::NOT_FOUND, &headers, Bytes::from_static(b"{}"));
+        let (status, map) = head_of(&kept.meta);
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        assert_eq!(map.len(), 1);
+        assert_eq!(map[CONTENT_TYPE], "application/json");
+    }
+
+    #[test]
+    fn an_etag_of_our_own_answers_conditional_requests() {
+        let kept = value(StatusCode::OK, &HeaderMap::new(), Bytes::from_static(b"{}"));
+        let (_, headers) = head_of(&kept.meta);
+        let own = headers[ETAG].clone();
+        let mut same = HeaderMap::new();
+        same.insert(IF_NONE_MATCH, own);
+        assert!(is_unchanged(&headers, &same));
+        assert!(is_unchanged(&headers, &asked(IF_NONE_MATCH, "\"x\", *")));
+        assert!(!is_unchanged(&headers, &asked(IF_NONE_MATCH, "\"x\"")));
+    }
+
+    #[test]
+    fn a_date_answers_conditional_requests_where_there_is_no_tag() {
+        let mut kept = HeaderMap::new();
+        kept.insert(LAST_MODIFIED, HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"));
+        assert!(is_unchanged(&kept, &asked(IF_MODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:37 GMT")));
+        assert!(!is_unchanged(&kept, &asked(IF_MODIFIED_SINCE, "Sat, 05 Nov 1994 08:49:37 GMT")));
+        assert!(!is_unchanged(&kept, &asked(IF_MODIFIED_SINCE, "yesterday")));
+    }
+}

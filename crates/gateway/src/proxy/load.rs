@@ -1,0 +1,204 @@
+//! Asking the server for an answer that may be kept.
+//!
+//! The request is rebuilt from what the dialect said plus the caller's credential; nothing else of the client's
+//! request reaches the server, so nothing that is not in the key can change the answer.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use greenroom_cache::{Entry, Failure, FailureKind, Fill, Load, LoadReason, Loader, Policy, Value};
+use greenroom_upstream::facts::{Facts, Unfit};
+use greenroom_upstream::verdict::{Read, Sharing};
+use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, HeaderValue, SET_COOKIE, USER_AGENT};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+
+use super::answer;
+use crate::apps::App;
+use crate::body::{Body, Collected, collect};
+use crate::identity::Identity;
+use crate::origin::Lane;
+use crate::server::Server;
+use crate::stale;
+
+/// Loads one read on behalf of one caller.
+#[derive(Debug, Clone)]
+pub struct ReadLoader {
+    /// The server to ask.
+    pub server: Arc<Server>,
+    /// On whose behalf.
+    pub identity: Arc<Identity>,
+    /// The headers that carry the caller's credential.
+    pub credential: Arc<Vec<(http::HeaderName, HeaderValue)>>,
+    /// Which app caused it.
+    pub app: Arc<App>,
+    /// What to ask for.
+    pub read: Arc<Read>,
+}
+
+impl Loader for ReadLoader {
+    type Pass = Response<Body>;
+
+    async fn load(&self, why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<Self::Pass>, Failure> {
+        match why {
+            LoadReason::Refresh | LoadReason::Warm => &self.server.counters.own,
+            _ => &self.app.reached,
+        }
+        .fetch_add(1, Ordering::Relaxed);
+        let _place = self.server.origin.place().await;
+        let response = self.ask().await?;
+        let (parts, body) = response.into_parts();
+        let max_bytes = self.server.settings.max_body_bytes;
+        if !may_be_kept(parts.status, &parts.headers) {
+            if parts.status.is_client_error() || parts.status.is_server_error() {
+                return self.fail(parts.status, &parts.headers, body).await;
+            }
+            return Ok(Load::Pass(Response::from_parts(parts, Body::Stream(body))));
+        }
+        match collect(body, max_bytes).await {
+            Collected::Whole(bytes) => self.keep(&parts.headers, bytes),
+            Collected::TooLong(read, rest) => {
+                let resumed = Body::Resumed { read, rest };
+                Ok(Load::Pass(Response::from_parts(parts, resumed)))
+            }
+            Collected::Broken(_) => {
+                self.server.note_failure();
+                Err(Failure::new(FailureKind::Malformed, "the server's answer broke off"))
+            }
+        }
+    }
+}
+
+impl ReadLoader {
+    async fn ask(&self) -> Result<Response<Incoming>, Failure> {
+        let request = self.request().map_err(|_| {
+            Failure::new(FailureKind::Refused, "the request cannot be written down for the server")
+        })?;
+        self.server.origin.send(request, Lane::Read).await.map_err(|error| {
+            self.server.note_failure();
+            Failure::new(FailureKind::Unreachable, error.message)
+        })
+    }
+
+    fn request(&self) -> Result<Request<Body>, http::Error> {
+        let uri = self.server.origin.uri(&self.read.target)?;
+        let mut request = Request::builder().method(Method::GET).uri(uri).body(Body::empty())?;
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        headers
+            .insert(USER_AGENT, HeaderValue::from_static(concat!("Greenroom/", env!("CARGO_PKG_VERSION"))));
+        for (name, value) in &self.read.headers {
+            headers.append(name.clone(), value.clone());
+        }
+        if self.read.sharing != Sharing::Public {
+            for (name, value) in self.credential.iter() {
+                headers.insert(name.clone(), value.clone());
+            }
+        }
+        Ok(request)
+    }
+
+    /// An answer with status 200, complete.
+    fn keep(&self, headers: &HeaderMap, body: Bytes) -> Result<Load<Response<Body>>, Failure> {
+        match self.server.settings.kind.inspect(&self.read, headers, &body) {
+            Ok(facts) => {
+                self.server.note_success();
+                self.learn(&facts);
+                Ok(Load::Store(self.fill(headers, body, &facts)))
+            }
+            Err(unfit) => {
+                let kind = match unfit {
+                    Unfit::Starting => FailureKind::Starting,
+                    Unfit::Malformed | Unfit::ContentType => FailureKind::Malformed,
+                };
+                self.server.note_failure();
+                let mut failure =
+                    Failure::new(kind, format!("the server's answer is unfit: {}", unfit.name()));
+                failure.answer = Some(answer::value(StatusCode::OK, headers, body));
+                Err(failure)
+            }
+        }
+    }
+
+    fn learn(&self, facts: &Facts) {
+        let now_ms = self.server.clock.now_ms();
+        self.identity.accept(self.read.class, now_ms);
+        if let Sharing::Image(item) = &self.read.sharing {
+            self.identity.accept_image(item, now_ms);
+        }
+        if let Some(user) = &facts.own_user {
+            self.identity.prove_account(user);
+        }
+        if !facts.parents.is_empty() {
+            let mut lineage = self.server.lineage.lock();
+            for (item, parent) in &facts.parents {
+                lineage.learn(item, parent.as_deref());
+            }
+        }
+    }
+
+    fn fill(&self, headers: &HeaderMap, body: Bytes, facts: &Facts) -> Fill {
+        let tags = self.read.tags.iter().chain(&facts.tags).map(|tag| tag.as_str().into()).collect();
+        let policy = self.server.policy(&self.read, &self.identity);
+        let fresh =
+            facts.max_fresh_s.map_or(policy.fresh, |most| policy.fresh.min(Duration::from_secs(most.into())));
+        Fill {
+            value: answer::value(StatusCode::OK, headers, body),
+            tags,
+            policy: Some(Policy { fresh, ..policy }),
+        }
+    }
+
+    /// An answer that says no, or that the server is in trouble.
+    async fn fail(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: Incoming,
+    ) -> Result<Load<Response<Body>>, Failure> {
+        let body = match collect(body, self.server.settings.max_body_bytes).await {
+            Collected::Whole(bytes) => bytes,
+            Collected::TooLong(..) | Collected::Broken(_) => Bytes::new(),
+        };
+        let value = answer::value(status, headers, body);
+        match status.as_u16() {
+            401 | 403 | 498 => {
+                self.server.note_success();
+                self.identity.refuse();
+                if !self.identity.is_anonymous() {
+                    stale::purge_partition(&self.server, &self.identity);
+                }
+                Err(refusal(FailureKind::Denied, "the server refuses this token", value))
+            }
+            404 | 410 => {
+                self.server.note_success();
+                Ok(Load::Gone(value))
+            }
+            500.. => {
+                self.server.note_failure();
+                Err(refusal(FailureKind::ServerError, "the server answered with an error", value))
+            }
+            _ => Err(refusal(FailureKind::Refused, "the server refuses this request", value)),
+        }
+    }
+}
+
+fn refusal(kind: FailureKind, message: &str, value: Value) -> Failure {
+    let mut failure = Failure::new(kind, message);
+    failure.answer = Some(value);
+    failure
+}
+
+/// Only a plain, whole 200 is kept; only `no-store`, a cookie, or an encoding that was not asked for forbid it.
+fn may_be_kept(status: StatusCode, headers: &HeaderMap) -> bool {
+    let no_store = headers
+        .get_all(CACHE_CONTROL)
+        .iter()
+        .any(|value| value.to_str().is_ok_and(|value| value.to_ascii_lowercase().contains("no-store")));
+    status == StatusCode::OK
+        && !no_store
+        && !headers.contains_key(SET_COOKIE)
+        && headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity")
+}

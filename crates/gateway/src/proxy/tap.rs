@@ -1,0 +1,167 @@
+//! Notification sockets and event streams are read while they pass: what a frame makes stale is stale before the
+//! client has the frame, so a client that refetches on it sees the new state.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use greenroom_upstream::signal::Signal;
+use http_body::{Body as HttpBody, Frame};
+use hyper::body::Incoming;
+
+use crate::identity::Identity;
+use crate::server::Server;
+use crate::stale::{self, By};
+
+/// Longest event that is still read as one; what is longer passes unread, and everything counts as stale.
+const MAX_EVENT_BYTES: usize = 1024 * 1024;
+
+/// Applies what a frame says.
+pub fn hear(server: &Server, frame: &[u8], by: By<'_>) {
+    let watcher = by.identity();
+    for signal in server.settings.kind.frame(frame) {
+        match signal {
+            Signal::Stale(stalings) => stale::apply(server, &stalings, by),
+            Signal::Playing { session, item, state } => {
+                if server.players.changed(watcher, &session, &item, state) {
+                    stale::apply(server, &server.settings.kind.playing(&item, state), by);
+                }
+            }
+            Signal::Restarting => stale::everything(server),
+        }
+    }
+}
+
+/// Counts a socket of an identity as long as it lives. When the last one ends, what was kept for longer because of
+/// it is to be asked again.
+#[derive(Debug)]
+pub struct Watching {
+    server: Arc<Server>,
+    identity: Arc<Identity>,
+}
+
+impl Watching {
+    /// From now on this identity has a live signal.
+    pub fn begin(server: Arc<Server>, identity: Arc<Identity>) -> Self {
+        identity.socket_opened();
+        Self { server, identity }
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        if self.identity.socket_closed() {
+            stale::lost_signal(&self.server, &self.identity);
+        }
+    }
+}
+
+/// A stream of server-sent events on its way to a client.
+#[derive(Debug)]
+pub struct EventTap {
+    server: Arc<Server>,
+    identity: Arc<Identity>,
+    body: Incoming,
+    /// What came of an event that is not complete yet.
+    partial: BytesMut,
+    /// What may leave.
+    ready: VecDeque<Bytes>,
+    ended: bool,
+}
+
+impl EventTap {
+    /// Reads `body`, which belongs to `identity`, while it passes.
+    pub fn new(server: Arc<Server>, identity: Arc<Identity>, body: Incoming) -> Self {
+        Self { server, identity, body, partial: BytesMut::new(), ready: VecDeque::new(), ended: false }
+    }
+
+    fn take(&mut self, data: &[u8]) {
+        self.partial.extend_from_slice(data);
+        while let Some(end) = end_of_event(&self.partial) {
+            let event = self.partial.split_to(end).freeze();
+            hear(&self.server, &data_of(&event), By::Client(&self.identity));
+            self.ready.push_back(event);
+        }
+        if self.partial.len() > MAX_EVENT_BYTES {
+            stale::everything(&self.server);
+            self.ready.push_back(self.partial.split().freeze());
+        }
+    }
+}
+
+impl HttpBody for EventTap {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Poll::Ready(Some(Ok(Frame::data(event))));
+            }
+            if self.ended {
+                return Poll::Ready(None);
+            }
+            match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.take(&data);
+                    }
+                }
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => {
+                    self.ended = true;
+                    let rest = self.partial.split().freeze();
+                    if !rest.is_empty() {
+                        self.ready.push_back(rest);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where the first complete event ends: after an empty line (`\n\n` or `\r\n\r\n`).
+fn end_of_event(bytes: &[u8]) -> Option<usize> {
+    let unix = bytes.windows(2).position(|pair| pair == b"\n\n").map(|at| at + 2);
+    let dos = bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);
+    match (unix, dos) {
+        (Some(unix), Some(dos)) => Some(unix.min(dos)),
+        (unix, dos) => unix.or(dos),
+    }
+}
+
+/// The `data:` lines of an event, joined by line feeds as the format says.
+fn data_of(event: &[u8]) -> Vec<u8> {
+    let mut data = Vec::with_capacity(event.len());
+    for line in event.split(|byte| *byte == b'\n') {
+        let Some(rest) = line.strip_prefix(b"data:") else { continue };
+        if !data.is_empty() {
+            data.push(b'\n');
+        }
+        let rest = rest.strip_prefix(b" ").unwrap_or(rest);
+        data.extend_from_slice(rest.strip_suffix(b"\r").unwrap_or(rest));
+    }
+    data
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_ends_with_an_empty_line() {
+        assert_eq!(end_of_event(b"data: 1\n\ndata: 2"), Some(9));
+        assert_eq!(end_of_event(b"data: 1\r\n\r\n"), Some(11));
+        assert_eq!(end_of_event(b"data: 1\n"), None);
+    }
+
+    #[test]
+    fn data_lines_are_joined() {
+        assert_eq!(data_of(b"event: x\ndata: {\r\ndata:}\r\n\r\n"), b"{\n}");
+    }
+}

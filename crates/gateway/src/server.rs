@@ -1,0 +1,173 @@
+//! One media server with everything that is kept about it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use greenroom_cache::{Cache, Clock, Partition, Policy};
+use greenroom_library::lineage::Lineage;
+use greenroom_upstream::class::{Class, Lifetime};
+use greenroom_upstream::credential::Secret;
+use greenroom_upstream::verdict::Read;
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::apps::Apps;
+use crate::config;
+use crate::identity::{HashKey, Identities, Identity};
+use crate::origin::Origin;
+use crate::stale::{Paces, Players};
+
+/// Items whose place in the library is remembered; some 100 bytes each.
+const MAX_LINEAGE: usize = 200_000;
+/// After this long an older answer is served instead of waiting on.
+const SOFT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// One configured media server.
+#[derive(Debug)]
+pub struct Server {
+    /// What was configured.
+    pub settings: config::Server,
+    /// The engine, shared by all servers; this one's namespace is its name.
+    pub cache: Cache,
+    /// The clock of the process.
+    pub clock: Clock,
+    /// Owner of every task that is started for this server.
+    pub tasks: TaskTracker,
+    /// Ends every task that would not end by itself.
+    pub stop: CancellationToken,
+    /// The way to it.
+    pub origin: Origin,
+    /// Who was seen.
+    pub identities: Identities,
+    /// Which item lies under which.
+    pub lineage: Mutex<Lineage>,
+    /// Which apps were seen.
+    pub apps: Apps,
+    /// How often progress reports were let through to lists.
+    pub paces: Paces,
+    /// What every player did last.
+    pub players: Players,
+    /// What was counted.
+    pub counters: Counters,
+    /// Where answers are kept that everybody may see.
+    pub public: Partition,
+    /// Where images are kept.
+    pub images: Partition,
+    /// The secret part of the address that webhooks are sent to.
+    pub hook_secret: Secret,
+}
+
+/// What is counted per server beside what the engine counts.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Requests that clients made.
+    pub asked: AtomicU64,
+    /// Requests that were answered from the cache without asking the server.
+    pub saved: AtomicU64,
+    /// Writes forwarded.
+    pub writes: AtomicU64,
+    /// Requests passed through.
+    pub streams: AtomicU64,
+    /// Requests without a token where one is needed.
+    pub unauthorised: AtomicU64,
+    /// Requests refused for what they are.
+    pub refused: AtomicU64,
+    /// Requests that we asked without a client: refreshes, warming, events, probes.
+    pub own: AtomicU64,
+    /// When a client last asked anything, in milliseconds.
+    pub last_asked_ms: AtomicU64,
+    /// When the server last answered anything, and when it last failed to, in milliseconds.
+    pub last_success_ms: AtomicU64,
+    /// See [`Counters::last_success_ms`].
+    pub last_failure_ms: AtomicU64,
+}
+
+impl Server {
+    /// A server nothing is known about yet. `secrets` are the key that hides identities and the secret part of the
+    /// webhook address.
+    ///
+    /// # Errors
+    /// See [`Origin::new`].
+    pub fn new(
+        settings: config::Server,
+        cache: Cache,
+        clock: Clock,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+        secrets: (HashKey, Secret),
+    ) -> Result<Self, String> {
+        Ok(Self {
+            origin: Origin::new(&settings)?,
+            identities: Identities::new(&settings.name, secrets.0),
+            lineage: Mutex::new(Lineage::new(MAX_LINEAGE)),
+            apps: Apps::default(),
+            paces: Paces::default(),
+            players: Players::default(),
+            counters: Counters::default(),
+            public: Partition::new("public"),
+            images: Partition::new("images"),
+            hook_secret: secrets.1,
+            settings,
+            cache,
+            clock,
+            tasks,
+            stop,
+        })
+    }
+
+    /// Its name, which is also its namespace in the engine.
+    pub fn name(&self) -> &str {
+        &self.settings.name
+    }
+
+    /// The policy for what was asked, before the answer is known.
+    pub fn policy(&self, read: &Read, identity: &Identity) -> Policy {
+        let lifetime = self.settings.lifetimes.get(&read.class).copied().unwrap_or(read.lifetime);
+        self.policy_of(read.class, lifetime, identity)
+    }
+
+    fn policy_of(&self, class: Class, lifetime: Lifetime, identity: &Identity) -> Policy {
+        let signalled = !lifetime.user_state || identity.has_signal();
+        let fresh_s = if signalled { lifetime.fresh_with_signal_s } else { lifetime.fresh_s };
+        Policy {
+            class: class.name(),
+            fresh: Duration::from_secs(fresh_s.into()),
+            stale: Duration::from_secs(lifetime.stale_s.into()),
+            stale_on_error: Duration::from_secs(lifetime.stale_on_error_s.into()),
+            // With a stale window the read that finds an answer too old is answered at once and refreshes behind;
+            // refreshing ahead as well would only ask the server more often.
+            refresh_ahead: lifetime.stale_s == 0,
+            warm: lifetime.warm,
+            soft_timeout: SOFT_TIMEOUT,
+            hard_timeout: self.settings.load_timeout,
+        }
+    }
+
+    /// Who shows this credential. An identity that had to be forgotten loses what was kept for it.
+    pub fn identify(&self, credential: &greenroom_upstream::credential::Credential) -> Arc<Identity> {
+        let (identity, forgotten) = self.identities.resolve(credential, self.clock.now_ms());
+        if let Some(forgotten) = forgotten {
+            crate::stale::purge_partition(self, &forgotten);
+        }
+        identity
+    }
+
+    /// The server answered.
+    pub fn note_success(&self) {
+        self.counters.last_success_ms.store(self.clock.now_ms(), Ordering::Relaxed);
+    }
+
+    /// The server did not answer, or not as itself.
+    pub fn note_failure(&self) {
+        self.counters.last_failure_ms.store(self.clock.now_ms(), Ordering::Relaxed);
+    }
+
+    /// Whether the last thing heard of the server was an answer; `None` before anything was heard.
+    pub fn is_well(&self) -> Option<bool> {
+        let success = self.counters.last_success_ms.load(Ordering::Relaxed);
+        let failure = self.counters.last_failure_ms.load(Ordering::Relaxed);
+        if success == 0 && failure == 0 { None } else { Some(success >= failure) }
+    }
+}

@@ -1,0 +1,96 @@
+//! The demo as a user runs it: the built program, a short evening, and what its last line says.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+/// A short evening with small libraries, fast enough for a test and slow enough for a busy machine.
+const EVENING: [&str; 14] = [
+    "demo",
+    "--once",
+    "--json",
+    "--minutes",
+    "5",
+    "--time-factor",
+    "20",
+    "--films",
+    "250",
+    "--shows",
+    "20",
+    "--tracks",
+    "1000",
+    "--seed=3",
+];
+
+fn app<'a>(comparison: &'a Value, name: &str) -> &'a Value {
+    let apps = comparison["apps"].as_array().expect("a list of apps");
+    let found = apps.iter().find(|app| app["name"].as_str().is_some_and(|said| said.contains(name)));
+    found.unwrap_or_else(|| panic!("no app is called {name}: {comparison}"))
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("not a number: {value}"))
+}
+
+/// Percentage of requests that no longer reached the server.
+fn saved(app: &Value) -> f64 {
+    let upstream = |side: &str| number(&app[side]["upstream_requests"]);
+    (1.0 - upstream("through") / upstream("direct")) * 100.0
+}
+
+fn play() -> Value {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_greenroom")).args(EVENING).output().expect("the program runs");
+    let printed = String::from_utf8(output.stdout).expect("the program prints text");
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    let last = printed.lines().last().unwrap_or_else(|| panic!("nothing was printed: {told}"));
+    println!("{printed}");
+    serde_json::from_str(last).unwrap_or_else(|error| panic!("the last line is no JSON ({error}): {last}"))
+}
+
+#[test]
+fn a_short_evening_reaches_the_servers_far_less_often() {
+    let comparison = play();
+    assert_eq!(number(&comparison["time_factor"]), 20.0);
+    let apps = comparison["apps"].as_array().expect("a list of apps");
+    let mut least = f64::NEG_INFINITY;
+    for app in apps {
+        let (direct, through) = (&app["direct"], &app["through"]);
+        assert_eq!(direct["requests"], through["requests"], "the evening is the same both ways: {app}");
+        assert_eq!(direct["requests"], direct["upstream_requests"], "every direct request is counted: {app}");
+        assert_eq!((number(&direct["failed"]), number(&through["failed"])), (0.0, 0.0), "{app}");
+        assert!(number(&direct["requests"]) > 0.0, "{app}");
+        assert!(saved(app) >= -3.0, "nobody asks for more than without Greenroom: {app}");
+        assert!(saved(app) >= least, "what gains least comes first: {comparison}");
+        least = saved(app);
+    }
+    assert!(saved(app(&comparison, "dashboard")) >= 70.0, "{comparison}");
+    assert!(saved(app(&comparison, "widget")) >= 30.0, "{comparison}");
+    assert_eq!(
+        number(&app(&comparison, "second visit")["through"]["upstream_requests"]),
+        0.0,
+        "{comparison}"
+    );
+    let totals = &comparison["totals"];
+    assert!(number(&totals["through"]) <= 0.5 * number(&totals["direct"]), "{comparison}");
+    let by_apps: f64 = apps.iter().map(|app| number(&app["through"]["upstream_requests"])).sum();
+    assert_eq!(
+        by_apps + number(&totals["own"]),
+        number(&totals["through"]),
+        "nothing goes uncounted: {comparison}"
+    );
+    let outage = &comparison["outage"];
+    assert!(number(&outage["direct"]["reads"]) > 100.0, "{comparison}");
+    assert_eq!(outage["direct"]["reads"], outage["direct"]["failed"], "{comparison}");
+    assert_eq!(outage["through"]["reads"], outage["direct"]["reads"], "{comparison}");
+    assert_eq!(number(&outage["through"]["failed"]), 0.0, "{comparison}");
+}
+
+#[test]
+fn a_senseless_time_factor_is_refused() {
+    let output = Command::new(env!("CARGO_BIN_EXE_greenroom")).args(["demo", "--time-factor", "0"]).output();
+    let output = output.expect("the program runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("from 1 to 1000"));
+}

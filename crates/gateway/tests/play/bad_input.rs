@@ -1,0 +1,127 @@
+//! Bad input: every one gets a clear answer, loses nothing and leaks nothing.
+
+use http::Method;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_util::task::TaskTracker;
+
+use crate::stage::scripted::{Reply, Scripted, container};
+use crate::stage::{Script, Stage};
+
+async fn play() -> (Scripted, Stage) {
+    let tasks = TaskTracker::new();
+    let server = Scripted::start(&tasks, |request| Reply::Bytes(container(request.before))).await;
+    let stage = Script::new().server("home", "plex", &format!("http://{}", server.address), "").start().await;
+    (server, stage)
+}
+
+/// Sends bytes and reads until the other side closes or has answered.
+async fn raw(stage: &Stage, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(stage.address(0)).await.expect("it listens");
+    // The other side may stop reading before all of it was sent.
+    drop(stream.write_all(request).await);
+    let mut answer = Vec::new();
+    let mut part = [0; 4096];
+    while let Ok(length) = stream.read(&mut part).await {
+        answer.extend_from_slice(&part[..length]);
+        if length == 0 || answer.windows(4).any(|four| four == b"\r\n\r\n") {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn malformed_requests_are_refused_and_the_next_one_is_served() {
+    let (server, stage) = play().await;
+    for request in [
+        "GARBAGE\r\n\r\n".to_owned(),
+        "GET /library/sections HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+            .to_owned(),
+        "GET /a b HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
+        "GET / HTTP/1.1\r\nHost: x\r\nBad Header: 1\r\n\r\n".to_owned(),
+        "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab".to_owned(),
+        format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(10 * 1024 * 1024)),
+        format!("GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n", "a".repeat(200_000)),
+        format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "X-Many: 1\r\n".repeat(5_000)),
+    ] {
+        let answer = raw(&stage, request.as_bytes()).await;
+        let status = answer.split(' ').nth(1).unwrap_or_default();
+        let shown: String = request.chars().take(60).collect();
+        assert!(answer.is_empty() || status.starts_with('4'), "{shown:?} got {answer:?}");
+    }
+    assert_eq!(server.arrived().len(), 0, "none of it reached the server");
+    assert_eq!(stage.client().with("x-plex-token", "t").get("/library/sections").await.status, 200);
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_paths_are_never_answered_from_the_cache() {
+    let (server, stage) = play().await;
+    let client = stage.client().with("x-plex-token", "token").with("accept", "application/json");
+    client.get("/library/sections").await;
+    for path in
+        ["/library/../library/sections", "/library%2Fsections", "/library//sections", "/library/sections;x=1"]
+    {
+        let answer = client.get(path).await;
+        assert!(!answer.was_hit(), "{path} was answered from the cache");
+    }
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_token_nothing_reaches_the_server_but_what_is_open() {
+    let (server, stage) = play().await;
+    let client = stage.client();
+    for (method, path) in [
+        (Method::GET, "/library/sections"),
+        (Method::GET, "/:/scrobble?key=1"),
+        (Method::DELETE, "/library/metadata/1"),
+        (Method::GET, "/library/parts/1/1/a.mp4"),
+        (Method::POST, "/myplex/claim?token=claim-x"),
+    ] {
+        let answer = client.send(method, path, "").await;
+        assert!(answer.status == 401 || answer.status == 403, "{path}: {}", answer.status);
+        assert!(!answer.body.is_empty(), "one line says why");
+    }
+    assert_eq!(server.arrived().len(), 0);
+    assert_ne!(client.get("/identity").await.status, 401);
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_too_long_is_refused() {
+    let (server, stage) = play().await;
+    let head =
+        "POST /playlists HTTP/1.1\r\nHost: x\r\nX-Plex-Token: t\r\nContent-Length: 99999999999\r\n\r\n";
+    let answer = raw(&stage, head.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn identical_lengths_twice_from_the_server_are_taken_as_one() {
+    let tasks = TaskTracker::new();
+    let server = Scripted::start(&tasks, |_| {
+        let body = r#"{"MediaContainer":{"size":0}}"#;
+        let length = body.len();
+        Reply::Bytes(
+            format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
+                 Content-Length: {length}\r\n\r\n{body}"
+            )
+            .into_bytes(),
+        )
+    })
+    .await;
+    let stage = Script::new().server("home", "plex", &format!("http://{}", server.address), "").start().await;
+    let client = stage.client().with("x-plex-token", "t").with("accept", "application/json");
+    assert_eq!(client.get("/library/sections").await.status, 200);
+    assert_eq!(client.get("/something/unknown").await.status, 200);
+    server.stop();
+    stage.down().await;
+}

@@ -1,0 +1,230 @@
+//! The program itself, as a user runs it: what it prints, what it refuses, what it never shows.
+
+use std::process::Stdio;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio_util::task::TaskTracker;
+
+use crate::stage::Client;
+use crate::stage::scripted::{Reply, Scripted, answer, container};
+
+const TOKEN: &str = "SECRET-token-0123456789";
+
+struct Program {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    folder: TempDir,
+}
+
+fn command(folder: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_greenroom"));
+    command.env_clear().env("HOME", folder.path()).env("GREENROOM_LOG", "trace");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
+
+async fn serve(arguments: &[&str]) -> Program {
+    let folder = folder();
+    let mut child = command(&folder)
+        .args(["serve", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"])
+        .args(arguments)
+        .spawn()
+        .expect("it starts");
+    let lines = BufReader::new(child.stdout.take().expect("it has an output")).lines();
+    Program { child, lines, folder }
+}
+
+impl Program {
+    async fn line(&mut self) -> String {
+        self.lines.next_line().await.expect("it prints text").expect("it prints more")
+    }
+
+    /// Reads lines until one starts like this; gives what follows.
+    async fn after(&mut self, start: &str) -> String {
+        loop {
+            let line = self.line().await;
+            if let Some(rest) = line.trim().strip_prefix(start) {
+                return rest.to_owned();
+            }
+        }
+    }
+
+    /// Ends it and gives its exit code and log.
+    async fn end(mut self) -> (Option<i32>, String) {
+        let pid = self.child.id().expect("it runs").to_string();
+        let kill = std::process::Command::new("kill").arg(&pid).status().expect("kill runs");
+        assert!(kill.success());
+        let mut log = String::new();
+        self.child.stderr.take().expect("it has a log").read_to_string(&mut log).await.expect("it is text");
+        let status = self.child.wait().await.expect("it ends");
+        drop(self.folder);
+        (status.code(), log)
+    }
+}
+
+/// Runs to the end; gives exit code, output and errors.
+async fn run(folder: &TempDir, arguments: &[&str], environment: &[(&str, &str)]) -> (i32, String, String) {
+    let output =
+        command(folder).envs(environment.iter().copied()).args(arguments).output().await.expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code().expect("it exits"), text(&output.stdout), text(&output.stderr))
+}
+
+fn identity() -> Vec<u8> {
+    let body =
+        r#"{"MediaContainer":{"size":0,"claimed":true,"machineIdentifier":"abc","version":"1.43.2.1"}}"#;
+    answer("200 OK", "application/json", body)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_lines_say_what_was_found_and_where_to_point_apps() {
+    let tasks = TaskTracker::new();
+    let server = Scripted::start(&tasks, |_| Reply::Bytes(identity())).await;
+    let mut program = serve(&["--plex", &format!("http://{}", server.address)]).await;
+    let found = program.line().await;
+    assert!(found.starts_with("plex: found plex 1.43.2.1 at 127.0.0.1:"), "{found}");
+    let point = program.line().await;
+    assert!(point.trim().starts_with("point your apps at http://127.0.0.1:"), "{point}");
+    let page = program.after("page: http://").await;
+    assert!(page.starts_with("127.0.0.1:"), "{page}");
+    let (code, _) = program.end().await;
+    assert_eq!(code, Some(0), "told to stop, it stops well");
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_or_silent_upstream_is_named_and_does_not_end_the_program() {
+    let tasks = TaskTracker::new();
+    let server =
+        Scripted::start(&tasks, |_| Reply::Bytes(answer("200 OK", "text/html", "<html>router</html>"))).await;
+    let mut program = serve(&["--jellyfin", &format!("http://{}", server.address)]).await;
+    let foreign = program.line().await;
+    assert!(foreign.contains("is not a jellyfin server; check kind and url"), "{foreign}");
+    program.end().await;
+    server.stop();
+    let mut program = serve(&["--plex", "http://127.0.0.1:9"]).await;
+    let silent = program.line().await;
+    assert!(silent.contains("does not answer"), "{silent}");
+    program.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_token_is_ever_written_or_shown() {
+    let tasks = TaskTracker::new();
+    let server = Scripted::start(&tasks, |request| match request.target.as_str() {
+        target if target.starts_with("/identity") => Reply::Bytes(identity()),
+        target if target.contains("metadata/404") => Reply::Close,
+        target if target.contains("metadata/401") => {
+            Reply::Bytes(answer("401 Unauthorized", "text/html", "<h1>401 Unauthorized</h1>"))
+        }
+        _ => Reply::Bytes(container(request.before)),
+    })
+    .await;
+    let mut program = serve(&["--plex", &format!("http://{}", server.address)]).await;
+    let address = program.after("point your apps at http://").await.parse().expect("an address");
+    let control = program.after("page: http://").await.trim_end_matches('/').parse().expect("an address");
+    let control_token =
+        program.after("control token (shown once, `greenroom token show` repeats it): ").await;
+    let client = Client::new(address);
+    let (header, control) = (client.with("x-plex-token", TOKEN), Client::new(control));
+    let nested = format!(
+        "http%3A%2F%2F127.0.0.1%3A32400%2Flibrary%2Fmetadata%2F1%2Fthumb%2F1%3FX-Plex-Token%3D{TOKEN}"
+    );
+    let mut shown = String::new();
+    for target in [
+        format!("/library/sections?X-Plex-Token={TOKEN}"),
+        format!("/library/sections?X-Plex-Token={TOKEN}"),
+        format!("/unknown/path?X-Plex-Token={TOKEN}&api_key={TOKEN}"),
+        format!("/photo/:/transcode?width=10&height=10&url={nested}&X-Plex-Token={TOKEN}"),
+        format!("/library/metadata/404?X-Plex-Token={TOKEN}"),
+        format!("/library/metadata/401?X-Plex-Token={TOKEN}"),
+        format!("/library//odd;path?X-Plex-Token={TOKEN}"),
+        format!("/:/scrobble?key=1&X-Plex-Token={TOKEN}"),
+    ] {
+        let answer = client.get(&target).await;
+        shown += &format!("{:?} {}\n", answer.headers, answer.text());
+        let answer = header.get(target.split('?').next().expect("a path")).await;
+        shown += &format!("{:?} {}\n", answer.headers, answer.text());
+    }
+    for path in
+        ["/", "/metrics", "/api/v1/cache/stats", "/api/v1/servers", "/healthz", "/readyz", "/api/v1/none"]
+    {
+        let answer = control.get(path).await;
+        assert!(!answer.text().contains(&control_token), "{path} shows the control token");
+        shown += &format!("{path}: {:?} {}\n", answer.headers, answer.text());
+    }
+    assert!(shown.contains("greenroom"), "something was shown");
+    let (_, log) = program.end().await;
+    assert!(log.contains("first request of an app"), "something was logged");
+    for (what, text) in [("shown", &shown), ("logged", &log)] {
+        let at = text
+            .find("SECRET")
+            .map(|at| text[at.saturating_sub(200)..].chars().take(400).collect::<String>());
+        assert_eq!(at, None, "a token was {what}");
+        assert!(!text.contains("0123456789"), "a part of a token was {what}");
+    }
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_in_use_is_named_with_what_to_do() {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let (code, _, errors) =
+        run(&folder(), &["serve", "--plex", "http://127.0.0.1:9", "--listen", &address], &[]).await;
+    assert_eq!(code, 1);
+    assert!(errors.contains(&format!("{address} is in use by another program")), "{errors}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_configuration_is_told_whole_and_starts_nothing() {
+    let folder = folder();
+    let file = folder.path().join("greenroom.toml");
+    std::fs::write(&file, "colour = 1\n[[server]]\nname = \"a\"\nkind = \"tape\"\nurl = \"nowhere\"\n")
+        .expect("written");
+    let file = file.display().to_string();
+    for arguments in [["config", "check", &file].as_slice(), &["serve", "--config", &file]] {
+        let (code, _, errors) = run(&folder, arguments, &[("GREENROOM_COLOUR", "red")]).await;
+        assert_eq!(code, 2, "{errors}");
+        for part in
+            [":1: unknown key colour", ":4: kind must be", ":5: url must", "GREENROOM_COLOUR: no such key"]
+        {
+            assert!(errors.contains(part), "{part} is missing in {errors}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_to_serve_is_a_message_and_not_a_crash() {
+    let (code, _, errors) = run(&folder(), &["serve"], &[]).await;
+    assert_eq!(code, 2);
+    assert!(errors.contains("no media server"), "{errors}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_written_configuration_is_accepted_as_it_is() {
+    let folder = folder();
+    let (code, text, _) = run(&folder, &["config", "init"], &[]).await;
+    assert_eq!(code, 0);
+    let file = folder.path().join("greenroom.toml");
+    std::fs::write(&file, text).expect("written");
+    let (code, _, errors) = run(&folder, &["config", "check", &file.display().to_string()], &[]).await;
+    assert_eq!(code, 0, "{errors}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_control_token_is_the_same_at_every_start_until_it_is_renewed() {
+    let folder = folder();
+    let show = ["token", "show"];
+    let (_, first, _) = run(&folder, &show, &[]).await;
+    let (_, second, _) = run(&folder, &show, &[]).await;
+    assert_eq!(first, second);
+    let (_, renewed, _) = run(&folder, &["token", "rotate"], &[]).await;
+    assert_ne!(first, renewed);
+}

@@ -1,0 +1,82 @@
+//! The stage on which tests play: a media server, the whole process in front of it, a client. When it is taken down,
+//! every task has to have ended.
+
+pub mod client;
+pub mod scripted;
+
+use std::net::SocketAddr;
+
+use greenroom::config::{Settings, Tree};
+use greenroom::process::Process;
+use greenroom_cache::Clock;
+use tempfile::TempDir;
+
+pub use client::{Answer, Client};
+
+/// Configuration of a stage: lines of TOML for servers on loopback, every listener on a free port.
+pub struct Script {
+    toml: String,
+}
+
+impl Script {
+    pub fn new() -> Self {
+        Self { toml: "[control]\nlisten = \"127.0.0.1:0\"\n".into() }
+    }
+
+    /// One more server; `more` holds further lines of its table.
+    #[must_use]
+    pub fn server(mut self, name: &str, kind: &str, url: &str, more: &str) -> Self {
+        self.toml += &format!(
+            "[[server]]\nname = \"{name}\"\nkind = \"{kind}\"\nurl = \"{url}\"\nlisten = \"127.0.0.1:0\"\n{more}\n"
+        );
+        self
+    }
+
+    pub async fn start(self) -> Stage {
+        self.start_at(Clock::system()).await
+    }
+
+    pub async fn start_at(self, clock: Clock) -> Stage {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut tree = Tree::default();
+        tree.add_toml("stage", &self.toml);
+        tree.set("data_dir", folder.path().display().to_string(), "stage".into());
+        let settings = Settings::read(tree).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let process = Process::start(settings, clock).await.expect("it starts");
+        Stage { process, folder }
+    }
+}
+
+/// A running process.
+pub struct Stage {
+    pub process: Process,
+    folder: TempDir,
+}
+
+impl Stage {
+    /// Where clients find the server.
+    pub fn address(&self, index: usize) -> SocketAddr {
+        self.process.servers[index].1
+    }
+
+    /// A client of the first server.
+    pub fn client(&self) -> Client {
+        Client::new(self.address(0))
+    }
+
+    /// A client of the control plane.
+    pub fn control(&self) -> Client {
+        Client::new(self.process.control)
+    }
+
+    /// A client of the control plane that holds its token.
+    pub fn controller(&self) -> Client {
+        self.control().with("authorization", &format!("Bearer {}", self.process.token.secret.expose()))
+    }
+
+    /// Takes it down; everything that was started has to end.
+    pub async fn down(self) {
+        assert!(self.process.stop().await, "something that was started did not end");
+        drop(self.folder);
+    }
+}

@@ -1,0 +1,176 @@
+//! The orders lists come in, computed once per kind when first asked for and then kept.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::{Catalogue, ItemId, Kind, Record};
+
+/// Orders of this many (kind, key) pairs are kept; then all are dropped. Each takes 4 bytes per item.
+const MAX_KEPT: usize = 48;
+
+/// What the catalogue itself can be ordered by. Orders by user state are made over these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SortKey {
+    /// By title, articles aside.
+    Title,
+    /// By time of addition.
+    Added,
+    /// By time of the last change.
+    Updated,
+    /// By year.
+    Year,
+    /// By day of release.
+    Released,
+    /// By length.
+    Duration,
+    /// By critics' rating.
+    Rating,
+    /// By audience's rating.
+    AudienceRating,
+    /// By age rating.
+    ContentRating,
+    /// By height of the picture.
+    Height,
+    /// By bitrate.
+    Bitrate,
+    /// By what it lies in, then by number.
+    Place,
+}
+
+/// A value to order by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SortValue {
+    /// A number.
+    Number(u64),
+    /// A text in lower case.
+    Text(String),
+    /// Titles and numbers from the top down.
+    Path(Vec<(String, u32)>),
+}
+
+impl SortKey {
+    /// The value of `record` for this order.
+    pub fn value(self, record: &Record) -> SortValue {
+        match self {
+            Self::Title => SortValue::Text(record.title_sort.to_lowercase()),
+            Self::Added => SortValue::Number(record.added_at),
+            Self::Updated => SortValue::Number(record.updated_at),
+            Self::Year => SortValue::Number(u64::from(record.year.unwrap_or(0))),
+            Self::Released => SortValue::Text(record.released.map(super::Day::iso).unwrap_or_default()),
+            Self::Duration => SortValue::Number(record.duration_ms.unwrap_or(0)),
+            Self::Rating => SortValue::Number(u64::from(record.rating.unwrap_or(0))),
+            Self::AudienceRating => SortValue::Number(u64::from(record.audience_rating.unwrap_or(0))),
+            Self::ContentRating => SortValue::Text(record.content_rating.clone().unwrap_or_default()),
+            Self::Height => {
+                let video = record.file.as_ref().and_then(|file| file.video);
+                SortValue::Number(u64::from(video.map_or(0, |video| video.height)))
+            }
+            Self::Bitrate => {
+                SortValue::Number(u64::from(record.file.as_ref().map_or(0, |file| file.bitrate)))
+            }
+            Self::Place => SortValue::Path(
+                [record.grandparent.as_ref(), record.parent.as_ref()]
+                    .into_iter()
+                    .flatten()
+                    .map(|above| (super::sortable(&above.title).to_lowercase(), above.index.unwrap_or(0)))
+                    .chain([(String::new(), record.index.unwrap_or(0))])
+                    .collect(),
+            ),
+        }
+    }
+}
+
+/// A whole order.
+pub type Order = Arc<Vec<ItemId>>;
+
+/// The orders that were asked for.
+#[derive(Debug, Default)]
+pub struct Orders {
+    kept: Mutex<HashMap<(Kind, SortKey), Order>>,
+}
+
+impl Orders {
+    /// All ids of `kind` in ascending order of `key`; equal ones in order of id.
+    pub fn of(&self, catalogue: &Catalogue, kind: Kind, key: SortKey) -> Order {
+        if let Some(order) = self.kept.lock().get(&(kind, key)) {
+            return Arc::clone(order);
+        }
+        let order = Arc::new(sorted(catalogue, kind, key));
+        let mut kept = self.kept.lock();
+        if kept.len() >= MAX_KEPT {
+            kept.clear();
+        }
+        kept.insert((kind, key), Arc::clone(&order));
+        order
+    }
+}
+
+fn sorted(catalogue: &Catalogue, kind: Kind, key: SortKey) -> Vec<ItemId> {
+    match key {
+        SortKey::Added => catalogue.ids(kind).collect(),
+        SortKey::Title => by_title(catalogue, kind),
+        _ => {
+            let mut rows: Vec<(SortValue, ItemId)> = catalogue
+                .ids(kind)
+                .filter_map(|id| catalogue.record(id).map(|record| (key.value(&record), id)))
+                .collect();
+            rows.sort_unstable();
+            rows.into_iter().map(|(_, id)| id).collect()
+        }
+    }
+}
+
+/// By title, without holding every title of a large catalogue: the first bytes decide, equal ones are compared
+/// whole.
+fn by_title(catalogue: &Catalogue, kind: Kind) -> Vec<ItemId> {
+    let title = |id: ItemId| super::sortable(&catalogue.title(id).unwrap_or_default()).to_lowercase();
+    let mut rows: Vec<([u8; 16], ItemId)> = catalogue
+        .ids(kind)
+        .map(|id| {
+            let mut start = [0; 16];
+            for (to, from) in start.iter_mut().zip(title(id).bytes()) {
+                *to = from;
+            }
+            (start, id)
+        })
+        .collect();
+    rows.sort_unstable();
+    for alike in rows.chunk_by_mut(|one, other| one.0 == other.0) {
+        if alike.len() > 1 {
+            alike.sort_by_cached_key(|(_, id)| (title(*id), *id));
+        }
+    }
+    rows.into_iter().map(|(_, id)| id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::CatalogueSize;
+
+    #[test]
+    fn the_order_by_title_is_the_order_of_whole_titles() {
+        let catalogue = Catalogue::new(3, CatalogueSize::with_tracks(3_000), 1_760_000_000);
+        let order = Orders::default().of(&catalogue, Kind::Track, SortKey::Title);
+        let titles: Vec<SortValue> = order
+            .iter()
+            .filter_map(|id| catalogue.record(*id))
+            .map(|record| SortKey::Title.value(&record))
+            .collect();
+        assert_eq!(titles.len(), 3_000);
+        assert!(titles.is_sorted());
+    }
+
+    #[test]
+    fn the_order_by_addition_is_true_to_the_records() {
+        let catalogue = Catalogue::new(3, CatalogueSize::tiny(), 1_760_000_000);
+        let orders = Orders::default();
+        for kind in [Kind::Film, Kind::Show, Kind::Album] {
+            let order = orders.of(&catalogue, kind, SortKey::Added);
+            let added: Vec<u64> = order.iter().map(|id| catalogue.added_at(*id)).collect();
+            assert!(added.is_sorted(), "{kind:?}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The two ways the server spells property names, and how a client asks for one of them.
+//!
+//! Names of properties change with the profile; keys of dictionaries (provider ids, image tags) are data and do not.
+
+use http::HeaderMap;
+use http::header::ACCEPT;
+use serde_json::{Map, Value};
+
+/// Properties whose value is a dictionary: the keys one level below are data.
+const DICTIONARIES: &[&str] = &["ProviderIds", "ImageTags", "CustomPrefs", "RequiredHttpHeaders"];
+
+/// A dictionary of dictionaries: the keys of two levels are data.
+const NESTED_DICTIONARIES: &[&str] = &["ImageBlurHashes"];
+
+/// How property names are spelled, and with which content type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Casing {
+    /// Nothing was asked: Pascal case without a profile.
+    Plain,
+    /// `profile="PascalCase"` was asked for.
+    Pascal,
+    /// `profile="CamelCase"` was asked for.
+    Camel,
+}
+
+impl Casing {
+    /// What the `Accept` headers ask for: the first JSON range with a known profile.
+    pub(crate) fn asked(headers: &HeaderMap) -> Self {
+        headers
+            .get_all(ACCEPT)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .filter(|range| range.trim_start().to_ascii_lowercase().starts_with("application/json"))
+            .find_map(profile)
+            .unwrap_or(Self::Plain)
+    }
+
+    /// The content type of the answer.
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Plain => "application/json; charset=utf-8",
+            Self::Pascal => "application/json; profile=\"PascalCase\"; charset=utf-8",
+            Self::Camel => "application/json; profile=\"CamelCase\"; charset=utf-8",
+        }
+    }
+
+    /// Respells `value`, which is in Pascal case.
+    pub(crate) fn apply(self, value: Value) -> Value {
+        if self == Self::Camel { camel(value, 0) } else { value }
+    }
+}
+
+fn profile(range: &str) -> Option<Casing> {
+    let range = range.to_ascii_lowercase();
+    let (_, rest) = range.split_once("profile=")?;
+    match rest.trim_start_matches('"').split(['"', ';']).next()?.trim() {
+        "camelcase" => Some(Casing::Camel),
+        "pascalcase" => Some(Casing::Pascal),
+        _ => None,
+    }
+}
+
+/// `data_levels` is how many levels of keys from here on are data.
+fn camel(value: Value, data_levels: usize) -> Value {
+    match value {
+        Value::Array(rows) => Value::Array(rows.into_iter().map(|row| camel(row, data_levels)).collect()),
+        Value::Object(fields) => Value::Object(
+            fields.into_iter().map(|field| camel_field(field, data_levels)).collect::<Map<_, _>>(),
+        ),
+        plain => plain,
+    }
+}
+
+fn camel_field((name, value): (String, Value), data_levels: usize) -> (String, Value) {
+    if data_levels > 0 {
+        return (name, camel(value, data_levels - 1));
+    }
+    let below = if DICTIONARIES.contains(&name.as_str()) {
+        1
+    } else if NESTED_DICTIONARIES.contains(&name.as_str()) {
+        2
+    } else {
+        0
+    };
+    (camel_name(&name), camel(value, below))
+}
+
+/// Lowers the leading run of capitals, but not the one that begins the next word: `ETag` is `eTag`, `IOPath` is
+/// `ioPath`.
+fn camel_name(name: &str) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    let mut out = String::with_capacity(name.len());
+    let mut in_run = true;
+    for (at, letter) in letters.iter().enumerate() {
+        let next_is_lower = letters.get(at + 1).is_some_and(|next| !next.is_uppercase());
+        in_run = in_run && letter.is_uppercase() && (at == 0 || !next_is_lower);
+        out.extend(if in_run { letter.to_lowercase().next() } else { Some(*letter) });
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use serde_json::json;
+
+    use super::*;
+
+    fn asked(accept: &'static str) -> Casing {
+        Casing::asked(&HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]))
+    }
+
+    #[test]
+    fn the_profile_is_read_from_accept() {
+        assert_eq!(asked("application/json"), Casing::Plain);
+        assert_eq!(asked("*/*"), Casing::Plain);
+        assert_eq!(asked("application/json; profile=\"CamelCase\""), Casing::Camel);
+        assert_eq!(asked("text/html, application/json;profile=PascalCase;q=0.9"), Casing::Pascal);
+    }
+
+    #[test]
+    fn acronyms_at_the_front_are_lowered_as_one() {
+        assert_eq!(camel_name("Id"), "id");
+        assert_eq!(camel_name("ETag"), "eTag");
+        assert_eq!(camel_name("IOPath"), "ioPath");
+        assert_eq!(camel_name("ID"), "id");
+        assert_eq!(camel_name("IsAVC"), "isAVC");
+    }
+
+    #[test]
+    fn keys_that_are_data_keep_their_case() {
+        let pascal =
+            json!({"Items": [{"ProviderIds": {"Imdb": "tt1"}, "ImageBlurHashes": {"Primary": {"Ab": "x"}}}]});
+        let camel =
+            json!({"items": [{"providerIds": {"Imdb": "tt1"}, "imageBlurHashes": {"Primary": {"Ab": "x"}}}]});
+        assert_eq!(Casing::Camel.apply(pascal.clone()), camel);
+        assert_eq!(Casing::Pascal.apply(pascal.clone()), pascal);
+    }
+}

@@ -1,0 +1,120 @@
+//! Folders that are no items of the catalogue: libraries, playlists, and the root above them.
+
+use serde_json::{Value, json};
+
+use super::user_data::plain;
+use super::{Fields, Shape, put};
+use crate::catalogue::ItemId;
+use crate::jellyfin::ident::{Ident, Space, digest};
+use crate::jellyfin::instant::{TICKS_PER_MS, written_s};
+use crate::jellyfin::library::Library;
+use crate::jellyfin::scene::Scene;
+use crate::state::Playlist;
+
+/// A library, as the view of it.
+pub(crate) fn library(scene: &Scene<'_>, library: Library, name: &str, shape: &Shape) -> Fields {
+    let id = library.id();
+    let mut fields = folder(scene, name, &id.hex(), "CollectionFolder");
+    put(&mut fields, "CollectionType", library.collection_type());
+    let stamp = library.section().map_or(0, |section| scene.view.stamps(section).updated_at);
+    optional(&mut fields, shape, &id.hex(), stamp);
+    if shape.has("ParentId") {
+        put(&mut fields, "ParentId", Ident::new(Space::Root, 1_u64).hex());
+    }
+    if shape.has("Path") {
+        put(&mut fields, "Path", format!("/config/root/default/{}", library.name()));
+    }
+    if shape.has("ChildCount") {
+        put(&mut fields, "ChildCount", library.top_count(scene));
+    }
+    scene.art.describe(&mut fields, id, None, shape);
+    if scene.user.is_some() && shape.user_data {
+        put(&mut fields, "UserData", untouched(&id.hex()));
+    }
+    fields
+}
+
+/// The folder above all libraries.
+pub(crate) fn root(scene: &Scene<'_>, shape: &Shape) -> Fields {
+    let id = Ident::new(Space::Root, 1_u64);
+    let mut fields = folder(scene, "Media Folders", &id.hex(), "UserRootFolder");
+    optional(&mut fields, shape, &id.hex(), 0);
+    scene.art.describe(&mut fields, id, None, shape);
+    fields
+}
+
+/// A playlist.
+pub(crate) fn playlist(scene: &Scene<'_>, playlist: &Playlist, shape: &Shape) -> Fields {
+    let id = Ident::new(Space::Item, playlist.id.0);
+    let mut fields = folder(scene, &playlist.title, &id.hex(), "Playlist");
+    put(&mut fields, "MediaType", if playlist.medium == "video" { "Video" } else { "Audio" });
+    let duration = |item: ItemId| scene.view.record(item).and_then(|record| record.duration_ms).unwrap_or(0);
+    let length_ms: u64 = playlist.entries.iter().map(|entry| duration(entry.item)).sum();
+    put(&mut fields, "RunTimeTicks", length_ms * TICKS_PER_MS);
+    put(&mut fields, "ChildCount", playlist.entries.len());
+    optional(&mut fields, shape, &id.hex(), playlist.updated_at);
+    if shape.has("DateCreated") {
+        put(&mut fields, "DateCreated", written_s(playlist.added_at));
+    }
+    if shape.has("Overview") {
+        put(&mut fields, "Overview", playlist.summary.as_str());
+    }
+    if shape.has("ParentId") {
+        put(&mut fields, "ParentId", Library::Playlists.id().hex());
+    }
+    if shape.has("CanDelete") {
+        put(&mut fields, "CanDelete", scene.user.is_none_or(|user| user == playlist.owner));
+    }
+    scene.art.describe(&mut fields, id, None, shape);
+    if let Some(user) = scene.user.filter(|_| shape.user_data) {
+        put(&mut fields, "UserData", plain(scene.view, user, playlist.id));
+    }
+    fields
+}
+
+fn folder(scene: &Scene<'_>, name: &str, id: &str, kind: &str) -> Fields {
+    let mut fields = Fields::new();
+    put(&mut fields, "Name", name);
+    put(&mut fields, "ServerId", scene.server_id);
+    put(&mut fields, "Id", id);
+    put(&mut fields, "Type", kind);
+    put(&mut fields, "MediaType", "Unknown");
+    put(&mut fields, "IsFolder", true);
+    put(&mut fields, "LocationType", "FileSystem");
+    if scene.switches.channel_id_null {
+        fields.insert("ChannelId".into(), Value::Null);
+    }
+    fields
+}
+
+fn optional(fields: &mut Fields, shape: &Shape, id: &str, stamp: u64) {
+    let name = fields.get("Name").and_then(Value::as_str).unwrap_or_default().to_lowercase();
+    let mut when = |field: &str, value: Value| {
+        if shape.has(field) {
+            put(fields, field, value);
+        }
+    };
+    when("SortName", json!(name));
+    when("DateCreated", json!(written_s(stamp)));
+    when("Etag", json!(digest(&[stamp, id.bytes().map(u64::from).sum()])));
+    when("PlayAccess", json!("Full"));
+    when("CanDelete", json!(false));
+    when("CanDownload", json!(false));
+    when("EnableMediaSourceDisplay", json!(true));
+    when("Taglines", json!([]));
+    when("Genres", json!([]));
+    when("Tags", json!([]));
+    when("DisplayPreferencesId", json!(digest(&[id.bytes().map(u64::from).sum(), 3])));
+}
+
+/// The user data of something nobody can play or mark.
+fn untouched(id: &str) -> Value {
+    json!({
+        "PlaybackPositionTicks": 0,
+        "PlayCount": 0,
+        "IsFavorite": false,
+        "Played": false,
+        "Key": id,
+        "ItemId": id,
+    })
+}

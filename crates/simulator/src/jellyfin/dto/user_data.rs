@@ -1,0 +1,75 @@
+//! What one user did with an item.
+
+use serde_json::{Value, json};
+
+use super::{Fields, put};
+use crate::catalogue::{ItemId, Kind, Record};
+use crate::jellyfin::ident::{Ident, Space};
+use crate::jellyfin::instant::{TICKS_PER_MS, written_s};
+use crate::state::{View, Watched};
+use crate::users::UserId;
+
+/// An id of zeroes: what some versions write where an id is not known.
+const NO_ID: &str = "00000000000000000000000000000000";
+
+/// The user data of an item. With `zero_id` its own id is written as zeroes, as some versions do in lists.
+pub(crate) fn user_data(view: &View<'_>, user: UserId, record: &Record, zero_id: bool) -> Value {
+    let watch = view.watch(user, record.id);
+    let id = Ident::new(Space::Item, record.id.0).hex();
+    let mut fields = Fields::new();
+    put(&mut fields, "Rating", watch.rating.map(|tenths| f64::from(tenths) / 10.0));
+    put(&mut fields, "Likes", watch.rating.map(|tenths| tenths >= 65));
+    fields.insert("IsFavorite".into(), json!(watch.favourite));
+    if record.kind.plays() {
+        put(&mut fields, "PlayedPercentage", percentage(watch.offset_ms, record.duration_ms));
+        put(&mut fields, "LastPlayedDate", watch.last_viewed_at.map(written_s));
+        fields.insert("PlaybackPositionTicks".into(), json!(watch.offset_ms * TICKS_PER_MS));
+        fields.insert("PlayCount".into(), json!(watch.views));
+        fields.insert("Played".into(), json!(watch.played()));
+    } else {
+        below(&mut fields, view, user, record);
+    }
+    fields.insert("Key".into(), json!(key(record, &id)));
+    fields.insert("ItemId".into(), json!(if zero_id { NO_ID.to_owned() } else { id }));
+    Value::Object(fields)
+}
+
+/// The user data of something that is neither item nor folder of items (a playlist).
+pub(crate) fn plain(view: &View<'_>, user: UserId, item: ItemId) -> Value {
+    let id = Ident::new(Space::Item, item.0).hex();
+    let watch = view.watch(user, item);
+    json!({
+        "PlaybackPositionTicks": 0,
+        "PlayCount": 0,
+        "IsFavorite": watch.favourite,
+        "Played": false,
+        "Key": id,
+        "ItemId": id,
+    })
+}
+
+/// Folders sum up what lies below them; those of music only say whether all of it was played.
+fn below(fields: &mut Fields, view: &View<'_>, user: UserId, record: &Record) {
+    let counts = matches!(record.kind, Kind::Show | Kind::Season | Kind::Collection);
+    let watched =
+        if counts || record.kind == Kind::Album { view.watched(user, record.id) } else { Watched::default() };
+    let all = watched.leaves > 0 && watched.viewed == watched.leaves;
+    if counts {
+        fields.insert("UnplayedItemCount".into(), json!(watched.leaves - watched.viewed));
+        let share = f64::from(watched.viewed) * 100.0 / f64::from(watched.leaves.max(1));
+        put(fields, "PlayedPercentage", (watched.viewed > 0).then_some(share));
+        put(fields, "LastPlayedDate", watched.last_viewed_at.map(written_s));
+    }
+    fields.insert("PlaybackPositionTicks".into(), json!(0));
+    fields.insert("PlayCount".into(), json!(0));
+    fields.insert("Played".into(), json!(all));
+}
+
+fn percentage(offset_ms: u64, duration_ms: Option<u64>) -> Option<f64> {
+    let duration_ms = duration_ms.filter(|duration| *duration > 0)?;
+    (offset_ms > 0).then(|| offset_ms as f64 * 100.0 / duration_ms as f64)
+}
+
+fn key(record: &Record, id: &str) -> String {
+    record.external.first().map_or_else(|| id.to_owned(), |external| external.id.clone())
+}

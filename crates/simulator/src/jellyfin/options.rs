@@ -1,0 +1,68 @@
+//! How a simulated Jellyfin is set up.
+
+use std::time::Duration;
+
+/// How the server behaves where versions differ or nobody knows for sure. Every position of every switch is a
+/// server that may exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub struct Switches {
+    /// Only `Authorization: MediaBrowser …` and `ApiKey` carry a token.
+    pub reject_legacy_auth: bool,
+    /// Answers are compressed for clients that accept it.
+    pub compress: bool,
+    /// The routes below `/Users/{id}/` are still served.
+    pub legacy_routes: bool,
+    /// Everything is also served below `/emby`.
+    pub emby_prefix: bool,
+    /// Names of libraries follow `Accept-Language`.
+    pub localized_names: bool,
+    /// `ChannelId` is written though it is null.
+    pub channel_id_null: bool,
+    /// The item id within user data is zero in lists.
+    pub zero_user_data_ids: bool,
+    /// Without a count of all records the total is the length of the page, else 0.
+    pub uncounted_is_page: bool,
+    /// User data posted for another user is written to the caller's.
+    pub user_data_to_caller: bool,
+    /// Lists of names are split at commas as well as at `|`.
+    pub split_names_at_commas: bool,
+    /// API keys may subscribe to sessions on the socket.
+    pub keys_may_subscribe: bool,
+    /// A library the user may not see is refused with 401 and a sentence, else with 404.
+    pub denied_library_is_401: bool,
+    /// Logging in by code is possible.
+    pub quick_connect: bool,
+    /// The path everything is served below, such as `/jellyfin`; empty for none.
+    pub base_url: String,
+    /// How long the library must be quiet before its changes are announced.
+    pub library_changed_delay: Duration,
+    /// How long user data must be quiet before its changes are announced.
+    pub user_data_changed_delay: Duration,
+    /// How long a socket may be silent.
+    pub keep_alive: Duration,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            reject_legacy_auth: false,
+            compress: true,
+            legacy_routes: true,
+            emby_prefix: false,
+            localized_names: false,
+            channel_id_null: true,
+            zero_user_data_ids: false,
+            uncounted_is_page: false,
+            user_data_to_caller: true,
+            split_names_at_commas: false,
+            keys_may_subscribe: false,
+            denied_library_is_401: true,
+            quick_connect: true,
+            base_url: String::new(),
+            library_changed_delay: Duration::from_millis(100),
+            user_data_changed_delay: Duration::ZERO,
+            keep_alive: Duration::from_mins(1),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Pictures: real ones that every program can decode, of a single colour, so that they cost nothing to keep.
+
+mod jpeg;
+mod png;
+mod webp;
+
+/// The widest and highest picture that is made.
+pub(crate) const MAX_EDGE: u32 = 2_000;
+
+/// In which form a picture is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// JPEG, the form of posters.
+    Jpeg,
+    /// PNG, the form of logos, or on request.
+    Png,
+    /// WebP, for clients that say they accept it.
+    Webp,
+}
+
+impl Form {
+    /// The form called `name` in a query.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "jpg" | "jpeg" => Some(Self::Jpeg),
+            "png" => Some(Self::Png),
+            "webp" => Some(Self::Webp),
+            _ => None,
+        }
+    }
+
+    /// Its content type.
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Jpeg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::Webp => "image/webp",
+        }
+    }
+}
+
+/// A colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Colour {
+    /// Red.
+    pub(crate) red: u8,
+    /// Green.
+    pub(crate) green: u8,
+    /// Blue.
+    pub(crate) blue: u8,
+}
+
+impl Colour {
+    /// A colour that follows from `number`, neither very dark nor very bright.
+    pub(crate) fn of(number: u64) -> Self {
+        let [red, green, blue, ..] = number.to_le_bytes();
+        let soften = |value: u8| 48 + value / 2;
+        Self { red: soften(red), green: soften(green), blue: soften(blue) }
+    }
+}
+
+/// A picture of `width` by `height` in `colour`.
+pub(crate) fn painted(form: Form, width: u32, height: u32, colour: Colour) -> Vec<u8> {
+    let (width, height) = (within(width), within(height));
+    match form {
+        Form::Jpeg => jpeg::painted(width, height, colour),
+        Form::Png => png::painted(width, height, colour),
+        Form::Webp => webp::painted(width, height, colour),
+    }
+}
+
+fn within(edge: u32) -> u16 {
+    u16::try_from(edge.clamp(1, MAX_EDGE)).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: Colour = Colour { red: 200, green: 40, blue: 90 };
+
+    #[test]
+    fn every_form_begins_with_its_mark() {
+        assert!(painted(Form::Jpeg, 40, 60, SAMPLE).starts_with(&[0xff, 0xd8, 0xff]));
+        assert!(painted(Form::Png, 40, 60, SAMPLE).starts_with(b"\x89PNG\r\n\x1a\n"));
+        let webp = painted(Form::Webp, 40, 60, SAMPLE);
+        assert_eq!((&webp[..4], &webp[8..12]), (&b"RIFF"[..], &b"WEBP"[..]));
+    }
+
+    #[test]
+    fn two_colours_make_two_bodies() {
+        for form in [Form::Jpeg, Form::Png, Form::Webp] {
+            assert_ne!(painted(form, 8, 8, SAMPLE), painted(form, 8, 8, Colour { red: 0, ..SAMPLE }));
+        }
+    }
+
+    #[test]
+    fn a_picture_never_grows_beyond_its_bound() {
+        assert_eq!(painted(Form::Webp, u32::MAX, 1, SAMPLE), painted(Form::Webp, MAX_EDGE, 1, SAMPLE));
+    }
+}

@@ -1,0 +1,138 @@
+//! What users do with items: played, favourite, rating, and all of it at once.
+
+use http::Method;
+use serde_json::Value;
+
+use super::{Outcome, next, users};
+use crate::catalogue::{ItemId, Record};
+use crate::jellyfin::ask::{Ask, field, text};
+use crate::jellyfin::dto;
+use crate::jellyfin::instant::{self, TICKS_PER_MS};
+use crate::jellyfin::refusal::Refusal;
+use crate::jellyfin::reply::Reply;
+use crate::jellyfin::scene::item_of;
+use crate::state::{Cause, Write};
+use crate::users::UserId;
+
+/// Everything below `/UserItems`, `/UserPlayedItems`, `/UserFavoriteItems` and `/UserImage`.
+pub(super) fn answer(ask: &Ask<'_>, parts: &[&str]) -> Outcome {
+    match (&ask.method, parts) {
+        (&Method::GET, ["useritems", "resume"]) => next::resume(ask),
+        (method, ["userplayeditems", id]) => match *method {
+            Method::POST => played(ask, id),
+            Method::DELETE => changed(ask, id, |write, item| {
+                write.mark_unplayed(item);
+            }),
+            _ => Err(Refusal::WrongMethod),
+        },
+        (method, ["userfavoriteitems", id]) => match *method {
+            Method::POST => changed(ask, id, |write, item| write.favourite(item, true)),
+            Method::DELETE => changed(ask, id, |write, item| write.favourite(item, false)),
+            _ => Err(Refusal::WrongMethod),
+        },
+        (method, ["useritems", id, "rating"]) => match *method {
+            Method::POST => rate(ask, id),
+            Method::DELETE => changed(ask, id, |write, item| write.rate(item, None)),
+            _ => Err(Refusal::WrongMethod),
+        },
+        (&Method::GET, ["useritems", id, "userdata"]) => read(ask, id),
+        (&Method::POST, ["useritems", id, "userdata"]) => update(ask, id),
+        (_, ["userimage", ..]) => users::image(ask),
+        _ => Err(Refusal::NotFound),
+    }
+}
+
+fn played(ask: &Ask<'_>, id: &str) -> Outcome {
+    let at = match ask.params.text("dateplayed") {
+        Some(date) => Some(instant::read(date).ok_or_else(|| Refusal::invalid("datePlayed"))? / 1_000),
+        None => None,
+    };
+    changed(ask, id, |write, item| match at {
+        Some(at) => write.mark_played_at(item, at),
+        None => write.mark_played(item),
+    })
+}
+
+/// Liking is a good rating, disliking a bad one.
+fn rate(ask: &Ask<'_>, id: &str) -> Outcome {
+    let likes = ask.params.flag("likes")?;
+    changed(ask, id, |write, item| write.rate(item, likes.map(|likes| if likes { 100 } else { 10 })))
+}
+
+fn read(ask: &Ask<'_>, id: &str) -> Outcome {
+    let user = ask.some_user()?;
+    let view = ask.ground.state.view();
+    let scene = ask.scene(&view, Some(user));
+    let record = item_of(Ask::id(id)?).and_then(|item| scene.record(item)).ok_or(Refusal::NotFound)?;
+    Ok(Reply::json(dto::user_data(&view, user, &record, false)))
+}
+
+/// `POST /UserItems/{id}/UserData`. Real servers write it to the caller, whoever `userId` names.
+fn update(ask: &Ask<'_>, id: &str) -> Outcome {
+    let body = ask.json()?;
+    let named = ask.some_user()?;
+    let user = match ask.caller()?.grant.user {
+        Some(own) if ask.house.switches.user_data_to_caller => own,
+        _ => named,
+    };
+    changed_for(ask, user, id, |write, item| apply(write, item, &body))
+}
+
+fn apply(write: &mut Write<'_>, item: ItemId, body: &Value) {
+    let flag = |name: &str| field(body, name).and_then(Value::as_bool);
+    let number = |name: &str| field(body, name).and_then(Value::as_u64);
+    match flag("played") {
+        Some(true) => write.mark_played(item),
+        Some(false) => write.mark_unplayed(item),
+        None => {}
+    }
+    if let Some(favourite) = flag("isfavorite") {
+        write.favourite(item, favourite);
+    }
+    let tenths =
+        field(body, "rating").and_then(Value::as_f64).map(|rating| (rating * 10.0).clamp(0.0, 100.0));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=100")]
+    let rating = tenths
+        .map(|tenths| tenths.round() as u16)
+        .or(flag("likes").map(|likes| if likes { 100 } else { 10 }));
+    if rating.is_some() {
+        write.rate(item, rating);
+    }
+    let (offset, count) = (number("playbackpositionticks"), number("playcount"));
+    let last = text(body, "lastplayeddate").and_then(instant::read);
+    write.change_watch(item, Cause::Rated, |watch| {
+        watch.offset_ms = offset.map_or(watch.offset_ms, |ticks| ticks / TICKS_PER_MS);
+        watch.views = count.and_then(|count| u32::try_from(count).ok()).unwrap_or(watch.views);
+        watch.last_viewed_at = last.map(|ms| ms / 1_000).or(watch.last_viewed_at);
+    });
+}
+
+fn changed(ask: &Ask<'_>, id: &str, change: impl FnOnce(&mut Write<'_>, ItemId)) -> Outcome {
+    changed_for(ask, ask.some_user()?, id, change)
+}
+
+/// Changes the user's state on an item and answers with what it is then.
+fn changed_for(
+    ask: &Ask<'_>,
+    user: UserId,
+    id: &str,
+    change: impl FnOnce(&mut Write<'_>, ItemId),
+) -> Outcome {
+    let item = item_of(Ask::id(id)?).ok_or(Refusal::NotFound)?;
+    let record: Option<Record> = {
+        let view = ask.ground.state.view();
+        ask.scene(&view, Some(user)).record(item)
+    };
+    if record.is_none() && ask.ground.state.view().playlist(item).is_none() {
+        return Err(Refusal::NotFound);
+    }
+    let data = ask.write(Some(user), |write| {
+        change(write, item);
+        let view = write.view();
+        match &record {
+            Some(record) => dto::user_data(&view, user, record, false),
+            None => dto::plain_user_data(&view, user, item),
+        }
+    });
+    Ok(Reply::json(data))
+}

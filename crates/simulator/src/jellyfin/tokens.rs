@@ -1,0 +1,200 @@
+//! The tokens this server has given out, each bound to a device, and the API keys, which are nobody's.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::RwLock;
+
+use super::credential::Credential;
+use super::ident::digest;
+use crate::users::{UserId, Users};
+
+/// A device counts as seen again only after this long.
+const SEEN_EVERY_MS: u64 = 180_000;
+
+/// Tokens that are given out at the most: the oldest that was issued here makes room.
+const MAX_TOKENS: usize = 4_096;
+
+/// A token and the device it was given to.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Grant {
+    /// What the client sends.
+    pub(crate) secret: String,
+    /// What the ledger calls it.
+    pub(crate) label: String,
+    /// Whose it is; an API key is nobody's.
+    pub(crate) user: Option<UserId>,
+    /// The product.
+    pub(crate) client: String,
+    /// Name of the device.
+    pub(crate) device: String,
+    /// Identifier of the device.
+    pub(crate) device_id: String,
+    /// Version of the product.
+    pub(crate) version: String,
+    /// When it was given out, in milliseconds.
+    pub(crate) created_ms: u64,
+    /// When its device was last noted as seen, in milliseconds.
+    pub(crate) seen_ms: u64,
+    /// When it was last used, in milliseconds; 0 if never.
+    pub(crate) active_ms: u64,
+    /// Where it was last used from.
+    pub(crate) peer: String,
+}
+
+impl fmt::Debug for Grant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grant").field("label", &self.label).field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// All tokens that are valid now.
+#[derive(Debug, Default)]
+pub(crate) struct Tokens {
+    held: RwLock<Vec<Grant>>,
+    issued: AtomicU64,
+    seed: u64,
+}
+
+impl Tokens {
+    /// The tokens `users` begin with.
+    pub(crate) fn of(users: &Users, seed: u64, now_ms: u64) -> Self {
+        let grant = |token: &crate::users::Token| Grant {
+            secret: token.secret.clone(),
+            label: token.label.clone(),
+            user: token.user,
+            client: if token.user.is_some() { "Greenroom Test" } else { "Greenroom Key" }.into(),
+            device: format!("{} device", token.label),
+            device_id: digest(&[seed, token.label.bytes().map(u64::from).sum()]),
+            version: "1.0.0".into(),
+            created_ms: now_ms,
+            seen_ms: now_ms,
+            active_ms: 0,
+            peer: String::new(),
+        };
+        let held = users.tokens.iter().map(grant).collect();
+        Self { held: RwLock::new(held), issued: AtomicU64::new(0), seed }
+    }
+
+    /// The grant of this token, if it is valid.
+    pub(crate) fn find(&self, secret: &str) -> Option<Grant> {
+        self.held.read().iter().find(|grant| grant.secret == secret).cloned()
+    }
+
+    /// Notes that the device of `secret` was seen, and what it says about itself now. Says whether anything that
+    /// others can read has changed.
+    pub(crate) fn seen(&self, secret: &str, says: &Credential, peer: &str, now_ms: u64) -> bool {
+        let mut held = self.held.write();
+        let Some(grant) = held.iter_mut().find(|grant| grant.secret == secret) else { return false };
+        let mut changed = grant.active_ms == 0;
+        grant.active_ms = now_ms;
+        peer.clone_into(&mut grant.peer);
+        for (place, word) in [(&mut grant.device, &says.device), (&mut grant.version, &says.version)] {
+            if let Some(word) = word.as_ref().filter(|word| !word.eq_ignore_ascii_case(place)) {
+                place.clone_from(word);
+                changed = true;
+            }
+        }
+        if now_ms.saturating_sub(grant.seen_ms) > SEEN_EVERY_MS {
+            grant.seen_ms = now_ms;
+            changed = true;
+        }
+        changed
+    }
+
+    /// Gives a token to `user` on the device described by `says`. The device's earlier token ends.
+    pub(crate) fn issue(&self, user: UserId, says: &Credential, now_ms: u64) -> Grant {
+        let number = self.issued.fetch_add(1, Ordering::Relaxed) + 1;
+        let word = |word: &Option<String>, other: &str| word.clone().unwrap_or_else(|| other.to_owned());
+        let device_id = says.device_id.clone().unwrap_or_else(|| digest(&[self.seed, number, 1]));
+        let grant = Grant {
+            secret: digest(&[self.seed, number, u64::from(user.0), now_ms]),
+            label: format!("issued-{number}"),
+            user: Some(user),
+            client: word(&says.client, "unknown"),
+            device: word(&says.device, "unknown"),
+            version: word(&says.version, "0"),
+            device_id,
+            created_ms: now_ms,
+            seen_ms: now_ms,
+            active_ms: 0,
+            peer: String::new(),
+        };
+        let mut held = self.held.write();
+        held.retain(|old| old.user != Some(user) || old.device_id != grant.device_id);
+        if held.len() >= MAX_TOKENS
+            && let Some(oldest) = held.iter().position(|old| old.label.starts_with("issued-"))
+        {
+            held.remove(oldest);
+        }
+        held.push(grant.clone());
+        grant
+    }
+
+    /// Ends a token. Says whether there was one.
+    pub(crate) fn revoke(&self, secret: &str) -> bool {
+        self.end(|grant| grant.secret == secret)
+    }
+
+    /// Ends all tokens of a device. Says whether there were any.
+    pub(crate) fn revoke_device(&self, device_id: &str) -> bool {
+        self.end(|grant| grant.user.is_some() && grant.device_id == device_id)
+    }
+
+    /// All that are valid now, oldest first.
+    pub(crate) fn all(&self) -> Vec<Grant> {
+        self.held.read().clone()
+    }
+
+    fn end(&self, ends: impl Fn(&Grant) -> bool) -> bool {
+        let mut held = self.held.write();
+        let before = held.len();
+        held.retain(|grant| !ends(grant));
+        held.len() < before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(device_id: &str) -> Credential {
+        Credential { device_id: Some(device_id.into()), ..Credential::default() }
+    }
+
+    #[test]
+    fn a_new_login_on_a_device_ends_its_old_token() {
+        let tokens = Tokens::of(&Users::standard("t"), 1, 0);
+        let first = tokens.issue(UserId(2), &says("phone"), 5);
+        let other = tokens.issue(UserId(3), &says("phone"), 6);
+        let second = tokens.issue(UserId(2), &says("phone"), 7);
+        assert!(tokens.find(&first.secret).is_none());
+        assert_eq!(tokens.find(&second.secret).and_then(|grant| grant.user), Some(UserId(2)));
+        assert!(tokens.find(&other.secret).is_some());
+        assert_eq!(second.secret.len(), 32);
+    }
+
+    #[test]
+    fn a_revoked_token_is_not_found() {
+        let tokens = Tokens::of(&Users::standard("t"), 1, 0);
+        let grant = tokens.issue(UserId(2), &says("tv"), 5);
+        assert!(tokens.revoke_device("tv"));
+        assert!(tokens.find(&grant.secret).is_none());
+        assert!(!tokens.revoke(&grant.secret));
+    }
+
+    #[test]
+    fn a_device_is_seen_again_only_after_a_while_or_when_it_says_something_new() {
+        let tokens = Tokens::of(&Users::standard("t"), 1, 0);
+        let named = Credential { device: Some("Lamp".into()), ..Credential::default() };
+        assert!(tokens.seen("t-sam", &named, "::1", 1));
+        assert!(!tokens.seen("t-sam", &named, "::1", SEEN_EVERY_MS));
+        assert!(tokens.seen("t-sam", &named, "::1", SEEN_EVERY_MS + 1));
+    }
+
+    #[test]
+    fn a_grant_never_prints_its_token() {
+        let tokens = Tokens::of(&Users::standard("secret-prefix"), 1, 0);
+        assert!(!format!("{tokens:?}").contains("secret-prefix"));
+    }
+}

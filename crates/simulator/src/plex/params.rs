@@ -1,0 +1,120 @@
+//! The parameters of a request: in the query or, for `X-Plex-…`, in a header of the same name.
+
+use std::borrow::Cow;
+
+use http::HeaderMap;
+use percent_encoding::percent_decode_str;
+
+/// A pair of the query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pair {
+    /// The name, operator characters included: `addedAt>>` for `addedAt>>=5`, `title=` for `title==x`.
+    pub(super) name: String,
+    /// The value.
+    pub(super) value: String,
+}
+
+/// The parameters of a request.
+#[derive(Debug)]
+pub(super) struct Params<'a> {
+    pairs: Vec<Pair>,
+    headers: Cow<'a, HeaderMap>,
+}
+
+/// Which rows of a list are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Page {
+    /// From this one on.
+    pub(super) start: usize,
+    /// This many, all if absent.
+    pub(super) size: Option<usize>,
+    /// Whether anything was asked at all.
+    pub(super) asked: bool,
+}
+
+impl<'a> Params<'a> {
+    /// The parameters of `query` and `headers`.
+    pub(super) fn new(query: &str, headers: &'a HeaderMap) -> Self {
+        Self { pairs: pairs(query), headers: Cow::Borrowed(headers) }
+    }
+
+    /// The parameters of a query that came without headers, such as that of a smart playlist.
+    pub(super) fn of_query(query: &str) -> Params<'static> {
+        Params { pairs: pairs(query), headers: Cow::Owned(HeaderMap::new()) }
+    }
+
+    /// All pairs of the query, in order.
+    pub(super) fn pairs(&self) -> &[Pair] {
+        &self.pairs
+    }
+
+    /// The first value with this name in the query.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.pairs.iter().find(|pair| pair.name.eq_ignore_ascii_case(name)).map(|pair| pair.value.as_str())
+    }
+
+    /// The same as a number.
+    pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
+        self.get(name).and_then(|value| value.trim().parse().ok())
+    }
+
+    /// Whether it is there and not 0.
+    pub(super) fn flag(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| !matches!(value, "" | "0" | "false"))
+    }
+
+    /// The value of an `X-Plex-…` parameter: from the query or else from the header.
+    pub(super) fn plex(&self, name: &str) -> Option<&str> {
+        self.get(name).or_else(|| self.headers.get(name).and_then(|value| value.to_str().ok()))
+    }
+
+    /// The rows that are wanted.
+    pub(super) fn page(&self) -> Page {
+        let number = |name| self.plex(name).and_then(|value: &str| value.trim().parse::<usize>().ok());
+        let (start, size) = (number("X-Plex-Container-Start"), number("X-Plex-Container-Size"));
+        Page { start: start.unwrap_or(0), size, asked: start.is_some() || size.is_some() }
+    }
+}
+
+/// The pairs of a raw query. A pair is split at its first `=`; if another follows at once, that one is an operator.
+pub(super) fn pairs(query: &str) -> Vec<Pair> {
+    let split = |pair: &str| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let (operator, value) = match value.strip_prefix('=') {
+            Some(rest) => ("=", rest),
+            None => ("", value),
+        };
+        Pair { name: format!("{}{operator}", decoded(name)), value: decoded(value) }
+    };
+    query.split('&').filter(|pair| !pair.is_empty()).map(split).collect()
+}
+
+fn decoded(text: &str) -> String {
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(query: &str) -> Vec<(String, String)> {
+        pairs(query).into_iter().map(|pair| (pair.name, pair.value)).collect()
+    }
+
+    #[test]
+    fn operators_belong_to_the_name_however_they_are_written() {
+        for query in ["addedAt>>=5&title==a%20b", "addedAt%3E%3E=5&title%3D=a+b"] {
+            assert_eq!(names(query), [("addedAt>>".into(), "5".into()), ("title=".into(), "a b".into())]);
+        }
+        assert_eq!(names("title!==x"), [("title!=".into(), "x".into())]);
+    }
+
+    #[test]
+    fn a_header_counts_where_the_query_is_silent() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-plex-container-start", "20".parse().expect("a value"));
+        headers.insert("x-plex-container-size", "10".parse().expect("a value"));
+        let page = Params::new("X-Plex-Container-Start=5", &headers).page();
+        assert_eq!(page, Page { start: 5, size: Some(10), asked: true });
+    }
+}

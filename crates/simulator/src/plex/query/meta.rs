@@ -1,0 +1,269 @@
+//! What a section says about how its lists can be filtered and ordered.
+
+use super::field::Field;
+use crate::catalogue::{Kind, Section};
+use crate::plex::kind;
+use crate::plex::node::Node;
+
+/// The operators of each type of field.
+const OPERATORS: [(&str, &[(&str, &str)]); 8] = [
+    ("tag", &[("=", "is"), ("!=", "is not")]),
+    ("integer", &[("=", "is"), ("!=", "is not"), (">>=", "is greater than"), ("<<=", "is less than")]),
+    (
+        "string",
+        &[
+            ("=", "contains"),
+            ("!=", "does not contain"),
+            ("==", "is"),
+            ("!==", "is not"),
+            ("<=", "begins with"),
+            (">=", "ends with"),
+        ],
+    ),
+    ("boolean", &[("=", "is true"), ("!=", "is false")]),
+    ("date", &[("<<=", "is before"), (">>=", "is after")]),
+    ("subtitleLanguage", &[("=", "is"), ("!=", "is not")]),
+    ("audioLanguage", &[("=", "is"), ("!=", "is not")]),
+    ("resolution", &[("=", "is")]),
+];
+
+/// A filter: field and title.
+type Filter = (&'static str, &'static str);
+
+const FILM_FILTERS: &[Filter] = &[
+    ("genre", "Genre"),
+    ("year", "Year"),
+    ("decade", "Decade"),
+    ("contentRating", "Content Rating"),
+    ("collection", "Collection"),
+    ("director", "Director"),
+    ("actor", "Actor"),
+    ("writer", "Writer"),
+    ("producer", "Producer"),
+    ("country", "Country"),
+    ("studio", "Studio"),
+    ("resolution", "Resolution"),
+    ("hdr", "HDR"),
+    ("unwatched", "Unplayed"),
+    ("inProgress", "In Progress"),
+    ("unmatched", "Unmatched"),
+    ("audioLanguage", "Audio Language"),
+    ("subtitleLanguage", "Subtitle Language"),
+    ("label", "Labels"),
+    ("duplicate", "Duplicates"),
+];
+
+const SHOW_FILTERS: &[Filter] = &[
+    ("genre", "Genre"),
+    ("year", "Year"),
+    ("contentRating", "Content Rating"),
+    ("studio", "Studio"),
+    ("network", "Network"),
+    ("country", "Country"),
+    ("collection", "Collection"),
+    ("director", "Director"),
+    ("actor", "Actor"),
+    ("writer", "Writer"),
+    ("producer", "Producer"),
+    ("unwatchedLeaves", "Unplayed Episodes"),
+    ("unmatched", "Unmatched"),
+    ("label", "Labels"),
+];
+
+const EPISODE_FILTERS: &[Filter] = &[
+    ("year", "Year"),
+    ("collection", "Collection"),
+    ("resolution", "Resolution"),
+    ("hdr", "HDR"),
+    ("unwatched", "Unplayed"),
+    ("inProgress", "In Progress"),
+    ("unmatched", "Unmatched"),
+];
+
+const ARTIST_FILTERS: &[Filter] = &[
+    ("genre", "Genre"),
+    ("mood", "Mood"),
+    ("style", "Style"),
+    ("country", "Country"),
+    ("collection", "Collection"),
+    ("unmatched", "Unmatched"),
+];
+
+const ALBUM_FILTERS: &[Filter] = &[
+    ("genre", "Genre"),
+    ("year", "Year"),
+    ("decade", "Decade"),
+    ("studio", "Record Label"),
+    ("collection", "Collection"),
+    ("unwatched", "Unplayed"),
+    ("unmatched", "Unmatched"),
+    ("label", "Labels"),
+];
+
+const TRACK_FILTERS: &[Filter] = &[("mood", "Mood"), ("unmatched", "Unmatched"), ("duplicate", "Duplicates")];
+
+const OTHER_FILTERS: &[Filter] = &[("contentRating", "Content Rating"), ("collection", "Collection")];
+
+/// The filters of each kind.
+fn filters(listed: Kind) -> &'static [Filter] {
+    match listed {
+        Kind::Film => FILM_FILTERS,
+        Kind::Show => SHOW_FILTERS,
+        Kind::Episode => EPISODE_FILTERS,
+        Kind::Artist => ARTIST_FILTERS,
+        Kind::Album => ALBUM_FILTERS,
+        Kind::Track => TRACK_FILTERS,
+        Kind::Season | Kind::Collection => OTHER_FILTERS,
+    }
+}
+
+/// What each kind can be ordered by: key, title, and whether the largest usually comes first.
+fn sorts(listed: Kind) -> Vec<(&'static str, &'static str, bool)> {
+    let mut sorts = match listed {
+        Kind::Season => {
+            vec![("season.index,season.titleSort", "Season", false), ("show.titleSort", "Show", false)]
+        }
+        _ => vec![("titleSort", "Title", false)],
+    };
+    match listed {
+        Kind::Episode => sorts.push(("show.titleSort", "Show", false)),
+        Kind::Album | Kind::Track => sorts.push(("artist.titleSort", "Album Artist", false)),
+        _ => {}
+    }
+    if !matches!(listed, Kind::Artist | Kind::Season | Kind::Collection) {
+        sorts.push(("year", "Year", true));
+        sorts.push(("originallyAvailableAt", "Release Date", true));
+    }
+    if matches!(listed, Kind::Film | Kind::Show | Kind::Episode) {
+        sorts.push(("rating", "Critic Rating", true));
+        sorts.push(("audienceRating", "Audience Rating", true));
+        sorts.push(("contentRating", "Content Rating", true));
+    }
+    if listed.plays() {
+        sorts.push(("duration", "Duration", true));
+    }
+    if matches!(listed, Kind::Film | Kind::Episode) {
+        sorts.push(("viewOffset", "Progress", true));
+        sorts.push(("mediaHeight", "Resolution", true));
+    }
+    if listed.plays() || listed == Kind::Film {
+        sorts.push(("mediaBitrate", "Bitrate", true));
+    }
+    sorts.extend([
+        ("userRating", "Rating", true),
+        ("viewCount", "Plays", true),
+        ("addedAt", "Date Added", true),
+        ("lastViewedAt", "Date Viewed", true),
+        ("random", "Randomly", true),
+    ]);
+    sorts
+}
+
+/// The fields of each kind that can be compared, beside its filters.
+const FIELDS: [(&str, &str); 9] = [
+    ("title", "Title"),
+    ("studio", "Studio"),
+    ("userRating", "Rating"),
+    ("viewCount", "Plays"),
+    ("addedAt", "Date Added"),
+    ("lastViewedAt", "Date Viewed"),
+    ("originallyAvailableAt", "Release Date"),
+    ("duration", "Duration"),
+    ("year", "Year"),
+];
+
+/// All of it, for a section whose list shows `active` kinds.
+pub(in crate::plex) fn node(section: Section, active: Kind) -> Node {
+    let kinds: Vec<Kind> =
+        if active == Kind::Collection { vec![active] } else { kind::of_section(section).to_vec() };
+    let types = kinds.into_iter().map(|listed| type_node(section, listed, listed == active));
+    let field_types = OPERATORS.iter().map(|(name, operators)| {
+        Node::new("FieldType").set("type", *name).with_all(
+            operators.iter().map(|(key, title)| Node::new("Operator").set("key", *key).set("title", *title)),
+        )
+    });
+    Node::single("Meta").with_all(types).with_all(field_types)
+}
+
+fn type_node(section: Section, listed: Kind, active: bool) -> Node {
+    let base = format!("/library/sections/{}", section.number());
+    let number = kind::number(listed);
+    let of_type = |path: &str| if number == 1 { path.to_owned() } else { format!("{path}?type={number}") };
+    let filters = filters(listed).iter().map(|(name, title)| {
+        Node::new("Filter")
+            .set("filter", *name)
+            .set("filterType", Field::named(name).map_or("string", filter_type))
+            .set("key", of_type(&format!("{base}/{name}")))
+            .set("title", *title)
+            .set("type", "filter")
+    });
+    let sorts = sorts(listed).into_iter().map(|(key, title, descending)| {
+        let direction = if descending { "desc" } else { "asc" };
+        let node = Node::new("Sort");
+        let node = if key == "titleSort" {
+            node.set("active", active)
+                .set("activeDirection", "asc")
+                .set("default", "asc")
+                .set("firstCharacterKey", format!("{base}/firstCharacter"))
+        } else {
+            node
+        };
+        node.set("defaultDirection", direction)
+            .set("descKey", descending_key(key))
+            .set("key", key)
+            .set("title", title)
+    });
+    Node::new("Type")
+        .set("key", format!("{base}/all?type={number}"))
+        .set("type", kind::word(listed))
+        .set("title", kind::plural(listed))
+        .set("active", active)
+        .with_all(filters)
+        .with_all(sorts)
+        .with_all(fields(listed))
+}
+
+fn filter_type(field: Field) -> &'static str {
+    match field {
+        Field::Flag(_) => "boolean",
+        Field::Number(_) => "integer",
+        _ => "string",
+    }
+}
+
+fn descending_key(key: &str) -> String {
+    match key.split_once(',') {
+        Some((first, rest)) => format!("{first}:desc,{rest}"),
+        None => format!("{key}:desc"),
+    }
+}
+
+fn fields(listed: Kind) -> Vec<Node> {
+    let prefix = if listed == Kind::Film { String::new() } else { format!("{}.", kind::word(listed)) };
+    let mut names: Vec<(&str, &str)> = FIELDS.to_vec();
+    for filter in filters(listed) {
+        if !names.iter().any(|(name, _)| *name == filter.0) {
+            names.push(*filter);
+        }
+    }
+    names
+        .into_iter()
+        .filter_map(|(name, title)| {
+            let field = Field::named(name)?;
+            let sub_type = match name {
+                "userRating" => Some("rating"),
+                "year" => Some("year"),
+                "decade" => Some("decade"),
+                "duration" => Some("duration"),
+                _ => None,
+            };
+            Some(
+                Node::new("Field")
+                    .set("key", format!("{prefix}{name}"))
+                    .set("title", title.to_owned())
+                    .set("type", field.type_word())
+                    .maybe("subType", sub_type),
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,57 @@
+//! The reads: which path is answered by what.
+
+mod collections;
+mod extra;
+mod home;
+mod hubs;
+mod image;
+mod library;
+mod listing;
+mod metadata;
+mod part;
+mod playlists;
+mod prefs;
+mod providers;
+mod search;
+mod server;
+mod status;
+pub(super) mod watching;
+
+pub(super) use extra::preference_key;
+pub(super) use image::inner_token;
+pub(super) use metadata::single;
+pub(super) use playlists::{contents, row as playlist_row};
+pub(super) use server::{identity, is_public};
+
+use super::call::{Call, NOT_FOUND, Outcome};
+use super::node::Node;
+
+/// An empty container of `size` rows.
+pub(super) fn container(size: usize) -> Node {
+    Node::new("MediaContainer").set("size", size)
+}
+
+/// The answer to a read of `path`.
+pub(super) fn answer(call: &Call<'_>, path: &[&str]) -> Outcome {
+    if call.asked.starting {
+        return server::starting(call, path);
+    }
+    match path {
+        ["library", rest @ ..] => library::answer(call, rest),
+        ["hubs", rest @ ..] => hubs::answer(call, rest),
+        ["playlists", rest @ ..] => playlists::answer(call, rest),
+        ["status", "sessions", rest @ ..] => status::answer(call, rest),
+        ["search"] => search::plain(call),
+        ["photo", ":", "transcode"] => image::scaled(call),
+        [":", "prefs"] => prefs::answer(call),
+        [":", "resources", name] => image::resource(call, name),
+        ["media", "providers"] => providers::answer(call),
+        ["accounts", id, "thumb"] => image::account(call, id),
+        _ => server::answer(call, path),
+    }
+}
+
+/// A missing path.
+pub(super) fn nothing() -> Outcome {
+    Err(NOT_FOUND)
+}

@@ -1,0 +1,137 @@
+//! Searches.
+
+use super::listing::{mixed, paged};
+use super::{container, playlists};
+use crate::catalogue::{ItemId, Kind, Section, SortKey};
+use crate::plex::call::{BAD_REQUEST, Call, Outcome, Reply};
+use crate::plex::kind;
+use crate::plex::node::Node;
+use crate::plex::query::Selection;
+use crate::plex::rows::item::{self, Form};
+use crate::plex::rows::tag;
+use crate::plex::server::LIBRARY;
+
+/// Results in each hub unless `limit` says otherwise.
+const IN_A_HUB: usize = 3;
+/// A search never lists more than this.
+const AT_MOST: usize = 500;
+
+/// The kinds a search looks through, in the order of its hubs.
+const KINDS: [Kind; 7] =
+    [Kind::Film, Kind::Show, Kind::Episode, Kind::Artist, Kind::Album, Kind::Track, Kind::Collection];
+
+/// Items of a kind whose title contains `needle`, those that begin with it first.
+fn found(call: &Call<'_>, listed: Kind, needle: &str, most: usize) -> Vec<ItemId> {
+    let needle = needle.to_lowercase();
+    let mut begins = Vec::new();
+    let mut contains = Vec::new();
+    for id in call.view.list(listed, SortKey::Title).iter() {
+        let title = call.view.title(*id).unwrap_or_default().to_lowercase();
+        if title.starts_with(&needle) {
+            begins.push(*id);
+        } else if title.contains(&needle) {
+            contains.push(*id);
+        }
+        if begins.len() >= most {
+            break;
+        }
+    }
+    begins.extend(contains);
+    begins.truncate(most);
+    begins
+}
+
+fn query<'a>(call: &'a Call<'_>) -> Option<&'a str> {
+    call.params.get("query").filter(|query| !query.trim().is_empty())
+}
+
+/// `/hubs/search`
+pub(super) fn hubs(call: &Call<'_>) -> Outcome {
+    let query = query(call).ok_or(BAD_REQUEST)?;
+    let limit = call.params.number("limit").unwrap_or(IN_A_HUB).min(AT_MOST);
+    let section = match call.params.get("sectionId") {
+        Some(id) if !id.is_empty() => Some(call.section(id)?),
+        _ => None,
+    };
+    let in_scope = |of: Section| section.is_none_or(|section| section == of) && call.user.sees(of);
+    let mut hubs = Vec::new();
+    for listed in KINDS {
+        let ids = if in_scope(listed.section()) { found(call, listed, query, limit) } else { Vec::new() };
+        let rows = item::rows(call, &ids, Form::mixed(call));
+        hubs.push(hub(kind::word(listed), kind::plural(listed), rows));
+    }
+    if in_scope(Section::Films) {
+        hubs.push(hub("genre", "Genres", genres(query)));
+    }
+    let wanted = query.to_lowercase();
+    let own = playlists::rows(call, |playlist| playlist.title.to_lowercase().contains(&wanted));
+    hubs.push(hub("playlist", "Playlists", own.into_iter().take(limit).collect()));
+    Reply::tree(container(hubs.len()).set("identifier", LIBRARY).with_all(hubs))
+}
+
+fn hub(word: &'static str, title: &'static str, rows: Vec<Node>) -> Node {
+    Node::new("Hub")
+        .set("title", title)
+        .set("type", word)
+        .set("hubIdentifier", word)
+        .set("context", format!("hub.search.{word}"))
+        .set("size", rows.len())
+        .set("more", false)
+        .set("style", "shelf")
+        .with_all(rows)
+}
+
+fn genres(query: &str) -> Vec<Node> {
+    let query = query.to_lowercase();
+    crate::catalogue::FILM_GENRES
+        .iter()
+        .filter(|genre| genre.to_lowercase().contains(&query))
+        .map(|genre| {
+            let filter = format!("genre={}", tag::id("genre", genre));
+            Node::new("Directory")
+                .set("key", format!("/library/sections/1/all?{filter}"))
+                .set("librarySectionID", 1)
+                .set("librarySectionTitle", Section::Films.title())
+                .set("type", "tag")
+                .set("id", tag::id("genre", genre))
+                .set("filter", filter)
+                .set("tag", *genre)
+                .set("tagType", 1)
+                .set("count", 1)
+        })
+        .collect()
+}
+
+/// `/library/search`: results with a score each.
+pub(super) fn library(call: &Call<'_>) -> Outcome {
+    let query = query(call).ok_or(BAD_REQUEST)?;
+    let limit = call.params.number("limit").unwrap_or(20).min(AT_MOST);
+    let mut results = Vec::new();
+    for listed in KINDS.into_iter().filter(|listed| call.user.sees(listed.section())) {
+        for row in item::rows(call, &found(call, listed, query, limit), Form::mixed(call)) {
+            let whole = row.fields.contains(&("title", query.to_owned().into()));
+            let row = Node { single: true, list: "Metadata", ..row };
+            results.push(Node::new("SearchResult").set("score", if whole { 1.0 } else { 0.5 }).with(row));
+        }
+    }
+    results.truncate(limit);
+    Reply::tree(container(results.len()).with_all(results))
+}
+
+/// `/library/sections/1/search`
+pub(super) fn in_section(call: &Call<'_>, section: Section) -> Outcome {
+    let query = query(call).ok_or(BAD_REQUEST)?;
+    let listed = super::listing::listed_kind(call, section)?;
+    paged(call, section, listed, &Selection::of(found(call, listed, query, AT_MOST)))
+}
+
+/// `/search`
+pub(super) fn plain(call: &Call<'_>) -> Outcome {
+    let query = query(call).ok_or(BAD_REQUEST)?;
+    let ids = KINDS
+        .into_iter()
+        .filter(|listed| call.user.sees(listed.section()))
+        .flat_map(|listed| found(call, listed, query, IN_A_HUB * 4))
+        .collect();
+    mixed(call, &Selection::of(ids), "Search")
+}

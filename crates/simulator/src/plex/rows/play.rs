@@ -1,0 +1,40 @@
+//! Plays as rows of the history.
+
+use super::item::picture;
+use crate::catalogue::{Day, Record};
+use crate::plex::call::Call;
+use crate::plex::kind;
+use crate::plex::node::Node;
+use crate::state::Play;
+
+/// A play as a row. What was played may be gone: then only its title is left.
+pub(in crate::plex) fn row(call: &Call<'_>, play: &Play) -> Node {
+    let key = format!("/status/sessions/history/{}", play.id);
+    let record = call.view.record(play.item);
+    let element = record.as_ref().map_or("Video", |record| kind::element(record.kind));
+    let mut node = Node::item(element).set("historyKey", key);
+    node = match &record {
+        Some(record) => known(node, record),
+        None => node.set("title", call.view.title(play.item).unwrap_or_default()).set("type", "movie"),
+    };
+    node.set("viewedAt", play.viewed_at).set("accountID", play.user.0).set("deviceID", play.device)
+}
+
+fn known(node: Node, record: &Record) -> Node {
+    let (parent, grandparent) = (record.parent.as_ref(), record.grandparent.as_ref());
+    node.set("key", format!("/library/metadata/{}", record.id))
+        .set("ratingKey", record.id.to_string())
+        .set("librarySectionID", record.section.number().to_string())
+        .maybe("parentKey", parent.map(|above| format!("/library/metadata/{}", above.id)))
+        .maybe("grandparentKey", grandparent.map(|above| format!("/library/metadata/{}", above.id)))
+        .set("title", &record.title)
+        .maybe("parentTitle", parent.map(|above| &above.title))
+        .maybe("grandparentTitle", grandparent.map(|above| &above.title))
+        .set("type", kind::word(record.kind))
+        .set("thumb", picture(record.id, "thumb", record.updated_at))
+        .maybe("parentThumb", parent.map(|above| picture(above.id, "thumb", above.updated_at)))
+        .maybe("grandparentThumb", grandparent.map(|above| picture(above.id, "thumb", above.updated_at)))
+        .maybe("index", record.index)
+        .maybe("parentIndex", parent.and_then(|above| above.index))
+        .maybe("originallyAvailableAt", record.released.map(Day::iso))
+}

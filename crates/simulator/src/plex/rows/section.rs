@@ -1,0 +1,87 @@
+//! Sections as rows.
+
+use crate::catalogue::Section;
+use crate::plex::call::Call;
+use crate::plex::kind;
+use crate::plex::node::Node;
+
+/// What a section is made with: type, agent, scanner.
+pub(in crate::plex) fn making(section: Section) -> (&'static str, &'static str, &'static str) {
+    match section {
+        Section::Films => ("movie", "tv.plex.agents.movie", "Plex Movie"),
+        Section::Shows => ("show", "tv.plex.agents.series", "Plex TV Series"),
+        Section::Music => ("artist", "tv.plex.agents.music", "Plex Music"),
+    }
+}
+
+/// The identifier of a section.
+pub(in crate::plex) fn uuid(call: &Call<'_>, section: Section) -> String {
+    call.catalogue().chance().uuid("section", u64::from(section.number()))
+}
+
+/// The counter that says whether the content of a section changed.
+pub(in crate::plex) fn content_changed_at(call: &Call<'_>, section: Section) -> u64 {
+    let stamps = call.view.stamps(section);
+    if call.switches().content_changed_by_edits { stamps.touched } else { stamps.moved }
+}
+
+/// The title of a section, as it may have been edited.
+pub(in crate::plex) fn title(call: &Call<'_>, section: Section) -> String {
+    let name = format!("section/{}/title", section.number());
+    call.view.setting(&name).unwrap_or(section.title()).to_owned()
+}
+
+/// A section as a row.
+pub(in crate::plex) fn row(call: &Call<'_>, section: Section) -> Node {
+    let (type_word, agent, scanner) = making(section);
+    let stamps = call.view.stamps(section);
+    let number = section.number();
+    Node::new("Directory")
+        .set("allowSync", true)
+        .set("art", format!("/:/resources/{type_word}-fanart.jpg"))
+        .set("composite", format!("/library/sections/{number}/composite/{}", stamps.updated_at))
+        .set("filters", true)
+        .set("refreshing", stamps.refreshing)
+        .set("thumb", format!("/:/resources/{type_word}.png"))
+        .set("key", number.to_string())
+        .set("type", type_word)
+        .set("title", title(call, section))
+        .set("agent", agent)
+        .set("scanner", scanner)
+        .set("language", "en-US")
+        .set("uuid", uuid(call, section))
+        .set("updatedAt", stamps.updated_at)
+        .set("createdAt", call.catalogue().newest_at().saturating_sub(4 * 365 * 86_400))
+        .set("scannedAt", stamps.scanned_at)
+        .set("content", true)
+        .set("directory", true)
+        .set("contentChangedAt", content_changed_at(call, section))
+        .set("hidden", 0)
+        .with(Node::new("Location").set("id", number).set("path", section.folder()))
+}
+
+/// The fields every list of a section carries.
+pub(in crate::plex) fn heading(
+    call: &Call<'_>,
+    node: Node,
+    section: Section,
+    listed: crate::catalogue::Kind,
+) -> Node {
+    let (type_word, ..) = making(section);
+    let node = if section == Section::Films { node } else { node.set("nocache", true) };
+    node.set("allowSync", true)
+        .set("sortAsc", true)
+        .set("art", format!("/:/resources/{type_word}-fanart.jpg"))
+        .set("content", "secondary")
+        .set("identifier", crate::plex::server::LIBRARY)
+        .set("librarySectionID", section.number())
+        .set("librarySectionTitle", title(call, section))
+        .set("librarySectionUUID", uuid(call, section))
+        .set("mediaTagPrefix", crate::plex::server::MEDIA_TAG_PREFIX)
+        .set("mediaTagVersion", crate::plex::server::MEDIA_TAG_VERSION)
+        .set("thumb", format!("/:/resources/{type_word}.png"))
+        .set("title1", title(call, section))
+        .set("title2", format!("All {}", kind::plural(listed)))
+        .set("viewGroup", kind::word(listed))
+        .set("viewMode", 65_592)
+}

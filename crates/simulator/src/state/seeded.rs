@@ -1,0 +1,193 @@
+//! The state a server starts with: every user has a past, so that dashboards have something to show.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::inner::{Inner, Stamps};
+use super::playlist::{Entry, Playlist};
+use super::shelf::Shelf;
+use super::watch::{Device, Play, Watch};
+use crate::catalogue::{Catalogue, ItemId, Kind, Section};
+use crate::users::{User, Users};
+
+/// Plays of a user lie this far apart on average: about four a day.
+const BETWEEN_PLAYS_S: u64 = 21_600;
+/// Items a user left in the middle.
+const LEFT_IN_THE_MIDDLE: u64 = 8;
+/// Items in each playlist a user starts with.
+const PLAYLIST_ENTRIES: u64 = 25;
+/// The change counter a server starts with: it has lived for a while.
+const COUNTER_AT_START: u64 = 100_000;
+/// Ids of playlists and additions start at a multiple of this behind the catalogue.
+const ID_GAP: u32 = 1_000;
+
+pub(super) fn begin(catalogue: &Catalogue, users: &Users, plays_per_user: u32) -> Inner {
+    let mut inner = Inner {
+        seq: 0,
+        by_user: HashMap::new(),
+        counter: COUNTER_AT_START,
+        stamps: HashMap::new(),
+        watch: HashMap::new(),
+        playlists: BTreeMap::new(),
+        plays: Vec::new(),
+        sessions: Vec::new(),
+        devices: Vec::new(),
+        settings: BTreeMap::new(),
+        shelf: Shelf::default(),
+        next_item: (catalogue.end().0 / ID_GAP + 1) * ID_GAP,
+        next_entry: 0,
+        next_play: 0,
+        next_session: 0,
+        merged: parking_lot::Mutex::default(),
+    };
+    for (at, section) in Section::EVERY.into_iter().enumerate() {
+        let counter = COUNTER_AT_START - 100 * (at as u64 + 1);
+        let times = catalogue.newest_at();
+        inner.stamps.insert(
+            section,
+            Stamps {
+                moved: counter,
+                touched: counter,
+                updated_at: times,
+                scanned_at: times,
+                refreshing: false,
+            },
+        );
+    }
+    for user in &users.users {
+        device(&mut inner, catalogue, user);
+        plays(&mut inner, catalogue, user, plays_per_user);
+        left_in_the_middle(&mut inner, catalogue, user);
+        playlists(&mut inner, catalogue, user);
+    }
+    inner.plays.sort_by_key(|play| (play.viewed_at, play.user));
+    for (at, play) in inner.plays.iter_mut().enumerate() {
+        play.id = at as u64 + 1;
+    }
+    inner.next_play = inner.plays.len() as u64;
+    inner
+}
+
+fn device(inner: &mut Inner, catalogue: &Catalogue, user: &User) {
+    inner.devices.push(Device {
+        id: user.id.0,
+        client: catalogue.chance().hex("device", u64::from(user.id.0), 24),
+        name: format!("{}'s television", user.name),
+        product: "Living Room Player".into(),
+        version: "3.1.4".into(),
+        platform: "Linux".into(),
+        address: "127.0.0.1".into(),
+        created_at: catalogue.newest_at().saturating_sub(300 * 86_400),
+    });
+}
+
+fn plays(inner: &mut Inner, catalogue: &Catalogue, user: &User, count: u32) {
+    let chance = catalogue.chance();
+    for number in 0..u64::from(count) {
+        let draw = u64::from(user.id.0) * 1_000_003 + number;
+        let Some(item) = any_item(catalogue, user, "play", draw) else { continue };
+        let back = number * BETWEEN_PLAYS_S + chance.below("play/at", draw, BETWEEN_PLAYS_S);
+        let viewed_at = catalogue.newest_at().saturating_sub(back);
+        let watch = inner.watch_mut(user.id, item);
+        watch.views += 1;
+        watch.last_viewed_at = Some(watch.last_viewed_at.unwrap_or(0).max(viewed_at));
+        inner.plays.push(Play { id: 0, item, user: user.id, viewed_at, device: user.id.0 });
+    }
+}
+
+fn left_in_the_middle(inner: &mut Inner, catalogue: &Catalogue, user: &User) {
+    for number in 0..LEFT_IN_THE_MIDDLE {
+        let draw = u64::from(user.id.0) * 7_919 + number;
+        let kinds: Vec<Kind> =
+            [Kind::Film, Kind::Episode].into_iter().filter(|kind| user.sees(kind.section())).collect();
+        let Some(item) = item_of(catalogue, &kinds, "left", draw) else { continue };
+        let duration = catalogue.record(item).and_then(|record| record.duration_ms).unwrap_or(0);
+        let seen_at = catalogue.newest_at().saturating_sub(number * 40_000);
+        let watch: &mut Watch = inner.watch_mut(user.id, item);
+        watch.offset_ms = duration / 100 * catalogue.chance().between("left/at", draw, 10, 80);
+        watch.last_viewed_at = Some(watch.last_viewed_at.unwrap_or(0).max(seen_at));
+    }
+}
+
+fn playlists(inner: &mut Inner, catalogue: &Catalogue, user: &User) {
+    let wanted = [
+        ("Sunday Morning", "audio", Kind::Track),
+        ("Running", "audio", Kind::Track),
+        ("To Watch", "video", Kind::Film),
+    ];
+    for (number, (title, medium, kind)) in wanted.into_iter().enumerate() {
+        if catalogue.count(kind) == 0 || !user.sees(kind.section()) {
+            continue;
+        }
+        let id = inner.new_item();
+        let base = u64::from(user.id.0) * 10_007 + number as u64 * 101;
+        let entries = (0..PLAYLIST_ENTRIES)
+            .filter_map(|draw| item_of(catalogue, &[kind], "entry", base + draw))
+            .map(|item| Entry { id: inner.new_entry(), item })
+            .collect();
+        let added_at = catalogue.newest_at().saturating_sub(90 * 86_400 - number as u64 * 1_000);
+        inner.playlists.insert(
+            id,
+            Playlist {
+                id,
+                owner: user.id,
+                shared_with: Vec::new(),
+                public: false,
+                title: format!("{title} ({})", user.name),
+                summary: String::new(),
+                medium,
+                entries,
+                added_at,
+                updated_at: added_at,
+                smart: None,
+            },
+        );
+    }
+}
+
+fn any_item(catalogue: &Catalogue, user: &User, stream: &str, draw: u64) -> Option<ItemId> {
+    let kinds: Vec<Kind> = [Kind::Track, Kind::Episode, Kind::Episode, Kind::Film, Kind::Track]
+        .into_iter()
+        .filter(|kind| user.sees(kind.section()))
+        .collect();
+    item_of(catalogue, &kinds, stream, draw)
+}
+
+fn item_of(catalogue: &Catalogue, kinds: &[Kind], stream: &str, draw: u64) -> Option<ItemId> {
+    let kinds: Vec<Kind> = kinds.iter().copied().filter(|kind| catalogue.count(*kind) > 0).collect();
+    if kinds.is_empty() {
+        return None;
+    }
+    let chance = catalogue.chance();
+    let kind = chance.pick(stream, draw, &kinds);
+    let number = chance.below("which", draw.wrapping_mul(31), u64::from(catalogue.count(kind)));
+    Some(catalogue.id(kind, u32::try_from(number).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::CatalogueSize;
+    use crate::users::UserId;
+
+    #[test]
+    fn everyone_has_a_past_and_only_of_what_they_may_see() {
+        let catalogue = Catalogue::new(5, CatalogueSize::tiny(), 1_760_000_000);
+        let users = Users::standard("t");
+        let inner = begin(&catalogue, &users, 40);
+        let kim = users.user(UserId(3)).expect("kim");
+        for play in inner.plays.iter().filter(|play| play.user == kim.id) {
+            let place = catalogue.place(play.item).expect("a play of an item");
+            assert!(kim.sees(place.kind.section()));
+        }
+        assert_eq!(inner.plays.len(), 120);
+        assert!(inner.plays.windows(2).all(|two| two[0].viewed_at <= two[1].viewed_at));
+    }
+
+    #[test]
+    fn watch_counts_agree_with_the_plays() {
+        let catalogue = Catalogue::new(5, CatalogueSize::tiny(), 1_760_000_000);
+        let inner = begin(&catalogue, &Users::standard("t"), 40);
+        let views: u32 = inner.watch.values().flat_map(HashMap::values).map(|watch| watch.views).sum();
+        assert_eq!(views as usize, inner.plays.len());
+    }
+}

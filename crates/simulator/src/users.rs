@@ -1,0 +1,132 @@
+//! Who may ask, with which tokens, and for what.
+
+use std::fmt;
+
+use crate::catalogue::Section;
+
+/// A user of the server, from 1. The owner is 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct UserId(pub u32);
+
+impl UserId {
+    /// The owner of every simulated server.
+    pub const OWNER: Self = Self(1);
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The number.
+    pub id: UserId,
+    /// The name, which is also what a password-less login asks for.
+    pub name: String,
+    /// Whether the user may change the server and see everybody's sessions.
+    pub admin: bool,
+    /// The sections the user may see.
+    pub sections: Vec<Section>,
+}
+
+impl User {
+    /// Whether this user may see `section`.
+    pub fn sees(&self, section: Section) -> bool {
+        self.sections.contains(&section)
+    }
+}
+
+/// A token. Unlike a real one it is no secret: it opens only a simulated library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// What the ledger calls it: `owner-a`, `owner-b`, `sam`, `kim`, `key`.
+    pub label: String,
+    /// What a client sends.
+    pub secret: String,
+    /// Whose it is; an API key is nobody's.
+    pub user: Option<UserId>,
+}
+
+/// The users of a server and their tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Users {
+    /// The users.
+    pub users: Vec<User>,
+    /// The tokens.
+    pub tokens: Vec<Token>,
+}
+
+impl Users {
+    /// Olga, the owner, with two tokens; Sam, who sees everything; Kim, who does not see the shows; and an API key
+    /// that is nobody's. Their tokens start with `prefix`: `plx-owner-a`, `plx-owner-b`, `plx-sam`, `plx-kim`,
+    /// `plx-key`.
+    pub fn standard(prefix: &str) -> Self {
+        let user = |id: u32, name: &str, sections: &[Section]| User {
+            id: UserId(id),
+            name: name.into(),
+            admin: id == 1,
+            sections: sections.to_vec(),
+        };
+        let token = |label: &str, user: Option<u32>| Token {
+            label: label.into(),
+            secret: format!("{prefix}-{label}"),
+            user: user.map(UserId),
+        };
+        Self {
+            users: vec![
+                user(1, "olga", &Section::EVERY),
+                user(2, "sam", &Section::EVERY),
+                user(3, "kim", &[Section::Films, Section::Music]),
+            ],
+            tokens: vec![
+                token("owner-a", Some(1)),
+                token("owner-b", Some(1)),
+                token("sam", Some(2)),
+                token("kim", Some(3)),
+                token("key", None),
+            ],
+        }
+    }
+
+    /// The user with this number.
+    pub fn user(&self, id: UserId) -> Option<&User> {
+        self.users.iter().find(|user| user.id == id)
+    }
+
+    /// The token a client sent.
+    pub fn token(&self, secret: &str) -> Option<&Token> {
+        self.tokens.iter().find(|token| token.secret == secret)
+    }
+
+    /// The secret of the token with this label.
+    ///
+    /// # Panics
+    /// Panics if there is no such label: labels are written by whoever set the users up.
+    pub fn secret(&self, label: &str) -> &str {
+        let found = self.tokens.iter().find(|token| token.label == label);
+        &found.expect("a label that was set up").secret
+    }
+
+    /// The first token of the owner.
+    pub fn owner_a(&self) -> &str {
+        self.secret("owner-a")
+    }
+
+    /// The second token of the owner.
+    pub fn owner_b(&self) -> &str {
+        self.secret("owner-b")
+    }
+
+    /// The token of the user who sees everything.
+    pub fn sam(&self) -> &str {
+        self.secret("sam")
+    }
+
+    /// The token of the user who does not see the shows.
+    pub fn kim(&self) -> &str {
+        self.secret("kim")
+    }
+}

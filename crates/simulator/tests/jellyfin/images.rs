@@ -1,0 +1,105 @@
+//! Images: tags, forms, conditions, replacement.
+
+use greenroom_simulator::catalogue::Kind;
+
+use crate::server::Server;
+
+async fn tag(server: &Server, item: &str) -> String {
+    let read = server.get(&format!("/Items/{item}")).by("sam").value().await;
+    read["ImageTags"]["Primary"].as_str().expect("a tag").to_owned()
+}
+
+#[tokio::test]
+async fn with_its_tag_an_image_is_kept_for_ever() {
+    let server = Server::start().await;
+    let film = server.first(Kind::Film);
+    let tag = tag(&server, &film).await;
+    let tagged = server.get(&format!("/Items/{film}/Images/Primary?tag={tag}&maxWidth=100")).send().await;
+    assert_eq!(tagged.header("cache-control"), "public, max-age=31536000, immutable");
+    assert_eq!(tagged.header("etag"), format!("\"{tag}\""));
+    assert_eq!((tagged.header("vary"), tagged.header("content-type")), ("Accept", "image/jpeg"));
+    assert!(!tagged.header("last-modified").is_empty());
+    let plain = server.get(&format!("/Items/{film}/Images/Primary")).send().await;
+    assert_eq!(plain.header("cache-control"), "public");
+    let fresh =
+        server.get(&format!("/Items/{film}/Images/Primary")).header("cache-control", "no-cache").send().await;
+    assert_eq!(fresh.header("cache-control"), "no-store");
+    server.leave().await;
+}
+
+#[tokio::test]
+async fn an_image_that_is_known_is_not_sent_again() {
+    let server = Server::start().await;
+    let film = server.first(Kind::Film);
+    let first = server.get(&format!("/Items/{film}/Images/Primary/0")).send().await;
+    let again =
+        |name: &str, value: &str| server.get(&format!("/Items/{film}/Images/Primary/0")).header(name, value);
+    let same = again("if-none-match", first.header("etag")).expect(304).await;
+    assert!(same.body.is_empty());
+    again("if-modified-since", first.header("last-modified")).expect(304).await;
+    again("if-none-match", "\"other\"").expect(200).await;
+    again("if-modified-since", "Thu, 01 Jan 1970 00:00:00 GMT").expect(200).await;
+    server.leave().await;
+}
+
+#[tokio::test]
+async fn the_form_follows_what_is_accepted_or_asked_for() {
+    let server = Server::start().await;
+    let film = server.first(Kind::Film);
+    let target = format!("/Items/{film}/Images/Primary");
+    let jpeg = server.get(&target).send().await;
+    let webp = server.get(&target).header("accept", "image/avif,image/webp,*/*").send().await;
+    let png = server.get(&format!("{target}?format=Png")).send().await;
+    assert_eq!(
+        [&jpeg, &webp, &png].map(|got| got.header("content-type")),
+        ["image/jpeg", "image/webp", "image/png"]
+    );
+    assert_ne!(jpeg.body, webp.body);
+    let small = server.get(&format!("{target}?fillWidth=40")).send().await;
+    assert!(small.body.len() < jpeg.body.len());
+    server.leave().await;
+}
+
+#[tokio::test]
+async fn a_replaced_image_has_another_tag_and_another_body() {
+    let server = Server::start().await;
+    let film = server.first(Kind::Film);
+    let before = tag(&server, &film).await;
+    let upload = |label: &str| {
+        server
+            .post(&format!("/Items/{film}/Images/Primary"))
+            .by(label)
+            .header("content-type", "image/png")
+            .body(b"AQIDBA==")
+    };
+    upload("sam").expect(403).await;
+    upload("owner-a").expect(204).await;
+    assert_ne!(tag(&server, &film).await, before);
+    let got = server.get(&format!("/Items/{film}/Images/Primary")).send().await;
+    assert_eq!((&got.body[..], got.header("content-type")), (&[1, 2, 3, 4][..], "image/png"));
+    server.delete(&format!("/Items/{film}/Images/Primary")).by("owner-a").expect(204).await;
+    server.get(&format!("/Items/{film}/Images/Primary")).expect(404).await;
+    server.leave().await;
+}
+
+#[tokio::test]
+async fn a_full_refresh_renews_every_tag() {
+    let server = Server::start().await;
+    let film = server.first(Kind::Film);
+    let before = tag(&server, &film).await;
+    server.post(&format!("/Items/{film}/Refresh")).by("owner-a").expect(204).await;
+    assert_eq!(tag(&server, &film).await, before);
+    server.post(&format!("/Items/{film}/Refresh?replaceAllImages=true")).by("owner-a").expect(204).await;
+    assert_ne!(tag(&server, &film).await, before);
+    server.leave().await;
+}
+
+#[tokio::test]
+async fn what_has_no_image_is_not_found() {
+    let server = Server::start().await;
+    let track = server.first(Kind::Track);
+    server.get(&format!("/Items/{track}/Images/Backdrop")).expect(404).await;
+    server.get("/Items/0123456789abcdef0123456789abcdef/Images/Primary").expect(404).await;
+    server.get(&format!("/Items/{track}/Images/Nonsense")).expect(400).await;
+    server.leave().await;
+}

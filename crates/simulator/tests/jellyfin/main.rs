@@ -1,0 +1,16 @@
+//! The simulated Jellyfin as its clients see it.
+
+mod authorization;
+mod faults;
+mod frames;
+mod images;
+mod lists;
+mod media;
+mod people;
+mod playlists;
+mod routes;
+mod server;
+mod sessions;
+mod switches;
+mod system;
+mod writes;

@@ -1,0 +1,146 @@
+//! What can go wrong, each seen by a client.
+
+use greenroom_simulator::faults::{Fault, Rule};
+use greenroom_simulator::latency::Latency;
+use std::time::Duration;
+
+use crate::harness::{Server, rows};
+
+#[tokio::test]
+async fn a_server_that_is_down_answers_nothing_until_it_is_up() {
+    let server = Server::quick().await;
+    assert_eq!(server.get("/identity").status().await, 200);
+    let before = server.running.ledger().total();
+    server.running.faults().set(Fault::Down);
+    assert!(server.get("/identity").try_send().await.is_err());
+    assert_eq!(server.running.ledger().total(), before, "it never arrived");
+    server.running.faults().clear();
+    assert_eq!(server.get("/identity").status().await, 200);
+    server.done().await;
+}
+
+#[tokio::test]
+async fn a_fault_strikes_only_below_its_prefix() {
+    let server = Server::quick().await;
+    server.running.faults().set_for("/library/sections", Fault::Down);
+    assert!(server.get("/library/sections").try_send().await.is_err());
+    assert_eq!(server.get("/library/metadata/1").status().await, 200);
+    server.running.faults().set_for("/library/sections", Fault::StartPage503);
+    assert_eq!(server.get("/library/sections/1/all").status().await, 503);
+    assert_eq!(server.get("/playlists").status().await, 200);
+    server.done().await;
+}
+
+#[tokio::test]
+async fn what_hangs_is_answered_when_the_fault_is_lifted() {
+    let server = Server::quick().await;
+    server.running.faults().set(Fault::Hang);
+    let hanging = server.get("/identity").send();
+    let lifted = async {
+        server.running.ledger().reached(1).await;
+        assert_eq!(server.running.ledger().in_flight(), 1);
+        server.running.faults().clear();
+    };
+    let (told, ()) = tokio::join!(hanging, lifted);
+    assert_eq!(told.status, 200);
+    server.done().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_server_takes_its_time() {
+    let server = Server::quick().await;
+    let now = || server.running.state().clock().now_ms();
+    server.running.faults().set(Fault::slow(Duration::from_secs(20)));
+    let before = now();
+    assert_eq!(server.get("/identity").status().await, 200);
+    assert!(now() - before >= 20_000, "{}", now() - before);
+    server.done().await;
+}
+
+#[tokio::test]
+async fn a_starting_server_shows_its_start_page() {
+    let server = Server::quick().await;
+    server.running.faults().set(Fault::StartPage503);
+    let told = server.get("/library/sections").header("accept", "application/json").send().await;
+    assert_eq!((told.status, told.header("content-type")), (503, "text/html"));
+    assert!(told.text().contains("503 Service Unavailable"));
+    server.done().await;
+}
+
+#[tokio::test]
+async fn a_truncated_answer_ends_before_its_length() {
+    let server = Server::quick().await;
+    server.running.faults().set_rule(Rule { fault: Fault::Truncated, path_prefix: None, times: Some(1) });
+    assert!(server.get("/library/sections/1/all").try_send().await.is_err());
+    assert_eq!(server.get("/library/sections/1/all").status().await, 200);
+    server.done().await;
+}
+
+#[tokio::test]
+async fn somebody_elses_page_comes_with_200() {
+    let server = Server::quick().await;
+    server.running.faults().set(Fault::HtmlInsteadOfJson);
+    let told = server.get("/library/sections").header("accept", "application/json").send().await;
+    assert_eq!((told.status, told.header("content-type")), (200, "text/html; charset=utf-8"));
+    assert!(serde_json::from_slice::<serde_json::Value>(&told.body).is_err());
+    server.done().await;
+}
+
+#[tokio::test]
+async fn an_empty_library_while_starting_looks_like_an_answer() {
+    let server = Server::quick().await;
+    server.running.faults().set(Fault::EmptyWhileStarting);
+    assert_eq!(server.json("/").await["startState"], "startingPlugins");
+    for path in ["/library/sections", "/library/sections/1/all", "/playlists", "/library/metadata/1", "/hubs"]
+    {
+        let told = server.json(path).await;
+        assert_eq!((told["size"].as_u64(), rows(&told).len()), (Some(0), 0), "{path}");
+    }
+    server.running.faults().clear();
+    assert!(server.json("/").await.get("startState").is_none());
+    assert_eq!(server.json("/library/sections").await["size"], 3);
+    server.done().await;
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_is_lost_was_carried_out() {
+    let server = Server::quick().await;
+    server.running.faults().set_times(Fault::AnswerLost, 1);
+    assert!(server.put("/:/rate?key=1&rating=6").try_send().await.is_err());
+    assert_eq!(rows(&server.json("/library/metadata/1").await)[0]["userRating"], 6.0);
+    server.done().await;
+}
+
+#[tokio::test]
+async fn faults_are_set_over_http_and_the_switchboard_never_fails() {
+    let server = Server::quick().await;
+    let told =
+        server.put("/__simulator/faults").token(None).body(r#"{"fault":"start_page503"}"#).send().await;
+    assert_eq!(told.status, 204);
+    assert_eq!(server.get("/identity").status().await, 503);
+    let shown: serde_json::Value = server.get("/__simulator/faults").token(None).json().await;
+    assert_eq!(shown["fault"], "start_page503");
+    assert_eq!(server.put("/__simulator/faults").body("nonsense").status().await, 400);
+    assert_eq!(server.delete("/__simulator/faults").status().await, 204);
+    assert_eq!(server.get("/identity").status().await, 200);
+    server.done().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_read_does_not_know_what_was_written_in_its_second_half() {
+    let server = Server::with(|options| {
+        options.latency = Latency { write: Duration::ZERO, ..Latency::even(Duration::from_secs(10)) }
+    })
+    .await;
+    let read = server.json("/library/metadata/1");
+    let write = async {
+        server.running.ledger().reached(1).await;
+        tokio::time::sleep(Duration::from_secs(7)).await;
+        server.put("/:/rate?key=1&rating=9").send().await;
+    };
+    let (read, ()) = tokio::join!(read, write);
+    assert_eq!(read["greenroomSeq"], 0);
+    assert!(rows(&read)[0].get("userRating").is_none());
+    assert_eq!(server.json("/library/metadata/1").await["greenroomSeq"], 1);
+    server.done().await;
+}

@@ -1,0 +1,20 @@
+//! A simulated Plex, seen from outside.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+mod edits;
+mod faults;
+mod forms;
+mod harness;
+mod images;
+mod ledger;
+mod notifications;
+mod paging;
+mod parts;
+mod playlists;
+mod queries;
+mod size;
+mod switches;
+mod time;
+mod users;
+mod watching;

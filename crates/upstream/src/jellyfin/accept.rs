@@ -1,0 +1,171 @@
+//! In which form and in which language the answer is wanted.
+
+use http::header::{ACCEPT, ACCEPT_LANGUAGE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::verdict::Representation;
+use crate::verdict::StreamReason::{self, Odd};
+
+/// A language header longer than this is nobody's wish.
+const MAX_LANGUAGE_BYTES: usize = 128;
+
+/// The media types of images that a client may or may not take, and the word for each in a key.
+const IMAGE_FORMATS: [(&str, &str); 2] = [("image/webp", "webp"), ("image/gif", "gif")];
+
+/// One member of an `Accept` header.
+struct Range<'a> {
+    media: &'a str,
+    parameters: &'a str,
+    thousandths: u32,
+}
+
+/// The profile of JSON that is wanted. The server writes upper-case first letters by default. `Err`: something
+/// else than JSON is wanted.
+pub(super) fn json(headers: &HeaderMap) -> Result<Representation, StreamReason> {
+    let text = joined(headers, &ACCEPT)?;
+    let mut ranges: Vec<Range<'_>> = ranges(&text).filter(|range| range.thousandths > 0).collect();
+    ranges.sort_by_key(|range| std::cmp::Reverse(range.thousandths));
+    for range in ranges {
+        match range.media.to_ascii_lowercase().as_str() {
+            "application/json" if has_profile(range.parameters, "CamelCase") => {
+                return Ok(Representation::JsonCamel);
+            }
+            "application/json" | "application/*" | "*/*" => return Ok(Representation::Json),
+            "text/xml" | "text/css" => return Err(Odd),
+            _ => {}
+        }
+    }
+    Ok(Representation::Json)
+}
+
+/// The `Accept` header that asks for this profile of JSON.
+pub(super) fn json_header(representation: Representation) -> HeaderValue {
+    HeaderValue::from_static(match representation {
+        Representation::JsonCamel => "application/json; profile=\"CamelCase\"",
+        _ => "application/json",
+    })
+}
+
+/// The formats of images beyond the ordinary ones that are wanted: the word for a key, and the `Accept` header
+/// that asks for exactly these.
+pub(super) fn images(headers: &HeaderMap) -> Result<(&'static str, HeaderValue), StreamReason> {
+    let text = joined(headers, &ACCEPT)?;
+    let takes = |media: &str, any: bool| {
+        ranges(&text).any(|range| range.media.eq_ignore_ascii_case(media) || (any && range.media == "*/*"))
+    };
+    let [(webp, _), (gif, _)] = IMAGE_FORMATS;
+    Ok(match (takes(webp, false), takes(gif, true)) {
+        (true, true) => ("webp+gif", HeaderValue::from_static("image/webp,image/gif,image/jpeg,image/png")),
+        (true, false) => ("webp", HeaderValue::from_static("image/webp,image/jpeg,image/png")),
+        (false, true) => ("gif", HeaderValue::from_static("image/gif,image/jpeg,image/png")),
+        (false, false) => ("plain", HeaderValue::from_static("image/jpeg,image/png")),
+    })
+}
+
+/// The languages that are wanted, in one spelling; `None` if it is all the same.
+pub(super) fn language(headers: &HeaderMap) -> Result<Option<String>, StreamReason> {
+    let text: String =
+        joined(headers, &ACCEPT_LANGUAGE)?.chars().filter(|letter| !letter.is_whitespace()).collect();
+    let is_tag = |letter: char| letter.is_ascii_alphanumeric() || "-,;=.*".contains(letter);
+    if text.len() > MAX_LANGUAGE_BYTES || !text.chars().all(is_tag) {
+        return Err(Odd);
+    }
+    Ok(Some(text.to_ascii_lowercase()).filter(|text| !matches!(text.as_str(), "" | "*")))
+}
+
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Result<String, StreamReason> {
+    let mut all = String::new();
+    for value in headers.get_all(name) {
+        if !all.is_empty() {
+            all.push(',');
+        }
+        all.push_str(value.to_str().map_err(|_| Odd)?);
+    }
+    Ok(all)
+}
+
+fn ranges(text: &str) -> impl Iterator<Item = Range<'_>> {
+    text.split(',').map(|member| {
+        let (media, parameters) = member.split_once(';').unwrap_or((member, ""));
+        Range { media: media.trim(), parameters, thousandths: quality(parameters) }
+    })
+}
+
+fn quality(parameters: &str) -> u32 {
+    let value = parameters.split(';').find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("q").then(|| value.trim())
+    });
+    match value {
+        None => 1000,
+        Some(text) => thousandths(text).unwrap_or(0),
+    }
+}
+
+fn thousandths(text: &str) -> Option<u32> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let whole: u32 = whole.parse().ok()?;
+    let part: u32 = if part.is_empty() { 0 } else { format!("{part:0<3}").get(..3)?.parse().ok()? };
+    Some((whole.min(1) * 1000 + part).min(1000))
+}
+
+fn has_profile(parameters: &str, profile: &str) -> bool {
+    parameters.split(';').any(|parameter| {
+        parameter.split_once('=').is_some_and(|(name, value)| {
+            name.trim().eq_ignore_ascii_case("profile")
+                && value.trim().trim_matches('"').eq_ignore_ascii_case(profile)
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepting(name: HeaderName, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name, HeaderValue::from_str(value).unwrap())])
+    }
+
+    #[test]
+    fn the_profile_of_json_is_the_best_one_that_is_wanted() {
+        use Representation::{Json, JsonCamel};
+        for (accept, wanted) in [
+            ("*/*", Json),
+            ("application/json", Json),
+            ("application/json; profile=\"PascalCase\"", Json),
+            ("application/json;profile=camelcase", JsonCamel),
+            ("application/json; profile=\"CamelCase\", */*;q=0.1", JsonCamel),
+            ("application/json;profile=\"CamelCase\";q=0.5, application/json", Json),
+            ("application/json;profile=\"CamelCase\";q=0, application/json;q=0.1", Json),
+            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Json),
+            ("application/json;profile=\"CamelCase\";q=0", Json),
+            ("application/json;profile=\"CamelCase\";q=x, */*;q=0.1", Json),
+            ("text/plain", Json),
+        ] {
+            assert_eq!(json(&accepting(ACCEPT, accept)), Ok(wanted), "{accept}");
+        }
+        assert_eq!(json(&HeaderMap::new()), Ok(Json));
+        assert_eq!(json(&accepting(ACCEPT, "text/xml, application/json;q=0.5")), Err(Odd));
+    }
+
+    #[test]
+    fn an_image_is_asked_for_in_the_formats_the_client_takes() {
+        for (accept, word) in [
+            ("image/avif,image/webp,image/apng,*/*;q=0.8", "webp+gif"),
+            ("image/webp", "webp"),
+            ("*/*", "gif"),
+            ("image/jpeg", "plain"),
+        ] {
+            assert_eq!(images(&accepting(ACCEPT, accept)).unwrap().0, word, "{accept}");
+        }
+    }
+
+    #[test]
+    fn languages_have_one_spelling() {
+        let language = |text: &str| language(&accepting(ACCEPT_LANGUAGE, text));
+        assert_eq!(language("de-DE, en;q=0.5"), Ok(Some("de-de,en;q=0.5".into())));
+        assert_eq!(language("*"), Ok(None));
+        assert_eq!(language("de \"x\""), Err(Odd));
+        assert_eq!(language(&"a".repeat(200)), Err(Odd));
+    }
+}

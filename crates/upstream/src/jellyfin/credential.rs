@@ -1,0 +1,220 @@
+//! Who asks: the token and the client's word about itself, from wherever clients of any age put them.
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::percent_decode_str;
+
+use super::authorization::{self, Authorization, Scheme};
+use crate::ask::Ask;
+use crate::credential::{Credential, Form, Secret};
+
+const X_EMBY_AUTHORIZATION: HeaderName = HeaderName::from_static("x-emby-authorization");
+const X_EMBY_TOKEN: HeaderName = HeaderName::from_static("x-emby-token");
+const X_MEDIABROWSER_TOKEN: HeaderName = HeaderName::from_static("x-mediabrowser-token");
+
+/// Who asks. The first token by the server's own order of preference counts; if another place holds another one,
+/// the server may be of another opinion, and the credential says so.
+pub(crate) fn credential(ask: &Ask<'_>) -> Credential {
+    let mut found: Vec<(Form, String)> = Vec::new();
+    let mut said = Authorization::default();
+    for (name, legacy) in [(AUTHORIZATION, false), (X_EMBY_AUTHORIZATION, true)] {
+        for value in texts(ask.headers, &name) {
+            let Some((scheme, mut header)) = authorization::read(&value) else { continue };
+            let form =
+                if legacy || scheme == Scheme::Emby { Form::EmbyAuthorization } else { Form::Authorization };
+            found.extend(header.token.take().map(|token| (form, token)));
+            said.fill_from(header);
+        }
+    }
+    for (name, form) in [(X_EMBY_TOKEN, Form::EmbyToken), (X_MEDIABROWSER_TOKEN, Form::MediaBrowserToken)] {
+        found.extend(texts(ask.headers, &name).map(|token| (form, token)));
+    }
+    let query = ask.target.split_once('?').map_or("", |(_, query)| query);
+    for (name, form) in [("apikey", Form::ApiKey), ("api_key", Form::LegacyApiKey)] {
+        found.extend(parameters(query, name).map(|token| (form, token)));
+    }
+    found.retain_mut(|(_, token)| {
+        *token = token.trim().to_owned();
+        !token.is_empty()
+    });
+    let ambiguous = found.windows(2).any(|pair| pair[0].1 != pair[1].1);
+    let first = found.into_iter().next();
+    Credential {
+        form: first.as_ref().map_or(Form::None, |(form, _)| *form),
+        token: first.map(|(_, token)| Secret::new(token)),
+        ambiguous,
+        product: said.client,
+        version: said.version,
+        device: said.device,
+        device_id: said.device_id,
+    }
+}
+
+/// The headers that carry a credential to the server. The query is never used for it. With `translate_legacy`
+/// every form becomes today's; without it an old form stays old, so that a server which refuses it can do so.
+pub(crate) fn credential_headers(
+    credential: &Credential,
+    translate_legacy: bool,
+) -> Vec<(HeaderName, HeaderValue)> {
+    let token = credential.token.as_ref().map(Secret::expose);
+    let today = [(AUTHORIZATION, whole(credential, token))];
+    let headers: Vec<(HeaderName, Option<HeaderValue>)> = match (credential.form, token) {
+        _ if translate_legacy => today.into(),
+        (Form::EmbyAuthorization, _) => vec![(X_EMBY_AUTHORIZATION, whole(credential, token))],
+        (Form::EmbyToken | Form::LegacyApiKey, Some(token)) => beside(credential, X_EMBY_TOKEN, token),
+        (Form::MediaBrowserToken, Some(token)) => beside(credential, X_MEDIABROWSER_TOKEN, token),
+        _ => today.into(),
+    };
+    headers.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// A token in a header of its own, and beside it what the client says about itself.
+fn beside(credential: &Credential, name: HeaderName, token: &str) -> Vec<(HeaderName, Option<HeaderValue>)> {
+    let token = HeaderValue::from_str(token).ok().map(|mut value| {
+        value.set_sensitive(true);
+        value
+    });
+    vec![(name, token), (AUTHORIZATION, whole(credential, None))]
+}
+
+fn whole(credential: &Credential, token: Option<&str>) -> Option<HeaderValue> {
+    let said = Authorization {
+        client: credential.product.clone(),
+        device: credential.device.clone(),
+        device_id: credential.device_id.clone(),
+        version: credential.version.clone(),
+        token: token.map(str::to_owned),
+    };
+    if said == Authorization::default() {
+        return None;
+    }
+    let mut value = HeaderValue::from_str(&authorization::write(&said)).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+impl Authorization {
+    /// Takes over what is not said yet.
+    fn fill_from(&mut self, other: Self) {
+        self.client = self.client.take().or(other.client);
+        self.device = self.device.take().or(other.device);
+        self.device_id = self.device_id.take().or(other.device_id);
+        self.version = self.version.take().or(other.version);
+    }
+}
+
+fn texts(headers: &HeaderMap, name: &HeaderName) -> impl Iterator<Item = String> {
+    headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+/// The values of a query parameter, whatever the case of its name.
+fn parameters(query: &str, name: &str) -> impl Iterator<Item = String> {
+    query.split('&').filter_map(move |pair| {
+        let (found, value) = pair.split_once('=')?;
+        let found = percent_decode_str(found).decode_utf8_lossy();
+        found
+            .eq_ignore_ascii_case(name)
+            .then(|| percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+
+    fn of(target: &str, headers: &[(HeaderName, &str)]) -> Credential {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
+            .collect();
+        credential(&Ask { method: &Method::GET, target, headers: &headers, body: &[] })
+    }
+
+    fn token(credential: &Credential) -> Option<&str> {
+        credential.token.as_ref().map(Secret::expose)
+    }
+
+    #[test]
+    fn every_form_is_found() {
+        for (target, headers, form) in [
+            ("/", vec![(AUTHORIZATION, "MediaBrowser Token=\"t\"")], Form::Authorization),
+            ("/", vec![(AUTHORIZATION, "Emby Token=\"t\"")], Form::EmbyAuthorization),
+            ("/", vec![(X_EMBY_AUTHORIZATION, "MediaBrowser Token=\"t\"")], Form::EmbyAuthorization),
+            ("/", vec![(X_EMBY_TOKEN, "t")], Form::EmbyToken),
+            ("/", vec![(X_MEDIABROWSER_TOKEN, "t")], Form::MediaBrowserToken),
+            ("/?ApiKey=t", vec![], Form::ApiKey),
+            ("/?a=1&API_KEY=t", vec![], Form::LegacyApiKey),
+            ("/?api%5Fkey=%74", vec![], Form::LegacyApiKey),
+            ("/?apikey=t&api_key=t", vec![(AUTHORIZATION, "Basic eA==")], Form::ApiKey),
+        ] {
+            let found = of(target, &headers);
+            assert_eq!((token(&found), found.form, found.ambiguous), (Some("t"), form, false), "{target}");
+        }
+        for (target, headers) in [
+            ("/", vec![]),
+            ("/?api_key=", vec![(X_EMBY_TOKEN, " ")]),
+            ("/", vec![(AUTHORIZATION, "Bearer t")]),
+        ] {
+            assert_eq!(of(target, &headers), Credential::default());
+        }
+    }
+
+    #[test]
+    fn the_first_token_counts_and_a_second_one_is_noticed() {
+        let found = of(
+            "/?ApiKey=c",
+            &[(X_EMBY_TOKEN, "b"), (AUTHORIZATION, "MediaBrowser Client=\"x\", Token=\"a\"")],
+        );
+        assert_eq!(token(&found), Some("a"));
+        assert!(found.ambiguous);
+        assert!(of("/?ApiKey=a&apikey=b", &[]).ambiguous);
+    }
+
+    #[test]
+    fn what_the_client_says_about_itself_is_kept_without_a_token() {
+        let found = of("/", &[(X_EMBY_AUTHORIZATION, "MediaBrowser Client=\"Kodi\", DeviceId=\"d\"")]);
+        assert_eq!((found.product.as_deref(), found.device_id.as_deref()), (Some("Kodi"), Some("d")));
+        assert_eq!(found.form, Form::None);
+        let headers = credential_headers(&found, true);
+        assert_eq!(
+            headers,
+            [(AUTHORIZATION, "MediaBrowser Client=\"Kodi\", DeviceId=\"d\"".parse().unwrap())]
+        );
+    }
+
+    #[test]
+    fn old_forms_become_todays() {
+        for (target, headers) in [
+            ("/?api_key=t%22x", vec![]),
+            ("/", vec![(X_EMBY_TOKEN, "t\"x")]),
+            ("/", vec![(X_EMBY_AUTHORIZATION, "Emby Token=\"t%22x\"")]),
+        ] {
+            let sent = credential_headers(&of(target, &headers), true);
+            assert_eq!(sent, [(AUTHORIZATION, "MediaBrowser Token=\"t%22x\"".parse().unwrap())], "{target}");
+            assert!(sent.iter().all(|(_, value)| value.is_sensitive()));
+        }
+    }
+
+    #[test]
+    fn without_translation_an_old_form_stays_old() {
+        for (target, header, sent) in [
+            ("/?api_key=t", None, (X_EMBY_TOKEN, "t")),
+            ("/?ApiKey=t", None, (AUTHORIZATION, "MediaBrowser Token=\"t\"")),
+            ("/", Some((X_EMBY_TOKEN, "t")), (X_EMBY_TOKEN, "t")),
+            ("/", Some((X_MEDIABROWSER_TOKEN, "t")), (X_MEDIABROWSER_TOKEN, "t")),
+            ("/", Some((AUTHORIZATION, "Emby Token=t")), (X_EMBY_AUTHORIZATION, "MediaBrowser Token=\"t\"")),
+        ] {
+            let headers: Vec<_> = header.into_iter().collect();
+            let expected = [(sent.0, HeaderValue::from_static(sent.1))];
+            assert_eq!(credential_headers(&of(target, &headers), false), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn nobody_sends_nothing() {
+        assert!(credential_headers(&Credential::default(), true).is_empty());
+        assert!(credential_headers(&Credential::default(), false).is_empty());
+    }
+}

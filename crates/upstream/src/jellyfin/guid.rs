@@ -1,0 +1,52 @@
+//! Ids in the form they are compared in: 32 hexadecimal digits, lower case, as the server writes them.
+
+use std::borrow::Cow;
+
+/// Digits in an id.
+const DIGITS: usize = 32;
+
+/// The id that is none: a user of this id is as good as no user.
+pub(super) const NOBODY: &str = "00000000000000000000000000000000";
+
+/// Where the dashes stand in the long form.
+const DASHES: [usize; 4] = [8, 13, 18, 23];
+
+/// `id` without dashes and in lower case if it is an id in either form; anything else as it is.
+pub(super) fn normal(id: &str) -> Cow<'_, str> {
+    let bytes = id.as_bytes();
+    let long = bytes.len() == DIGITS + DASHES.len()
+        && bytes.iter().enumerate().all(|(at, byte)| (*byte == b'-') == DASHES.contains(&at));
+    if !long && bytes.len() != DIGITS {
+        return Cow::Borrowed(id);
+    }
+    if !bytes.iter().all(|byte| byte.is_ascii_hexdigit() || (long && *byte == b'-')) {
+        return Cow::Borrowed(id);
+    }
+    if !long && !bytes.iter().any(u8::is_ascii_uppercase) {
+        return Cow::Borrowed(id);
+    }
+    Cow::Owned(id.chars().filter(|digit| *digit != '-').map(|digit| digit.to_ascii_lowercase()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "08ca909f6d1044aa9930be392943948f";
+
+    #[test]
+    fn both_forms_of_an_id_are_the_same_id() {
+        for form in [ID, "08CA909F6D1044AA9930BE392943948F", "08ca909f-6d10-44aa-9930-be392943948F"] {
+            assert_eq!(normal(form), ID);
+        }
+    }
+
+    #[test]
+    fn what_is_no_id_stays_as_it_is() {
+        for text in
+            ["", "~", "Me", "12", "08ca909f6d1044aa9930be392943948G", "08ca-909f6d1044aa9930be392943948f----"]
+        {
+            assert_eq!(normal(text), text);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The one field of an answer that is rewritten: the address the server believes to have.
+//!
+//! A client that finds the server's own address in its public information goes there from then on, past the
+//! gateway. The list of rewritten fields is closed: it has this one entry.
+
+use serde::de::IgnoredAny;
+
+/// The field's name in both profiles, without quotes.
+const FIELDS: [&[u8]; 2] = [b"LocalAddress", b"localAddress"];
+
+/// `body` with the server's own address replaced by `address`, every other byte as it was. `None` if there is
+/// nothing to replace.
+pub fn public_info_address(body: &[u8], address: &str) -> Option<Vec<u8>> {
+    // A text that parses has balanced quotes and brackets, which is all that the walk below relies on.
+    serde_json::from_slice::<IgnoredAny>(body).ok()?;
+    let value = address_of_field(body)?;
+    let quoted = serde_json::to_vec(address).ok()?;
+    Some([&body[..value.0], &quoted, &body[value.1..]].concat())
+}
+
+/// Where the field's value begins and ends, if the body is an object that has the field.
+fn address_of_field(body: &[u8]) -> Option<(usize, usize)> {
+    let mut at = skip_space(body, 0);
+    if body.get(at) != Some(&b'{') {
+        return None;
+    }
+    at = skip_space(body, at + 1);
+    while body.get(at) == Some(&b'"') {
+        let name_end = end_of_text(body, at);
+        let name = body.get(at + 1..name_end.checked_sub(1)?)?;
+        let colon = skip_space(body, name_end);
+        let start = skip_space(body, colon + 1);
+        let end = end_of_value(body, start);
+        if FIELDS.contains(&name) {
+            return Some((start, end));
+        }
+        let comma = skip_space(body, end);
+        at = skip_space(body, comma + 1);
+    }
+    None
+}
+
+fn skip_space(body: &[u8], from: usize) -> usize {
+    let rest = body.get(from..).unwrap_or_default();
+    from + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+}
+
+/// Where the text that begins with the quote at `from` ends, behind its closing quote.
+fn end_of_text(body: &[u8], from: usize) -> usize {
+    let mut at = from + 1;
+    while let Some(byte) = body.get(at) {
+        match byte {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    body.len()
+}
+
+fn end_of_value(body: &[u8], from: usize) -> usize {
+    let (mut at, mut depth) = (from, 0usize);
+    while let Some(byte) = body.get(at) {
+        match byte {
+            b'"' => {
+                at = end_of_text(body, at);
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth > 0 => depth -= 1,
+            b',' | b'}' | b']' if depth == 0 => break,
+            byte if depth == 0 && byte.is_ascii_whitespace() => break,
+            _ => {}
+        }
+        at += 1;
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn only_the_address_changes() {
+        for (before, after) in [
+            (
+                r#"{"LocalAddress":"http://10.0.0.1:8096","Id":"x"}"#,
+                r#"{"LocalAddress":"http://g","Id":"x"}"#,
+            ),
+            (
+                r#"{ "Id" : "x" , "localAddress" : "a\"},b" , "Version":"1" }"#,
+                r#"{ "Id" : "x" , "localAddress" : "http://g" , "Version":"1" }"#,
+            ),
+            (
+                r#"{"a":[{"LocalAddress":"in"}],"b":{"c":"}"},"LocalAddress":null}"#,
+                r#"{"a":[{"LocalAddress":"in"}],"b":{"c":"}"},"LocalAddress":"http://g"}"#,
+            ),
+        ] {
+            let changed = public_info_address(before.as_bytes(), "http://g").unwrap();
+            assert_eq!(String::from_utf8(changed).unwrap(), after);
+        }
+    }
+
+    #[test]
+    fn where_there_is_no_address_nothing_changes() {
+        for body in [
+            "",
+            "[]",
+            "{}",
+            "\"LocalAddress\"",
+            r#"{"Id":"x"}"#,
+            r#"{"LocalAddress":"cut"#,
+            r#"[{"LocalAddress":"x"}]"#,
+        ] {
+            assert_eq!(public_info_address(body.as_bytes(), "http://g"), None, "{body}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn every_other_field_stays(name in "\\PC{0,12}", text in "\\PC{0,12}", old in "\\PC{0,12}", new in "\\PC{0,12}") {
+            let before = json!({ name.clone(): [text.clone(), {"x": text}], "LocalAddress": old });
+            let changed = public_info_address(before.to_string().as_bytes(), &new).unwrap();
+            let mut wanted = before;
+            wanted["LocalAddress"] = Value::String(new);
+            prop_assert_eq!(serde_json::from_slice::<Value>(&changed).unwrap(), wanted);
+        }
+
+        #[test]
+        fn any_bytes_are_walked_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let _ = public_info_address(&bytes, "x");
+            let _ = address_of_field(&bytes);
+        }
+    }
+}

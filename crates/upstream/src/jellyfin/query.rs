@@ -1,0 +1,306 @@
+//! A query in its one canonical form: names in one case, lists in one notation, order only where it matters.
+
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use super::parameter::{Shape, known};
+use super::{guid, setting};
+use crate::redact;
+use crate::verdict::StreamReason::{self, Account, Odd};
+
+/// What stays as it is in a canonical query. `~` does not: in a key it stands for the caller and for nobody else.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b',').remove(b':');
+
+/// Parameters that never change an answer, in lower case: cache busters, and the client's word about its device.
+const IDLE: [&str; 2] = ["_", "deviceid"];
+
+/// Where a token may stand, in lower case. It is read by the credential room and never gets further.
+const TOKENS: [&str; 2] = ["api_key", "apikey"];
+
+/// What a key says instead of the caller's own user id.
+const SELF: &str = "~";
+
+/// One parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Pair<'a> {
+    /// The name in lower case: what pairs are ordered by.
+    low: Cow<'a, str>,
+    /// The name as the server spells it and the shape of its values, if the server is known to have it.
+    known: Option<(&'static str, Shape)>,
+    /// What it is set to.
+    value: Cow<'a, str>,
+    /// What it is also set to, if it comes more than once; known parameters are settled on one value.
+    more: Vec<Cow<'a, str>>,
+}
+
+/// A query without credentials, in canonical order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Query<'a> {
+    pairs: Vec<Pair<'a>>,
+    user: Option<Cow<'a, str>>,
+}
+
+/// Which parameters besides the known ones matter to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Devices {
+    /// `deviceId` is the client's word about itself.
+    Idle,
+    /// `deviceId` chooses rows.
+    Chosen,
+}
+
+impl<'a> Query<'a> {
+    /// Reads a raw query. `Err` says why a request with this query cannot be kept.
+    pub(super) fn read(raw: &'a str, devices: Devices) -> Result<Self, StreamReason> {
+        let mut pairs: Vec<Pair<'a>> = Vec::new();
+        for piece in raw.split('&').filter(|piece| !piece.is_empty()) {
+            let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+            let low = lowered(decoded(name)?);
+            let known = known(&low);
+            if known.is_none() {
+                if is_idle(&low, devices) {
+                    continue;
+                }
+                refuse(&low)?;
+            }
+            let value = decoded(value)?;
+            match pairs.iter_mut().find(|pair| pair.low == low) {
+                Some(pair) => pair.more.push(value),
+                None => pairs.push(Pair { low, known, value, more: Vec::new() }),
+            }
+        }
+        let mut query = Self { pairs: Vec::with_capacity(pairs.len()), user: None };
+        for pair in pairs {
+            query.settle(pair)?;
+        }
+        query.pairs.sort_unstable_by(|left, right| left.low.cmp(&right.low));
+        Ok(query)
+    }
+
+    /// Brings one parameter into its canonical form and keeps it. One that is set to nothing is as good as absent.
+    fn settle(&mut self, mut pair: Pair<'a>) -> Result<(), StreamReason> {
+        if let Some((_, shape)) = pair.known {
+            pair.value = setting::settled(pair.value, std::mem::take(&mut pair.more), shape)?;
+            if pair.value.is_empty() {
+                return Ok(());
+            }
+            if pair.low == "userid" {
+                self.user = Some(pair.value).filter(|user| user != guid::NOBODY);
+                return Ok(());
+            }
+        }
+        self.pairs.push(pair);
+        Ok(())
+    }
+
+    /// The value of a known parameter, by its lower-case name.
+    pub(super) fn get(&self, low: &str) -> Option<&str> {
+        self.pairs.iter().find(|pair| pair.low == low).map(|pair| &*pair.value)
+    }
+
+    /// Whether a flag is set to `wanted`.
+    pub(super) fn flag(&self, low: &str, wanted: bool) -> bool {
+        self.get(low) == Some(if wanted { "true" } else { "false" })
+    }
+
+    /// The members of a list that is parted by commas.
+    pub(super) fn list(&self, low: &str) -> impl Iterator<Item = &str> {
+        self.get(low).unwrap_or_default().split(',').filter(|member| !member.is_empty())
+    }
+
+    /// The user the query names.
+    pub(super) fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
+    /// Notes the user whom an old path names; a query that names another one contradicts it.
+    pub(super) fn name_user(&mut self, user: &str) -> Result<(), StreamReason> {
+        if self.user.as_deref().is_some_and(|named| named != user) {
+            return Err(Odd);
+        }
+        self.user = Some(Cow::Owned(user.to_owned()));
+        Ok(())
+    }
+
+    /// Forgets every parameter: the path takes none.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Appends the query to the text of a key and to a target. A user that is the caller's own is `~` in the key.
+    pub(super) fn append_to(&self, key: &mut String, target: &mut String, own_user: Option<&str>) {
+        let mut user = self.user.as_deref().or(own_user);
+        let mut mark = '?';
+        for pair in &self.pairs {
+            if *pair.low > *"userid" {
+                append_user(key, target, user.take(), own_user, &mut mark);
+            }
+            for value in std::iter::once(&pair.value).chain(&pair.more) {
+                let at = begin(key, &pair.low, mark);
+                key.extend(utf8_percent_encode(value, PLAIN));
+                begin(target, pair.known.map_or(&*pair.low, |(spelled, _)| spelled), mark);
+                target.push_str(&key[at..]);
+                mark = '&';
+            }
+        }
+        append_user(key, target, user, own_user, &mut mark);
+    }
+}
+
+fn append_user(
+    key: &mut String,
+    target: &mut String,
+    user: Option<&str>,
+    own_user: Option<&str>,
+    mark: &mut char,
+) {
+    let Some(user) = user else { return };
+    let at = begin(target, "userId", *mark);
+    target.extend(utf8_percent_encode(user, PLAIN));
+    begin(key, "userid", *mark);
+    key.push_str(if own_user == Some(user) { SELF } else { &target[at..] });
+    *mark = '&';
+}
+
+/// Begins a parameter and says where its value will stand.
+fn begin(text: &mut String, name: &str, mark: char) -> usize {
+    text.push(mark);
+    text.extend(utf8_percent_encode(name, PLAIN));
+    text.push('=');
+    text.len()
+}
+
+fn is_idle(low: &str, devices: Devices) -> bool {
+    TOKENS.contains(&low)
+        || low.starts_with("x-emby-")
+        || low.starts_with("x-mediabrowser-")
+        || (IDLE.contains(&low) && !(low == "deviceid" && devices == Devices::Chosen))
+}
+
+/// What no key may hold.
+fn refuse(low: &str) -> Result<(), StreamReason> {
+    if low.is_empty() {
+        Err(Odd)
+    } else if redact::is_secret_name(low) {
+        Err(Account)
+    } else {
+        Ok(())
+    }
+}
+
+/// Decodes a name or a value as the server does: `+` is a space.
+fn decoded(raw: &str) -> Result<Cow<'_, str>, StreamReason> {
+    let text = if raw.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        let spaced = raw.replace('+', " ");
+        Cow::Owned(percent_decode_str(&spaced).decode_utf8().map_err(|_| Odd)?.into_owned())
+    } else {
+        Cow::Borrowed(raw)
+    };
+    if text.chars().any(char::is_control) { Err(Odd) } else { Ok(text) }
+}
+
+fn lowered(name: Cow<'_, str>) -> Cow<'_, str> {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "08ca909f6d1044aa9930be392943948f";
+
+    fn texts(raw: &str, devices: Devices, own_user: Option<&str>) -> (String, String) {
+        let (mut key, mut target) = (String::new(), String::new());
+        Query::read(raw, devices).unwrap().append_to(&mut key, &mut target, own_user);
+        (key, target)
+    }
+
+    fn key(raw: &str) -> String {
+        texts(raw, Devices::Idle, None).0
+    }
+
+    #[test]
+    fn names_meet_in_any_case_and_order() {
+        assert_eq!(key("StartIndex=5&LIMIT=10"), key("limit=10&startIndex=5"));
+        assert_eq!(key("limit=10&startIndex=5"), "?limit=10&startindex=5");
+    }
+
+    #[test]
+    fn a_comma_list_and_a_repeated_list_meet() {
+        assert_eq!(key("fields=Path,Genres"), key("Fields=Genres&fields=Path"));
+        assert_eq!(key("fields=Path,%20Genres,,Path"), key("fields=Genres,Path"));
+        assert_eq!(key("genres=Rock|Pop"), key("genres=Pop&genres=Rock"));
+        assert_ne!(key("genres=Rock,Pop"), key("genres=Pop&genres=Rock"));
+    }
+
+    #[test]
+    fn the_order_of_ids_and_of_sorting_matters() {
+        assert_ne!(key("ids=1,2"), key("ids=2,1"));
+        assert_ne!(key("sortBy=Name,Album"), key("sortBy=Album,Name"));
+        assert_ne!(key("sortOrder=Ascending,Descending"), key("sortOrder=Descending,Ascending"));
+        assert_eq!(key("sortBy=Name&sortBy=Album"), key("sortBy=Name,Album"));
+        assert_eq!(key("artistIds=2,1"), key("artistIds=1&artistIds=2"));
+    }
+
+    #[test]
+    fn flags_and_ids_have_one_form() {
+        assert_eq!(key("recursive=True"), key("recursive=true"));
+        assert_eq!(key("parentId=08CA909F-6D10-44AA-9930-BE392943948F"), format!("?parentid={ID}"));
+        assert_eq!(key("ids=08CA909F-6D10-44AA-9930-BE392943948F"), format!("?ids={ID}"));
+    }
+
+    #[test]
+    fn what_is_set_to_nothing_is_absent() {
+        assert_eq!(key("searchTerm=&recursive=&fields=,"), "");
+        assert_eq!(key("&&"), "");
+    }
+
+    #[test]
+    fn tokens_devices_and_cache_busters_are_not_in_the_key() {
+        let raw = "api_key=s3cret&ApiKey=s3cret&_=123&deviceId=d&X-Emby-Token=s3cret&X-Emby-Client=c&limit=1";
+        assert_eq!(key(raw), "?limit=1");
+        assert_eq!(texts("deviceId=d", Devices::Chosen, None).0, "?deviceid=d");
+    }
+
+    #[test]
+    fn a_parameter_nobody_knows_is_kept_and_sent_on() {
+        let (key, target) = texts("zZ=2&newThing=1&zZ=1&limit=3", Devices::Idle, None);
+        assert_eq!(key, "?limit=3&newthing=1&zz=2&zz=1");
+        assert_eq!(target, key);
+    }
+
+    #[test]
+    fn contradictions_secrets_and_broken_text_are_not_kept() {
+        for raw in ["limit=1&Limit=2", "fields=A,B&fields=C", "a=%ff", "a=%0a", "=1", "userId=1&userid=2"] {
+            assert_eq!(Query::read(raw, Devices::Idle), Err(Odd), "{raw}");
+        }
+        for raw in ["token=x", "Password=x", "access_token=x", "authorization=x"] {
+            assert_eq!(Query::read(raw, Devices::Idle), Err(Account), "{raw}");
+        }
+        assert_eq!(key("limit=1&Limit=1"), "?limit=1");
+    }
+
+    #[test]
+    fn only_the_callers_own_user_is_a_tilde() {
+        let own = Some(ID);
+        let texts = |raw: &str, own| texts(raw, Devices::Idle, own);
+        assert_eq!(texts("", own), (String::from("?userid=~"), format!("?userId={ID}")));
+        assert_eq!(texts(&format!("UserId={}", ID.to_uppercase()), own), texts("", own));
+        assert_eq!(texts("", None), (String::new(), String::new()));
+        assert_eq!(texts("userId=other", own).0, "?userid=other");
+        assert_eq!(texts("userId=~", own).0, "?userid=%7E");
+        assert_eq!(texts("years=1&limit=1", own).0, "?limit=1&userid=~&years=1");
+    }
+
+    #[test]
+    fn a_path_that_names_another_user_than_the_query_contradicts_it() {
+        let mut query = Query::read("userId=a", Devices::Idle).unwrap();
+        assert_eq!(query.name_user("b"), Err(Odd));
+        assert_eq!(query.name_user("a"), Ok(()));
+    }
+}

@@ -1,0 +1,310 @@
+//! The rows of an answer, read in one pass without building a tree of it.
+//!
+//! Both profiles of JSON are understood: a name's first letter may be of either case. Only rows count: ids of
+//! people, media sources and whatever else an item holds inside are passed over.
+
+use std::fmt;
+
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::guid;
+
+/// More rows than this are counted but not remembered.
+pub(super) const MAX_REMEMBERED: usize = 10_000;
+
+/// One row, as far as it matters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Row {
+    pub(super) id: Option<String>,
+    pub(super) kind: Option<String>,
+    pub(super) season: Option<String>,
+    pub(super) series: Option<String>,
+    pub(super) album: Option<String>,
+    pub(super) parent: Option<String>,
+    pub(super) state: Option<String>,
+}
+
+/// All rows of an answer.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    /// Those that are remembered, in their order; a lone object is a row too.
+    pub(super) kept: Vec<Row>,
+    /// How many there are.
+    pub(super) count: usize,
+    /// Whether the body is a list, or holds one under the name lists have.
+    pub(super) is_list: bool,
+}
+
+/// Reads a whole body. An error means that it is not JSON, or not an object or a list.
+pub(super) fn read(body: &[u8]) -> Result<Rows, serde_json::Error> {
+    let mut rows = Rows::default();
+    let mut text = serde_json::Deserializer::from_slice(body);
+    Node(&mut rows).deserialize(&mut text)?;
+    text.end()?;
+    Ok(rows)
+}
+
+/// An object or a list of objects.
+struct Node<'a>(&'a mut Rows);
+
+impl<'de> DeserializeSeed<'de> for Node<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        self.0.is_list = true;
+        while list.next_element_seed(Element(self.0))?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut row = Row::default();
+        while let Some(name) = map.next_key::<Name>()? {
+            let place = match name {
+                Name::Rows | Name::Part => {
+                    self.0.is_list |= name == Name::Rows;
+                    map.next_value_seed(Element(self.0))?;
+                    continue;
+                }
+                Name::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+                Name::Id => &mut row.id,
+                Name::Kind => &mut row.kind,
+                Name::Season => &mut row.season,
+                Name::Series => &mut row.series,
+                Name::Album => &mut row.album,
+                Name::Parent => &mut row.parent,
+                Name::State => &mut row.state,
+            };
+            *place = map.next_value::<Text>()?.0;
+        }
+        if row != Row::default() {
+            self.0.count += 1;
+            if self.0.kept.len() < MAX_REMEMBERED {
+                self.0.kept.push(row);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What stands in a list, or under a name that lists have: an object, a list, or something that is no row.
+struct Element<'a>(&'a mut Rows);
+
+impl<'de> DeserializeSeed<'de> for Element<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+macro_rules! no_row {
+    ($($visit:ident: $kind:ty),*) => {
+        $(fn $visit<E>(self, _: $kind) -> Result<Self::Value, E> { Ok(Self::Value::default()) })*
+    };
+}
+
+impl<'de> Visitor<'de> for Element<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a row")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<(), A::Error> {
+        Node(self.0).visit_seq(list)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        Node(self.0).visit_map(map)
+    }
+
+    no_row!(visit_str: &str, visit_bool: bool, visit_u64: u64, visit_i64: i64, visit_f64: f64);
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+/// The names that matter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Name {
+    Rows,
+    Part,
+    Id,
+    Kind,
+    Season,
+    Series,
+    Album,
+    Parent,
+    State,
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Name;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Name, E> {
+                Ok(Name::of(name))
+            }
+        }
+        from.deserialize_str(Reader)
+    }
+}
+
+impl Name {
+    fn of(name: &str) -> Self {
+        match name {
+            "Items" | "items" | "SearchHints" | "searchHints" => Self::Rows,
+            "ThemeVideosResult"
+            | "themeVideosResult"
+            | "ThemeSongsResult"
+            | "themeSongsResult"
+            | "SoundtrackSongsResult"
+            | "soundtrackSongsResult" => Self::Part,
+            "Id" | "id" => Self::Id,
+            "Type" | "type" => Self::Kind,
+            "SeasonId" | "seasonId" => Self::Season,
+            "SeriesId" | "seriesId" => Self::Series,
+            "AlbumId" | "albumId" => Self::Album,
+            "ParentId" | "parentId" => Self::Parent,
+            "State" | "state" => Self::State,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A text; anything else is `None`.
+#[derive(Default)]
+struct Text(Option<String>);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Text;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Text, E> {
+                Ok(Text(Some(guid::normal(text).into_owned()).filter(|text| !text.is_empty())))
+            }
+
+            fn visit_unit<E>(self) -> Result<Text, E> {
+                Ok(Text(None))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Text, A::Error> {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Text(None))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Text(None))
+            }
+
+            no_row!(visit_bool: bool, visit_u64: u64, visit_i64: i64, visit_f64: f64);
+        }
+        from.deserialize_any(Reader)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ids(body: &str) -> Vec<String> {
+        read(body.as_bytes()).unwrap().kept.into_iter().filter_map(|row| row.id).collect()
+    }
+
+    #[test]
+    fn rows_are_found_in_every_envelope_and_profile() {
+        for body in [
+            r#"{"Items":[{"Id":"1"},{"Id":"2"}],"TotalRecordCount":2}"#,
+            r#"{"totalRecordCount":2,"items":[{"id":"1"},{"id":"2"}]}"#,
+            r#"[{"Id":"1"},{"Id":"2"}]"#,
+            r#"{"SearchHints":[{"ItemId":"9","Id":"1"},{"Id":"2"}]}"#,
+            r#"[{"BaselineItemName":"x","Items":[{"Id":"1"},{"Id":"2"}]}]"#,
+            r#"{"ThemeVideosResult":{"OwnerId":"9","Items":[{"Id":"1"}]},"ThemeSongsResult":{"Items":[{"Id":"2"}]}}"#,
+        ] {
+            assert_eq!(ids(body), ["1", "2"], "{body}");
+        }
+    }
+
+    #[test]
+    fn what_an_item_holds_inside_is_no_row() {
+        let body = r#"{"Id":"1","People":[{"Id":"2"}],"MediaSources":[{"Id":"3","Items":[{"Id":"4"}]}],
+                       "UserData":{"Id":"5"},"ParentId":{"Id":"6"},"Type":["x"],"SeasonId":7,"AlbumId":null}"#;
+        let rows = read(body.as_bytes()).unwrap();
+        assert_eq!(rows.kept, [Row { id: Some("1".into()), ..Row::default() }]);
+        assert!(!rows.is_list);
+    }
+
+    #[test]
+    fn ids_are_normal() {
+        assert_eq!(
+            ids(r#"[{"Id":"08CA909F-6D10-44AA-9930-BE392943948F"}]"#),
+            ["08ca909f6d1044aa9930be392943948f"]
+        );
+    }
+
+    #[test]
+    fn what_is_cut_off_or_foreign_is_an_error() {
+        for body in ["", "<html>", "{", "[{\"Id\":\"1\"}", "{} x", "3", "null", "\"text\"", "{\"Items\":[}"] {
+            assert!(read(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn strange_members_of_lists_are_passed_over() {
+        assert_eq!(ids(r#"[1,-1,1.5,true,null,"x",[{"Id":"1"}],{"Items":null},{"Id":""}]"#), ["1"]);
+    }
+
+    #[test]
+    fn rows_beyond_the_bound_are_counted() {
+        let body = format!("[{}{{\"Id\":\"x\"}}]", "{\"Id\":\"x\"},".repeat(MAX_REMEMBERED));
+        let rows = read(body.as_bytes()).unwrap();
+        assert_eq!((rows.kept.len(), rows.count), (MAX_REMEMBERED, MAX_REMEMBERED + 1));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(256))]
+
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let _ = read(&bytes);
+        }
+
+        #[test]
+        fn every_cut_of_a_body_is_an_error(at in 0usize..58) {
+            let body = br#"{"Items":[{"Id":"1","Type":"Movie"}],"TotalRecordCount":1}"#;
+            prop_assert!(read(&body[..at]).is_err());
+        }
+    }
+}

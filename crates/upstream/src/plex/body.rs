@@ -1,0 +1,76 @@
+//! Whether the body of a 200 answer is what its class promises, and what it says.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+
+use crate::class::Class;
+use crate::facts::{Facts, Unfit};
+use crate::plex::{body_json, body_xml};
+use crate::verdict::{Read, Representation};
+
+pub(super) fn inspect(read: &Read, headers: &HeaderMap, body: &Bytes) -> Result<Facts, Unfit> {
+    let media = media_type(headers);
+    let roots: &[&str] = if read.class == Class::Statistics {
+        &["MediaContainer", "ButlerTasks"]
+    } else {
+        &["MediaContainer"]
+    };
+    match read.representation {
+        Representation::Opaque => opaque(read.class, media.as_deref(), body),
+        Representation::Xml => {
+            if !media.is_none_or(|media| is_xml(&media)) {
+                return Err(Unfit::ContentType);
+            }
+            let text = std::str::from_utf8(body).map_err(|_| Unfit::Malformed)?;
+            Ok(body_xml::read(text, roots)?.facts(read))
+        }
+        Representation::Json | Representation::JsonCamel => {
+            if !media.is_none_or(|media| is_json(&media)) {
+                return Err(Unfit::ContentType);
+            }
+            Ok(body_json::read(body, roots)?.facts(read))
+        }
+    }
+}
+
+/// The media type in lower case, without parameters. `None` if there is none.
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = String::from_utf8_lossy(headers.get(CONTENT_TYPE)?.as_bytes());
+    Some(value.split(';').next().unwrap_or("").trim().to_ascii_lowercase())
+}
+
+fn is_xml(media: &str) -> bool {
+    matches!(media, "text/xml" | "application/xml")
+}
+
+fn is_json(media: &str) -> bool {
+    matches!(media, "application/json" | "text/json")
+}
+
+fn opaque(class: Class, media: Option<&str>, body: &[u8]) -> Result<Facts, Unfit> {
+    let fits = match (class, media) {
+        (_, Some("text/html" | "application/xhtml+xml")) => false,
+        (Class::Images, Some(media)) => media.starts_with("image/"),
+        _ => true,
+    };
+    if !fits {
+        return Err(Unfit::ContentType);
+    }
+    let is_plausible = if class == Class::Images { is_picture(body) } else { !body.is_empty() };
+    if is_plausible { Ok(Facts::default()) } else { Err(Unfit::Malformed) }
+}
+
+/// Whether the first bytes are those of a picture.
+fn is_picture(body: &[u8]) -> bool {
+    let text = body.trim_ascii_start();
+    body.starts_with(b"\xff\xd8\xff")
+        || body.starts_with(b"\x89PNG\r\n\x1a\n")
+        || body.starts_with(b"GIF8")
+        || body.starts_with(b"BM")
+        || body.starts_with(b"\0\0\x01\0")
+        || (body.starts_with(b"RIFF") && body.get(8..12) == Some(b"WEBP"))
+        || body.get(4..8) == Some(b"ftyp")
+        || text.starts_with(b"<svg")
+        || (text.starts_with(b"<?xml") && text.windows(4).take(1024).any(|window| window == b"<svg"))
+}

@@ -1,0 +1,167 @@
+//! Reads a JSON answer once, to its end, without building it: well-formed, complete, one root of the right name.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::facts::Unfit;
+use crate::plex::rows::{Field, Row, Rows};
+
+/// Gathers the rows of `body`, whose one root member must be one of `roots`.
+pub(super) fn read(body: &[u8], roots: &[&str]) -> Result<Rows, Unfit> {
+    let mut gathering = Gathering::default();
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let root = Root { gathering: &mut gathering, roots };
+    let read = root.deserialize(&mut reader).and_then(|()| reader.end());
+    if gathering.starting {
+        return Err(Unfit::Starting);
+    }
+    read.map(|()| gathering.rows).map_err(|_| Unfit::Malformed)
+}
+
+#[derive(Default)]
+struct Gathering {
+    rows: Rows,
+    starting: bool,
+}
+
+/// The outermost object.
+struct Root<'g> {
+    gathering: &'g mut Gathering,
+    roots: &'g [&'g str],
+}
+
+impl<'de> DeserializeSeed<'de> for Root<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Root<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with one container")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let name: Option<Cow<'de, str>> = map.next_key()?;
+        if !name.is_some_and(|name| self.roots.contains(&name.as_ref())) {
+            return Err(A::Error::custom("another root"));
+        }
+        map.next_value_seed(Container { gathering: self.gathering })?;
+        match map.next_key::<IgnoredAny>()? {
+            None => Ok(()),
+            Some(_) => Err(A::Error::custom("more than one root")),
+        }
+    }
+}
+
+/// The container itself, which must be an object.
+struct Container<'g> {
+    gathering: &'g mut Gathering,
+}
+
+impl<'de> DeserializeSeed<'de> for Container<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(Node { gathering: self.gathering, keep: false, is_root: true })?;
+        Ok(())
+    }
+}
+
+/// Any value below. Scalars are handed back only where they are wanted.
+struct Node<'g> {
+    gathering: &'g mut Gathering,
+    keep: bool,
+    is_root: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Node<'_> {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Node<'_> {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(self.keep.then(|| value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(self.keep.then(|| value.to_string()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(self.keep.then(|| value.to_string()))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(self.keep.then(|| value.to_owned()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq
+            .next_element_seed(Node { gathering: self.gathering, keep: false, is_root: false })?
+            .is_some()
+        {}
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut row = Row::default();
+        while let Some(field) = map.next_key_seed(Name)? {
+            let node = Node { gathering: self.gathering, keep: field.is_some(), is_root: false };
+            let value = map.next_value_seed(node)?;
+            if let (Some(field), Some(value)) = (field, value) {
+                row.note(field, Cow::Owned(value));
+            }
+        }
+        self.gathering.starting |= self.is_root && row.is_starting();
+        self.gathering.rows.take(&row);
+        Ok(None)
+    }
+}
+
+/// A member's name: only whether it is a field that matters.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Option<Field>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name {
+    type Value = Option<Field>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(Field::named(name))
+    }
+}

@@ -1,0 +1,163 @@
+//! Who asks Plex: the token from query or header, and what the client says about itself.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::percent_decode_str;
+
+use crate::ask::Ask;
+use crate::credential::{Credential, Form, Secret};
+
+static TOKEN: HeaderName = HeaderName::from_static("x-plex-token");
+
+/// A token longer than this is none. Signed tokens take about a thousand bytes.
+const MAX_TOKEN_BYTES: usize = 4096;
+
+/// A client's words about itself longer than this are cut.
+const MAX_WORD_BYTES: usize = 256;
+
+/// The token, where it was found, and whether another one was found beside it.
+pub(super) struct Found {
+    pub(super) token: Option<String>,
+    pub(super) ambiguous: bool,
+    form: Form,
+}
+
+/// Looks for the token in the query, then in the headers.
+pub(super) fn token(query: &str, headers: &HeaderMap) -> Found {
+    let mut all: Vec<(Form, String)> = Vec::new();
+    for (name, value) in pairs(query) {
+        if decoded(name).eq_ignore_ascii_case(TOKEN.as_str()) {
+            all.push((Form::PlexQuery, decoded(value).into_owned()));
+        }
+    }
+    for line in headers.get_all(&TOKEN) {
+        all.push((Form::PlexHeader, String::from_utf8_lossy(line.as_bytes()).trim().to_owned()));
+    }
+    all.retain(|(_, token)| !token.is_empty());
+    let ambiguous = all.windows(2).any(|two| two[0].1 != two[1].1);
+    // A token that no header can carry would be sent as none at all, and the server may trust a nameless neighbour.
+    match all.into_iter().next().filter(|(_, token)| is_sendable(token)) {
+        Some((form, token)) => Found { token: Some(token), ambiguous, form },
+        None => Found { token: None, ambiguous, form: Form::None },
+    }
+}
+
+pub(super) fn of(ask: &Ask<'_>) -> Credential {
+    let query = ask.target.split_once('?').map_or("", |(_, query)| query);
+    let found = token(query, ask.headers);
+    let word = |name| word(name, query, ask.headers);
+    Credential {
+        form: found.form,
+        token: found.token.map(Secret::new),
+        ambiguous: found.ambiguous,
+        product: word("x-plex-product"),
+        version: word("x-plex-version"),
+        device: word("x-plex-device-name").or_else(|| word("x-plex-device")),
+        device_id: word("x-plex-client-identifier"),
+    }
+}
+
+/// The one header that carries the credential.
+pub(super) fn headers(credential: &Credential) -> Vec<(HeaderName, HeaderValue)> {
+    let value = credential.token.as_ref().and_then(|token| HeaderValue::from_str(token.expose()).ok());
+    let sent = value.map(|mut value| {
+        value.set_sensitive(true);
+        (TOKEN.clone(), value)
+    });
+    sent.into_iter().collect()
+}
+
+fn is_sendable(token: &str) -> bool {
+    token.len() <= MAX_TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Names and values of a query, as sent.
+fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    let split = |piece| str::split_once(piece, '=').unwrap_or((piece, ""));
+    query.split('&').filter(|piece| !piece.is_empty()).map(split)
+}
+
+fn decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains(['%', ' ']) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(percent_decode_str(text).decode_utf8_lossy().trim().to_owned())
+}
+
+fn word(name: &str, query: &str, headers: &HeaderMap) -> Option<String> {
+    let in_query =
+        pairs(query).find(|(key, value)| !value.is_empty() && decoded(key).eq_ignore_ascii_case(name));
+    let in_header = || headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let mut text = in_query.map(|(_, value)| decoded(value).into_owned()).or_else(in_header)?;
+    let end = (0..=MAX_WORD_BYTES.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    text.truncate(end);
+    Some(text).filter(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+
+    fn who(target: &str, headers: &[(&'static str, &str)]) -> Credential {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_str(value).unwrap());
+        }
+        of(&Ask { method: &Method::GET, target, headers: &map, body: b"" })
+    }
+
+    fn shown(credential: &Credential) -> Option<&str> {
+        credential.token.as_ref().map(Secret::expose)
+    }
+
+    #[test]
+    fn a_token_is_found_in_query_and_header() {
+        let by_query = who("/a?b=1&x-plex-TOKEN=ab%2Dcd", &[]);
+        assert_eq!((shown(&by_query), by_query.form), (Some("ab-cd"), Form::PlexQuery));
+        let by_header = who("/a", &[("x-plex-token", "ab-cd")]);
+        assert_eq!((shown(&by_header), by_header.form), (Some("ab-cd"), Form::PlexHeader));
+        assert_eq!(who("/a?X-Plex-Token=", &[]).form, Form::None);
+    }
+
+    #[test]
+    fn two_tokens_are_ambiguous_and_one_twice_is_not() {
+        assert!(who("/a?X-Plex-Token=one", &[("x-plex-token", "two")]).ambiguous);
+        assert!(who("/a?X-Plex-Token=one&X-Plex-Token=two", &[]).ambiguous);
+        assert!(who("/a", &[("x-plex-token", "one"), ("x-plex-token", "two")]).ambiguous);
+        assert!(!who("/a?X-Plex-Token=one", &[("x-plex-token", "one")]).ambiguous);
+    }
+
+    #[test]
+    fn a_token_that_no_header_can_carry_is_none() {
+        for odd in ["a%0d%0ab", "%C3%A4", "a%20b", &"a".repeat(MAX_TOKEN_BYTES + 1)] {
+            assert_eq!(shown(&who(&format!("/a?X-Plex-Token={odd}"), &[])), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn the_client_tells_about_itself_in_query_or_header() {
+        let told = who(
+            "/a?X-Plex-Product=My%20App",
+            &[("x-plex-version", "1.2"), ("x-plex-client-identifier", "id")],
+        );
+        assert_eq!(told.product.as_deref(), Some("My App"));
+        assert_eq!(told.version.as_deref(), Some("1.2"));
+        assert_eq!(told.device_id.as_deref(), Some("id"));
+        assert_eq!(told.device, None);
+        let long = who(&format!("/a?X-Plex-Product={}", "ä".repeat(300)), &[]);
+        assert!(long.product.unwrap().len() <= MAX_WORD_BYTES);
+    }
+
+    #[test]
+    fn it_is_sent_as_one_header_that_does_not_print_itself() {
+        let sent = headers(&who("/a?X-Plex-Token=secret-token", &[]));
+        assert_eq!(sent.len(), 1);
+        assert_eq!(sent[0].0, TOKEN);
+        assert!(sent[0].1.is_sensitive());
+        assert!(!format!("{sent:?}").contains("secret-token"));
+        assert!(headers(&Credential::default()).is_empty());
+    }
+}

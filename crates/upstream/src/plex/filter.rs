@@ -1,0 +1,181 @@
+//! What the query of a read tells beyond its path: counts, searches, what was added lately, lists that follow user
+//! state, and flags that make the server do something.
+
+use crate::class::Class;
+use crate::plex::lifted::Lifted;
+use crate::plex::query::Pair;
+use crate::plex::route::Plan;
+use crate::tag::Tag;
+use crate::verdict::StreamReason;
+
+/// Fields that have nothing to do with who watched what. A list that is filtered or ordered by any other field is
+/// taken to follow user state.
+const IMPERSONAL_FIELDS: [&str; 68] = [
+    "actor",
+    "addedat",
+    "and",
+    "audiencerating",
+    "audiolanguage",
+    "autotag",
+    "bitrate",
+    "codec",
+    "collection",
+    "composer",
+    "contentdirectoryid",
+    "contentrating",
+    "count",
+    "country",
+    "decade",
+    "device",
+    "director",
+    "duplicate",
+    "duration",
+    "editiontitle",
+    "episode",
+    "format",
+    "genre",
+    "group",
+    "guid",
+    "hdr",
+    "id",
+    "identifier",
+    "index",
+    "label",
+    "limit",
+    "limitto",
+    "location",
+    "make",
+    "mediabitrate",
+    "mediaheight",
+    "mediasize",
+    "mood",
+    "network",
+    "offset",
+    "or",
+    "originallyavailableat",
+    "originaltitle",
+    "parent",
+    "parentindex",
+    "pinnedcontentdirectoryid",
+    "place",
+    "playlisttype",
+    "pop",
+    "producer",
+    "push",
+    "query",
+    "rating",
+    "release",
+    "resolution",
+    "role",
+    "sectionid",
+    "sourcetype",
+    "studio",
+    "style",
+    "subformat",
+    "subtitlelanguage",
+    "title",
+    "titlesort",
+    "type",
+    "updatedat",
+    "writer",
+    "year",
+];
+
+/// Takes flags out of `pairs` and refines `plan` by what is left.
+pub(super) fn refine(plan: &mut Plan, pairs: &mut Vec<Pair>, lifted: &Lifted) -> Result<(), StreamReason> {
+    take_flags(pairs)?;
+    if plan.class == Class::Statistics && pairs.iter().any(|pair| pair.is("timespan") && pair.text() == "6") {
+        plan.class = Class::LiveStatistics;
+    }
+    if plan.class == Class::Server && pairs.iter().any(|pair| pair.is("url")) {
+        return Err(StreamReason::Unknown);
+    }
+    if !is_list(plan.class) {
+        return Ok(());
+    }
+    let order = order(pairs);
+    if order.iter().any(|key| key.field == "random") {
+        return Err(StreamReason::Moment);
+    }
+    let follows_user = order.iter().any(|key| !is_impersonal(&key.field))
+        || pairs.iter().any(|pair| !pair.is("sort") && !is_shape(pair) && !is_impersonal(pair.field()));
+    if follows_user && !plan.tags.contains(&Tag::watch_lists()) {
+        plan.tags.push(Tag::watch_lists());
+    }
+    if lifted.size() == Some(0) && counts(plan.class) {
+        plan.class = Class::Counts;
+        plan.personal = follows_user;
+    } else if plan.class == Class::Lists {
+        if pairs.iter().any(|pair| pair.field().eq_ignore_ascii_case("title")) {
+            plan.class = Class::Search;
+            plan.personal = true;
+        } else if order.first().is_some_and(|key| key.descends && key.field == "addedat") {
+            plan.class = Class::Recent;
+        }
+    }
+    plan.personal |= follows_user;
+    Ok(())
+}
+
+/// One key of a `sort`.
+struct SortKey {
+    field: String,
+    descends: bool,
+}
+
+/// Classes whose queries choose and order rows.
+fn is_list(class: Class) -> bool {
+    matches!(
+        class,
+        Class::Lists
+            | Class::Recent
+            | Class::Search
+            | Class::Item
+            | Class::Collections
+            | Class::Playlists
+            | Class::Hubs
+    )
+}
+
+/// Classes of which an empty page is a count.
+fn counts(class: Class) -> bool {
+    matches!(class, Class::Lists | Class::Recent | Class::Search | Class::Item | Class::Collections)
+}
+
+/// Flags that make the server check files or start work: set, the answer is for this moment; unset, they say what
+/// the server does anyway, and are dropped.
+fn take_flags(pairs: &mut Vec<Pair>) -> Result<(), StreamReason> {
+    let is_flag = |pair: &Pair| {
+        pair.base.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("async"))
+            || ["checkFiles", "checkFileAvailability", "wait"]
+                .iter()
+                .any(|flag| flag.eq_ignore_ascii_case(&pair.base))
+    };
+    let is_unset = |pair: &Pair| pair.operator.is_empty() && matches!(&*pair.text(), "0" | "false");
+    if pairs.iter().any(|pair| is_flag(pair) && !is_unset(pair)) {
+        return Err(StreamReason::Moment);
+    }
+    pairs.retain(|pair| !is_flag(pair));
+    Ok(())
+}
+
+/// Parameters that say how much of a row is shown, not which rows.
+pub(super) fn is_shape(pair: &Pair) -> bool {
+    let starts =
+        |prefix: &str| pair.base.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    starts("include") || starts("exclude") || pair.is("skipRefresh")
+}
+
+fn is_impersonal(field: &str) -> bool {
+    IMPERSONAL_FIELDS.iter().any(|known| known.eq_ignore_ascii_case(field))
+}
+
+fn order(pairs: &[Pair]) -> Vec<SortKey> {
+    let key = |text: &str| {
+        let (field, direction) = text.split_once(':').unwrap_or((text, ""));
+        let field = field.rsplit('.').next().unwrap_or(field).to_ascii_lowercase();
+        SortKey { field, descends: direction.starts_with("desc") }
+    };
+    let sorts = pairs.iter().filter(|pair| pair.is("sort"));
+    sorts.flat_map(|pair| pair.text().split(',').map(key).collect::<Vec<_>>()).collect()
+}

@@ -1,0 +1,182 @@
+//! What a frame of Plex's notification socket, or the data of an event of its event stream, says.
+//!
+//! The socket wraps its news in a `NotificationContainer`, the event stream does not, and sends one object where
+//! the socket sends a list. So a frame is read by the names of its members, not by its type.
+
+use serde_json::{Map, Value};
+
+use crate::plex::params::item_ids;
+use crate::plex::stale;
+use crate::signal::{Playing, Signal};
+use crate::tag::{Staling, Tag};
+
+/// A frame longer than this is not read: it makes everything stale.
+const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
+
+/// More news than this in one frame make everything stale instead.
+const MAX_NEWS: usize = 512;
+
+/// Entries about the programme guide: their ids collide with those of the library.
+const GUIDE: &str = "tv.plex.";
+
+pub(super) fn read(frame: &[u8]) -> Vec<Signal> {
+    if frame.len() > MAX_FRAME_BYTES {
+        return vec![Signal::Stale(stale::all())];
+    }
+    let Ok(Value::Object(frame)) = serde_json::from_slice::<Value>(frame) else { return Vec::new() };
+    let news = match frame.get("NotificationContainer") {
+        Some(Value::Object(news)) => news,
+        _ => &frame,
+    };
+    let mut signals = Vec::new();
+    let mut stale = Vec::new();
+    for entry in each(news, "PlaySessionStateNotification") {
+        signals.extend(plays(entry));
+    }
+    if news.values().any(|list| list.as_array().is_some_and(|list| list.len() > MAX_NEWS)) {
+        return vec![Signal::Stale(stale::all())];
+    }
+    each(news, "TimelineEntry").for_each(|entry| stale.extend(timeline(entry)));
+    each(news, "ActivityNotification").for_each(|entry| stale.extend(activity(entry)));
+    each(news, "StatusNotification").for_each(|entry| stale.extend(status(entry)));
+    stale.extend(by_kind(news));
+    unique(&mut stale);
+    if !stale.is_empty() {
+        signals.push(Signal::Stale(stale));
+    }
+    signals
+}
+
+/// The objects under a name, be it one or a list.
+fn each<'a>(news: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'a Map<String, Value>> {
+    let list = match news.get(name) {
+        Some(Value::Array(list)) => list.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    };
+    list.iter().filter_map(Value::as_object)
+}
+
+/// A member as text, whether it was sent as text or as a number.
+pub(super) fn text(entry: &Map<String, Value>, name: &str) -> Option<String> {
+    match entry.get(name)? {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn plays(entry: &Map<String, Value>) -> Option<Signal> {
+    let state = match text(entry, "state")?.as_str() {
+        "playing" | "buffering" => Playing::Playing,
+        "paused" => Playing::Paused,
+        _ => Playing::Stopped,
+    };
+    let item = text(entry, "ratingKey").or_else(|| item_ids(&text(entry, "key")?).pop()).unwrap_or_default();
+    let session = text(entry, "sessionKey").or_else(|| text(entry, "clientIdentifier")).unwrap_or_default();
+    Some(Signal::Playing { session, item, state })
+}
+
+fn timeline(entry: &Map<String, Value>) -> Vec<Staling> {
+    let kind = text(entry, "type").unwrap_or_default();
+    let is_guide = text(entry, "identifier").is_some_and(|identifier| identifier.starts_with(GUIDE));
+    let section = text(entry, "sectionID").filter(|id| is_positive(id));
+    let settled = text(entry, "state").is_some_and(|state| matches!(state.as_str(), "0" | "5" | "9"));
+    if is_guide || kind == "-1" {
+        return Vec::new();
+    }
+    let ids: Vec<String> =
+        ["itemID", "parentItemID", "rootItemID"].iter().filter_map(|name| text(entry, name)).collect();
+    let ids: Vec<String> = ids.into_iter().filter(|id| is_positive(id)).collect();
+    if kind == "15" {
+        return stale::playlist(ids.first().map(String::as_str));
+    }
+    if !settled && !is_deleted(entry) {
+        return Vec::new();
+    }
+    let mut stale = stale::section_moved(section.as_deref());
+    if !ids.is_empty() {
+        stale.extend(stale::pictured(&ids));
+    }
+    stale
+}
+
+fn is_deleted(entry: &Map<String, Value>) -> bool {
+    entry.get("metadataState").and_then(Value::as_str) == Some("deleted")
+}
+
+fn is_positive(id: &str) -> bool {
+    id.parse::<u64>().is_ok_and(|id| id > 0)
+}
+
+fn activity(entry: &Map<String, Value>) -> Vec<Staling> {
+    let event = text(entry, "event").unwrap_or_default();
+    let empty = Map::new();
+    let what = entry.get("Activity").and_then(Value::as_object).unwrap_or(&empty);
+    let context = what.get("Context").and_then(Value::as_object).unwrap_or(&empty);
+    // Browsing makes the server look at items; mostly it finds that nothing changed.
+    if matches!(context.get("refreshed"), Some(Value::Bool(false))) {
+        return Vec::new();
+    }
+    // Progress comes many times a second; what it changes is younger than any answer is allowed to be anyway.
+    if event != "started" && event != "ended" {
+        return Vec::new();
+    }
+    let mut stale = stale::everyone([Tag::activities()]);
+    let kind = text(what, "type").unwrap_or_default();
+    let section = text(context, "librarySectionID").filter(|id| is_positive(id));
+    match kind.as_str() {
+        "library.update.section" if event == "ended" => {
+            stale.extend(stale::section_moved(section.as_deref()));
+        }
+        "library.update.section" => stale.push(Staling::everyone(Tag::sections())),
+        "library.refresh.items" | "library.update.item.metadata" if event == "ended" => {
+            let ids = text(context, "key").map(|key| item_ids(&key)).unwrap_or_default();
+            match section {
+                Some(section) if !ids.is_empty() => {
+                    stale.extend(stale::pictured(&ids));
+                    stale.extend(stale::section_moved(Some(&section)));
+                }
+                _ => stale.extend(stale::edited(&ids)),
+            }
+        }
+        _ if kind.starts_with("media.generate") && event == "ended" => {
+            let ids = text(context, "key").map(|key| item_ids(&key)).unwrap_or_default();
+            if !ids.is_empty() {
+                stale.extend(stale::pictured(&ids));
+            }
+        }
+        _ => {}
+    }
+    stale
+}
+
+fn status(entry: &Map<String, Value>) -> Vec<Staling> {
+    match text(entry, "notificationName").as_deref() {
+        Some("LIBRARY_UPDATE") => stale::section_moved(None),
+        _ => Vec::new(),
+    }
+}
+
+/// News that are told by their type, or by the one member that comes without it.
+fn by_kind(news: &Map<String, Value>) -> Vec<Staling> {
+    let kind = news.get("type").and_then(Value::as_str).unwrap_or("");
+    let has = |name: &str| news.contains_key(name);
+    match kind {
+        "transcodeSession.start" | "transcodeSession.end" | "transcode.end" => {
+            stale::everyone([Tag::sessions()])
+        }
+        // Once a second for each session: its progress is younger than a list of sessions may be anyway.
+        "transcodeSession.update" => Vec::new(),
+        "preference" | "update.statechange" | "device" | "account" | "reachability" => stale::server(),
+        "provider.content.change" => stale::everyone([Tag::watch_lists()]),
+        _ if has("TranscodeSession") => stale::everyone([Tag::sessions()]),
+        _ if has("Setting") || has("AutoUpdateNotification") => stale::server(),
+        _ => Vec::new(),
+    }
+}
+
+fn unique(stale: &mut Vec<Staling>) {
+    let mut seen = std::collections::HashSet::new();
+    stale.retain(|staling| seen.insert(staling.clone()));
+}

@@ -1,0 +1,100 @@
+//! Which form of an answer a client asks for. Plex writes XML unless JSON is asked for by name.
+
+use http::HeaderMap;
+use http::header::ACCEPT;
+
+use crate::verdict::Representation;
+
+/// The form by the first acceptable entry of `Accept`: highest weight first, then order; a wildcard is XML.
+pub(super) fn of(headers: &HeaderMap) -> Representation {
+    let mut best = Representation::Xml;
+    let mut best_weight = 0;
+    let lines = headers.get_all(ACCEPT).iter().filter_map(|line| line.to_str().ok());
+    for entry in lines.flat_map(|line| line.split(',')) {
+        let mut parts = entry.split(';').map(str::trim);
+        let media = parts.next().unwrap_or("").to_ascii_lowercase();
+        let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1000, weight);
+        let Some(form) = form(&media) else { continue };
+        if weight > best_weight {
+            best = form;
+            best_weight = weight;
+        }
+    }
+    best
+}
+
+/// The one `Accept` that is sent for a form.
+pub(super) fn accept(form: Representation) -> &'static str {
+    match form {
+        Representation::Json | Representation::JsonCamel => "application/json",
+        Representation::Xml => "text/xml, application/xml;q=0.9, */*;q=0.1",
+        Representation::Opaque => "*/*",
+    }
+}
+
+/// The short name of a form, as it stands in keys.
+pub(super) fn name(form: Representation) -> &'static str {
+    match form {
+        Representation::Json | Representation::JsonCamel => "json",
+        Representation::Xml => "xml",
+        Representation::Opaque => "raw",
+    }
+}
+
+fn form(media: &str) -> Option<Representation> {
+    match media {
+        "application/json" | "text/json" => Some(Representation::Json),
+        "application/xml" | "text/xml" | "*/*" | "text/*" | "application/*" => Some(Representation::Xml),
+        _ => None,
+    }
+}
+
+/// A weight in thousandths; what cannot be read counts in full.
+fn weight(text: &str) -> u16 {
+    let (whole, rest) = text.split_once('.').unwrap_or((text, ""));
+    let rest: String = rest.chars().chain("000".chars()).take(3).collect();
+    match (whole, rest.parse::<u16>()) {
+        ("0", Ok(thousandths)) => thousandths,
+        _ => 1000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn asked(accept: &'static str) -> Representation {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        of(&headers)
+    }
+
+    #[test]
+    fn xml_unless_json_is_asked_for_by_name() {
+        assert_eq!(of(&HeaderMap::new()), Representation::Xml);
+        for xml in [
+            "*/*",
+            "",
+            "text/xml",
+            "application/xml",
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "text/xml, application/json",
+            "application/json;q=0.1, text/xml",
+            "application/json;q=0",
+            "image/webp",
+        ] {
+            assert_eq!(asked(xml), Representation::Xml, "{xml}");
+        }
+        for json in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/json, text/plain, */*",
+            "text/xml;q=0.5, application/json;q=0.51",
+            "text/html, application/json",
+        ] {
+            assert_eq!(asked(json), Representation::Json, "{json}");
+        }
+    }
+}

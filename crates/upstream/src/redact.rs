@@ -1,0 +1,304 @@
+//! Takes secrets out of targets, headers and free text before they are logged or shown.
+//!
+//! A secret is known by the name before it. Names and values may be percent-encoded, also several times over and
+//! inside a nested address (`url=http%3A%2F%2F…%3FX-Plex-Token%3D…`); what lies deeper than [`MAX_DEPTH`] levels is
+//! dropped whole if a secret's name is anywhere in it.
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+/// What stands in a secret's place.
+pub const BLANK: &str = "***";
+
+/// How many levels of percent-encoding are opened one by one.
+pub const MAX_DEPTH: usize = 3;
+
+/// Beyond this many levels nothing is opened any more: the value is dropped.
+const MAX_LEVELS: usize = 8;
+
+/// Parameter and header names whose values are secret, in lower case.
+const SECRET_NAMES: [&str; 25] = [
+    "x-plex-token",
+    "plex-token",
+    "x-emby-token",
+    "x-mediabrowser-token",
+    "x-emby-authorization",
+    "x-plex-pin",
+    "api_key",
+    "apikey",
+    "api-key",
+    "token",
+    "auth_token",
+    "authtoken",
+    "access_token",
+    "accesstoken",
+    "refresh_token",
+    "claim_token",
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    "password",
+    "currentpw",
+    "newpw",
+    "secret",
+    "pw",
+];
+
+/// One-letter names of the Subsonic family: secret as a query parameter, ordinary letters anywhere else.
+const SECRET_LETTERS: [&str; 4] = ["t", "s", "p", "u"];
+
+/// A target (path and query), or an address, without its secrets.
+pub fn target(target: &str) -> String {
+    address(target, 0)
+}
+
+/// A header's value without its secrets.
+pub fn header(name: &str, value: &str) -> String {
+    if is_secret_name(name) { BLANK.into() } else { text(value) }
+}
+
+/// Free text (an error message, a foreign log line) without its secrets: every word is treated as an address, and
+/// what follows a secret's name after `=` or `:` is blanked, also in quotes.
+pub fn text(text: &str) -> String {
+    let separates = |letter: char| letter.is_whitespace() || "\"'<>(){}[],".contains(letter);
+    let mut out = String::with_capacity(text.len());
+    let mut awaits_value = false;
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let gap = separates(first);
+        let end = rest.find(|letter| separates(letter) != gap).unwrap_or(rest.len());
+        let (piece, after) = rest.split_at(end);
+        rest = after;
+        if gap || piece.chars().all(|letter| ":=".contains(letter)) {
+            out.push_str(piece);
+        } else if awaits_value {
+            awaits_value = is_scheme(piece);
+            out.push_str(if awaits_value { piece } else { BLANK });
+        } else {
+            awaits_value = ends_with_secret_name(piece, rest);
+            out.push_str(&address(piece, 0));
+        }
+    }
+    out
+}
+
+/// Whether a parameter or header of this name carries a secret.
+pub fn is_secret_name(name: &str) -> bool {
+    let name = name.trim();
+    SECRET_NAMES.iter().any(|secret| secret.eq_ignore_ascii_case(name))
+}
+
+/// Whether `secret` shows in `text`, however often that is percent-encoded.
+pub fn shows(text: &str, secret: &str) -> bool {
+    text.contains(secret) || decoded_fully(text).is_none_or(|plain| plain.contains(secret))
+}
+
+fn is_scheme(word: &str) -> bool {
+    ["bearer", "basic", "digest", "mediabrowser", "emby"]
+        .iter()
+        .any(|scheme| word.eq_ignore_ascii_case(scheme))
+}
+
+/// Whether `word` is (or ends as) `name:`, `name=`, or a bare secret name directly before `:` or `=`.
+fn ends_with_secret_name(word: &str, rest: &str) -> bool {
+    let bare = word.trim_end_matches([':', '=']);
+    let follows = bare.len() < word.len()
+        || rest
+            .trim_start_matches(|letter: char| letter.is_whitespace() || "\"'".contains(letter))
+            .starts_with([':', '=']);
+    let name = bare.rsplit(['?', '&', '=', ':', ';']).next().unwrap_or(bare);
+    follows && is_secret_name(name)
+}
+
+/// Blanks secrets in something that may hold a query.
+fn address(text: &str, depth: usize) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut in_query = false;
+    let mut rest = text;
+    loop {
+        let end = rest.find(['?', '&', ';', '#']).unwrap_or(rest.len());
+        let (piece, after) = rest.split_at(end);
+        out.push_str(&pair(piece, in_query, depth));
+        let mut letters = after.chars();
+        let Some(mark) = letters.next() else { return out };
+        out.push(mark);
+        in_query = true;
+        rest = letters.as_str();
+    }
+}
+
+/// Blanks one `name=value` (or `name:value`) piece, or opens it if it is encoded.
+fn pair(piece: &str, in_query: bool, depth: usize) -> String {
+    if let Some((name, value)) = piece.split_once('=') {
+        let known = decoded_fully(name);
+        // A name that cannot be read in full is taken for a secret's.
+        let last =
+            known.as_deref().map_or(SECRET_NAMES[0], |name| name.rsplit(['/', ' ']).next().unwrap_or(name));
+        let letter = in_query && SECRET_LETTERS.contains(&last.to_ascii_lowercase().as_str());
+        if letter || is_secret_name(last) {
+            return format!("{name}={BLANK}");
+        }
+        return format!("{}={}", opened(name, depth), value_of(value, depth));
+    }
+    if let Some((name, value)) = piece.split_once(':')
+        && decoded_fully(name).is_none_or(|name| is_secret_name(&name))
+        && !value.is_empty()
+    {
+        return format!("{name}:{BLANK}");
+    }
+    keys_in_path(&opened(piece, depth))
+}
+
+/// A value may hold pairs of its own (`a=b=X-Plex-Token=…`).
+fn value_of(value: &str, depth: usize) -> String {
+    if value.contains('=') { pair(value, true, depth) } else { opened(value, depth) }
+}
+
+/// Opens one level of encoding if something secret lies under it.
+fn opened(text: &str, depth: usize) -> String {
+    if !text.contains('%') || !names_a_secret(text) {
+        return text.to_owned();
+    }
+    let inner = percent_decode_str(text).decode_utf8_lossy();
+    if depth >= MAX_DEPTH || inner == text {
+        return BLANK.into();
+    }
+    let clean = address(&inner, depth + 1);
+    utf8_percent_encode(&clean, NON_ALPHANUMERIC).to_string()
+}
+
+/// Whether a secret's name, or a pair with a secret letter, is anywhere in `text` however often it is encoded.
+fn names_a_secret(text: &str) -> bool {
+    let Some(plain) = decoded_fully(text) else { return true };
+    let plain = plain.to_ascii_lowercase();
+    SECRET_NAMES.iter().any(|name| plain.contains(name))
+        || SECRET_LETTERS
+            .iter()
+            .any(|letter| ['?', '&', ';'].iter().any(|mark| plain.contains(&format!("{mark}{letter}="))))
+}
+
+/// Decodes until nothing changes; `None` if that takes more than [`MAX_LEVELS`] rounds.
+pub(crate) fn decoded_fully(text: &str) -> Option<String> {
+    let mut plain = text.to_owned();
+    for _ in 0..MAX_LEVELS {
+        if !plain.contains('%') {
+            return Some(plain);
+        }
+        let next = percent_decode_str(&plain).decode_utf8_lossy().into_owned();
+        if next == plain {
+            return Some(plain);
+        }
+        plain = next;
+    }
+    None
+}
+
+/// Some keys stand in the path itself: what follows `/Auth/Keys/` or `/hooks/plex/`.
+fn keys_in_path(path: &str) -> String {
+    let lower = path.to_ascii_lowercase();
+    for before in ["/auth/keys/", "/hooks/plex/"] {
+        if let Some(at) = lower.find(before) {
+            return format!("{}{BLANK}", &path[..at + before.len()]);
+        }
+    }
+    path.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_plain_target_stays_as_it_is() {
+        for plain in
+            ["/", "/library/sections/1/all?type=10&title=Hey%20you", "/a?title==x&addedAt>>=1", "/:/prefs"]
+        {
+            assert_eq!(target(plain), plain);
+        }
+    }
+
+    #[test]
+    fn a_token_in_the_query_is_blanked_and_the_rest_stays() {
+        assert_eq!(target("/a?b=1&X-Plex-Token=secret&c=2"), "/a?b=1&X-Plex-Token=***&c=2");
+        assert_eq!(target("/a?api_key=secret"), "/a?api_key=***");
+        assert_eq!(
+            target("/rest/ping?u=me&t=abc&s=def&p=enc:xx&v=1"),
+            "/rest/ping?u=***&t=***&s=***&p=***&v=1"
+        );
+        assert_eq!(target("/a?x-plex%2Dtoken=secret"), "/a?x-plex%2Dtoken=***");
+        assert_eq!(target("/Auth/Keys/0123456789abcdef"), "/Auth/Keys/***");
+    }
+
+    #[test]
+    fn a_token_in_a_nested_address_is_blanked() {
+        let shown = target(
+            "/photo/:/transcode?width=10&url=http%3A%2F%2F127.0.0.1%3A32400%2Fx%3FX-Plex-Token%3Dsecret",
+        );
+        assert!(!shown.contains("secret"), "{shown}");
+        assert!(shown.starts_with("/photo/:/transcode?width=10&url=http%3A%2F%2F127"), "{shown}");
+        let raw = target("/photo/:/transcode?url=http://127.0.0.1/x?X-Plex-Token=secret&width=1");
+        assert_eq!(raw, "/photo/:/transcode?url=http://127.0.0.1/x?X-Plex-Token=***&width=1");
+    }
+
+    #[test]
+    fn headers_that_are_secrets_show_nothing() {
+        assert_eq!(header("Authorization", "MediaBrowser Token=\"secret\""), "***");
+        assert_eq!(header("x-plex-token", "secret"), "***");
+        assert_eq!(header("Referer", "http://h/a?X-Plex-Token=secret"), "http://h/a?X-Plex-Token=***");
+        assert_eq!(header("Accept", "application/json"), "application/json");
+    }
+
+    #[test]
+    fn free_text_loses_its_secrets_and_keeps_its_words() {
+        for told in [
+            "GET http://h/a?X-Plex-Token=secret failed",
+            "header X-Plex-Token: secret was bad",
+            "Authorization: MediaBrowser Client=\"a\", Token=\"secret\"",
+            "Authorization: Bearer secret",
+            "{\"AccessToken\":\"secret\",\"n\":1}",
+            "{\"AccessToken\" : \"secret\"}",
+            "<User authToken=\"secret\"/>",
+            "token = secret",
+        ] {
+            let shown = text(told);
+            assert!(!shown.contains("secret"), "{shown}");
+        }
+        assert_eq!(
+            text("no route to host: 10.0.0.1:32400 (os error 113)"),
+            "no route to host: 10.0.0.1:32400 (os error 113)"
+        );
+    }
+
+    fn encoded(text: &str, levels: usize) -> String {
+        (0..levels)
+            .fold(text.to_owned(), |inner, _| utf8_percent_encode(&inner, NON_ALPHANUMERIC).to_string())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn no_token_survives_at_any_depth(
+            token in "[A-Za-z0-9]{12,40}",
+            name in prop::sample::select(SECRET_NAMES.to_vec()),
+            levels in 0usize..12,
+            shell in prop::sample::select(vec!["url", "source", "path", "x"]),
+        ) {
+            let inner = format!("http://127.0.0.1:32400/a/b?w=1&{name}={token}&z=2");
+            let asked = format!("/photo/:/transcode?width=3&{shell}={}&height=4", encoded(&inner, levels));
+            let shown = target(&asked);
+            prop_assert!(!shown.contains(&token), "{}", shown);
+            prop_assert!(!shows(&shown, &token));
+            prop_assert!(shown.ends_with("&height=4"));
+            let told = format!("error for {asked}: refused");
+            prop_assert!(!text(&told).contains(&token));
+        }
+
+        #[test]
+        fn any_text_is_redacted_without_a_panic(told in "\\PC*") {
+            let _ = (target(&told), text(&told), header("Referer", &told));
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The Plex dialect from outside: what requests are, what their keys are, what bodies and frames say.
+
+mod asking;
+mod bodies;
+mod hazards;
+mod keys;
+mod reads;
+mod signals;
+mod writes;

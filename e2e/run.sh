@@ -1,0 +1,21 @@
+#!/bin/sh
+# Runs the real clients against the built program. Arguments go to pytest: `sh e2e/run.sh -k playlist`.
+set -eu
+here="$(cd "$(dirname "$0")" && pwd)"
+from_here() { case "$1" in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
+
+target="$(from_here "${CARGO_TARGET_DIR:-$(dirname "$here")/target}")"
+GREENROOM_BINARY="$(from_here "${GREENROOM_BINARY:-$target/debug/greenroom}")"
+GREENROOM_E2E_LOGS="$(from_here "${GREENROOM_E2E_LOGS:-$target/e2e}")"
+export GREENROOM_BINARY GREENROOM_E2E_LOGS
+if [ ! -x "$GREENROOM_BINARY" ]; then
+  echo "missing: $GREENROOM_BINARY; run: cargo build -p greenroom" >&2
+  exit 1
+fi
+cd "$here"
+# A run that hangs is interrupted, so that it stops the programs it started.
+guard=""
+if command -v timeout >/dev/null 2>&1; then
+  guard="timeout --foreground --signal=INT --kill-after=30 900"
+fi
+exec $guard .venv/bin/python -m pytest "$@"

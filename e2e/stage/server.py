@@ -1,0 +1,38 @@
+"""A simulated media server."""
+
+import requests
+
+from .program import Program, free_port
+
+# Where a server says that it is there, without a token.
+GREETING = {"plex": "/identity", "jellyfin": "/System/Info/Public"}
+# Large enough for several pages of everything, small enough for a quick walk.
+SIZE = ("--films", "300", "--shows", "24", "--tracks", "3000")
+
+
+class Server:
+    """`greenroom simulate KIND`: what a gateway stands in front of."""
+
+    def __init__(self, kind, name, port=None, options=()):
+        self.kind = kind
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        listen = ["--listen", f"127.0.0.1:{self.port}"]
+        self.program = Program(name, ["simulate", kind, *listen, "--latency", "none", *SIZE, *options])
+        self.program.wait_for(self.url + GREETING[kind])
+
+    def reached(self):
+        """The requests that have reached this server since the last `forget`."""
+        return requests.get(f"{self.url}/__simulator/requests", timeout=20).json()
+
+    def forget(self):
+        """Counts from nothing again."""
+        requests.delete(f"{self.url}/__simulator/ledger", timeout=20).raise_for_status()
+
+    def stop(self):
+        """Ends the server."""
+        self.program.stop()
+
+    def kill(self):
+        """Ends the server at once."""
+        self.program.kill()
