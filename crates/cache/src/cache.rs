@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use crate::answer::{Answer, Demand, Served, Tier};
 use crate::clock::Clock;
 use crate::desk::Desk;
+use crate::diagnosis::Diagnosis;
 use crate::key::Key;
 use crate::load::{Failure, Loader};
 use crate::policy::{Policy, Verdict, judge};
@@ -86,6 +87,11 @@ impl Cache {
     /// What is kept under the key, of whatever age and however marked. Leaves no trace: for diagnosis.
     pub fn peek(&self, key: &Key) -> Option<Arc<Entry>> {
         self.0.desk.memory.peek(key)
+    }
+
+    /// Everything that is known of a key. Leaves no trace: for diagnosis.
+    pub fn diagnose(&self, key: &Key) -> Diagnosis {
+        self.0.diagnose(key)
     }
 
     /// Invalidates. When this returns, no later read is answered with anything whose load began before, except in

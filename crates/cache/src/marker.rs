@@ -148,6 +148,17 @@ impl Markers {
         marking
     }
 
+    /// The newest invalidation in reach.
+    pub(crate) fn newest(&self, reach: &Reach) -> Option<Stamp> {
+        let map = read(&self.map);
+        let mut newest = Stamp::ZERO;
+        reach.any(|scope| {
+            newest = map.get(&scope).map_or(newest, |marks| newest.max(marks.newest));
+            false
+        });
+        (newest > Stamp::ZERO).then_some(newest)
+    }
+
     /// The fence: whether a value whose load began at `created` may be stored now.
     pub(crate) fn fence(&self, reach: &Reach, created: Stamp) -> Result<Pass, Refusal> {
         let epoch = self.epoch();

@@ -100,10 +100,12 @@ impl Memory {
         enter(&entry.cell, entry.weight);
         let mut gone = Gone::default();
         self.map.insert_with_lifecycle(key.clone(), Arc::clone(entry), &mut gone);
+        let mut replaced = false;
         for (other, entry) in gone.0 {
+            replaced |= other == *key;
             leave(&entry, other != *key);
         }
-        if kept.is_none() {
+        if !replaced {
             entry.quota.queue(key.clone(), |key| self.map.contains_key(key));
         }
         Ok(())

@@ -1,5 +1,9 @@
 //! The engine's decisions under every interleaving a model checker finds: the shipped desk, flights, markers and
 //! memory tier on shuttle's primitives.
+//!
+//! Shuttle takes every atomic for sequentially consistent. The only decision that hangs on a weaker order is an
+//! entry's epoch: a marker is written before the epoch grows (release), and the epoch is read (acquire) before the
+//! markers are looked at, so whoever finds an entry valid at an epoch has seen every marker of it.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -71,6 +71,10 @@ impl WarmSet {
         lock(&self.keys).len()
     }
 
+    pub(crate) fn has(&self, key: &Key) -> bool {
+        lock(&self.keys).contains_key(key)
+    }
+
     pub(crate) fn forget(&self, key: &Key) {
         lock(&self.keys).remove(key);
     }

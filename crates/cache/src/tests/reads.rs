@@ -227,3 +227,12 @@ impl Loader for Ready {
         Ok(Load::Store(Fill::new(self.0.lock().unwrap().take().unwrap())))
     }
 }
+
+#[test]
+fn a_read_can_be_made_from_any_thread() {
+    fn is_send<T: Send>(_: &T) {}
+    let stage = Stage::new();
+    let key = Stage::key("/a");
+    let read = stage.cache.get_or_load(&key, &POLICY, Demand::Any, || Ready(Mutex::new(None)));
+    is_send(&read);
+}

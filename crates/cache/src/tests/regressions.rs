@@ -1,4 +1,5 @@
-//! Known defects of other caches, one test each, named after what went wrong there.
+//! Known defects of other caches, one test each, named after what went wrong there: in the cases of a read (b1), in
+//! sharing loads (b2), in refreshing (b4), in tags and markers (b6), at the fence (b7).
 
 use std::time::Duration;
 

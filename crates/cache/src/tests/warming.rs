@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::stage::{POLICY, Says, Stage, said};
 use crate::Served::{Hit, Stale};
-use crate::{Demand, FailureKind, Invalidation, LoadReason, Partition, Policy, Scope, Settings};
+use crate::{FailureKind, Invalidation, LoadReason, Partition, Policy, Scope, Settings};
 
 /// Fresh for 100 s, warm.
 fn warm_stage(settings: Settings) -> Stage {
