@@ -25,7 +25,7 @@ check: prepare
 
 # Flights, markers and fences as shipped, over many thousands of schedules.
 model: prepare
-	$(RUN_TESTS) -p greenroom-cache --features shuttle --test model --cargo-profile model
+	$(RUN_TESTS) -p greenroom-cache --features shuttle --lib
 
 # Takes out one safeguard at a time and expects a test to fail.
 sabotage: prepare

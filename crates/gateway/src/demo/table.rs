@@ -49,7 +49,11 @@ pub(super) fn render(comparison: &Comparison, writes: u64) -> String {
             failures(outage.through)
         ),
         format!(
-            "time ran {} times faster for servers, apps and Greenroom alike; milliseconds are those of that time",
+            "time ran {} times faster for servers, apps and Greenroom alike; milliseconds are those of that time,",
+            comparison.time_factor
+        ),
+        format!(
+            "  in which a wait that this machine rounds up by 1 ms counts {} ms more: see --time-factor 1 for true ones",
             comparison.time_factor
         ),
     ];
