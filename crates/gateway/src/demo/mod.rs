@@ -9,10 +9,10 @@
 //! Milliseconds are those of the faster time, so what this machine needs for an answer counts that much more.
 //!
 //! Rooms:
-//! - [`apps`]: the companion apps. [`evening`]: when they do what. [`outage`]: the minute without servers.
-//! - [`servers`]: the simulated servers. [`gateway`]: the process in front of them.
-//! - [`visitor`]: an app's way to its server. [`pace`]: its time. [`book`], [`measure`]: what is written down.
-//! - [`figures`], [`table`], [`leftovers`]: what comes out.
+//! - `apps`: the companion apps. `evening`: when they do what. `outage`: the minute without servers.
+//! - `servers`: the simulated servers. `gateway`: the process in front of them.
+//! - `visitor`: an app's way to its server. `pace`: its time. `book`, `measure`: what is written down.
+//! - [`figures`], `table`, `leftovers`: what comes out.
 
 mod apps;
 mod book;

@@ -9,6 +9,7 @@ mod bad_input;
 mod binary;
 mod crowd;
 mod failures;
+mod hazards;
 mod media;
 mod mixing;
 mod sockets;

@@ -1,0 +1,211 @@
+//! What went wrong once, or was foreseen: each by name.
+
+use futures_util::future::join_all;
+use greenroom_simulator::faults::Fault;
+use greenroom_simulator::jellyfin::Jellyfin;
+use greenroom_simulator::options::Options;
+use greenroom_simulator::plex::Plex;
+use greenroom_simulator::running::Running;
+use http::Method;
+use tokio_util::task::TaskTracker;
+
+use crate::stage::{Client, Script, Stage};
+
+async fn plex(more: &str) -> (Running, Stage) {
+    let tasks = TaskTracker::new();
+    let server = Plex::new(Options::quick()).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
+    let server = server.expect("it starts");
+    let stage = Script::new().server("home", "plex", &server.url(), more).start().await;
+    (server, stage)
+}
+
+async fn jellyfin(more: &str) -> (Running, Stage) {
+    let tasks = TaskTracker::new();
+    let server =
+        Jellyfin::new(Options::quick()).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
+    let server = server.expect("it starts");
+    let stage = Script::new().server("den", "jellyfin", &server.url(), more).start().await;
+    (server, stage)
+}
+
+async fn end(server: Running, stage: Stage) {
+    stage.down().await;
+    server.stop().await;
+}
+
+fn plex_client(stage: &Stage, token: &str) -> Client {
+    stage.client().with("x-plex-token", token).with("accept", "application/json")
+}
+
+fn jellyfin_client(stage: &Stage, token: &str) -> Client {
+    let said =
+        format!("MediaBrowser Client=\"T\", Device=\"T\", DeviceId=\"t\", Version=\"1\", Token=\"{token}\"");
+    stage.client().with("authorization", &said)
+}
+
+async fn thumb(client: &Client) -> String {
+    let list = client.get("/library/sections/1/all").await.json();
+    list["MediaContainer"]["Metadata"][0]["thumb"].as_str().expect("a picture").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_one_identitys_image_is_not_answered_to_another() {
+    let (server, stage) = plex("").await;
+    let owner = plex_client(&stage, server.tokens().owner_a());
+    let picture = thumb(&owner).await;
+    assert_eq!(owner.get(&picture).await.status, 200);
+    assert!(owner.get(&picture).await.was_hit());
+    let stranger = plex_client(&stage, "nobody-knows-this");
+    assert_eq!(stranger.get(&picture).await.status, 401);
+    let again = owner.get(&picture).await;
+    assert_eq!((again.status.as_u16(), again.was_hit()), (200, true));
+    end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn image_bytes_are_shared_only_with_who_was_shown_them_and_a_crowd_asks_once() {
+    let (server, stage) = plex("").await;
+    let owner = plex_client(&stage, server.tokens().owner_a());
+    let sam = plex_client(&stage, server.tokens().sam());
+    let picture = thumb(&owner).await;
+    let asked = |server: &Running| server.ledger().count(|seen| seen.target.contains("/thumb"));
+    let crowd = join_all((0..50).map(|_| owner.get(&picture))).await;
+    assert!(crowd.iter().all(|answer| answer.status == 200));
+    assert_eq!(asked(&server), 1);
+    assert!(!sam.get(&picture).await.was_hit(), "Sam was not shown it yet");
+    assert_eq!(asked(&server), 2);
+    assert!(sam.get(&picture).await.was_hit());
+    assert_eq!(asked(&server), 2);
+    end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_disguised_as_a_socket_is_still_a_write() {
+    let (server, stage) = jellyfin("").await;
+    let client = jellyfin_client(&stage, server.tokens().sam());
+    let list =
+        client.get("/Items?recursive=true&includeItemTypes=Movie&limit=1&filters=IsUnplayed").await.json();
+    let id = list["Items"][0]["Id"].as_str().expect("an id").to_owned();
+    let played = async || client.get(&format!("/Items/{id}")).await.json()["UserData"]["Played"].clone();
+    assert_eq!(played().await, false);
+    let disguised = client.with("connection", "Upgrade").with("upgrade", "websocket");
+    disguised.send(Method::POST, &format!("/UserPlayedItems/{id}"), "").await;
+    assert_eq!(played().await, true);
+    end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_stored_is_not_called_stored() {
+    let (server, stage) = plex("[memory]\nmax_entry_bytes = 1024").await;
+    let client = plex_client(&stage, server.tokens().owner_a());
+    for _ in 0..2 {
+        let answer = client.get("/library/sections/1/all").await;
+        assert_eq!(answer.status, 200);
+        let said = answer.header("cache-status").to_owned();
+        assert!(said.contains("fwd=uri-miss") && !said.contains("stored"), "{said}");
+    }
+    end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_hang_keep_no_write_waiting_and_give_their_places_back() {
+    let (server, stage) = plex("load_timeout_s = 2").await;
+    let client = plex_client(&stage, server.tokens().owner_a());
+    client.get("/accounts").await;
+    server.faults().set_for("/library/metadata", Fault::Hang);
+    let hung = join_all((1..=6).map(|id| {
+        let client = client.clone();
+        async move { client.get(&format!("/library/metadata/{id}")).await.status }
+    }));
+    let rate = "/:/rate?identifier=com.plexapp.plugins.library&key=1&rating=5";
+    let (hung, rated) = tokio::join!(hung, client.send(Method::PUT, rate, ""));
+    assert_eq!(rated.status, 200);
+    assert!(hung.iter().all(|status| *status == 503), "{hung:?}");
+    assert_eq!(client.get("/library/sections").await.status, 200);
+    server.faults().clear();
+    end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_in_advance_opens_nothing_else() {
+    let (server, stage) = plex("").await;
+    let before = server.ledger().total();
+    let client = stage.client();
+    for target in ["/library/sections", "/:/scrobble?key=1", "/library/../library/sections"] {
+        let status = client.send(Method::OPTIONS, target, "").await.status;
+        assert!(status.is_client_error(), "{target}: {status}");
+    }
+    assert_eq!(server.ledger().total(), before);
+    let browser = client.with("origin", "http://app.example").with("access-control-request-method", "GET");
+    let preflight = browser.send(Method::OPTIONS, "/library/sections", "").await;
+    assert_ne!(preflight.status, 401, "a preflight never carries a token");
+    end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_origin_can_read_answers_and_errors() {
+    let (server, stage) = plex("").await;
+    let browser = stage.client().with("origin", "http://app.example");
+    let refused = browser.get("/library/sections").await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.header("access-control-allow-origin")),
+        (401, "http://app.example")
+    );
+    let client = browser.with("x-plex-token", server.tokens().owner_a());
+    for _ in 0..2 {
+        assert_eq!(
+            client.get("/library/sections").await.header("access-control-allow-origin"),
+            "http://app.example"
+        );
+    }
+    end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_a_jellyfin_tells_clients_is_the_one_they_used() {
+    let (server, stage) = jellyfin("").await;
+    let expected = format!("http://{}", stage.address(0));
+    for _ in 0..2 {
+        let info = stage.client().get("/System/Info/Public").await.json();
+        assert_eq!(info["LocalAddress"].as_str(), Some(expected.as_str()));
+    }
+    end(server, stage).await;
+}
+
+const FAULTS: [Fault; 5] =
+    [Fault::StartPage503, Fault::Truncated, Fault::HtmlInsteadOfJson, Fault::EmptyWhileStarting, Fault::Down];
+
+const AT_ONCE: &str = "[server.lifetimes.lists]\nfresh_s = 0\nstale_s = 0\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_trouble_of_a_plex_empties_a_library() {
+    let (server, stage) = plex(AT_ONCE).await;
+    let client = plex_client(&stage, server.tokens().owner_a());
+    let good = client.get("/library/sections/1/all").await;
+    for fault in FAULTS {
+        server.faults().set(fault);
+        let during = client.get("/library/sections/1/all").await;
+        server.faults().clear();
+        assert_eq!(during.body, good.body, "{fault:?}");
+        let said = during.header("cache-status").to_owned();
+        assert!(said.contains("stale-on-error"), "{fault:?}: {said}");
+    }
+    end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_trouble_of_a_jellyfin_empties_a_library() {
+    let (server, stage) = jellyfin(AT_ONCE).await;
+    let client = jellyfin_client(&stage, server.tokens().sam());
+    let list = "/Items?recursive=true&includeItemTypes=Movie";
+    let good = client.get(list).await;
+    for fault in FAULTS {
+        server.faults().set(fault);
+        let during = client.get(list).await;
+        server.faults().clear();
+        assert_eq!(during.body, good.body, "{fault:?}");
+        let said = during.header("cache-status").to_owned();
+        assert!(said.contains("stale-on-error"), "{fault:?}: {said}");
+    }
+    end(server, stage).await;
+}
