@@ -68,7 +68,9 @@ mod tests {
 
     fn read_at(times_s: &[u64]) -> Warmth {
         let warmth = Warmth::default();
-        times_s.iter().for_each(|at_s| warmth.note_read(at_s * 1000));
+        for at_s in times_s {
+            warmth.note_read(at_s * 1000);
+        }
         warmth
     }
 

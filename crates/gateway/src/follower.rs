@@ -192,14 +192,14 @@ impl Follower {
                 let Some(body) = self.get("/library/sections").await else { return };
                 let counters = greenroom_upstream::greeting::change_counters(&body).unwrap_or_default();
                 for (section, counter) in counters {
-                    if self.has_moved(section.clone(), counter) {
+                    if self.has_moved(&section, &counter) {
                         stale::section_changed(&self.server, &section, &self.identity);
                     }
                 }
             }
             Kind::Jellyfin => {
                 let Some(body) = self.get("/Items/Counts").await else { return };
-                if self.has_moved(String::new(), String::from_utf8_lossy(&body).into_owned()) {
+                if self.has_moved("", &String::from_utf8_lossy(&body)) {
                     stale::everything(&self.server);
                 }
             }
@@ -207,8 +207,8 @@ impl Follower {
     }
 
     /// Whether a counter that was known before says something else now.
-    fn has_moved(&mut self, of: String, counter: String) -> bool {
-        let before = self.counters.insert(of, counter.clone());
+    fn has_moved(&mut self, of: &str, counter: &str) -> bool {
+        let before = self.counters.insert(of.to_owned(), counter.to_owned());
         before.is_some_and(|before| before != counter)
     }
 

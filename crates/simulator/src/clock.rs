@@ -5,6 +5,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
+/// A moment to wait from.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment(Instant);
+
 /// Simulated time.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
@@ -49,6 +53,20 @@ impl Clock {
     /// How long the runtime has to sleep for `simulated` to pass.
     pub fn real(&self, simulated: Duration) -> Duration {
         simulated.div_f64(self.factor)
+    }
+
+    /// This moment, to wait from.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock room")]
+    pub fn moment(&self) -> Moment {
+        Moment(Instant::now())
+    }
+
+    /// Waits until `simulated` time has passed since a moment. Waits of one moment do not add up their delays, which
+    /// are a millisecond or so each: a lot where time runs fast.
+    pub async fn wait(&self, since: Moment, simulated: Duration) {
+        if !simulated.is_zero() {
+            tokio::time::sleep_until(since.0 + self.real(simulated)).await;
+        }
     }
 
     /// Lets `simulated` time pass.

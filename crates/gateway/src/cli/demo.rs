@@ -18,10 +18,10 @@ pub(super) struct Options {
     #[arg(long)]
     explain: bool,
     /// How much faster than real time servers, apps and Greenroom run
-    #[arg(long, value_name = "N", default_value_t = 20.0, value_parser = factor)]
+    #[arg(long, value_name = "N", default_value_t = 45.0, value_parser = factor)]
     time_factor: f64,
     /// Length of the evening, in its own minutes
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=600))]
+    #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=600))]
     minutes: u32,
     /// Seed of libraries, latencies and choices
     #[arg(long, value_name = "N", default_value_t = 1)]

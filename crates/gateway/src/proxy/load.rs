@@ -55,13 +55,9 @@ impl Loader for ReadLoader {
         };
         let mut asking = pin!(self.ask_and_read());
         // A slow answer may still be kept when it comes, but others do not wait for it.
-        match self.server.clock.timeout(self.server.settings.load_timeout, asking.as_mut()).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                drop(place);
-                asking.await
-            }
-        }
+        let in_time = self.server.clock.timeout(self.server.settings.load_timeout, asking.as_mut()).await;
+        drop(place);
+        if let Ok(outcome) = in_time { outcome } else { asking.await }
     }
 }
 
@@ -174,7 +170,7 @@ impl ReadLoader {
         match &self.read.sharing {
             Sharing::Identity => self.identity.accept(self.read.class, now_ms, generation),
             Sharing::Image(item) => {
-                self.server.identities.accept_image(&self.identity, item, now_ms, generation)
+                self.server.identities.accept_image(&self.identity, item, now_ms, generation);
             }
             Sharing::Public => {}
         }

@@ -1,6 +1,6 @@
 //! From a client's request to its answer.
 //!
-//! Rooms: [`read`] (from the cache), [`write`] (once, then what it makes stale), [`stream`] (as it comes),
+//! Rooms: [`read`] (from the cache), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
 //! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`load`] (asking the
 //! server for what is kept), [`answer`] (what leaves for the client), [`address`] (the one thing rewritten in it),
 //! [`headers`] (what may pass in either

@@ -1,5 +1,6 @@
 //! The program itself, as a user runs it: what it prints, what it refuses, what it never shows.
 
+use std::fmt::Write as _;
 use std::process::Stdio;
 
 use tempfile::TempDir;
@@ -29,7 +30,7 @@ fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-async fn serve(arguments: &[&str]) -> Program {
+fn serve(arguments: &[&str]) -> Program {
     let folder = folder();
     let mut child = command(&folder)
         .args(["serve", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"])
@@ -86,7 +87,7 @@ fn identity() -> Vec<u8> {
 async fn the_first_lines_say_what_was_found_and_where_to_point_apps() {
     let tasks = TaskTracker::new();
     let server = Scripted::start(&tasks, |_| Reply::Bytes(identity())).await;
-    let mut program = serve(&["--plex", &format!("http://{}", server.address)]).await;
+    let mut program = serve(&["--plex", &format!("http://{}", server.address)]);
     let found = program.line().await;
     assert!(found.starts_with("plex: found plex 1.43.2.1 at 127.0.0.1:"), "{found}");
     let point = program.line().await;
@@ -103,12 +104,12 @@ async fn a_wrong_or_silent_upstream_is_named_and_does_not_end_the_program() {
     let tasks = TaskTracker::new();
     let server =
         Scripted::start(&tasks, |_| Reply::Bytes(answer("200 OK", "text/html", "<html>router</html>"))).await;
-    let mut program = serve(&["--jellyfin", &format!("http://{}", server.address)]).await;
+    let mut program = serve(&["--jellyfin", &format!("http://{}", server.address)]);
     let foreign = program.line().await;
     assert!(foreign.contains("is not a jellyfin server; check kind and url"), "{foreign}");
     program.end().await;
     server.stop();
-    let mut program = serve(&["--plex", "http://127.0.0.1:9"]).await;
+    let mut program = serve(&["--plex", "http://127.0.0.1:9"]);
     let silent = program.line().await;
     assert!(silent.contains("does not answer"), "{silent}");
     program.end().await;
@@ -126,7 +127,7 @@ async fn no_token_is_ever_written_or_shown() {
         _ => Reply::Bytes(container(request.before)),
     })
     .await;
-    let mut program = serve(&["--plex", &format!("http://{}", server.address)]).await;
+    let mut program = serve(&["--plex", &format!("http://{}", server.address)]);
     let address = program.after("point your apps at http://").await.parse().expect("an address");
     let control = program.after("page: http://").await.trim_end_matches('/').parse().expect("an address");
     let control_token =
@@ -148,16 +149,16 @@ async fn no_token_is_ever_written_or_shown() {
         format!("/:/scrobble?key=1&X-Plex-Token={TOKEN}"),
     ] {
         let answer = client.get(&target).await;
-        shown += &format!("{:?} {}\n", answer.headers, answer.text());
+        writeln!(shown, "{:?} {}", answer.headers, answer.text()).expect("a string takes it");
         let answer = header.get(target.split('?').next().expect("a path")).await;
-        shown += &format!("{:?} {}\n", answer.headers, answer.text());
+        writeln!(shown, "{:?} {}", answer.headers, answer.text()).expect("a string takes it");
     }
     for path in
         ["/", "/metrics", "/api/v1/cache/stats", "/api/v1/servers", "/healthz", "/readyz", "/api/v1/none"]
     {
         let answer = control.get(path).await;
         assert!(!answer.text().contains(&control_token), "{path} shows the control token");
-        shown += &format!("{path}: {:?} {}\n", answer.headers, answer.text());
+        writeln!(shown, "{path}: {:?} {}", answer.headers, answer.text()).expect("a string takes it");
     }
     assert!(shown.contains("greenroom"), "something was shown");
     let (_, log) = program.end().await;

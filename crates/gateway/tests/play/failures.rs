@@ -6,7 +6,7 @@ use greenroom_cache::Clock;
 use tokio_util::task::TaskTracker;
 
 use crate::stage::scripted::{Reply, Scripted, answer, container};
-use crate::stage::{Answer, Client, Script, Stage};
+use crate::stage::{Client, Script, Stage};
 
 const SECTIONS: &str = "/library/sections";
 
@@ -27,7 +27,7 @@ async fn play(worse: fn() -> Reply) -> (Scripted, Stage, Client) {
     (server, stage, client)
 }
 
-async fn stays(worse: fn() -> Reply) -> Answer {
+async fn stays(worse: fn() -> Reply) {
     let (server, stage, client) = play(worse).await;
     assert_eq!(client.get(SECTIONS).await.status, 200);
     let again = client.get(SECTIONS).await;
@@ -37,7 +37,6 @@ async fn stays(worse: fn() -> Reply) -> Answer {
     assert!(server.count("GET", SECTIONS) >= 2, "the server was asked");
     server.stop();
     stage.down().await;
-    again
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,8 +124,8 @@ async fn an_unknown_token_gets_nothing_while_the_server_is_down() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_server_is_waited_for_behind_the_older_answer() {
     let tasks = TaskTracker::new();
-    let hold = std::sync::Arc::new(tokio::sync::Notify::new());
-    let held = std::sync::Arc::clone(&hold);
+    let go = std::sync::Arc::new(tokio::sync::Notify::new());
+    let held = std::sync::Arc::clone(&go);
     let server = Scripted::start(&tasks, move |request| match request.before {
         0 => Reply::Bytes(container(1)),
         _ => Reply::Held(std::sync::Arc::clone(&held), container(2)),
@@ -143,7 +142,7 @@ async fn a_slow_server_is_waited_for_behind_the_older_answer() {
         tokio::time::timeout(Duration::from_secs(20), client.get(SECTIONS)).await.expect("it is not stuck");
     assert_eq!(older.json()["MediaContainer"]["number"], 1);
     assert!(older.header("cache-status").contains("stale-on-error"), "{}", older.header("cache-status"));
-    hold.notify_one();
+    go.notify_one();
     server.stop();
     stage.down().await;
 }

@@ -210,14 +210,14 @@ async fn plex_bodies_never_cross_users_and_every_write_is_seen() {
     assert_eq!(items.len(), ITEMS);
     interleave(&stage, &items, 7, |dice, client, user| {
         let client = client.without("x-greenroom-test-token").with("x-plex-token", &secret_of(client));
-        plex_move(dice, client, user, &items)
+        plex_move(dice, &client, user, &items)
     })
     .await;
     stage.down().await;
     server.stop().await;
 }
 
-fn plex_move(dice: &mut Dice, client: Client, user: usize, items: &[String]) -> Move {
+fn plex_move(dice: &mut Dice, client: &Client, user: usize, items: &[String]) -> Move {
     let item = dice.throw(ITEMS);
     let key = &items[item];
     let xml = dice.throw(2) == 0;
@@ -273,7 +273,7 @@ async fn jellyfin_bodies_never_cross_users_and_every_write_is_seen() {
     assert_eq!(items.len(), ITEMS);
     interleave(&stage, &items, 11, |dice, client, user| {
         let client = authorised(&client.without("x-greenroom-test-token"), &secret_of(client));
-        jellyfin_move(dice, client, user, &ids[user], &items)
+        jellyfin_move(dice, &client, user, &ids[user], &items)
     })
     .await;
     stage.down().await;
@@ -287,7 +287,7 @@ fn authorised(client: &Client, token: &str) -> Client {
     client.with("authorization", &said)
 }
 
-fn jellyfin_move(dice: &mut Dice, client: Client, user: usize, id: &str, items: &[String]) -> Move {
+fn jellyfin_move(dice: &mut Dice, client: &Client, user: usize, id: &str, items: &[String]) -> Move {
     let item = dice.throw(ITEMS);
     let key = &items[item];
     let camel = dice.throw(2) == 0;

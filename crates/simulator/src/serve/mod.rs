@@ -202,10 +202,11 @@ async fn answer<D: Dialect>(
         Fault::EmptyWhileStarting => asked.starting = true,
         Fault::None | Fault::Truncated | Fault::AnswerLost => {}
     }
+    let began = clock.moment();
     // The state is read half-way: what is written in the second half, a slow answer does not know.
-    clock.sleep(latency / 2).await;
+    clock.wait(began, latency / 2).await;
     let answer = dialect.answer(asked, ground);
-    clock.sleep(latency.saturating_sub(latency / 2)).await;
+    clock.wait(began, latency).await;
     match fault {
         Fault::Truncated => Ok(answer.truncated()),
         Fault::AnswerLost => Err(cut()),

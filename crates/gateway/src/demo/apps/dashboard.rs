@@ -1,6 +1,6 @@
 //! A dashboard that is open in three tabs. Each asks its server on its own, as its pages do without a cache: what
-//! happens now every five seconds, the badge beside it every ten, live figures every 30, totals every minute, lists
-//! every five.
+//! the server is busy with every two seconds, who plays what every five, the badge beside it every ten, live figures
+//! every 30, totals every minute, lists every five.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use super::{FILMS, MUSIC, SHOWS, rows};
 
 /// When each tab was opened, after the first: nobody opens three at once.
 const TABS: [Duration; 3] = [Duration::ZERO, Duration::from_millis(1_700), Duration::from_millis(3_200)];
+const BUSY: Duration = Duration::from_secs(2);
 const NOW: Duration = Duration::from_secs(5);
 const BADGE: Duration = Duration::from_secs(10);
 const LIVE: Duration = Duration::from_secs(30);
@@ -38,6 +39,12 @@ async fn tab(visitor: &Visitor, offset: Duration, window: (Duration, Duration)) 
             }
         },
         async {
+            let mut moments = moments(BUSY);
+            while moments.next().await {
+                visitor.get("/activities").await;
+            }
+        },
+        async {
             let mut moments = moments(LIVE);
             while moments.next().await {
                 live(visitor).await;
@@ -60,9 +67,8 @@ async fn tab(visitor: &Visitor, offset: Duration, window: (Duration, Duration)) 
     );
 }
 
-/// Two parts of the page: what the server is busy with, which is activities and sessions together, and sessions.
+/// Two parts of the page show who plays what: each asks for itself.
 async fn happening(visitor: &Visitor) {
-    visitor.get("/activities").await;
     visitor.get("/status/sessions").await;
     visitor.get("/status/sessions").await;
 }

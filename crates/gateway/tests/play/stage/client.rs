@@ -51,10 +51,6 @@ impl Client {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
     }
 
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     pub async fn get(&self, target: &str) -> Answer {
         self.send(Method::GET, target, "").await
     }

@@ -26,9 +26,11 @@ impl Script {
     /// One more server; `more` holds further lines of its table.
     #[must_use]
     pub fn server(mut self, name: &str, kind: &str, url: &str, more: &str) -> Self {
-        self.toml += &format!(
-            "[[server]]\nname = \"{name}\"\nkind = \"{kind}\"\nurl = \"{url}\"\nlisten = \"127.0.0.1:0\"\n{more}\n"
-        );
+        let head = format!("[[server]]\nname = \"{name}\"\nkind = \"{kind}\"\nurl = \"{url}\"\n");
+        self.toml += &head;
+        self.toml += "listen = \"127.0.0.1:0\"\n";
+        self.toml += more;
+        self.toml += "\n";
         self
     }
 
@@ -62,16 +64,6 @@ impl Stage {
     /// A client of the first server.
     pub fn client(&self) -> Client {
         Client::new(self.address(0))
-    }
-
-    /// A client of the control plane.
-    pub fn control(&self) -> Client {
-        Client::new(self.process.control)
-    }
-
-    /// A client of the control plane that holds its token.
-    pub fn controller(&self) -> Client {
-        self.control().with("authorization", &format!("Bearer {}", self.process.token.secret.expose()))
     }
 
     /// Takes it down; everything that was started has to end.

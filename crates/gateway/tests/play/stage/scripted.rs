@@ -150,7 +150,7 @@ async fn converse(
 
 /// Byte `index` of what a flood sends.
 pub fn pattern(index: u64) -> u8 {
-    (index.wrapping_mul(31) ^ (index >> 13)) as u8
+    u8::try_from((index.wrapping_mul(31) ^ (index >> 13)) % 256).expect("it is below 256")
 }
 
 async fn flood(stream: &mut TcpStream, head: &[u8], length: u64) -> std::io::Result<()> {
