@@ -17,8 +17,12 @@ use crate::stamp::Stamp;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{RwLock, read, write};
 
+/// So many writes of unknown outcome are told apart per scope. Of more, the first to end counts as an invalidation
+/// at its end, already now: that may keep callers from joining a load, but lets none join wrongly.
+const MAX_HOLDS: usize = 8;
+
 /// What is known of one scope. All stamps and times only grow.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 struct Marks {
     /// The namespace the scope lies in; `None` for scopes that are never folded into it.
     folds_into: Option<u64>,
@@ -27,8 +31,9 @@ struct Marks {
     before: Stamp,
     /// The newest purge.
     purge: Stamp,
-    /// Loads that began up to here are not stored (a write of unknown outcome); may lie in the future.
-    hold: Stamp,
+    /// The ends of holds (writes of unknown outcome), some of them in the future: loads that began before one are
+    /// not stored, and nobody who came after one joins a load that began before it.
+    holds: Vec<Stamp>,
     /// Loads that began before this live for `settle_fresh_ms` at most.
     settle_until_ms: u64,
     settle_fresh_ms: u64,
@@ -47,8 +52,8 @@ impl Marks {
                 stamp.ms(),
             );
         }
-        if let Some(lasting) = how.unstorable_for {
-            self.hold = self.hold.max(Stamp::end_of(stamp.ms().saturating_add(millis(lasting))));
+        if let Some(end) = hold_end(stamp, how) {
+            self.hold(end);
         }
     }
 
@@ -58,6 +63,26 @@ impl Marks {
         } else {
             self.before = self.before.max(stamp);
         }
+    }
+
+    /// Adds the end of a hold.
+    fn hold(&mut self, end: Stamp) {
+        self.holds.push(end);
+        if self.holds.len() > MAX_HOLDS {
+            self.holds.sort_unstable();
+            let first = self.holds.remove(0);
+            self.see(first);
+        }
+    }
+
+    /// Whether a load that began then is not to be stored.
+    fn holds(&self, began: Stamp) -> bool {
+        self.holds.iter().any(|end| began <= *end)
+    }
+
+    /// Whether a hold over a load that began then had ended when a caller came.
+    fn held(&self, began: Stamp, arrived: Stamp) -> bool {
+        self.holds.iter().any(|end| began <= *end && *end < arrived)
     }
 
     fn settle(&mut self, until_ms: u64, fresh_ms: u64, now_ms: u64) {
@@ -71,7 +96,7 @@ impl Marks {
         self.see(other.newest);
         self.see(other.before);
         self.purge = self.purge.max(other.purge);
-        self.hold = self.hold.max(other.hold);
+        other.holds.iter().for_each(|end| self.hold(*end));
         if other.settle_until_ms > 0 {
             self.settle(other.settle_until_ms, other.settle_fresh_ms, self.newest.ms());
         }
@@ -121,11 +146,12 @@ impl Markers {
         let above = target.namespace.filter(|namespace| *namespace != target.scope);
         marks.folds_into = above;
         marks.invalidate(stamp, how);
-        let held = marks.hold;
         if let (true, Some(namespace)) = (target.is_tag, target.namespace) {
             let any = map.entry(any_tag(namespace)).or_default();
             any.see(stamp);
-            any.hold = any.hold.max(held);
+            if let Some(end) = hold_end(stamp, how) {
+                any.hold(end);
+            }
         }
         drop(map);
         self.epoch.fetch_add(1, Ordering::AcqRel);
@@ -171,7 +197,7 @@ impl Markers {
             if let Some(marks) = map.get(&scope) {
                 if created <= marks.newest {
                     refusal = Some(Refusal::Invalidated);
-                } else if created <= marks.hold && refusal.is_none() {
+                } else if marks.holds(created) && refusal.is_none() {
                     refusal = Some(Refusal::Unsettled);
                 }
                 if created.ms() < marks.settle_until_ms {
@@ -189,9 +215,8 @@ impl Markers {
     pub(crate) fn since(&self, reach: &Reach, began: Stamp, now_ms: u64) -> bool {
         let map = read(&self.map);
         reach.any(|scope| {
-            map.get(&scope).is_some_and(|marks| {
-                began <= marks.newest || (began <= marks.hold && marks.hold < Stamp::end_of(now_ms))
-            })
+            map.get(&scope)
+                .is_some_and(|marks| began <= marks.newest || marks.held(began, Stamp::end_of(now_ms)))
         })
     }
 
@@ -203,7 +228,7 @@ impl Markers {
         let hit = |scope: u64| {
             map.get(&scope).is_some_and(|marks| {
                 let marked = began <= marks.newest && (marks.newest < arrived || began <= marks.before);
-                marked || (began <= marks.hold && marks.hold < arrived)
+                marked || marks.held(began, arrived)
             })
         };
         reach.any(hit) || (tags_unknown && hit(reach.any_tag()))
@@ -213,6 +238,11 @@ impl Markers {
     pub(crate) fn since_any_tag(&self, reach: &Reach, began: Stamp) -> bool {
         self.between(reach, true, began, Stamp::from_raw(u64::MAX))
     }
+}
+
+/// Until when an invalidation lets nothing be stored.
+fn hold_end(stamp: Stamp, how: &Invalidation) -> Option<Stamp> {
+    how.unstorable_for.map(|lasting| Stamp::end_of(stamp.ms().saturating_add(millis(lasting))))
 }
 
 /// Makes room: the older half of the markers becomes part of their namespaces' markers, which cover more. If that
@@ -318,6 +348,29 @@ mod tests {
         assert!(markers.between(&unknown, true, at(40), at(80)), "begun during the hold, come after it");
         let elsewhere = Reach::of_key(&Key::new("other", &Partition::new("anna"), "/a"));
         assert!(!markers.between(&elsewhere, true, at(10), at(30)));
+    }
+
+    #[test]
+    fn the_end_of_one_hold_is_not_hidden_by_another() {
+        let markers = Markers::new(100);
+        let how = Invalidation { unstorable_for: Some(Duration::from_millis(100)), ..MARK };
+        let reach = tagged("n", 1);
+        markers.invalidate(tag("n", 1), at(0), &how);
+        markers.invalidate(tag("n", 1), at(50), &how);
+        assert!(!markers.between(&reach, false, at(60), at(90)), "both still run");
+        assert!(markers.between(&reach, false, at(60), at(120)), "the first has ended in between");
+        assert!(
+            !markers.between(&reach, false, at(110), at(120)),
+            "begun after the first, within the second"
+        );
+        markers.invalidate(tag("n", 1), at(500), &how);
+        assert!(markers.between(&reach, false, at(140), at(520)), "the second ended long ago");
+        for overlapping in 0..100 {
+            markers.invalidate(tag("n", 1), at(510 + overlapping), &how);
+        }
+        assert!(markers.between(&reach, false, at(610), at(700)), "of many, none is forgotten");
+        assert_eq!(markers.fence(&reach, at(709)), Err(Refusal::Unsettled));
+        assert!(markers.fence(&reach, at(710)).is_ok());
     }
 
     #[test]
