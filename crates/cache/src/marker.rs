@@ -7,101 +7,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::clock::millis;
 use crate::key::BuildAsHashed;
+use crate::marks::{Marks, hold_end};
 use crate::policy::Marking;
 use crate::reach::{ALL, Reach, Target, any_tag};
 use crate::refusal::Refusal;
-use crate::scope::{Invalidation, Mode};
+use crate::scope::Invalidation;
 use crate::stamp::Stamp;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{RwLock, read, write};
-
-/// So many writes of unknown outcome are told apart per scope. Of more, the first to end counts as an invalidation
-/// at its end, already now: that may keep callers from joining a load, but lets none join wrongly.
-const MAX_HOLDS: usize = 8;
-
-/// What is known of one scope. All stamps and times only grow.
-#[derive(Debug, Clone, Default)]
-struct Marks {
-    /// The namespace the scope lies in; `None` for scopes that are never folded into it.
-    folds_into: Option<u64>,
-    /// The newest invalidation, and the one before.
-    newest: Stamp,
-    before: Stamp,
-    /// The newest purge.
-    purge: Stamp,
-    /// The ends of holds (writes of unknown outcome), some of them in the future: loads that began before one are
-    /// not stored, and nobody who came after one joins a load that began before it.
-    holds: Vec<Stamp>,
-    /// Loads that began before this live for `settle_fresh_ms` at most.
-    settle_until_ms: u64,
-    settle_fresh_ms: u64,
-}
-
-impl Marks {
-    fn invalidate(&mut self, stamp: Stamp, how: &Invalidation) {
-        self.see(stamp);
-        if how.mode == Mode::Purge {
-            self.purge = self.purge.max(stamp);
-        }
-        if let Some(settle) = how.settle {
-            self.settle(
-                stamp.ms().saturating_add(millis(settle.lasting)),
-                millis(settle.max_fresh),
-                stamp.ms(),
-            );
-        }
-        if let Some(end) = hold_end(stamp, how) {
-            self.hold(end);
-        }
-    }
-
-    fn see(&mut self, stamp: Stamp) {
-        if stamp > self.newest {
-            self.before = std::mem::replace(&mut self.newest, stamp);
-        } else {
-            self.before = self.before.max(stamp);
-        }
-    }
-
-    /// Adds the end of a hold.
-    fn hold(&mut self, end: Stamp) {
-        self.holds.push(end);
-        if self.holds.len() > MAX_HOLDS {
-            self.holds.sort_unstable();
-            let first = self.holds.remove(0);
-            self.see(first);
-        }
-    }
-
-    /// Whether a load that began then is not to be stored.
-    fn holds(&self, began: Stamp) -> bool {
-        self.holds.iter().any(|end| began <= *end)
-    }
-
-    /// Whether a hold over a load that began then had ended when a caller came.
-    fn held(&self, began: Stamp, arrived: Stamp) -> bool {
-        self.holds.iter().any(|end| began <= *end && *end < arrived)
-    }
-
-    fn settle(&mut self, until_ms: u64, fresh_ms: u64, now_ms: u64) {
-        let running = self.settle_until_ms > now_ms;
-        self.settle_fresh_ms = if running { self.settle_fresh_ms.min(fresh_ms) } else { fresh_ms };
-        self.settle_until_ms = self.settle_until_ms.max(until_ms);
-    }
-
-    /// Takes over all that `other` forbids.
-    fn absorb(&mut self, other: &Self) {
-        self.see(other.newest);
-        self.see(other.before);
-        self.purge = self.purge.max(other.purge);
-        other.holds.iter().for_each(|end| self.hold(*end));
-        if other.settle_until_ms > 0 {
-            self.settle(other.settle_until_ms, other.settle_fresh_ms, self.newest.ms());
-        }
-    }
-}
 
 /// A value may be stored: found valid at this epoch, with at most this fresh time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -240,11 +154,6 @@ impl Markers {
     }
 }
 
-/// Until when an invalidation lets nothing be stored.
-fn hold_end(stamp: Stamp, how: &Invalidation) -> Option<Stamp> {
-    how.unstorable_for.map(|lasting| Stamp::end_of(stamp.ms().saturating_add(millis(lasting))))
-}
-
 /// Makes room: the older half of the markers becomes part of their namespaces' markers, which cover more. If that
 /// is not enough (too many namespaces), everything becomes part of the one marker over all. Returns how many went.
 fn fold(map: &mut HashMap<u64, Marks, BuildAsHashed>, max: usize) -> u64 {
@@ -282,6 +191,7 @@ fn fold_where(map: &mut HashMap<u64, Marks, BuildAsHashed>, into: impl Fn(&Marks
 mod tests {
     use super::*;
     use crate::key::{Key, Partition, Tag};
+    use crate::scope::Mode;
     use crate::scope::{Scope, Settle};
 
     const MARK: Invalidation = Invalidation { mode: Mode::Mark, settle: None, unstorable_for: None };

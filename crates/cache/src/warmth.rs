@@ -12,6 +12,7 @@ const STEADY_PART: u64 = 5;
 
 /// The reads of one warm key. Outlives its entries.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "a unit belongs in a name")]
 pub(crate) struct Warmth {
     last_read_ms: AtomicU64,
     /// Moving average over the last few intervals; 0 while there was only one visit.
@@ -68,7 +69,9 @@ mod tests {
 
     fn read_at(times_s: &[u64]) -> Warmth {
         let warmth = Warmth::default();
-        times_s.iter().for_each(|at_s| warmth.note_read(at_s * 1000));
+        for at_s in times_s {
+            warmth.note_read(at_s * 1000);
+        }
         warmth
     }
 
