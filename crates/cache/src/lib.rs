@@ -126,6 +126,7 @@ mod flight;
 pub mod key;
 pub mod load;
 mod marker;
+mod marks;
 mod memo;
 mod memory;
 #[cfg(test)]

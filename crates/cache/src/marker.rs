@@ -7,76 +7,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::clock::millis;
 use crate::key::BuildAsHashed;
+use crate::marks::{Marks, hold_end};
 use crate::policy::Marking;
 use crate::reach::{ALL, Reach, Target, any_tag};
 use crate::refusal::Refusal;
-use crate::scope::{Invalidation, Mode};
+use crate::scope::Invalidation;
 use crate::stamp::Stamp;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{RwLock, read, write};
-
-/// What is known of one scope. All stamps and times only grow.
-#[derive(Debug, Clone, Copy, Default)]
-struct Marks {
-    /// The namespace the scope lies in; `None` for scopes that are never folded into it.
-    folds_into: Option<u64>,
-    /// The newest invalidation, and the one before.
-    newest: Stamp,
-    before: Stamp,
-    /// The newest purge.
-    purge: Stamp,
-    /// Loads that began up to here are not stored (a write of unknown outcome); may lie in the future.
-    hold: Stamp,
-    /// Loads that began before this live for `settle_fresh_ms` at most.
-    settle_until_ms: u64,
-    settle_fresh_ms: u64,
-}
-
-impl Marks {
-    fn invalidate(&mut self, stamp: Stamp, how: &Invalidation) {
-        self.see(stamp);
-        if how.mode == Mode::Purge {
-            self.purge = self.purge.max(stamp);
-        }
-        if let Some(settle) = how.settle {
-            self.settle(
-                stamp.ms().saturating_add(millis(settle.lasting)),
-                millis(settle.max_fresh),
-                stamp.ms(),
-            );
-        }
-        if let Some(lasting) = how.unstorable_for {
-            self.hold = self.hold.max(Stamp::end_of(stamp.ms().saturating_add(millis(lasting))));
-        }
-    }
-
-    fn see(&mut self, stamp: Stamp) {
-        if stamp > self.newest {
-            self.before = std::mem::replace(&mut self.newest, stamp);
-        } else {
-            self.before = self.before.max(stamp);
-        }
-    }
-
-    fn settle(&mut self, until_ms: u64, fresh_ms: u64, now_ms: u64) {
-        let running = self.settle_until_ms > now_ms;
-        self.settle_fresh_ms = if running { self.settle_fresh_ms.min(fresh_ms) } else { fresh_ms };
-        self.settle_until_ms = self.settle_until_ms.max(until_ms);
-    }
-
-    /// Takes over all that `other` forbids.
-    fn absorb(&mut self, other: &Self) {
-        self.see(other.newest);
-        self.see(other.before);
-        self.purge = self.purge.max(other.purge);
-        self.hold = self.hold.max(other.hold);
-        if other.settle_until_ms > 0 {
-            self.settle(other.settle_until_ms, other.settle_fresh_ms, self.newest.ms());
-        }
-    }
-}
 
 /// A value may be stored: found valid at this epoch, with at most this fresh time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,11 +60,12 @@ impl Markers {
         let above = target.namespace.filter(|namespace| *namespace != target.scope);
         marks.folds_into = above;
         marks.invalidate(stamp, how);
-        let held = marks.hold;
         if let (true, Some(namespace)) = (target.is_tag, target.namespace) {
             let any = map.entry(any_tag(namespace)).or_default();
             any.see(stamp);
-            any.hold = any.hold.max(held);
+            if let Some(end) = hold_end(stamp, how) {
+                any.hold(end);
+            }
         }
         drop(map);
         self.epoch.fetch_add(1, Ordering::AcqRel);
@@ -171,7 +111,7 @@ impl Markers {
             if let Some(marks) = map.get(&scope) {
                 if created <= marks.newest {
                     refusal = Some(Refusal::Invalidated);
-                } else if created <= marks.hold && refusal.is_none() {
+                } else if marks.holds(created) && refusal.is_none() {
                     refusal = Some(Refusal::Unsettled);
                 }
                 if created.ms() < marks.settle_until_ms {
@@ -189,9 +129,8 @@ impl Markers {
     pub(crate) fn since(&self, reach: &Reach, began: Stamp, now_ms: u64) -> bool {
         let map = read(&self.map);
         reach.any(|scope| {
-            map.get(&scope).is_some_and(|marks| {
-                began <= marks.newest || (began <= marks.hold && marks.hold < Stamp::end_of(now_ms))
-            })
+            map.get(&scope)
+                .is_some_and(|marks| began <= marks.newest || marks.held(began, Stamp::end_of(now_ms)))
         })
     }
 
@@ -203,7 +142,7 @@ impl Markers {
         let hit = |scope: u64| {
             map.get(&scope).is_some_and(|marks| {
                 let marked = began <= marks.newest && (marks.newest < arrived || began <= marks.before);
-                marked || (began <= marks.hold && marks.hold < arrived)
+                marked || marks.held(began, arrived)
             })
         };
         reach.any(hit) || (tags_unknown && hit(reach.any_tag()))
@@ -252,6 +191,7 @@ fn fold_where(map: &mut HashMap<u64, Marks, BuildAsHashed>, into: impl Fn(&Marks
 mod tests {
     use super::*;
     use crate::key::{Key, Partition, Tag};
+    use crate::scope::Mode;
     use crate::scope::{Scope, Settle};
 
     const MARK: Invalidation = Invalidation { mode: Mode::Mark, settle: None, unstorable_for: None };
@@ -318,6 +258,29 @@ mod tests {
         assert!(markers.between(&unknown, true, at(40), at(80)), "begun during the hold, come after it");
         let elsewhere = Reach::of_key(&Key::new("other", &Partition::new("anna"), "/a"));
         assert!(!markers.between(&elsewhere, true, at(10), at(30)));
+    }
+
+    #[test]
+    fn the_end_of_one_hold_is_not_hidden_by_another() {
+        let markers = Markers::new(100);
+        let how = Invalidation { unstorable_for: Some(Duration::from_millis(100)), ..MARK };
+        let reach = tagged("n", 1);
+        markers.invalidate(tag("n", 1), at(0), &how);
+        markers.invalidate(tag("n", 1), at(50), &how);
+        assert!(!markers.between(&reach, false, at(60), at(90)), "both still run");
+        assert!(markers.between(&reach, false, at(60), at(120)), "the first has ended in between");
+        assert!(
+            !markers.between(&reach, false, at(110), at(120)),
+            "begun after the first, within the second"
+        );
+        markers.invalidate(tag("n", 1), at(500), &how);
+        assert!(markers.between(&reach, false, at(140), at(520)), "the second ended long ago");
+        for overlapping in 0..100 {
+            markers.invalidate(tag("n", 1), at(510 + overlapping), &how);
+        }
+        assert!(markers.between(&reach, false, at(610), at(700)), "of many, none is forgotten");
+        assert_eq!(markers.fence(&reach, at(709)), Err(Refusal::Unsettled));
+        assert!(markers.fence(&reach, at(710)).is_ok());
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct Policy {
     pub stale_on_error: Duration,
     /// A read in the last fifth of the fresh time starts a refresh behind it.
     pub refresh_ahead: bool,
-    /// Refreshed without a read while it was read lately.
+    /// Where it is read in a rhythm, loaded just before a read that would otherwise find nothing usable.
     pub warm: bool,
     /// How long a caller waits for a load when an old value may be served instead.
     pub soft_timeout: Duration,

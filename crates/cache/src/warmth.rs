@@ -12,6 +12,7 @@ const STEADY_PART: u64 = 5;
 
 /// The reads of one warm key. Outlives its entries.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "a unit belongs in a name")]
 pub(crate) struct Warmth {
     last_read_ms: AtomicU64,
     /// Moving average over the last few intervals; 0 while there was only one visit.

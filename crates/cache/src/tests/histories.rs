@@ -150,6 +150,9 @@ impl Pair {
                 });
                 settle().await;
                 self.read(*who, *demand).await?;
+                if self.naive.tied {
+                    return Ok(());
+                }
                 // If the read was over before, time goes on until the invalidation.
                 race.await.unwrap();
                 let now_ms = self.stage.clock.now_ms() - self.base_ms;
@@ -194,6 +197,9 @@ impl Pair {
         });
         let outcome = self.stage.ask(&key, demand).await;
         let expected = self.naive.read(who, demand, refresh_at_ms);
+        if self.naive.tied {
+            return Ok(());
+        }
         prop_assert_eq!(answered(&outcome), expected, "{:?} {:?}", who, demand);
         Ok(())
     }
@@ -201,6 +207,9 @@ impl Pair {
     async fn compare(&mut self) -> Result<(), TestCaseError> {
         settle().await;
         self.naive.pass(0);
+        if self.naive.tied {
+            return Ok(());
+        }
         prop_assert_eq!(self.stage.clock.now_ms() - self.base_ms, self.naive.now_ms, "time");
         prop_assert_eq!(self.stage.source.asked(), self.naive.loads, "loads");
         for partition in 0..PARTITIONS.len() {
@@ -236,6 +245,9 @@ proptest! {
             let mut pair = Pair::new();
             for step in &steps {
                 pair.play(step).await?;
+                if pair.naive.tied {
+                    break;
+                }
             }
             Ok::<_, TestCaseError>(())
         })?;

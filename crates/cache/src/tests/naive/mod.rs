@@ -151,6 +151,9 @@ pub(crate) struct Naive {
     /// An invalidation that happens while somebody waits.
     pub(crate) coming: Option<(u64, Invalidated)>,
     pub(crate) loads: usize,
+    /// Two things fell into one millisecond that come out differently by who is first: nobody promises that, so
+    /// the history ends here.
+    pub(crate) tied: bool,
 }
 
 impl Naive {
@@ -172,6 +175,10 @@ impl Naive {
         loop {
             let next = self.flights.iter().min_by_key(|flight| (flight.due_ms, flight.order)).cloned();
             let coming_ms = self.coming.as_ref().map(|(at_ms, _)| *at_ms);
+            let due_ms = next.as_ref().map(|next| next.due_ms);
+            self.tied |= coming_ms.is_some() && coming_ms == due_ms;
+            self.tied |= flight.is_some() && (coming_ms == Some(until_ms) || due_ms == Some(until_ms));
+            self.tied |= next.as_ref().is_some_and(|next| self.meets_another(next));
             match (next, coming_ms) {
                 (next, Some(at_ms))
                     if at_ms <= until_ms && next.as_ref().is_none_or(|next| at_ms <= next.due_ms) =>
@@ -194,6 +201,14 @@ impl Naive {
                 }
             }
         }
+    }
+
+    /// Whether another load of its key lands in the same millisecond.
+    fn meets_another(&self, flight: &Flight) -> bool {
+        let meets = |other: &&Flight| {
+            other.order != flight.order && (other.who, other.due_ms) == (flight.who, flight.due_ms)
+        };
+        flight.due_ms > self.now_ms && self.flights.iter().any(|other| meets(&other))
     }
 
     pub(crate) fn pass(&mut self, millis: u64) {
@@ -303,18 +318,11 @@ impl Naive {
     /// The flight a caller may join who found this kept. If he found nothing, any tag may be one of the value's.
     fn joinable(&self, who: Who, seen: Option<&Kept>) -> Option<Flight> {
         let flight = self.flights.iter().find(|flight| flight.who == who && flight.open)?;
-        let covers = |one: &&Invalidated| one.covers(who, seen.map(|kept| kept.tags));
-        let held = |until: u64| flight.began_ms <= until && until < self.now_ms;
-        // Where any tag counts, only the end of the last hold on any of them is known.
-        let (any_tag, exact): (Vec<_>, Vec<_>) = self
-            .invalidations
-            .iter()
-            .filter(covers)
-            .partition(|one| seen.is_none() && matches!(one.reach, Reach::Tag(..)));
-        let last_hold = any_tag.iter().filter_map(|one| one.hold_until_ms()).max();
-        let overtaken = any_tag.iter().chain(&exact).any(|one| one.order > flight.order)
-            || last_hold.is_some_and(held)
-            || exact.iter().filter_map(|one| one.hold_until_ms()).any(held);
+        let overtaken = self.invalidations.iter().any(|one| {
+            let held =
+                one.hold_until_ms().is_some_and(|until| flight.began_ms <= until && until < self.now_ms);
+            one.covers(who, seen.map(|kept| kept.tags)) && (one.order > flight.order || held)
+        });
         (!overtaken).then(|| flight.clone())
     }
 
