@@ -90,6 +90,11 @@ impl Identity {
         within(self.accepted_ms[class as usize].load(Ordering::Acquire), now_ms, ttl)
     }
 
+    /// Whether the server ever said yes for this class since it last refused this token.
+    pub fn was_accepted(&self, class: Class) -> bool {
+        self.accepted_ms[class as usize].load(Ordering::Acquire) > 0
+    }
+
     /// The server refused this token: nothing is proven any more.
     pub fn refuse(&self) {
         self.refusals.fetch_add(1, Ordering::AcqRel);

@@ -212,9 +212,13 @@ impl ReadLoader {
         match status.as_u16() {
             401 | 403 | 498 => {
                 self.server.note_success();
-                self.identity.refuse();
-                if !self.identity.is_anonymous() {
-                    stale::purge_partition(&self.server, &self.identity);
+                // A no to what was never allowed (sessions, to who is not the owner) is no news; a no to what was
+                // allowed before is a right that ended, and so is any no to the token itself.
+                if status != StatusCode::FORBIDDEN || self.identity.was_accepted(self.read.class) {
+                    self.identity.refuse();
+                    if !self.identity.is_anonymous() {
+                        stale::purge_partition(&self.server, &self.identity);
+                    }
                 }
                 Err(refusal(FailureKind::Denied, "the server refuses this token", value))
             }

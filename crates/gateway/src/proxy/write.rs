@@ -138,7 +138,7 @@ fn settle(visit: &Visit, write: &Write, status: StatusCode) {
             mark(visit, write, confirmed(visit, write));
             forget(visit, write.forgets);
         }
-        401 | 403 | 498 => {
+        401 | 498 => {
             visit.identity.refuse();
             if !visit.identity.is_anonymous() {
                 stale::purge_partition(&visit.server, &visit.identity);

@@ -9,6 +9,7 @@ use greenroom_simulator::running::Running;
 use http::Method;
 use tokio_util::task::TaskTracker;
 
+use crate::stage::scripted::{Reply, Scripted, answer, container};
 use crate::stage::{Client, Script, Stage};
 
 async fn plex(more: &str) -> (Running, Stage) {
@@ -60,6 +61,42 @@ async fn a_refusal_of_one_identitys_image_is_not_answered_to_another() {
     let again = owner.get(&picture).await;
     assert_eq!((again.status.as_u16(), again.was_hit()), (200, true));
     end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn being_refused_what_was_never_allowed_costs_nothing_of_what_is() {
+    let (server, stage) = plex("").await;
+    let sam = plex_client(&stage, server.tokens().sam());
+    sam.get("/library/sections").await;
+    assert_eq!(sam.get("/status/sessions").await.status, 403, "sessions are the owner's");
+    assert!(sam.get("/library/sections").await.was_hit());
+    server.revoke_token("sam");
+    assert_eq!(sam.get("/library/sections/1/all").await.status, 401);
+    assert_eq!(sam.get("/library/sections").await.status, 401, "a refused token has nothing left");
+    end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_right_that_ends_takes_along_what_was_kept_by_it() {
+    let tasks = TaskTracker::new();
+    let server = Scripted::start(&tasks, |request| match (request.target.as_str(), request.before) {
+        ("/status/sessions", 1..) => {
+            Reply::Bytes(answer("403 Forbidden", "text/html", "<h1>403 Forbidden</h1>"))
+        }
+        (_, before) => Reply::Bytes(container(before)),
+    })
+    .await;
+    let at_once = "[server.lifetimes.sessions]\nfresh_s = 0\nstale_s = 0\n";
+    let url = format!("http://{}", server.address);
+    let stage = Script::new().server("home", "plex", &url, at_once).start().await;
+    let client = plex_client(&stage, "token");
+    client.get("/library/sections").await;
+    assert_eq!(client.get("/status/sessions").await.status, 200);
+    assert!(client.get("/library/sections").await.was_hit());
+    assert_eq!(client.get("/status/sessions").await.status, 403);
+    assert!(!client.get("/library/sections").await.was_hit());
+    server.stop();
+    stage.down().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
