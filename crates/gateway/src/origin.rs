@@ -101,11 +101,6 @@ impl Origin {
         &self.authority
     }
 
-    /// Whether the server is spoken to through TLS.
-    pub fn is_tls(&self) -> bool {
-        self.scheme == Scheme::HTTPS
-    }
-
     /// Waits for a place in the server's queue. Writes have places of their own, so that slow reads do not keep them
     /// waiting. Streams and sockets do not need one.
     pub async fn place(&self, lane: Lane) -> OwnedSemaphorePermit {

@@ -90,7 +90,7 @@ impl Out<'_> {
 
     fn servers(&mut self, servers: &[ServerFigures]) -> fmt::Result {
         type Pick = fn(&ServerFigures) -> u64;
-        let counters: [(&str, &str, Pick); 8] = [
+        let counters: [(&str, &str, Pick); 9] = [
             ("client_requests", "Requests that apps made", |server| server.asked),
             ("client_requests_saved", "Requests answered without asking the server", |server| server.saved),
             ("upstream_requests", "Requests that reached the server, own ones included", |server| {
@@ -100,6 +100,9 @@ impl Out<'_> {
             ("writes", "Writes forwarded", |server| server.writes),
             ("streams", "Requests passed through", |server| server.streams),
             ("unauthorised", "Requests without a token where one is needed", |server| server.unauthorised),
+            ("waited_in_vain", "Requests that found no place in the server's queue in time", |server| {
+                server.waited_in_vain
+            }),
             ("refused", "Requests refused for what they are", |server| server.refused),
         ];
         for (name, help, pick) in counters {
@@ -115,6 +118,16 @@ impl Out<'_> {
             family
                 .encode_family(&[("server", server.name.as_str())])?
                 .encode_gauge(&(server.in_flight as u64))?;
+        }
+        let mut family = self.begin(
+            "upstream_waiting",
+            "Requests that wait for a place in the server's queue",
+            MetricType::Gauge,
+        )?;
+        for server in servers {
+            family
+                .encode_family(&[("server", server.name.as_str())])?
+                .encode_gauge(&(server.waiting as u64))?;
         }
         let help =
             "Whether the last thing heard of the server was an answer; missing before anything was heard";

@@ -64,9 +64,11 @@ pub(super) struct ServerFigures {
     pub(super) requests_to_server: u64,
     pub(super) own: u64,
     pub(super) in_flight: usize,
+    pub(super) waiting: usize,
     pub(super) writes: u64,
     pub(super) streams: u64,
     pub(super) unauthorised: u64,
+    pub(super) waited_in_vain: u64,
     pub(super) refused: u64,
 }
 
@@ -128,9 +130,11 @@ impl ServerFigures {
             requests_to_server: server.origin.requests(),
             own: read(&counters.own),
             in_flight: server.origin.in_flight(),
+            waiting: server.origin.waiting(),
             writes: read(&counters.writes),
             streams: read(&counters.streams),
             unauthorised: read(&counters.unauthorised),
+            waited_in_vain: read(&counters.waited_in_vain),
             refused: read(&counters.refused),
         }
     }
@@ -145,6 +149,7 @@ impl ServerFigures {
             writes: less(|server| server.writes),
             streams: less(|server| server.streams),
             unauthorised: less(|server| server.unauthorised),
+            waited_in_vain: less(|server| server.waited_in_vain),
             refused: less(|server| server.refused),
             ..self.clone()
         }
@@ -275,6 +280,7 @@ mod tests {
             requests_to_server: asked,
             own: 1,
             in_flight: 3,
+            waiting: 0,
             ..ServerFigures::default()
         };
         let app = |server: &str, name: &str, asked| AppFigures {
