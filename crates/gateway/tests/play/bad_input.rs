@@ -125,3 +125,18 @@ async fn identical_lengths_twice_from_the_server_are_taken_as_one() {
     server.stop();
     stage.down().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_never_comes_is_told_so_and_nothing_is_sent_on() {
+    let tasks = TaskTracker::new();
+    let server = Scripted::start(&tasks, |request| Reply::Bytes(container(request.before))).await;
+    let url = format!("http://{}", server.address);
+    let fast = greenroom_cache::Clock::scaled(200.0);
+    let stage = Script::new().server("home", "plex", &url, "").start_at(fast).await;
+    let head = "POST /playlists HTTP/1.1\r\nHost: x\r\nX-Plex-Token: t\r\nContent-Length: 10\r\n\r\nab";
+    let answer = raw(&stage, head.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert_eq!(server.count("POST", "/playlists"), 0, "half a write is no write");
+    server.stop();
+    stage.down().await;
+}
