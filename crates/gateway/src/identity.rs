@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use greenroom_cache::Partition;
@@ -48,6 +48,8 @@ pub struct Identity {
     /// Sockets of this identity that pass through us and tell what becomes stale.
     sockets: AtomicUsize,
     last_seen_ms: AtomicU64,
+    /// Whether its place was needed for somebody else: whoever shows its token is a new identity.
+    is_forgotten: AtomicBool,
 }
 
 impl Identity {
@@ -60,6 +62,7 @@ impl Identity {
             refusals: AtomicU64::new(0),
             sockets: AtomicUsize::new(0),
             last_seen_ms: AtomicU64::new(0),
+            is_forgotten: AtomicBool::new(false),
         }
     }
 
@@ -71,6 +74,12 @@ impl Identity {
     /// Whether the caller showed no token.
     pub fn is_anonymous(&self) -> bool {
         self.anonymous
+    }
+
+    /// Notes that its token was shown again. `false`: it was forgotten, the token is to be resolved anew.
+    pub fn is_seen_again(&self, now_ms: u64) -> bool {
+        self.last_seen_ms.store(now_ms, Ordering::Relaxed);
+        !self.is_forgotten.load(Ordering::Acquire)
     }
 
     /// Grows with every refusal. To be read before the server is asked, and shown with what it said.
@@ -218,7 +227,9 @@ fn forget_least_worthy(known: &mut HashMap<[u8; 16], Arc<Identity>>) -> Option<A
             (identity.was_ever_accepted(), identity.last_seen_ms.load(Ordering::Relaxed))
         })
         .map(|(hash, _)| *hash)?;
-    known.remove(&hash)
+    let identity = known.remove(&hash)?;
+    identity.is_forgotten.store(true, Ordering::Release);
+    Some(identity)
 }
 
 fn within(at_ms: u64, now_ms: u64, ttl: Duration) -> bool {

@@ -17,6 +17,7 @@ use crate::apps::Apps;
 use crate::config;
 use crate::identity::{HashKey, Identities, Identity};
 use crate::origin::{Lane, Origin};
+use crate::proxy::meaning::Meanings;
 use crate::stale::{Paces, Players};
 
 /// Items whose place in the library is remembered; some 100 bytes each.
@@ -41,6 +42,8 @@ pub struct Server {
     pub origin: Origin,
     /// Who was seen.
     pub identities: Identities,
+    /// What their requests mean.
+    pub meanings: Meanings,
     /// Which item lies under which.
     pub lineage: Mutex<Lineage>,
     /// Which apps were seen.
@@ -103,6 +106,7 @@ impl Server {
         Ok(Self {
             origin: Origin::new(&settings)?,
             identities: Identities::new(&settings.name, secrets.0),
+            meanings: Meanings::default(),
             lineage: Mutex::new(Lineage::new(MAX_LINEAGE)),
             apps: Apps::default(),
             paces: Paces::default(),

@@ -1,6 +1,6 @@
 //! From a client's request to its answer.
 //!
-//! Rooms: [`read`] (from the cache), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
+//! Rooms: [`meaning`] (who asks what), [`read`] (from the cache), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
 //! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`load`] (asking the
 //! server for what is kept), [`answer`] (what leaves for the client), [`address`] (the one thing rewritten in it),
 //! [`headers`] (what may pass in either
@@ -11,6 +11,7 @@ pub mod answer;
 pub mod headers;
 pub mod hook;
 pub mod load;
+pub mod meaning;
 pub mod read;
 pub mod socket;
 pub mod stream;
@@ -64,24 +65,25 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     server.counters.asked.fetch_add(1, Ordering::Relaxed);
     server.counters.last_asked_ms.store(server.clock.now_ms(), Ordering::Relaxed);
     let ask = Ask { method: &parts.method, target: &target, headers: &parts.headers, body: &[] };
-    let kind = server.settings.kind;
-    let credential = kind.credential(&ask);
-    let identity = server.identify(&credential);
-    let app = greet(&server, &credential, &parts.headers);
-    let verdict = kind.classify(&ask, identity.account().as_deref());
-    let representation = representation_of(&verdict, &parts.headers, server.settings.kind);
-    let open = if credential.token.is_some() { Open::Keep } else { kind.open_without_token(&ask) };
-    let ambiguous = credential.ambiguous;
+    let meaning = server.meanings.of(&server, &ask);
+    meaning.app.asked.fetch_add(1, Ordering::Relaxed);
     let origin = parts.headers.get(ORIGIN).cloned();
-    let visit =
-        Visit { server, identity, credential: Arc::new(credential), app, peer, representation, origin };
+    let visit = Visit {
+        server,
+        identity: Arc::clone(&meaning.identity),
+        credential: Arc::clone(&meaning.credential),
+        app: Arc::clone(&meaning.app),
+        peer,
+        representation: meaning.representation,
+        origin,
+    };
     if parts.headers.contains_key(TRANSFER_ENCODING) && parts.headers.contains_key(CONTENT_LENGTH) {
         return answer::problem(&visit, StatusCode::BAD_REQUEST, "the body has two lengths");
     }
     if matches!(parts.method, Method::CONNECT | Method::TRACE) {
         return answer::problem(&visit, StatusCode::METHOD_NOT_ALLOWED, "this method is not supported");
     }
-    match (open, verdict) {
+    match (meaning.open, &meaning.verdict) {
         (_, Verdict::Refuse(refusal)) => {
             let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
             answer::problem(&visit, status, refusal.message())
@@ -91,14 +93,14 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
             answer::problem(&visit, StatusCode::UNAUTHORIZED, "no token was sent, and this path needs one")
         }
         (_, Verdict::Stream(StreamReason::Socket)) => socket::pass(visit, &target, parts, body).await,
-        (_, Verdict::Stream(reason)) => stream::pass(&visit, reason, &target, parts, body).await,
+        (_, Verdict::Stream(reason)) => stream::pass(&visit, *reason, &target, parts, body).await,
         (Open::Pass, Verdict::Read(_)) => {
             stream::pass(&visit, StreamReason::Account, &target, parts, body).await
         }
-        (Open::Keep, Verdict::Read(_)) if ambiguous => {
+        (Open::Keep, Verdict::Read(_)) if visit.credential.ambiguous => {
             stream::pass(&visit, StreamReason::Odd, &target, parts, body).await
         }
-        (Open::Keep, Verdict::Read(read)) => read::answer(visit, *read, &parts).await,
+        (Open::Keep, Verdict::Read(read)) => read::answer(visit, Arc::clone(read), &parts).await,
         (_, Verdict::Write(_)) => write::pass(visit, &target, parts, body).await,
     }
 }
@@ -113,15 +115,6 @@ fn target_of(server: &Server, uri: &http::Uri) -> String {
         Some(rest) if rest.is_empty() || rest.starts_with('?') => format!("/{rest}"),
         _ => whole.to_owned(),
     }
-}
-
-fn greet(server: &Server, credential: &Credential, headers: &HeaderMap) -> Arc<App> {
-    let (name, app, is_new) = server.apps.of(credential, headers);
-    if is_new {
-        tracing::info!(server = server.name(), app = name, "first request of an app");
-    }
-    app.asked.fetch_add(1, Ordering::Relaxed);
-    app
 }
 
 fn representation_of(verdict: &Verdict, headers: &HeaderMap, kind: Kind) -> Representation {

@@ -16,8 +16,7 @@ use crate::body::Body;
 use crate::identity::{IMAGE_PROOF_TTL, OFFLINE_AUTH_TTL};
 
 /// Answers a read.
-pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Response<Body> {
-    let read = Arc::new(read);
+pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> Response<Body> {
     let proof = prove(&visit, &read);
     let mut policy = visit.server.policy(&read, &visit.identity);
     if proof != Proof::Holds {
