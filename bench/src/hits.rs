@@ -22,11 +22,12 @@ struct Figures {
 /// Measures every server for every length, in turns. The last server is the bare one, which asks no origin.
 pub(crate) async fn compare(
     peers: &[&Peer],
+    lengths: &[usize],
     origin_port: u16,
     rounds: usize,
     requests: usize,
 ) -> Result<(), String> {
-    for bytes in LENGTHS {
+    for &bytes in lengths {
         let mut figures: Vec<Figures> = peers.iter().map(|_| Figures::default()).collect();
         for round in 0..rounds {
             for turn in 0..peers.len() {

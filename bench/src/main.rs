@@ -22,7 +22,7 @@ struct Effort {
     misses: usize,
 }
 
-const FULL: Effort = Effort { rounds: 7, requests: 24_000, misses: 400 };
+const FULL: Effort = Effort { rounds: 15, requests: 8_000, misses: 200 };
 const QUICK: Effort = Effort { rounds: 3, requests: 3_200, misses: 50 };
 
 fn main() -> ExitCode {
@@ -33,8 +33,10 @@ fn main() -> ExitCode {
         ["bare", port] => on_all_cores(bare::serve(number(port), &hits::LENGTHS)),
         parts => {
             let effort = if parts.contains(&"--quick") { QUICK } else { FULL };
-            let parts: Vec<&str> = parts.iter().copied().filter(|part| *part != "--quick").collect();
-            on_one_core(bench(&effort, &parts))
+            let other = parts.iter().find_map(|part| part.strip_prefix("--beside="));
+            let length = parts.iter().find_map(|part| part.strip_prefix("--length=")?.parse().ok());
+            let parts: Vec<&str> = parts.iter().copied().filter(|part| !part.starts_with("--")).collect();
+            on_one_core(bench(&effort, &parts, other, length))
         }
     };
     match outcome {
@@ -46,12 +48,22 @@ fn main() -> ExitCode {
     }
 }
 
-/// Everything, or only the parts that are named: `hits`, `misses`, `crowd`.
-async fn bench(effort: &Effort, parts: &[&str]) -> Result<(), String> {
+/// Everything, or only the parts that are named: `hits`, `misses`, `crowd`. `--beside=PROGRAM` is another build of
+/// Greenroom to measure in the same rounds, `--length=BYTES` the only length of hits.
+async fn bench(
+    effort: &Effort,
+    parts: &[&str],
+    other: Option<&str>,
+    length: Option<usize>,
+) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     let folder = folder.path();
     let origin = peer::own("origin").await?;
-    let greenroom = peer::greenroom(origin.port, folder).await?;
+    let greenroom = peer::greenroom("Greenroom", None, origin.port, folder).await?;
+    let beside = match other {
+        Some(program) => Some(peer::greenroom("beside", Some(program), origin.port, folder).await?),
+        None => None,
+    };
     let (nginx, nginx_locked) = peer::nginx("nginx", origin.port, folder, "").await?;
     let open_files = "open_file_cache max=1000 inactive=60s;";
     let (nginx_open, _) = peer::nginx("nginx + open_file_cache", origin.port, folder, open_files).await?;
@@ -60,8 +72,10 @@ async fn bench(effort: &Effort, parts: &[&str]) -> Result<(), String> {
     let mut ids = 1..;
     let wanted = |part: &str| parts.is_empty() || parts.contains(&part);
     if wanted("hits") {
-        let peers = [&greenroom, &nginx, &nginx_open, &varnish, &bare];
-        hits::compare(&peers, origin.port, effort.rounds, effort.requests).await?;
+        let mut peers = vec![&greenroom, &nginx, &nginx_open, &varnish, &bare];
+        peers.extend(&beside);
+        let lengths = length.map_or_else(|| hits::LENGTHS.to_vec(), |length| vec![length]);
+        hits::compare(&peers, &lengths, origin.port, effort.rounds, effort.requests).await?;
     }
     if wanted("misses") {
         misses::compare(&[&origin, &greenroom, &nginx, &varnish], &mut ids, effort.rounds, effort.misses)

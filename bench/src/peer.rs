@@ -64,13 +64,19 @@ pub(crate) async fn own(role: &'static str) -> Result<Peer, String> {
 }
 
 /// The gateway as users run it: everything on, except that answers and proofs outlive the run.
-pub(crate) async fn greenroom(origin: u16, folder: &Path) -> Result<Peer, String> {
+/// `program` is another build than the one beside this program.
+pub(crate) async fn greenroom(
+    name: &'static str,
+    program: Option<&str>,
+    origin: u16,
+    folder: &Path,
+) -> Result<Peer, String> {
     let (port, control) = (free_port()?, free_port()?);
     let file = write(
         folder,
-        "greenroom.toml",
+        &format!("{name}.toml"),
         &format!(
-            r#"data_dir = "{folder}/greenroom"
+            r#"data_dir = "{folder}/{name}"
 [control]
 listen = "127.0.0.1:{control}"
 [[server]]
@@ -85,8 +91,14 @@ fresh_s = 3600
             folder = folder.display()
         ),
     )?;
-    let program = std::env::current_exe().map_err(|error| error.to_string())?.with_file_name("greenroom");
-    Peer::start("Greenroom", port, Command::new(program).arg("serve").arg("--config").arg(file)).await
+    let own = std::env::current_exe().map_err(|error| error.to_string())?.with_file_name("greenroom");
+    let program = program.map_or(own, PathBuf::from);
+    Peer::start(
+        name,
+        port,
+        Command::new(program).arg("serve").arg("--config").arg(file).stderr(Stdio::null()),
+    )
+    .await
 }
 
 /// nginx as Debian configures it, without access log. The second port is the same with `proxy_cache_lock`.

@@ -78,7 +78,10 @@ impl Identity {
 
     /// Notes that its token was shown again. `false`: it was forgotten, the token is to be resolved anew.
     pub fn is_seen_again(&self, now_ms: u64) -> bool {
-        self.last_seen_ms.store(now_ms, Ordering::Relaxed);
+        // Written once a second at most, so that cores do not take it from each other with every request.
+        if now_ms.saturating_sub(self.last_seen_ms.load(Ordering::Relaxed)) >= 1000 {
+            self.last_seen_ms.store(now_ms, Ordering::Relaxed);
+        }
         !self.is_forgotten.load(Ordering::Acquire)
     }
 

@@ -7,13 +7,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use greenroom_cache::{Failure, FailureKind, Reason, Served, Tier, Value};
+use greenroom_cache::{Failure, FailureKind, Reason, Served, Stamp, Tier, Value};
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, AGE, CACHE_CONTROL, CONTENT_LENGTH,
     CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, ORIGIN,
     RETRY_AFTER, VARY,
 };
 use http::{HeaderMap, Method, Response, StatusCode};
+use parking_lot::RwLock;
 
 use super::{Visit, headers, whole};
 use crate::body::Body;
@@ -70,11 +71,38 @@ pub struct Wanted<'a> {
     pub method: &'a Method,
     /// Whether the class is private to us (API answers) or clients may keep it (images).
     pub is_api: bool,
+    /// The head of the last answer to the same request.
+    pub letterhead: &'a Letterhead,
+}
+
+/// The head of the last kept answer to one request head, without age and history: made once per value.
+#[derive(Debug, Default)]
+pub struct Letterhead(RwLock<Option<Printed>>);
+
+/// A head, and the value it was made for: a key has one value per stamp.
+#[derive(Debug, Clone)]
+struct Printed {
+    created: Stamp,
+    status: StatusCode,
+    headers: HeaderMap,
+}
+
+impl Letterhead {
+    fn of(&self, created: Stamp, print: impl FnOnce() -> (StatusCode, HeaderMap)) -> (StatusCode, HeaderMap) {
+        if let Some(last) = self.0.read().as_ref().filter(|last| last.created == created) {
+            return (last.status, last.headers.clone());
+        }
+        let (status, headers) = print();
+        *self.0.write() = Some(Printed { created, status, headers: headers.clone() });
+        (status, headers)
+    }
 }
 
 /// How a kept answer came to be served.
 #[derive(Debug, Clone, Copy)]
 pub struct History {
+    /// The stamp of the value, unless it was rewritten for this request.
+    pub created: Option<Stamp>,
     /// In which way.
     pub served: Served,
     /// From where.
@@ -89,7 +117,10 @@ pub struct History {
 
 /// A kept answer.
 pub fn kept(value: &Value, history: History, wanted: Wanted<'_>) -> Response<Body> {
-    let mut response = from_value(value, wanted);
+    let print = || head(value, wanted);
+    let (status, headers) =
+        history.created.map_or_else(print, |created| wanted.letterhead.of(created, print));
+    let mut response = response(status, headers, value, wanted);
     let headers = response.headers_mut();
     headers.insert(AGE, HeaderValue::from(history.age.as_secs()));
     headers.insert(CACHE_STATUS, cache_status(history));
@@ -105,7 +136,8 @@ pub fn with_body(value: &Value, body: Bytes) -> Value {
 
 /// An answer that was not kept but shared with those who asked at the same time.
 pub fn shared(value: &Value, wanted: Wanted<'_>) -> Response<Body> {
-    let mut response = from_value(value, wanted);
+    let (status, headers) = head(value, wanted);
+    let mut response = response(status, headers, value, wanted);
     response.headers_mut().insert(CACHE_STATUS, HeaderValue::from_static("Greenroom; fwd=uri-miss"));
     response
 }
@@ -121,7 +153,8 @@ pub fn passed(response: Response<Body>, detail: &'static str) -> Response<Body> 
     Response::from_parts(parts, body)
 }
 
-fn from_value(value: &Value, wanted: Wanted<'_>) -> Response<Body> {
+/// The head of an answer with this value.
+fn head(value: &Value, wanted: Wanted<'_>) -> (StatusCode, HeaderMap) {
     let (status, mut headers) = head_of(&value.meta);
     if wanted.is_api || !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, PRIVATE);
@@ -130,16 +163,20 @@ fn from_value(value: &Value, wanted: Wanted<'_>) -> Response<Body> {
     if let Some(origin) = wanted.headers.get(ORIGIN) {
         allow(&mut headers, origin);
     }
-    let unchanged = status == StatusCode::OK && is_unchanged(&headers, wanted.headers);
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = if unchanged { StatusCode::NOT_MODIFIED } else { status };
-    if unchanged {
+    if status == StatusCode::OK && is_unchanged(&headers, wanted.headers) {
         headers.remove(CONTENT_TYPE);
-    } else if wanted.method == Method::HEAD {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(value.body.len()));
-    } else {
-        *response.body_mut() = Body::from(value.body.clone());
+        return (StatusCode::NOT_MODIFIED, headers);
     }
+    if wanted.method == Method::HEAD {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(value.body.len()));
+    }
+    (status, headers)
+}
+
+fn response(status: StatusCode, headers: HeaderMap, value: &Value, wanted: Wanted<'_>) -> Response<Body> {
+    let has_body = status != StatusCode::NOT_MODIFIED && wanted.method != Method::HEAD;
+    let mut response = Response::new(if has_body { Body::from(value.body.clone()) } else { Body::empty() });
+    *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
 }

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use greenroom_cache::Key;
 use greenroom_upstream::ask::Ask;
 use greenroom_upstream::credential::Credential;
 use greenroom_upstream::open::Open;
@@ -15,6 +16,8 @@ use greenroom_upstream::verdict::{Representation, Verdict};
 use http::Method;
 use quick_cache::sync::Cache;
 
+use super::answer::Letterhead;
+use super::read::partition_of;
 use super::representation_of;
 use crate::apps::App;
 use crate::identity::Identity;
@@ -40,6 +43,10 @@ pub struct Meaning {
     pub app: Arc<App>,
     /// What is asked for.
     pub verdict: Verdict,
+    /// Under which key its answer is kept, if it is a read.
+    pub key: Option<Key>,
+    /// The head of its last answer.
+    pub letterhead: Letterhead,
     /// What it may do without a token.
     pub open: Open,
     /// The representation the client understands.
@@ -109,7 +116,15 @@ fn understand(server: &Server, ask: &Ask<'_>) -> Meaning {
     if is_new {
         tracing::info!(server = server.name(), app = name, "first request of an app");
     }
+    let key = match &verdict {
+        Verdict::Read(read) => {
+            Some(Key::new(server.name(), partition_of(server, &identity, read), &read.key))
+        }
+        _ => None,
+    };
     Meaning {
+        key,
+        letterhead: Letterhead::default(),
         representation: representation_of(&verdict, ask.headers, kind),
         open: if credential.token.is_some() { Open::Keep } else { kind.open_without_token(ask) },
         identity,

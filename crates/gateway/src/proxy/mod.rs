@@ -19,40 +19,42 @@ pub mod tap;
 pub mod write;
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use greenroom_upstream::ask::{Ask, Kind};
-use greenroom_upstream::credential::Credential;
 use greenroom_upstream::open::Open;
 use greenroom_upstream::verdict::{Representation, StreamReason, Verdict};
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, ORIGIN, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-use crate::apps::App;
 use crate::body::Body;
-use crate::identity::Identity;
 use crate::server::Server;
+use meaning::Meaning;
 
 /// Everything known about a request before it is decided what to do with it.
 #[derive(Debug, Clone)]
 pub struct Visit {
     /// The server it is for.
     pub server: Arc<Server>,
-    /// Who asks.
-    pub identity: Arc<Identity>,
-    /// What they showed.
-    pub credential: Arc<Credential>,
-    /// Which app it is.
-    pub app: Arc<App>,
+    /// Who asks, with which app, and what for.
+    pub meaning: Arc<Meaning>,
     /// Where the connection comes from.
     pub peer: SocketAddr,
-    /// The representation the client understands, for errors of ours.
-    pub representation: Representation,
     /// The page the request comes from, if a browser says so.
     pub origin: Option<HeaderValue>,
+}
+
+/// A visit is what its head means, and its circumstances.
+impl Deref for Visit {
+    type Target = Meaning;
+
+    fn deref(&self) -> &Meaning {
+        &self.meaning
+    }
 }
 
 /// Answers one request. Never fails: every failure is an answer.
@@ -68,15 +70,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let meaning = server.meanings.of(&server, &ask);
     meaning.app.asked.fetch_add(1, Ordering::Relaxed);
     let origin = parts.headers.get(ORIGIN).cloned();
-    let visit = Visit {
-        server,
-        identity: Arc::clone(&meaning.identity),
-        credential: Arc::clone(&meaning.credential),
-        app: Arc::clone(&meaning.app),
-        peer,
-        representation: meaning.representation,
-        origin,
-    };
+    let visit = Visit { server, meaning: Arc::clone(&meaning), peer, origin };
     if parts.headers.contains_key(TRANSFER_ENCODING) && parts.headers.contains_key(CONTENT_LENGTH) {
         return answer::problem(&visit, StatusCode::BAD_REQUEST, "the body has two lengths");
     }

@@ -13,7 +13,8 @@ use super::answer::{self, Wanted};
 use super::load::{ImageLoader, ReadLoader};
 use super::{Visit, address};
 use crate::body::Body;
-use crate::identity::{IMAGE_PROOF_TTL, OFFLINE_AUTH_TTL};
+use crate::identity::{IMAGE_PROOF_TTL, Identity, OFFLINE_AUTH_TTL};
+use crate::server::Server;
 
 /// Answers a read.
 pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> Response<Body> {
@@ -27,11 +28,11 @@ pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> Re
         image(&visit, &read, &policy, proof, &parts.headers).await
     } else {
         let demand = if proof == Proof::Holds { asked_for(&parts.headers) } else { Demand::Reload };
-        let key = Key::new(visit.server.name(), partition_of(&visit, &read), &read.key);
-        visit.server.cache.get_or_load(&key, &policy, demand, || loader(&visit, &read)).await
+        visit.server.cache.get_or_load(&key(&visit, &read), &policy, demand, || loader(&visit, &read)).await
     };
     let is_api = !matches!(read.class, Class::Images | Class::Assets);
-    let wanted = Wanted { headers: &parts.headers, method: &parts.method, is_api };
+    let letterhead = &visit.letterhead;
+    let wanted = Wanted { headers: &parts.headers, method: &parts.method, is_api, letterhead };
     match outcome {
         Ok(Answer::Kept { served: Served::StaleOnError, .. }) if proof == Proof::Missing => {
             let failure = Failure::new(FailureKind::Unreachable, "no proof for this token while offline");
@@ -41,7 +42,8 @@ pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> Re
             note_saved(&visit, served, reason);
             let rewritten = address::rewrite(&visit.server, &read, &parts.headers, entry.value());
             let value = rewritten.as_ref().unwrap_or(entry.value());
-            answer::kept(value, answer::History { served, tier, age, left_ms, reason }, wanted)
+            let created = rewritten.is_none().then(|| entry.created());
+            answer::kept(value, answer::History { created, served, tier, age, left_ms, reason }, wanted)
         }
         Ok(Answer::Shared { value, served }) => {
             note_saved(&visit, served, None);
@@ -53,6 +55,13 @@ pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> Re
             answer::failed(&visit, &failure, wanted)
         }
     }
+}
+
+/// Under which key the answer is kept.
+fn key(visit: &Visit, read: &Read) -> Key {
+    let made =
+        || Key::new(visit.server.name(), partition_of(&visit.server, &visit.identity, read), &read.key);
+    visit.key.clone().unwrap_or_else(made)
 }
 
 fn loader(visit: &Visit, read: &Arc<Read>) -> ReadLoader {
@@ -77,7 +86,7 @@ async fn image(
     headers: &HeaderMap,
 ) -> Result<Answer<Response<Body>>, Failure> {
     let (cache, name) = (&visit.server.cache, visit.server.name());
-    let shared = Key::new(name, &visit.server.images, &read.key);
+    let shared = key(visit, read);
     if proof == Proof::Holds && asked_for(headers) != Demand::Reload {
         let kept = cache.get_or_load(&shared, policy, Demand::OnlyIfCached, || loader(visit, read)).await;
         match kept {
@@ -135,11 +144,12 @@ fn prove(visit: &Visit, read: &Read) -> Proof {
     }
 }
 
-fn partition_of<'a>(visit: &'a Visit, read: &Read) -> &'a Partition {
+/// Where the answer of a read is kept that this identity asks for.
+pub(super) fn partition_of<'a>(server: &'a Server, identity: &'a Identity, read: &Read) -> &'a Partition {
     match read.sharing {
-        Sharing::Identity => visit.identity.partition(),
-        Sharing::Public => &visit.server.public,
-        Sharing::Image(_) => &visit.server.images,
+        Sharing::Identity => identity.partition(),
+        Sharing::Public => &server.public,
+        Sharing::Image(_) => &server.images,
     }
 }
 
