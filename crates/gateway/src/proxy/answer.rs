@@ -322,4 +322,30 @@ mod tests {
         assert!(!is_unchanged(&kept, &asked(IF_MODIFIED_SINCE, "Sat, 05 Nov 1994 08:49:37 GMT")));
         assert!(!is_unchanged(&kept, &asked(IF_MODIFIED_SINCE, "yesterday")));
     }
+
+    #[test]
+    fn a_letterhead_serves_one_value_only() {
+        let letterhead = Letterhead::default();
+        let headers = HeaderMap::new();
+        let wanted =
+            Wanted { headers: &headers, method: &Method::GET, is_api: true, letterhead: &letterhead };
+        let history = |created| History {
+            created,
+            served: Served::Hit,
+            tier: Tier::Memory,
+            age: Duration::ZERO,
+            left_ms: 0,
+            reason: None,
+        };
+        let of = |text: &'static str| {
+            value(StatusCode::OK, &HeaderMap::new(), Bytes::from_static(text.as_bytes()))
+        };
+        let (one, other) = (of("one"), of("other"));
+        let etag = |value: &Value, created| kept(value, history(created), wanted).headers()[ETAG].clone();
+        let first = etag(&one, Some(Stamp::from_raw(1)));
+        assert_eq!(etag(&one, Some(Stamp::from_raw(1))), first);
+        assert_ne!(etag(&other, Some(Stamp::from_raw(2))), first, "a newer value has its own");
+        assert_eq!(etag(&one, None), first, "what was rewritten has its own");
+        assert_ne!(etag(&other, Some(Stamp::from_raw(2))), first);
+    }
 }

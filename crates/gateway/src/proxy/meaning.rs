@@ -134,3 +134,137 @@ fn understand(server: &Server, ask: &Ask<'_>) -> Meaning {
         verdict,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use greenroom_cache::{Cache as Engine, Clock};
+    use greenroom_upstream::credential::Secret;
+    use http::{HeaderMap, HeaderName, HeaderValue};
+    use tokio_util::sync::CancellationToken;
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+    use crate::config::{Settings, Tree};
+    use crate::identity::HashKey;
+
+    const TARGET: &str = "/library/sections/1/all?type=1";
+
+    fn server() -> Server {
+        let mut tree = Tree::default();
+        tree.add_toml(
+            "g.toml",
+            "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\n",
+        );
+        let settings = Settings::read(tree).expect("it is valid").servers.remove(0);
+        let (clock, tasks) = (Clock::system(), TaskTracker::new());
+        let cache = Engine::new(greenroom_cache::Settings::default(), clock.clone(), tasks.clone());
+        let secrets = (HashKey([1; 32]), Secret::new("hook"));
+        Server::new(settings, cache, clock, tasks, CancellationToken::new(), secrets).expect("it can be had")
+    }
+
+    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
+        let value = |text: &str| HeaderValue::from_str(text).expect("a value");
+        lines.iter().map(|(name, text)| (HeaderName::from_static(name), value(text))).collect()
+    }
+
+    fn meaning(server: &Server, method: &Method, target: &str, headers: &HeaderMap) -> Arc<Meaning> {
+        server.meanings.of(server, &Ask { method, target, headers, body: &[] })
+    }
+
+    #[test]
+    fn a_read_is_understood_once() {
+        let (server, headers) = (server(), headers(&[("x-plex-token", "token-of-anna")]));
+        let first = meaning(&server, &Method::GET, TARGET, &headers);
+        assert!(Arc::ptr_eq(&first, &meaning(&server, &Method::GET, TARGET, &headers)));
+        let Verdict::Read(read) = &first.verdict else { panic!("it is a read") };
+        let key = Key::new("home", first.identity.partition(), &read.key);
+        assert_eq!(first.key.as_ref(), Some(&key));
+    }
+
+    #[test]
+    fn whatever_differs_in_a_head_is_understood_for_itself() {
+        let server = server();
+        let heads = [
+            (Method::GET, TARGET, headers(&[("x-plex-token", "token-of-anna")])),
+            (Method::HEAD, TARGET, headers(&[("x-plex-token", "token-of-anna")])),
+            (Method::GET, "/library/sections/1/all?type=2", headers(&[("x-plex-token", "token-of-anna")])),
+            (Method::GET, TARGET, headers(&[("x-plex-token", "token-of-bert")])),
+            (
+                Method::GET,
+                TARGET,
+                headers(&[("x-plex-token", "token-of-anna"), ("accept", "application/json")]),
+            ),
+            (Method::GET, TARGET, headers(&[("x-plex-token", "token-of-anna"), ("accept", "text/xml")])),
+            (Method::GET, TARGET, headers(&[("accept", "text/xml"), ("x-plex-token", "token-of-anna")])),
+        ];
+        let of =
+            |(method, target, headers): &(Method, &str, HeaderMap)| meaning(&server, method, target, headers);
+        let meanings: Vec<_> = heads.iter().map(of).collect();
+        for (at, (head, own)) in heads.iter().zip(&meanings).enumerate() {
+            assert!(Arc::ptr_eq(own, &of(head)), "{at} is remembered");
+            assert!(meanings[..at].iter().all(|other| !Arc::ptr_eq(own, other)), "{at} stands for itself");
+        }
+        assert_ne!(meanings[0].key, meanings[3].key);
+    }
+
+    #[test]
+    fn a_line_cannot_pass_for_two() {
+        let of = |lines: &[(&'static str, &str)]| {
+            let headers = headers(lines);
+            head_of(&Ask { method: &Method::GET, target: TARGET, headers: &headers, body: &[] })
+        };
+        assert_ne!(of(&[("a", "1"), ("b", "2")]), of(&[("a", "1b:2")]));
+        assert_ne!(of(&[("a", "1"), ("a", "2")]), of(&[("a", "12")]));
+        assert_ne!(of(&[("ab", "")]), of(&[("a", "b")]));
+        assert!(HeaderValue::from_bytes(b"1\nb:2").is_err());
+    }
+
+    #[test]
+    fn a_token_whose_identity_was_forgotten_is_somebody_new() {
+        let (server, headers) = (server(), headers(&[("x-plex-token", "token-of-anna")]));
+        let before = meaning(&server, &Method::GET, TARGET, &headers);
+        for index in 0..5000 {
+            let token = Some(Secret::new(format!("token-{index}")));
+            server.identify(&Credential { token, ..Credential::default() });
+        }
+        let after = meaning(&server, &Method::GET, TARGET, &headers);
+        assert!(!Arc::ptr_eq(&before.identity, &after.identity), "no write would reach the old one");
+    }
+
+    #[test]
+    fn an_account_proven_since_changes_the_meaning() {
+        let (server, headers) = (server(), headers(&[("x-plex-token", "token-of-anna")]));
+        let before = meaning(&server, &Method::GET, TARGET, &headers);
+        before.identity.prove_account("1");
+        let after = meaning(&server, &Method::GET, TARGET, &headers);
+        assert!(!Arc::ptr_eq(&before, &after));
+        assert!(Arc::ptr_eq(&after, &meaning(&server, &Method::GET, TARGET, &headers)));
+    }
+
+    #[test]
+    fn writes_streams_and_long_heads_are_understood_every_time() {
+        let server = server();
+        let long = "x".repeat(MAX_HEAD_BYTES);
+        for (method, target, lines) in [
+            (Method::PUT, "/library/metadata/1?title.value=x", vec![("x-plex-token", "token-of-anna")]),
+            (Method::GET, "/:/scrobble?key=1", vec![("x-plex-token", "token-of-anna")]),
+            (Method::GET, "/library/parts/1/2/file.mkv", vec![("x-plex-token", "token-of-anna")]),
+            (Method::GET, TARGET, vec![("x-plex-token", "token-of-anna"), ("x-long", &long)]),
+        ] {
+            let headers = headers(&lines);
+            let first = meaning(&server, &method, target, &headers);
+            assert!(!Arc::ptr_eq(&first, &meaning(&server, &method, target, &headers)), "{target}");
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_not_shown() {
+        let server = server();
+        for index in 0..3 * MAX_HEADS {
+            let headers = headers(&[("x-plex-token", &format!("SECRET-token-{}", index % 7))]);
+            meaning(&server, &Method::GET, &format!("/library/sections/{index}/all"), &headers);
+        }
+        assert!(server.meanings.0.len() <= MAX_HEADS);
+        assert!(!format!("{:?}", server.meanings).contains("SECRET"));
+    }
+}
