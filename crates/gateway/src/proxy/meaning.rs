@@ -70,10 +70,10 @@ impl fmt::Debug for Meanings {
 
 impl Meanings {
     /// What `ask` means to `server`.
-    pub fn of(&self, server: &Server, ask: &Ask<'_>) -> Arc<Meaning> {
+    pub fn of(&self, server: &Server, ask: &Ask<'_>, now_ms: u64) -> Arc<Meaning> {
         let Some(head) = head_of(ask) else { return Arc::new(understand(server, ask)) };
         if let Some(meaning) = self.0.get(head.as_slice())
-            && meaning.identity.is_seen_again(server.clock.now_ms())
+            && meaning.identity.is_seen_again(now_ms)
             && meaning.account == meaning.identity.account()
         {
             return meaning;
@@ -168,7 +168,7 @@ mod tests {
     }
 
     fn meaning(server: &Server, method: &Method, target: &str, headers: &HeaderMap) -> Arc<Meaning> {
-        server.meanings.of(server, &Ask { method, target, headers, body: &[] })
+        server.meanings.of(server, &Ask { method, target, headers, body: &[] }, 1)
     }
 
     #[test]

@@ -65,9 +65,10 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         return hook::receive(server, &target, parts, body).await;
     }
     server.counters.asked.fetch_add(1, Ordering::Relaxed);
-    server.counters.last_asked_ms.store(server.clock.now_ms(), Ordering::Relaxed);
+    let now_ms = server.clock.now_ms();
+    server.counters.last_asked_ms.store(now_ms, Ordering::Relaxed);
     let ask = Ask { method: &parts.method, target: &target, headers: &parts.headers, body: &[] };
-    let meaning = server.meanings.of(&server, &ask);
+    let meaning = server.meanings.of(&server, &ask, now_ms);
     meaning.app.asked.fetch_add(1, Ordering::Relaxed);
     let origin = parts.headers.get(ORIGIN).cloned();
     let visit = Visit { server, meaning: Arc::clone(&meaning), peer, origin };
