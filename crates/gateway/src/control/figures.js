@@ -197,6 +197,7 @@ function makeServer(server) {
   details.append(element("summary", "", "More figures"), makeCounts(MORE_COUNTS, parts));
   const queue = element("p", "fine");
   queue.append(element("b", "", "Queue"), document.createTextNode(": "), (parts.queue = element("span")));
+  queue.title = "One class of reads may hold half of the places at the most, and a quarter is left to writes: what hangs cannot stop the rest.";
   parts.queue_so_far = element("p", "fine");
   details.append(parts.queue_so_far);
   card.append(head, parts.says, point, makeCounts(COUNTS, parts), queue, details);

@@ -46,14 +46,14 @@ impl Loader for ReadLoader {
     type Pass = Response<Body>;
 
     async fn load(&self, why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<Self::Pass>, Failure> {
+        let Ok(place) = self.server.queue.place(self.errand(why)).await else {
+            return Err(Failure::new(FailureKind::Overloaded, "too many requests wait for the server"));
+        };
         match why {
             LoadReason::Refresh | LoadReason::Warm => &self.server.counters.own,
             _ => &self.app.reached,
         }
         .fetch_add(1, Ordering::Relaxed);
-        let Ok(place) = self.server.queue.place(self.errand(why)).await else {
-            return Err(Failure::new(FailureKind::Overloaded, "too many requests wait for the server"));
-        };
         let mut asking = pin!(self.ask_and_read());
         // A slow answer may still be kept when it comes, but others do not wait for it.
         let in_time = self.server.clock.timeout(self.server.settings.load_timeout, asking.as_mut()).await;
