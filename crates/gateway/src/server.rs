@@ -8,15 +8,19 @@ use greenroom_cache::{Cache, Clock, Partition, Policy};
 use greenroom_library::lineage::Lineage;
 use greenroom_upstream::credential::Secret;
 use greenroom_upstream::verdict::Read;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::apps::Apps;
+use crate::body::Body;
+use crate::breaker::{Breaker, Outcome};
 use crate::config;
 use crate::identity::{HashKey, Identities, Identity};
-use crate::origin::{Lane, Origin};
+use crate::origin::{Lane, NoResponse, Origin};
 use crate::stale::{Paces, Players};
 
 /// Items whose place in the library is remembered; some 100 bytes each.
@@ -39,6 +43,8 @@ pub struct Server {
     pub stop: CancellationToken,
     /// The way to it.
     pub origin: Origin,
+    /// Whether it is down.
+    pub breaker: Breaker,
     /// Who was seen.
     pub identities: Identities,
     /// Which item lies under which.
@@ -74,6 +80,8 @@ pub struct Counters {
     pub unauthorised: AtomicU64,
     /// Requests refused for what they are.
     pub refused: AtomicU64,
+    /// Requests refused because the server is down.
+    pub offline: AtomicU64,
     /// Requests that found no place in the server's queue in time.
     pub waited_in_vain: AtomicU64,
     /// Requests that we asked without a client: refreshes, warming, events, probes.
@@ -102,6 +110,7 @@ impl Server {
     ) -> Result<Self, String> {
         Ok(Self {
             origin: Origin::new(&settings)?,
+            breaker: Breaker::default(),
             identities: Identities::new(&settings.name, secrets.0),
             lineage: Mutex::new(Lineage::new(MAX_LINEAGE)),
             apps: Apps::default(),
@@ -159,6 +168,31 @@ impl Server {
             self.counters.waited_in_vain.fetch_add(1, Ordering::Relaxed);
         }
         place
+    }
+
+    /// Sends one request, once, and tells the breaker what came of it. `key` stands for what is asked for.
+    ///
+    /// # Errors
+    /// See [`Origin::send`].
+    pub async fn send(
+        &self,
+        request: Request<Body>,
+        lane: Lane,
+        key: u64,
+    ) -> Result<Response<Incoming>, NoResponse> {
+        let answer = self.origin.send(request, lane).await;
+        let outcome = match &answer {
+            Ok(response) if matches!(response.status().as_u16(), 502..=504) => Outcome::Unwilling,
+            Ok(_) => Outcome::Answered,
+            Err(_) => Outcome::Unreachable,
+        };
+        self.breaker.note(key, outcome, self.clock.now_ms());
+        answer
+    }
+
+    /// The first byte of an answer for `key` did not come in time.
+    pub fn note_silence(&self, key: u64) {
+        self.breaker.note(key, Outcome::Silent, self.clock.now_ms());
     }
 
     /// The server answered.

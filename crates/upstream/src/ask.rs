@@ -113,6 +113,16 @@ impl Kind {
         }
     }
 
+    /// What the server answers a client that only asks whether it is there, where that is always the same: content
+    /// type and body. Clients do not begin without it.
+    pub fn sign_of_life(self, target: &str) -> Option<(&'static str, &'static [u8])> {
+        match self {
+            // Plex's says who the server is.
+            Self::Plex => None,
+            Self::Jellyfin => jellyfin::sign_of_life(target),
+        }
+    }
+
     /// A cheap path that says whether the server is alive, without a token.
     pub fn probe_path(self) -> &'static str {
         match self {

@@ -29,6 +29,7 @@ listen = "0.0.0.0:32500"               # point your apps here
 # max_body_bytes = 33554432
 # upstream_concurrency = 8
 # auth_ttl_s = 300                     # how long the server's yes to a token holds
+# offline_auth_ttl_s = 86400           # how long that yes holds on while the server is down
 # translate_legacy_auth = true         # Jellyfin: send old forms of credentials on in the new form
 
 # Lifetimes of a class of answers, in seconds. The three windows add up.

@@ -21,6 +21,7 @@ use hyper::body::Incoming;
 use super::answer;
 use crate::apps::App;
 use crate::body::{Body, Collected, collect};
+use crate::breaker;
 use crate::identity::Identity;
 use crate::origin::Lane;
 use crate::server::Server;
@@ -45,6 +46,9 @@ impl Loader for ReadLoader {
     type Pass = Response<Body>;
 
     async fn load(&self, why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<Self::Pass>, Failure> {
+        if !self.server.breaker.admits() {
+            return Err(offline());
+        }
         match why {
             LoadReason::Refresh | LoadReason::Warm => &self.server.counters.own,
             _ => &self.app.reached,
@@ -53,6 +57,9 @@ impl Loader for ReadLoader {
         let Some(place) = self.server.place(Lane::Read).await else {
             return Err(Failure::new(FailureKind::Overloaded, "too many requests wait for the server"));
         };
+        if !self.server.breaker.admits() {
+            return Err(offline());
+        }
         let mut asking = pin!(self.ask_and_read());
         // A slow answer may still be kept when it comes, but others do not wait for it.
         let in_time = self.server.clock.timeout(self.server.settings.load_timeout, asking.as_mut()).await;
@@ -112,7 +119,21 @@ impl ReadLoader {
         let request = self.request().map_err(|_| {
             Failure::new(FailureKind::Refused, "the request cannot be written down for the server")
         })?;
-        self.server.origin.send(request, Lane::Read).await.map_err(|error| {
+        let key = breaker::key_of(&self.read.key);
+        let mut sending = pin!(self.server.send(request, Lane::Read, key));
+        let limit = self.server.settings.load_timeout;
+        let answer = tokio::select! {
+            // Whoever waits is told at once when the server turns out to be down.
+            () = self.server.breaker.down() => return Err(offline()),
+            in_time = self.server.clock.timeout(limit, sending.as_mut()) => match in_time {
+                Ok(answer) => answer,
+                Err(_) => {
+                    self.server.note_silence(key);
+                    sending.await
+                }
+            },
+        };
+        answer.map_err(|error| {
             self.server.note_failure();
             Failure::new(FailureKind::Unreachable, error.message)
         })
@@ -233,6 +254,10 @@ impl ReadLoader {
             _ => Err(refusal(FailureKind::Refused, "the server refuses this request", value)),
         }
     }
+}
+
+fn offline() -> Failure {
+    Failure::new(FailureKind::Offline, "the server is down")
 }
 
 fn refusal(kind: FailureKind, message: &str, value: Value) -> Failure {

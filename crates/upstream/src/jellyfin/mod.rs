@@ -40,7 +40,7 @@ use http::Method;
 
 pub use info::public_info_address;
 
-pub(crate) use anonymous::open;
+pub(crate) use anonymous::{open, sign_of_life};
 pub(crate) use credential::{credential, credential_headers};
 pub(crate) use error::error_body;
 pub(crate) use inspect::inspect;
