@@ -8,7 +8,7 @@
 //! - [`config`]: what the user wants. [`cli`]: how they say it. [`process`]: all wiring on one page.
 //! - [`server`]: one media server with everything kept about it. [`origin`]: asking it. [`identity`]: who asks it.
 //!   [`stale`]: what a write or an event does to what is kept. [`follower`]: its events. [`breaker`]: whether it is
-//!   down.
+//!   down. [`doubt`]: whether a list that came back far shorter is believed.
 //! - [`listener`], [`proxy`], [`body`]: from a client's connection to its answer.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
@@ -20,6 +20,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod demo;
+pub mod doubt;
 pub mod follower;
 pub mod greeting;
 pub mod identity;

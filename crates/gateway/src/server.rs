@@ -19,6 +19,7 @@ use crate::apps::Apps;
 use crate::body::Body;
 use crate::breaker::{Breaker, Outcome};
 use crate::config;
+use crate::doubt::Doubts;
 use crate::identity::{HashKey, Identities, Identity};
 use crate::origin::{Lane, NoResponse, Origin};
 use crate::stale::{Paces, Players};
@@ -45,6 +46,8 @@ pub struct Server {
     pub origin: Origin,
     /// Whether it is down.
     pub breaker: Breaker,
+    /// Lists that came back so short that they are not believed yet.
+    pub doubts: Doubts,
     /// Who was seen.
     pub identities: Identities,
     /// Which item lies under which.
@@ -111,6 +114,7 @@ impl Server {
         Ok(Self {
             origin: Origin::new(&settings)?,
             breaker: Breaker::default(),
+            doubts: Doubts::default(),
             identities: Identities::new(&settings.name, secrets.0),
             lineage: Mutex::new(Lineage::new(MAX_LINEAGE)),
             apps: Apps::default(),

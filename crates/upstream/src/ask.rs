@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::credential::Credential;
 use crate::facts::{Facts, Unfit};
-use crate::signal::{Playing, Signal};
+use crate::signal::{Playing, Signal, Subscription};
 use crate::tag::Staling;
 use crate::verdict::{Read, Representation, Verdict};
 use crate::{jellyfin, plex};
@@ -88,6 +88,14 @@ impl Kind {
         match self {
             Self::Plex => plex::frame(frame),
             Self::Jellyfin => jellyfin::frame(frame),
+        }
+    }
+
+    /// What a client's text frame subscribes to; Plex's sockets tell everybody everything.
+    pub fn subscription(self, frame: &[u8]) -> Option<Subscription> {
+        match self {
+            Self::Plex => None,
+            Self::Jellyfin => jellyfin::subscription(frame),
         }
     }
 

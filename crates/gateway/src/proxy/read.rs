@@ -36,7 +36,8 @@ pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Respons
     };
     let wanted = Wanted { headers: &parts.headers, method: &parts.method, is_api: is_api(&read) };
     match outcome {
-        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if proof == Proof::Missing => {
+        // By an answer that was not believed the server may have said yes to this token after all.
+        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if prove(&visit, &read) == Proof::Missing => {
             let failure = Failure::new(FailureKind::Unreachable, "no proof for this token while offline");
             answer::failed(&visit, &failure, wanted)
         }

@@ -45,7 +45,7 @@ pub(crate) use credential::{credential, credential_headers};
 pub(crate) use error::error_body;
 pub(crate) use inspect::inspect;
 pub(crate) use playback::playing;
-pub(crate) use socket::frame;
+pub(crate) use socket::{frame, subscription};
 
 use crate::ask::Ask;
 use crate::verdict::{Refusal, StreamReason, Verdict};
