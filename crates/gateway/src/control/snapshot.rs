@@ -51,6 +51,10 @@ pub(super) struct ServerFigures {
     /// Where apps find it: address and port of our listener.
     pub(super) listen: String,
     pub(super) state: State,
+    /// Where its breaker stands.
+    pub(super) breaker: &'static str,
+    /// The outage, while it is down.
+    pub(super) outage: Option<OutageFigures>,
     /// What the server calls itself.
     pub(super) title: Option<String>,
     pub(super) version: Option<String>,
@@ -70,6 +74,23 @@ pub(super) struct ServerFigures {
     pub(super) unauthorised: u64,
     pub(super) waited_in_vain: u64,
     pub(super) refused: u64,
+    /// Requests refused because it was down.
+    pub(super) offline: u64,
+    /// How often it went down.
+    pub(super) outages: u64,
+    /// How often it was asked whether it is back.
+    pub(super) probes: u64,
+    /// Lists that came back so short that they were not believed.
+    pub(super) doubted: u64,
+}
+
+/// An outage under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct OutageFigures {
+    /// When the first request failed.
+    pub(super) since_ms: u64,
+    /// When the server is tried next.
+    pub(super) next_try_ms: u64,
 }
 
 /// One app of one server.
@@ -114,11 +135,16 @@ impl ServerFigures {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let moment = |counter: &AtomicU64| Some(read(counter)).filter(|at_ms| *at_ms > 0);
         let state = State::of(server);
+        let (outages, probes) = server.breaker.counts();
+        let outage = server.breaker.outage();
         Self {
             name: server.name().to_owned(),
             kind: server.settings.kind.name(),
             listen,
             state,
+            breaker: server.breaker.state().name(),
+            outage: outage
+                .map(|outage| OutageFigures { since_ms: outage.since_ms, next_try_ms: outage.next_probe_ms }),
             title: introduced.title.clone(),
             version: introduced.version.clone(),
             remark: introduced.remark.filter(|_| state != State::Well),
@@ -136,6 +162,10 @@ impl ServerFigures {
             unauthorised: read(&counters.unauthorised),
             waited_in_vain: read(&counters.waited_in_vain),
             refused: read(&counters.refused),
+            offline: read(&counters.offline),
+            outages,
+            probes,
+            doubted: server.doubts.counted(),
         }
     }
 
@@ -151,6 +181,10 @@ impl ServerFigures {
             unauthorised: less(|server| server.unauthorised),
             waited_in_vain: less(|server| server.waited_in_vain),
             refused: less(|server| server.refused),
+            offline: less(|server| server.offline),
+            outages: less(|server| server.outages),
+            probes: less(|server| server.probes),
+            doubted: less(|server| server.doubted),
             ..self.clone()
         }
     }

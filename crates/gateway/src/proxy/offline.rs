@@ -42,14 +42,19 @@ pub async fn read(
 
 /// What would pass through: the sign of life that clients begin with, else no.
 pub fn stream(visit: &Visit, target: &str, method: &Method) -> Response<Body> {
-    match visit.server.settings.kind.sign_of_life(target) {
-        Some((content_type, body)) if method.is_safe() || method == Method::POST => {
-            let mut response = whole(StatusCode::OK, content_type, Bytes::from_static(body));
-            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            response
-        }
-        _ => refuse(visit, "the media server is down"),
+    sign_of_life(visit, target, method).unwrap_or_else(|| refuse(visit, "the media server is down"))
+}
+
+/// What the server would say if it were only asked whether it is there: that *we* are here is all that clients need to
+/// begin.
+pub fn sign_of_life(visit: &Visit, target: &str, method: &Method) -> Option<Response<Body>> {
+    let (content_type, body) = visit.server.settings.kind.sign_of_life(target)?;
+    if !method.is_safe() && method != Method::POST {
+        return None;
     }
+    let mut response = whole(StatusCode::OK, content_type, Bytes::from_static(body));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Some(response)
 }
 
 /// The quick no, in the client's own form, with a time to try again.

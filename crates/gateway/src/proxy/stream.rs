@@ -34,6 +34,7 @@ pub async fn pass(
     visit.server.counters.streams.fetch_add(1, Ordering::Relaxed);
     visit.app.reached.fetch_add(1, Ordering::Relaxed);
     let lane = if parts.method.is_safe() { Lane::Read } else { Lane::Write };
+    let method = parts.method.clone();
     let Ok(request) = rebuild(visit, target, &parts, body) else {
         return answer::problem(visit, StatusCode::BAD_REQUEST, "the request cannot be forwarded");
     };
@@ -46,7 +47,10 @@ pub async fn pass(
         Ok(Err(error)) => {
             visit.server.note_failure();
             tracing::debug!(server = visit.server.name(), reason = error.message, "nothing to pass through");
-            answer::problem(visit, StatusCode::SERVICE_UNAVAILABLE, "the media server cannot be reached")
+            let unreachable = || {
+                answer::problem(visit, StatusCode::SERVICE_UNAVAILABLE, "the media server cannot be reached")
+            };
+            offline::sign_of_life(visit, target, &method).unwrap_or_else(unreachable)
         }
         Err(_) => {
             visit.server.note_silence(key);
