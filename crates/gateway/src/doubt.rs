@@ -47,19 +47,12 @@ pub fn judge(kept: u64, came: u64, is_settled: bool, earlier: Option<Doubt>, now
     if came.saturating_mul(2) >= kept {
         return Belief::Believed;
     }
-    match earlier {
-        None if is_settled => Belief::Believed,
-        None => Belief::Doubted,
-        Some(doubt) if now_ms.saturating_sub(doubt.since_ms) >= LASTING_MS => Belief::Believed,
-        Some(doubt)
-            if is_settled
-                && doubt.total == came
-                && now_ms.saturating_sub(doubt.same_since_ms) >= TWICE_MS =>
-        {
-            Belief::Believed
-        }
-        Some(_) => Belief::Doubted,
-    }
+    let is_confirmed = earlier.map_or(is_settled, |doubt| {
+        let since = |at_ms| now_ms.saturating_sub(at_ms);
+        let is_same = doubt.total == came && since(doubt.same_since_ms) >= TWICE_MS;
+        since(doubt.since_ms) >= LASTING_MS || (is_settled && is_same)
+    });
+    if is_confirmed { Belief::Believed } else { Belief::Doubted }
 }
 
 /// The doubts about one server's lists.

@@ -121,18 +121,19 @@ impl ReadLoader {
             Failure::new(FailureKind::Refused, "the request cannot be written down for the server")
         })?;
         let key = breaker::key_of(&self.read.key);
-        let mut sending = pin!(self.server.send(request, Lane::Read, key));
-        let limit = self.server.settings.load_timeout;
+        let answer = async {
+            let mut sending = pin!(self.server.send(request, Lane::Read, key));
+            let limit = self.server.settings.load_timeout;
+            if let Ok(answer) = self.server.clock.timeout(limit, sending.as_mut()).await {
+                return answer;
+            }
+            self.server.note_silence(key);
+            sending.await
+        };
         let answer = tokio::select! {
             // Whoever waits is told at once when the server turns out to be down.
             () = self.server.breaker.down() => return Err(offline()),
-            in_time = self.server.clock.timeout(limit, sending.as_mut()) => match in_time {
-                Ok(answer) => answer,
-                Err(_) => {
-                    self.server.note_silence(key);
-                    sending.await
-                }
-            },
+            answer = answer => answer,
         };
         answer.map_err(|error| {
             self.server.note_failure();

@@ -5,18 +5,19 @@ use std::net::SocketAddr;
 
 use futures_util::{SinkExt, StreamExt};
 use greenroom_cache::Clock;
+use greenroom_simulator::catalogue::ItemId;
 use greenroom_simulator::faults::Fault;
+use greenroom_simulator::jellyfin::Jellyfin;
 use greenroom_simulator::options::Options;
 use greenroom_simulator::plex::Plex;
 use greenroom_simulator::running::Running;
-use http::Method;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::task::TaskTracker;
 
-use crate::outages::{json, until_back, until_down};
+use crate::outages::{gateway, json, until_back, until_down};
 use crate::stage::{Client, Script, Stage};
 
 const PATH: &str = "/:/websockets/notifications?X-Plex-Token=";
@@ -30,7 +31,11 @@ async fn play() -> (Running, Stage) {
 }
 
 async fn open(address: SocketAddr, token: &str) -> Result<WebSocketStream<TcpStream>, Error> {
-    let request = format!("ws://{address}{PATH}{token}").into_client_request()?;
+    open_at(address, &format!("{PATH}{token}")).await
+}
+
+async fn open_at(address: SocketAddr, target: &str) -> Result<WebSocketStream<TcpStream>, Error> {
+    let request = format!("ws://{address}{target}").into_client_request()?;
     let stream = TcpStream::connect(address).await.map_err(Error::Io)?;
     tokio_tungstenite::client_async(request, stream).await.map(|(socket, _)| socket)
 }
@@ -60,10 +65,9 @@ async fn title(client: &Client, item: &str) -> String {
     said["MediaContainer"]["Metadata"][0]["title"].as_str().expect("a title").to_owned()
 }
 
-async fn rename(server: &Running, item: &str, to: &str) {
-    let direct = Client::new(server.address()).with("x-plex-token", server.tokens().owner_a());
-    let said = direct.send(Method::PUT, &format!("{item}?title.value={to}&title.locked=1"), "").await;
-    assert_eq!(said.status, 200);
+/// Behind everybody's back, whether the server can be reached or not.
+fn rename(server: &Running, to: &str) {
+    assert!(server.edit_item(ItemId(1), |record| to.clone_into(&mut record.title)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,16 +88,15 @@ async fn a_socket_is_kept_and_attached_again_and_what_was_missed_is_asked_again(
         let refused = open(stage.address(0), bad).await;
         assert!(matches!(refused, Err(Error::Http(said)) if said.status() == 503), "{bad}");
     }
-    plex.ledger().reset();
+    // Nobody is told of this.
+    rename(&plex, "Missed");
     plex.faults().clear();
-    // Before anybody attached: nobody is told of this.
-    rename(&plex, item, "Missed").await;
     until_back(&stage, 0).await;
     assert_eq!(title(&client, item).await, "Missed");
     while plex.ledger().sockets_open() < 2 {
         tokio::task::yield_now().await;
     }
-    rename(&plex, item, "Told").await;
+    rename(&plex, "Told");
     frame_with(&mut socket, "timeline").await;
     frame_with(&mut late, "timeline").await;
     assert_eq!(title(&client, item).await, "Told");
@@ -121,4 +124,37 @@ async fn a_socket_of_a_token_that_was_revoked_meanwhile_is_closed_when_the_serve
     assert_eq!(u16::from(closed.code), 1008);
     stage.down().await;
     plex.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_jellyfin_client_subscribed_to_is_told_again_after_an_outage() {
+    let jellyfin = Jellyfin::new(Options::quick());
+    let jellyfin = jellyfin.start("127.0.0.1:0".parse().expect("an address"), &TaskTracker::new()).await;
+    let jellyfin = jellyfin.expect("it starts");
+    let stage =
+        Script::new().server("den", "jellyfin", &jellyfin.url(), "").start_at(Clock::scaled(20.0)).await;
+    let token = jellyfin.tokens().owner_a();
+    let client = stage.client().with("x-emby-token", token);
+    let socket = open_at(stage.address(0), &format!("/socket?api_key={token}&deviceId=t")).await;
+    let mut socket = socket.expect("it is a socket");
+    let subscribe = r#"{"MessageType":"SessionsStart","Data":"0,200"}"#;
+    socket.send(Message::text(subscribe)).await.expect("it is open");
+    frame_with(&mut socket, "\"Sessions\"").await;
+    jellyfin.faults().set(Fault::Gone);
+    let server = gateway(&stage, 0);
+    for number in 0.. {
+        if !server.breaker.admits() {
+            break;
+        }
+        client.get(&format!("/Items?parentId={number:032x}")).await;
+    }
+    // Whatever came before the end of the server is read; then there is silence.
+    let quiet = async { while socket.next().await.is_some() {} };
+    let silence = stage.process.clock.timeout(std::time::Duration::from_secs(5), quiet);
+    assert!(silence.await.is_err(), "the socket stays open");
+    jellyfin.faults().clear();
+    frame_with(&mut socket, "\"Sessions\"").await;
+    drop(socket);
+    stage.down().await;
+    jellyfin.stop().await;
 }
