@@ -11,7 +11,6 @@ use greenroom_upstream::verdict::Read;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -22,6 +21,8 @@ use crate::config;
 use crate::doubt::Doubts;
 use crate::identity::{HashKey, Identities, Identity};
 use crate::origin::{Lane, NoResponse, Origin};
+use crate::queue::Queue;
+use crate::queue::places::Limits;
 use crate::stale::{Paces, Players};
 
 /// Items whose place in the library is remembered; some 100 bytes each.
@@ -48,6 +49,8 @@ pub struct Server {
     pub breaker: Breaker,
     /// Lists that came back so short that they are not believed yet.
     pub doubts: Doubts,
+    /// Who may ask it, and who has to wait.
+    pub queue: Arc<Queue>,
     /// Who was seen.
     pub identities: Identities,
     /// Which item lies under which.
@@ -85,8 +88,6 @@ pub struct Counters {
     pub refused: AtomicU64,
     /// Requests refused because the server is down.
     pub offline: AtomicU64,
-    /// Requests that found no place in the server's queue in time.
-    pub waited_in_vain: AtomicU64,
     /// Requests that we asked without a client: refreshes, warming, events, probes.
     pub own: AtomicU64,
     /// When a client last asked anything, in milliseconds.
@@ -111,7 +112,9 @@ impl Server {
         stop: CancellationToken,
         secrets: (HashKey, Secret),
     ) -> Result<Self, String> {
+        let limits = Limits::new(settings.upstream_concurrency, settings.max_waiting);
         Ok(Self {
+            queue: Queue::new(limits, settings.load_timeout, clock.clone()),
             origin: Origin::new(&settings)?,
             breaker: Breaker::default(),
             doubts: Doubts::default(),
@@ -163,15 +166,6 @@ impl Server {
             crate::stale::purge_partition(self, &forgotten);
         }
         identity
-    }
-
-    /// Waits for a place in the server's queue, no longer than one answer may take.
-    pub async fn place(&self, lane: Lane) -> Option<OwnedSemaphorePermit> {
-        let place = self.clock.timeout(self.settings.load_timeout, self.origin.place(lane)).await.ok();
-        if place.is_none() {
-            self.counters.waited_in_vain.fetch_add(1, Ordering::Relaxed);
-        }
-        place
     }
 
     /// Sends one request, once, and tells the breaker what came of it. `key` stands for what is asked for.

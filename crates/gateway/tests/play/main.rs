@@ -13,6 +13,7 @@ mod hazards;
 mod media;
 mod mixing;
 mod outages;
+mod queue;
 mod shrunk;
 mod sockets;
 mod sockets_kept;

@@ -400,7 +400,8 @@ async fn one_hung_class_neither_opens_the_breaker_nor_slows_another() {
             })
         })
         .collect();
-    server.until(|server| server.count("GET", "/hubs") == 5).await;
+    // One class holds at most half of the places.
+    server.until(|server| server.count("GET", "/hubs") >= 4).await;
     let before_ms = clock.now_ms();
     assert_eq!(client.get("/library/sections").await.status, 200);
     let took_ms = clock.now_ms() - before_ms;
