@@ -12,6 +12,7 @@ mod failures;
 mod hazards;
 mod media;
 mod mixing;
+mod not_down;
 mod outages;
 mod queue;
 mod shrunk;
