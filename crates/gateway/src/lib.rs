@@ -8,16 +8,19 @@
 //! - [`config`]: what the user wants. [`cli`]: how they say it. [`process`]: all wiring on one page.
 //! - [`server`]: one media server with everything kept about it. [`origin`]: asking it. [`queue`]: who may, and who
 //!   waits. [`identity`]: who asks it. [`stale`]: what a write or an event does to what is kept. [`follower`]: its events.
+//!   [`breaker`]: whether it is down. [`doubt`]: whether a list that came back far shorter is believed.
 //! - [`listener`], [`proxy`], [`body`]: from a client's connection to its answer.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
 pub mod apps;
 pub mod body;
+pub mod breaker;
 pub mod cli;
 pub mod config;
 pub mod control;
 pub mod demo;
+pub mod doubt;
 pub mod follower;
 pub mod greeting;
 pub mod identity;

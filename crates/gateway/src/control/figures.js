@@ -156,6 +156,7 @@ const MORE_COUNTS = [
   ["streams", "Streams", "passed through: media, sockets, the unknown"],
   ["unauthorised", "No token", "asked without one where it is needed"],
   ["refused", "Refused", "requests that make no sense"],
+  ["offline", "Refused while down", "not kept, or a change"],
 ];
 
 /** Who holds the server's places and who waits for one: "3 of 8 busy, 12 waiting (2 interactive, 10 bulk)". */
@@ -233,15 +234,22 @@ function makeCounts(counts, parts) {
   return list;
 }
 
+/** What is said of a server that is down. */
+function outageOf(outage, now) {
+  const seconds = Math.max(0, Math.ceil((outage.next_try_ms - now) / 1000));
+  const next = seconds > 0 ? "next try in " + seconds + " s." : "trying again now.";
+  return ["Down since " + moment(outage.since_ms, now), ", answering from cache; " + next];
+}
+
 function showServer(card, server) {
   const { parts } = card;
   const now = last.as_of_ms;
-  parts.light.dataset.state = parts.mood.dataset.state = server.state;
+  parts.light.dataset.state = parts.mood.dataset.state = server.outage ? "unwell" : server.state;
   const kind = KINDS[server.kind] || server.kind;
   setText(parts.kind, server.version ? kind + " " + server.version.split("-")[0] : kind);
   parts.kind.title = server.version || "";
   const heard = server.last_answer_ms ? ", last answer " + ago(server.last_answer_ms, now) + "." : ".";
-  const [mood, more] = {
+  const [mood, more] = server.outage ? outageOf(server.outage, now) : {
     well: ["Well", heard],
     unwell: ["Not answering", heard + (server.last_answer_ms ? " Kept answers are served meanwhile." : "")],
     unknown: ["Not heard of yet", ". It is asked when an app asks."],
