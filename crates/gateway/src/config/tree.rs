@@ -13,11 +13,17 @@ const PREFIX: &str = "GREENROOM_";
 const NOT_KEYS: [&str; 3] = ["GREENROOM_CONFIG", "GREENROOM_LOG", "GREENROOM_REFERENCE"];
 
 /// Keys a server has; used to split `GREENROOM_SERVER_<NAME>_<KEY>`, so the longest come first.
-const SERVER_KEYS: [&str; 11] = [
+const SERVER_KEYS: [&str; 17] = [
+    "max_sockets_per_identity",
+    "max_connections_per_peer",
     "upstream_concurrency",
     "translate_legacy_auth",
+    "max_connections",
     "load_timeout_s",
     "max_body_bytes",
+    "public_images",
+    "known_proxy",
+    "max_sockets",
     "auth_ttl_s",
     "token_file",
     "base_path",
@@ -171,6 +177,10 @@ impl Tree {
                     for row in rows {
                         self.add_server_row(lines, row);
                     }
+                }
+                DeValue::Array(texts) if texts.iter().all(|text| text.get_ref().as_str().is_some()) => {
+                    let texts: Vec<&str> = texts.iter().filter_map(|text| text.get_ref().as_str()).collect();
+                    self.set(&path, texts.join(","), lines.place(value));
                 }
                 DeValue::Array(_) | DeValue::Datetime(_) => {
                     self.problem(lines.place(value), format!("{path} must be a single value"));

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::figures::{self, ClassFigures, Engine, Memory};
 use super::introduction::Introduced;
 use crate::server::Server;
+use crate::warnings::Warning;
 
 /// The figures of one moment.
 #[derive(Debug, Clone, Serialize)]
@@ -23,6 +24,8 @@ pub(super) struct Snapshot {
     pub(super) version: &'static str,
     pub(super) totals: Totals,
     pub(super) memory: Memory,
+    /// What is set up badly, and what to do about it.
+    pub(super) warnings: Vec<ServerWarning>,
     pub(super) servers: Vec<ServerFigures>,
     pub(super) apps: Vec<AppFigures>,
     pub(super) classes: Vec<ClassFigures>,
@@ -70,6 +73,17 @@ pub(super) struct ServerFigures {
     pub(super) unauthorised: u64,
     pub(super) waited_in_vain: u64,
     pub(super) refused: u64,
+    /// How often clients ran into a bound, by bound.
+    pub(super) limits_reached: Vec<(&'static str, u64)>,
+}
+
+/// Something a person should change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct ServerWarning {
+    /// Which server it is about.
+    pub(super) server: String,
+    #[serde(flatten)]
+    pub(super) warning: Warning,
 }
 
 /// One app of one server.
@@ -136,6 +150,7 @@ impl ServerFigures {
             unauthorised: read(&counters.unauthorised),
             waited_in_vain: read(&counters.waited_in_vain),
             refused: read(&counters.refused),
+            limits_reached: server.bounds.reached(),
         }
     }
 
@@ -187,6 +202,7 @@ pub(super) struct Counted {
     pub(super) servers: Vec<ServerFigures>,
     pub(super) apps: Vec<AppFigures>,
     pub(super) engine: Engine,
+    pub(super) warnings: Vec<ServerWarning>,
 }
 
 /// Where the counters stood when the cache was cleared last.
@@ -261,6 +277,7 @@ impl Baseline {
             version: env!("CARGO_PKG_VERSION"),
             totals,
             memory: counted.engine.memory,
+            warnings: counted.warnings,
             servers,
             apps,
             classes,
@@ -299,6 +316,7 @@ mod tests {
             servers: vec![server("home"), server("attic")],
             apps: vec![app("home", "few", 1), app("home", "many", asked), app("attic", "many", asked)],
             engine: Engine { classes: vec![class("home"), class("attic")], ..Engine::default() },
+            warnings: Vec::new(),
         }
     }
 

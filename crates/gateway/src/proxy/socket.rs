@@ -36,6 +36,10 @@ pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: 
     let (Some(client_upgrade), Ok(request)) = (client_upgrade, rebuild(&visit, target, &parts)) else {
         return answer::problem(&visit, StatusCode::BAD_REQUEST, "this is not a WebSocket request");
     };
+    let seat = match visit.take_socket_seat() {
+        Ok(seat) => seat,
+        Err(refusal) => return *refusal,
+    };
     let asked = visit.server.origin.send(request, Lane::Read);
     let Ok(Ok(mut response)) = visit.server.clock.timeout(visit.server.settings.load_timeout, asked).await
     else {
@@ -49,6 +53,7 @@ pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: 
     let server_upgrade = hyper::upgrade::on(&mut response);
     let owner = visit.clone();
     visit.server.tasks.spawn(async move {
+        let _seat = seat;
         if let (Ok(client), Ok(server)) = (client_upgrade.await, server_upgrade.await) {
             let client = open(client, Role::Server).await;
             let server = open(server, Role::Client).await;
@@ -117,12 +122,10 @@ async fn open(upgraded: Upgraded, role: Role) -> Socket {
 
 /// The client's handshake as the server gets it; compression is not offered, so that frames can be read.
 fn rebuild(visit: &Visit, target: &str, parts: &request::Parts) -> Result<Request<Body>, http::Error> {
-    let mut request = Request::builder()
-        .method(parts.method.clone())
-        .uri(visit.server.origin.uri(target)?)
-        .body(Body::empty())?;
+    let mut request =
+        Request::builder().method(parts.method.clone()).uri(visit.uri(target)?).body(Body::empty())?;
     *request.headers_mut() = stream::headers_for_server(visit, &parts.headers);
-    request.headers_mut().remove(SEC_WEBSOCKET_EXTENSIONS);
+    request.headers_mut().extend(headers::of_handshake(&parts.headers));
     request.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     request.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
     Ok(request)

@@ -191,8 +191,7 @@ fn rebuild(
     parts: &request::Parts,
     body: Body,
 ) -> Result<Request<Body>, http::Error> {
-    let mut request =
-        Request::builder().method(parts.method.clone()).uri(visit.server.origin.uri(target)?).body(body)?;
+    let mut request = Request::builder().method(parts.method.clone()).uri(visit.uri(target)?).body(body)?;
     *request.headers_mut() = stream::headers_for_server(visit, &parts.headers);
     request.headers_mut().insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Ok(request)
