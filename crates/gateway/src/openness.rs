@@ -17,7 +17,7 @@ use crate::warnings::Warning;
 /// How often it is asked again.
 const EVERY: Duration = Duration::from_secs(60 * 60);
 /// How long the server may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// What nobody should be told without a token.
 const ASKED_FOR: &str = "/library/sections";
 

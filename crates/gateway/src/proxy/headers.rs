@@ -7,9 +7,9 @@ use greenroom_upstream::credential::Credential;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, ACCEPT_RANGES, ACCESS_CONTROL_REQUEST_HEADERS,
     ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, CONNECTION, CONTENT_DISPOSITION, CONTENT_LANGUAGE,
-    CONTENT_TYPE, ETAG, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
-    LAST_MODIFIED, ORIGIN, RANGE, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT, VARY,
+    CONTENT_LENGTH, CONTENT_TYPE, ETAG, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    IF_UNMODIFIED_SINCE, LAST_MODIFIED, ORIGIN, RANGE, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, USER_AGENT, VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -127,8 +127,12 @@ pub fn for_client(server: &HeaderMap) -> HeaderMap {
         let of_the_connection = [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, HOST].contains(name)
             || matches!(name.as_str(), "keep-alive" | "proxy-connection" | "proxy-authenticate")
             || listed.contains(&name.as_str().to_owned());
-        let is_again = *name == http::header::CONTENT_LENGTH && headers.contains_key(name);
-        if !of_the_connection && !is_again {
+        if *name == CONTENT_LENGTH {
+            // Said twice, in one line or two, it is the same; the client gets it once.
+            let once =
+                value.to_str().ok().and_then(|value| value.split(',').next()?.trim().parse::<u64>().ok());
+            headers.extend(once.map(|length| (CONTENT_LENGTH, HeaderValue::from(length))));
+        } else if !of_the_connection {
             headers.append(name.clone(), value.clone());
         }
     }
