@@ -13,7 +13,7 @@ pub fn objection(status: StatusCode, headers: &HeaderMap, asked_to_switch: bool)
         return (!asked_to_switch || !is_socket).then_some("the server changes to another protocol, unasked");
     }
     let mut encodings = headers.get_all(TRANSFER_ENCODING).iter();
-    let Some(encoding) = encodings.next() else { return None };
+    let encoding = encodings.next()?;
     if headers.contains_key(CONTENT_LENGTH) {
         return Some("the server's answer has two lengths");
     }

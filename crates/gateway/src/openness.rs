@@ -47,10 +47,8 @@ pub async fn watch(server: Arc<Server>) {
 /// Asks once; a server that does not answer says nothing either way.
 pub async fn check(server: &Server) {
     match server.clock.timeout(PATIENCE, ask(server)).await.ok().flatten() {
-        Some(StatusCode::OK) => {
-            if server.warnings.raise(OPEN) {
-                tracing::warn!(server = server.name(), remedy = OPEN.remedy, "{}", OPEN.text);
-            }
+        Some(StatusCode::OK) if server.warnings.raise(OPEN) => {
+            tracing::warn!(server = server.name(), remedy = OPEN.remedy, "{}", OPEN.text);
         }
         Some(status) if status.is_client_error() => server.warnings.lower(OPEN),
         _ => {}

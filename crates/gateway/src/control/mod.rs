@@ -119,7 +119,7 @@ impl Control {
             servers: self.servers.iter().map(figures).collect(),
             apps: self.servers.iter().flat_map(|shown| AppFigures::read(&shown.server)).collect(),
             engine: Engine::read(&self.cache),
-            warnings: self.servers.iter().flat_map(|shown| shown.warnings()).collect(),
+            warnings: self.servers.iter().flat_map(Shown::warnings).collect(),
         }
     }
 

@@ -73,7 +73,7 @@ fn media_browser(token: &str) -> String {
 /// Answers with what was asked, in the form that was asked for.
 fn echo(kind: Kind) -> impl Fn(&Arrived) -> Reply + Send + Sync + 'static {
     move |request| {
-        let asked: String = request.head.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let asked = request.head.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         let path = request.target.split('?').next().unwrap_or_default();
         let is_picture =
             ["/Images/", "/UserImage", "/thumb", "/art", "/composite", "/photo/", "/:/resources", "Splash"]

@@ -35,7 +35,7 @@ async fn one_a_crowd_of_many_tokens_gets_each_its_own_answer() {
         })
         .await;
         // Tokens that differ in their last letter only, each asked with by five at once.
-        let tokens: Vec<String> = (0..20).map(|index| format!("{TOKEN}{:02}", index)).collect();
+        let tokens: Vec<String> = (0..20).map(|index| format!("{TOKEN}{index:02}")).collect();
         let asking = tokens.iter().flat_map(|token| {
             let client = client(&stage, kind, token);
             (0..5).map(move |_| {

@@ -122,8 +122,9 @@ async fn two_what_was_under_way_when_the_token_ended_is_not_kept() {
             let Reply::Bytes(bytes) = echo(request) else { return Reply::Close };
             Reply::Held(Arc::clone(&held), bytes)
         }
-        "/accounts" => Reply::Bytes(answer("401 Unauthorized", "text/html", "no")),
-        "/library/sections/1/all" => Reply::Bytes(answer("401 Unauthorized", "text/html", "no")),
+        "/accounts" | "/library/sections/1/all" => {
+            Reply::Bytes(answer("401 Unauthorized", "text/html", "no"))
+        }
         _ => echo(request),
     })
     .await;
