@@ -47,7 +47,7 @@ pub fn value(status: StatusCode, from_server: &HeaderMap, body: Bytes) -> Value 
 }
 
 /// Status and headers of a kept answer.
-fn head_of(meta: &Bytes) -> (StatusCode, HeaderMap) {
+pub(super) fn head_of(meta: &Bytes) -> (StatusCode, HeaderMap) {
     let mut lines = meta.split(|byte| *byte == b'\n');
     let status = lines.next().and_then(|line| StatusCode::from_bytes(line).ok()).unwrap_or(StatusCode::OK);
     let mut map = HeaderMap::with_capacity(12);
@@ -101,8 +101,6 @@ impl Letterhead {
 /// How a kept answer came to be served.
 #[derive(Debug, Clone, Copy)]
 pub struct History {
-    /// The stamp of the value, unless it was rewritten for this request.
-    pub created: Option<Stamp>,
     /// In which way.
     pub served: Served,
     /// From where.
@@ -115,11 +113,10 @@ pub struct History {
     pub reason: Option<Reason>,
 }
 
-/// A kept answer.
-pub fn kept(value: &Value, history: History, wanted: Wanted<'_>) -> Response<Body> {
+/// A kept answer. `created` is the stamp of the value, unless it was rewritten for this request.
+pub fn kept(value: &Value, created: Option<Stamp>, history: History, wanted: Wanted<'_>) -> Response<Body> {
     let print = || head(value, wanted);
-    let (status, headers) =
-        history.created.map_or_else(print, |created| wanted.letterhead.of(created, print));
+    let (status, headers) = created.map_or_else(print, |created| wanted.letterhead.of(created, print));
     let mut response = response(status, headers, value, wanted);
     let headers = response.headers_mut();
     headers.insert(AGE, HeaderValue::from(history.age.as_secs()));
@@ -217,7 +214,8 @@ fn cache_status(history: History) -> HeaderValue {
     let ttl = left_ms.div_euclid(1000);
     let why = reason.map_or("", Reason::name);
     let text = match (served, reason) {
-        (Served::Hit, _) => format!("Greenroom; hit; ttl={ttl}; detail={}", tier.name()),
+        (Served::Hit, Some(_)) => format!("Greenroom; hit; ttl={ttl}; detail={why}"),
+        (Served::Hit, None) => format!("Greenroom; hit; ttl={ttl}; detail={}", tier.name()),
         (Served::Stale, _) => format!("Greenroom; hit; ttl={ttl}; detail=stale-{why}"),
         (Served::StaleOnError, _) => format!("Greenroom; hit; ttl={ttl}; detail=stale-on-error-{why}"),
         (Served::Joined, Some(Reason::NotStored(_))) => {
@@ -329,8 +327,7 @@ mod tests {
         let headers = HeaderMap::new();
         let wanted =
             Wanted { headers: &headers, method: &Method::GET, is_api: true, letterhead: &letterhead };
-        let history = |created| History {
-            created,
+        let history = History {
             served: Served::Hit,
             tier: Tier::Memory,
             age: Duration::ZERO,
@@ -341,7 +338,7 @@ mod tests {
             value(StatusCode::OK, &HeaderMap::new(), Bytes::from_static(text.as_bytes()))
         };
         let (one, other) = (of("one"), of("other"));
-        let etag = |value: &Value, created| kept(value, history(created), wanted).headers()[ETAG].clone();
+        let etag = |value: &Value, created| kept(value, created, history, wanted).headers()[ETAG].clone();
         let first = etag(&one, Some(Stamp::from_raw(1)));
         assert_eq!(etag(&one, Some(Stamp::from_raw(1))), first);
         assert_ne!(etag(&other, Some(Stamp::from_raw(2))), first, "a newer value has its own");
