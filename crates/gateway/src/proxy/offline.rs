@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use greenroom_cache::{Answer, Demand, Key};
+use greenroom_cache::{Answer, Demand};
 use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::{CACHE_CONTROL, HeaderValue};
 use http::{Method, Response, StatusCode, request};
 
-use super::answer::Wanted;
 use super::{Visit, answer, read, whole};
 use crate::body::Body;
 use crate::breaker::Outage;
@@ -25,16 +24,14 @@ pub async fn read(
     if !may_have(visit, read, outage) {
         return refuse(visit, "the media server is down, and cannot say whether this token may have this");
     }
-    let key = Key::new(visit.server.name(), read::partition_of(visit, read), &read.key);
+    let key = read::key(visit, read);
     let policy = visit.server.policy(read, &visit.identity);
     let kept =
         visit.server.cache.get_or_load(&key, &policy, Demand::Offline, || read::loader(visit, read)).await;
     match kept {
         Ok(Answer::Kept { entry, served, tier, age, left_ms, reason }) => {
-            let wanted =
-                Wanted { headers: &parts.headers, method: &parts.method, is_api: read::is_api(read) };
             let history = answer::History { served, tier, age, left_ms, reason };
-            read::answer_kept(visit, read, entry.value(), history, wanted)
+            read::answer_kept(visit, read, &entry, history, read::wanted(visit, read, parts))
         }
         _ => refuse(visit, "the media server is down, and this answer is not kept"),
     }

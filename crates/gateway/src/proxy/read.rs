@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use greenroom_cache::{Answer, Demand, Failure, FailureKind, Key, Partition, Policy, Reason, Served, Value};
+use greenroom_cache::{Answer, Demand, Entry, Failure, FailureKind, Key, Partition, Policy, Reason, Served};
 use greenroom_upstream::class::Class;
 use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::CACHE_CONTROL;
@@ -13,11 +13,11 @@ use super::answer::{self, History, Wanted};
 use super::load::{ImageLoader, ReadLoader};
 use super::{Visit, address, offline};
 use crate::body::Body;
-use crate::identity::IMAGE_PROOF_TTL;
+use crate::identity::{IMAGE_PROOF_TTL, Identity};
+use crate::server::Server;
 
 /// Answers a read.
-pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Response<Body> {
-    let read = Arc::new(read);
+pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> Response<Body> {
     if let Some(outage) = visit.server.breaker.outage() {
         return offline::read(&visit, &read, parts, &outage).await;
     }
@@ -31,10 +31,9 @@ pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Respons
         image(&visit, &read, &policy, proof, &parts.headers).await
     } else {
         let demand = if proof == Proof::Holds { asked_for(&parts.headers) } else { Demand::Reload };
-        let key = Key::new(visit.server.name(), partition_of(&visit, &read), &read.key);
-        visit.server.cache.get_or_load(&key, &policy, demand, || loader(&visit, &read)).await
+        visit.server.cache.get_or_load(&key(&visit, &read), &policy, demand, || loader(&visit, &read)).await
     };
-    let wanted = Wanted { headers: &parts.headers, method: &parts.method, is_api: is_api(&read) };
+    let wanted = wanted(&visit, &read, parts);
     match outcome {
         // By an answer that was not believed the server may have said yes to this token after all.
         Ok(Answer::Kept { served: Served::StaleOnError, .. }) if prove(&visit, &read) == Proof::Missing => {
@@ -43,7 +42,7 @@ pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Respons
         }
         Ok(Answer::Kept { entry, served, tier, age, left_ms, reason }) => {
             let history = History { served, tier, age, left_ms, reason };
-            answer_kept(&visit, &read, entry.value(), history, wanted)
+            answer_kept(&visit, &read, &entry, history, wanted)
         }
         Ok(Answer::Shared { value, served }) => {
             note_saved(&visit, served, None);
@@ -57,22 +56,32 @@ pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Respons
     }
 }
 
-/// Whether the answer is private to us; clients may keep the others.
-pub(super) fn is_api(read: &Read) -> bool {
-    !matches!(read.class, Class::Images | Class::Assets)
+/// Under which key the answer is kept.
+pub(super) fn key(visit: &Visit, read: &Read) -> Key {
+    let made =
+        || Key::new(visit.server.name(), partition_of(&visit.server, &visit.identity, read), &read.key);
+    visit.key.clone().unwrap_or_else(made)
+}
+
+/// What is asked of the answer beyond its content.
+pub(super) fn wanted<'a>(visit: &'a Visit, read: &Read, parts: &'a request::Parts) -> Wanted<'a> {
+    let is_api = !matches!(read.class, Class::Images | Class::Assets);
+    Wanted { headers: &parts.headers, method: &parts.method, is_api, letterhead: &visit.letterhead }
 }
 
 /// A kept answer, with the address in it that the client used.
 pub(super) fn answer_kept(
     visit: &Visit,
     read: &Read,
-    value: &Value,
+    entry: &Entry,
     history: History,
     wanted: Wanted<'_>,
 ) -> Response<Body> {
     note_saved(visit, history.served, history.reason);
-    let rewritten = address::rewrite(&visit.server, read, wanted.headers, value);
-    answer::kept(rewritten.as_ref().unwrap_or(value), history, wanted)
+    match address::rewrite(&visit.server, read, wanted.headers, entry.value()) {
+        Some(rewritten) => answer::kept(&rewritten, None, history, wanted),
+        None => answer::kept(entry.value(), Some(entry.created()), history, wanted),
+    }
 }
 
 pub(super) fn loader(visit: &Visit, read: &Arc<Read>) -> ReadLoader {
@@ -97,7 +106,7 @@ async fn image(
     headers: &HeaderMap,
 ) -> Result<Answer<Response<Body>>, Failure> {
     let (cache, name) = (&visit.server.cache, visit.server.name());
-    let shared = Key::new(name, &visit.server.images, &read.key);
+    let shared = key(visit, read);
     if proof == Proof::Holds && asked_for(headers) != Demand::Reload {
         let kept = cache.get_or_load(&shared, policy, Demand::OnlyIfCached, || loader(visit, read)).await;
         match kept {
@@ -158,11 +167,12 @@ fn prove(visit: &Visit, read: &Read) -> Proof {
     }
 }
 
-pub(super) fn partition_of<'a>(visit: &'a Visit, read: &Read) -> &'a Partition {
+/// Where the answer of a read is kept that this identity asks for.
+pub(super) fn partition_of<'a>(server: &'a Server, identity: &'a Identity, read: &Read) -> &'a Partition {
     match read.sharing {
-        Sharing::Identity => visit.identity.partition(),
-        Sharing::Public => &visit.server.public,
-        Sharing::Image(_) => &visit.server.images,
+        Sharing::Identity => identity.partition(),
+        Sharing::Public => &server.public,
+        Sharing::Image(_) => &server.images,
     }
 }
 

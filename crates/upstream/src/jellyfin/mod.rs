@@ -36,6 +36,8 @@ mod setting;
 mod socket;
 mod write;
 
+use std::sync::Arc;
+
 use http::Method;
 
 pub use info::public_info_address;
@@ -79,7 +81,7 @@ fn judge(ask: &Ask<'_>, address: &Address<'_>, own_user: Option<&str>) -> Verdic
     }
     match *ask.method {
         Method::GET | Method::HEAD => read::judge(ask, address, own_user)
-            .map_or_else(Verdict::Stream, |read| Verdict::Read(Box::new(read))),
+            .map_or_else(Verdict::Stream, |read| Verdict::Read(Arc::new(read))),
         Method::OPTIONS | Method::TRACE => Verdict::Stream(StreamReason::Moment),
         _ => match passing::of_a_write(&low) {
             Some(reason) => Verdict::Stream(reason),
