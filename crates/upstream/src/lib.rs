@@ -16,6 +16,7 @@
 //! - [`credential`]: who asks, found in any of the places clients put it, and how it is sent on.
 //! - [`facts`]: what an answer's body says: whether it may be kept, its rows, its further tags.
 //! - [`greeting`]: what a server says of itself, and its change counters.
+//! - [`login`]: getting a token by a code or a password.
 //! - [`signal`]: what a frame of a notification socket says.
 //! - [`plex`], [`jellyfin`]: the dialects.
 
@@ -25,6 +26,7 @@ pub mod credential;
 pub mod facts;
 pub mod greeting;
 pub mod jellyfin;
+pub mod login;
 pub mod open;
 pub mod path;
 mod picture;
