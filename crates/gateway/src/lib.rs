@@ -10,6 +10,7 @@
 //!   [`stale`]: what a write or an event does to what is kept. [`follower`]: its events.
 //! - [`listener`], [`proxy`], [`body`]: from a client's connection to its answer.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
+//! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
 pub mod apps;
@@ -18,11 +19,13 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod demo;
+pub mod enquiry;
 pub mod follower;
 pub mod greeting;
 pub mod identity;
 pub mod keys;
 pub mod listener;
+pub mod login;
 pub mod origin;
 pub mod process;
 pub mod proxy;

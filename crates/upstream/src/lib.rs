@@ -17,6 +17,7 @@
 //! - [`facts`]: what an answer's body says: whether it may be kept, its rows, its further tags.
 //! - [`greeting`]: what a server says of itself, and its change counters.
 //! - [`login`]: getting a token by a code or a password.
+//! - [`rights`]: what a token may do.
 //! - [`signal`]: what a frame of a notification socket says.
 //! - [`plex`], [`jellyfin`]: the dialects.
 
@@ -32,6 +33,7 @@ pub mod path;
 mod picture;
 pub mod plex;
 pub mod redact;
+pub mod rights;
 pub mod signal;
 pub mod tag;
 pub mod verdict;

@@ -2,6 +2,7 @@
 
 mod config;
 mod demo;
+mod login;
 mod serve;
 mod simulate;
 mod token;
@@ -39,6 +40,7 @@ Examples:
   greenroom demo                                        see what it does, with simulated servers
   greenroom serve --plex http://192.168.1.10:32400      then point your apps at http://THIS-MACHINE:32500
   greenroom serve --jellyfin http://192.168.1.10:8096   then point your apps at http://THIS-MACHINE:8196
+  greenroom login plex                                  a token of the owner, into a file
   greenroom config init > greenroom.toml                a commented configuration file
   greenroom serve --config greenroom.toml";
 
@@ -50,6 +52,9 @@ enum Command {
     Demo(demo::Options),
     /// Run a simulated media server
     Simulate(simulate::Options),
+    /// Get a token of the media server's owner, by a code that you agree to in a browser
+    #[command(subcommand)]
+    Login(login::Command),
     /// Write or check a configuration file
     #[command(subcommand)]
     Config(config::Command),
@@ -97,6 +102,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Serve(serve) => serve::run(&serve),
         Command::Demo(options) => demo::run(&options),
         Command::Simulate(options) => simulate::run(&options),
+        Command::Login(command) => login::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Token(command) => token::run(&command),
     };

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::Request;
 use http::header::DATE;
@@ -29,6 +29,7 @@ pub use asked::{Asked, decoded};
 use doubling::Doubling;
 
 use crate::class::Class;
+use crate::clock::Clock;
 use crate::faults::{Fault, Faults};
 use crate::latency::Latency;
 use crate::ledger::{Ledger, Seen};
@@ -229,7 +230,7 @@ const FOREIGN_PAGE: &str = "<!DOCTYPE html><html><head><title>Welcome</title></h
 const ENCRYPTED_ONLY: &str = "Client sent an HTTP request to an HTTPS server.\n";
 
 fn date_off_by(seconds: i64) -> String {
-    let now = SystemTime::now();
+    let now = UNIX_EPOCH + Duration::from_secs(Clock::system(1.0).now_s());
     let by = Duration::from_secs(seconds.unsigned_abs());
     httpdate::fmt_http_date(if seconds < 0 { now - by } else { now + by })
 }

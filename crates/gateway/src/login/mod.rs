@@ -1,0 +1,109 @@
+//! Getting a token of the owner, without a hand on any token: a code is shown, a person agrees to it in a browser,
+//! and what comes back goes straight into a file that only this user may read.
+//!
+//! Rooms: [`plex`], [`jellyfin`] (what is asked, in which order), [`trouble`] (what may go wrong, and what to do).
+
+pub mod jellyfin;
+pub mod plex;
+pub mod trouble;
+
+use std::time::Duration;
+
+use greenroom_cache::Clock;
+use greenroom_upstream::ask::Kind;
+use greenroom_upstream::credential::Secret;
+use greenroom_upstream::login::{Device, Look};
+use greenroom_upstream::rights::{Inquiry, Rights};
+use http::Method;
+
+use crate::enquiry::{Enquirer, Heard, Place, Silence, Trust};
+pub use trouble::Trouble;
+
+/// How often it is asked whether somebody agreed.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Looks that may fail in a row: a network that hiccups does not end a login.
+const MAX_ODD_LOOKS: u32 = 5;
+/// How long one question may take, and how long its answer may be.
+const PATIENCE: Duration = Duration::from_secs(15);
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// What a login needs to ask: who asks, and how.
+#[derive(Debug)]
+pub struct Desk {
+    /// Asks.
+    pub enquirer: Enquirer,
+    /// What is said of this device.
+    pub device: Device,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+impl Desk {
+    /// A desk for this device, which believes whom the system believes.
+    pub fn new(device: Device) -> Self {
+        let clock = Clock::system();
+        Self { enquirer: Enquirer::new(Trust::system(), clock.clone(), PATIENCE, MAX_BYTES), device, clock }
+    }
+
+    async fn ask(&self, place: &Place, request: http::Request<bytes::Bytes>) -> Result<Heard, Trouble> {
+        self.enquirer.ask(place, request).await.map_err(|silence| Trouble::Silent(place.url(), silence))
+    }
+
+    /// Looks every second until somebody agreed or the time is over. `tick` is told how many seconds are left.
+    async fn wait<T>(
+        &self,
+        lifetime_s: u64,
+        mut tick: impl FnMut(u64),
+        mut look: impl AsyncFnMut() -> Result<Look<T>, Trouble>,
+    ) -> Result<T, Trouble> {
+        let ends_ms = self.clock.now_ms() + lifetime_s * 1_000;
+        let mut odd = 0;
+        loop {
+            let left_ms = ends_ms.saturating_sub(self.clock.now_ms());
+            if left_ms == 0 {
+                return Err(Trouble::Expired);
+            }
+            tick(left_ms / 1_000);
+            match look().await {
+                Ok(Look::Agreed(given)) => return Ok(given),
+                Ok(Look::Waiting) => odd = 0,
+                Ok(Look::Gone) => return Err(Trouble::Expired),
+                failed => {
+                    odd += 1;
+                    if odd >= MAX_ODD_LOOKS {
+                        return Err(match failed {
+                            Err(trouble) => trouble,
+                            Ok(Look::Odd(status)) => Trouble::NotUnderstood(status),
+                            Ok(_) => Trouble::Expired,
+                        });
+                    }
+                }
+            }
+            self.clock.sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+/// What a token may do at a server.
+///
+/// # Errors
+/// If the server does not answer.
+pub async fn rights(
+    enquirer: &Enquirer,
+    device: &Device,
+    kind: Kind,
+    place: &Place,
+    token: &Secret,
+) -> Result<Rights, Silence> {
+    let mut heard: Vec<Heard> = Vec::new();
+    loop {
+        let answers: Vec<(u16, &[u8])> = heard.iter().map(|one| (one.status, one.body.as_ref())).collect();
+        match kind.rights(&answers) {
+            Inquiry::Known(rights) => return Ok(rights),
+            Inquiry::Ask(target) => {
+                let request = device.request(kind, Method::GET, target, Some(token.clone()), None);
+                heard.push(enquirer.ask(place, request).await?);
+            }
+        }
+    }
+}
