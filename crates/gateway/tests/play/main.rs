@@ -10,6 +10,7 @@ mod binary;
 mod crowd;
 mod failures;
 mod hazards;
+mod login;
 mod media;
 mod mixing;
 mod sockets;
