@@ -1,8 +1,8 @@
 //! Which apps were seen, and what each asked, caused and was spared.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
 use greenroom_upstream::credential::Credential;
 use http::HeaderMap;
@@ -25,6 +25,10 @@ pub struct App {
     pub saved: AtomicU64,
     /// Requests that ended in an error of ours or of the server.
     pub failed: AtomicU64,
+    /// Requests that were refused for want of a valid token.
+    pub unauthorised: AtomicU64,
+    /// What its first request asked for: the word of a class, or of what it was otherwise.
+    pub first_asked: OnceLock<&'static str>,
 }
 
 /// All apps of one server by the name they give themselves.
@@ -45,11 +49,9 @@ impl Apps {
         (name, app, is_new)
     }
 
-    /// Every app with its figures: asked, reached, saved, failed.
-    pub fn figures(&self) -> Vec<(String, [u64; 4])> {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let figures = |app: &App| [read(&app.asked), read(&app.reached), read(&app.saved), read(&app.failed)];
-        self.0.read().iter().map(|(name, app)| (name.clone(), figures(app))).collect()
+    /// Every app by its name.
+    pub fn all(&self) -> Vec<(String, Arc<App>)> {
+        self.0.read().iter().map(|(name, app)| (name.clone(), Arc::clone(app))).collect()
     }
 }
 
@@ -98,6 +100,6 @@ mod tests {
             let named = Credential { product: Some(format!("app{index}")), ..Credential::default() };
             apps.of(&named, &HeaderMap::new());
         }
-        assert!(apps.figures().len() <= MAX_APPS + 1);
+        assert!(apps.all().len() <= MAX_APPS + 1);
     }
 }

@@ -10,7 +10,7 @@
 //!   [`stale`]: what a write or an event does to what is kept. [`follower`]: its events.
 //! - [`listener`], [`proxy`], [`body`]: from a client's connection to its answer.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
-//! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token.
+//! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
 pub mod apps;
@@ -19,6 +19,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod demo;
+pub mod doctor;
 pub mod enquiry;
 pub mod follower;
 pub mod greeting;

@@ -78,7 +78,8 @@ struct Target {
 pub(super) fn run(command: &Command) -> u8 {
     let done = match command {
         Command::Plex(typed) => {
-            let (Some(account), Some(server)) = (address(&typed.plex_tv), optional(typed.server_url.as_deref()))
+            let (Some(account), Some(server)) =
+                (address(&typed.plex_tv), optional(typed.server_url.as_deref()))
             else {
                 return MISUSED;
             };
@@ -143,7 +144,7 @@ async fn plex_login(
     show_servers(&servers);
     let url = wanted.map(Place::url).or_else(|| server.and_then(plex::url_of));
     if let Some(place) = wanted {
-        let rights = login::rights(&desk.enquirer, &desk.device, Kind::Plex, place, &token).await;
+        let rights = login::rights(&desk.enquirer, Kind::Plex, place, &token).await;
         println!("{}", judged(place, &rights));
     } else if server.is_some_and(|server| !server.owned) {
         println!("this server is not yours: its events stay hidden, everything else works");
@@ -234,7 +235,9 @@ impl Output {
             (Some(file), _) => file.clone(),
             (None, Ok(dir)) => dir.path().join(format!("{name}.token")),
             (None, Err(reason)) => {
-                eprintln!("greenroom: {reason}\n  or say with --output FILE where the token is to be written");
+                eprintln!(
+                    "greenroom: {reason}\n  or say with --output FILE where the token is to be written"
+                );
                 return Err(FAILED);
             }
         };

@@ -65,9 +65,8 @@ impl Place {
     pub(super) fn folder(&self) -> Result<PathBuf, u8> {
         match (&self.data_dir, &self.config) {
             (Some(dir), _) => Ok(dir.clone()),
-            (None, Some(file)) => {
-                settings(&Serve { config: Some(file.clone()), ..Serve::default() }).map(|settings| settings.data_dir)
-            }
+            (None, Some(file)) => settings(&Serve { config: Some(file.clone()), ..Serve::default() })
+                .map(|settings| settings.data_dir),
             (None, None) => Ok(default_data_dir()),
         }
     }

@@ -81,6 +81,10 @@ pub(super) struct AppFigures {
     pub(super) reached: u64,
     pub(super) saved: u64,
     pub(super) failed: u64,
+    /// Requests refused for want of a valid token.
+    pub(super) unauthorised: u64,
+    /// What its first request asked for.
+    pub(super) first_asked: Option<&'static str>,
 }
 
 /// How a server does.
@@ -159,13 +163,16 @@ impl ServerFigures {
 impl AppFigures {
     /// Reads what was counted since start for all apps of a server.
     pub(super) fn read(server: &Server) -> impl Iterator<Item = Self> {
-        server.apps.figures().into_iter().map(|(name, [asked, reached, saved, failed])| Self {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        server.apps.all().into_iter().map(move |(name, app)| Self {
             server: server.name().to_owned(),
             name,
-            asked,
-            reached,
-            saved,
-            failed,
+            asked: read(&app.asked),
+            reached: read(&app.reached),
+            saved: read(&app.saved),
+            failed: read(&app.failed),
+            unauthorised: read(&app.unauthorised),
+            first_asked: app.first_asked.get().copied(),
         })
     }
 
@@ -176,6 +183,7 @@ impl AppFigures {
             reached: less(|app| app.reached),
             saved: less(|app| app.saved),
             failed: less(|app| app.failed),
+            unauthorised: less(|app| app.unauthorised),
             ..self.clone()
         }
     }

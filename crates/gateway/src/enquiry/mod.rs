@@ -18,8 +18,8 @@ use bytes::Bytes;
 use greenroom_cache::Clock;
 use http::header::{CONNECTION, HOST, HeaderMap, HeaderValue, USER_AGENT};
 use http::{Request, Uri};
-use hyper_util::rt::TokioIo;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -168,8 +168,9 @@ async fn exchange(
     request: Request<Full<Bytes>>,
     max_bytes: usize,
 ) -> Result<Heard, Silence> {
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(wire)).await.map_err(|error| Silence::of_http(&error))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(wire))
+        .await
+        .map_err(|error| Silence::of_http(&error))?;
     let talk = async {
         let response = sender.send_request(request).await.map_err(|error| Silence::of_http(&error))?;
         let (parts, body) = response.into_parts();

@@ -29,7 +29,10 @@ impl Place {
     pub fn with_encryption(&self, encrypted: bool) -> Self {
         let scheme = if encrypted { "https" } else { "http" };
         let text = format!("{scheme}://{}/", self.authority());
-        Self { origin: text.parse().unwrap_or_else(|_| self.origin.clone()), base_path: self.base_path.clone() }
+        Self {
+            origin: text.parse().unwrap_or_else(|_| self.origin.clone()),
+            base_path: self.base_path.clone(),
+        }
     }
 
     /// The same with another path before all paths.

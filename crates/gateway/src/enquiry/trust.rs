@@ -57,7 +57,12 @@ impl Trust {
         let strict =
             WebPkiServerVerifier::builder_with_provider(Arc::clone(&self.roots), Arc::clone(&self.provider))
                 .build()
-                .map_err(|_| Silence::Encryption("this machine trusts nobody: install its package of certificates (ca-certificates)".into()))?;
+                .map_err(|_| {
+                    Silence::Encryption(
+                        "this machine trusts nobody: install its package of certificates (ca-certificates)"
+                            .into(),
+                    )
+                })?;
         let noting = Arc::new(Noting { strict, shown: Mutex::default() });
         let config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()
@@ -79,7 +84,9 @@ fn explain(error: &io::Error, shown: Option<String>) -> Silence {
         }),
         Some(Error::InvalidMessage(_)) => Silence::NotEncrypted,
         Some(other) => Silence::Encryption(other.to_string()),
-        None if error.kind() == io::ErrorKind::UnexpectedEof || error.kind() == io::ErrorKind::ConnectionReset => {
+        None if error.kind() == io::ErrorKind::UnexpectedEof
+            || error.kind() == io::ErrorKind::ConnectionReset =>
+        {
             Silence::BrokeOff
         }
         None => Silence::Encryption(error.to_string()),
@@ -93,7 +100,9 @@ fn fault_of(error: &CertificateError) -> CertificateFault {
         }
         CertificateError::NotValidForName => CertificateFault::OtherName(Vec::new()),
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => CertificateFault::Expired,
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => CertificateFault::NotYetValid,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            CertificateFault::NotYetValid
+        }
         CertificateError::UnknownIssuer => CertificateFault::UnknownIssuer,
         // A certificate that signed itself and says it may sign others is not one for a server.
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {

@@ -12,9 +12,8 @@ use std::time::Duration;
 use greenroom_cache::Clock;
 use greenroom_upstream::ask::Kind;
 use greenroom_upstream::credential::Secret;
-use greenroom_upstream::login::{Device, Look};
+use greenroom_upstream::login::{Device, Look, question};
 use greenroom_upstream::rights::{Inquiry, Rights};
-use http::Method;
 
 use crate::enquiry::{Enquirer, Heard, Place, Silence, Trust};
 pub use trouble::Trouble;
@@ -90,7 +89,6 @@ impl Desk {
 /// If the server does not answer.
 pub async fn rights(
     enquirer: &Enquirer,
-    device: &Device,
     kind: Kind,
     place: &Place,
     token: &Secret,
@@ -101,8 +99,7 @@ pub async fn rights(
         match kind.rights(&answers) {
             Inquiry::Known(rights) => return Ok(rights),
             Inquiry::Ask(target) => {
-                let request = device.request(kind, Method::GET, target, Some(token.clone()), None);
-                heard.push(enquirer.ask(place, request).await?);
+                heard.push(enquirer.ask(place, question(kind, target, Some(token.clone()))).await?);
             }
         }
     }

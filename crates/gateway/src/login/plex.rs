@@ -37,7 +37,12 @@ pub async fn begin(desk: &Desk, account: &Place, form: Form) -> Result<Begun, Tr
 ///
 /// # Errors
 /// If nobody does in time, or nobody can be asked.
-pub async fn wait(desk: &Desk, account: &Place, begun: &Begun, tick: impl FnMut(u64)) -> Result<Secret, Trouble> {
+pub async fn wait(
+    desk: &Desk,
+    account: &Place,
+    begun: &Begun,
+    tick: impl FnMut(u64),
+) -> Result<Secret, Trouble> {
     desk.wait(begun.lifetime_s, tick, async || {
         let heard = desk.ask(account, plex::look(&desk.device, &begun.pin)).await?;
         Ok(plex::looked(heard.status, &heard.body))

@@ -34,7 +34,9 @@ impl Trouble {
                 "use the name the certificate is for; `greenroom doctor` shows which that is, and its fingerprint"
             }
             Self::Silent(_, Silence::NotEncrypted) => "use http:// instead of https://",
-            Self::Silent(..) => "check that the address is right and reachable from this machine, then try again",
+            Self::Silent(..) => {
+                "check that the address is right and reachable from this machine, then try again"
+            }
             Self::NoCode(429) => "too many codes were asked for; wait some minutes, then try again",
             Self::NoCode(_) | Self::NotUnderstood(_) => "try again in some minutes",
             Self::NotJellyfin(..) => {

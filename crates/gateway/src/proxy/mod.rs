@@ -73,6 +73,8 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let open = if credential.token.is_some() { Open::Keep } else { kind.open_without_token(&ask) };
     let ambiguous = credential.ambiguous;
     let origin = parts.headers.get(ORIGIN).cloned();
+    app.first_asked.get_or_init(|| word_of(&verdict));
+    let seen = Arc::clone(&app);
     let visit =
         Visit { server, identity, credential: Arc::new(credential), app, peer, representation, origin };
     if parts.headers.contains_key(TRANSFER_ENCODING) && parts.headers.contains_key(CONTENT_LENGTH) {
@@ -81,7 +83,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     if matches!(parts.method, Method::CONNECT | Method::TRACE) {
         return answer::problem(&visit, StatusCode::METHOD_NOT_ALLOWED, "this method is not supported");
     }
-    match (open, verdict) {
+    let response = match (open, verdict) {
         (_, Verdict::Refuse(refusal)) => {
             let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
             answer::problem(&visit, status, refusal.message())
@@ -100,6 +102,20 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         }
         (Open::Keep, Verdict::Read(read)) => read::answer(visit, *read, &parts).await,
         (_, Verdict::Write(_)) => write::pass(visit, &target, parts, body).await,
+    };
+    if matches!(response.status().as_u16(), 401 | 498) {
+        seen.unauthorised.fetch_add(1, Ordering::Relaxed);
+    }
+    response
+}
+
+/// What a request is, in one word for people.
+pub(crate) fn word_of(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Read(read) => read.class.name(),
+        Verdict::Write(_) => "write",
+        Verdict::Stream(reason) => reason.name(),
+        Verdict::Refuse(_) => "refused",
     }
 }
 

@@ -70,7 +70,11 @@ impl Program {
 }
 
 /// Runs to the end; gives exit code, output and errors.
-pub(crate) async fn run(folder: &TempDir, arguments: &[&str], environment: &[(&str, &str)]) -> (i32, String, String) {
+pub(crate) async fn run(
+    folder: &TempDir,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> (i32, String, String) {
     let output =
         command(folder).envs(environment.iter().copied()).args(arguments).output().await.expect("it runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -29,7 +29,12 @@ async fn jellyfin(tasks: &TaskTracker, change: impl FnOnce(&mut jellyfin::Option
 }
 
 /// Runs a login; agrees to the code it shows as the token of `label`. Gives exit code, output and errors.
-async fn agreed(folder: &TempDir, arguments: &[&str], server: &Running, label: &str) -> (i32, String, String) {
+async fn agreed(
+    folder: &TempDir,
+    arguments: &[&str],
+    server: &Running,
+    label: &str,
+) -> (i32, String, String) {
     let mut child = command(folder).args(arguments).spawn().expect("it starts");
     let mut lines = BufReader::new(child.stdout.take().expect("it has an output")).lines();
     let mut shown = String::new();

@@ -86,6 +86,17 @@ impl Device {
     }
 }
 
+/// A question that says nothing of who asks but the token: media servers note what else is said of a device.
+pub fn question(kind: Kind, target: &str, token: Option<Secret>) -> Request<Bytes> {
+    let mut request = Request::new(Bytes::new());
+    *request.uri_mut() = target.parse().unwrap_or_default();
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let form = if kind == Kind::Plex { Form::PlexHeader } else { Form::Authorization };
+    let credential = Credential { token, form, ..Credential::default() };
+    request.headers_mut().extend(kind.credential_headers(&credential, true));
+    request
+}
+
 /// How it stands with a code somebody is to agree to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Look<T> {

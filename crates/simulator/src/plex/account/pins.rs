@@ -5,8 +5,8 @@ use std::fmt;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use crate::chance::Chance;
 use super::instant;
+use crate::chance::Chance;
 
 /// A code that is followed as a link is good for so long.
 const STRONG_LASTS_S: u64 = 1_800;
