@@ -8,6 +8,7 @@ mod arrows;
 mod bad_input;
 mod binary;
 mod crowd;
+mod doctor;
 mod failures;
 mod hazards;
 mod login;

@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use greenroom_upstream::ask::Kind;
 
+use super::encryption;
 use crate::doctor::facts::ServerFacts;
-use crate::doctor::finding::Finding;
+use crate::doctor::finding::{Finding, Level};
 use crate::enquiry::{Silence, Stage};
 
 const CHECK: &str = "way";
@@ -54,13 +55,12 @@ pub fn check(facts: &ServerFacts) -> Option<Finding> {
              load_timeout_s is how long apps wait for it"
                 .into(),
         ),
-        Silence::BrokeOff if facts.encryption.is_none() || matches!(facts.encryption, Some(Err(Silence::BrokeOff))) => {
-            found(
-                format!("{at} cuts the connection without an answer"),
-                "look into the server's log; a proxy or a list of allowed addresses may stand in between".into(),
-            )
-        }
-        Silence::NotHttp if !matches!(facts.encryption, Some(Ok(()) | Err(Silence::Certificate(_)))) => found(
+        Silence::BrokeOff | Silence::NotHttp if is_explained_by_encryption(facts) => None,
+        Silence::BrokeOff => found(
+            format!("{at} cuts the connection without an answer"),
+            "look into the server's log; a proxy or a list of allowed addresses may stand in between".into(),
+        ),
+        Silence::NotHttp => found(
             format!("what listens at {at} does not speak HTTP"),
             format!("check the port; it is usually {}", usual_port(facts.kind)),
         ),
@@ -77,10 +77,12 @@ pub fn check(facts: &ServerFacts) -> Option<Finding> {
         | Silence::TimedOut(Stage::Resolving)
         | Silence::Certificate(_)
         | Silence::NotEncrypted
-        | Silence::Encryption(_)
-        | Silence::BrokeOff
-        | Silence::NotHttp => None,
+        | Silence::Encryption(_) => None,
     }
+}
+
+fn is_explained_by_encryption(facts: &ServerFacts) -> bool {
+    encryption::check(facts).is_some_and(|finding| finding.level == Level::Problem)
 }
 
 fn leads_to_itself(facts: &ServerFacts) -> bool {
@@ -99,7 +101,7 @@ fn usual_port(kind: Kind) -> u16 {
 mod tests {
     use super::*;
     use crate::doctor::checks::sample::{assert_says, server};
-    use crate::doctor::finding::Level;
+    use crate::enquiry::{Certificate, CertificateFault};
 
     fn silent(url: &str, silence: Silence) -> ServerFacts {
         let mut facts = server(Kind::Jellyfin, url);
@@ -133,6 +135,54 @@ mod tests {
             (Silence::Other("odd".into()), ["odd", "can reach it"]),
         ] {
             assert_says(check(&silent("http://nas:8096", silence)), Level::Problem, &words);
+        }
+    }
+
+    /// What comes of trying encryption, for each way a server may be silent.
+    fn tried(silence: &Silence, silences: &[Silence]) -> Vec<Option<Result<(), Silence>>> {
+        match silence {
+            Silence::Certificate(_) | Silence::NotEncrypted | Silence::Encryption(_) => {
+                vec![Some(Err(silence.clone()))]
+            }
+            Silence::BrokeOff | Silence::NotHttp => {
+                silences.iter().map(|other| Some(Err(other.clone()))).chain([Some(Ok(()))]).collect()
+            }
+            _ => vec![None],
+        }
+    }
+
+    #[test]
+    fn no_silence_goes_without_a_word() {
+        let certificate = Certificate { fault: CertificateFault::UnknownIssuer, fingerprint: "ab".into() };
+        let silences = [
+            Silence::NoSuchName("nas".into()),
+            Silence::Refused,
+            Silence::Unreachable,
+            Silence::TimedOut(Stage::Resolving),
+            Silence::TimedOut(Stage::Connecting),
+            Silence::TimedOut(Stage::Encrypting),
+            Silence::TimedOut(Stage::Answering),
+            Silence::NotHttp,
+            Silence::BrokeOff,
+            Silence::TooLong,
+            Silence::Other("odd".into()),
+            Silence::Certificate(certificate),
+            Silence::NotEncrypted,
+            Silence::Encryption("odd".into()),
+        ];
+        for (at, silence) in silences.iter().enumerate() {
+            // The last three come only of encryption.
+            let url = if at + 3 >= silences.len() { "https://nas:8096" } else { "http://nas:8096" };
+            for encryption in tried(silence, &silences) {
+                let mut facts = silent(url, silence.clone());
+                if matches!(silence, Silence::NoSuchName(_) | Silence::TimedOut(Stage::Resolving)) {
+                    facts.addresses = Err(silence.clone());
+                }
+                facts.encryption = encryption;
+                let found = super::super::SERVER.iter().filter_map(|check| check(&facts));
+                let problems = found.filter(|finding| finding.level == Level::Problem).count();
+                assert_eq!(problems, 1, "{url}: {silence:?}, {:?}", facts.encryption);
+            }
         }
     }
 
