@@ -138,4 +138,6 @@ pub struct Holder {
     pub pid: u32,
     /// Its name.
     pub name: String,
+    /// Whether it is this program, running.
+    pub is_greenroom: bool,
 }

@@ -7,6 +7,8 @@ use super::facts::Holder;
 
 /// The state of a socket that listens, as the system writes it.
 const LISTENS: &str = "0A";
+/// What this program is called among processes.
+const OUR_NAME: &str = "greenroom";
 /// Processes that are looked at.
 const MAX_PROCESSES: usize = 20_000;
 
@@ -19,7 +21,9 @@ pub fn holder(port: u16) -> Option<Holder> {
     let mut pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let pid = pids.find(|pid| holds(Path::new("/proc").join(pid.to_string()).as_path(), &wanted))?;
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    Some(Holder { pid, name: name.trim().to_owned() })
+    let name = name.trim().to_owned();
+    let is_greenroom = name == OUR_NAME || is_same_program(pid);
+    Some(Holder { pid, name, is_greenroom })
 }
 
 /// The numbers of the sockets that listen on `port`, out of the system's table.
@@ -31,6 +35,12 @@ fn inodes(table: &str, port: u16) -> Vec<String> {
     };
     let inode = |line: &str| line.split_whitespace().nth(9).map(str::to_owned);
     table.lines().skip(1).filter(listens).filter_map(inode).collect()
+}
+
+/// Whether a process runs from the same file as this one, whatever it is called.
+fn is_same_program(pid: u32) -> bool {
+    let theirs = fs::read_link(format!("/proc/{pid}/exe")).ok();
+    pid != std::process::id() && theirs.is_some() && theirs == std::env::current_exe().ok()
 }
 
 fn holds(process: &Path, wanted: &[String]) -> bool {

@@ -104,3 +104,59 @@ pub async fn rights(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    fn desk() -> Desk {
+        let device = Device { identifier: "d".into(), name: "n".into(), version: "0".into() };
+        let clock = Clock::system();
+        let trust = Trust::of(tokio_rustls::rustls::RootCertStore::empty());
+        Desk { enquirer: Enquirer::new(trust, clock.clone(), PATIENCE, MAX_BYTES), device, clock }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_code_that_nobody_agrees_to_is_waited_for_until_its_time_is_over() {
+        let (ticks, looks) = (RefCell::new(Vec::new()), RefCell::new(0));
+        let waited = desk()
+            .wait(
+                5,
+                |left_s| ticks.borrow_mut().push(left_s),
+                async || {
+                    *looks.borrow_mut() += 1;
+                    Ok(Look::<()>::Waiting)
+                },
+            )
+            .await;
+        assert_eq!(waited, Err(Trouble::Expired));
+        assert_eq!(*looks.borrow(), 5);
+        assert_eq!(*ticks.borrow(), [5, 4, 3, 2, 1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hiccup_does_not_end_a_login_and_a_lasting_fault_does() {
+        let looks = RefCell::new(0);
+        let hiccup = desk()
+            .wait(
+                60,
+                |_| (),
+                async || {
+                    *looks.borrow_mut() += 1;
+                    match *looks.borrow() {
+                        1..4 => Err(Trouble::Silent("x".into(), Silence::BrokeOff)),
+                        4 => Ok(Look::Odd(502)),
+                        _ => Ok(Look::Agreed(7)),
+                    }
+                },
+            )
+            .await;
+        assert_eq!(hiccup, Ok(7));
+        let lasting = desk().wait(60, |_| (), async || Ok(Look::<()>::Odd(502))).await;
+        assert_eq!(lasting, Err(Trouble::NotUnderstood(502)));
+        let gone = desk().wait(60, |_| (), async || Ok(Look::<()>::Gone)).await;
+        assert_eq!(gone, Err(Trouble::Expired));
+    }
+}

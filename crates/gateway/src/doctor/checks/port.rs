@@ -4,8 +4,6 @@ use crate::doctor::facts::{MachineFacts, PortFacts, PortState};
 use crate::doctor::finding::Finding;
 
 const CHECK: &str = "port";
-/// What this program is called among processes.
-const OUR_NAME: &str = "greenroom";
 
 /// Ports that another program has, and which.
 pub fn check(facts: &MachineFacts) -> Vec<Finding> {
@@ -17,7 +15,7 @@ fn judge(port: &PortFacts, runs_already: bool) -> Finding {
     let number = address.port();
     match state {
         PortState::Free => Finding::ok(CHECK, format!("{address} is free for {whose}")),
-        PortState::Taken(Some(holder)) if holder.name == OUR_NAME => {
+        PortState::Taken(Some(holder)) if holder.is_greenroom => {
             Finding::ok(CHECK, format!("{address} is held by the Greenroom that runs already, for {whose}"))
         }
         PortState::Taken(None) if runs_already => {
@@ -67,7 +65,7 @@ mod tests {
     }
 
     fn by(name: &str) -> PortState {
-        PortState::Taken(Some(Holder { pid: 7, name: name.into() }))
+        PortState::Taken(Some(Holder { pid: 7, name: name.into(), is_greenroom: name == "greenroom" }))
     }
 
     #[test]

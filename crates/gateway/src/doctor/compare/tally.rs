@@ -129,8 +129,11 @@ impl Tally {
             row(&mut text, class, counts);
         }
         row(&mut text, "all", &self.total());
+        if !self.explanations.is_empty() {
+            let _ = writeln!(text, "\nexplained:");
+        }
         for (reason, count) in &self.explanations {
-            let _ = writeln!(text, "\nexplained, {count}: {reason}");
+            let _ = writeln!(text, "  {count}: {reason}");
         }
         for detail in &self.details {
             let _ = writeln!(text, "\ndifferent: {} ({})", detail.target, detail.class);
@@ -166,7 +169,7 @@ mod tests {
         );
         let text = tally.render("home");
         assert!(text.contains("lists                 2        1         0         1          0"), "{text}");
-        assert!(text.contains("explained, 1: playback gets on") && text.contains("  a.b"), "{text}");
+        assert!(text.contains("  1: playback gets on") && text.contains("  a.b"), "{text}");
         let json = serde_json::to_string(&tally).expect("JSON");
         assert!(!text.contains("SECRET") && !json.contains("SECRET"), "{text}");
     }
