@@ -6,8 +6,9 @@
 //!
 //! Rooms:
 //! - [`config`]: what the user wants. [`cli`]: how they say it. [`process`]: all wiring on one page.
-//! - [`server`]: one media server with everything kept about it. [`origin`]: asking it. [`identity`]: who asks it.
-//!   [`stale`]: what a write or an event does to what is kept. [`follower`]: its events.
+//! - [`server`]: one media server with everything kept about it. [`origin`]: asking it. [`queue`]: who may, and who
+//!   waits. [`identity`]: who asks it. [`stale`]: what a write or an event does to what is kept. [`follower`]: its events.
+//!   [`breaker`]: whether it is down. [`doubt`]: whether a list that came back far shorter is believed.
 //! - [`listener`], [`proxy`], [`body`]: from a client's connection to its answer.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
 //! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
@@ -15,11 +16,13 @@
 
 pub mod apps;
 pub mod body;
+pub mod breaker;
 pub mod cli;
 pub mod config;
 pub mod control;
 pub mod demo;
 pub mod doctor;
+pub mod doubt;
 pub mod enquiry;
 pub mod follower;
 pub mod greeting;
@@ -30,5 +33,6 @@ pub mod login;
 pub mod origin;
 pub mod process;
 pub mod proxy;
+pub mod queue;
 pub mod server;
 pub mod stale;

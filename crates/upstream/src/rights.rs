@@ -76,11 +76,10 @@ fn jellyfin(answers: &[(u16, &[u8])]) -> Inquiry {
             Some(policy) => Inquiry::Known(if policy.admin { Rights::Owner } else { Rights::Member }),
             None => Inquiry::Known(Rights::Unclear(200)),
         },
-        [(401, _)] => Inquiry::Known(Rights::Refused),
+        [(401, _)] | [_, (401 | 403, _)] => Inquiry::Known(Rights::Refused),
         // A key is nobody, so it has no user to tell of.
         [(400 | 403 | 404, _)] => Inquiry::Ask("/System/Info"),
         [_, (200, _)] => Inquiry::Known(Rights::Key),
-        [_, (401 | 403, _)] => Inquiry::Known(Rights::Refused),
         [.., (status, _)] => Inquiry::Known(Rights::Unclear(*status)),
     }
 }

@@ -128,9 +128,9 @@ async fn plex_login(
             begun.address, begun.code
         ),
     }
-    let waited = plex::wait(&desk, account, &begun, count_down).await;
+    let agreed = plex::wait(&desk, account, &begun, count_down).await;
     end_count_down();
-    let account_token = waited.map_err(|trouble| explained(&trouble))?;
+    let account_token = agreed.map_err(|trouble| explained(&trouble))?;
     let servers = match plex::servers(&desk, account, &account_token).await {
         Ok(servers) => servers,
         Err(trouble) => {
@@ -165,9 +165,9 @@ async fn jellyfin_login(typed: &Jellyfin, place: &Place, target: &Target) -> Res
                     place.url(),
                     code.code
                 );
-                let waited = jellyfin::wait(&desk, place, &code, count_down).await;
+                let agreed = jellyfin::wait(&desk, place, &code, count_down).await;
                 end_count_down();
-                waited.map_err(|trouble| explained(&trouble))?
+                agreed.map_err(|trouble| explained(&trouble))?
             }
             Err(Trouble::CodesOff) if std::io::stdin().is_terminal() => {
                 println!("{}: log in by name and password instead", Trouble::CodesOff);

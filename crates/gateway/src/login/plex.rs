@@ -61,13 +61,11 @@ pub async fn servers(desk: &Desk, account: &Place, token: &Secret) -> Result<Vec
 
 /// The server a login is for: the one at the address that was given, else the only one the account owns.
 pub fn choose<'a>(servers: &'a [AccountServer], wanted: Option<&Place>) -> Option<&'a AccountServer> {
-    match wanted {
-        Some(place) => servers.iter().find(|server| is_at(server, place)),
-        None => {
-            let mut owned = servers.iter().filter(|server| server.owned);
-            owned.next().filter(|_| owned.next().is_none())
-        }
+    if let Some(place) = wanted {
+        return servers.iter().find(|server| is_at(server, place));
     }
+    let mut owned = servers.iter().filter(|server| server.owned);
+    owned.next().filter(|_| owned.next().is_none())
 }
 
 fn is_at(server: &AccountServer, place: &Place) -> bool {

@@ -87,7 +87,7 @@ impl Survey {
     }
 
     /// The next read, if there is one.
-    pub fn next(&mut self) -> Option<Probe> {
+    pub fn take(&mut self) -> Option<Probe> {
         self.left = self.left.checked_sub(1)?;
         self.waiting.pop_front()
     }
@@ -146,7 +146,7 @@ mod tests {
     fn walk(kind: Kind, answer: &str) -> Vec<Probe> {
         let mut survey = Survey::new(kind, 2_000);
         let mut probes = Vec::new();
-        while let Some(probe) = survey.next() {
+        while let Some(probe) = survey.take() {
             survey.learn(&probe, answer.as_bytes());
             probes.push(probe);
         }
@@ -172,9 +172,9 @@ mod tests {
                     body: &[],
                 };
                 match kind.classify(&ask, None) {
-                    Verdict::Read(_) => {}
-                    Verdict::Stream(StreamReason::Account | StreamReason::Moment | StreamReason::Unknown) => {
-                    }
+                    Verdict::Read(_)
+                    | Verdict::Stream(StreamReason::Account | StreamReason::Moment | StreamReason::Unknown) =>
+                        {}
                     other => panic!("{} is no plain read: {other:?}", probe.target),
                 }
             }
@@ -200,7 +200,7 @@ mod tests {
         let different: BTreeSet<_> = probes.iter().map(|probe| (&probe.target, probe.form)).collect();
         assert_eq!(different.len(), probes.len());
         let mut short = Survey::new(Kind::Plex, 3);
-        assert!((0..3).all(|_| short.next().is_some()));
-        assert_eq!(short.next(), None);
+        assert!((0..3).all(|_| short.take().is_some()));
+        assert_eq!(short.take(), None);
     }
 }

@@ -67,8 +67,8 @@ mod tests {
     use crate::doctor::checks::sample::assert_says;
     use crate::doctor::finding::Level;
 
-    fn found(state: DirectoryState, container: bool) -> Option<Finding> {
-        Some(judge(&DirectoryFacts { path: "/data".into(), us: (1000, 1001), state }, container))
+    fn found(state: DirectoryState, container: bool) -> Finding {
+        judge(&DirectoryFacts { path: "/data".into(), us: (1000, 1001), state }, container)
     }
 
     #[test]

@@ -66,7 +66,7 @@ fn rebinding(facts: &ServerFacts, meant: Ipv4Addr, what: &str) -> Finding {
 
 fn unknown(facts: &ServerFacts, host: &str) -> Finding {
     let what = format!("nobody here knows the name {host}");
-    let remedy = if host.ends_with(".local") {
+    let remedy = if host.rsplit('.').next() == Some("local") {
         "names that end in .local are known only where mDNS is spoken, and in containers it is not: \
          use the server's address in url"
     } else if facts.container && !host.contains('.') {

@@ -58,10 +58,10 @@ mod tests {
     use crate::doctor::facts::Holder;
     use crate::doctor::finding::Level;
 
-    fn found(state: PortState, runs_already: bool) -> Option<Finding> {
+    fn found(state: PortState, runs_already: bool) -> Finding {
         let address = "127.0.0.1:32500".parse().expect("an address");
         let port = PortFacts { whose: "apps of \"home\"".into(), setting: "listen", address, state };
-        Some(judge(&port, runs_already))
+        judge(&port, runs_already)
     }
 
     fn by(name: &str) -> PortState {

@@ -34,8 +34,8 @@ pub(crate) fn server(kind: Kind, url: &str) -> ServerFacts {
 }
 
 /// A finding of that level that says all these words, somewhere.
-pub(crate) fn assert_says(finding: Option<Finding>, level: Level, words: &[&str]) {
-    let finding = finding.expect("something is found");
+pub(crate) fn assert_says(finding: impl Into<Option<Finding>>, level: Level, words: &[&str]) {
+    let finding = finding.into().expect("something is found");
     let said = format!("{}\n{}", finding.what, finding.remedy.unwrap_or_default());
     assert_eq!(finding.level, level, "{said}");
     for word in words {

@@ -1,6 +1,7 @@
 //! Two answers in, the places at which they differ out.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
@@ -127,7 +128,8 @@ impl Walk<'_> {
             (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
                 for (at, (one, other)) in one.iter().zip(other).enumerate() {
                     let length = path.len();
-                    path.push_str(&format!("[{at}]"));
+                    // Writing to a String cannot fail.
+                    let _ = write!(path, "[{at}]");
                     self.values(path, field, one, other, depth + 1);
                     path.truncate(length);
                 }

@@ -70,7 +70,7 @@ impl TwoWays<'_> {
         let mut tally = Tally::default();
         let (mut done, mut unanswered) = (0, 0);
         let began_ms = self.clock.now_ms();
-        while let Some(probe) = survey.next() {
+        while let Some(probe) = survey.take() {
             let passed = Duration::from_millis(self.clock.now_ms().saturating_sub(began_ms));
             if passed > PATIENCE {
                 tally.cut_short = true;
