@@ -13,7 +13,7 @@ use crate::config::{self, Settings};
 use crate::control::Control;
 use crate::keys::{ControlToken, DataDir};
 use crate::server::Server;
-use crate::{breaker, control, follower, listener};
+use crate::{breaker, control, follower, listener, openness};
 
 /// How long requests under way may take to end after the process was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -76,6 +76,13 @@ impl Process {
         }
         cache.run_warmer();
         Ok(Self { servers, control, token, cache, clock, tasks, stop })
+    }
+
+    /// From now on asks the servers whether they let their neighbours in, and warns of it.
+    pub fn watch_openness(&self) {
+        for (server, _) in &self.servers {
+            self.tasks.spawn(openness::watch(Arc::clone(server)));
+        }
     }
 
     /// Ends everything: nothing new is accepted, what is under way may end within ten seconds. Returns whether

@@ -1,5 +1,6 @@
 //! One media server with everything that is kept about it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::apps::Apps;
 use crate::body::Body;
+use crate::bounds::Bounds;
 use crate::breaker::{Breaker, Outcome};
 use crate::config;
 use crate::doubt::Doubts;
@@ -23,7 +25,9 @@ use crate::identity::{HashKey, Identities, Identity};
 use crate::origin::{Lane, NoResponse, Origin};
 use crate::queue::Queue;
 use crate::queue::places::Limits;
+use crate::seats::Seats;
 use crate::stale::{Paces, Players};
+use crate::warnings::Warnings;
 
 /// Items whose place in the library is remembered; some 100 bytes each.
 const MAX_LINEAGE: usize = 200_000;
@@ -63,6 +67,14 @@ pub struct Server {
     pub players: Players,
     /// What was counted.
     pub counters: Counters,
+    /// Clients' connections, by address.
+    pub connections: Seats<IpAddr>,
+    /// Clients' notification sockets and event streams, by identity.
+    pub sockets: Seats<Partition>,
+    /// Which bounds clients ran into.
+    pub bounds: Bounds,
+    /// What is set up badly about it.
+    pub warnings: Warnings,
     /// Where answers are kept that everybody may see.
     pub public: Partition,
     /// Where images are kept.
@@ -124,6 +136,13 @@ impl Server {
             paces: Paces::default(),
             players: Players::default(),
             counters: Counters::default(),
+            connections: Seats::new(
+                settings.hygiene.max_connections,
+                settings.hygiene.max_connections_per_peer,
+            ),
+            sockets: Seats::new(settings.hygiene.max_sockets, settings.hygiene.max_sockets_per_identity),
+            bounds: Bounds::default(),
+            warnings: Warnings::default(),
             public: Partition::new("public"),
             images: Partition::new("images"),
             hook_secret: secrets.1,

@@ -1,5 +1,7 @@
 //! A client's request as the dialects see it, and the one place where the two dialects part ways.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
@@ -128,6 +130,24 @@ impl Kind {
             // Plex's says who the server is.
             Self::Plex => None,
             Self::Jellyfin => jellyfin::sign_of_life(target),
+        }
+    }
+
+    /// The target as the server gets it: as it came, but without token parameters that are empty. A server that
+    /// looks there first would take them for no token at all, and may trust who has none.
+    pub fn target_for_server(self, target: &str) -> Cow<'_, str> {
+        match self {
+            Self::Plex => plex::without_empty_tokens(target),
+            Self::Jellyfin => Cow::Borrowed(target),
+        }
+    }
+
+    /// Whether the server grants this to whoever is in its own network, whatever token they show. Behind a gateway
+    /// everybody looks as if they were.
+    pub fn is_only_for_neighbours(self, ask: &Ask<'_>) -> bool {
+        match self {
+            Self::Plex => false,
+            Self::Jellyfin => jellyfin::is_only_for_neighbours(ask.target),
         }
     }
 

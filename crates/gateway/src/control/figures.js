@@ -102,11 +102,18 @@ export function show(figures) {
   last = figures;
   $("figures").hidden = false;
   setText($("version"), "Greenroom " + figures.version);
+  showWarnings(figures.warnings);
   showTotals(figures);
   keep($("servers"), figures.servers, (server) => server.name, makeServer, showServer);
   showApps(figures);
   showClasses(figures);
   showChoice(figures.servers);
+}
+
+function showWarnings(warnings) {
+  $("warnings").hidden = warnings.length === 0;
+  keep($("warnings"), warnings, (warning) => warning.server + " " + warning.code, () => element("li"),
+    (item, warning) => setText(item, warning.server + ": " + warning.text + " " + warning.remedy));
 }
 
 function showTotals(figures) {

@@ -118,6 +118,11 @@ impl Out<'_> {
                 servers.iter().map(|server| ([("server", server.name.as_str())], pick(server))),
             )?;
         }
+        let reached = servers.iter().flat_map(|server| {
+            let labels = |bound| [("server", server.name.as_str()), ("limit", bound)];
+            server.limits_reached.iter().map(move |(bound, count)| (labels(bound), *count))
+        });
+        self.counters("client_limits_reached", "How often clients ran into a limit, by limit", reached)?;
         let mut family =
             self.begin("upstream_in_flight", "Requests the server works on now", MetricType::Gauge)?;
         for server in servers {

@@ -12,6 +12,7 @@ use super::figures::{self, ClassFigures, Engine, Memory};
 use super::introduction::Introduced;
 use super::queueing::QueueFigures;
 use crate::server::Server;
+use crate::warnings::Warning;
 
 /// The figures of one moment.
 #[derive(Debug, Clone, Serialize)]
@@ -24,6 +25,8 @@ pub(super) struct Snapshot {
     pub(super) version: &'static str,
     pub(super) totals: Totals,
     pub(super) memory: Memory,
+    /// What is set up badly, and what to do about it.
+    pub(super) warnings: Vec<ServerWarning>,
     pub(super) servers: Vec<ServerFigures>,
     pub(super) apps: Vec<AppFigures>,
     pub(super) classes: Vec<ClassFigures>,
@@ -82,6 +85,8 @@ pub(super) struct ServerFigures {
     pub(super) probes: u64,
     /// Lists that came back so short that they were not believed.
     pub(super) doubted: u64,
+    /// How often clients ran into a bound, by bound.
+    pub(super) limits_reached: Vec<(&'static str, u64)>,
 }
 
 /// An outage under way.
@@ -91,6 +96,15 @@ pub(super) struct OutageFigures {
     pub(super) since_ms: u64,
     /// When the server is tried next.
     pub(super) next_try_ms: u64,
+}
+
+/// Something a person should change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct ServerWarning {
+    /// Which server it is about.
+    pub(super) server: String,
+    #[serde(flatten)]
+    pub(super) warning: Warning,
 }
 
 /// One app of one server.
@@ -173,6 +187,7 @@ impl ServerFigures {
             outages,
             probes,
             doubted: server.doubts.counted(),
+            limits_reached: server.bounds.reached(),
         }
     }
 
@@ -234,6 +249,7 @@ pub(super) struct Counted {
     pub(super) servers: Vec<ServerFigures>,
     pub(super) apps: Vec<AppFigures>,
     pub(super) engine: Engine,
+    pub(super) warnings: Vec<ServerWarning>,
 }
 
 /// Where the counters stood when the cache was cleared last.
@@ -308,6 +324,7 @@ impl Baseline {
             version: env!("CARGO_PKG_VERSION"),
             totals,
             memory: counted.engine.memory,
+            warnings: counted.warnings,
             servers,
             apps,
             classes,
@@ -345,6 +362,7 @@ mod tests {
             servers: vec![server("home"), server("attic")],
             apps: vec![app("home", "few", 1), app("home", "many", asked), app("attic", "many", asked)],
             engine: Engine { classes: vec![class("home"), class("attic")], ..Engine::default() },
+            warnings: Vec::new(),
         }
     }
 

@@ -273,8 +273,9 @@ impl ReadLoader {
         body: Incoming,
     ) -> Result<Load<Response<Body>>, Failure> {
         let body = match collect(body, self.server.settings.max_body_bytes).await {
-            Collected::Whole(bytes) => bytes,
-            Collected::TooLong(..) | Collected::Broken(_) => Bytes::new(),
+            // What was packed unasked is not unpacked, and without a word on how it is nobody can read it.
+            Collected::Whole(bytes) if is_plain(headers) => bytes,
+            Collected::Whole(_) | Collected::TooLong(..) | Collected::Broken(_) => Bytes::new(),
         };
         let value = answer::value(status, headers, body);
         match status.as_u16() {
@@ -319,8 +320,10 @@ fn may_be_kept(status: StatusCode, headers: &HeaderMap) -> bool {
         .get_all(CACHE_CONTROL)
         .iter()
         .any(|value| value.to_str().is_ok_and(|value| value.to_ascii_lowercase().contains("no-store")));
-    status == StatusCode::OK
-        && !no_store
-        && !headers.contains_key(SET_COOKIE)
-        && headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity")
+    status == StatusCode::OK && !no_store && !headers.contains_key(SET_COOKIE) && is_plain(headers)
+}
+
+/// Whether the body is not packed; that is what was asked for.
+fn is_plain(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_ENCODING).iter().all(|encoding| encoding == "identity")
 }

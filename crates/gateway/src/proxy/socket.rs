@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
+use greenroom_cache::Partition;
 use http::header::{
     CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
     UPGRADE,
@@ -30,6 +31,7 @@ use super::{Visit, answer, headers, offline, stream};
 use crate::body::Body;
 use crate::breaker::{self, Attaching};
 use crate::origin::Lane;
+use crate::seats::Seat;
 use crate::server::Server;
 use crate::stale::{self, By};
 
@@ -48,9 +50,16 @@ type Socket = WebSocketStream<TokioIo<Upgraded>>;
 pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: Incoming) -> Response<Body> {
     let client_upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
     let client_upgrade = client_upgrade.filter(|_| parts.method == Method::GET);
-    let handshake = Handshake { target: target.to_owned(), headers: handshake_headers(&visit, &parts) };
+    let handshake = Handshake {
+        target: visit.server.settings.kind.target_for_server(target).into_owned(),
+        headers: handshake_headers(&visit, &parts),
+    };
     let (Some(client_upgrade), Ok(request)) = (client_upgrade, handshake.request(&visit.server)) else {
         return answer::problem(&visit, StatusCode::BAD_REQUEST, "this is not a WebSocket request");
+    };
+    let seat = match visit.take_socket_seat() {
+        Ok(seat) => seat,
+        Err(refusal) => return *refusal,
     };
     visit.server.counters.streams.fetch_add(1, Ordering::Relaxed);
     if let Some(outage) = visit.server.breaker.outage() {
@@ -58,7 +67,7 @@ pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: 
         let Some(response) = accepted else {
             return offline::refuse(&visit, "the media server is down, and no socket can be opened");
         };
-        let owner = Relay::new(visit, handshake);
+        let owner = Relay::new(visit, handshake, seat);
         owner.visit.server.tasks.clone().spawn(async move {
             if let Ok(client) = client_upgrade.await {
                 owner.run(open(client, Role::Server).await, None).await;
@@ -78,7 +87,7 @@ pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: 
         return answer::passed(stream::open(&visit, response), "socket");
     }
     let server_upgrade = hyper::upgrade::on(&mut response);
-    let owner = Relay::new(visit, handshake);
+    let owner = Relay::new(visit, handshake, seat);
     owner.visit.server.tasks.clone().spawn(async move {
         if let (Ok(client), Ok(server)) = (client_upgrade.await, server_upgrade.await) {
             let client = open(client, Role::Server).await;
@@ -122,6 +131,8 @@ struct Relay {
     handshake: Handshake,
     /// When anybody said anything, in milliseconds.
     heard_ms: AtomicU64,
+    /// Its place among all sockets, free again when this is dropped.
+    _seat: Seat<Partition>,
 }
 
 struct Client {
@@ -132,9 +143,9 @@ struct Client {
 }
 
 impl Relay {
-    fn new(visit: Visit, handshake: Handshake) -> Self {
+    fn new(visit: Visit, handshake: Handshake, seat: Seat<Partition>) -> Self {
         let heard_ms = AtomicU64::new(visit.server.clock.now_ms());
-        Self { visit, handshake, heard_ms }
+        Self { visit, handshake, heard_ms, _seat: seat }
     }
 
     /// Passes messages both ways until the client leaves, the server ends it, or nobody says anything any more.
@@ -333,7 +344,7 @@ async fn open(upgraded: Upgraded, role: Role) -> Socket {
 /// The client's handshake as the server gets it; compression is not offered, so that frames can be read.
 fn handshake_headers(visit: &Visit, parts: &request::Parts) -> HeaderMap {
     let mut headers = stream::headers_for_server(visit, &parts.headers);
-    headers.remove(SEC_WEBSOCKET_EXTENSIONS);
+    headers.extend(headers::of_handshake(&parts.headers));
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
     headers

@@ -8,7 +8,8 @@ use greenroom_upstream::ask::Ask;
 use greenroom_upstream::tag::{Staling, Tag};
 use greenroom_upstream::verdict::{Forgets, Verdict, Write};
 use http::header::HeaderValue;
-use http::{Request, Response, StatusCode, request};
+use http::{Method, Request, Response, StatusCode, request};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
@@ -205,9 +206,13 @@ fn rebuild(
     parts: &request::Parts,
     body: Body,
 ) -> Result<Request<Body>, http::Error> {
-    let mut request =
-        Request::builder().method(parts.method.clone()).uri(visit.server.origin.uri(target)?).body(body)?;
+    // A write says that it has no body; some servers wait for one otherwise.
+    let is_empty = body.is_end_stream();
+    let mut request = Request::builder().method(parts.method.clone()).uri(visit.uri(target)?).body(body)?;
     *request.headers_mut() = stream::headers_for_server(visit, &parts.headers);
     request.headers_mut().insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if is_empty && matches!(parts.method, Method::POST | Method::PUT | Method::PATCH) {
+        request.headers_mut().insert(http::header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
     Ok(request)
 }

@@ -17,6 +17,7 @@ mod mixing;
 mod not_down;
 mod outages;
 mod queue;
+mod regressions;
 mod shrunk;
 mod sockets;
 mod sockets_kept;

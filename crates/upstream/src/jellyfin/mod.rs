@@ -62,6 +62,13 @@ pub(crate) fn classify(ask: &Ask<'_>, own_user: Option<&str>) -> Verdict {
     }
 }
 
+/// Restarting, stopping and setting up: granted to the local network without asking who it is.
+pub(crate) fn is_only_for_neighbours(target: &str) -> bool {
+    // What cannot be read is refused by classification.
+    let Ok(address) = Address::split(target) else { return false };
+    matches!(address.low()[..], ["system", "restart" | "shutdown"] | ["startup", ..])
+}
+
 fn judge(ask: &Ask<'_>, address: &Address<'_>, own_user: Option<&str>) -> Verdict {
     let low = address.low();
     if low.first() == Some(&"startup") {
