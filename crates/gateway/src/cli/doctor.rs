@@ -92,6 +92,7 @@ async fn compare(options: &Options, settings: &Settings) -> u8 {
     for server in &settings.servers {
         let Some(through) = through(options, server) else { return MISUSED };
         let direct = Place::of(server);
+        let enquirer = enquirer.trusting(Trust::of_server(server));
         let two = TwoWays {
             enquirer: &enquirer,
             kind: server.kind,

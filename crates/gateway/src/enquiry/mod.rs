@@ -64,6 +64,12 @@ impl Enquirer {
         Self { trust, clock, patience, max_bytes }
     }
 
+    /// The same, with somebody else to believe.
+    #[must_use]
+    pub fn trusting(&self, trust: Trust) -> Self {
+        Self { trust, ..self.clone() }
+    }
+
     /// Asks; the target of `request` is a path below the place's own.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ use tokio_rustls::rustls::{
 };
 
 use super::silence::{Certificate, CertificateFault, Silence};
+use crate::config;
 
 /// Whose certificate is believed.
 #[derive(Debug, Clone)]
@@ -40,6 +41,11 @@ impl Trust {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         Self::of(roots)
+    }
+
+    /// Whoever is configured to be believed for this server: the one place where that is decided for these tools.
+    pub fn of_server(_server: &config::Server) -> Self {
+        Self::system()
     }
 
     /// Whoever these believe.
