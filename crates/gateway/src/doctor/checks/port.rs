@@ -28,9 +28,9 @@ fn judge(port: &PortFacts, runs_already: bool) -> Finding {
         ),
         PortState::Taken(None) => Finding::problem(
             CHECK,
-            format!("{address}, meant for {whose}, is taken by a program of another user"),
+            format!("{address}, meant for {whose}, is taken, and this user may not see by which program"),
             format!(
-                "ask which: sudo ss -ltnp 'sport = :{number}'; stop it, or choose another port with {setting}"
+                "ask which: sudo ss -tanp 'sport = :{number}'; stop it, or choose another port with {setting}"
             ),
         ),
         PortState::Denied => Finding::problem(
@@ -72,7 +72,7 @@ mod tests {
     fn a_taken_port_names_who_has_it_or_how_to_find_out() {
         let words = ["taken by nginx (process 7)", "another port with listen"];
         assert_says(found(by("nginx"), false), Level::Problem, &words);
-        let words = ["a program of another user", "sudo ss -ltnp 'sport = :32500'"];
+        let words = ["may not see by which program", "sudo ss -tanp 'sport = :32500'"];
         assert_says(found(PortState::Taken(None), false), Level::Problem, &words);
     }
 
