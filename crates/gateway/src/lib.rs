@@ -13,6 +13,7 @@
 //!   [`bounds`]: how many there may be, and who had to stay outside.
 //! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
+//! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
 pub mod apps;
@@ -24,13 +25,16 @@ pub mod config;
 pub mod control;
 pub mod conversation;
 pub mod demo;
+pub mod doctor;
 pub mod doubt;
+pub mod enquiry;
 pub mod follower;
 pub mod framing;
 pub mod greeting;
 pub mod identity;
 pub mod keys;
 pub mod listener;
+pub mod login;
 pub mod openness;
 pub mod origin;
 pub mod process;

@@ -96,6 +96,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let meaning = server.meanings.of(&server, &ask, now_ms);
     meaning.app.asked.fetch_add(1, Ordering::Relaxed);
     let origin = parts.headers.get(ORIGIN).cloned();
+    meaning.app.first_asked.get_or_init(|| word_of(&meaning.verdict));
     let is_chunked = parts.headers.contains_key(TRANSFER_ENCODING);
     let conversation = parts.extensions.get::<Arc<Conversation>>();
     let has_two_lengths = conversation.is_some_and(|heard| heard.has_two_lengths(is_chunked));
@@ -110,7 +111,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     if let Some((status, why)) = inadmissible(&visit, &ask) {
         return answer::problem(&visit, status, why);
     }
-    match (meaning.open, &meaning.verdict) {
+    let response = match (meaning.open, &meaning.verdict) {
         (_, Verdict::Refuse(refusal)) => {
             let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
             answer::problem(&visit, status, refusal.message())
@@ -129,6 +130,20 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         }
         (Open::Keep, Verdict::Read(read)) => read::answer(visit, Arc::clone(read), &parts).await,
         (_, Verdict::Write(_)) => write::pass(visit, &target, parts, body).await,
+    };
+    if matches!(response.status().as_u16(), 401 | 498) {
+        meaning.app.unauthorised.fetch_add(1, Ordering::Relaxed);
+    }
+    response
+}
+
+/// What a request is, in one word for people.
+pub(crate) fn word_of(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Read(read) => read.class.name(),
+        Verdict::Write(_) => "write",
+        Verdict::Stream(reason) => reason.name(),
+        Verdict::Refuse(_) => "refused",
     }
 }
 
