@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use greenroom_upstream::ask::Kind;
+use greenroom_upstream::class::Class;
 use greenroom_upstream::credential::{Credential, Form};
 use http::Request;
 use http::header::{HeaderValue, UPGRADE};
@@ -21,9 +22,11 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::body::{Body, Collected, collect};
+use crate::breaker;
 use crate::identity::Identity;
 use crate::origin::Lane;
 use crate::proxy::tap::{Watching, hear};
+use crate::queue::Errand;
 use crate::server::Server;
 use crate::stale::{self, By};
 
@@ -74,24 +77,34 @@ type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
 impl Follower {
     async fn run(&mut self) {
+        let server = Arc::clone(&self.server);
         let mut pause = RETRY.0;
-        let mut followed_before = false;
+        let mut cut = None;
         loop {
-            if let Some(socket) = self.connect().await {
-                if followed_before {
+            server.breaker.back().await;
+            let rest = if let Some(socket) = self.connect().await {
+                if let Some(attaching) = cut.take() {
                     // Whatever happened in between was told to nobody.
-                    stale::everything(&self.server);
+                    stale::everything(&server);
+                    drop(attaching);
                 }
-                tracing::info!(server = self.server.name(), "following the server's events");
-                followed_before = true;
+                tracing::info!(server = server.name(), "following the server's events");
                 pause = RETRY.0;
                 self.listen(socket).await;
-                tracing::info!(server = self.server.name(), "the server's events ended; trying again");
+                cut = Some(server.breaker.attaching());
+                server.breaker.note_trouble(server.clock.now_ms());
+                tracing::info!(server = server.name(), "the server's events ended; trying again");
+                pause
             } else {
-                self.poll().await;
+                self.poll_once().await;
+                // A server that told us its events before will do so again soon.
+                if cut.is_some() { pause } else { pause.max(POLL) }
+            };
+            tokio::select! {
+                () = server.clock.sleep(rest) => pause = (pause * 2).min(RETRY.1),
+                // It is awaited at the head of the loop, and attached to as soon as it is back.
+                () = server.breaker.down() => pause = RETRY.0,
             }
-            self.server.clock.sleep(pause).await;
-            pause = (pause * 2).min(RETRY.1);
         }
     }
 
@@ -100,7 +113,8 @@ impl Follower {
             self.ask_who_we_are().await;
         }
         self.server.counters.own.fetch_add(1, Ordering::Relaxed);
-        let asked = self.server.origin.send(self.handshake()?, Lane::Read);
+        let key = breaker::key_of("the server's events");
+        let asked = self.server.send(self.handshake()?, Lane::Read, key);
         let mut response = self.server.clock.timeout(PATIENCE, asked).await.ok()?.ok()?;
         if response.status() != http::StatusCode::SWITCHING_PROTOCOLS {
             tracing::debug!(server = self.server.name(), status = %response.status(), "no events");
@@ -113,7 +127,7 @@ impl Follower {
     /// Jellyfin tells users what changes, but not keys that belong to nobody.
     async fn ask_who_we_are(&self) {
         if self.identity.account().is_none()
-            && let Some(body) = self.get("/Users/Me").await
+            && let Some(body) = self.get("/Users/Me", Class::Users).await
             && let Some(user) = greenroom_upstream::greeting::own_user(&body)
         {
             self.identity.prove_account(&user);
@@ -173,23 +187,17 @@ impl Follower {
         }
     }
 
-    /// Polls the counters, and waits until the next time.
-    async fn poll(&mut self) {
-        self.poll_once().await;
-        self.server.clock.sleep(POLL.saturating_sub(RETRY.0)).await;
-    }
-
     /// Compares the server's counters with the last ones, if a client came lately.
     async fn poll_once(&mut self) {
         let now_ms = self.server.clock.now_ms();
         let idle_ms = u64::try_from(IDLE.as_millis()).unwrap_or(u64::MAX);
         let last_ms = self.server.counters.last_asked_ms.load(Ordering::Relaxed);
-        if now_ms.saturating_sub(last_ms) > idle_ms {
+        if now_ms.saturating_sub(last_ms) > idle_ms || !self.server.breaker.admits() {
             return;
         }
         match self.server.settings.kind {
             Kind::Plex => {
-                let Some(body) = self.get("/library/sections").await else { return };
+                let Some(body) = self.get("/library/sections", Class::Sections).await else { return };
                 let counters = greenroom_upstream::greeting::change_counters(&body).unwrap_or_default();
                 for (section, counter) in counters {
                     if self.has_moved(&section, &counter) {
@@ -198,7 +206,7 @@ impl Follower {
                 }
             }
             Kind::Jellyfin => {
-                let Some(body) = self.get("/Items/Counts").await else { return };
+                let Some(body) = self.get("/Items/Counts", Class::Counts).await else { return };
                 if self.has_moved("", &String::from_utf8_lossy(&body)) {
                     stale::everything(&self.server);
                 }
@@ -213,7 +221,7 @@ impl Follower {
     }
 
     /// Asks the server something of our own.
-    async fn get(&self, path: &str) -> Option<bytes::Bytes> {
+    async fn get(&self, path: &str, class: Class) -> Option<bytes::Bytes> {
         self.server.counters.own.fetch_add(1, Ordering::Relaxed);
         let mut request =
             Request::builder().uri(self.server.origin.uri(path).ok()?).body(Body::empty()).ok()?;
@@ -222,8 +230,9 @@ impl Follower {
             request.headers_mut().insert(name, value);
         }
         let asked = async {
-            let _place = self.server.place(Lane::Read).await?;
-            let response = self.server.origin.send(request, Lane::Read).await.ok()?;
+            let _place = self.server.queue.place(Errand::own(None, class)).await.ok()?;
+            let key = breaker::key_of(path);
+            let response = self.server.send(request, Lane::Read, key).await.ok()?;
             let is_ok = response.status() == http::StatusCode::OK;
             match collect(response.into_body(), MAX_POLLED_BYTES).await {
                 Collected::Whole(body) if is_ok => Some(body),

@@ -6,8 +6,9 @@
 //!
 //! Rooms:
 //! - [`config`]: what the user wants. [`cli`]: how they say it. [`process`]: all wiring on one page.
-//! - [`server`]: one media server with everything kept about it. [`origin`] and [`framing`]: asking it. [`identity`]: who asks it.
-//!   [`stale`]: what a write or an event does to what is kept. [`follower`]: its events.
+//! - [`server`]: one media server with everything kept about it. [`origin`] and [`framing`]: asking it. [`queue`]: who may, and who
+//!   waits. [`identity`]: who asks it. [`stale`]: what a write or an event does to what is kept. [`follower`]: its events.
+//!   [`breaker`]: whether it is down. [`doubt`]: whether a list that came back far shorter is believed.
 //! - [`listener`], [`conversation`], [`proxy`], [`body`]: from a client's connection to its answer. [`seats`] and
 //!   [`bounds`]: how many there may be, and who had to stay outside.
 //! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
@@ -17,11 +18,13 @@
 pub mod apps;
 pub mod body;
 pub mod bounds;
+pub mod breaker;
 pub mod cli;
 pub mod config;
 pub mod control;
 pub mod conversation;
 pub mod demo;
+pub mod doubt;
 pub mod follower;
 pub mod framing;
 pub mod greeting;
@@ -32,6 +35,7 @@ pub mod openness;
 pub mod origin;
 pub mod process;
 pub mod proxy;
+pub mod queue;
 pub mod seats;
 pub mod server;
 pub mod stale;

@@ -6,11 +6,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use greenroom_upstream::ask::Kind;
+use greenroom_upstream::class::Class;
 use http::header::{ACCEPT, HeaderValue};
 use http::{Request, StatusCode};
 
 use crate::body::Body;
+use crate::breaker;
 use crate::origin::Lane;
+use crate::queue::Errand;
 use crate::server::Server;
 use crate::warnings::Warning;
 
@@ -63,8 +66,11 @@ async fn ask(server: &Server) -> Option<StatusCode> {
     // No rows are wanted, only the answer.
     headers.insert("x-plex-container-start", HeaderValue::from_static("0"));
     headers.insert("x-plex-container-size", HeaderValue::from_static("0"));
-    let _place = server.place(Lane::Read).await?;
+    if !server.breaker.admits() {
+        return None;
+    }
+    let _place = server.queue.place(Errand::own(None, Class::Sections)).await.ok()?;
     server.counters.own.fetch_add(1, Ordering::Relaxed);
-    let response = server.origin.send(request, Lane::Read).await.ok()?;
+    let response = server.send(request, Lane::Read, breaker::key_of(ASKED_FOR)).await.ok()?;
     Some(response.status())
 }

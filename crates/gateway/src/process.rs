@@ -13,7 +13,7 @@ use crate::config::{self, Settings};
 use crate::control::Control;
 use crate::keys::{ControlToken, DataDir};
 use crate::server::Server;
-use crate::{control, follower, listener, openness};
+use crate::{breaker, control, follower, listener, openness};
 
 /// How long requests under way may take to end after the process was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -71,6 +71,7 @@ impl Process {
         tasks.spawn(control::serve(Arc::new(plane), control_listener, stop.clone()));
         for (server, listener) in listeners {
             tasks.spawn(listener::serve(Arc::clone(&server), listener));
+            tasks.spawn(breaker::keep(Arc::clone(&server)));
             tasks.spawn(follower::follow(server));
         }
         cache.run_warmer();

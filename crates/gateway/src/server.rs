@@ -9,16 +9,22 @@ use greenroom_cache::{Cache, Clock, Partition, Policy};
 use greenroom_library::lineage::Lineage;
 use greenroom_upstream::credential::Secret;
 use greenroom_upstream::verdict::Read;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use parking_lot::Mutex;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::apps::Apps;
+use crate::body::Body;
 use crate::bounds::Bounds;
+use crate::breaker::{Breaker, Outcome};
 use crate::config;
+use crate::doubt::Doubts;
 use crate::identity::{HashKey, Identities, Identity};
-use crate::origin::{Lane, Origin};
+use crate::origin::{Lane, NoResponse, Origin};
+use crate::queue::Queue;
+use crate::queue::places::Limits;
 use crate::seats::Seats;
 use crate::stale::{Paces, Players};
 use crate::warnings::Warnings;
@@ -43,6 +49,12 @@ pub struct Server {
     pub stop: CancellationToken,
     /// The way to it.
     pub origin: Origin,
+    /// Whether it is down.
+    pub breaker: Breaker,
+    /// Lists that came back so short that they are not believed yet.
+    pub doubts: Doubts,
+    /// Who may ask it, and who has to wait.
+    pub queue: Arc<Queue>,
     /// Who was seen.
     pub identities: Identities,
     /// Which item lies under which.
@@ -86,8 +98,8 @@ pub struct Counters {
     pub unauthorised: AtomicU64,
     /// Requests refused for what they are.
     pub refused: AtomicU64,
-    /// Requests that found no place in the server's queue in time.
-    pub waited_in_vain: AtomicU64,
+    /// Requests refused because the server is down.
+    pub offline: AtomicU64,
     /// Requests that we asked without a client: refreshes, warming, events, probes.
     pub own: AtomicU64,
     /// When a client last asked anything, in milliseconds.
@@ -112,8 +124,12 @@ impl Server {
         stop: CancellationToken,
         secrets: (HashKey, Secret),
     ) -> Result<Self, String> {
+        let limits = Limits::new(settings.upstream_concurrency, settings.max_waiting);
         Ok(Self {
+            queue: Queue::new(limits, settings.load_timeout, clock.clone()),
             origin: Origin::new(&settings)?,
+            breaker: Breaker::default(),
+            doubts: Doubts::default(),
             identities: Identities::new(&settings.name, secrets.0),
             lineage: Mutex::new(Lineage::new(MAX_LINEAGE)),
             apps: Apps::default(),
@@ -171,13 +187,29 @@ impl Server {
         identity
     }
 
-    /// Waits for a place in the server's queue, no longer than one answer may take.
-    pub async fn place(&self, lane: Lane) -> Option<OwnedSemaphorePermit> {
-        let place = self.clock.timeout(self.settings.load_timeout, self.origin.place(lane)).await.ok();
-        if place.is_none() {
-            self.counters.waited_in_vain.fetch_add(1, Ordering::Relaxed);
-        }
-        place
+    /// Sends one request, once, and tells the breaker what came of it. `key` stands for what is asked for.
+    ///
+    /// # Errors
+    /// See [`Origin::send`].
+    pub async fn send(
+        &self,
+        request: Request<Body>,
+        lane: Lane,
+        key: u64,
+    ) -> Result<Response<Incoming>, NoResponse> {
+        let answer = self.origin.send(request, lane).await;
+        let outcome = match &answer {
+            Ok(response) if matches!(response.status().as_u16(), 502..=504) => Outcome::Unwilling,
+            Ok(_) => Outcome::Answered,
+            Err(_) => Outcome::Unreachable,
+        };
+        self.breaker.note(key, outcome, self.clock.now_ms());
+        answer
+    }
+
+    /// The first byte of an answer for `key` did not come in time.
+    pub fn note_silence(&self, key: u64) {
+        self.breaker.note(key, Outcome::Silent, self.clock.now_ms());
     }
 
     /// The server answered.

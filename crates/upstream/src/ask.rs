@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::credential::Credential;
 use crate::facts::{Facts, Unfit};
-use crate::signal::{Playing, Signal};
+use crate::signal::{Playing, Signal, Subscription};
 use crate::tag::Staling;
 use crate::verdict::{Read, Representation, Verdict};
 use crate::{jellyfin, plex};
@@ -93,6 +93,14 @@ impl Kind {
         }
     }
 
+    /// What a client's text frame subscribes to; Plex's sockets tell everybody everything.
+    pub fn subscription(self, frame: &[u8]) -> Option<Subscription> {
+        match self {
+            Self::Plex => None,
+            Self::Jellyfin => jellyfin::subscription(frame),
+        }
+    }
+
     /// What a player's change to `state` on `item` makes stale.
     pub fn playing(self, item: &str, state: Playing) -> Vec<Staling> {
         match self {
@@ -112,6 +120,16 @@ impl Kind {
         match self {
             Self::Plex => plex::error_body(representation, status, message),
             Self::Jellyfin => jellyfin::error_body(representation, status, message),
+        }
+    }
+
+    /// What the server answers a client that only asks whether it is there, where that is always the same: content
+    /// type and body. Clients do not begin without it.
+    pub fn sign_of_life(self, target: &str) -> Option<(&'static str, &'static [u8])> {
+        match self {
+            // Plex's says who the server is.
+            Self::Plex => None,
+            Self::Jellyfin => jellyfin::sign_of_life(target),
         }
     }
 

@@ -13,17 +13,19 @@ const PREFIX: &str = "GREENROOM_";
 const NOT_KEYS: [&str; 3] = ["GREENROOM_CONFIG", "GREENROOM_LOG", "GREENROOM_REFERENCE"];
 
 /// Keys a server has; used to split `GREENROOM_SERVER_<NAME>_<KEY>`, so the longest come first.
-const SERVER_KEYS: [&str; 17] = [
-    "max_sockets_per_identity",
+const SERVER_KEYS: [&str; 19] = [
     "max_connections_per_peer",
-    "upstream_concurrency",
+    "max_sockets_per_identity",
     "translate_legacy_auth",
+    "upstream_concurrency",
+    "offline_auth_ttl_s",
     "max_connections",
     "load_timeout_s",
     "max_body_bytes",
     "public_images",
     "known_proxy",
     "max_sockets",
+    "max_waiting",
     "auth_ttl_s",
     "token_file",
     "base_path",

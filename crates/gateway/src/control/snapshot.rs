@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::figures::{self, ClassFigures, Engine, Memory};
 use super::introduction::Introduced;
+use super::queueing::QueueFigures;
 use crate::server::Server;
 use crate::warnings::Warning;
 
@@ -54,6 +55,10 @@ pub(super) struct ServerFigures {
     /// Where apps find it: address and port of our listener.
     pub(super) listen: String,
     pub(super) state: State,
+    /// Where its breaker stands.
+    pub(super) breaker: &'static str,
+    /// The outage, while it is down.
+    pub(super) outage: Option<OutageFigures>,
     /// What the server calls itself.
     pub(super) title: Option<String>,
     pub(super) version: Option<String>,
@@ -67,14 +72,30 @@ pub(super) struct ServerFigures {
     pub(super) requests_to_server: u64,
     pub(super) own: u64,
     pub(super) in_flight: usize,
-    pub(super) waiting: usize,
+    pub(super) queue: QueueFigures,
     pub(super) writes: u64,
     pub(super) streams: u64,
     pub(super) unauthorised: u64,
-    pub(super) waited_in_vain: u64,
     pub(super) refused: u64,
+    /// Requests refused because it was down.
+    pub(super) offline: u64,
+    /// How often it went down.
+    pub(super) outages: u64,
+    /// How often it was asked whether it is back.
+    pub(super) probes: u64,
+    /// Lists that came back so short that they were not believed.
+    pub(super) doubted: u64,
     /// How often clients ran into a bound, by bound.
     pub(super) limits_reached: Vec<(&'static str, u64)>,
+}
+
+/// An outage under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct OutageFigures {
+    /// When the first request failed.
+    pub(super) since_ms: u64,
+    /// When the server is tried next.
+    pub(super) next_try_ms: u64,
 }
 
 /// Something a person should change.
@@ -95,6 +116,10 @@ pub(super) struct AppFigures {
     pub(super) reached: u64,
     pub(super) saved: u64,
     pub(super) failed: u64,
+    /// Requests that wait for a place in the server's queue now.
+    pub(super) waiting: usize,
+    /// How long its requests have waited there, all together.
+    pub(super) waited_ms: u64,
 }
 
 /// How a server does.
@@ -128,11 +153,16 @@ impl ServerFigures {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let moment = |counter: &AtomicU64| Some(read(counter)).filter(|at_ms| *at_ms > 0);
         let state = State::of(server);
+        let (outages, probes) = server.breaker.counts();
+        let outage = server.breaker.outage();
         Self {
             name: server.name().to_owned(),
             kind: server.settings.kind.name(),
             listen,
             state,
+            breaker: server.breaker.state().name(),
+            outage: outage
+                .map(|outage| OutageFigures { since_ms: outage.since_ms, next_try_ms: outage.next_probe_ms }),
             title: introduced.title.clone(),
             version: introduced.version.clone(),
             remark: introduced.remark.filter(|_| state != State::Well),
@@ -144,12 +174,15 @@ impl ServerFigures {
             requests_to_server: server.origin.requests(),
             own: read(&counters.own),
             in_flight: server.origin.in_flight(),
-            waiting: server.origin.waiting(),
+            queue: QueueFigures::read(&server.queue),
             writes: read(&counters.writes),
             streams: read(&counters.streams),
             unauthorised: read(&counters.unauthorised),
-            waited_in_vain: read(&counters.waited_in_vain),
             refused: read(&counters.refused),
+            offline: read(&counters.offline),
+            outages,
+            probes,
+            doubted: server.doubts.counted(),
             limits_reached: server.bounds.reached(),
         }
     }
@@ -164,8 +197,12 @@ impl ServerFigures {
             writes: less(|server| server.writes),
             streams: less(|server| server.streams),
             unauthorised: less(|server| server.unauthorised),
-            waited_in_vain: less(|server| server.waited_in_vain),
+            queue: self.queue.since(&before.queue),
             refused: less(|server| server.refused),
+            offline: less(|server| server.offline),
+            outages: less(|server| server.outages),
+            probes: less(|server| server.probes),
+            doubted: less(|server| server.doubted),
             ..self.clone()
         }
     }
@@ -174,13 +211,15 @@ impl ServerFigures {
 impl AppFigures {
     /// Reads what was counted since start for all apps of a server.
     pub(super) fn read(server: &Server) -> impl Iterator<Item = Self> {
-        server.apps.figures().into_iter().map(|(name, [asked, reached, saved, failed])| Self {
+        server.apps.figures().into_iter().map(|(name, counted)| Self {
             server: server.name().to_owned(),
             name,
-            asked,
-            reached,
-            saved,
-            failed,
+            asked: counted.asked,
+            reached: counted.reached,
+            saved: counted.saved,
+            failed: counted.failed,
+            waiting: counted.waiting,
+            waited_ms: counted.waited_ms,
         })
     }
 
@@ -191,6 +230,7 @@ impl AppFigures {
             reached: less(|app| app.reached),
             saved: less(|app| app.saved),
             failed: less(|app| app.failed),
+            waited_ms: less(|app| app.waited_ms),
             ..self.clone()
         }
     }
@@ -297,7 +337,6 @@ mod tests {
             requests_to_server: asked,
             own: 1,
             in_flight: 3,
-            waiting: 0,
             ..ServerFigures::default()
         };
         let app = |server: &str, name: &str, asked| AppFigures {

@@ -11,8 +11,9 @@ use http::{HeaderMap, Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 
 use super::tap::EventTap;
-use super::{Visit, answer, headers};
+use super::{Visit, answer, headers, offline};
 use crate::body::Body;
+use crate::breaker;
 use crate::conversation::Conversation;
 use crate::origin::Lane;
 use crate::seats::Seat;
@@ -28,6 +29,9 @@ pub async fn pass(
     parts: request::Parts,
     body: Incoming,
 ) -> Response<Body> {
+    if visit.server.breaker.outage().is_some() {
+        return offline::stream(visit, target, &parts.method);
+    }
     visit.server.counters.streams.fetch_add(1, Ordering::Relaxed);
     visit.app.reached.fetch_add(1, Ordering::Relaxed);
     if reason == StreamReason::Media
@@ -36,10 +40,12 @@ pub async fn pass(
         conversation.is_for_a_player();
     }
     let lane = if parts.method.is_safe() { Lane::Read } else { Lane::Write };
+    let method = parts.method.clone();
     let Ok(request) = rebuild(visit, target, &parts, body) else {
         return answer::problem(visit, StatusCode::BAD_REQUEST, "the request cannot be forwarded");
     };
-    match visit.server.clock.timeout(HEAD_TIMEOUT, visit.server.origin.send(request, lane)).await {
+    let key = breaker::key_of(request.uri().path());
+    match visit.server.clock.timeout(HEAD_TIMEOUT, visit.server.send(request, lane, key)).await {
         Ok(Ok(response)) => {
             visit.server.note_success();
             answer::passed(open(visit, response), reason.name())
@@ -47,9 +53,13 @@ pub async fn pass(
         Ok(Err(error)) => {
             visit.server.note_failure();
             tracing::debug!(server = visit.server.name(), reason = error.message, "nothing to pass through");
-            answer::problem(visit, StatusCode::SERVICE_UNAVAILABLE, "the media server cannot be reached")
+            let unreachable = || {
+                answer::problem(visit, StatusCode::SERVICE_UNAVAILABLE, "the media server cannot be reached")
+            };
+            offline::sign_of_life(visit, target, &method).unwrap_or_else(unreachable)
         }
         Err(_) => {
+            visit.server.note_silence(key);
             visit.server.note_failure();
             answer::problem(visit, StatusCode::GATEWAY_TIMEOUT, "the media server does not begin to answer")
         }

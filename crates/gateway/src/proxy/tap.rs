@@ -32,7 +32,10 @@ pub fn hear(server: &Server, frame: &[u8], by: By<'_>) {
                     stale::apply(server, &server.settings.kind.playing(&item, state), by);
                 }
             }
-            Signal::Restarting => stale::everything(server),
+            Signal::Restarting => {
+                server.breaker.note_trouble(server.clock.now_ms());
+                stale::everything(server);
+            }
         }
     }
 }

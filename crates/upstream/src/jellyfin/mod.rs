@@ -40,12 +40,12 @@ use http::Method;
 
 pub use info::public_info_address;
 
-pub(crate) use anonymous::open;
+pub(crate) use anonymous::{open, sign_of_life};
 pub(crate) use credential::{credential, credential_headers};
 pub(crate) use error::error_body;
 pub(crate) use inspect::inspect;
 pub(crate) use playback::playing;
-pub(crate) use socket::frame;
+pub(crate) use socket::{frame, subscription};
 
 use crate::ask::Ask;
 use crate::verdict::{Refusal, StreamReason, Verdict};
