@@ -42,8 +42,9 @@ impl Request {
             let (name, value) = split_once(line, b":");
             let value = planted(&String::from_utf8_lossy(value.trim_ascii()));
             if name.eq_ignore_ascii_case(OWN_USER.as_bytes()) {
-                // It is what the server said of the credential, and a server's ids are plain.
-                request.own_user = Some(value).filter(|user| !user.contains(char::is_control));
+                // It is what the server said of the credential: plain, and no token.
+                request.own_user =
+                    Some(value).filter(|user| !user.contains(char::is_control) && !user.contains(SECRET));
                 continue;
             }
             let header = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value.as_bytes()));

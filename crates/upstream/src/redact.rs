@@ -15,6 +15,9 @@ pub const MAX_DEPTH: usize = 3;
 /// Beyond this many levels nothing is opened any more: the value is dropped.
 const MAX_LEVELS: usize = 8;
 
+/// A token shorter than this is not looked for in a finished key.
+const MIN_TOKEN_BYTES: usize = 8;
+
 /// Parameter and header names whose values are secret, in lower case.
 const SECRET_NAMES: [&str; 25] = [
     "x-plex-token",
@@ -91,6 +94,12 @@ pub fn is_secret_name(name: &str) -> bool {
 /// Whether `secret` shows in `text`, however often that is percent-encoded.
 pub fn shows(text: &str, secret: &str) -> bool {
     text.contains(secret) || decoded_fully(text).is_none_or(|plain| plain.contains(secret))
+}
+
+/// Whether the caller's own token shows in a finished key. One that is too short to be one is not looked for: it
+/// would be found by chance.
+pub(crate) fn shows_token(key: &str, token: &str) -> bool {
+    token.len() >= MIN_TOKEN_BYTES && shows(key, token)
 }
 
 fn is_scheme(word: &str) -> bool {
