@@ -38,6 +38,7 @@ run_one() {
 length_of() {
     case $1 in
     *_frames | *_json | *_xml) echo 16384 ;;
+    control | redaction) echo 1024 ;;
     *) echo 4096 ;;
     esac
 }

@@ -17,7 +17,7 @@ fn names_in(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn every_property_holds_for_every_seed() {
-    for (name, property) in properties::TARGETS {
+    for (name, property) in properties::target::EVERY {
         let seeds = names_in(&Path::new(FUZZ).join("seeds").join(name));
         assert!(!seeds.is_empty(), "{name} has no seeds");
         for seed in seeds {
@@ -31,7 +31,7 @@ fn every_property_holds_for_every_seed() {
 
 #[test]
 fn every_property_holds_for_nothing_and_for_every_byte() {
-    for (name, property) in properties::TARGETS {
+    for (name, property) in properties::target::EVERY {
         println!("{name}");
         property(&[]);
         for byte in 0..=u8::MAX {
@@ -43,7 +43,7 @@ fn every_property_holds_for_nothing_and_for_every_byte() {
 
 #[test]
 fn every_property_has_a_target_and_seeds_and_nothing_else_has() {
-    let names: Vec<&str> = properties::TARGETS.iter().map(|(name, _)| *name).collect();
+    let names: Vec<&str> = properties::target::EVERY.iter().map(|(name, _)| *name).collect();
     for folder in ["targets", "seeds"] {
         let found = names_in(&Path::new(FUZZ).join(folder));
         let stems: Vec<_> = found.iter().filter_map(|path| path.file_stem()?.to_str()).collect();
