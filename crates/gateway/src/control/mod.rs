@@ -1,8 +1,8 @@
 //! The control plane: page, API, metrics, health.
 //!
 //! Rooms: [`door`] (connections), [`gate`] (what every request passes), [`guard`] (the decision), [`facts`] (what
-//! it is made from), [`session`] and [`throttle`] (who was let in, who was not); [`snapshot`] and [`figures`]
-//! (what is shown), [`introduction`] (what the servers say of themselves); [`api`], [`live`], [`metrics`],
+//! it is made from), [`session`] and [`throttle`] (who was let in, who was not); [`snapshot`], [`figures`]
+//! and [`queueing`] (what is shown), [`introduction`] (what the servers say of themselves); [`api`], [`live`], [`metrics`],
 //! [`health`], [`page`] (how it is shown), [`problem`] (how it is refused).
 //!
 //! Reading never changes anything. Nothing here knows the token of a media server, nor any path or query that an
@@ -20,6 +20,7 @@ mod live;
 mod metrics;
 mod page;
 mod problem;
+mod queueing;
 mod session;
 mod snapshot;
 #[cfg(test)]
