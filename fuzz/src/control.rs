@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, Uri};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::task::TaskTracker;
 
-use super::request::{Request, SECRET};
+use super::request::{Request, SECRET, chance};
 
 /// Stands for a session that was opened with the token.
 const SESSION: &str = "$S";
@@ -42,18 +42,17 @@ const PLACES: [Place; 3] = [
 pub fn check(bytes: &[u8]) {
     let request = Request::read(bytes);
     let Ok(uri) = request.target.parse::<Uri>() else { return };
+    let place = PLACES[chance(bytes) % PLACES.len()];
     RUNTIME.block_on(async {
-        for place in PLACES {
-            let control = Arc::new(control());
-            let session = open_session(&control, place).await;
-            let mut shown = request.clone();
-            for value in shown.headers.values_mut() {
-                let text = String::from_utf8_lossy(value.as_bytes()).replace(SESSION, &session);
-                *value = HeaderValue::from_bytes(text.as_bytes()).unwrap_or_else(|_| value.clone());
-            }
-            let answer = ask(&control, place, &shown, uri.clone()).await;
-            holds(place, &shown, &session, answer).await;
+        let control = Arc::new(control());
+        let session = open_session(&control, place).await;
+        let mut shown = request;
+        for value in shown.headers.values_mut() {
+            let text = String::from_utf8_lossy(value.as_bytes()).replace(SESSION, &session);
+            *value = HeaderValue::from_bytes(text.as_bytes()).unwrap_or_else(|_| value.clone());
         }
+        let answer = ask(&control, place, &shown, uri).await;
+        holds(place, &shown, &session, answer).await;
     });
 }
 

@@ -37,15 +37,15 @@ pub fn check(kind: Kind, bytes: &[u8]) {
             hides_the_secret(kind, &request, &read);
             can_be_sent(&read);
             meets_itself(kind, &request, &read);
-            for other in spelling::same(kind, &request, chance(bytes)) {
-                assert_read(kind, &other, &read, "another spelling");
+            // One of each at a time: inputs are cheap, and all of them take ten times as long.
+            if let Some(other) = chosen(&spelling::same(kind, &request, chance(bytes)), bytes) {
+                assert_read(kind, other, &read, "another spelling");
             }
-            for other in spelling::different(&request) {
-                if let Verdict::Read(found) = classify(kind, &other)
-                    && found.key == read.key
-                {
-                    assert_eq!(*found, *read, "one key, two requests: {request:?} and {other:?}");
-                }
+            if let Some(other) = chosen(&spelling::different(&request), bytes)
+                && let Verdict::Read(found) = classify(kind, other)
+                && found.key == read.key
+            {
+                assert_eq!(found, read, "one key, two requests: {request:?} and {other:?}");
             }
         }
         Verdict::Write(write) => {
@@ -60,6 +60,10 @@ pub fn check(kind: Kind, bytes: &[u8]) {
 /// What a server of this kind makes of a request.
 pub fn classify(kind: Kind, request: &Request) -> Verdict {
     kind.classify(&request.ask(), request.own_user.as_deref())
+}
+
+fn chosen<'a>(requests: &'a [Request], bytes: &[u8]) -> Option<&'a Request> {
+    requests.get(chance(bytes).checked_rem(requests.len())?)
 }
 
 fn assert_read(kind: Kind, request: &Request, read: &Read, what: &str) {

@@ -75,8 +75,10 @@ pub fn text(text: &str) -> String {
         if gap || piece.chars().all(|letter| ":=".contains(letter)) {
             out.push_str(piece);
         } else if awaits_value {
-            awaits_value = is_scheme(piece);
-            out.push_str(if awaits_value { piece } else { BLANK });
+            let scheme = is_scheme(piece);
+            // A secret's name in a secret's place: what follows it is one as well.
+            awaits_value = scheme || ends_with_secret_name(piece, rest);
+            out.push_str(if scheme { piece } else { BLANK });
         } else {
             awaits_value = ends_with_secret_name(piece, rest);
             out.push_str(&address(piece, 0));
@@ -274,6 +276,8 @@ mod tests {
             "{\"AccessToken\" : \"secret\"}",
             "<User authToken=\"secret\"/>",
             "token = secret",
+            "token = password: secret",
+            "token : \"password\" = secret",
         ] {
             let shown = text(told);
             assert!(!shown.contains("secret"), "{shown}");
