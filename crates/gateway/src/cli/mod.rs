@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Problem, Settings, Tree};
 
@@ -202,18 +203,24 @@ fn block_on<F: Future<Output = u8>>(work: F) -> u8 {
     }
 }
 
-/// Waits until the process is told to stop.
-async fn told_to_stop() {
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
+/// Ends when the process is told to stop. It listens from the moment it is called, not only once it is waited for.
+fn told_to_stop() -> impl Future<Output = ()> {
+    let terminate = listen_for(SignalKind::terminate());
+    let interrupt = listen_for(SignalKind::interrupt());
+    async {
+        tokio::select! {
+            () = terminate => {}
+            () = interrupt => {}
+        }
+    }
+}
+
+fn listen_for(kind: SignalKind) -> impl Future<Output = ()> {
+    let signal = signal(kind);
+    async {
+        match signal {
+            Ok(mut signal) => drop(signal.recv().await),
             Err(_) => std::future::pending().await,
         }
-    };
-    tokio::select! {
-        () = terminate => {}
-        _ = tokio::signal::ctrl_c() => {}
     }
 }

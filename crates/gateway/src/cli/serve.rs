@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 
 use greenroom_cache::Clock;
@@ -19,6 +20,7 @@ pub(super) fn run(serve: &Serve) -> u8 {
     };
     write_log();
     block_on(async {
+        let told = pin!(told_to_stop());
         let process = match Process::start(settings, Clock::system()).await {
             Ok(process) => process,
             Err(reason) => {
@@ -26,9 +28,14 @@ pub(super) fn run(serve: &Serve) -> u8 {
                 return FAILED;
             }
         };
-        announce(&process).await;
-        process.watch_openness();
-        told_to_stop().await;
+        tokio::select! {
+            () = told => {}
+            () = async {
+                announce(&process).await;
+                process.watch_openness();
+                std::future::pending::<()>().await;
+            } => {}
+        }
         eprintln!("greenroom: stopping; requests under way may end");
         if process.stop().await {
             DONE
