@@ -8,7 +8,7 @@ use http::Request;
 use http::header::{ACCEPT, HeaderValue};
 
 use crate::body::{Body, Collected, collect};
-use crate::origin::Lane;
+use crate::origin::{Lane, NoResponse};
 use crate::server::Server;
 
 /// How long the server may take to say who it is.
@@ -29,6 +29,8 @@ pub enum Greeting {
     Foreign,
     /// The server is there, but starting or in trouble.
     Troubled(u16),
+    /// Something is there whose certificate is not believed; why, and what to do.
+    Distrusted(String),
     /// Nothing answers; why.
     Silent(String),
 }
@@ -45,9 +47,13 @@ pub async fn greet(server: &Server) -> Greeting {
             }
             None => Greeting::Foreign,
         },
-        Ok(Err(reason)) => {
+        Ok(Err(none)) => {
             server.note_failure();
-            Greeting::Silent(reason)
+            if none.is_distrusted {
+                Greeting::Distrusted(none.message)
+            } else {
+                Greeting::Silent(none.message)
+            }
         }
         Err(_) => {
             server.note_failure();
@@ -56,19 +62,20 @@ pub async fn greet(server: &Server) -> Greeting {
     }
 }
 
-async fn ask(server: &Server) -> Result<(u16, bytes::Bytes), String> {
+async fn ask(server: &Server) -> Result<(u16, bytes::Bytes), NoResponse> {
     let path = match server.settings.kind {
         Kind::Plex => "/identity",
         Kind::Jellyfin => "/System/Info/Public",
     };
-    let uri = server.origin.uri(path).map_err(|error| error.to_string())?;
-    let mut request = Request::builder().uri(uri).body(Body::empty()).map_err(|error| error.to_string())?;
+    let uri = server.origin.uri(path).map_err(|error| NoResponse::because(&error))?;
+    let mut request =
+        Request::builder().uri(uri).body(Body::empty()).map_err(|error| NoResponse::because(&error))?;
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let response = server.origin.send(request, Lane::Read).await.map_err(|error| error.message)?;
+    let response = server.origin.send(request, Lane::Read).await?;
     let status = response.status().as_u16();
     match collect(response.into_body(), MAX_BYTES).await {
         Collected::Whole(body) => Ok((status, body)),
         Collected::TooLong(..) => Ok((status, bytes::Bytes::new())),
-        Collected::Broken(error) => Err(error.to_string()),
+        Collected::Broken(error) => Err(NoResponse::because(&error)),
     }
 }

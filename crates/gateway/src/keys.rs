@@ -8,6 +8,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use greenroom_upstream::credential::Secret;
 
@@ -71,6 +72,11 @@ impl DataDir {
         }
     }
 
+    /// When the control token was written.
+    pub fn control_token_written(&self) -> Option<SystemTime> {
+        std::fs::metadata(self.0.join(TOKEN_FILE)).and_then(|file| file.modified()).ok()
+    }
+
     /// The secret part of the webhook address.
     ///
     /// # Errors
@@ -82,7 +88,7 @@ impl DataDir {
         }
     }
 
-    /// Makes a new control token; the old one is worth nothing from the next start on.
+    /// Makes a new control token; the old one is worth nothing from then on, nor are sessions opened with it.
     ///
     /// # Errors
     /// If it cannot be written.

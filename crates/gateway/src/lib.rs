@@ -9,6 +9,7 @@
 //! - [`server`]: one media server with everything kept about it. [`origin`]: asking it. [`identity`]: who asks it.
 //!   [`stale`]: what a write or an event does to what is kept. [`follower`]: its events.
 //! - [`listener`], [`proxy`], [`body`]: from a client's connection to its answer.
+//! - [`tls`]: whose certificate is believed, and which one is shown.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
@@ -28,3 +29,4 @@ pub mod process;
 pub mod proxy;
 pub mod server;
 pub mod stale;
+pub mod tls;

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::proxy;
 use crate::server::Server;
+use crate::tls::Shown;
 
 /// Connections of clients at a time, per server. One more waits to be accepted.
 const MAX_CONNECTIONS: usize = 4096;
@@ -25,8 +27,9 @@ const MAX_HEADERS: usize = 128;
 /// After a connection could not be accepted (no file descriptors left), wait so long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves clients of `server` until it is stopped.
-pub async fn serve(server: Arc<Server>, listener: TcpListener) {
+/// Serves clients of `server` until it is stopped, encrypted where there is a certificate to show.
+pub async fn serve(server: Arc<Server>, listener: TcpListener, shown: Option<Shown>) {
+    let shown = shown.map(Arc::new);
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let place = tokio::select! {
@@ -39,10 +42,10 @@ pub async fn serve(server: Arc<Server>, listener: TcpListener) {
         };
         match accepted {
             Ok((stream, peer)) => {
-                let client = Arc::clone(&server);
+                let (client, shown) = (Arc::clone(&server), shown.clone());
                 server.tasks.spawn(async move {
                     let _place = place;
-                    converse(client, stream, peer).await;
+                    welcome(client, stream, peer, shown).await;
                 });
             }
             Err(error) => {
@@ -53,9 +56,26 @@ pub async fn serve(server: Arc<Server>, listener: TcpListener) {
     }
 }
 
-async fn converse(server: Arc<Server>, stream: TcpStream, peer: SocketAddr) {
+async fn welcome(server: Arc<Server>, stream: TcpStream, peer: SocketAddr, shown: Option<Arc<Shown>>) {
     // Without this a small answer waits for the client's delayed acknowledgement.
     drop(stream.set_nodelay(true));
+    let Some(shown) = shown else { return converse(server, stream, peer).await };
+    let greeted = tokio::select! {
+        () = server.stop.cancelled() => return,
+        greeted = shown.greet(stream) => greeted,
+    };
+    match greeted {
+        Ok(stream) => converse(server, stream, peer).await,
+        Err(error) => {
+            tracing::debug!(server = server.name(), %error, "a client does not agree on encryption");
+        }
+    }
+}
+
+async fn converse<S>(server: Arc<Server>, stream: S, peer: SocketAddr)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let stop = server.stop.clone();
     let service = service_fn(move |request| {
         let server = Arc::clone(&server);

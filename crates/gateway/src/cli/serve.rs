@@ -42,12 +42,17 @@ pub(super) fn run(serve: &Serve) -> u8 {
 async fn announce(process: &Process) {
     for (server, address) in &process.servers {
         println!("{}", describe(server).await);
-        println!("  point your apps at http://{}", reachable(*address));
+        let scheme = if server.settings.shown.is_some() { "https" } else { "http" };
+        println!(
+            "  point your apps at {scheme}://{}{}",
+            reachable(*address),
+            server.settings.listen_base_path
+        );
         if server.settings.token.is_none() {
             println!("  no owner's token configured: changes made on the server itself are noticed later");
         }
     }
-    println!("page: http://{}/", process.control);
+    println!("page: {}", process.page);
     if process.token.is_new {
         println!(
             "control token (shown once, `greenroom token show` repeats it): {}",
@@ -75,6 +80,7 @@ async fn describe(server: &Arc<Server>) -> String {
                 "{name}: {kind} at {at} answers {status}: it is starting or in trouble; it will be asked again"
             )
         }
+        Greeting::Distrusted(reason) => format!("{name}: {kind} at {at} is not asked: {reason}"),
         Greeting::Silent(reason) => {
             format!("{name}: {kind} at {at} does not answer ({reason}); it will be asked again")
         }

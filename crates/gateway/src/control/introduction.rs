@@ -84,6 +84,10 @@ impl Asked {
             Greeting::Troubled(_) => {
                 self.said.remark = Some("The server is there, but starting or in trouble.");
             }
+            Greeting::Distrusted(_) => {
+                self.said.remark =
+                    Some("The server's certificate is not believed. The log says why and what to do.");
+            }
             Greeting::Silent(_) => {
                 self.said.remark = Some("Nothing answers at the configured address.");
             }

@@ -1,7 +1,7 @@
 //! The control plane: page, API, metrics, health.
 //!
-//! Rooms: [`door`] (connections), [`gate`] (what every request passes), [`guard`] (the decision), [`facts`] (what
-//! it is made from), [`session`] and [`throttle`] (who was let in, who was not); [`snapshot`] and [`figures`]
+//! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes), [`guard`] (the decision), [`facts`] (what
+//! it is made from), [`token`] (what lets in), [`session`] and [`throttle`] (who was let in, who was not); [`snapshot`] and [`figures`]
 //! (what is shown), [`introduction`] (what the servers say of themselves); [`api`], [`live`], [`metrics`],
 //! [`health`], [`page`] (how it is shown), [`problem`] (how it is refused).
 //!
@@ -19,12 +19,14 @@ mod introduction;
 mod live;
 mod metrics;
 mod page;
+mod prefix;
 mod problem;
 mod session;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod token;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,9 +35,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::Router;
 use axum::routing::{get, post};
 use greenroom_cache::{Cache, Clock, Invalidation, Mode, Scope};
-use greenroom_upstream::credential::Secret;
 use tokio_util::sync::CancellationToken;
 
+use crate::config;
 use crate::server::Server;
 use figures::Engine;
 use guard::Decision;
@@ -47,6 +49,7 @@ use snapshot::{AppFigures, Baseline, Counted, ServerFigures, Snapshot};
 use throttle::Throttle;
 
 pub use door::serve;
+pub use token::Token;
 
 /// Everything the control plane shows and changes.
 #[derive(Debug)]
@@ -54,7 +57,7 @@ pub struct Control {
     servers: Vec<Shown>,
     cache: Cache,
     clock: Clock,
-    token: Secret,
+    token: Token,
     sessions: Sessions,
     throttle: Throttle,
     refusals: [AtomicU64; Decision::REFUSALS.len()],
@@ -75,13 +78,14 @@ struct Shown {
 #[derive(Debug)]
 struct Plane {
     control: Arc<Control>,
+    settings: config::Control,
     listen: SocketAddr,
     stop: CancellationToken,
 }
 
 impl Control {
     /// Shows these servers, each with the address its clients find it at. `token` lets in.
-    pub fn new(servers: Vec<(Arc<Server>, SocketAddr)>, cache: Cache, clock: Clock, token: Secret) -> Self {
+    pub fn new(servers: Vec<(Arc<Server>, SocketAddr)>, cache: Cache, clock: Clock, token: Token) -> Self {
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),

@@ -50,6 +50,8 @@ pub(super) struct ServerFigures {
     pub(super) kind: &'static str,
     /// Where apps find it: address and port of our listener.
     pub(super) listen: String,
+    /// Whether apps are answered encrypted there.
+    pub(super) encrypted: bool,
     pub(super) state: State,
     /// What the server calls itself.
     pub(super) title: Option<String>,
@@ -118,6 +120,7 @@ impl ServerFigures {
             name: server.name().to_owned(),
             kind: server.settings.kind.name(),
             listen,
+            encrypted: server.settings.shown.is_some(),
             state,
             title: introduced.title.clone(),
             version: introduced.version.clone(),

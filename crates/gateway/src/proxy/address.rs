@@ -9,6 +9,7 @@ use http::HeaderMap;
 use http::header::HOST;
 
 use super::answer;
+use crate::config;
 use crate::server::Server;
 
 /// Longest host that is written into a body.
@@ -19,15 +20,34 @@ pub fn rewrite(server: &Server, read: &Read, headers: &HeaderMap, value: &Value)
     if server.settings.kind != Kind::Jellyfin || !is_system_info(&read.target) {
         return None;
     }
-    let host = headers.get(HOST)?.to_str().ok().filter(|host| is_host(host))?;
-    let address = format!("http://{host}{}", server.settings.base_path);
+    let address = address(&server.settings, headers)?;
     let body = public_info_address(&value.body, &address)?;
     Some(answer::with_body(value, body.into()))
+}
+
+/// Where clients find the server: as configured, else as this one found it.
+fn address(settings: &config::Server, headers: &HeaderMap) -> Option<String> {
+    if let Some(public) = &settings.public_url {
+        return Some(public.clone());
+    }
+    let host = headers.get(HOST)?.to_str().ok().filter(|host| is_host(host))?;
+    let scheme = if settings.shown.is_some() { "https" } else { "http" };
+    Some(format!("{scheme}://{host}{}", settings.listen_base_path))
 }
 
 fn is_system_info(target: &str) -> bool {
     let path = target.split('?').next().unwrap_or_default();
     path.eq_ignore_ascii_case("/System/Info/Public") || path.eq_ignore_ascii_case("/System/Info")
+}
+
+/// A target without the base path it begins with; `None` if it does not.
+pub fn below(target: &str, base: &str) -> Option<String> {
+    let rest = target.strip_prefix(base).filter(|_| !base.is_empty())?;
+    match rest.as_bytes().first() {
+        Some(b'/') => Some(rest.to_owned()),
+        Some(b'?') | None => Some(format!("/{rest}")),
+        Some(_) => None,
+    }
 }
 
 /// Name or address, with or without a port: what is not that is not repeated.
@@ -47,6 +67,22 @@ mod tests {
         assert!(is_host("[fe80::1]:8196"));
         assert!(!is_host("evil\"/><script>"));
         assert!(!is_host(""));
+    }
+
+    #[test]
+    fn a_base_path_is_taken_off_whole_or_not_at_all() {
+        let cases = [
+            ("/jellyfin/Items?a=b", Some("/Items?a=b")),
+            ("/jellyfin", Some("/")),
+            ("/jellyfin?a=b", Some("/?a=b")),
+            ("/jellyfin/jellyfin/Items", Some("/jellyfin/Items")),
+            ("/jellyfinx/Items", None),
+            ("/Items", None),
+        ];
+        for (target, expected) in cases {
+            assert_eq!(below(target, "/jellyfin").as_deref(), expected, "{target}");
+        }
+        assert_eq!(below("/Items", ""), None);
     }
 
     #[test]

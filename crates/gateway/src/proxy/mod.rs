@@ -103,16 +103,13 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     }
 }
 
-/// Path and query without scheme, authority and the server's base path: clients may or may not send the latter.
+/// Path and query without scheme, authority and a base path, ours or the server's: clients may or may not send one.
 fn target_of(server: &Server, uri: &http::Uri) -> String {
     let whole = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let base = server.settings.base_path.as_str();
-    let rest = if base.is_empty() { None } else { whole.strip_prefix(base) };
-    match rest {
-        Some(rest) if rest.starts_with('/') => rest.to_owned(),
-        Some(rest) if rest.is_empty() || rest.starts_with('?') => format!("/{rest}"),
-        _ => whole.to_owned(),
-    }
+    let settings = &server.settings;
+    address::below(whole, &settings.listen_base_path)
+        .or_else(|| address::below(whole, &settings.base_path))
+        .unwrap_or_else(|| whole.to_owned())
 }
 
 fn greet(server: &Server, credential: &Credential, headers: &HeaderMap) -> Arc<App> {
