@@ -1,7 +1,7 @@
 //! One media server with everything that is kept about it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use greenroom_cache::{Cache, Clock, Partition, Policy};
@@ -9,14 +9,15 @@ use greenroom_library::lineage::Lineage;
 use greenroom_upstream::credential::Secret;
 use greenroom_upstream::verdict::Read;
 use parking_lot::Mutex;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::apps::Apps;
 use crate::config;
 use crate::identity::{HashKey, Identities, Identity};
-use crate::origin::{Lane, Origin};
+use crate::origin::Origin;
+use crate::queue::Queue;
+use crate::queue::places::Limits;
 use crate::stale::{Paces, Players};
 
 /// Items whose place in the library is remembered; some 100 bytes each.
@@ -39,6 +40,8 @@ pub struct Server {
     pub stop: CancellationToken,
     /// The way to it.
     pub origin: Origin,
+    /// Who may ask it, and who has to wait.
+    pub queue: Arc<Queue>,
     /// Who was seen.
     pub identities: Identities,
     /// Which item lies under which.
@@ -57,6 +60,8 @@ pub struct Server {
     pub images: Partition,
     /// The secret part of the address that webhooks are sent to.
     pub hook_secret: Secret,
+    /// What answers there is an Emby, whose requests we do not understand.
+    is_emby: AtomicBool,
 }
 
 /// What is counted per server beside what the engine counts.
@@ -74,8 +79,6 @@ pub struct Counters {
     pub unauthorised: AtomicU64,
     /// Requests refused for what they are.
     pub refused: AtomicU64,
-    /// Requests that found no place in the server's queue in time.
-    pub waited_in_vain: AtomicU64,
     /// Requests that we asked without a client: refreshes, warming, events, probes.
     pub own: AtomicU64,
     /// When a client last asked anything, in milliseconds.
@@ -100,7 +103,9 @@ impl Server {
         stop: CancellationToken,
         secrets: (HashKey, Secret),
     ) -> Result<Self, String> {
+        let limits = Limits::new(settings.upstream_concurrency, settings.max_waiting);
         Ok(Self {
+            queue: Queue::new(limits, settings.load_timeout, clock.clone()),
             origin: Origin::new(&settings)?,
             identities: Identities::new(&settings.name, secrets.0),
             lineage: Mutex::new(Lineage::new(MAX_LINEAGE)),
@@ -111,6 +116,7 @@ impl Server {
             public: Partition::new("public"),
             images: Partition::new("images"),
             hook_secret: secrets.1,
+            is_emby: AtomicBool::new(false),
             settings,
             cache,
             clock,
@@ -152,13 +158,14 @@ impl Server {
         identity
     }
 
-    /// Waits for a place in the server's queue, no longer than one answer may take.
-    pub async fn place(&self, lane: Lane) -> Option<OwnedSemaphorePermit> {
-        let place = self.clock.timeout(self.settings.load_timeout, self.origin.place(lane)).await.ok();
-        if place.is_none() {
-            self.counters.waited_in_vain.fetch_add(1, Ordering::Relaxed);
-        }
-        place
+    /// Answers nothing while what is there is an Emby: it would be misunderstood.
+    pub fn refuse_as_emby(&self, is_emby: bool) {
+        self.is_emby.store(is_emby, Ordering::Relaxed);
+    }
+
+    /// Whether what answers there is an Emby.
+    pub fn is_emby(&self) -> bool {
+        self.is_emby.load(Ordering::Relaxed)
     }
 
     /// The server answered.

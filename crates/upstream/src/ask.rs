@@ -1,5 +1,7 @@
 //! A client's request as the dialects see it, and the one place where the two dialects part ways.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
@@ -70,6 +72,15 @@ impl Kind {
         match self {
             Self::Plex => plex::credential_headers(credential),
             Self::Jellyfin => jellyfin::credential_headers(credential, translate_legacy),
+        }
+    }
+
+    /// The target as the server gets it: as it came, but with `translate_legacy` without the old form of a token in
+    /// its query, which travels in a header then.
+    pub fn target_for_server(self, target: &str, translate_legacy: bool) -> Cow<'_, str> {
+        match self {
+            Self::Jellyfin if translate_legacy => jellyfin::without_legacy_key(target),
+            Self::Plex | Self::Jellyfin => target.into(),
         }
     }
 

@@ -72,6 +72,11 @@ async fn describe(server: &Arc<Server>) -> String {
             let took_ms = server.clock.now_ms().saturating_sub(began_ms);
             format!("{name}: found {kind}{own} {version} at {at} in {took_ms} ms")
         }
+        Greeting::Emby { version } => {
+            format!(
+                "{name}: what answers at {at} is Emby {version}, which is not supported yet; its apps are told so"
+            )
+        }
         Greeting::Foreign => {
             format!("{name}: what answers at {at} is not a {kind} server; check kind and url")
         }

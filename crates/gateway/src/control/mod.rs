@@ -1,8 +1,9 @@
 //! The control plane: page, API, metrics, health.
 //!
-//! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes), [`guard`] (the decision), [`facts`] (what
-//! it is made from), [`token`] (what lets in), [`session`] and [`throttle`] (who was let in, who was not); [`snapshot`] and [`figures`]
-//! (what is shown), [`introduction`] (what the servers say of themselves); [`api`], [`live`], [`metrics`],
+//! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
+//! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
+//! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
+//! servers say of themselves); [`api`], [`live`], [`metrics`],
 //! [`health`], [`page`] (how it is shown), [`problem`] (how it is refused).
 //!
 //! Reading never changes anything. Nothing here knows the token of a media server, nor any path or query that an
@@ -21,6 +22,7 @@ mod metrics;
 mod page;
 mod prefix;
 mod problem;
+mod queueing;
 mod session;
 mod snapshot;
 #[cfg(test)]

@@ -54,6 +54,14 @@ pub struct Visit {
     pub origin: Option<HeaderValue>,
 }
 
+impl Visit {
+    /// The server's address for what the client asks, as the server gets it.
+    fn uri(&self, target: &str) -> Result<http::Uri, http::Error> {
+        let settings = &self.server.settings;
+        self.server.origin.uri(&settings.kind.target_for_server(target, settings.translate_legacy_auth))
+    }
+}
+
 /// Answers one request. Never fails: every failure is an answer.
 pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
@@ -80,6 +88,10 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     }
     if matches!(parts.method, Method::CONNECT | Method::TRACE) {
         return answer::problem(&visit, StatusCode::METHOD_NOT_ALLOWED, "this method is not supported");
+    }
+    if visit.server.is_emby() {
+        let message = "the media server is an Emby, which is not supported yet";
+        return answer::problem(&visit, StatusCode::NOT_IMPLEMENTED, message);
     }
     match (open, verdict) {
         (_, Verdict::Refuse(refusal)) => {

@@ -117,10 +117,8 @@ async fn open(upgraded: Upgraded, role: Role) -> Socket {
 
 /// The client's handshake as the server gets it; compression is not offered, so that frames can be read.
 fn rebuild(visit: &Visit, target: &str, parts: &request::Parts) -> Result<Request<Body>, http::Error> {
-    let mut request = Request::builder()
-        .method(parts.method.clone())
-        .uri(visit.server.origin.uri(target)?)
-        .body(Body::empty())?;
+    let mut request =
+        Request::builder().method(parts.method.clone()).uri(visit.uri(target)?).body(Body::empty())?;
     *request.headers_mut() = stream::headers_for_server(visit, &parts.headers);
     request.headers_mut().remove(SEC_WEBSOCKET_EXTENSIONS);
     request.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));

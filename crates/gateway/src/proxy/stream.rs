@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use greenroom_upstream::ask::Kind;
-use greenroom_upstream::credential::Form;
 use greenroom_upstream::verdict::StreamReason;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, Response, StatusCode, request};
@@ -61,10 +60,8 @@ fn rebuild(
     parts: &request::Parts,
     body: Incoming,
 ) -> Result<Request<Body>, http::Error> {
-    let mut request = Request::builder()
-        .method(parts.method.clone())
-        .uri(visit.server.origin.uri(target)?)
-        .body(Body::Stream(body))?;
+    let mut request =
+        Request::builder().method(parts.method.clone()).uri(visit.uri(target)?).body(Body::Stream(body))?;
     *request.headers_mut() = headers_for_server(visit, &parts.headers);
     Ok(request)
 }
@@ -73,11 +70,7 @@ fn rebuild(
 pub fn headers_for_server(visit: &Visit, client: &HeaderMap) -> HeaderMap {
     let mut sent = headers::for_server(client, visit.peer);
     let settings = &visit.server.settings;
-    let is_legacy = matches!(
-        visit.credential.form,
-        Form::EmbyAuthorization | Form::EmbyToken | Form::MediaBrowserToken | Form::LegacyApiKey
-    );
-    if settings.kind == Kind::Jellyfin && settings.translate_legacy_auth && is_legacy {
+    if settings.kind == Kind::Jellyfin && settings.translate_legacy_auth {
         for name in ["x-emby-authorization", "x-emby-token", "x-mediabrowser-token"] {
             sent.remove(name);
         }

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use super::{Visit, answer, headers, stream};
 use crate::body::{Body, Collected, collect};
 use crate::origin::{Lane, NoResponse};
+use crate::queue::Errand;
 use crate::stale::{self, By};
 
 /// Bytes of a write's body; a poster is a few megabytes.
@@ -66,7 +67,7 @@ pub async fn pass(visit: Visit, target: &str, parts: request::Parts, body: Incom
 
 async fn forward(visit: &Visit, write: Write, request: Request<Body>) -> Response<Body> {
     let server = &visit.server;
-    let Some(_place) = server.place(Lane::Write).await else {
+    let Ok(_place) = server.queue.place(Errand::write(&visit.app)).await else {
         let message = "too many writes wait for the media server; this one was not sent";
         return answer::problem(visit, StatusCode::SERVICE_UNAVAILABLE, message);
     };
@@ -191,8 +192,7 @@ fn rebuild(
     parts: &request::Parts,
     body: Body,
 ) -> Result<Request<Body>, http::Error> {
-    let mut request =
-        Request::builder().method(parts.method.clone()).uri(visit.server.origin.uri(target)?).body(body)?;
+    let mut request = Request::builder().method(parts.method.clone()).uri(visit.uri(target)?).body(body)?;
     *request.headers_mut() = stream::headers_for_server(visit, &parts.headers);
     request.headers_mut().insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     Ok(request)

@@ -14,6 +14,8 @@ mod hazards;
 mod listening;
 mod media;
 mod mixing;
+mod queue;
 mod sockets;
 mod stage;
+mod twelve;
 mod undone;
