@@ -2,6 +2,7 @@
 
 mod config;
 mod demo;
+mod healthcheck;
 mod serve;
 mod simulate;
 mod token;
@@ -53,6 +54,8 @@ enum Command {
     /// Write or check a configuration file
     #[command(subcommand)]
     Config(config::Command),
+    /// Say by the exit code whether the process with this configuration is alive, for whatever supervises it
+    Healthcheck(Serve),
     /// Show or renew the token of the control plane
     #[command(subcommand)]
     Token(token::Command),
@@ -98,6 +101,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Demo(options) => demo::run(&options),
         Command::Simulate(options) => simulate::run(&options),
         Command::Config(command) => config::run(&command),
+        Command::Healthcheck(serve) => healthcheck::run(&serve),
         Command::Token(command) => token::run(&command),
     };
     ExitCode::from(code)
