@@ -1,5 +1,5 @@
 # Everything a person or a machine runs. Each target alone does all of its own set-up.
-.PHONY: demo test check bench e2e sabotage model prepare prepare-e2e
+.PHONY: demo test check bench e2e sabotage model package prepare prepare-e2e
 
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
@@ -39,6 +39,11 @@ e2e: prepare prepare-e2e
 # Figures, compared side by side in one run.
 bench: prepare
 	$(CARGO) bench -p greenroom-cache
+
+# A package for Debian and its relatives, in target/debian. TARGET=x86_64-unknown-linux-musl makes a static program.
+package: prepare
+	@$(CARGO) deb --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deb
+	sh packaging/deb.sh $(TARGET)
 
 prepare:
 	@sh .ci/prepare

@@ -6,7 +6,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -143,7 +143,16 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
+    give_to_owner(&beside);
     std::fs::rename(&beside, path)
+}
+
+/// What the administrator writes (a renewed token) belongs to whoever the directory belongs to, or the process could
+/// not read it. Nobody else may give files away, and need not.
+fn give_to_owner(file: &Path) {
+    if let Some(Ok(folder)) = file.parent().map(std::fs::metadata) {
+        drop(std::os::unix::fs::chown(file, Some(folder.uid()), Some(folder.gid())));
+    }
 }
 
 fn explain(path: &Path, error: &io::Error) -> String {

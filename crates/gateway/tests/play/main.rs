@@ -14,6 +14,7 @@ mod hazards;
 mod listening;
 mod media;
 mod mixing;
+mod packaging;
 mod queue;
 mod sockets;
 mod stage;
