@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use http::header::UPGRADE;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
@@ -16,6 +17,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::body::Body;
 use crate::config;
+use crate::framing;
 use crate::tls::Distrust;
 use crate::tls::trust::{client_config, no_trust};
 
@@ -111,7 +113,12 @@ impl Origin {
             Lane::Read => &self.reader,
             Lane::Write => &self.writer,
         };
-        client.request(request).await.map_err(|error| NoResponse::of(&error))
+        let asks_to_switch = request.headers().contains_key(UPGRADE);
+        let response = client.request(request).await.map_err(|error| NoResponse::of(&error))?;
+        match framing::objection(response.status(), response.headers(), asks_to_switch) {
+            Some(objection) => Err(NoResponse::because(&objection)),
+            None => Ok(response),
+        }
     }
 
     /// How many requests were sent to the server since start.

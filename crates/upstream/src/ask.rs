@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::credential::Credential;
 use crate::facts::{Facts, Unfit};
-use crate::signal::{Playing, Signal};
+use crate::signal::{Playing, Signal, Subscription};
 use crate::tag::Staling;
 use crate::verdict::{Read, Representation, Verdict};
 use crate::{jellyfin, plex};
@@ -75,15 +75,6 @@ impl Kind {
         }
     }
 
-    /// The target as the server gets it: as it came, but with `translate_legacy` without the old form of a token in
-    /// its query, which travels in a header then.
-    pub fn target_for_server(self, target: &str, translate_legacy: bool) -> Cow<'_, str> {
-        match self {
-            Self::Jellyfin if translate_legacy => jellyfin::without_legacy_key(target),
-            Self::Plex | Self::Jellyfin => target.into(),
-        }
-    }
-
     /// Reads the body of a 200 answer to `read`. `Err` means: hand it to the client, but never keep it, and if an
     /// older answer is kept, prefer that.
     pub fn inspect(self, read: &Read, headers: &HeaderMap, body: &Bytes) -> Result<Facts, Unfit> {
@@ -99,6 +90,14 @@ impl Kind {
         match self {
             Self::Plex => plex::frame(frame),
             Self::Jellyfin => jellyfin::frame(frame),
+        }
+    }
+
+    /// What a client's text frame subscribes to; Plex's sockets tell everybody everything.
+    pub fn subscription(self, frame: &[u8]) -> Option<Subscription> {
+        match self {
+            Self::Plex => None,
+            Self::Jellyfin => jellyfin::subscription(frame),
         }
     }
 
@@ -121,6 +120,36 @@ impl Kind {
         match self {
             Self::Plex => plex::error_body(representation, status, message),
             Self::Jellyfin => jellyfin::error_body(representation, status, message),
+        }
+    }
+
+    /// What the server answers a client that only asks whether it is there, where that is always the same: content
+    /// type and body. Clients do not begin without it.
+    pub fn sign_of_life(self, target: &str) -> Option<(&'static str, &'static [u8])> {
+        match self {
+            // Plex's says who the server is.
+            Self::Plex => None,
+            Self::Jellyfin => jellyfin::sign_of_life(target),
+        }
+    }
+
+    /// The target as the server gets it: as it came, but for Plex without token parameters that are empty (a server
+    /// that looks there first would take them for no token at all, and may trust who has none), and for Jellyfin with
+    /// `translate_legacy` without the old form of a token, which travels in a header then.
+    pub fn target_for_server(self, target: &str, translate_legacy: bool) -> Cow<'_, str> {
+        match self {
+            Self::Plex => plex::without_empty_tokens(target),
+            Self::Jellyfin if translate_legacy => jellyfin::without_legacy_key(target),
+            Self::Jellyfin => Cow::Borrowed(target),
+        }
+    }
+
+    /// Whether the server grants this to whoever is in its own network, whatever token they show. Behind a gateway
+    /// everybody looks as if they were.
+    pub fn is_only_for_neighbours(self, ask: &Ask<'_>) -> bool {
+        match self {
+            Self::Plex => false,
+            Self::Jellyfin => jellyfin::is_only_for_neighbours(ask.target),
         }
     }
 

@@ -8,30 +8,30 @@ use greenroom_upstream::verdict::Read;
 use http::HeaderMap;
 use http::header::HOST;
 
-use super::answer;
+use super::{Visit, answer};
 use crate::config;
-use crate::server::Server;
 
 /// Longest host that is written into a body.
 const MAX_HOST: usize = 255;
 
 /// The value with the address that the client used in place of the server's own; `None` if there is none in it.
-pub fn rewrite(server: &Server, read: &Read, headers: &HeaderMap, value: &Value) -> Option<Value> {
-    if server.settings.kind != Kind::Jellyfin || !is_system_info(&read.target) {
+pub fn rewrite(visit: &Visit, read: &Read, headers: &HeaderMap, value: &Value) -> Option<Value> {
+    let settings = &visit.server.settings;
+    if settings.kind != Kind::Jellyfin || !is_system_info(&read.target) {
         return None;
     }
-    let address = address(&server.settings, headers)?;
+    let address = address(settings, headers, visit.is_encrypted)?;
     let body = public_info_address(&value.body, &address)?;
     Some(answer::with_body(value, body.into()))
 }
 
 /// Where clients find the server: as configured, else as this one found it.
-fn address(settings: &config::Server, headers: &HeaderMap) -> Option<String> {
+fn address(settings: &config::Server, headers: &HeaderMap, is_encrypted: bool) -> Option<String> {
     if let Some(public) = &settings.public_url {
         return Some(public.clone());
     }
     let host = headers.get(HOST)?.to_str().ok().filter(|host| is_host(host))?;
-    let scheme = if settings.shown.is_some() { "https" } else { "http" };
+    let scheme = if is_encrypted { "https" } else { "http" };
     Some(format!("{scheme}://{host}{}", settings.listen_base_path))
 }
 

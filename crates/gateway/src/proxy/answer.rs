@@ -46,7 +46,7 @@ pub fn value(status: StatusCode, from_server: &HeaderMap, body: Bytes) -> Value 
 }
 
 /// Status and headers of a kept answer.
-fn head_of(meta: &Bytes) -> (StatusCode, HeaderMap) {
+pub(super) fn head_of(meta: &Bytes) -> (StatusCode, HeaderMap) {
     let mut lines = meta.split(|byte| *byte == b'\n');
     let status = lines.next().and_then(|line| StatusCode::from_bytes(line).ok()).unwrap_or(StatusCode::OK);
     let mut map = HeaderMap::with_capacity(12);
@@ -180,7 +180,8 @@ fn cache_status(history: History) -> HeaderValue {
     let ttl = left_ms.div_euclid(1000);
     let why = reason.map_or("", Reason::name);
     let text = match (served, reason) {
-        (Served::Hit, _) => format!("Greenroom; hit; ttl={ttl}; detail={}", tier.name()),
+        (Served::Hit, Some(_)) => format!("Greenroom; hit; ttl={ttl}; detail={why}"),
+        (Served::Hit, None) => format!("Greenroom; hit; ttl={ttl}; detail={}", tier.name()),
         (Served::Stale, _) => format!("Greenroom; hit; ttl={ttl}; detail=stale-{why}"),
         (Served::StaleOnError, _) => format!("Greenroom; hit; ttl={ttl}; detail=stale-on-error-{why}"),
         (Served::Joined, Some(Reason::NotStored(_))) => {

@@ -2,37 +2,44 @@
 //!
 //! Rooms: [`read`] (from the cache), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
 //! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`load`] (asking the
-//! server for what is kept), [`answer`] (what leaves for the client), [`address`] (the one thing rewritten in it),
+//! server for what is kept), [`offline`] (while the server is down), [`answer`] (what leaves for the client), [`address`] (the one thing rewritten in it),
 //! [`headers`] (what may pass in either
-//! direction).
+//! direction), [`peer`] (where a request comes from).
 
 pub mod address;
 pub mod answer;
 pub mod headers;
 pub mod hook;
 pub mod load;
+pub mod offline;
+pub mod peer;
 pub mod read;
 pub mod socket;
 pub mod stream;
 pub mod tap;
 pub mod write;
 
-use std::net::SocketAddr;
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use greenroom_cache::Partition;
 use greenroom_upstream::ask::{Ask, Kind};
 use greenroom_upstream::credential::Credential;
 use greenroom_upstream::open::Open;
 use greenroom_upstream::verdict::{Representation, StreamReason, Verdict};
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, ORIGIN, TRANSFER_ENCODING};
+use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderValue, ORIGIN, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::apps::App;
 use crate::body::Body;
+use crate::bounds::Bound;
+use crate::conversation::Conversation;
 use crate::identity::Identity;
+use crate::seats::{Full, Seat};
 use crate::server::Server;
 
 /// Everything known about a request before it is decided what to do with it.
@@ -46,8 +53,10 @@ pub struct Visit {
     pub credential: Arc<Credential>,
     /// Which app it is.
     pub app: Arc<App>,
-    /// Where the connection comes from.
-    pub peer: SocketAddr,
+    /// Where the client is: see [`peer`].
+    pub client: IpAddr,
+    /// Whether the client's own connection is encrypted: with us, or with the proxy before us.
+    pub is_encrypted: bool,
     /// The representation the client understands, for errors of ours.
     pub representation: Representation,
     /// The page the request comes from, if a browser says so.
@@ -57,8 +66,25 @@ pub struct Visit {
 impl Visit {
     /// The server's address for what the client asks, as the server gets it.
     fn uri(&self, target: &str) -> Result<http::Uri, http::Error> {
+        self.server.origin.uri(&self.target_for_server(target))
+    }
+
+    /// What the client asks for, as the server gets it.
+    fn target_for_server<'a>(&self, target: &'a str) -> Cow<'a, str> {
         let settings = &self.server.settings;
-        self.server.origin.uri(&settings.kind.target_for_server(target, settings.translate_legacy_auth))
+        settings.kind.target_for_server(target, settings.translate_legacy_auth)
+    }
+
+    /// A seat for a notification socket or an event stream, or what the client hears if there is none.
+    fn take_socket_seat(&self) -> Result<Seat<Partition>, Box<Response<Body>>> {
+        self.server.sockets.take(Some(self.identity.partition().clone())).map_err(|full| {
+            let (bound, message) = match full {
+                Full::All => (Bound::Sockets, "there are too many notification sockets"),
+                Full::Guest => (Bound::SocketsPerIdentity, "this token has too many notification sockets"),
+            };
+            self.server.bounds.note(bound);
+            Box::new(answer::problem(self, StatusCode::SERVICE_UNAVAILABLE, message))
+        })
     }
 }
 
@@ -81,13 +107,23 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let open = if credential.token.is_some() { Open::Keep } else { kind.open_without_token(&ask) };
     let ambiguous = credential.ambiguous;
     let origin = parts.headers.get(ORIGIN).cloned();
-    let visit =
-        Visit { server, identity, credential: Arc::new(credential), app, peer, representation, origin };
-    if parts.headers.contains_key(TRANSFER_ENCODING) && parts.headers.contains_key(CONTENT_LENGTH) {
-        return answer::problem(&visit, StatusCode::BAD_REQUEST, "the body has two lengths");
+    let is_chunked = parts.headers.contains_key(TRANSFER_ENCODING);
+    let conversation = parts.extensions.get::<Arc<Conversation>>();
+    let has_two_lengths = conversation.is_some_and(|heard| heard.has_two_lengths(is_chunked));
+    let trusted = &server.settings.hygiene.trusted_proxies;
+    let client = peer::client(peer.ip(), &parts.headers, trusted);
+    let is_encrypted =
+        server.settings.shown.is_some() || peer::is_said_encrypted(peer.ip(), &parts.headers, trusted);
+    let credential = Arc::new(credential);
+    let visit = Visit { server, identity, credential, app, client, is_encrypted, representation, origin };
+    if has_two_lengths {
+        let mut refused = answer::problem(&visit, StatusCode::BAD_REQUEST, "the body has two lengths");
+        // Where the next request begins is anybody's guess.
+        refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return refused;
     }
-    if matches!(parts.method, Method::CONNECT | Method::TRACE) {
-        return answer::problem(&visit, StatusCode::METHOD_NOT_ALLOWED, "this method is not supported");
+    if let Some((status, why)) = inadmissible(&visit, &ask) {
+        return answer::problem(&visit, status, why);
     }
     if visit.server.is_emby() {
         let message = "the media server is an Emby, which is not supported yet";
@@ -112,6 +148,27 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         }
         (Open::Keep, Verdict::Read(read)) => read::answer(visit, *read, &parts).await,
         (_, Verdict::Write(_)) => write::pass(visit, &target, parts, body).await,
+    }
+}
+
+/// Why a request goes nowhere, whatever it asks for and whoever asks.
+fn inadmissible(visit: &Visit, ask: &Ask<'_>) -> Option<(StatusCode, &'static str)> {
+    let settings = &visit.server.settings;
+    if let Some(why) = headers::contradiction(ask.headers) {
+        Some((StatusCode::BAD_REQUEST, why))
+    } else if headers::is_packed(ask.headers) {
+        Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, "bodies are taken as they are, not packed"))
+    } else if matches!(*ask.method, Method::CONNECT | Method::TRACE) {
+        Some((StatusCode::METHOD_NOT_ALLOWED, "this method is not supported"))
+    } else if settings.kind.is_only_for_neighbours(ask)
+        && !settings.hygiene.known_proxy
+        && !peer::is_near(visit.client)
+    {
+        let why = "the server would take this for a request from its own network, which it is not; \
+                   see known_proxy in the documentation";
+        Some((StatusCode::FORBIDDEN, why))
+    } else {
+        None
     }
 }
 

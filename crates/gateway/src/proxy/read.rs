@@ -3,21 +3,24 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use greenroom_cache::{Answer, Demand, Failure, FailureKind, Key, Partition, Policy, Reason, Served};
+use greenroom_cache::{Answer, Demand, Failure, FailureKind, Key, Partition, Policy, Reason, Served, Value};
 use greenroom_upstream::class::Class;
 use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, Response, request};
 
-use super::answer::{self, Wanted};
+use super::answer::{self, History, Wanted};
 use super::load::{ImageLoader, ReadLoader};
-use super::{Visit, address};
+use super::{Visit, address, offline};
 use crate::body::Body;
-use crate::identity::{IMAGE_PROOF_TTL, OFFLINE_AUTH_TTL};
+use crate::identity::IMAGE_PROOF_TTL;
 
 /// Answers a read.
 pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Response<Body> {
     let read = Arc::new(read);
+    if let Some(outage) = visit.server.breaker.outage() {
+        return offline::read(&visit, &read, parts, &outage).await;
+    }
     let proof = prove(&visit, &read);
     let mut policy = visit.server.policy(&read, &visit.identity);
     if proof != Proof::Holds {
@@ -31,18 +34,16 @@ pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Respons
         let key = Key::new(visit.server.name(), partition_of(&visit, &read), &read.key);
         visit.server.cache.get_or_load(&key, &policy, demand, || loader(&visit, &read)).await
     };
-    let is_api = !matches!(read.class, Class::Images | Class::Assets);
-    let wanted = Wanted { headers: &parts.headers, method: &parts.method, is_api };
+    let wanted = Wanted { headers: &parts.headers, method: &parts.method, is_api: is_api(&read) };
     match outcome {
-        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if proof == Proof::Missing => {
+        // By an answer that was not believed the server may have said yes to this token after all.
+        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if prove(&visit, &read) == Proof::Missing => {
             let failure = Failure::new(FailureKind::Unreachable, "no proof for this token while offline");
             answer::failed(&visit, &failure, wanted)
         }
         Ok(Answer::Kept { entry, served, tier, age, left_ms, reason }) => {
-            note_saved(&visit, served, reason);
-            let rewritten = address::rewrite(&visit.server, &read, &parts.headers, entry.value());
-            let value = rewritten.as_ref().unwrap_or(entry.value());
-            answer::kept(value, answer::History { served, tier, age, left_ms, reason }, wanted)
+            let history = History { served, tier, age, left_ms, reason };
+            answer_kept(&visit, &read, entry.value(), history, wanted)
         }
         Ok(Answer::Shared { value, served }) => {
             note_saved(&visit, served, None);
@@ -56,7 +57,25 @@ pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Respons
     }
 }
 
-fn loader(visit: &Visit, read: &Arc<Read>) -> ReadLoader {
+/// Whether the answer is private to us; clients may keep the others.
+pub(super) fn is_api(read: &Read) -> bool {
+    !matches!(read.class, Class::Images | Class::Assets)
+}
+
+/// A kept answer, with the address in it that the client used.
+pub(super) fn answer_kept(
+    visit: &Visit,
+    read: &Read,
+    value: &Value,
+    history: History,
+    wanted: Wanted<'_>,
+) -> Response<Body> {
+    note_saved(visit, history.served, history.reason);
+    let rewritten = address::rewrite(visit, read, wanted.headers, value);
+    answer::kept(rewritten.as_ref().unwrap_or(value), history, wanted)
+}
+
+pub(super) fn loader(visit: &Visit, read: &Arc<Read>) -> ReadLoader {
     let settings = &visit.server.settings;
     let credential = settings.kind.credential_headers(&visit.credential, settings.translate_legacy_auth);
     ReadLoader {
@@ -96,7 +115,7 @@ async fn image(
 fn note_saved(visit: &Visit, served: Served, reason: Option<Reason>) {
     let is_saved = match served {
         Served::Hit | Served::Stale | Served::Joined => true,
-        Served::StaleOnError => matches!(reason, Some(Reason::FailedLately(_))),
+        Served::StaleOnError => matches!(reason, Some(Reason::FailedLately(_) | Reason::Offline)),
         Served::Loaded | Served::Refreshed => false,
     };
     if is_saved {
@@ -110,7 +129,7 @@ fn note_saved(visit: &Visit, served: Served, reason: Option<Reason>) {
 enum Proof {
     /// The server said yes lately, or the answer is everybody's.
     Holds,
-    /// It said yes within a day: good enough only while it cannot be asked.
+    /// It said yes within `offline_auth_ttl`: good enough only while it cannot be asked.
     Expired,
     /// It never said yes, or too long ago.
     Missing,
@@ -120,6 +139,9 @@ fn prove(visit: &Visit, read: &Read) -> Proof {
     let now_ms = visit.server.clock.now_ms();
     let accepted = |ttl| match &read.sharing {
         Sharing::Public => true,
+        Sharing::Image(_) if visit.identity.is_anonymous() && visit.server.settings.hygiene.public_images => {
+            true
+        }
         Sharing::Identity => visit.identity.is_accepted(read.class, now_ms, ttl),
         Sharing::Image(item) => visit.server.identities.is_image_accepted(&visit.identity, item, now_ms, ttl),
     };
@@ -129,14 +151,14 @@ fn prove(visit: &Visit, read: &Read) -> Proof {
     };
     if accepted(ttl) {
         Proof::Holds
-    } else if accepted(OFFLINE_AUTH_TTL) {
+    } else if accepted(visit.server.settings.offline_auth_ttl) {
         Proof::Expired
     } else {
         Proof::Missing
     }
 }
 
-fn partition_of<'a>(visit: &'a Visit, read: &Read) -> &'a Partition {
+pub(super) fn partition_of<'a>(visit: &'a Visit, read: &Read) -> &'a Partition {
     match read.sharing {
         Sharing::Identity => visit.identity.partition(),
         Sharing::Public => &visit.server.public,
