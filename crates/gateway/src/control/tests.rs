@@ -414,3 +414,21 @@ async fn a_renewed_token_counts_at_once_and_ends_all_sessions() {
     let bearer = format!("Bearer {renewed}");
     assert_eq!(house.ask("GET", "/metrics", &[LOCAL, ("authorization", &bearer)], "").await.status, 200);
 }
+
+#[tokio::test]
+async fn a_token_in_the_address_is_no_token() {
+    let mut house = House::new();
+    house.peer = "192.168.1.9:50000".parse().expect("an address");
+    for path in [format!("/metrics?token={TOKEN}"), format!("/api/v1/cache/stats?access_token={TOKEN}")] {
+        assert_eq!(house.get(&path).await.code(), "token-missing", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_says_nothing_of_itself_is_known_by_its_old_version() {
+    let house = House::new();
+    let request = Request::builder().version(http::Version::HTTP_10).uri("/metrics").header(LOCAL.0, LOCAL.1);
+    let request = request.extension(Peer::new(house.peer, false)).body(Body::empty()).expect("a request");
+    let service = TowerToHyperService::new(router(Arc::clone(&house.plane)));
+    assert_eq!(service.call(request).await.expect("it never fails").status(), 401);
+}

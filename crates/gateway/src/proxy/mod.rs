@@ -2,7 +2,7 @@
 //!
 //! Rooms: [`read`] (from the cache), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
 //! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`load`] (asking the
-//! server for what is kept), [`offline`] (while the server is down), [`answer`] (what leaves for the client), [`address`] (the one thing rewritten in it),
+//! server for what is kept), [`offline`] (while the server is down), [`answer`] (what leaves for the client), [`address`] (what is rewritten in it),
 //! [`headers`] (what may pass in either
 //! direction), [`peer`] (where a request comes from).
 
