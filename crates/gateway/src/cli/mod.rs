@@ -3,6 +3,7 @@
 mod config;
 mod demo;
 mod doctor;
+mod healthcheck;
 mod login;
 mod serve;
 mod simulate;
@@ -65,6 +66,8 @@ enum Command {
     /// Write or check a configuration file
     #[command(subcommand)]
     Config(config::Command),
+    /// Say by the exit code whether the process with this configuration is alive, for whatever supervises it
+    Healthcheck(Serve),
     /// Show or renew the token of the control plane
     #[command(subcommand)]
     Token(token::Command),
@@ -147,6 +150,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Doctor(options) => doctor::run(&options),
         Command::Login(command) => login::run(&command),
         Command::Config(command) => config::run(&command),
+        Command::Healthcheck(serve) => healthcheck::run(&serve),
         Command::Token(command) => token::run(&command),
     };
     ExitCode::from(code)
