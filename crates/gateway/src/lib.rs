@@ -15,6 +15,7 @@
 //! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
 //! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
+//! - [`shell`]: words of the commands that are printed.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
 pub mod apps;
@@ -43,6 +44,7 @@ pub mod proxy;
 pub mod queue;
 pub mod seats;
 pub mod server;
+pub mod shell;
 pub mod stale;
 pub mod tls;
 pub mod warnings;

@@ -6,7 +6,10 @@ use greenroom_upstream::introduction::Introduction;
 
 use crate::doctor::facts::ServerFacts;
 use crate::doctor::finding::Finding;
-use crate::enquiry::{Certificate, CertificateFault, Silence};
+use crate::enquiry::Silence;
+use crate::enquiry::silence::in_short;
+use crate::tls::Distrust;
+use crate::tls::distrust::Fault;
 
 const CHECK: &str = "encryption";
 
@@ -39,7 +42,8 @@ fn encrypted(facts: &ServerFacts) -> Option<Finding> {
             CHECK,
             format!(
                 "the server's certificate {} (SHA-256 fingerprint {})",
-                certificate.fault, certificate.fingerprint
+                in_short(&certificate.fault),
+                certificate.certificate
             ),
             mend(facts, certificate),
         )),
@@ -59,24 +63,27 @@ fn encrypted(facts: &ServerFacts) -> Option<Finding> {
 }
 
 /// What makes a certificate believed.
-fn mend(facts: &ServerFacts, certificate: &Certificate) -> String {
+fn mend(facts: &ServerFacts, certificate: &Distrust) -> String {
     let pin = format!(
         "pin it, if the fingerprint is the one the server itself shows: tls.pin_sha256 = \"{}\"",
-        certificate.fingerprint
+        certificate.certificate
     );
     match &certificate.fault {
-        CertificateFault::OtherName(names) => match name_for(facts, names) {
+        Fault::OtherName(names) => match name_for(facts, names) {
             Some(name) => {
                 format!("say which name it is for: tls.server_name = \"{name}\"; or use that name in url")
             }
             None => format!("use the name it is for in url; or {pin}"),
         },
-        CertificateFault::UnknownIssuer => format!(
+        Fault::UnknownIssuer => format!(
             "if it is signed by your own authority, name that: tls.ca_file = \"/path/to/ca.pem\"; if it signed itself, {pin}"
         ),
-        CertificateFault::Expired => format!("renew it on the server; until then {pin}"),
-        CertificateFault::NotYetValid => "set the clock of this machine and of the server right".into(),
-        CertificateFault::Other(_) => format!("renew it on the server; or {pin}"),
+        Fault::OtherThanPinned => format!(
+            "if it was renewed, {pin}; if not, something else answers in the server's place: do not believe it"
+        ),
+        Fault::Expired => format!("renew it on the server; until then {pin}"),
+        Fault::NotYetValid => "set the clock of this machine and of the server right".into(),
+        Fault::Other(_) => format!("renew it on the server; or {pin}"),
     }
 }
 
@@ -102,12 +109,19 @@ mod tests {
     use crate::doctor::checks::sample::{assert_says, server};
     use crate::doctor::facts::Said;
     use crate::doctor::finding::Level;
+    use crate::tls::Fingerprint;
 
-    const PRINT: &str = "ab12";
+    fn print() -> Fingerprint {
+        Fingerprint::of(b"a certificate")
+    }
 
-    fn refused(fault: CertificateFault) -> ServerFacts {
+    fn distrust(fault: Fault) -> Distrust {
+        Distrust { fault, certificate: print(), key: None }
+    }
+
+    fn refused(fault: Fault) -> ServerFacts {
         let mut facts = server(Kind::Plex, "https://192.168.1.10:32400");
-        let certificate = Certificate { fault, fingerprint: PRINT.into() };
+        let certificate = distrust(fault);
         facts.encryption = Some(Err(Silence::Certificate(certificate.clone())));
         facts.said = Err(Silence::Certificate(certificate));
         facts
@@ -120,10 +134,7 @@ mod tests {
             Ok(Said { introduction: Introduction::WantsEncryption, took_ms: 1, clock_ahead_s: None });
         let words = ["url = \"https://192.168.1.10:32400\"", "\"Secure connections\" to \"Preferred\""];
         assert_says(check(&facts), Level::Problem, &words);
-        let certificate = Certificate {
-            fault: CertificateFault::OtherName(vec!["*.abc.plex.direct".into()]),
-            fingerprint: PRINT.into(),
-        };
+        let certificate = distrust(Fault::OtherName(vec!["*.abc.plex.direct".into()]));
         facts.said = Err(Silence::BrokeOff);
         facts.encryption = Some(Err(Silence::Certificate(certificate)));
         assert_says(check(&facts), Level::Problem, &["tls.server_name = \"192-168-1-10.abc.plex.direct\""]);
@@ -131,25 +142,35 @@ mod tests {
 
     #[test]
     fn a_certificate_for_another_name_is_mended_by_that_name() {
-        let facts = refused(CertificateFault::OtherName(vec!["media.example".into()]));
-        let words =
-            ["is for other names (media.example)", "fingerprint ab12", "tls.server_name = \"media.example\""];
+        let facts = refused(Fault::OtherName(vec!["media.example".into()]));
+        let words = [
+            "is for other names (media.example)",
+            &format!("fingerprint {}", print()),
+            "tls.server_name = \"media.example\"",
+        ];
         assert_says(check(&facts), Level::Problem, &words);
-        let nameless = refused(CertificateFault::OtherName(Vec::new()));
-        assert_says(check(&nameless), Level::Problem, &["tls.pin_sha256 = \"ab12\""]);
+        let nameless = refused(Fault::OtherName(Vec::new()));
+        assert_says(check(&nameless), Level::Problem, &[&format!("tls.pin_sha256 = \"{}\"", print())]);
     }
 
     #[test]
     fn a_certificate_that_nobody_signed_is_mended_by_its_authority_or_a_pin() {
-        let words = ["tls.ca_file = \"/path/to/ca.pem\"", "tls.pin_sha256 = \"ab12\"", "itself shows"];
-        assert_says(check(&refused(CertificateFault::UnknownIssuer)), Level::Problem, &words);
+        let words = [
+            "tls.ca_file = \"/path/to/ca.pem\"",
+            &format!("tls.pin_sha256 = \"{}\"", print()),
+            "itself shows",
+        ];
+        assert_says(check(&refused(Fault::UnknownIssuer)), Level::Problem, &words);
     }
 
     #[test]
     fn a_certificate_out_of_its_time_is_renewed_or_the_clock_is_set() {
-        let words = ["has expired", "renew it", "tls.pin_sha256 = \"ab12\""];
-        assert_says(check(&refused(CertificateFault::Expired)), Level::Problem, &words);
-        assert_says(check(&refused(CertificateFault::NotYetValid)), Level::Problem, &["set the clock"]);
+        let words = ["has expired", "renew it", &format!("tls.pin_sha256 = \"{}\"", print())];
+        assert_says(check(&refused(Fault::Expired)), Level::Problem, &words);
+        assert_says(check(&refused(Fault::NotYetValid)), Level::Problem, &["set the clock"]);
+        let words =
+            ["is not the pinned one", "do not believe it", &format!("tls.pin_sha256 = \"{}\"", print())];
+        assert_says(check(&refused(Fault::OtherThanPinned)), Level::Problem, &words);
     }
 
     #[test]
