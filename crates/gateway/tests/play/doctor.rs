@@ -250,7 +250,7 @@ async fn an_app_with_a_wrong_token_is_not_taken_for_one_that_works() {
     let app = stage.client().with("authorization", "MediaBrowser Client=\"Finamp\", Token=\"wrong\"");
     let stop = tokio_util::sync::CancellationToken::new();
     let asking = stop.clone();
-    tasks.spawn(async move {
+    let app_ended = tasks.spawn(async move {
         let mut pace = tokio::time::interval(std::time::Duration::from_millis(100));
         while !asking.is_cancelled() {
             pace.tick().await;
@@ -261,8 +261,7 @@ async fn an_app_with_a_wrong_token_is_not_taken_for_one_that_works() {
     let waiting = ["doctor", "--wait-for", "finamp", "--control", &control, "--timeout", "3", "--json"];
     let (code, shown, errors) = run(&folder(), &waiting, &[]).await;
     stop.cancel();
-    tasks.close();
-    tasks.wait().await;
+    app_ended.await.expect("it was answered as it should be");
     let told: Value = serde_json::from_str(&shown).unwrap_or_else(|error| panic!("{error}: {shown}{errors}"));
     assert_eq!((code, &told["outcome"], &told["well"]), (1, &"refused".into(), &false.into()), "{told}");
     stage.down().await;

@@ -103,11 +103,11 @@ async fn a_server_is_known_by_what_it_says_whatever_its_address_is_called() {
     let tasks = TaskTracker::new();
     let (server, folder) = (plex(&tasks).await, folder());
     let mut options = plex::Options::quick();
-    options.house.seed = 4_711;
+    options.seed = 4_711;
     let address = "127.0.0.1:0".parse().expect("an address");
     let another = Plex::new(options).start(address, &tasks).await.expect("it starts");
     let url = server.url();
-    let other_name = url.replace("127.0.0.1", "127.0.0.2");
+    let other_name = url.replace("127.0.0.1", "localhost");
     let words = "none of the account's servers is known to be the one at";
     for (wanted, is_known) in [(other_name, true), (another.url(), false)] {
         let arguments = ["login", "plex", "--plex-tv", &url, "--server-url", &wanted];
