@@ -17,6 +17,8 @@ const MAX_NAME: usize = 40;
 /// What one app asked and caused.
 #[derive(Debug, Default)]
 pub struct App {
+    /// How it is called.
+    pub name: String,
     /// Requests it made.
     pub asked: AtomicU64,
     /// Requests to the server that it caused.
@@ -41,7 +43,10 @@ impl Apps {
         let mut apps = self.0.write();
         let name = if apps.len() >= MAX_APPS { "others".to_owned() } else { name };
         let is_new = !apps.contains_key(&name);
-        let app = Arc::clone(apps.entry(name.clone()).or_default());
+        let app = apps
+            .entry(name.clone())
+            .or_insert_with(|| Arc::new(App { name: name.clone(), ..App::default() }));
+        let app = Arc::clone(app);
         (name, app, is_new)
     }
 

@@ -10,10 +10,13 @@
 //!   [`stale`]: what a write or an event does to what is kept. [`follower`]: its events.
 //! - [`listener`], [`proxy`], [`body`]: from a client's connection to its answer.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
+//! - [`mode`]: how reads are answered. [`observe`]: what the cache would have answered. [`bypass`]: what it is kept out
+//!   of. [`why`]: why one read is answered as it is.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
 pub mod apps;
 pub mod body;
+pub mod bypass;
 pub mod cli;
 pub mod config;
 pub mod control;
@@ -23,6 +26,8 @@ pub mod greeting;
 pub mod identity;
 pub mod keys;
 pub mod listener;
+pub mod mode;
+pub mod observe;
 pub mod origin;
 pub mod process;
 pub mod proxy;

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::bypass::Bypasses;
 use crate::config::{self, Settings};
 use crate::control::Control;
 use crate::keys::{ControlToken, DataDir};
@@ -46,6 +47,7 @@ impl Process {
         let token = data_dir.control_token()?;
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
+        let bypasses = Bypasses::open(&data_dir);
         let cache = Cache::new(engine_settings(&settings.memory), clock.clone(), tasks.clone());
         let mut servers = Vec::new();
         let mut listeners = Vec::new();
@@ -53,7 +55,8 @@ impl Process {
             let place = format!("server \"{}\"", server.name);
             let listener = bind(server.listen, &place).await?;
             let address = address_of(&listener)?;
-            let server = Server::new(
+            let mode = server.mode;
+            let mut server = Server::new(
                 server,
                 cache.clone(),
                 clock.clone(),
@@ -61,6 +64,8 @@ impl Process {
                 stop.clone(),
                 secrets.clone(),
             )?;
+            server.bypasses = Arc::clone(&bypasses);
+            server.turn_to(mode);
             let server = Arc::new(server);
             servers.push((Arc::clone(&server), address));
             listeners.push((server, listener));
@@ -82,6 +87,9 @@ impl Process {
     pub async fn stop(self) -> bool {
         self.stop.cancel();
         self.cache.shutdown();
+        for (server, _) in &self.servers {
+            server.switch.rest();
+        }
         self.tasks.close();
         self.clock.timeout(DRAIN, self.tasks.wait()).await.is_ok()
     }

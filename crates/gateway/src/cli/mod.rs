@@ -82,6 +82,9 @@ pub(crate) struct Serve {
     /// Where the page, the API and the metrics are found [default: 127.0.0.1:8710]
     #[arg(long, value_name = "ADDRESS:PORT")]
     control: Option<String>,
+    /// Answer nothing from the cache, but tell what it would have answered and saved
+    #[arg(long)]
+    observe: bool,
 }
 
 /// Runs the program: the whole of it, from arguments to exit code.
@@ -154,6 +157,11 @@ fn add_typed(tree: &mut Tree, serve: &Serve) {
     }
     if let Some(control) = &serve.control {
         tree.set("control.listen", control.clone(), "--control".into());
+    }
+    if serve.observe {
+        for (name, _) in tree.servers() {
+            tree.set(&format!("server.{name}.mode"), "observe".to_owned(), "--observe".into());
+        }
     }
 }
 

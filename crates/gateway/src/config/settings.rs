@@ -11,6 +11,7 @@ use greenroom_upstream::credential::Secret;
 use http::Uri;
 
 use super::tree::{Problem, Tree};
+use crate::mode::Mode;
 
 /// Port of the control plane.
 pub const CONTROL_PORT: u16 = 8710;
@@ -78,6 +79,8 @@ pub struct Server {
     pub auth_ttl: Duration,
     /// Send legacy forms of Jellyfin credentials on in the form that later versions accept.
     pub translate_legacy_auth: bool,
+    /// How its reads are answered from the start.
+    pub mode: Mode,
     /// Numbers of a class's lifetime that differ from the default.
     pub lifetimes: BTreeMap<Class, Changed>,
 }
@@ -157,6 +160,7 @@ fn read_server(tree: &mut Tree, name: &str, place: &str) -> Option<Server> {
     let concurrency = tree.number(&key("upstream_concurrency"), 2, 1000, 8);
     let auth_ttl = Duration::from_secs(tree.number(&key("auth_ttl_s"), 1, 24 * 3600, 300));
     let translate_legacy_auth = tree.parse(&key("translate_legacy_auth"), "true or false").unwrap_or(true);
+    let mode = read_mode(tree, &key("mode"));
     let lifetimes = read_lifetimes(tree, name);
     let (origin, base_path) = url?;
     Some(Server {
@@ -171,6 +175,7 @@ fn read_server(tree: &mut Tree, name: &str, place: &str) -> Option<Server> {
         upstream_concurrency: usize::try_from(concurrency).unwrap_or(8),
         auth_ttl,
         translate_legacy_auth,
+        mode,
         lifetimes,
     })
 }
@@ -195,6 +200,15 @@ fn read_kind(tree: &mut Tree, path: &str, name: &str, place: &str) -> Option<Kin
             None
         }
     }
+}
+
+fn read_mode(tree: &mut Tree, path: &str) -> Mode {
+    let Some(leaf) = tree.take(path) else { return Mode::default() };
+    Mode::named(leaf.text.trim()).unwrap_or_else(|| {
+        let message = format!("mode must be \"cache\", \"observe\" or \"bypass\", not \"{}\"", leaf.text);
+        tree.problem(leaf.place, message);
+        Mode::default()
+    })
 }
 
 fn read_url(tree: &mut Tree, path: &str, name: &str, place: &str) -> Option<(Uri, String)> {
@@ -367,6 +381,15 @@ listen = "0.0.0.0:32500"
     fn two_listeners_on_one_port_are_a_problem() {
         let text = SMALLEST.replace("0.0.0.0:32500", "0.0.0.0:8710");
         assert!(read(&text).expect_err("one port")[0].message.contains("port 8710"));
+    }
+
+    #[test]
+    fn a_mode_is_one_of_three_words() {
+        let mode = |mode: &str| read(&format!("{SMALLEST}\nmode = \"{mode}\"\n"));
+        assert_eq!(read(SMALLEST).expect("it is valid").servers[0].mode, Mode::Cache);
+        assert_eq!(mode("observe").expect("it is valid").servers[0].mode, Mode::Observe);
+        let problems = mode("watch").expect_err("no such mode");
+        assert!(problems[0].to_string().contains("\"observe\""), "{problems:?}");
     }
 
     #[test]

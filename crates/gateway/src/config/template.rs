@@ -25,6 +25,7 @@ listen = "0.0.0.0:32500"               # point your apps here
 # on the server itself is noticed later.
 # token = "..."
 # token_file = "/run/secrets/plex-token"
+# mode = "cache"                       # "observe": the server answers, the cache only judges; "bypass": plain proxy
 # load_timeout_s = 30
 # max_body_bytes = 33554432
 # upstream_concurrency = 8

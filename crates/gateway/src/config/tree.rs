@@ -13,7 +13,7 @@ const PREFIX: &str = "GREENROOM_";
 const NOT_KEYS: [&str; 3] = ["GREENROOM_CONFIG", "GREENROOM_LOG", "GREENROOM_REFERENCE"];
 
 /// Keys a server has; used to split `GREENROOM_SERVER_<NAME>_<KEY>`, so the longest come first.
-const SERVER_KEYS: [&str; 11] = [
+const SERVER_KEYS: [&str; 12] = [
     "upstream_concurrency",
     "translate_legacy_auth",
     "load_timeout_s",
@@ -24,6 +24,7 @@ const SERVER_KEYS: [&str; 11] = [
     "listen",
     "token",
     "kind",
+    "mode",
     "url",
 ];
 

@@ -1,6 +1,6 @@
 //! From a client's request to its answer.
 //!
-//! Rooms: [`read`] (from the cache), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
+//! Rooms: [`read`] (from the cache), [`direct`] (past it), [`observe`] (past it, and judged), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
 //! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`load`] (asking the
 //! server for what is kept), [`answer`] (what leaves for the client), [`address`] (the one thing rewritten in it),
 //! [`headers`] (what may pass in either
@@ -8,9 +8,11 @@
 
 pub mod address;
 pub mod answer;
+pub mod direct;
 pub mod headers;
 pub mod hook;
 pub mod load;
+pub mod observe;
 pub mod read;
 pub mod socket;
 pub mod stream;
@@ -33,6 +35,7 @@ use hyper::body::Incoming;
 use crate::apps::App;
 use crate::body::Body;
 use crate::identity::Identity;
+use crate::mode::Mode;
 use crate::server::Server;
 
 /// Everything known about a request before it is decided what to do with it.
@@ -98,7 +101,16 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         (Open::Keep, Verdict::Read(_)) if ambiguous => {
             stream::pass(&visit, StreamReason::Odd, &target, parts, body).await
         }
-        (Open::Keep, Verdict::Read(read)) => read::answer(visit, *read, &parts).await,
+        (Open::Keep, Verdict::Read(read)) => {
+            let observation = visit.server.switch.observation();
+            match (visit.server.manner(read.class, &visit.app), observation) {
+                (Mode::Bypass, _) => direct::pass(&visit, &read, &target, parts, body).await,
+                (Mode::Observe, Some(observation)) => {
+                    observe::answer(visit, *read, observation, &target, parts, body).await
+                }
+                _ => read::answer(visit, *read, &parts).await,
+            }
+        }
         (_, Verdict::Write(_)) => write::pass(visit, &target, parts, body).await,
     }
 }

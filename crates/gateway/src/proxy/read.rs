@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use greenroom_cache::{Answer, Demand, Failure, FailureKind, Key, Partition, Policy, Reason, Served};
+use greenroom_cache::{
+    Answer, Cache, Demand, Failure, FailureKind, Key, Loader, Partition, Policy, Reason, Served,
+};
 use greenroom_upstream::class::Class;
 use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::CACHE_CONTROL;
@@ -18,26 +20,10 @@ use crate::identity::{IMAGE_PROOF_TTL, OFFLINE_AUTH_TTL};
 /// Answers a read.
 pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Response<Body> {
     let read = Arc::new(read);
-    let proof = prove(&visit, &read);
-    let mut policy = visit.server.policy(&read, &visit.identity);
-    if proof != Proof::Holds {
-        // Without proof an older answer may stand in only for a server that cannot be asked, not for a slow one.
-        policy.soft_timeout = policy.hard_timeout;
-    }
-    let outcome = if let Sharing::Image(_) = read.sharing {
-        image(&visit, &read, &policy, proof, &parts.headers).await
-    } else {
-        let demand = if proof == Proof::Holds { asked_for(&parts.headers) } else { Demand::Reload };
-        let key = Key::new(visit.server.name(), partition_of(&visit, &read), &read.key);
-        visit.server.cache.get_or_load(&key, &policy, demand, || loader(&visit, &read)).await
-    };
+    let outcome = consult(&visit.server.cache, &visit, &read, &parts.headers, || loader(&visit, &read)).await;
     let is_api = !matches!(read.class, Class::Images | Class::Assets);
     let wanted = Wanted { headers: &parts.headers, method: &parts.method, is_api };
     match outcome {
-        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if proof == Proof::Missing => {
-            let failure = Failure::new(FailureKind::Unreachable, "no proof for this token while offline");
-            answer::failed(&visit, &failure, wanted)
-        }
         Ok(Answer::Kept { entry, served, tier, age, left_ms, reason }) => {
             note_saved(&visit, served, reason);
             let rewritten = address::rewrite(&visit.server, &read, &parts.headers, entry.value());
@@ -56,7 +42,42 @@ pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Respons
     }
 }
 
-fn loader(visit: &Visit, read: &Arc<Read>) -> ReadLoader {
+/// Asks an engine for what this visit may have. What it does not keep comes through `loader`.
+pub(super) async fn consult<L: Loader + Clone>(
+    cache: &Cache,
+    visit: &Visit,
+    read: &Arc<Read>,
+    headers: &HeaderMap,
+    loader: impl Fn() -> L,
+) -> Result<Answer<L::Pass>, Failure> {
+    let proof = prove(visit, read);
+    let mut policy = visit.server.policy(read, &visit.identity);
+    if proof != Proof::Holds {
+        // Without proof an older answer may stand in only for a server that cannot be asked, not for a slow one.
+        policy.soft_timeout = policy.hard_timeout;
+    }
+    let outcome = if let Sharing::Image(_) = read.sharing {
+        image(cache, visit, read, &policy, proof, headers, loader).await
+    } else {
+        let demand = if proof == Proof::Holds { asked_for(headers) } else { Demand::Reload };
+        let key = key(visit, read);
+        cache.get_or_load(&key, &policy, demand, loader).await
+    };
+    match outcome {
+        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if proof == Proof::Missing => {
+            Err(Failure::new(FailureKind::Unreachable, "no proof for this token while offline"))
+        }
+        outcome => outcome,
+    }
+}
+
+/// Under which key the answer is kept.
+pub(crate) fn key(visit: &Visit, read: &Read) -> Key {
+    Key::new(visit.server.name(), partition_of(visit, read), &read.key)
+}
+
+/// Asks the server on behalf of this visit.
+pub(crate) fn loader(visit: &Visit, read: &Arc<Read>) -> ReadLoader {
     let settings = &visit.server.settings;
     let credential = settings.kind.credential_headers(&visit.credential, settings.translate_legacy_auth);
     ReadLoader {
@@ -70,36 +91,43 @@ fn loader(visit: &Visit, read: &Arc<Read>) -> ReadLoader {
 
 /// An image: its bytes are shared, but what one identity is told when it asks for them says nothing about what
 /// another would be told. So a load is each identity's own flight, which fills what is shared.
-async fn image(
+async fn image<L: Loader + Clone>(
+    cache: &Cache,
     visit: &Visit,
     read: &Arc<Read>,
     policy: &Policy,
     proof: Proof,
     headers: &HeaderMap,
-) -> Result<Answer<Response<Body>>, Failure> {
-    let (cache, name) = (&visit.server.cache, visit.server.name());
-    let shared = Key::new(name, &visit.server.images, &read.key);
+    loader: impl Fn() -> L,
+) -> Result<Answer<L::Pass>, Failure> {
+    let shared = key(visit, read);
     if proof == Proof::Holds && asked_for(headers) != Demand::Reload {
-        let kept = cache.get_or_load(&shared, policy, Demand::OnlyIfCached, || loader(visit, read)).await;
+        let kept = cache.get_or_load(&shared, policy, Demand::OnlyIfCached, &loader).await;
         match kept {
             Err(failure) if failure.kind == FailureKind::NotCached && asked_for(headers) == Demand::Any => {}
             outcome => return outcome,
         }
     }
-    let own = Key::new(name, visit.identity.partition(), &read.key);
+    let own = Key::new(visit.server.name(), visit.identity.partition(), &read.key);
     let own_policy = Policy { warm: false, ..*policy };
-    cache
-        .get_or_load(&own, &own_policy, Demand::Reload, || ImageLoader { inner: loader(visit, read), shared })
-        .await
+    let fill = || {
+        let policy = visit.server.policy(read, &visit.identity);
+        ImageLoader { inner: loader(), cache: cache.clone(), shared, policy }
+    };
+    cache.get_or_load(&own, &own_policy, Demand::Reload, fill).await
 }
 
-fn note_saved(visit: &Visit, served: Served, reason: Option<Reason>) {
-    let is_saved = match served {
+/// Whether the server was not asked for this answer.
+pub(super) fn saves(served: Served, reason: Option<Reason>) -> bool {
+    match served {
         Served::Hit | Served::Stale | Served::Joined => true,
         Served::StaleOnError => matches!(reason, Some(Reason::FailedLately(_))),
         Served::Loaded | Served::Refreshed => false,
-    };
-    if is_saved {
+    }
+}
+
+fn note_saved(visit: &Visit, served: Served, reason: Option<Reason>) {
+    if saves(served, reason) {
         visit.server.counters.saved.fetch_add(1, Ordering::Relaxed);
         visit.app.saved.fetch_add(1, Ordering::Relaxed);
     }

@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use super::tap::{Watching, hear};
 use super::{Visit, answer, headers, stream};
 use crate::body::Body;
+use crate::observe::tally;
 use crate::origin::Lane;
 use crate::server::Server;
 use crate::stale::By;
@@ -31,6 +32,7 @@ type Socket = WebSocketStream<TokioIo<Upgraded>>;
 pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: Incoming) -> Response<Body> {
     visit.server.counters.streams.fetch_add(1, Ordering::Relaxed);
     visit.app.reached.fetch_add(1, Ordering::Relaxed);
+    visit.server.note_passing(tally::STREAMS, &visit.app);
     let client_upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
     let client_upgrade = client_upgrade.filter(|_| parts.method == Method::GET);
     let (Some(client_upgrade), Ok(request)) = (client_upgrade, rebuild(&visit, target, &parts)) else {

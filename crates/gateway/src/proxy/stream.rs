@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use super::tap::EventTap;
 use super::{Visit, answer, headers};
 use crate::body::Body;
+use crate::observe::tally;
 use crate::origin::Lane;
 
 /// How long the server may take to begin an answer; a transcode may need a while to start.
@@ -29,23 +30,40 @@ pub async fn pass(
 ) -> Response<Body> {
     visit.server.counters.streams.fetch_add(1, Ordering::Relaxed);
     visit.app.reached.fetch_add(1, Ordering::Relaxed);
+    visit.server.note_passing(tally::STREAMS, &visit.app);
     let lane = if parts.method.is_safe() { Lane::Read } else { Lane::Write };
-    let Ok(request) = rebuild(visit, target, &parts, body) else {
-        return answer::problem(visit, StatusCode::BAD_REQUEST, "the request cannot be forwarded");
+    match send(visit, lane, target, &parts, body).await {
+        Ok(response) => answer::passed(open(visit, response), reason.name()),
+        Err(problem) => problem,
+    }
+}
+
+/// Sends the client's request as it is, once, and waits for the head of the answer.
+pub async fn send(
+    visit: &Visit,
+    lane: Lane,
+    target: &str,
+    parts: &request::Parts,
+    body: Incoming,
+) -> Result<Response<Incoming>, Response<Body>> {
+    let Ok(request) = rebuild(visit, target, parts, body) else {
+        return Err(answer::problem(visit, StatusCode::BAD_REQUEST, "the request cannot be forwarded"));
     };
     match visit.server.clock.timeout(HEAD_TIMEOUT, visit.server.origin.send(request, lane)).await {
         Ok(Ok(response)) => {
             visit.server.note_success();
-            answer::passed(open(visit, response), reason.name())
+            Ok(response)
         }
         Ok(Err(error)) => {
             visit.server.note_failure();
             tracing::debug!(server = visit.server.name(), reason = error.message, "nothing to pass through");
-            answer::problem(visit, StatusCode::SERVICE_UNAVAILABLE, "the media server cannot be reached")
+            let message = "the media server cannot be reached";
+            Err(answer::problem(visit, StatusCode::SERVICE_UNAVAILABLE, message))
         }
         Err(_) => {
             visit.server.note_failure();
-            answer::problem(visit, StatusCode::GATEWAY_TIMEOUT, "the media server does not begin to answer")
+            let message = "the media server does not begin to answer";
+            Err(answer::problem(visit, StatusCode::GATEWAY_TIMEOUT, message))
         }
     }
 }
@@ -88,7 +106,8 @@ pub fn headers_for_server(visit: &Visit, client: &HeaderMap) -> HeaderMap {
     sent
 }
 
-fn is_event_stream(response: &Response<Incoming>) -> bool {
+/// Whether the answer is a stream of events, which has no end.
+pub fn is_event_stream(response: &Response<Incoming>) -> bool {
     response
         .headers()
         .get(CONTENT_TYPE)

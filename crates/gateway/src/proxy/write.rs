@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::{Visit, answer, headers, stream};
 use crate::body::{Body, Collected, collect};
+use crate::observe::tally;
 use crate::origin::{Lane, NoResponse};
 use crate::stale::{self, By};
 
@@ -71,6 +72,7 @@ async fn forward(visit: &Visit, write: Write, request: Request<Body>) -> Respons
         return answer::problem(visit, StatusCode::SERVICE_UNAVAILABLE, message);
     };
     visit.app.reached.fetch_add(1, Ordering::Relaxed);
+    server.note_passing(tally::WRITES, &visit.app);
     let limit = server.settings.load_timeout;
     match server.clock.timeout(limit, exchange(visit, request)).await {
         Ok(Ok((response, status))) => {

@@ -12,6 +12,7 @@ mod failures;
 mod hazards;
 mod media;
 mod mixing;
+mod observe;
 mod sockets;
 mod stage;
 mod undone;
