@@ -42,6 +42,8 @@ pub struct Switches {
     pub hubs_differ_by_client: bool,
     /// Sessions show the address a client claims in `X-Forwarded-For`.
     pub trusts_forwarded_for: bool,
+    /// Bodies say for whom they were made and after how many writes; real servers' do not.
+    pub marks: bool,
     /// How long a scan of a section takes.
     pub scan_takes: Duration,
 }
@@ -62,6 +64,7 @@ impl Default for Switches {
             playlist_takes_one: false,
             hubs_differ_by_client: false,
             trusts_forwarded_for: false,
+            marks: true,
             scan_takes: Duration::from_secs(2),
         }
     }
