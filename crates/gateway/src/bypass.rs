@@ -94,6 +94,12 @@ impl Bypasses {
             && self.list.read().iter().any(|bypass| bypass.covers(server, class, app))
     }
 
+    /// Whether every read of a server is bypassed.
+    pub fn covers_all_of(&self, server: &str) -> bool {
+        let whole = Bypass { server: Some(server.to_owned()), ..Bypass::default() };
+        self.list.read().iter().any(|bypass| whole.lies_within(bypass))
+    }
+
     /// All of them.
     pub fn list(&self) -> Vec<Bypass> {
         self.list.read().clone()
@@ -168,6 +174,7 @@ mod tests {
         for bypass in [of("home", "lists", ""), of("attic", "", ""), of("", "", "Kometa")] {
             bypasses.add(bypass).expect("there is room");
         }
+        assert!(bypasses.covers_all_of("attic") && !bypasses.covers_all_of("home"));
         bypasses.remove(&of("home", "", "")).expect("it can be taken back");
         assert_eq!(bypasses.list(), [of("attic", "", ""), of("", "", "Kometa")]);
         bypasses.remove(&Bypass::default()).expect("it can be taken back");

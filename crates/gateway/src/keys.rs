@@ -71,6 +71,11 @@ impl DataDir {
         }
     }
 
+    /// The control token in a directory of somebody else's process, if it can be read there.
+    pub fn control_token_in(path: &Path) -> Option<Secret> {
+        Self(path.to_owned()).kept_token(TOKEN_FILE).ok().flatten().map(Secret::new)
+    }
+
     /// The secret part of the webhook address.
     ///
     /// # Errors

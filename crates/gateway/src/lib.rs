@@ -33,3 +33,4 @@ pub mod process;
 pub mod proxy;
 pub mod server;
 pub mod stale;
+pub mod why;

@@ -145,6 +145,11 @@ impl Server {
         }
     }
 
+    /// How its reads are answered, those aside that are bypassed one by one.
+    pub fn mode(&self) -> Mode {
+        if self.bypasses.covers_all_of(self.name()) { Mode::Bypass } else { self.switch.mode() }
+    }
+
     /// Answers reads in this mode from now on. Returns whether that is another than before.
     pub fn turn_to(&self, mode: Mode) -> bool {
         let own = self.counters.own.load(Ordering::Relaxed);

@@ -2,9 +2,13 @@
 
 mod config;
 mod demo;
+mod modes;
+mod remote;
 mod serve;
 mod simulate;
+mod status;
 mod token;
+mod why;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -53,6 +57,18 @@ enum Command {
     /// Write or check a configuration file
     #[command(subcommand)]
     Config(config::Command),
+    /// Tell what the cache would have saved while it only observes, or begin and end that
+    Observe(modes::Observe),
+    /// Make the running gateway a plain proxy, as a whole or in part, until it is taken back
+    Bypass(modes::Bypass),
+    /// Tell why a read is answered as it is, and whether the server says the same now
+    Why(why::Why),
+    /// Show the servers of the running gateway, how they do and what is saved
+    Status(status::Options),
+    /// Show all figures of the running gateway
+    Stats(status::Options),
+    /// Use no answer any more that is kept now
+    Clear(modes::Clear),
     /// Show or renew the token of the control plane
     #[command(subcommand)]
     Token(token::Command),
@@ -102,6 +118,12 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Simulate(options) => simulate::run(&options),
         Command::Config(command) => config::run(&command),
         Command::Token(command) => token::run(&command),
+        Command::Observe(options) => modes::observe(&options),
+        Command::Bypass(options) => modes::bypass(&options),
+        Command::Why(options) => why::run(&options),
+        Command::Status(options) => status::status(&options),
+        Command::Stats(options) => status::stats(&options),
+        Command::Clear(options) => modes::clear(&options),
     };
     ExitCode::from(code)
 }

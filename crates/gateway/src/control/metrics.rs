@@ -90,7 +90,7 @@ impl Out<'_> {
 
     fn servers(&mut self, servers: &[ServerFigures]) -> fmt::Result {
         type Pick = fn(&ServerFigures) -> u64;
-        let counters: [(&str, &str, Pick); 9] = [
+        let counters: [(&str, &str, Pick); 10] = [
             ("client_requests", "Requests that apps made", |server| server.asked),
             ("client_requests_saved", "Requests answered without asking the server", |server| server.saved),
             ("upstream_requests", "Requests that reached the server, own ones included", |server| {
@@ -99,6 +99,7 @@ impl Out<'_> {
             ("upstream_own_requests", "Requests to the server that no app waited for", |server| server.own),
             ("writes", "Writes forwarded", |server| server.writes),
             ("streams", "Requests passed through", |server| server.streams),
+            ("bypassed", "Reads passed through: observed or bypassed", |server| server.bypassed),
             ("unauthorised", "Requests without a token where one is needed", |server| server.unauthorised),
             ("waited_in_vain", "Requests that found no place in the server's queue in time", |server| {
                 server.waited_in_vain

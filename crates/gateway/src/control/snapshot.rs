@@ -10,6 +10,9 @@ use serde::Serialize;
 
 use super::figures::{self, ClassFigures, Engine, Memory};
 use super::introduction::Introduced;
+use crate::bypass::Bypass;
+use crate::mode::Mode;
+use crate::observe::Report;
 use crate::server::Server;
 
 /// The figures of one moment.
@@ -26,6 +29,8 @@ pub(super) struct Snapshot {
     pub(super) servers: Vec<ServerFigures>,
     pub(super) apps: Vec<AppFigures>,
     pub(super) classes: Vec<ClassFigures>,
+    /// What goes past the cache.
+    pub(super) bypasses: Vec<Bypass>,
 }
 
 /// Sums over all servers.
@@ -51,6 +56,10 @@ pub(super) struct ServerFigures {
     /// Where apps find it: address and port of our listener.
     pub(super) listen: String,
     pub(super) state: State,
+    /// How its reads are answered.
+    pub(super) mode: Mode,
+    /// What was observed, now or the last time.
+    pub(super) observed: Option<Report>,
     /// What the server calls itself.
     pub(super) title: Option<String>,
     pub(super) version: Option<String>,
@@ -67,6 +76,7 @@ pub(super) struct ServerFigures {
     pub(super) waiting: usize,
     pub(super) writes: u64,
     pub(super) streams: u64,
+    pub(super) bypassed: u64,
     pub(super) unauthorised: u64,
     pub(super) waited_in_vain: u64,
     pub(super) refused: u64,
@@ -119,6 +129,8 @@ impl ServerFigures {
             kind: server.settings.kind.name(),
             listen,
             state,
+            mode: server.mode(),
+            observed: server.observed(),
             title: introduced.title.clone(),
             version: introduced.version.clone(),
             remark: introduced.remark.filter(|_| state != State::Well),
@@ -133,6 +145,7 @@ impl ServerFigures {
             waiting: server.origin.waiting(),
             writes: read(&counters.writes),
             streams: read(&counters.streams),
+            bypassed: read(&counters.bypassed),
             unauthorised: read(&counters.unauthorised),
             waited_in_vain: read(&counters.waited_in_vain),
             refused: read(&counters.refused),
@@ -148,6 +161,7 @@ impl ServerFigures {
             own: less(|server| server.own),
             writes: less(|server| server.writes),
             streams: less(|server| server.streams),
+            bypassed: less(|server| server.bypassed),
             unauthorised: less(|server| server.unauthorised),
             waited_in_vain: less(|server| server.waited_in_vain),
             refused: less(|server| server.refused),
@@ -264,6 +278,7 @@ impl Baseline {
             servers,
             apps,
             classes,
+            bypasses: Vec::new(),
         }
     }
 }

@@ -26,7 +26,7 @@ mod measure;
 mod outage;
 mod pace;
 mod servers;
-mod table;
+pub(crate) mod table;
 mod visitor;
 
 use std::sync::Arc;

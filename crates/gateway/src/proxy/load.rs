@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_cache::{
-    Answer, Cache, Demand, Entry, Failure, FailureKind, Fill, Key, Load, LoadReason, Loader, Policy, Value,
+    Answer, Cache, Demand, Entry, Failure, FailureKind, Fill, Key, Load, LoadReason, Loader, Policy, Tag,
+    Value,
 };
 use greenroom_upstream::class::Class;
 use greenroom_upstream::facts::{Facts, Unfit};
@@ -115,7 +116,8 @@ impl ReadLoader {
         }
     }
 
-    async fn ask(&self) -> Result<Response<Incoming>, Failure> {
+    /// Asks the server as a load would.
+    pub(crate) async fn ask(&self) -> Result<Response<Incoming>, Failure> {
         let request = self.request().map_err(|_| {
             Failure::new(FailureKind::Refused, "the request cannot be written down for the server")
         })?;
@@ -193,7 +195,8 @@ impl ReadLoader {
     }
 
     fn fill(&self, headers: &HeaderMap, body: Bytes, facts: &Facts) -> Fill {
-        let tags = self.read.tags.iter().chain(&facts.tags).map(|tag| tag.as_str().into()).collect();
+        let told = self.read.tags.iter().chain(&facts.tags).map(|tag| tag.as_str().into());
+        let tags = told.chain([class_tag(self.read.class)]).collect();
         let policy = self.server.policy(&self.read, &self.identity);
         let fresh =
             facts.max_fresh_s.map_or(policy.fresh, |most| policy.fresh.min(Duration::from_secs(most.into())));
@@ -234,7 +237,7 @@ impl ReadLoader {
 /// Takes back every proof of a token that the server refuses, and what was kept for it. A no to what was never
 /// allowed (sessions, to who is not the owner) is no news; a no to what was allowed before is a right that ended, and
 /// so is any no to the token itself.
-pub(super) fn heed(server: &Server, identity: &Identity, class: Class, status: StatusCode) {
+pub(crate) fn heed(server: &Server, identity: &Identity, class: Class, status: StatusCode) {
     let has_ended = match status.as_u16() {
         401 | 498 => true,
         403 => identity.was_accepted(class),
@@ -246,6 +249,11 @@ pub(super) fn heed(server: &Server, identity: &Identity, class: Class, status: S
             stale::purge_partition(server, identity);
         }
     }
+}
+
+/// The tag of all answers of a class.
+pub(crate) fn class_tag(class: Class) -> Tag {
+    Tag::new(format!("class:{}", class.name()))
 }
 
 fn refusal(kind: FailureKind, message: &str, value: Value) -> Failure {

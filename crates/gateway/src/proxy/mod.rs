@@ -117,7 +117,11 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
 
 /// Path and query without scheme, authority and the server's base path: clients may or may not send the latter.
 fn target_of(server: &Server, uri: &http::Uri) -> String {
-    let whole = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    without_base_path(server, uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str))
+}
+
+/// A path and query without the server's base path.
+pub(crate) fn without_base_path(server: &Server, whole: &str) -> String {
     let base = server.settings.base_path.as_str();
     let rest = if base.is_empty() { None } else { whole.strip_prefix(base) };
     match rest {

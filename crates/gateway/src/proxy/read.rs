@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use greenroom_cache::{
-    Answer, Cache, Demand, Failure, FailureKind, Key, Loader, Partition, Policy, Reason, Served,
-};
+use greenroom_cache::{Answer, Cache, Demand, Failure, FailureKind, Key, Loader, Policy, Reason, Served};
 use greenroom_upstream::class::Class;
 use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::CACHE_CONTROL;
@@ -15,7 +13,8 @@ use super::answer::{self, Wanted};
 use super::load::{ImageLoader, ReadLoader};
 use super::{Visit, address};
 use crate::body::Body;
-use crate::identity::{IMAGE_PROOF_TTL, OFFLINE_AUTH_TTL};
+use crate::identity::{IMAGE_PROOF_TTL, Identity, OFFLINE_AUTH_TTL};
+use crate::server::Server;
 
 /// Answers a read.
 pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Response<Body> {
@@ -50,7 +49,7 @@ pub(super) async fn consult<L: Loader + Clone>(
     headers: &HeaderMap,
     loader: impl Fn() -> L,
 ) -> Result<Answer<L::Pass>, Failure> {
-    let proof = prove(visit, read);
+    let proof = prove(&visit.server, &visit.identity, read);
     let mut policy = visit.server.policy(read, &visit.identity);
     if proof != Proof::Holds {
         // Without proof an older answer may stand in only for a server that cannot be asked, not for a slow one.
@@ -60,7 +59,7 @@ pub(super) async fn consult<L: Loader + Clone>(
         image(cache, visit, read, &policy, proof, headers, loader).await
     } else {
         let demand = if proof == Proof::Holds { asked_for(headers) } else { Demand::Reload };
-        let key = key(visit, read);
+        let key = key(&visit.server, &visit.identity, read);
         cache.get_or_load(&key, &policy, demand, loader).await
     };
     match outcome {
@@ -72,8 +71,13 @@ pub(super) async fn consult<L: Loader + Clone>(
 }
 
 /// Under which key the answer is kept.
-pub(crate) fn key(visit: &Visit, read: &Read) -> Key {
-    Key::new(visit.server.name(), partition_of(visit, read), &read.key)
+pub(crate) fn key(server: &Server, identity: &Identity, read: &Read) -> Key {
+    let partition = match read.sharing {
+        Sharing::Identity => identity.partition(),
+        Sharing::Public => &server.public,
+        Sharing::Image(_) => &server.images,
+    };
+    Key::new(server.name(), partition, &read.key)
 }
 
 /// Asks the server on behalf of this visit.
@@ -100,7 +104,7 @@ async fn image<L: Loader + Clone>(
     headers: &HeaderMap,
     loader: impl Fn() -> L,
 ) -> Result<Answer<L::Pass>, Failure> {
-    let shared = key(visit, read);
+    let shared = key(&visit.server, &visit.identity, read);
     if proof == Proof::Holds && asked_for(headers) != Demand::Reload {
         let kept = cache.get_or_load(&shared, policy, Demand::OnlyIfCached, &loader).await;
         match kept {
@@ -135,7 +139,7 @@ fn note_saved(visit: &Visit, served: Served, reason: Option<Reason>) {
 
 /// What is known of this token's right to what is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Proof {
+pub(crate) enum Proof {
     /// The server said yes lately, or the answer is everybody's.
     Holds,
     /// It said yes within a day: good enough only while it cannot be asked.
@@ -144,16 +148,16 @@ enum Proof {
     Missing,
 }
 
-fn prove(visit: &Visit, read: &Read) -> Proof {
-    let now_ms = visit.server.clock.now_ms();
+pub(crate) fn prove(server: &Server, identity: &Identity, read: &Read) -> Proof {
+    let now_ms = server.clock.now_ms();
     let accepted = |ttl| match &read.sharing {
         Sharing::Public => true,
-        Sharing::Identity => visit.identity.is_accepted(read.class, now_ms, ttl),
-        Sharing::Image(item) => visit.server.identities.is_image_accepted(&visit.identity, item, now_ms, ttl),
+        Sharing::Identity => identity.is_accepted(read.class, now_ms, ttl),
+        Sharing::Image(item) => server.identities.is_image_accepted(identity, item, now_ms, ttl),
     };
     let ttl = match &read.sharing {
         Sharing::Image(_) => IMAGE_PROOF_TTL,
-        _ => visit.server.settings.auth_ttl,
+        _ => server.settings.auth_ttl,
     };
     if accepted(ttl) {
         Proof::Holds
@@ -161,14 +165,6 @@ fn prove(visit: &Visit, read: &Read) -> Proof {
         Proof::Expired
     } else {
         Proof::Missing
-    }
-}
-
-fn partition_of<'a>(visit: &'a Visit, read: &Read) -> &'a Partition {
-    match read.sharing {
-        Sharing::Identity => visit.identity.partition(),
-        Sharing::Public => &visit.server.public,
-        Sharing::Image(_) => &visit.server.images,
     }
 }
 
