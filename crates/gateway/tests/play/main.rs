@@ -7,12 +7,15 @@
 mod arrows;
 mod bad_input;
 mod binary;
+mod bypass;
 mod crowd;
 mod failures;
 mod hazards;
 mod media;
 mod mixing;
 mod observe;
+mod remote;
 mod sockets;
 mod stage;
 mod undone;
+mod why;

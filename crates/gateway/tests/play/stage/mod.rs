@@ -5,6 +5,7 @@ pub mod client;
 pub mod scripted;
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use greenroom::config::{Settings, Tree};
 use greenroom::process::Process;
@@ -16,11 +17,19 @@ pub use client::{Answer, Client};
 /// Configuration of a stage: lines of TOML for servers on loopback, every listener on a free port.
 pub struct Script {
     toml: String,
+    data_dir: Option<PathBuf>,
 }
 
 impl Script {
     pub fn new() -> Self {
-        Self { toml: "[control]\nlisten = \"127.0.0.1:0\"\n".into() }
+        Self { toml: "[control]\nlisten = \"127.0.0.1:0\"\n".into(), data_dir: None }
+    }
+
+    /// State is kept in this folder, and outlives the stage.
+    #[must_use]
+    pub fn data_dir(mut self, path: &Path) -> Self {
+        self.data_dir = Some(path.to_owned());
+        self
     }
 
     /// One more server; `more` holds further lines of its table.
@@ -42,7 +51,8 @@ impl Script {
         let folder = tempfile::tempdir().expect("a folder");
         let mut tree = Tree::default();
         tree.add_toml("stage", &self.toml);
-        tree.set("data_dir", folder.path().display().to_string(), "stage".into());
+        let data_dir = self.data_dir.as_deref().unwrap_or(folder.path());
+        tree.set("data_dir", data_dir.display().to_string(), "stage".into());
         let settings = Settings::read(tree).unwrap_or_else(|problems| panic!("{problems:?}"));
         let process = Process::start(settings, clock).await.expect("it starts");
         Stage { process, folder }
@@ -64,6 +74,13 @@ impl Stage {
     /// A client of the first server.
     pub fn client(&self) -> Client {
         Client::new(self.address(0))
+    }
+
+    /// A program that shows the control token.
+    pub fn control(&self) -> Client {
+        let bearer = format!("Bearer {}", self.process.token.secret.expose());
+        let client = Client::new(self.process.control).with("content-type", "application/json");
+        client.with("authorization", &bearer)
     }
 
     /// Takes it down; everything that was started has to end.
