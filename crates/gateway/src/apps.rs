@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use greenroom_upstream::credential::Credential;
 use http::HeaderMap;
 use http::header::USER_AGENT;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
+
+use crate::queue::habits::Habits;
 
 /// Apps shown by name; what comes beyond is counted as "others".
 const MAX_APPS: usize = 100;
@@ -19,6 +21,8 @@ const MAX_NAME: usize = 40;
 pub struct App {
     /// How it is called.
     pub name: String,
+    /// Which it is among the apps of its server, from 1.
+    pub number: usize,
     /// Requests it made.
     pub asked: AtomicU64,
     /// Requests to the server that it caused.
@@ -27,6 +31,29 @@ pub struct App {
     pub saved: AtomicU64,
     /// Requests that ended in an error of ours or of the server.
     pub failed: AtomicU64,
+    /// Requests of it that wait for a place in the server's queue now.
+    pub waiting: AtomicUsize,
+    /// How long its requests have waited there, all together, in milliseconds.
+    pub waited_ms: AtomicU64,
+    /// How it has been reading lately.
+    pub habits: Mutex<Habits>,
+}
+
+/// What was counted for one app.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// See [`App::asked`].
+    pub asked: u64,
+    /// See [`App::reached`].
+    pub reached: u64,
+    /// See [`App::saved`].
+    pub saved: u64,
+    /// See [`App::failed`].
+    pub failed: u64,
+    /// See [`App::waiting`].
+    pub waiting: usize,
+    /// See [`App::waited_ms`].
+    pub waited_ms: u64,
 }
 
 /// All apps of one server by the name they give themselves.
@@ -43,17 +70,24 @@ impl Apps {
         let mut apps = self.0.write();
         let name = if apps.len() >= MAX_APPS { "others".to_owned() } else { name };
         let is_new = !apps.contains_key(&name);
-        let app = apps
-            .entry(name.clone())
-            .or_insert_with(|| Arc::new(App { name: name.clone(), ..App::default() }));
+        let number = apps.len() + 1;
+        let app = || Arc::new(App { name: name.clone(), number, ..App::default() });
+        let app = apps.entry(name.clone()).or_insert_with(app);
         let app = Arc::clone(app);
         (name, app, is_new)
     }
 
-    /// Every app with its figures: asked, reached, saved, failed.
-    pub fn figures(&self) -> Vec<(String, [u64; 4])> {
+    /// Every app with its figures.
+    pub fn figures(&self) -> Vec<(String, Counted)> {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let figures = |app: &App| [read(&app.asked), read(&app.reached), read(&app.saved), read(&app.failed)];
+        let figures = |app: &App| Counted {
+            asked: read(&app.asked),
+            reached: read(&app.reached),
+            saved: read(&app.saved),
+            failed: read(&app.failed),
+            waiting: app.waiting.load(Ordering::Relaxed),
+            waited_ms: read(&app.waited_ms),
+        };
         self.0.read().iter().map(|(name, app)| (name.clone(), figures(app))).collect()
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use greenroom_upstream::ask::Kind;
+use greenroom_upstream::class::Class;
 use greenroom_upstream::credential::{Credential, Form};
 use http::Request;
 use http::header::{HeaderValue, UPGRADE};
@@ -24,6 +25,7 @@ use crate::body::{Body, Collected, collect};
 use crate::identity::Identity;
 use crate::origin::Lane;
 use crate::proxy::tap::{Watching, hear};
+use crate::queue::Errand;
 use crate::server::Server;
 use crate::stale::{self, By};
 
@@ -113,7 +115,7 @@ impl Follower {
     /// Jellyfin tells users what changes, but not keys that belong to nobody.
     async fn ask_who_we_are(&self) {
         if self.identity.account().is_none()
-            && let Some(body) = self.get("/Users/Me").await
+            && let Some(body) = self.get("/Users/Me", Class::Users).await
             && let Some(user) = greenroom_upstream::greeting::own_user(&body)
         {
             self.identity.prove_account(&user);
@@ -189,7 +191,7 @@ impl Follower {
         }
         match self.server.settings.kind {
             Kind::Plex => {
-                let Some(body) = self.get("/library/sections").await else { return };
+                let Some(body) = self.get("/library/sections", Class::Sections).await else { return };
                 let counters = greenroom_upstream::greeting::change_counters(&body).unwrap_or_default();
                 for (section, counter) in counters {
                     if self.has_moved(&section, &counter) {
@@ -198,7 +200,7 @@ impl Follower {
                 }
             }
             Kind::Jellyfin => {
-                let Some(body) = self.get("/Items/Counts").await else { return };
+                let Some(body) = self.get("/Items/Counts", Class::Counts).await else { return };
                 if self.has_moved("", &String::from_utf8_lossy(&body)) {
                     stale::everything(&self.server);
                 }
@@ -213,7 +215,7 @@ impl Follower {
     }
 
     /// Asks the server something of our own.
-    async fn get(&self, path: &str) -> Option<bytes::Bytes> {
+    async fn get(&self, path: &str, class: Class) -> Option<bytes::Bytes> {
         self.server.counters.own.fetch_add(1, Ordering::Relaxed);
         let mut request =
             Request::builder().uri(self.server.origin.uri(path).ok()?).body(Body::empty()).ok()?;
@@ -222,7 +224,7 @@ impl Follower {
             request.headers_mut().insert(name, value);
         }
         let asked = async {
-            let _place = self.server.place(Lane::Read).await?;
+            let _place = self.server.queue.place(Errand::own(None, class)).await.ok()?;
             let response = self.server.origin.send(request, Lane::Read).await.ok()?;
             let is_ok = response.status() == http::StatusCode::OK;
             match collect(response.into_body(), MAX_POLLED_BYTES).await {

@@ -6,8 +6,8 @@
 //!
 //! Rooms:
 //! - [`config`]: what the user wants. [`cli`]: how they say it. [`process`]: all wiring on one page.
-//! - [`server`]: one media server with everything kept about it. [`origin`]: asking it. [`identity`]: who asks it.
-//!   [`stale`]: what a write or an event does to what is kept. [`follower`]: its events.
+//! - [`server`]: one media server with everything kept about it. [`origin`]: asking it. [`queue`]: who may, and who
+//!   waits. [`identity`]: who asks it. [`stale`]: what a write or an event does to what is kept. [`follower`]: its events.
 //! - [`listener`], [`proxy`], [`body`]: from a client's connection to its answer.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
 //! - [`mode`]: how reads are answered. [`observe`]: what the cache would have answered. [`bypass`]: what it is kept out
@@ -31,6 +31,7 @@ pub mod observe;
 pub mod origin;
 pub mod process;
 pub mod proxy;
+pub mod queue;
 pub mod server;
 pub mod stale;
 pub mod why;

@@ -1,4 +1,4 @@
-//! Asking the media server: its address, the connections to it, and the places in its queue.
+//! Asking the media server: its address, and the connections to it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,15 +11,12 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::body::Body;
 use crate::config;
 
 /// How long a connection may take to come up. Not scaled with the demo's time: it is about the real network.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// One place in so many is kept for writes, at least one.
-const WRITES_SHARE: usize = 4;
 /// How long an idle connection is kept; media servers close theirs after about a minute.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -32,9 +29,6 @@ pub struct Origin {
     scheme: Scheme,
     authority: Authority,
     base_path: String,
-    reads: Arc<Semaphore>,
-    writes: Arc<Semaphore>,
-    waiting: Arc<()>,
     requests: AtomicU64,
     in_flight: Arc<()>,
 }
@@ -67,16 +61,12 @@ impl Origin {
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
             return Err(format!("the url of server \"{}\" has no address", server.name));
         };
-        let reserved = (server.upstream_concurrency / WRITES_SHARE).max(1);
         Ok(Self {
             reader: client(16)?,
             writer: client(0)?,
             scheme,
             authority,
             base_path: server.base_path.clone(),
-            reads: Arc::new(Semaphore::new(server.upstream_concurrency - reserved)),
-            writes: Arc::new(Semaphore::new(reserved)),
-            waiting: Arc::new(()),
             requests: AtomicU64::new(0),
             in_flight: Arc::new(()),
         })
@@ -99,22 +89,6 @@ impl Origin {
     /// Host and port of the server.
     pub fn authority(&self) -> &Authority {
         &self.authority
-    }
-
-    /// Waits for a place in the server's queue. Writes have places of their own, so that slow reads do not keep them
-    /// waiting. Streams and sockets do not need one.
-    pub async fn place(&self, lane: Lane) -> OwnedSemaphorePermit {
-        let _waiting = Arc::clone(&self.waiting);
-        let places = match lane {
-            Lane::Read => &self.reads,
-            Lane::Write => &self.writes,
-        };
-        Arc::clone(places).acquire_owned().await.expect("the queue is never closed")
-    }
-
-    /// How many requests wait for a place now.
-    pub fn waiting(&self) -> usize {
-        Arc::strong_count(&self.waiting) - 1
     }
 
     /// Sends one request, once, and waits for the head of the response.

@@ -10,7 +10,6 @@ use greenroom_upstream::class::Class;
 use greenroom_upstream::credential::Secret;
 use greenroom_upstream::verdict::Read;
 use parking_lot::Mutex;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,7 +19,9 @@ use crate::config;
 use crate::identity::{HashKey, Identities, Identity};
 use crate::mode::{Mode, Switch};
 use crate::observe::{Observation, Report};
-use crate::origin::{Lane, Origin};
+use crate::origin::Origin;
+use crate::queue::Queue;
+use crate::queue::places::Limits;
 use crate::stale::{Paces, Players};
 
 /// Items whose place in the library is remembered; some 100 bytes each.
@@ -43,6 +44,8 @@ pub struct Server {
     pub stop: CancellationToken,
     /// The way to it.
     pub origin: Origin,
+    /// Who may ask it, and who has to wait.
+    pub queue: Arc<Queue>,
     /// Who was seen.
     pub identities: Identities,
     /// Which item lies under which.
@@ -84,8 +87,6 @@ pub struct Counters {
     pub unauthorised: AtomicU64,
     /// Requests refused for what they are.
     pub refused: AtomicU64,
-    /// Requests that found no place in the server's queue in time.
-    pub waited_in_vain: AtomicU64,
     /// Requests that we asked without a client: refreshes, warming, events, probes.
     pub own: AtomicU64,
     /// When a client last asked anything, in milliseconds.
@@ -110,7 +111,9 @@ impl Server {
         stop: CancellationToken,
         secrets: (HashKey, Secret),
     ) -> Result<Self, String> {
+        let limits = Limits::new(settings.upstream_concurrency, settings.max_waiting);
         Ok(Self {
+            queue: Queue::new(limits, settings.load_timeout, clock.clone()),
             origin: Origin::new(&settings)?,
             identities: Identities::new(&settings.name, secrets.0),
             lineage: Mutex::new(Lineage::new(MAX_LINEAGE)),
@@ -202,15 +205,6 @@ impl Server {
             crate::stale::purge_partition(self, &forgotten);
         }
         identity
-    }
-
-    /// Waits for a place in the server's queue, no longer than one answer may take.
-    pub async fn place(&self, lane: Lane) -> Option<OwnedSemaphorePermit> {
-        let place = self.clock.timeout(self.settings.load_timeout, self.origin.place(lane)).await.ok();
-        if place.is_none() {
-            self.counters.waited_in_vain.fetch_add(1, Ordering::Relaxed);
-        }
-        place
     }
 
     /// The server answered.

@@ -60,7 +60,7 @@ fn servers(figures: &Value) -> String {
             percent(&server["saved"], &server["asked"]),
             count(&server["requests_to_server"]),
             count(&server["own"]),
-            count(&server["waiting"]),
+            count(&server["queue"]["waiting"]),
         ]);
     }
     align(&rows)
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_server_is_a_line() {
         let figures = json!({"servers": [{"name": "home", "kind": "plex", "state": "well", "mode": "observe",
-            "asked": 2000, "saved": 500, "requests_to_server": 1500, "own": 3, "waiting": 0}]});
+            "asked": 2000, "saved": 500, "requests_to_server": 1500, "own": 3, "queue": {"waiting": 0}}]});
         let printed = servers(&figures);
         let line: Vec<&str> = printed.lines().nth(1).expect("a line").split_whitespace().collect();
         assert_eq!(line, ["home", "(plex)", "well", "observe", "2,000", "25", "%", "1,500", "3", "0"]);

@@ -75,6 +75,8 @@ pub struct Server {
     pub max_body_bytes: u64,
     /// Requests at a time, streams and sockets aside.
     pub upstream_concurrency: usize,
+    /// Requests that may wait for one of these places; beyond, the least urgent are refused.
+    pub max_waiting: usize,
     /// How long the server's yes to a token holds.
     pub auth_ttl: Duration,
     /// Send legacy forms of Jellyfin credentials on in the form that later versions accept.
@@ -158,6 +160,7 @@ fn read_server(tree: &mut Tree, name: &str, place: &str) -> Option<Server> {
     let load_timeout = Duration::from_secs(tree.number(&key("load_timeout_s"), 1, 600, 30));
     let max_body_bytes = tree.number(&key("max_body_bytes"), 64 * 1024, 1 << 32, 32 * MIB);
     let concurrency = tree.number(&key("upstream_concurrency"), 2, 1000, 8);
+    let max_waiting = tree.number(&key("max_waiting"), 1, 100_000, 1000);
     let auth_ttl = Duration::from_secs(tree.number(&key("auth_ttl_s"), 1, 24 * 3600, 300));
     let translate_legacy_auth = tree.parse(&key("translate_legacy_auth"), "true or false").unwrap_or(true);
     let mode = read_mode(tree, &key("mode"));
@@ -173,6 +176,7 @@ fn read_server(tree: &mut Tree, name: &str, place: &str) -> Option<Server> {
         load_timeout,
         max_body_bytes,
         upstream_concurrency: usize::try_from(concurrency).unwrap_or(8),
+        max_waiting: usize::try_from(max_waiting).unwrap_or(1000),
         auth_ttl,
         translate_legacy_auth,
         mode,

@@ -28,7 +28,8 @@ listen = "0.0.0.0:32500"               # point your apps here
 # mode = "cache"                       # "observe": the server answers, the cache only judges; "bypass": plain proxy
 # load_timeout_s = 30
 # max_body_bytes = 33554432
-# upstream_concurrency = 8
+# upstream_concurrency = 8             # requests at a time; streams and sockets do not count
+# max_waiting = 1000                   # requests that may wait for one of these
 # auth_ttl_s = 300                     # how long the server's yes to a token holds
 # translate_legacy_auth = true         # Jellyfin: send old forms of credentials on in the new form
 

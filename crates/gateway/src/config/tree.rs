@@ -13,11 +13,12 @@ const PREFIX: &str = "GREENROOM_";
 const NOT_KEYS: [&str; 3] = ["GREENROOM_CONFIG", "GREENROOM_LOG", "GREENROOM_REFERENCE"];
 
 /// Keys a server has; used to split `GREENROOM_SERVER_<NAME>_<KEY>`, so the longest come first.
-const SERVER_KEYS: [&str; 12] = [
+const SERVER_KEYS: [&str; 13] = [
     "upstream_concurrency",
     "translate_legacy_auth",
     "load_timeout_s",
     "max_body_bytes",
+    "max_waiting",
     "auth_ttl_s",
     "token_file",
     "base_path",

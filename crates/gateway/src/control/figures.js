@@ -158,6 +158,26 @@ const MORE_COUNTS = [
   ["refused", "Refused", "requests that make no sense"],
 ];
 
+/** Who holds the server's places and who waits for one: "3 of 8 busy, 12 waiting (2 interactive, 10 bulk)". */
+function queueNow({ places, busy, waiting, ranks }) {
+  const who = ranks.filter((rank) => rank.waiting > 0).map((rank) => count(rank.waiting) + " " + rank.rank);
+  return busy + " of " + places + " busy, " +
+    (waiting === 0 ? "nobody waiting" : count(waiting) + " waiting (" + who.join(", ") + ")");
+}
+
+/** What became of those who had to wait, as far as it was counted. */
+function queueSoFar({ ranks }) {
+  const sum = (pick) => ranks.reduce((total, rank) => total + pick(rank), 0);
+  const waited = sum((rank) => rank.waited);
+  const refused = sum((rank) => rank.refused);
+  const inVain = sum((rank) => rank.waited_in_vain);
+  if (waited + refused === 0) return "nobody has had to wait";
+  const each = sum((rank) => rank.waited_ms) / Math.max(1, waited) / 1000;
+  return count(waited) + " had to wait, " + each.toFixed(each < 10 ? 1 : 0) + " s on average" +
+    (inVain > 0 ? "; " + count(inVain) + " in vain" : "") +
+    (refused > 0 ? "; " + count(refused) + " refused because too many waited" : "");
+}
+
 function makeServer(server) {
   const card = element("article", "card server");
   const parts = { light: element("span", "light"), kind: element("span", "kind"), says: element("p", "says") };
@@ -175,7 +195,11 @@ function makeServer(server) {
   if (hintOf(server)) point.append(document.createTextNode(hintOf(server)));
   const details = element("details");
   details.append(element("summary", "", "More figures"), makeCounts(MORE_COUNTS, parts));
-  card.append(head, parts.says, point, makeCounts(COUNTS, parts), details);
+  const queue = element("p", "fine");
+  queue.append(element("b", "", "Queue"), document.createTextNode(": "), (parts.queue = element("span")));
+  parts.queue_so_far = element("p", "fine");
+  details.append(parts.queue_so_far);
+  card.append(head, parts.says, point, makeCounts(COUNTS, parts), queue, details);
   card.parts = parts;
   return card;
 }
@@ -225,6 +249,8 @@ function showServer(card, server) {
   const title = server.title && server.title !== server.name ? " It calls itself “" + server.title + "”." : "";
   const all = more + (server.remark ? " " + server.remark : "") + title;
   if (parts.more.data !== all) parts.more.data = all;
+  setText(parts.queue, queueNow(server.queue));
+  setText(parts.queue_so_far, "Queue: " + queueSoFar(server.queue) + ".");
   for (const [key] of COUNTS.concat(MORE_COUNTS)) setText(parts[key], count(server[key]));
 }
 
@@ -243,6 +269,8 @@ function showApps(figures) {
       showShare(row.cells[1], app.asked > 0 ? app.saved / app.asked : null, "saved");
       [app.asked, app.saved, app.reached].forEach((value, index) => showCount(row.cells[index + 2], value));
       showCount(row.cells[5], app.failed, true);
+      row.cells[4].title = app.waited_ms + app.waiting > 0
+        ? "waited " + count(Math.round(app.waited_ms / 1000)) + " s for places in the queue; " + count(app.waiting) + " wait now" : "";
     });
 }
 

@@ -12,6 +12,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use super::figures::{ClassFigures, Detail};
+use super::queueing::RankFigures;
 use super::snapshot::{AppFigures, Counted, ServerFigures, State as Wellbeing};
 use super::{Control, Plane};
 
@@ -56,6 +57,7 @@ impl Collector for Scrape {
         let mut out = Out(encoder);
         out.info()?;
         out.servers(&self.counted.servers)?;
+        out.queues(&self.counted.servers)?;
         out.apps(&self.counted.apps)?;
         out.classes(&self.counted.engine.classes)?;
         out.loads(&self.counted.engine.classes)?;
@@ -90,7 +92,7 @@ impl Out<'_> {
 
     fn servers(&mut self, servers: &[ServerFigures]) -> fmt::Result {
         type Pick = fn(&ServerFigures) -> u64;
-        let counters: [(&str, &str, Pick); 10] = [
+        let counters: [(&str, &str, Pick); 9] = [
             ("client_requests", "Requests that apps made", |server| server.asked),
             ("client_requests_saved", "Requests answered without asking the server", |server| server.saved),
             ("upstream_requests", "Requests that reached the server, own ones included", |server| {
@@ -101,9 +103,6 @@ impl Out<'_> {
             ("streams", "Requests passed through", |server| server.streams),
             ("bypassed", "Reads passed through: observed or bypassed", |server| server.bypassed),
             ("unauthorised", "Requests without a token where one is needed", |server| server.unauthorised),
-            ("waited_in_vain", "Requests that found no place in the server's queue in time", |server| {
-                server.waited_in_vain
-            }),
             ("refused", "Requests refused for what they are", |server| server.refused),
         ];
         for (name, help, pick) in counters {
@@ -120,16 +119,6 @@ impl Out<'_> {
                 .encode_family(&[("server", server.name.as_str())])?
                 .encode_gauge(&(server.in_flight as u64))?;
         }
-        let mut family = self.begin(
-            "upstream_waiting",
-            "Requests that wait for a place in the server's queue",
-            MetricType::Gauge,
-        )?;
-        for server in servers {
-            family
-                .encode_family(&[("server", server.name.as_str())])?
-                .encode_gauge(&(server.waiting as u64))?;
-        }
         let help =
             "Whether the last thing heard of the server was an answer; missing before anything was heard";
         let mut family = self.begin("server_well", help, MetricType::Gauge)?;
@@ -140,7 +129,47 @@ impl Out<'_> {
         Ok(())
     }
 
-    fn apps(&mut self, apps: &[AppFigures]) -> fmt::Result {
+    fn queues(&mut self, servers: &[ServerFigures]) -> fmt::Result {
+        type Pick = fn(&RankFigures) -> u64;
+        let mut family =
+            self.begin("queue_places", "Requests the server gets at a time", MetricType::Gauge)?;
+        for server in servers {
+            let places = server.queue.places as u64;
+            family.encode_family(&[("server", server.name.as_str())])?.encode_gauge(&places)?;
+        }
+        let ranks =
+            || servers.iter().flat_map(|server| server.queue.ranks.iter().map(move |rank| (server, rank)));
+        let gauges: [(&str, &str, Pick); 2] = [
+            ("queue_in_flight", "Requests that hold a place in the server's queue", |rank| {
+                rank.in_flight as u64
+            }),
+            ("queue_waiting", "Requests that wait for a place in the server's queue", |rank| {
+                rank.waiting as u64
+            }),
+        ];
+        for (name, help, pick) in gauges {
+            let mut family = self.begin(name, help, MetricType::Gauge)?;
+            for (server, rank) in ranks() {
+                family.encode_family(&at(server, rank))?.encode_gauge(&pick(rank))?;
+            }
+        }
+        let counters: [(&str, &str, Pick); 3] = [
+            ("queue_waited", "Requests that had to wait for a place", |rank| rank.waited),
+            ("queue_refused", "Requests refused because too many waited", |rank| rank.refused),
+            ("queue_waited_in_vain", "Requests that found no place in time", |rank| rank.waited_in_vain),
+        ];
+        for (name, help, pick) in counters {
+            self.counters(name, help, ranks().map(|(server, rank)| (at(server, rank), pick(rank))))?;
+        }
+        let help = "How long requests waited for a place, all together";
+        self.seconds(
+            "queue_waited_seconds",
+            help,
+            ranks().map(|(server, rank)| (at(server, rank), rank.waited_ms)),
+        )
+    }
+
+    fn apps<'a>(&mut self, apps: &'a [AppFigures]) -> fmt::Result {
         type Pick = fn(&AppFigures) -> u64;
         let counters: [(&str, &str, Pick); 4] = [
             ("app_requests", "Requests the app made", |app| app.asked),
@@ -154,7 +183,17 @@ impl Out<'_> {
                 .map(|app| ([("server", app.server.as_str()), ("app", app.name.as_str())], pick(app)));
             self.counters(name, help, samples)?;
         }
-        Ok(())
+        let named = |app: &'a AppFigures| [("server", app.server.as_str()), ("app", app.name.as_str())];
+        let mut family = self.begin(
+            "app_requests_waiting",
+            "Requests of the app that wait for a place",
+            MetricType::Gauge,
+        )?;
+        for app in apps {
+            family.encode_family(&named(app))?.encode_gauge(&(app.waiting as u64))?;
+        }
+        let help = "How long requests of the app waited for a place, all together";
+        self.seconds("app_waited_seconds", help, apps.iter().map(|app| (named(app), app.waited_ms)))
     }
 
     fn classes(&mut self, classes: &[ClassFigures]) -> fmt::Result {
@@ -241,6 +280,18 @@ impl Out<'_> {
         samples.into_iter().try_for_each(|(labels, count)| write_counter(&mut family, &labels, count))
     }
 
+    fn seconds<'a, const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples_ms: impl IntoIterator<Item = ([(&'a str, &'a str); N], u64)>,
+    ) -> fmt::Result {
+        let mut family = self.begin(name, help, MetricType::Counter)?;
+        samples_ms.into_iter().try_for_each(|(labels, ms)| {
+            family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&(ms as f64 / 1000.0), None)
+        })
+    }
+
     fn begin<'s>(
         &'s mut self,
         name: &'s str,
@@ -249,6 +300,10 @@ impl Out<'_> {
     ) -> Result<MetricEncoder<'s>, fmt::Error> {
         self.0.encode_descriptor(name, help, None, kind)
     }
+}
+
+fn at<'a>(server: &'a ServerFigures, rank: &RankFigures) -> [(&'a str, &'a str); 2] {
+    [("server", server.name.as_str()), ("rank", rank.rank)]
 }
 
 fn labels<'a>(class: &'a ClassFigures, name: &'a str, word: &'a str) -> [(&'a str, &'a str); 3] {

@@ -1,9 +1,9 @@
 //! The control plane: page, API, metrics, health.
 //!
 //! Rooms: [`door`] (connections), [`gate`] (what every request passes), [`guard`] (the decision), [`facts`] (what
-//! it is made from), [`session`] and [`throttle`] (who was let in, who was not); [`snapshot`] and [`figures`]
-//! (what is shown), [`introduction`] (what the servers say of themselves); [`api`], [`modes`], [`live`], [`metrics`],
-//! [`health`], [`page`] (how it is shown), [`problem`] (how it is refused).
+//! it is made from), [`session`] and [`throttle`] (who was let in, who was not); [`snapshot`], [`figures`]
+//! and [`queueing`] (what is shown), [`introduction`] (what the servers say of themselves); [`api`], [`modes`], [`live`],
+//! [`metrics`], [`health`], [`page`] (how it is shown), [`problem`] (how it is refused).
 //!
 //! Reading never changes anything. Nothing that is shown unasked knows the token of a media server, nor any path or
 //! query that an app asked for: what is not gathered cannot be shown by mistake. Who asks why names a path himself.
@@ -21,6 +21,7 @@ mod metrics;
 mod modes;
 mod page;
 mod problem;
+mod queueing;
 mod session;
 mod snapshot;
 #[cfg(test)]

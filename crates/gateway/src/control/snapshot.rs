@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::figures::{self, ClassFigures, Engine, Memory};
 use super::introduction::Introduced;
+use super::queueing::QueueFigures;
 use crate::bypass::Bypass;
 use crate::mode::Mode;
 use crate::observe::Report;
@@ -73,12 +74,11 @@ pub(super) struct ServerFigures {
     pub(super) requests_to_server: u64,
     pub(super) own: u64,
     pub(super) in_flight: usize,
-    pub(super) waiting: usize,
+    pub(super) queue: QueueFigures,
     pub(super) writes: u64,
     pub(super) streams: u64,
     pub(super) bypassed: u64,
     pub(super) unauthorised: u64,
-    pub(super) waited_in_vain: u64,
     pub(super) refused: u64,
 }
 
@@ -91,6 +91,10 @@ pub(super) struct AppFigures {
     pub(super) reached: u64,
     pub(super) saved: u64,
     pub(super) failed: u64,
+    /// Requests that wait for a place in the server's queue now.
+    pub(super) waiting: usize,
+    /// How long its requests have waited there, all together.
+    pub(super) waited_ms: u64,
 }
 
 /// How a server does.
@@ -142,12 +146,11 @@ impl ServerFigures {
             requests_to_server: server.origin.requests(),
             own: read(&counters.own),
             in_flight: server.origin.in_flight(),
-            waiting: server.origin.waiting(),
+            queue: QueueFigures::read(&server.queue),
             writes: read(&counters.writes),
             streams: read(&counters.streams),
             bypassed: read(&counters.bypassed),
             unauthorised: read(&counters.unauthorised),
-            waited_in_vain: read(&counters.waited_in_vain),
             refused: read(&counters.refused),
         }
     }
@@ -163,7 +166,7 @@ impl ServerFigures {
             streams: less(|server| server.streams),
             bypassed: less(|server| server.bypassed),
             unauthorised: less(|server| server.unauthorised),
-            waited_in_vain: less(|server| server.waited_in_vain),
+            queue: self.queue.since(&before.queue),
             refused: less(|server| server.refused),
             ..self.clone()
         }
@@ -173,13 +176,15 @@ impl ServerFigures {
 impl AppFigures {
     /// Reads what was counted since start for all apps of a server.
     pub(super) fn read(server: &Server) -> impl Iterator<Item = Self> {
-        server.apps.figures().into_iter().map(|(name, [asked, reached, saved, failed])| Self {
+        server.apps.figures().into_iter().map(|(name, counted)| Self {
             server: server.name().to_owned(),
             name,
-            asked,
-            reached,
-            saved,
-            failed,
+            asked: counted.asked,
+            reached: counted.reached,
+            saved: counted.saved,
+            failed: counted.failed,
+            waiting: counted.waiting,
+            waited_ms: counted.waited_ms,
         })
     }
 
@@ -190,6 +195,7 @@ impl AppFigures {
             reached: less(|app| app.reached),
             saved: less(|app| app.saved),
             failed: less(|app| app.failed),
+            waited_ms: less(|app| app.waited_ms),
             ..self.clone()
         }
     }
@@ -295,7 +301,6 @@ mod tests {
             requests_to_server: asked,
             own: 1,
             in_flight: 3,
-            waiting: 0,
             ..ServerFigures::default()
         };
         let app = |server: &str, name: &str, asked| AppFigures {

@@ -131,6 +131,8 @@ async fn no_answer_holds_a_token() {
 async fn metrics_are_open_metrics_with_the_servers_figures() {
     let house = House::new();
     house.server().note_success();
+    let writer = Arc::new(crate::apps::App::default());
+    let _place = house.server().queue.place(crate::queue::Errand::write(&writer)).await.expect("it is free");
     let answer = house.get("/metrics").await;
     assert!(
         answer.headers["content-type"].to_str().expect("text").starts_with("application/openmetrics-text")
@@ -140,6 +142,11 @@ async fn metrics_are_open_metrics_with_the_servers_figures() {
         "greenroom_server_well{server=\"home\"} 1",
         "greenroom_control_refusals_total{reason=\"token-wrong\"} 0",
         "greenroom_cache_invalidations_total 0",
+        "greenroom_queue_places{server=\"home\"} 8",
+        "greenroom_queue_in_flight{server=\"home\",rank=\"write\"} 1",
+        "greenroom_queue_waiting{server=\"home\",rank=\"bulk\"} 0",
+        "greenroom_queue_refused_total{server=\"home\",rank=\"own\"} 0",
+        "greenroom_queue_waited_seconds_total{server=\"home\",rank=\"widget\"} 0.0",
     ] {
         assert!(answer.text.lines().any(|other| other == line), "{line} is missing in:\n{}", answer.text);
     }

@@ -25,6 +25,7 @@ use crate::apps::App;
 use crate::body::{Body, Collected, collect};
 use crate::identity::Identity;
 use crate::origin::Lane;
+use crate::queue::Errand;
 use crate::server::Server;
 use crate::stale;
 
@@ -52,7 +53,7 @@ impl Loader for ReadLoader {
             _ => &self.app.reached,
         }
         .fetch_add(1, Ordering::Relaxed);
-        let Some(place) = self.server.place(Lane::Read).await else {
+        let Ok(place) = self.server.queue.place(self.errand(why)).await else {
             return Err(Failure::new(FailureKind::Overloaded, "too many requests wait for the server"));
         };
         let mut asking = pin!(self.ask_and_read());
@@ -90,6 +91,13 @@ impl<L: Loader + Clone> Loader for ImageLoader<L> {
 }
 
 impl ReadLoader {
+    fn errand(&self, why: LoadReason) -> Errand {
+        match why {
+            LoadReason::Refresh | LoadReason::Warm => Errand::own(Some(&self.app), self.read.class),
+            _ => Errand::read(&self.app, self.read.class, &self.read.key, self.server.clock.now_ms()),
+        }
+    }
+
     async fn ask_and_read(&self) -> Result<Load<Response<Body>>, Failure> {
         let generation = self.identity.generation();
         let response = self.ask().await?;

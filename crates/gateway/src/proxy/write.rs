@@ -16,6 +16,7 @@ use super::{Visit, answer, headers, stream};
 use crate::body::{Body, Collected, collect};
 use crate::observe::tally;
 use crate::origin::{Lane, NoResponse};
+use crate::queue::Errand;
 use crate::stale::{self, By};
 
 /// Bytes of a write's body; a poster is a few megabytes.
@@ -67,7 +68,7 @@ pub async fn pass(visit: Visit, target: &str, parts: request::Parts, body: Incom
 
 async fn forward(visit: &Visit, write: Write, request: Request<Body>) -> Response<Body> {
     let server = &visit.server;
-    let Some(_place) = server.place(Lane::Write).await else {
+    let Ok(_place) = server.queue.place(Errand::write(&visit.app)).await else {
         let message = "too many writes wait for the media server; this one was not sent";
         return answer::problem(visit, StatusCode::SERVICE_UNAVAILABLE, message);
     };

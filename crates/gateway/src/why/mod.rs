@@ -24,10 +24,10 @@ use serde::Serialize;
 use crate::apps::App;
 use crate::body::{Collected, collect};
 use crate::identity::Identity;
-use crate::origin::Lane;
 use crate::proxy::answer;
 use crate::proxy::load::{ReadLoader, heed};
 use crate::proxy::read::{Proof, key, prove};
+use crate::queue::Errand;
 use crate::server::Server;
 use outcome::{Outcome, Situation};
 
@@ -345,7 +345,8 @@ impl Case {
             app: Arc::default(),
             read: Arc::clone(&self.read),
         };
-        let Some(_place) = server.place(Lane::Read).await else {
+        let errand = Errand::own(None, self.read.class);
+        let Ok(_place) = server.queue.place(errand).await else {
             return Err("too many requests wait for the server".to_owned());
         };
         let response = loader.ask().await.map_err(|failure| failure.message.to_string())?;

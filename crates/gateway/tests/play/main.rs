@@ -14,6 +14,7 @@ mod hazards;
 mod media;
 mod mixing;
 mod observe;
+mod queue;
 mod remote;
 mod sockets;
 mod stage;
