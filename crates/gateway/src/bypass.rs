@@ -105,11 +105,12 @@ impl Bypasses {
         self.list.read().clone()
     }
 
-    /// Bypasses this from now on. It takes the place of what it covers.
+    /// Bypasses this from now on. It takes the place of what it covers. Returns whether that changes
+    /// anything.
     ///
     /// # Errors
     /// If there are too many, or if it cannot be kept: then nothing has changed.
-    pub fn add(&self, bypass: Bypass) -> Result<(), String> {
+    pub fn add(&self, bypass: Bypass) -> Result<bool, String> {
         let mut list = self.list.write();
         let mut wanted: Vec<Bypass> =
             list.iter().filter(|other| !other.lies_within(&bypass)).cloned().collect();
@@ -120,19 +121,19 @@ impl Bypasses {
         self.replace(&mut list, wanted)
     }
 
-    /// Takes back all that lies within this.
+    /// Takes back all that lies within this. Returns whether that changes anything.
     ///
     /// # Errors
     /// If that cannot be kept: then nothing has changed.
-    pub fn remove(&self, bypass: &Bypass) -> Result<(), String> {
+    pub fn remove(&self, bypass: &Bypass) -> Result<bool, String> {
         let mut list = self.list.write();
         let wanted = list.iter().filter(|other| !other.lies_within(bypass)).cloned().collect();
         self.replace(&mut list, wanted)
     }
 
-    fn replace(&self, list: &mut Vec<Bypass>, wanted: Vec<Bypass>) -> Result<(), String> {
+    fn replace(&self, list: &mut Vec<Bypass>, wanted: Vec<Bypass>) -> Result<bool, String> {
         if *list == wanted {
-            return Ok(());
+            return Ok(false);
         }
         if let Some(data_dir) = &self.data_dir {
             let kept = Kept { bypasses: wanted };
@@ -143,7 +144,7 @@ impl Bypasses {
             *list = wanted;
         }
         self.any.store(!list.is_empty(), Ordering::Release);
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -33,7 +33,7 @@ async fn a_diagnosis_tells_what_is_kept_and_what_speaks_against_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_diagnosis_names_the_newest_invalidation_by_what_it_reached() {
-    let mut stage = Stage::new();
+    let stage = Stage::new();
     stage.source.tags("/a/b", &["item:1", "items"]);
     stage.read("/a/b").await.unwrap();
     let key = Stage::key("/a/b");

@@ -7,6 +7,7 @@ use crate::demo::{self, Plan};
 
 /// What was typed.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Options {
     /// End after the comparison instead of staying up
     #[arg(long)]

@@ -186,6 +186,7 @@ fn router(plane: Arc<Plane>) -> Router {
         .route("/page.css", get(page::style))
         .route("/page.js", get(page::script))
         .route("/figures.js", get(page::figures))
+        .route("/modes.js", get(page::modes))
         .route("/favicon.svg", get(page::icon))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -101,7 +101,7 @@ pub(super) async fn bypass(
     body: Body,
 ) -> Result<Json<Bypassed>, Problem> {
     let bypass: Bypass = read(&headers, body).await?.unwrap_or_default();
-    plane.control.bypass(bypass)?;
+    plane.control.bypass(&bypass)?;
     Ok(Json(Bypassed { bypasses: plane.control.bypasses() }))
 }
 
@@ -144,7 +144,7 @@ impl Control {
         let whole = Bypass { server: only.map(str::to_owned), ..Bypass::default() };
         match mode {
             // A bypass is kept, so that it survives a restart; a mode lasts until then.
-            Mode::Bypass => return self.bypass(whole),
+            Mode::Bypass => return self.bypass(&whole),
             Mode::Cache | Mode::Observe => self.lift(&whole)?,
         }
         for server in self.chosen(only) {
@@ -159,8 +159,8 @@ impl Control {
         Ok(())
     }
 
-    fn bypass(&self, bypass: Bypass) -> Result<(), Problem> {
-        self.check_bypass(&bypass)?;
+    fn bypass(&self, bypass: &Bypass) -> Result<(), Problem> {
+        self.check_bypass(bypass)?;
         self.change_bypasses(|server| server.bypasses.add(bypass.clone()))
     }
 
@@ -182,13 +182,15 @@ impl Control {
     }
 
     /// The list is one for all servers.
-    fn change_bypasses(&self, change: impl Fn(&Server) -> Result<(), String>) -> Result<(), Problem> {
+    fn change_bypasses(&self, change: impl Fn(&Server) -> Result<bool, String>) -> Result<(), Problem> {
         let Some(server) = self.chosen(None).next() else { return Ok(()) };
-        change(server).map_err(|reason| {
+        let has_changed = change(server).map_err(|reason| {
             tracing::warn!(reason, "the list of what is bypassed stays as it was");
             Problem::NOT_KEPT
         })?;
-        tracing::info!(bypassed = server.bypasses.list().len(), "what is bypassed has changed");
+        if has_changed {
+            tracing::info!(bypasses = server.bypasses.list().len(), "what is bypassed has changed");
+        }
         Ok(())
     }
 

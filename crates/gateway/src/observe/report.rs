@@ -77,7 +77,7 @@ fn sums(lines: &[Line], name: impl Fn(&Line) -> &str) -> Vec<Row> {
         counts,
     };
     let mut rows: Vec<Row> = sums.into_iter().map(row).collect();
-    rows.sort_by(|one, other| other.counts.asked.cmp(&one.counts.asked));
+    rows.sort_by_key(|row| std::cmp::Reverse(row.counts.asked));
     rows
 }
 
@@ -116,7 +116,7 @@ pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

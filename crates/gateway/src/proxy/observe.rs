@@ -21,7 +21,7 @@ use super::{Visit, answer, direct, stream};
 use crate::body::{Body, Collected, collect};
 use crate::mode::Mode;
 use crate::observe::comparison::{Kept, Real, compare};
-use crate::observe::{Observation, Prediction};
+use crate::observe::{Comparison, Observation, Prediction};
 
 /// How long an answer may take to come in whole. A client that waits for it waits as long as without Greenroom.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -183,7 +183,7 @@ impl Judge {
             Some(kept) => Some(compare(read.class, &kept, &self.real().await)),
             None => None,
         };
-        if comparison.is_some_and(|comparison| comparison.is_unexplained()) {
+        if comparison.is_some_and(Comparison::is_unexplained) {
             tracing::info!(
                 server = visit.server.name(),
                 class = read.class.name(),

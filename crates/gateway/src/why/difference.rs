@@ -10,10 +10,10 @@ pub fn first(kept: &[u8], other: &[u8]) -> Option<String> {
     let parsed = |bytes| serde_json::from_slice::<Value>(bytes).ok();
     if let (Some(one), Some(two)) = (parsed(kept), parsed(other)) {
         let mut path = String::new();
-        return Some(match part(&one, &two, &mut path) {
-            true => format!("at {}", if path.is_empty() { "/" } else { &path }),
-            false => "in the order or the spelling, not in what it says".to_owned(),
-        });
+        let parts = part(&one, &two, &mut path);
+        let place = if path.is_empty() { "/" } else { &path };
+        let spelling = || "in the order or the spelling, not in what it says".to_owned();
+        return Some(if parts { format!("at {place}") } else { spelling() });
     }
     let at = kept.iter().zip(other).position(|(one, two)| one != two).unwrap_or(kept.len().min(other.len()));
     let place = element_before(kept, at).map_or_else(String::new, |name| format!(", in <{name}>"));
@@ -37,7 +37,8 @@ fn part(one: &Value, two: &Value, path: &mut String) -> bool {
         }
         (Value::Array(one), Value::Array(two)) => {
             for at in 0..one.len().max(two.len()) {
-                path.push_str(&format!("/{at}"));
+                path.push('/');
+                path.push_str(&at.to_string());
                 match (one.get(at), two.get(at)) {
                     (Some(one), Some(two)) if !part(one, two, path) => path.truncate(length),
                     _ => return true,
@@ -54,7 +55,7 @@ fn element_before(bytes: &[u8], at: usize) -> Option<String> {
     let before = &bytes[..at.min(bytes.len())];
     let open = before.iter().rposition(|byte| *byte == b'<')?;
     let name: Vec<u8> =
-        bytes[open + 1..].iter().copied().take_while(|byte| byte.is_ascii_alphanumeric()).take(40).collect();
+        bytes[open + 1..].iter().copied().take_while(u8::is_ascii_alphanumeric).take(40).collect();
     String::from_utf8(name).ok().filter(|name| !name.is_empty())
 }
 

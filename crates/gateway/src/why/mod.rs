@@ -24,6 +24,7 @@ use serde::Serialize;
 use crate::apps::App;
 use crate::body::{Collected, collect};
 use crate::identity::Identity;
+use crate::mode::Mode;
 use crate::proxy::answer;
 use crate::proxy::load::{ReadLoader, heed};
 use crate::proxy::read::{Proof, key, prove};
@@ -53,9 +54,9 @@ pub struct Told {
     pub kind: &'static str,
     /// Its class, if it is a read; why it passes or is refused, if not.
     pub class: String,
-    /// What a request would get now, in a word.
+    /// What a request would get from the cache now, in a word.
     pub outcome: &'static str,
-    /// The same as a sentence.
+    /// What a request gets now, as a sentence.
     pub sentence: String,
     /// Who asks.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -236,7 +237,7 @@ fn look_as(
     let account = identity.as_ref().and_then(|identity| identity.account());
     // The token is no part of the question: it may have come with it, or not.
     let mut headers = headers;
-    headers.extend(kind.credential_headers(&credential, true).into_iter().map(|(name, value)| (name, value)));
+    headers.extend(kind.credential_headers(&credential, true));
     let ask = Ask { method: &method, target, headers: &headers, body: &[] };
     let read = match kind.classify(&ask, account.as_deref()) {
         Verdict::Read(read) => Arc::new(*read),
@@ -256,7 +257,10 @@ fn look_as(
     let is_known = identity.is_some() || read.sharing != Sharing::Identity;
     let asker = identity.as_deref().unwrap_or_else(|| server.identities.anonymous());
     let key = is_known.then(|| key(server, asker, &read));
-    let diagnosis = key.as_ref().map(|key| server.cache.diagnose(key));
+    // While observing, what is known is what was overheard.
+    let observation = server.switch.observation();
+    let cache = observation.as_ref().map_or(&server.cache, |observation| &observation.cache);
+    let diagnosis = key.as_ref().map(|key| cache.diagnose(key));
     Ok(Box::new(Case { read, credential, token, identity, key, diagnosis }))
 }
 
@@ -285,7 +289,6 @@ impl Case {
         let entry = self.diagnosis.as_ref().and_then(|diagnosis| diagnosis.entry.as_deref());
         let asker = self.identity.as_deref().unwrap_or_else(|| server.identities.anonymous());
         let situation = Situation {
-            mode: server.manner(self.read.class, &App::default()),
             proof,
             diagnosis: self.diagnosis.as_ref(),
             policy: server.policy(&self.read, asker),
@@ -293,9 +296,14 @@ impl Case {
         };
         let outcome = Outcome::of(&situation);
         told.kind = "read";
-        told.class = self.read.class.name().to_owned();
+        self.read.class.name().clone_into(&mut told.class);
         told.outcome = outcome.name();
-        told.sentence = outcome.sentence();
+        let instead = match server.manner(self.read.class, &App::default()) {
+            Mode::Cache => "",
+            Mode::Observe => "The server is asked every time: the cache only observes. With the cache: ",
+            Mode::Bypass => "The server is asked every time: this is bypassed. Without that: ",
+        };
+        told.sentence = format!("{instead}{}", outcome.sentence());
         told.identity = Some(Asker {
             token: self.token,
             known: self.identity.is_some(),

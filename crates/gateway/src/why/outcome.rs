@@ -1,14 +1,12 @@
-//! What a request would get now: a pure decision over what is known.
+//! What a request would get from the cache now: a pure decision over what is known.
 
 use greenroom_cache::{Diagnosis, FailureKind, LoadReason, Marking, Policy, Verdict, judge};
 
-use crate::mode::Mode;
 use crate::proxy::read::Proof;
 
 /// Everything the decision hangs on.
 #[derive(Debug)]
 pub(super) struct Situation<'a> {
-    pub(super) mode: Mode,
     pub(super) proof: Proof,
     /// What is known of the key; `None` if the asker was never seen.
     pub(super) diagnosis: Option<&'a Diagnosis>,
@@ -16,13 +14,9 @@ pub(super) struct Situation<'a> {
     pub(super) now_ms: u64,
 }
 
-/// What a request would get now.
+/// What a request would get from the cache now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// The server's answer: this is bypassed.
-    Bypassed,
-    /// The server's answer: the cache only watches.
-    Observed,
     /// What is kept, fresh.
     Hit,
     /// What is kept, while one refresh runs behind.
@@ -40,11 +34,6 @@ pub(super) enum Outcome {
 impl Outcome {
     /// Decides.
     pub(super) fn of(situation: &Situation<'_>) -> Self {
-        match situation.mode {
-            Mode::Bypass => return Self::Bypassed,
-            Mode::Observe => return Self::Observed,
-            Mode::Cache => {}
-        }
         let Some(diagnosis) = situation.diagnosis else { return Self::Unproven };
         let entry = diagnosis.entry.as_ref();
         let verdict = entry.map(|entry| judge(entry, &situation.policy, situation.now_ms, diagnosis.marking));
@@ -71,8 +60,6 @@ impl Outcome {
     /// The word for it.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Bypassed => "bypassed",
-            Self::Observed => "observed",
             Self::Hit => "hit",
             Self::Stale => "stale",
             Self::Unproven => "unproven",
@@ -88,8 +75,6 @@ impl Outcome {
             if fallback { "; if it fails, what is kept stands in" } else { "" }
         };
         match self {
-            Self::Bypassed => "The server is asked every time: this is bypassed.".to_owned(),
-            Self::Observed => "The server is asked every time: the cache only observes.".to_owned(),
             Self::Hit => "What is kept is answered at once: it is fresh.".to_owned(),
             Self::Stale => "What is kept is answered at once, and one refresh runs behind.".to_owned(),
             Self::Unproven => {
@@ -145,27 +130,25 @@ mod tests {
         }
     }
 
-    fn of(mode: Mode, proof: Proof, diagnosis: Option<&Diagnosis>) -> Outcome {
-        Outcome::of(&Situation { mode, proof, diagnosis, policy: POLICY, now_ms: 0 })
+    fn of(proof: Proof, diagnosis: Option<&Diagnosis>) -> Outcome {
+        Outcome::of(&Situation { proof, diagnosis, policy: POLICY, now_ms: 0 })
     }
 
     #[test]
-    fn the_mode_comes_first_then_who_asks_then_what_is_kept() {
+    fn who_asks_comes_first_then_what_is_kept() {
         let nothing = nothing_kept();
-        assert_eq!(of(Mode::Bypass, Proof::Holds, Some(&nothing)), Outcome::Bypassed);
-        assert_eq!(of(Mode::Observe, Proof::Holds, Some(&nothing)), Outcome::Observed);
-        assert_eq!(of(Mode::Cache, Proof::Missing, None), Outcome::Unproven);
+        assert_eq!(of(Proof::Missing, None), Outcome::Unproven);
         let absent = Outcome::Load { why: LoadReason::Absent, fallback: false };
-        assert_eq!(of(Mode::Cache, Proof::Holds, Some(&nothing)), absent);
-        assert_eq!(of(Mode::Cache, Proof::Missing, Some(&nothing)), absent);
+        assert_eq!(of(Proof::Holds, Some(&nothing)), absent);
+        assert_eq!(of(Proof::Missing, Some(&nothing)), absent);
     }
 
     #[test]
     fn what_is_remembered_beside_values_is_told() {
         let uncacheable = Diagnosis { uncacheable: true, ..nothing_kept() };
-        assert_eq!(of(Mode::Cache, Proof::Holds, Some(&uncacheable)), Outcome::Uncacheable);
+        assert_eq!(of(Proof::Holds, Some(&uncacheable)), Outcome::Uncacheable);
         let failed = Diagnosis { failed: Some(FailureKind::ServerError), ..nothing_kept() };
-        let outcome = of(Mode::Cache, Proof::Holds, Some(&failed));
+        let outcome = of(Proof::Holds, Some(&failed));
         assert_eq!(outcome, Outcome::FailedLately(FailureKind::ServerError));
         assert!(outcome.sentence().contains("server-error"));
     }

@@ -1,5 +1,6 @@
 //! Why: what is told of one read, and that the telling shows no secret and leaves no trace.
 
+use greenroom::mode::Mode;
 use http::Method;
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
@@ -88,6 +89,26 @@ async fn what_a_write_made_stale_is_told_with_its_tag_and_where_the_server_diffe
     assert!(told["sentence"].as_str().expect("a sentence").contains("invalidated"), "{told}");
     assert_eq!(told["invalidation"]["effect"], "purged");
     assert!(told["invalidation"]["by"].as_str().expect("a text").starts_with("the tag "), "{told}");
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_observing_what_was_overheard_is_told() {
+    let (server, stage, client) = play().await;
+    let home = &stage.process.servers[0].0;
+    home.turn_to(Mode::Observe);
+    client.get(SECTIONS).await;
+    while home.observed().expect("it is observed").totals.asked == 0 {
+        tokio::task::yield_now().await;
+    }
+    let told = why(&stage, json!({"url": SECTIONS, "token": TOKEN})).await;
+    assert_eq!(told["outcome"], "hit");
+    assert!(
+        told["sentence"].as_str().expect("a sentence").starts_with("The server is asked every time"),
+        "{told}"
+    );
+    assert_eq!(told["server_says"]["word"], "same");
     server.stop();
     stage.down().await;
 }
