@@ -171,8 +171,8 @@ async fn what_differs_is_told_with_the_rule_that_explains_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refreshes_are_counted_and_not_sent() {
-    let stale = "[server.lifetimes.sections]\nfresh_s = 0\nstale_s = 600\n";
-    let (server, stage, client) = play(still, stale).await;
+    let old_at_once = "[server.lifetimes.sections]\nfresh_s = 0\nstale_s = 600\n";
+    let (server, stage, client) = play(still, old_at_once).await;
     for asked in 1..=3 {
         client.get(SECTIONS).await;
         totals(&stage, asked).await;
