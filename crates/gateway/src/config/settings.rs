@@ -10,6 +10,8 @@ use greenroom_upstream::class::{Class, Lifetime};
 use greenroom_upstream::credential::Secret;
 use http::Uri;
 
+use super::hygiene::{self, Hygiene};
+use super::networks::Networks;
 use super::tree::{Problem, Tree};
 use crate::mode::Mode;
 
@@ -79,10 +81,14 @@ pub struct Server {
     pub max_waiting: usize,
     /// How long the server's yes to a token holds.
     pub auth_ttl: Duration,
+    /// How long a yes that held when the server went down still holds while it is down.
+    pub offline_auth_ttl: Duration,
     /// Send legacy forms of Jellyfin credentials on in the form that later versions accept.
     pub translate_legacy_auth: bool,
     /// How its reads are answered from the start.
     pub mode: Mode,
+    /// What of strangers its listener bears.
+    pub hygiene: Hygiene,
     /// Numbers of a class's lifetime that differ from the default.
     pub lifetimes: BTreeMap<Class, Changed>,
 }
@@ -121,9 +127,10 @@ impl Settings {
         let data_dir = tree.take("data_dir").map_or_else(default_data_dir, |leaf| PathBuf::from(leaf.text));
         let control = Control { listen: read_listen(&mut tree, "control.listen", loopback(CONTROL_PORT)) };
         let memory = read_memory(&mut tree);
+        let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
         let mut servers = Vec::new();
         for (name, place) in tree.servers() {
-            servers.extend(read_server(&mut tree, &name, &place));
+            servers.extend(read_server(&mut tree, &name, &place, &trusted_proxies));
         }
         check_listeners(&mut tree, &control, &servers);
         if servers.is_empty() && tree.servers().is_empty() {
@@ -149,7 +156,7 @@ fn read_memory(tree: &mut Tree) -> Memory {
     Memory { max_bytes, max_entry_bytes, max_partition_bytes }
 }
 
-fn read_server(tree: &mut Tree, name: &str, place: &str) -> Option<Server> {
+fn read_server(tree: &mut Tree, name: &str, place: &str, trusted: &Networks) -> Option<Server> {
     let key = |last: &str| format!("server.{name}.{last}");
     let kind = read_kind(tree, &key("kind"), name, place);
     let url = read_url(tree, &key("url"), name, place);
@@ -162,8 +169,11 @@ fn read_server(tree: &mut Tree, name: &str, place: &str) -> Option<Server> {
     let concurrency = tree.number(&key("upstream_concurrency"), 2, 1000, 8);
     let max_waiting = tree.number(&key("max_waiting"), 1, 100_000, 1000);
     let auth_ttl = Duration::from_secs(tree.number(&key("auth_ttl_s"), 1, 24 * 3600, 300));
+    let offline_auth_ttl =
+        Duration::from_secs(tree.number(&key("offline_auth_ttl_s"), 0, 30 * 24 * 3600, 24 * 3600));
     let translate_legacy_auth = tree.parse(&key("translate_legacy_auth"), "true or false").unwrap_or(true);
     let mode = read_mode(tree, &key("mode"));
+    let hygiene = Hygiene::read(tree, name, trusted);
     let lifetimes = read_lifetimes(tree, name);
     let (origin, base_path) = url?;
     Some(Server {
@@ -178,8 +188,10 @@ fn read_server(tree: &mut Tree, name: &str, place: &str) -> Option<Server> {
         upstream_concurrency: usize::try_from(concurrency).unwrap_or(8),
         max_waiting: usize::try_from(max_waiting).unwrap_or(1000),
         auth_ttl,
+        offline_auth_ttl,
         translate_legacy_auth,
         mode,
+        hygiene,
         lifetimes,
     })
 }

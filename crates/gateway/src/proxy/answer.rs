@@ -180,7 +180,8 @@ fn cache_status(history: History) -> HeaderValue {
     let ttl = left_ms.div_euclid(1000);
     let why = reason.map_or("", Reason::name);
     let text = match (served, reason) {
-        (Served::Hit, _) => format!("Greenroom; hit; ttl={ttl}; detail={}", tier.name()),
+        (Served::Hit, Some(_)) => format!("Greenroom; hit; ttl={ttl}; detail={why}"),
+        (Served::Hit, None) => format!("Greenroom; hit; ttl={ttl}; detail={}", tier.name()),
         (Served::Stale, _) => format!("Greenroom; hit; ttl={ttl}; detail=stale-{why}"),
         (Served::StaleOnError, _) => format!("Greenroom; hit; ttl={ttl}; detail=stale-on-error-{why}"),
         (Served::Joined, Some(Reason::NotStored(_))) => {

@@ -8,7 +8,7 @@ use http::header::{ACCEPT_ENCODING, HeaderValue};
 use http::{Response, request};
 use hyper::body::Incoming;
 
-use super::{Visit, answer, load, stream};
+use super::{Visit, answer, load, offline, stream};
 use crate::body::Body;
 use crate::mode::Mode;
 use crate::origin::Lane;
@@ -36,6 +36,9 @@ pub async fn ask(
     mut parts: request::Parts,
     body: Incoming,
 ) -> Result<Response<Incoming>, Response<Body>> {
+    if visit.server.breaker.outage().is_some() {
+        return Err(offline::stream(visit, target, &parts.method));
+    }
     visit.server.counters.bypassed.fetch_add(1, Ordering::Relaxed);
     visit.app.reached.fetch_add(1, Ordering::Relaxed);
     // The one header that is not the client's own: here as with the cache, answers of ours are not compressed.

@@ -2,9 +2,9 @@
 //!
 //! Rooms: [`read`] (from the cache), [`direct`] (past it), [`observe`] (past it, and judged), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
 //! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`load`] (asking the
-//! server for what is kept), [`answer`] (what leaves for the client), [`address`] (the one thing rewritten in it),
+//! server for what is kept), [`offline`] (while the server is down), [`answer`] (what leaves for the client), [`address`] (the one thing rewritten in it),
 //! [`headers`] (what may pass in either
-//! direction).
+//! direction), [`peer`] (where a request comes from).
 
 pub mod address;
 pub mod answer;
@@ -13,29 +13,35 @@ pub mod headers;
 pub mod hook;
 pub mod load;
 pub mod observe;
+pub mod offline;
+pub mod peer;
 pub mod read;
 pub mod socket;
 pub mod stream;
 pub mod tap;
 pub mod write;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use greenroom_cache::Partition;
 use greenroom_upstream::ask::{Ask, Kind};
 use greenroom_upstream::credential::Credential;
 use greenroom_upstream::open::Open;
 use greenroom_upstream::verdict::{Representation, StreamReason, Verdict};
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, ORIGIN, TRANSFER_ENCODING};
+use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderValue, ORIGIN, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::apps::App;
 use crate::body::Body;
+use crate::bounds::Bound;
+use crate::conversation::Conversation;
 use crate::identity::Identity;
 use crate::mode::Mode;
+use crate::seats::{Full, Seat};
 use crate::server::Server;
 
 /// Everything known about a request before it is decided what to do with it.
@@ -49,12 +55,31 @@ pub struct Visit {
     pub credential: Arc<Credential>,
     /// Which app it is.
     pub app: Arc<App>,
-    /// Where the connection comes from.
-    pub peer: SocketAddr,
+    /// Where the client is: see [`peer`].
+    pub client: IpAddr,
     /// The representation the client understands, for errors of ours.
     pub representation: Representation,
     /// The page the request comes from, if a browser says so.
     pub origin: Option<HeaderValue>,
+}
+
+impl Visit {
+    /// The server's address for what the client asks, as the server gets it.
+    fn uri(&self, target: &str) -> Result<http::Uri, http::Error> {
+        self.server.origin.uri(&self.server.settings.kind.target_for_server(target))
+    }
+
+    /// A seat for a notification socket or an event stream, or what the client hears if there is none.
+    fn take_socket_seat(&self) -> Result<Seat<Partition>, Box<Response<Body>>> {
+        self.server.sockets.take(Some(self.identity.partition().clone())).map_err(|full| {
+            let (bound, message) = match full {
+                Full::All => (Bound::Sockets, "there are too many notification sockets"),
+                Full::Guest => (Bound::SocketsPerIdentity, "this token has too many notification sockets"),
+            };
+            self.server.bounds.note(bound);
+            Box::new(answer::problem(self, StatusCode::SERVICE_UNAVAILABLE, message))
+        })
+    }
 }
 
 /// Answers one request. Never fails: every failure is an answer.
@@ -76,13 +101,20 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let open = if credential.token.is_some() { Open::Keep } else { kind.open_without_token(&ask) };
     let ambiguous = credential.ambiguous;
     let origin = parts.headers.get(ORIGIN).cloned();
+    let is_chunked = parts.headers.contains_key(TRANSFER_ENCODING);
+    let conversation = parts.extensions.get::<Arc<Conversation>>();
+    let has_two_lengths = conversation.is_some_and(|heard| heard.has_two_lengths(is_chunked));
+    let client = peer::client(peer.ip(), &parts.headers, &server.settings.hygiene.trusted_proxies);
     let visit =
-        Visit { server, identity, credential: Arc::new(credential), app, peer, representation, origin };
-    if parts.headers.contains_key(TRANSFER_ENCODING) && parts.headers.contains_key(CONTENT_LENGTH) {
-        return answer::problem(&visit, StatusCode::BAD_REQUEST, "the body has two lengths");
+        Visit { server, identity, credential: Arc::new(credential), app, client, representation, origin };
+    if has_two_lengths {
+        let mut refused = answer::problem(&visit, StatusCode::BAD_REQUEST, "the body has two lengths");
+        // Where the next request begins is anybody's guess.
+        refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return refused;
     }
-    if matches!(parts.method, Method::CONNECT | Method::TRACE) {
-        return answer::problem(&visit, StatusCode::METHOD_NOT_ALLOWED, "this method is not supported");
+    if let Some((status, why)) = inadmissible(&visit, &ask) {
+        return answer::problem(&visit, status, why);
     }
     match (open, verdict) {
         (_, Verdict::Refuse(refusal)) => {
@@ -112,6 +144,27 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
             }
         }
         (_, Verdict::Write(_)) => write::pass(visit, &target, parts, body).await,
+    }
+}
+
+/// Why a request goes nowhere, whatever it asks for and whoever asks.
+fn inadmissible(visit: &Visit, ask: &Ask<'_>) -> Option<(StatusCode, &'static str)> {
+    let settings = &visit.server.settings;
+    if let Some(why) = headers::contradiction(ask.headers) {
+        Some((StatusCode::BAD_REQUEST, why))
+    } else if headers::is_packed(ask.headers) {
+        Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, "bodies are taken as they are, not packed"))
+    } else if matches!(*ask.method, Method::CONNECT | Method::TRACE) {
+        Some((StatusCode::METHOD_NOT_ALLOWED, "this method is not supported"))
+    } else if settings.kind.is_only_for_neighbours(ask)
+        && !settings.hygiene.known_proxy
+        && !peer::is_near(visit.client)
+    {
+        let why = "the server would take this for a request from its own network, which it is not; \
+                   see known_proxy in the documentation";
+        Some((StatusCode::FORBIDDEN, why))
+    } else {
+        None
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::load::{self, ReadLoader};
 use super::read::{consult, loader, saves};
-use super::{Visit, answer, direct, stream};
+use super::{Visit, answer, direct, offline, stream};
 use crate::body::{Body, Collected, collect};
 use crate::mode::Mode;
 use crate::observe::comparison::{Kept, Real, compare};
@@ -27,7 +27,7 @@ use crate::observe::{Comparison, Observation, Prediction};
 const PATIENCE: Duration = Duration::from_secs(180);
 /// Under this name the words of the question are remembered beside an answer that was overheard.
 const QUESTION: &str = "x-greenroom-question";
-/// Headers that differ from request to request without changing the answer.
+/// Headers that differ from request to request without changing the answer, or that say who asks.
 const IDLE_WORDS: [&str; 14] = [
     "accept-encoding",
     "authorization",
@@ -57,7 +57,7 @@ pub async fn answer(
     let read = Arc::new(read);
     let (speaker, heard) = watch::channel(None);
     let asked = Asked {
-        question: question(target, &parts.headers),
+        question: question(target, &stream::headers_for_server(&visit, &parts.headers)),
         headers: parts.headers.clone(),
         has_body: parts.method != Method::HEAD,
         generation: visit.identity.generation(),
@@ -177,7 +177,10 @@ impl Judge {
             observation: Arc::clone(observation),
             asked: Arc::new(Mutex::new(Some(Arc::clone(asked)))),
         };
-        let answer = consult(&observation.cache, visit, read, &asked.headers, overhearing).await;
+        let answer = match visit.server.breaker.outage() {
+            Some(outage) => offline::consult(&observation.cache, visit, read, &outage, overhearing).await,
+            None => consult(&observation.cache, visit, read, &asked.headers, overhearing).await,
+        };
         let (prediction, kept) = self.predicted(&answer);
         let comparison = match kept {
             Some(kept) => Some(compare(read.class, &kept, &self.real().await)),
@@ -285,7 +288,7 @@ impl Overhearing {
             StatusCode::NOT_MODIFIED => self.unread(asked, headers, old),
             StatusCode::OK if !asked.has_body => self.unread(asked, headers, old),
             _ if load::may_be_kept(status, headers) => {
-                self.inner.keep(headers, body.clone(), asked.generation)
+                self.inner.keep(headers, body.clone(), asked.generation, old)
             }
             _ if status.is_client_error() || status.is_server_error() => {
                 self.inner.refuse(status, headers, body.clone())
@@ -309,7 +312,7 @@ impl Overhearing {
     ) -> Result<Load<Response<Body>>, Failure> {
         if let Some(old) = old.filter(|old| is_known_to_client(old, &asked.headers)) {
             let (_, headers) = answer::head_of(old.meta());
-            return self.inner.keep(&headers, old.body().clone(), asked.generation);
+            return self.inner.keep(&headers, old.body().clone(), asked.generation, Some(old));
         }
         let tags = self.inner.read.tags.iter().map(|tag| tag.as_str().into()).collect();
         let value = answer::value(StatusCode::NOT_MODIFIED, headers, Bytes::new());

@@ -3,31 +3,33 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use greenroom_cache::{Answer, Cache, Demand, Failure, FailureKind, Key, Loader, Policy, Reason, Served};
+use greenroom_cache::{
+    Answer, Cache, Demand, Failure, FailureKind, Key, Loader, Policy, Reason, Served, Value,
+};
 use greenroom_upstream::class::Class;
 use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, Response, request};
 
-use super::answer::{self, Wanted};
+use super::answer::{self, History, Wanted};
 use super::load::{ImageLoader, ReadLoader};
-use super::{Visit, address};
+use super::{Visit, address, offline};
 use crate::body::Body;
-use crate::identity::{IMAGE_PROOF_TTL, Identity, OFFLINE_AUTH_TTL};
+use crate::identity::{IMAGE_PROOF_TTL, Identity};
 use crate::server::Server;
 
 /// Answers a read.
 pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Response<Body> {
     let read = Arc::new(read);
+    if let Some(outage) = visit.server.breaker.outage() {
+        return offline::read(&visit, &read, parts, &outage).await;
+    }
     let outcome = consult(&visit.server.cache, &visit, &read, &parts.headers, || loader(&visit, &read)).await;
-    let is_api = !matches!(read.class, Class::Images | Class::Assets);
-    let wanted = Wanted { headers: &parts.headers, method: &parts.method, is_api };
+    let wanted = Wanted { headers: &parts.headers, method: &parts.method, is_api: is_api(&read) };
     match outcome {
         Ok(Answer::Kept { entry, served, tier, age, left_ms, reason }) => {
-            note_saved(&visit, served, reason);
-            let rewritten = address::rewrite(&visit.server, &read, &parts.headers, entry.value());
-            let value = rewritten.as_ref().unwrap_or(entry.value());
-            answer::kept(value, answer::History { served, tier, age, left_ms, reason }, wanted)
+            let history = History { served, tier, age, left_ms, reason };
+            answer_kept(&visit, &read, entry.value(), history, wanted)
         }
         Ok(Answer::Shared { value, served }) => {
             note_saved(&visit, served, None);
@@ -62,12 +64,32 @@ pub(super) async fn consult<L: Loader + Clone>(
         let key = key(&visit.server, &visit.identity, read);
         cache.get_or_load(&key, &policy, demand, loader).await
     };
+    let has_no_proof = || prove(&visit.server, &visit.identity, read) == Proof::Missing;
     match outcome {
-        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if proof == Proof::Missing => {
+        // By an answer that was not believed the server may have said yes to this token after all.
+        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if has_no_proof() => {
             Err(Failure::new(FailureKind::Unreachable, "no proof for this token while offline"))
         }
         outcome => outcome,
     }
+}
+
+/// Whether the answer is private to us; clients may keep the others.
+pub(super) fn is_api(read: &Read) -> bool {
+    !matches!(read.class, Class::Images | Class::Assets)
+}
+
+/// A kept answer, with the address in it that the client used.
+pub(super) fn answer_kept(
+    visit: &Visit,
+    read: &Read,
+    value: &Value,
+    history: History,
+    wanted: Wanted<'_>,
+) -> Response<Body> {
+    note_saved(visit, history.served, history.reason);
+    let rewritten = address::rewrite(&visit.server, read, wanted.headers, value);
+    answer::kept(rewritten.as_ref().unwrap_or(value), history, wanted)
 }
 
 /// Under which key the answer is kept.
@@ -125,7 +147,7 @@ async fn image<L: Loader + Clone>(
 pub(super) fn saves(served: Served, reason: Option<Reason>) -> bool {
     match served {
         Served::Hit | Served::Stale | Served::Joined => true,
-        Served::StaleOnError => matches!(reason, Some(Reason::FailedLately(_))),
+        Served::StaleOnError => matches!(reason, Some(Reason::FailedLately(_) | Reason::Offline)),
         Served::Loaded | Served::Refreshed => false,
     }
 }
@@ -142,7 +164,7 @@ fn note_saved(visit: &Visit, served: Served, reason: Option<Reason>) {
 pub(crate) enum Proof {
     /// The server said yes lately, or the answer is everybody's.
     Holds,
-    /// It said yes within a day: good enough only while it cannot be asked.
+    /// It said yes within `offline_auth_ttl`: good enough only while it cannot be asked.
     Expired,
     /// It never said yes, or too long ago.
     Missing,
@@ -152,6 +174,7 @@ pub(crate) fn prove(server: &Server, identity: &Identity, read: &Read) -> Proof 
     let now_ms = server.clock.now_ms();
     let accepted = |ttl| match &read.sharing {
         Sharing::Public => true,
+        Sharing::Image(_) if identity.is_anonymous() && server.settings.hygiene.public_images => true,
         Sharing::Identity => identity.is_accepted(read.class, now_ms, ttl),
         Sharing::Image(item) => server.identities.is_image_accepted(identity, item, now_ms, ttl),
     };
@@ -161,7 +184,7 @@ pub(crate) fn prove(server: &Server, identity: &Identity, read: &Read) -> Proof 
     };
     if accepted(ttl) {
         Proof::Holds
-    } else if accepted(OFFLINE_AUTH_TTL) {
+    } else if accepted(server.settings.offline_auth_ttl) {
         Proof::Expired
     } else {
         Proof::Missing

@@ -342,6 +342,9 @@ impl Case {
     }
 
     async fn ask(&self, server: &Arc<Server>) -> Result<(StatusCode, bytes::Bytes), String> {
+        if !server.breaker.admits() {
+            return Err("the server is down".to_owned());
+        }
         server.counters.own.fetch_add(1, Ordering::Relaxed);
         let settings = &server.settings;
         let identity = self.identity.clone().unwrap_or_else(|| Arc::clone(server.identities.anonymous()));

@@ -1,6 +1,7 @@
 //! Observing: the server answers everything, once per question, and what the cache would have done is told.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use greenroom::mode::Mode;
 use greenroom::observe::{Counts, Report};
@@ -70,11 +71,11 @@ async fn every_answer_is_the_servers_own_and_every_question_reaches_it_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_client_says_reaches_the_server_as_it_was_said() {
     let (server, stage, client) = play(still, "").await;
-    let asked = client.with("x-own-header", "kept").with("x-plex-client-identifier", "abc");
+    let asked = client.with("accept-language", "de").with("x-plex-client-identifier", "abc");
     asked.get("/library/sections?b=2&a=1").await;
     let arrived = server.arrived();
     assert_eq!(arrived[0].target, "/library/sections?b=2&a=1");
-    for line in ["x-own-header: kept", "x-plex-client-identifier: abc", "x-plex-token: token"] {
+    for line in ["accept-language: de", "x-plex-client-identifier: abc", "x-plex-token: token"] {
         assert!(arrived[0].head.to_ascii_lowercase().contains(line), "{}", arrived[0].head);
     }
     server.stop();
@@ -161,7 +162,7 @@ async fn what_differs_is_told_with_the_rule_that_explains_it() {
         totals(&stage, asked).await;
     }
     // The same key in other words, and the server answers otherwise: that may be the words' doing.
-    client.with("x-own-header", "other").get(ITEM).await;
+    client.with("x-plex-client-identifier", "other").get(ITEM).await;
     let totals = totals(&stage, 5).await;
     assert_eq!((totals.moved, totals.changed, totals.differed), (1, 1, 1), "{totals:?}");
     assert_eq!(totals.compared, 3);
@@ -250,6 +251,40 @@ async fn a_server_that_fails_is_told_as_what_the_cache_would_have_bridged() {
         "{}",
         report.verdict
     );
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_told_as_one_that_the_cache_would_have_bridged() {
+    let down = Arc::new(AtomicBool::new(false));
+    let is_down = Arc::clone(&down);
+    let (server, stage, client) = play(
+        move |request| {
+            if is_down.load(Ordering::SeqCst) {
+                Reply::Close
+            } else {
+                Reply::Bytes(container(request.before))
+            }
+        },
+        "",
+    )
+    .await;
+    client.get(SECTIONS).await;
+    totals(&stage, 1).await;
+    down.store(true, Ordering::SeqCst);
+    let breaker = &stage.process.servers[0].0.breaker;
+    for item in 0.. {
+        if breaker.outage().is_some() {
+            break;
+        }
+        client.get(&format!("/library/metadata/{item}")).await;
+    }
+    let asked = stage.process.servers[0].0.counters.asked.load(Ordering::SeqCst);
+    totals(&stage, asked).await;
+    assert_eq!(client.get(SECTIONS).await.status, 503, "nothing is answered from the cache");
+    assert_eq!(totals(&stage, asked + 1).await.rescued, 1);
+    assert_eq!(server.count("GET", SECTIONS), 1, "while it is down it is only probed");
     server.stop();
     stage.down().await;
 }

@@ -113,9 +113,18 @@ impl Ground {
 }
 
 /// Accepts connections until the server stops.
-pub(crate) async fn accept<D: Dialect>(listener: TcpListener, dialect: Arc<D>, ground: Arc<Ground>) {
+pub(crate) async fn accept<D: Dialect>(mut listener: TcpListener, dialect: Arc<D>, ground: Arc<Ground>) {
     loop {
-        match listener.accept().await {
+        let accepted = tokio::select! {
+            () = ground.faults.listening(false) => {
+                drop(listener);
+                ground.faults.listening(true).await;
+                listener = listen_again(ground.address).await;
+                continue;
+            }
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
             Ok((stream, peer)) if ground.faults.refuses_connections() => {
                 refuse(stream, peer);
             }
@@ -125,6 +134,16 @@ pub(crate) async fn accept<D: Dialect>(listener: TcpListener, dialect: Arc<D>, g
                 ground.spawn(connection);
             }
             // Out of file descriptors, most likely: those who hold them need a moment.
+            Err(_) => tokio::time::sleep(REST_AFTER_ACCEPT_ERROR).await,
+        }
+    }
+}
+
+/// Listens where the server listened before, as soon as the system lets it.
+async fn listen_again(address: SocketAddr) -> TcpListener {
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return listener,
             Err(_) => tokio::time::sleep(REST_AFTER_ACCEPT_ERROR).await,
         }
     }
@@ -193,7 +212,7 @@ async fn answer<D: Dialect>(
     let struck = ground.faults.strike(&asked.path);
     let fault = struck.fault;
     match fault {
-        Fault::Down => return Err(cut()),
+        Fault::Down | Fault::Gone => return Err(cut()),
         Fault::Hang => struck.lifted().await,
         Fault::StartPage503 if dialect.answers_while_starting(&asked) => {}
         Fault::StartPage503 => return Ok(dialect.start_page()),

@@ -20,6 +20,25 @@ async fn a_server_that_is_down_answers_nothing_until_it_is_up() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_gone_refuses_connections_and_comes_back_at_the_same_address() {
+    let server = Server::quick().await;
+    assert_eq!(server.get("/identity").status().await, 200);
+    let address = server.running.address();
+    server.running.faults().set(Fault::Gone);
+    while let Ok(stream) = tokio::net::TcpStream::connect(address).await {
+        drop(stream);
+        tokio::task::yield_now().await;
+    }
+    assert!(server.get("/identity").try_send().await.is_err());
+    server.running.faults().clear();
+    while tokio::net::TcpStream::connect(address).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.get("/identity").status().await, 200);
+    server.done().await;
+}
+
+#[tokio::test]
 async fn a_fault_strikes_only_below_its_prefix() {
     let server = Server::quick().await;
     server.running.faults().set_for("/library/sections", Fault::Down);

@@ -40,12 +40,12 @@ use http::Method;
 
 pub use info::public_info_address;
 
-pub(crate) use anonymous::open;
+pub(crate) use anonymous::{open, sign_of_life};
 pub(crate) use credential::{credential, credential_headers};
 pub(crate) use error::error_body;
 pub(crate) use inspect::inspect;
 pub(crate) use playback::playing;
-pub(crate) use socket::frame;
+pub(crate) use socket::{frame, subscription};
 
 use crate::ask::Ask;
 use crate::verdict::{Refusal, StreamReason, Verdict};
@@ -60,6 +60,13 @@ pub(crate) fn classify(ask: &Ask<'_>, own_user: Option<&str>) -> Verdict {
         }
         Err(refusal) => Verdict::Refuse(refusal),
     }
+}
+
+/// Restarting, stopping and setting up: granted to the local network without asking who it is.
+pub(crate) fn is_only_for_neighbours(target: &str) -> bool {
+    // What cannot be read is refused by classification.
+    let Ok(address) = Address::split(target) else { return false };
+    matches!(address.low()[..], ["system", "restart" | "shutdown"] | ["startup", ..])
 }
 
 fn judge(ask: &Ask<'_>, address: &Address<'_>, own_user: Option<&str>) -> Verdict {

@@ -2,6 +2,7 @@
 //! every task has to have ended.
 
 pub mod client;
+pub mod raw;
 pub mod scripted;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use greenroom_cache::Clock;
 use tempfile::TempDir;
 
 pub use client::{Answer, Client};
+pub use raw::Raw;
 
 /// Configuration of a stage: lines of TOML for servers on loopback, every listener on a free port.
 pub struct Script {
@@ -29,6 +31,13 @@ impl Script {
     #[must_use]
     pub fn data_dir(mut self, path: &Path) -> Self {
         self.data_dir = Some(path.to_owned());
+        self
+    }
+
+    /// A line above all tables.
+    #[must_use]
+    pub fn top(mut self, line: &str) -> Self {
+        self.toml = format!("{line}\n{}", self.toml);
         self
     }
 
@@ -81,6 +90,16 @@ impl Stage {
         let bearer = format!("Bearer {}", self.process.token.secret.expose());
         let client = Client::new(self.process.control).with("content-type", "application/json");
         client.with("authorization", &bearer)
+    }
+
+    /// Where its files are.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// A connection to the first server's listener on which anything can be said.
+    pub async fn raw(&self) -> Raw {
+        Raw::connect(self.address(0)).await
     }
 
     /// Takes it down; everything that was started has to end.
