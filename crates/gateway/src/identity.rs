@@ -1,6 +1,6 @@
 //! Who asks: the partition a token's answers are kept in, and the proofs that the server accepts that token.
 //!
-//! A token is never kept. What stands for it is a keyed hash of server and full token; the key lives in the data
+//! A token is not kept here. What stands for it is a keyed hash of server and full token; the key lives in the data
 //! directory, so a hash says nothing to anybody else. A hit needs proof that *this very token* was accepted by
 //! *this server* for *this class* of answers within the last `auth_ttl`; for an image, that it was shown this
 //! item's image within [`IMAGE_PROOF_TTL`].
@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use greenroom_cache::Partition;
@@ -53,6 +53,8 @@ pub struct Identity {
     /// Sockets of this identity that pass through us and tell what becomes stale.
     sockets: AtomicUsize,
     last_seen_ms: AtomicU64,
+    /// Whether its place was needed for somebody else: whoever shows its token is a new identity.
+    is_forgotten: AtomicBool,
 }
 
 impl Identity {
@@ -66,6 +68,7 @@ impl Identity {
             refusals: AtomicU64::new(0),
             sockets: AtomicUsize::new(0),
             last_seen_ms: AtomicU64::new(0),
+            is_forgotten: AtomicBool::new(false),
         }
     }
 
@@ -77,6 +80,15 @@ impl Identity {
     /// Whether the caller showed no token.
     pub fn is_anonymous(&self) -> bool {
         self.anonymous
+    }
+
+    /// Notes that its token was shown again. `false`: it was forgotten, the token is to be resolved anew.
+    pub fn is_seen_again(&self, now_ms: u64) -> bool {
+        // Written once a second at most, so that cores do not take it from each other with every request.
+        if now_ms.saturating_sub(self.last_seen_ms.load(Ordering::Relaxed)) >= 1000 {
+            self.last_seen_ms.store(now_ms, Ordering::Relaxed);
+        }
+        !self.is_forgotten.load(Ordering::Acquire)
     }
 
     /// Grows with every refusal. To be read before the server is asked, and shown with what it said.
@@ -254,7 +266,9 @@ fn forget_least_worthy(known: &mut HashMap<[u8; 16], Arc<Identity>>) -> Option<A
             (identity.was_ever_accepted(), identity.last_seen_ms.load(Ordering::Relaxed))
         })
         .map(|(hash, _)| *hash)?;
-    known.remove(&hash)
+    let identity = known.remove(&hash)?;
+    identity.is_forgotten.store(true, Ordering::Release);
+    Some(identity)
 }
 
 fn within(at_ms: u64, now_ms: u64, ttl: Duration) -> bool {

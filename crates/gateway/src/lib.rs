@@ -15,6 +15,7 @@
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
 //! - [`mode`]: how reads are answered. [`observe`]: what the cache would have answered. [`bypass`]: what it is kept out
 //!   of. [`why`]: why one read is answered as it is.
+//! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
 pub mod apps;
@@ -27,13 +28,16 @@ pub mod config;
 pub mod control;
 pub mod conversation;
 pub mod demo;
+pub mod doctor;
 pub mod doubt;
+pub mod enquiry;
 pub mod follower;
 pub mod framing;
 pub mod greeting;
 pub mod identity;
 pub mod keys;
 pub mod listener;
+pub mod login;
 pub mod mode;
 pub mod observe;
 pub mod openness;

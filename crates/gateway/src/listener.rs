@@ -21,8 +21,6 @@ use crate::server::Server;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// Longest head of a request; what is longer is answered with 414 or 431.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// Headers of a request at most.
-const MAX_HEADERS: usize = 128;
 /// After a connection could not be accepted (no file descriptors left), wait so long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// What one hears for whom there is no place. It is said once and not waited for.
@@ -101,7 +99,6 @@ async fn converse(
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
-        .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);

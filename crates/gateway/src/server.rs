@@ -27,6 +27,7 @@ use crate::identity::{HashKey, Identities, Identity};
 use crate::mode::{Mode, Switch};
 use crate::observe::{Observation, Report};
 use crate::origin::{Lane, NoResponse, Origin};
+use crate::proxy::meaning::Meanings;
 use crate::queue::Queue;
 use crate::queue::places::Limits;
 use crate::seats::Seats;
@@ -61,6 +62,8 @@ pub struct Server {
     pub queue: Arc<Queue>,
     /// Who was seen.
     pub identities: Identities,
+    /// What their requests mean.
+    pub meanings: Meanings,
     /// Which item lies under which.
     pub lineage: Mutex<Lineage>,
     /// Which apps were seen.
@@ -141,6 +144,7 @@ impl Server {
             breaker: Breaker::default(),
             doubts: Doubts::default(),
             identities: Identities::new(&settings.name, secrets.0),
+            meanings: Meanings::default(),
             lineage: Mutex::new(Lineage::new(MAX_LINEAGE)),
             apps: Apps::default(),
             paces: Paces::default(),

@@ -30,6 +30,10 @@ pub enum Fault {
     HtmlInsteadOfJson,
     /// 200 from a server that has not loaded its library yet.
     EmptyWhileStarting,
+    /// 400: the server speaks only TLS.
+    EncryptedOnly,
+    /// Answers carry a date that is off by so many seconds.
+    WrongClock(i64),
     /// The request is carried out, then the connection is cut without an answer.
     AnswerLost,
 }

@@ -250,7 +250,7 @@ fn without_secrets(url: &str) -> &str {
     &url[start..end]
 }
 
-fn parse_origin(text: &str) -> Option<(Uri, String)> {
+pub(crate) fn parse_origin(text: &str) -> Option<(Uri, String)> {
     let uri: Uri = text.trim().parse().ok()?;
     let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?.to_owned();
     let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?.clone();

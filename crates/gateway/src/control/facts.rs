@@ -34,6 +34,9 @@ pub(super) fn host(headers: &HeaderMap, uri: &Uri) -> Host {
         return Host::Foreign;
     }
     let name = header.host();
+    if !is_port(&header.as_str()[name.len()..]) {
+        return Host::Foreign;
+    }
     if name.eq_ignore_ascii_case("localhost") || name.eq_ignore_ascii_case("localhost.") {
         return Host::Loopback;
     }
@@ -42,6 +45,11 @@ pub(super) fn host(headers: &HeaderMap, uri: &Uri) -> Host {
         Some(_) => Host::Address,
         None => Host::Foreign,
     }
+}
+
+/// Whether this is what may follow a host: nothing, or a port.
+fn is_port(text: &str) -> bool {
+    text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())
 }
 
 fn literal(name: &str) -> Option<IpAddr> {
@@ -143,7 +151,18 @@ mod tests {
             "0x7f.1",
             "127.1",
         ];
-        for text in names.iter().chain(&["a@localhost", "", "local host", "[::1", "::1"]) {
+        let malformed = [
+            "a@localhost",
+            "",
+            "local host",
+            "[::1",
+            "::1",
+            "[::1]:87x",
+            "[::1]x",
+            "localhost:",
+            "localhost:99999",
+        ];
+        for text in names.iter().chain(&malformed) {
             assert_eq!(host_of(text), Host::Foreign, "{text}");
         }
     }

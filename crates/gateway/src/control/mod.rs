@@ -36,6 +36,8 @@ use axum::Router;
 use axum::routing::{get, post, put};
 use greenroom_cache::{Cache, Clock, Invalidation, Scope};
 use greenroom_upstream::credential::Secret;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
 use tokio_util::sync::CancellationToken;
 
 use crate::server::Server;
@@ -184,6 +186,19 @@ impl Control {
         let counts = self.refusals.iter().map(|count| count.load(Ordering::Relaxed));
         Decision::REFUSALS.iter().map(|refusal| refusal.name()).zip(counts)
     }
+}
+
+/// What the control plane that listens at `listen` answers to one request from `peer`, without a connection.
+pub async fn answer(
+    control: Arc<Control>,
+    listen: SocketAddr,
+    peer: SocketAddr,
+    mut request: axum::extract::Request,
+) -> axum::response::Response {
+    request.extensions_mut().insert(gate::Peer(peer));
+    let plane = Arc::new(Plane { control, listen, stop: CancellationToken::new() });
+    let service = TowerToHyperService::new(router(plane));
+    service.call(request).await.unwrap_or_else(|never| match never {})
 }
 
 /// Every path there is. What each may is decided at the gate, which lets nothing pass that is not listed there.

@@ -130,6 +130,10 @@ pub(super) struct AppFigures {
     pub(super) waiting: usize,
     /// How long its requests have waited there, all together.
     pub(super) waited_ms: u64,
+    /// Requests refused for want of a valid token.
+    pub(super) unauthorised: u64,
+    /// What its first request asked for.
+    pub(super) first_asked: Option<&'static str>,
 }
 
 /// How a server does.
@@ -234,6 +238,8 @@ impl AppFigures {
             failed: counted.failed,
             waiting: counted.waiting,
             waited_ms: counted.waited_ms,
+            unauthorised: counted.unauthorised,
+            first_asked: counted.first_asked,
         })
     }
 
@@ -245,6 +251,7 @@ impl AppFigures {
             saved: less(|app| app.saved),
             failed: less(|app| app.failed),
             waited_ms: less(|app| app.waited_ms),
+            unauthorised: less(|app| app.unauthorised),
             ..self.clone()
         }
     }

@@ -131,7 +131,9 @@ pub fn for_client(server: &HeaderMap) -> HeaderMap {
             // Said twice, in one line or two, it is the same; the client gets it once.
             let once =
                 value.to_str().ok().and_then(|value| value.split(',').next()?.trim().parse::<u64>().ok());
-            headers.extend(once.map(|length| (CONTENT_LENGTH, HeaderValue::from(length))));
+            if let Some(length) = once {
+                headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+            }
         } else if !of_the_connection {
             headers.append(name.clone(), value.clone());
         }

@@ -1,6 +1,6 @@
 //! From a client's request to its answer.
 //!
-//! Rooms: [`read`] (from the cache), [`direct`] (past it), [`observe`] (past it, and judged), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
+//! Rooms: [`meaning`] (who asks what), [`read`] (from the cache), [`direct`] (past it), [`observe`] (past it, and judged), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
 //! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`load`] (asking the
 //! server for what is kept), [`offline`] (while the server is down), [`answer`] (what leaves for the client), [`address`] (the one thing rewritten in it),
 //! [`headers`] (what may pass in either
@@ -12,6 +12,7 @@ pub mod direct;
 pub mod headers;
 pub mod hook;
 pub mod load;
+pub mod meaning;
 pub mod observe;
 pub mod offline;
 pub mod peer;
@@ -22,45 +23,47 @@ pub mod tap;
 pub mod write;
 
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use greenroom_cache::Partition;
 use greenroom_upstream::ask::{Ask, Kind};
-use greenroom_upstream::credential::Credential;
 use greenroom_upstream::open::Open;
 use greenroom_upstream::verdict::{Representation, StreamReason, Verdict};
 use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderValue, ORIGIN, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-use crate::apps::App;
 use crate::body::Body;
 use crate::bounds::Bound;
 use crate::conversation::Conversation;
-use crate::identity::Identity;
 use crate::mode::Mode;
 use crate::seats::{Full, Seat};
 use crate::server::Server;
+use meaning::Meaning;
 
 /// Everything known about a request before it is decided what to do with it.
 #[derive(Debug, Clone)]
 pub struct Visit {
     /// The server it is for.
     pub server: Arc<Server>,
-    /// Who asks.
-    pub identity: Arc<Identity>,
-    /// What they showed.
-    pub credential: Arc<Credential>,
-    /// Which app it is.
-    pub app: Arc<App>,
+    /// Who asks, with which app, and what for.
+    pub meaning: Arc<Meaning>,
     /// Where the client is: see [`peer`].
     pub client: IpAddr,
-    /// The representation the client understands, for errors of ours.
-    pub representation: Representation,
     /// The page the request comes from, if a browser says so.
     pub origin: Option<HeaderValue>,
+}
+
+/// A visit is what its head means, and its circumstances.
+impl Deref for Visit {
+    type Target = Meaning;
+
+    fn deref(&self) -> &Meaning {
+        &self.meaning
+    }
 }
 
 impl Visit {
@@ -90,23 +93,18 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         return hook::receive(server, &target, parts, body).await;
     }
     server.counters.asked.fetch_add(1, Ordering::Relaxed);
-    server.counters.last_asked_ms.store(server.clock.now_ms(), Ordering::Relaxed);
+    let now_ms = server.clock.now_ms();
+    server.counters.last_asked_ms.store(now_ms, Ordering::Relaxed);
     let ask = Ask { method: &parts.method, target: &target, headers: &parts.headers, body: &[] };
-    let kind = server.settings.kind;
-    let credential = kind.credential(&ask);
-    let identity = server.identify(&credential);
-    let app = greet(&server, &credential, &parts.headers);
-    let verdict = kind.classify(&ask, identity.account().as_deref());
-    let representation = representation_of(&verdict, &parts.headers, server.settings.kind);
-    let open = if credential.token.is_some() { Open::Keep } else { kind.open_without_token(&ask) };
-    let ambiguous = credential.ambiguous;
+    let meaning = server.meanings.of(&server, &ask, now_ms);
+    meaning.app.asked.fetch_add(1, Ordering::Relaxed);
     let origin = parts.headers.get(ORIGIN).cloned();
+    meaning.app.first_asked.get_or_init(|| word_of(&meaning.verdict));
     let is_chunked = parts.headers.contains_key(TRANSFER_ENCODING);
     let conversation = parts.extensions.get::<Arc<Conversation>>();
     let has_two_lengths = conversation.is_some_and(|heard| heard.has_two_lengths(is_chunked));
     let client = peer::client(peer.ip(), &parts.headers, &server.settings.hygiene.trusted_proxies);
-    let visit =
-        Visit { server, identity, credential: Arc::new(credential), app, client, representation, origin };
+    let visit = Visit { server, meaning: Arc::clone(&meaning), client, origin };
     if has_two_lengths {
         let mut refused = answer::problem(&visit, StatusCode::BAD_REQUEST, "the body has two lengths");
         // Where the next request begins is anybody's guess.
@@ -116,7 +114,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     if let Some((status, why)) = inadmissible(&visit, &ask) {
         return answer::problem(&visit, status, why);
     }
-    match (open, verdict) {
+    let response = match (meaning.open, &meaning.verdict) {
         (_, Verdict::Refuse(refusal)) => {
             let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
             answer::problem(&visit, status, refusal.message())
@@ -126,24 +124,38 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
             answer::problem(&visit, StatusCode::UNAUTHORIZED, "no token was sent, and this path needs one")
         }
         (_, Verdict::Stream(StreamReason::Socket)) => socket::pass(visit, &target, parts, body).await,
-        (_, Verdict::Stream(reason)) => stream::pass(&visit, reason, &target, parts, body).await,
+        (_, Verdict::Stream(reason)) => stream::pass(&visit, *reason, &target, parts, body).await,
         (Open::Pass, Verdict::Read(_)) => {
             stream::pass(&visit, StreamReason::Account, &target, parts, body).await
         }
-        (Open::Keep, Verdict::Read(_)) if ambiguous => {
+        (Open::Keep, Verdict::Read(_)) if visit.credential.ambiguous => {
             stream::pass(&visit, StreamReason::Odd, &target, parts, body).await
         }
         (Open::Keep, Verdict::Read(read)) => {
             let observation = visit.server.switch.observation();
             match (visit.server.manner(read.class, &visit.app), observation) {
-                (Mode::Bypass, _) => direct::pass(&visit, &read, &target, parts, body).await,
+                (Mode::Bypass, _) => direct::pass(&visit, read, &target, parts, body).await,
                 (Mode::Observe, Some(observation)) => {
-                    observe::answer(visit, *read, observation, &target, parts, body).await
+                    observe::answer(visit, Arc::clone(read), observation, &target, parts, body).await
                 }
-                _ => read::answer(visit, *read, &parts).await,
+                _ => read::answer(visit, Arc::clone(read), &parts).await,
             }
         }
         (_, Verdict::Write(_)) => write::pass(visit, &target, parts, body).await,
+    };
+    if matches!(response.status().as_u16(), 401 | 498) {
+        meaning.app.unauthorised.fetch_add(1, Ordering::Relaxed);
+    }
+    response
+}
+
+/// What a request is, in one word for people.
+pub(crate) fn word_of(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Read(read) => read.class.name(),
+        Verdict::Write(_) => "write",
+        Verdict::Stream(reason) => reason.name(),
+        Verdict::Refuse(_) => "refused",
     }
 }
 
@@ -156,9 +168,9 @@ fn inadmissible(visit: &Visit, ask: &Ask<'_>) -> Option<(StatusCode, &'static st
         Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, "bodies are taken as they are, not packed"))
     } else if matches!(*ask.method, Method::CONNECT | Method::TRACE) {
         Some((StatusCode::METHOD_NOT_ALLOWED, "this method is not supported"))
-    } else if settings.kind.is_only_for_neighbours(ask)
-        && !settings.hygiene.known_proxy
+    } else if !settings.hygiene.known_proxy
         && !peer::is_near(visit.client)
+        && settings.kind.is_only_for_neighbours(ask)
     {
         let why = "the server would take this for a request from its own network, which it is not; \
                    see known_proxy in the documentation";
@@ -182,15 +194,6 @@ pub(crate) fn without_base_path(server: &Server, whole: &str) -> String {
         Some(rest) if rest.is_empty() || rest.starts_with('?') => format!("/{rest}"),
         _ => whole.to_owned(),
     }
-}
-
-fn greet(server: &Server, credential: &Credential, headers: &HeaderMap) -> Arc<App> {
-    let (name, app, is_new) = server.apps.of(credential, headers);
-    if is_new {
-        tracing::info!(server = server.name(), app = name, "first request of an app");
-    }
-    app.asked.fetch_add(1, Ordering::Relaxed);
-    app
 }
 
 fn representation_of(verdict: &Verdict, headers: &HeaderMap, kind: Kind) -> Representation {

@@ -48,13 +48,12 @@ const IDLE_WORDS: [&str; 14] = [
 /// Passes a read through, and judges what the cache would have answered.
 pub async fn answer(
     visit: Visit,
-    read: Read,
+    read: Arc<Read>,
     observation: Arc<Observation>,
     target: &str,
     parts: request::Parts,
     body: Incoming,
 ) -> Response<Body> {
-    let read = Arc::new(read);
     let (speaker, heard) = watch::channel(None);
     let asked = Asked {
         question: question(target, &stream::headers_for_server(&visit, &parts.headers)),

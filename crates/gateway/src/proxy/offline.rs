@@ -9,7 +9,6 @@ use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::{CACHE_CONTROL, HeaderValue};
 use http::{Method, Response, StatusCode, request};
 
-use super::answer::Wanted;
 use super::{Visit, answer, read, whole};
 use crate::body::Body;
 use crate::breaker::Outage;
@@ -24,10 +23,8 @@ pub async fn read(
 ) -> Response<Body> {
     match consult(&visit.server.cache, visit, read, outage, || read::loader(visit, read)).await {
         Ok(Answer::Kept { entry, served, tier, age, left_ms, reason }) => {
-            let wanted =
-                Wanted { headers: &parts.headers, method: &parts.method, is_api: read::is_api(read) };
             let history = answer::History { served, tier, age, left_ms, reason };
-            read::answer_kept(visit, read, entry.value(), history, wanted)
+            read::answer_kept(visit, read, &entry, history, read::wanted(visit, read, parts))
         }
         Err(failure) if failure.kind == FailureKind::Denied => {
             refuse(visit, "the media server is down, and cannot say whether this token may have this")
@@ -47,7 +44,7 @@ pub(super) async fn consult<L: Loader>(
     if !may_have(visit, read, outage) {
         return Err(Failure::new(FailureKind::Denied, "no proof for this token while the server is down"));
     }
-    let key = read::key(&visit.server, &visit.identity, read);
+    let key = read::key(visit, read);
     let policy = visit.server.policy(read, &visit.identity);
     cache.get_or_load(&key, &policy, Demand::Offline, loader).await
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use greenroom_cache::{
-    Answer, Cache, Demand, Failure, FailureKind, Key, Loader, Policy, Reason, Served, Value,
+    Answer, Cache, Demand, Entry, Failure, FailureKind, Key, Loader, Partition, Policy, Reason, Served,
 };
 use greenroom_upstream::class::Class;
 use greenroom_upstream::verdict::{Read, Sharing};
@@ -19,17 +19,16 @@ use crate::identity::{IMAGE_PROOF_TTL, Identity};
 use crate::server::Server;
 
 /// Answers a read.
-pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Response<Body> {
-    let read = Arc::new(read);
+pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> Response<Body> {
     if let Some(outage) = visit.server.breaker.outage() {
         return offline::read(&visit, &read, parts, &outage).await;
     }
     let outcome = consult(&visit.server.cache, &visit, &read, &parts.headers, || loader(&visit, &read)).await;
-    let wanted = Wanted { headers: &parts.headers, method: &parts.method, is_api: is_api(&read) };
+    let wanted = wanted(&visit, &read, parts);
     match outcome {
         Ok(Answer::Kept { entry, served, tier, age, left_ms, reason }) => {
             let history = History { served, tier, age, left_ms, reason };
-            answer_kept(&visit, &read, entry.value(), history, wanted)
+            answer_kept(&visit, &read, &entry, history, wanted)
         }
         Ok(Answer::Shared { value, served }) => {
             note_saved(&visit, served, None);
@@ -61,8 +60,7 @@ pub(super) async fn consult<L: Loader + Clone>(
         image(cache, visit, read, &policy, proof, headers, loader).await
     } else {
         let demand = if proof == Proof::Holds { asked_for(headers) } else { Demand::Reload };
-        let key = key(&visit.server, &visit.identity, read);
-        cache.get_or_load(&key, &policy, demand, loader).await
+        cache.get_or_load(&key(visit, read), &policy, demand, loader).await
     };
     let has_no_proof = || prove(&visit.server, &visit.identity, read) == Proof::Missing;
     match outcome {
@@ -74,32 +72,32 @@ pub(super) async fn consult<L: Loader + Clone>(
     }
 }
 
-/// Whether the answer is private to us; clients may keep the others.
-pub(super) fn is_api(read: &Read) -> bool {
-    !matches!(read.class, Class::Images | Class::Assets)
+/// Under which key the answer is kept.
+pub(super) fn key(visit: &Visit, read: &Read) -> Key {
+    let made =
+        || Key::new(visit.server.name(), partition_of(&visit.server, &visit.identity, read), &read.key);
+    visit.key.clone().unwrap_or_else(made)
+}
+
+/// What is asked of the answer beyond its content.
+pub(super) fn wanted<'a>(visit: &'a Visit, read: &Read, parts: &'a request::Parts) -> Wanted<'a> {
+    let is_api = !matches!(read.class, Class::Images | Class::Assets);
+    Wanted { headers: &parts.headers, method: &parts.method, is_api, letterhead: &visit.letterhead }
 }
 
 /// A kept answer, with the address in it that the client used.
 pub(super) fn answer_kept(
     visit: &Visit,
     read: &Read,
-    value: &Value,
+    entry: &Entry,
     history: History,
     wanted: Wanted<'_>,
 ) -> Response<Body> {
     note_saved(visit, history.served, history.reason);
-    let rewritten = address::rewrite(&visit.server, read, wanted.headers, value);
-    answer::kept(rewritten.as_ref().unwrap_or(value), history, wanted)
-}
-
-/// Under which key the answer is kept.
-pub(crate) fn key(server: &Server, identity: &Identity, read: &Read) -> Key {
-    let partition = match read.sharing {
-        Sharing::Identity => identity.partition(),
-        Sharing::Public => &server.public,
-        Sharing::Image(_) => &server.images,
-    };
-    Key::new(server.name(), partition, &read.key)
+    match address::rewrite(&visit.server, read, wanted.headers, entry.value()) {
+        Some(rewritten) => answer::kept(&rewritten, None, history, wanted),
+        None => answer::kept(entry.value(), Some(entry.created()), history, wanted),
+    }
 }
 
 /// Asks the server on behalf of this visit.
@@ -126,7 +124,7 @@ async fn image<L: Loader + Clone>(
     headers: &HeaderMap,
     loader: impl Fn() -> L,
 ) -> Result<Answer<L::Pass>, Failure> {
-    let shared = key(&visit.server, &visit.identity, read);
+    let shared = key(visit, read);
     if proof == Proof::Holds && asked_for(headers) != Demand::Reload {
         let kept = cache.get_or_load(&shared, policy, Demand::OnlyIfCached, &loader).await;
         match kept {
@@ -188,6 +186,15 @@ pub(crate) fn prove(server: &Server, identity: &Identity, read: &Read) -> Proof 
         Proof::Expired
     } else {
         Proof::Missing
+    }
+}
+
+/// Where the answer of a read is kept that this identity asks for.
+pub(crate) fn partition_of<'a>(server: &'a Server, identity: &'a Identity, read: &Read) -> &'a Partition {
+    match read.sharing {
+        Sharing::Identity => identity.partition(),
+        Sharing::Public => &server.public,
+        Sharing::Image(_) => &server.images,
     }
 }
 

@@ -27,7 +27,7 @@ use crate::identity::Identity;
 use crate::mode::Mode;
 use crate::proxy::answer;
 use crate::proxy::load::{ReadLoader, heed};
-use crate::proxy::read::{Proof, key, prove};
+use crate::proxy::read::{Proof, partition_of, prove};
 use crate::queue::Errand;
 use crate::server::Server;
 use outcome::{Outcome, Situation};
@@ -240,7 +240,7 @@ fn look_as(
     headers.extend(kind.credential_headers(&credential, true));
     let ask = Ask { method: &method, target, headers: &headers, body: &[] };
     let read = match kind.classify(&ask, account.as_deref()) {
-        Verdict::Read(read) => Arc::new(*read),
+        Verdict::Read(read) => read,
         Verdict::Write(write) => {
             let sentence = "It changes something: it is forwarded once and never kept.";
             return Err(("write", write.name, sentence.to_owned()));
@@ -256,7 +256,7 @@ fn look_as(
     // Of somebody never seen only what is everybody's can be kept.
     let is_known = identity.is_some() || read.sharing != Sharing::Identity;
     let asker = identity.as_deref().unwrap_or_else(|| server.identities.anonymous());
-    let key = is_known.then(|| key(server, asker, &read));
+    let key = is_known.then(|| Key::new(server.name(), partition_of(server, asker, &read), &read.key));
     // While observing, what is known is what was overheard.
     let observation = server.switch.observation();
     let cache = observation.as_ref().map_or(&server.cache, |observation| &observation.cache);

@@ -19,14 +19,14 @@ pub struct Program {
     pub folder: TempDir,
 }
 
-fn command(folder: &TempDir) -> Command {
+pub(crate) fn command(folder: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_greenroom"));
     command.env_clear().env("HOME", folder.path()).env("GREENROOM_LOG", "trace");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
 
-pub fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
@@ -75,7 +75,7 @@ impl Program {
 }
 
 /// Runs to the end; gives exit code, output and errors.
-pub async fn run(
+pub(crate) async fn run(
     folder: &TempDir,
     arguments: &[&str],
     environment: &[(&str, &str)],

@@ -12,6 +12,9 @@ const X_EMBY_AUTHORIZATION: HeaderName = HeaderName::from_static("x-emby-authori
 const X_EMBY_TOKEN: HeaderName = HeaderName::from_static("x-emby-token");
 const X_MEDIABROWSER_TOKEN: HeaderName = HeaderName::from_static("x-mediabrowser-token");
 
+/// A token longer than this is none. The server's are 32 digits.
+const MAX_TOKEN_BYTES: usize = 4096;
+
 /// Who asks. The first token by the server's own order of preference counts; if another place holds another one,
 /// the server may be of another opinion, and the credential says so.
 pub(crate) fn credential(ask: &Ask<'_>) -> Credential {
@@ -38,7 +41,8 @@ pub(crate) fn credential(ask: &Ask<'_>) -> Credential {
         !token.is_empty()
     });
     let ambiguous = found.windows(2).any(|pair| pair[0].1 != pair[1].1);
-    let first = found.into_iter().next();
+    // A token that no header can carry would be sent as none at all, and the server may trust a nameless neighbour.
+    let first = found.into_iter().next().filter(|(_, token)| is_sendable(token));
     Credential {
         form: first.as_ref().map_or(Form::None, |(form, _)| *form),
         token: first.map(|(_, token)| Secret::new(token)),
@@ -101,6 +105,10 @@ impl Authorization {
         self.device_id = self.device_id.take().or(other.device_id);
         self.version = self.version.take().or(other.version);
     }
+}
+
+fn is_sendable(token: &str) -> bool {
+    token.len() <= MAX_TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn texts(headers: &HeaderMap, name: &HeaderName) -> impl Iterator<Item = String> {
@@ -210,6 +218,14 @@ mod tests {
             let expected = [(sent.0, HeaderValue::from_static(sent.1))];
             assert_eq!(credential_headers(&of(target, &headers), false), expected, "{target}");
         }
+    }
+
+    #[test]
+    fn a_token_that_no_header_can_carry_is_none() {
+        for odd in ["a%0d%0ab", "%C3%A4", "a%20b", "%00", &"a".repeat(MAX_TOKEN_BYTES + 1)] {
+            assert_eq!(token(&of(&format!("/?api_key={odd}"), &[])), None, "{odd}");
+        }
+        assert_eq!(token(&of("/", &[(AUTHORIZATION, "MediaBrowser Token=\"a b\"")])), None);
     }
 
     #[test]

@@ -220,7 +220,8 @@ impl Rows {
         // Rows come in order, so what was just said about the levels above stands in the last three links.
         let known = |(one, above): &(String, Option<String>)| one == item && above.as_deref() == parent;
         let from = self.parents.len().saturating_sub(3);
-        if self.parents.len() < MAX_PARENTS && !self.parents[from..].iter().any(known) {
+        if parent != Some(item) && self.parents.len() < MAX_PARENTS && !self.parents[from..].iter().any(known)
+        {
             self.parents.push((item.to_owned(), parent.map(str::to_owned)));
         }
     }

@@ -42,6 +42,14 @@ const EPISODES_JSON: &str = r#"{"MediaContainer":{"size":2,"librarySectionID":2,
  {"ratingKey":"584","parentRatingKey":"582","grandparentRatingKey":"581","type":"episode","title":"\u00e4"}]}}"#;
 
 #[test]
+fn a_row_that_lies_under_itself_tells_nothing_of_what_lies_under_what() {
+    let body =
+        r#"<MediaContainer><Video ratingKey="12" parentRatingKey="12" type="episode"/></MediaContainer>"#;
+    let facts = xml("/library/metadata/12", body).unwrap();
+    assert!(links(&facts).is_empty());
+}
+
+#[test]
 fn the_rows_of_both_forms_say_the_same() {
     let target = "/library/metadata/582/children";
     let facts = xml(target, EPISODES_XML).unwrap();

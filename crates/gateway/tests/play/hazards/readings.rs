@@ -125,7 +125,7 @@ pub fn of(kind: Kind) -> &'static [&'static str] {
 /// The read that a request is, if it is one.
 pub fn read(kind: Kind, target: &str, headers: &HeaderMap) -> Option<Read> {
     match kind.classify(&Ask { method: &Method::GET, target, headers, body: &[] }, None) {
-        Verdict::Read(read) => Some(*read),
+        Verdict::Read(read) => Some(std::sync::Arc::unwrap_or_clone(read)),
         _ => None,
     }
 }

@@ -110,7 +110,7 @@ async fn thirteen_who_does_not_read_is_hung_up_on_and_a_paused_player_is_not() {
     let mut lazy = stage.raw().await;
     lazy.send(ask("/unknown")).await;
     gateway.clock.sleep(Duration::from_secs(300)).await;
-    until(|| server.cut_off.load(Ordering::SeqCst) == 1).await;
+    until(|| server.cut_off.load(Ordering::SeqCst) >= 1).await;
     assert_eq!(reached(gateway, "slow-reader"), 1);
     assert_eq!(gateway.connections.taken(), 1, "the player is still there");
     let mut taken = 0;

@@ -1,0 +1,24 @@
+//! What must hold of whatever a server says of itself.
+
+use greenroom_upstream::ask::Kind;
+use greenroom_upstream::greeting::{change_counters, own_user};
+use serde::de::IgnoredAny;
+
+/// Checks what must hold of a body that should be a server's word about itself.
+pub fn check(body: &[u8]) {
+    let is_json = serde_json::from_slice::<IgnoredAny>(body).is_ok();
+    for kind in [Kind::Plex, Kind::Jellyfin] {
+        let said = kind.greeting(body);
+        assert_eq!(said, kind.greeting(body));
+        if let Some((name, version)) = said {
+            assert!(is_json, "what is no JSON says nothing");
+            assert!(name.map_or(0, |name| name.len()) + version.len() <= 2 * body.len());
+        }
+    }
+    if let Some(user) = own_user(body) {
+        assert!(is_json && !user.contains('-') && !user.bytes().any(|byte| byte.is_ascii_uppercase()));
+    }
+    if let Some(counters) = change_counters(body) {
+        assert!(is_json && counters.len() <= body.len());
+    }
+}
