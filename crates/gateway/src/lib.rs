@@ -11,6 +11,7 @@
 //!   [`breaker`]: whether it is down. [`doubt`]: whether a list that came back far shorter is believed.
 //! - [`listener`], [`conversation`], [`proxy`], [`body`]: from a client's connection to its answer. [`seats`] and
 //!   [`bounds`]: how many there may be, and who had to stay outside.
+//! - [`tls`]: whose certificate is believed, and which one is shown.
 //! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
 //! - [`mode`]: how reads are answered. [`observe`]: what the cache would have answered. [`bypass`]: what it is kept out
@@ -48,5 +49,6 @@ pub mod queue;
 pub mod seats;
 pub mod server;
 pub mod stale;
+pub mod tls;
 pub mod warnings;
 pub mod why;

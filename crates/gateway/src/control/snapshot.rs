@@ -59,6 +59,8 @@ pub(super) struct ServerFigures {
     pub(super) kind: &'static str,
     /// Where apps find it: address and port of our listener.
     pub(super) listen: String,
+    /// Whether apps are answered encrypted there.
+    pub(super) encrypted: bool,
     pub(super) state: State,
     /// How its reads are answered.
     pub(super) mode: Mode,
@@ -173,6 +175,7 @@ impl ServerFigures {
             name: server.name().to_owned(),
             kind: server.settings.kind.name(),
             listen,
+            encrypted: server.settings.shown.is_some(),
             state,
             mode: server.mode(),
             observed: server.observed(),

@@ -11,7 +11,7 @@ use http::{HeaderMap, Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 
 use super::tap::EventTap;
-use super::{Visit, answer, headers, offline};
+use super::{Visit, address, answer, headers, offline};
 use crate::body::Body;
 use crate::breaker;
 use crate::conversation::Conversation;
@@ -61,8 +61,9 @@ pub async fn send(
     };
     let key = breaker::key_of(request.uri().path());
     match visit.server.clock.timeout(HEAD_TIMEOUT, visit.server.send(request, lane, key)).await {
-        Ok(Ok(response)) => {
+        Ok(Ok(mut response)) => {
             visit.server.note_success();
+            address::redirect(&visit.server, response.headers_mut());
             Ok(response)
         }
         Ok(Err(error)) => {

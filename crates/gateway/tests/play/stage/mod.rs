@@ -2,6 +2,7 @@
 //! every task has to have ended.
 
 pub mod client;
+pub mod encrypted;
 pub mod raw;
 pub mod scripted;
 
@@ -24,7 +25,12 @@ pub struct Script {
 
 impl Script {
     pub fn new() -> Self {
-        Self { toml: "[control]\nlisten = \"127.0.0.1:0\"\n".into(), data_dir: None }
+        Self::with_control("")
+    }
+
+    /// `more` holds further lines of the control plane's table.
+    pub fn with_control(more: &str) -> Self {
+        Self { toml: format!("[control]\nlisten = \"127.0.0.1:0\"\n{more}\n"), data_dir: None }
     }
 
     /// State is kept in this folder, and outlives the stage.
