@@ -15,6 +15,7 @@ use super::hygiene::{self, Hygiene};
 use super::networks::Networks;
 use super::tls::{Upstream, read_shown};
 use super::tree::{Problem, Tree};
+use crate::mode::Mode;
 use crate::tls::shown::Files;
 
 /// Port of the control plane.
@@ -88,6 +89,8 @@ pub struct Server {
     pub offline_auth_ttl: Duration,
     /// Send legacy forms of Jellyfin credentials on in the form that later versions accept.
     pub translate_legacy_auth: bool,
+    /// How its reads are answered from the start.
+    pub mode: Mode,
     /// What of strangers its listener bears.
     pub hygiene: Hygiene,
     /// Numbers of a class's lifetime that differ from the default.
@@ -173,6 +176,7 @@ fn read_server(tree: &mut Tree, name: &str, place: &str, trusted: &Networks) -> 
     let offline_auth_ttl =
         Duration::from_secs(tree.number(&key("offline_auth_ttl_s"), 0, 30 * 24 * 3600, 24 * 3600));
     let translate_legacy_auth = tree.parse(&key("translate_legacy_auth"), "true or false").unwrap_or(true);
+    let mode = read_mode(tree, &key("mode"));
     let hygiene = Hygiene::read(tree, name, trusted);
     let is_encrypted =
         url.as_ref().is_none_or(|(origin, _)| origin.scheme() == Some(&http::uri::Scheme::HTTPS));
@@ -200,6 +204,7 @@ fn read_server(tree: &mut Tree, name: &str, place: &str, trusted: &Networks) -> 
         auth_ttl,
         offline_auth_ttl,
         translate_legacy_auth,
+        mode,
         hygiene,
         lifetimes,
     })
@@ -225,6 +230,15 @@ fn read_kind(tree: &mut Tree, path: &str, name: &str, place: &str) -> Option<Kin
             None
         }
     }
+}
+
+fn read_mode(tree: &mut Tree, path: &str) -> Mode {
+    let Some(leaf) = tree.take(path) else { return Mode::default() };
+    Mode::named(leaf.text.trim()).unwrap_or_else(|| {
+        let message = format!("mode must be \"cache\", \"observe\" or \"bypass\", not \"{}\"", leaf.text);
+        tree.problem(leaf.place, message);
+        Mode::default()
+    })
 }
 
 fn read_url(tree: &mut Tree, path: &str, name: &str, place: &str) -> Option<(Uri, String)> {
@@ -422,6 +436,15 @@ listen = "0.0.0.0:32500"
     fn two_listeners_on_one_port_are_a_problem() {
         let text = SMALLEST.replace("0.0.0.0:32500", "0.0.0.0:8710");
         assert!(read(&text).expect_err("one port")[0].message.contains("port 8710"));
+    }
+
+    #[test]
+    fn a_mode_is_one_of_three_words() {
+        let mode = |mode: &str| read(&format!("{SMALLEST}\nmode = \"{mode}\"\n"));
+        assert_eq!(read(SMALLEST).expect("it is valid").servers[0].mode, Mode::Cache);
+        assert_eq!(mode("observe").expect("it is valid").servers[0].mode, Mode::Observe);
+        let problems = mode("watch").expect_err("no such mode");
+        assert!(problems[0].to_string().contains("\"observe\""), "{problems:?}");
     }
 
     #[test]
