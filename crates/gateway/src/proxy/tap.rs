@@ -164,7 +164,7 @@ mod tests {
     fn an_event_ends_with_an_empty_line() {
         assert_eq!(end_of_event(b"data: 1\n\ndata: 2"), Some(9));
         assert_eq!(end_of_event(b"data: 1\r\n\r\n"), Some(11));
-        assert_eq!(end_of_event(b"data: 1\n\r\ndata: 2\n\n"), Some(11), "in both ways at once");
+        assert_eq!(end_of_event(b"data: 1\n\r\ndata: 2\n\n"), Some(10), "in both ways at once");
         assert_eq!(end_of_event(b"data: 1\n"), None);
     }
 
