@@ -1,5 +1,5 @@
 # Everything a person or a machine runs. Each target alone does all of its own set-up.
-.PHONY: demo test check bench e2e sabotage model fuzz fuzz-brief prepare prepare-e2e prepare-fuzz
+.PHONY: demo test check bench e2e sabotage model fuzz fuzz-brief prepare prepare-bench prepare-e2e prepare-fuzz
 
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
@@ -46,12 +46,17 @@ e2e: prepare prepare-e2e
 	$(CARGO) build --quiet -p greenroom
 	sh e2e/run.sh
 
-# Figures, compared side by side in one run.
-bench: prepare
+# Figures, compared side by side in one run: the engine, then the whole gateway beside nginx, Varnish and bare hyper.
+bench: prepare prepare-bench
 	$(CARGO) bench -p greenroom-cache
+	$(CARGO) build --release --quiet -p greenroom -p greenroom-bench
+	$(CARGO) run --release --quiet -p greenroom-bench
 
 prepare:
 	@sh .ci/prepare
+
+prepare-bench:
+	@sh bench/prepare.sh
 
 prepare-fuzz: prepare
 	@sh fuzz/prepare.sh

@@ -53,7 +53,7 @@ fn read(kind: Kind, form: Representation, target: &str) -> Option<Read> {
     let mut request = Request::read(b"GET /").with_target(target);
     request.headers.insert(ACCEPT, HeaderValue::from_static(accept));
     match requests::classify(kind, &request) {
-        Verdict::Read(read) if read.representation == form => Some(*read),
+        Verdict::Read(read) if read.representation == form => Some((*read).clone()),
         _ => None,
     }
 }

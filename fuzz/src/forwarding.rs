@@ -1,9 +1,9 @@
 //! What must hold of the headers that pass in either direction, and of the name an app is known by.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
 use greenroom::apps::Apps;
-use greenroom::proxy::headers::{for_client, for_server};
+use greenroom::proxy::headers::{Sender, for_client, for_server};
 use greenroom_upstream::ask::Kind;
 use http::HeaderMap;
 use http::header::CONNECTION;
@@ -32,8 +32,23 @@ const MAX_NAME: usize = 40;
 /// Checks what must hold of the headers of any request (and of the same headers on an answer).
 pub fn check(bytes: &[u8]) {
     let request = Request::read(bytes);
-    let peer: SocketAddr = "192.168.1.7:5000".parse().expect("it is an address");
-    let sent = for_server(&request.headers, peer);
+    for kind in [Kind::Plex, Kind::Jellyfin] {
+        what_is_sent(kind, &request);
+    }
+    let handed = for_client(&request.headers);
+    for name in ["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"] {
+        assert!(!handed.contains_key(name), "{name} is handed on");
+    }
+    assert!(handed.get_all("content-length").iter().count() <= 1, "an answer has one length");
+    names_stay_behind(&request.headers, &handed);
+    an_app_has_a_plain_name(&request);
+}
+
+fn what_is_sent(kind: Kind, request: &Request) {
+    let credential = kind.credential(&request.ask());
+    let address = IpAddr::from([192, 168, 1, 7]);
+    let sender = Sender { kind, credential: &credential, translate_legacy: true, address };
+    let mut sent = for_server(&request.headers, sender);
     for name in NEVER_SENT {
         assert!(!sent.contains_key(name), "{name} is sent");
     }
@@ -41,15 +56,11 @@ pub fn check(bytes: &[u8]) {
         sent.iter().filter(|(name, _)| name.as_str().starts_with("x-forwarded-")).collect();
     assert_eq!(about_the_client.len(), 1, "only our own word on where it came from");
     assert_eq!(sent["x-forwarded-for"], "192.168.1.7");
-    let handed = for_client(&request.headers);
-    for name in ["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"] {
-        assert!(!handed.contains_key(name), "{name} is handed on");
+    // The credential is written anew, whatever header it came in.
+    for (name, _) in kind.credential_headers(&credential, true) {
+        sent.remove(name);
     }
-    assert!(handed.get_all("content-length").iter().count() <= 1, "an answer has one length");
-    for passed in [&sent, &handed] {
-        names_stay_behind(&request.headers, passed);
-    }
-    an_app_has_a_plain_name(&request);
+    names_stay_behind(&request.headers, &sent);
 }
 
 /// What the connection's header names is of the connection as well.

@@ -1,5 +1,7 @@
 //! What must hold of the verdict about any request at all.
 
+use std::sync::Arc;
+
 use greenroom_upstream::ask::Kind;
 use greenroom_upstream::open::Open;
 use greenroom_upstream::path::Path;
@@ -67,7 +69,7 @@ fn chosen<'a>(requests: &'a [Request], bytes: &[u8]) -> Option<&'a Request> {
 }
 
 fn assert_read(kind: Kind, request: &Request, read: &Read, what: &str) {
-    assert_eq!(classify(kind, request), Verdict::Read(Box::new(read.clone())), "{what}: {request:?}");
+    assert_eq!(classify(kind, request), Verdict::Read(Arc::new(read.clone())), "{what}: {request:?}");
 }
 
 /// Nothing that is kept or sent without the credential tells the caller's token.

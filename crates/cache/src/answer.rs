@@ -19,6 +19,9 @@ pub enum Demand {
     Own,
     /// Only what is kept.
     OnlyIfCached,
+    /// Whatever is kept and may stand in for a failure, however old, at once: the source is known not to answer, so
+    /// nothing is loaded and nobody waits.
+    Offline,
 }
 
 /// How a value came to be served.
@@ -84,6 +87,8 @@ pub enum Reason {
     Failed(FailureKind),
     /// A load failed a moment ago, and is not tried again yet.
     FailedLately(FailureKind),
+    /// The source is known not to answer, and was not asked.
+    Offline,
     /// It was loaded, but not stored.
     NotStored(Refusal),
 }
@@ -95,6 +100,7 @@ impl Reason {
             Self::Age => "age",
             Self::BackingOff => "backing-off",
             Self::SlowLoad => "slow-load",
+            Self::Offline => FailureKind::Offline.name(),
             Self::Failed(kind) | Self::FailedLately(kind) => kind.name(),
             Self::NotStored(refusal) => refusal.name(),
         }

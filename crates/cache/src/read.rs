@@ -160,7 +160,12 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
         refresh: bool,
         now_ms: u64,
     ) -> Answer<L::Pass> {
-        if served == Served::Stale { &self.cell.stale } else { &self.cell.hits }.one();
+        match served {
+            Served::Stale => &self.cell.stale,
+            Served::StaleOnError => &self.cell.stale_on_error,
+            _ => &self.cell.hits,
+        }
+        .one();
         entry.note_read(now_ms);
         if refresh && entry.backs_off(now_ms) {
             reason = reason.map(|_| Reason::BackingOff);

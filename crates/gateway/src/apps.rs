@@ -1,8 +1,8 @@
 //! Which apps were seen, and what each asked, caused and was spared.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use greenroom_upstream::credential::Credential;
 use http::HeaderMap;
@@ -29,6 +29,10 @@ pub struct App {
     pub saved: AtomicU64,
     /// Requests that ended in an error of ours or of the server.
     pub failed: AtomicU64,
+    /// Requests that were refused for want of a valid token.
+    pub unauthorised: AtomicU64,
+    /// What its first request asked for: the word of a class, or of what it was otherwise.
+    pub first_asked: OnceLock<&'static str>,
     /// Requests of it that wait for a place in the server's queue now.
     pub waiting: AtomicUsize,
     /// How long its requests have waited there, all together, in milliseconds.
@@ -52,6 +56,10 @@ pub struct Counted {
     pub waiting: usize,
     /// See [`App::waited_ms`].
     pub waited_ms: u64,
+    /// See [`App::unauthorised`].
+    pub unauthorised: u64,
+    /// See [`App::first_asked`].
+    pub first_asked: Option<&'static str>,
 }
 
 /// All apps of one server by the name they give themselves.
@@ -84,6 +92,8 @@ impl Apps {
             failed: read(&app.failed),
             waiting: app.waiting.load(Ordering::Relaxed),
             waited_ms: read(&app.waited_ms),
+            unauthorised: read(&app.unauthorised),
+            first_asked: app.first_asked.get().copied(),
         };
         self.0.read().iter().map(|(name, app)| (name.clone(), figures(app))).collect()
     }

@@ -22,6 +22,7 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::body::{Body, Collected, collect};
+use crate::breaker;
 use crate::identity::Identity;
 use crate::origin::Lane;
 use crate::proxy::tap::{Watching, hear};
@@ -76,24 +77,34 @@ type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
 impl Follower {
     async fn run(&mut self) {
+        let server = Arc::clone(&self.server);
         let mut pause = RETRY.0;
-        let mut followed_before = false;
+        let mut cut = None;
         loop {
-            if let Some(socket) = self.connect().await {
-                if followed_before {
+            server.breaker.back().await;
+            let rest = if let Some(socket) = self.connect().await {
+                if let Some(attaching) = cut.take() {
                     // Whatever happened in between was told to nobody.
-                    stale::everything(&self.server);
+                    stale::everything(&server);
+                    drop(attaching);
                 }
-                tracing::info!(server = self.server.name(), "following the server's events");
-                followed_before = true;
+                tracing::info!(server = server.name(), "following the server's events");
                 pause = RETRY.0;
                 self.listen(socket).await;
-                tracing::info!(server = self.server.name(), "the server's events ended; trying again");
+                cut = Some(server.breaker.attaching());
+                server.breaker.note_trouble(server.clock.now_ms());
+                tracing::info!(server = server.name(), "the server's events ended; trying again");
+                pause
             } else {
-                self.poll().await;
+                self.poll_once().await;
+                // A server that told us its events before will do so again soon.
+                if cut.is_some() { pause } else { pause.max(POLL) }
+            };
+            tokio::select! {
+                () = server.clock.sleep(rest) => pause = (pause * 2).min(RETRY.1),
+                // It is awaited at the head of the loop, and attached to as soon as it is back.
+                () = server.breaker.down() => pause = RETRY.0,
             }
-            self.server.clock.sleep(pause).await;
-            pause = (pause * 2).min(RETRY.1);
         }
     }
 
@@ -102,7 +113,8 @@ impl Follower {
             self.ask_who_we_are().await;
         }
         self.server.counters.own.fetch_add(1, Ordering::Relaxed);
-        let asked = self.server.origin.send(self.handshake()?, Lane::Read);
+        let key = breaker::key_of("the server's events");
+        let asked = self.server.send(self.handshake()?, Lane::Read, key);
         let mut response = self.server.clock.timeout(PATIENCE, asked).await.ok()?.ok()?;
         if response.status() != http::StatusCode::SWITCHING_PROTOCOLS {
             tracing::debug!(server = self.server.name(), status = %response.status(), "no events");
@@ -175,18 +187,12 @@ impl Follower {
         }
     }
 
-    /// Polls the counters, and waits until the next time.
-    async fn poll(&mut self) {
-        self.poll_once().await;
-        self.server.clock.sleep(POLL.saturating_sub(RETRY.0)).await;
-    }
-
     /// Compares the server's counters with the last ones, if a client came lately.
     async fn poll_once(&mut self) {
         let now_ms = self.server.clock.now_ms();
         let idle_ms = u64::try_from(IDLE.as_millis()).unwrap_or(u64::MAX);
         let last_ms = self.server.counters.last_asked_ms.load(Ordering::Relaxed);
-        if now_ms.saturating_sub(last_ms) > idle_ms {
+        if now_ms.saturating_sub(last_ms) > idle_ms || !self.server.breaker.admits() {
             return;
         }
         match self.server.settings.kind {
@@ -225,7 +231,8 @@ impl Follower {
         }
         let asked = async {
             let _place = self.server.queue.place(Errand::own(None, class)).await.ok()?;
-            let response = self.server.origin.send(request, Lane::Read).await.ok()?;
+            let key = breaker::key_of(path);
+            let response = self.server.send(request, Lane::Read, key).await.ok()?;
             let is_ok = response.status() == http::StatusCode::OK;
             match collect(response.into_body(), MAX_POLLED_BYTES).await {
                 Collected::Whole(body) if is_ok => Some(body),

@@ -15,6 +15,7 @@ use crate::identity::HashKey;
 
 const KEY_FILE: &str = "identity.key";
 const TOKEN_FILE: &str = "control.token";
+const DEVICE_FILE: &str = "device.id";
 const HOOK_FILE: &str = "webhook.secret";
 /// A kept token that is shorter was damaged.
 const LEAST_TOKEN_LENGTH: usize = 16;
@@ -43,6 +44,23 @@ impl DataDir {
         // One that was there before keeps its mode: it may be shared with others. Our files are closed to them.
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| explain(path, &error))?;
         Ok(Self(path.to_owned()))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// What tells this installation from others where it logs in. No secret, and kept, so that logging in again does
+    /// not look like one more device.
+    ///
+    /// # Errors
+    /// If it can be neither read nor made.
+    pub fn device_id(&self) -> Result<String, String> {
+        match self.kept_token(DEVICE_FILE)? {
+            Some(text) => Ok(text),
+            None => self.make_token(DEVICE_FILE).map(|id| id.expose().to_owned()),
+        }
     }
 
     /// The key that hides identities.
@@ -128,7 +146,8 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a secret that only this user may read: whole beside its place, then moved there.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("new");
     match std::fs::remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -140,7 +159,7 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::fs::rename(&beside, path)
 }
 
-fn explain(path: &Path, error: &io::Error) -> String {
+pub(crate) fn explain(path: &Path, error: &io::Error) -> String {
     let remedy = match error.kind() {
         io::ErrorKind::PermissionDenied => {
             "; make it writable for this user, or name another with --data-dir"

@@ -6,26 +6,41 @@
 //!
 //! Rooms:
 //! - [`config`]: what the user wants. [`cli`]: how they say it. [`process`]: all wiring on one page.
-//! - [`server`]: one media server with everything kept about it. [`origin`]: asking it. [`queue`]: who may, and who
+//! - [`server`]: one media server with everything kept about it. [`origin`] and [`framing`]: asking it. [`queue`]: who may, and who
 //!   waits. [`identity`]: who asks it. [`stale`]: what a write or an event does to what is kept. [`follower`]: its events.
-//! - [`listener`], [`proxy`], [`body`]: from a client's connection to its answer.
+//!   [`breaker`]: whether it is down. [`doubt`]: whether a list that came back far shorter is believed.
+//! - [`listener`], [`conversation`], [`proxy`], [`body`]: from a client's connection to its answer. [`seats`] and
+//!   [`bounds`]: how many there may be, and who had to stay outside.
+//! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
+//! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
 pub mod apps;
 pub mod body;
+pub mod bounds;
+pub mod breaker;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod conversation;
 pub mod demo;
+pub mod doctor;
+pub mod doubt;
+pub mod enquiry;
 pub mod follower;
+pub mod framing;
 pub mod greeting;
 pub mod identity;
 pub mod keys;
 pub mod listener;
+pub mod login;
+pub mod openness;
 pub mod origin;
 pub mod process;
 pub mod proxy;
 pub mod queue;
+pub mod seats;
 pub mod server;
 pub mod stale;
+pub mod warnings;

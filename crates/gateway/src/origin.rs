@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use http::header::UPGRADE;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
@@ -14,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::body::Body;
 use crate::config;
+use crate::framing;
 
 /// How long a connection may take to come up. Not scaled with the demo's time: it is about the real network.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -102,10 +104,15 @@ impl Origin {
             Lane::Read => &self.reader,
             Lane::Write => &self.writer,
         };
-        client
+        let asks_to_switch = request.headers().contains_key(UPGRADE);
+        let response = client
             .request(request)
             .await
-            .map_err(|error| NoResponse { never_sent: error.is_connect(), message: describe(&error) })
+            .map_err(|error| NoResponse { never_sent: error.is_connect(), message: describe(&error) })?;
+        match framing::objection(response.status(), response.headers(), asks_to_switch) {
+            Some(objection) => Err(NoResponse { never_sent: false, message: objection.into() }),
+            None => Ok(response),
+        }
     }
 
     /// How many requests were sent to the server since start.

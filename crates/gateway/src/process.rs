@@ -13,7 +13,7 @@ use crate::config::{self, Settings};
 use crate::control::Control;
 use crate::keys::{ControlToken, DataDir};
 use crate::server::Server;
-use crate::{control, follower, listener};
+use crate::{breaker, control, follower, listener, openness};
 
 /// How long requests under way may take to end after the process was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -71,10 +71,18 @@ impl Process {
         tasks.spawn(control::serve(Arc::new(plane), control_listener, stop.clone()));
         for (server, listener) in listeners {
             tasks.spawn(listener::serve(Arc::clone(&server), listener));
+            tasks.spawn(breaker::keep(Arc::clone(&server)));
             tasks.spawn(follower::follow(server));
         }
         cache.run_warmer();
         Ok(Self { servers, control, token, cache, clock, tasks, stop })
+    }
+
+    /// From now on asks the servers whether they let their neighbours in, and warns of it.
+    pub fn watch_openness(&self) {
+        for (server, _) in &self.servers {
+            self.tasks.spawn(openness::watch(Arc::clone(server)));
+        }
     }
 
     /// Ends everything: nothing new is accepted, what is under way may end within ten seconds. Returns whether

@@ -1,5 +1,6 @@
 //! One media server with everything that is kept about it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,17 +9,26 @@ use greenroom_cache::{Cache, Clock, Partition, Policy};
 use greenroom_library::lineage::Lineage;
 use greenroom_upstream::credential::Secret;
 use greenroom_upstream::verdict::Read;
+use http::{Request, Response};
+use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::apps::Apps;
+use crate::body::Body;
+use crate::bounds::Bounds;
+use crate::breaker::{Breaker, Outcome};
 use crate::config;
+use crate::doubt::Doubts;
 use crate::identity::{HashKey, Identities, Identity};
-use crate::origin::Origin;
+use crate::origin::{Lane, NoResponse, Origin};
+use crate::proxy::meaning::Meanings;
 use crate::queue::Queue;
 use crate::queue::places::Limits;
+use crate::seats::Seats;
 use crate::stale::{Paces, Players};
+use crate::warnings::Warnings;
 
 /// Items whose place in the library is remembered; some 100 bytes each.
 const MAX_LINEAGE: usize = 200_000;
@@ -40,10 +50,16 @@ pub struct Server {
     pub stop: CancellationToken,
     /// The way to it.
     pub origin: Origin,
+    /// Whether it is down.
+    pub breaker: Breaker,
+    /// Lists that came back so short that they are not believed yet.
+    pub doubts: Doubts,
     /// Who may ask it, and who has to wait.
     pub queue: Arc<Queue>,
     /// Who was seen.
     pub identities: Identities,
+    /// What their requests mean.
+    pub meanings: Meanings,
     /// Which item lies under which.
     pub lineage: Mutex<Lineage>,
     /// Which apps were seen.
@@ -54,6 +70,14 @@ pub struct Server {
     pub players: Players,
     /// What was counted.
     pub counters: Counters,
+    /// Clients' connections, by address.
+    pub connections: Seats<IpAddr>,
+    /// Clients' notification sockets and event streams, by identity.
+    pub sockets: Seats<Partition>,
+    /// Which bounds clients ran into.
+    pub bounds: Bounds,
+    /// What is set up badly about it.
+    pub warnings: Warnings,
     /// Where answers are kept that everybody may see.
     pub public: Partition,
     /// Where images are kept.
@@ -77,6 +101,8 @@ pub struct Counters {
     pub unauthorised: AtomicU64,
     /// Requests refused for what they are.
     pub refused: AtomicU64,
+    /// Requests refused because the server is down.
+    pub offline: AtomicU64,
     /// Requests that we asked without a client: refreshes, warming, events, probes.
     pub own: AtomicU64,
     /// When a client last asked anything, in milliseconds.
@@ -105,12 +131,22 @@ impl Server {
         Ok(Self {
             queue: Queue::new(limits, settings.load_timeout, clock.clone()),
             origin: Origin::new(&settings)?,
+            breaker: Breaker::default(),
+            doubts: Doubts::default(),
             identities: Identities::new(&settings.name, secrets.0),
+            meanings: Meanings::default(),
             lineage: Mutex::new(Lineage::new(MAX_LINEAGE)),
             apps: Apps::default(),
             paces: Paces::default(),
             players: Players::default(),
             counters: Counters::default(),
+            connections: Seats::new(
+                settings.hygiene.max_connections,
+                settings.hygiene.max_connections_per_peer,
+            ),
+            sockets: Seats::new(settings.hygiene.max_sockets, settings.hygiene.max_sockets_per_identity),
+            bounds: Bounds::default(),
+            warnings: Warnings::default(),
             public: Partition::new("public"),
             images: Partition::new("images"),
             hook_secret: secrets.1,
@@ -153,6 +189,31 @@ impl Server {
             crate::stale::purge_partition(self, &forgotten);
         }
         identity
+    }
+
+    /// Sends one request, once, and tells the breaker what came of it. `key` stands for what is asked for.
+    ///
+    /// # Errors
+    /// See [`Origin::send`].
+    pub async fn send(
+        &self,
+        request: Request<Body>,
+        lane: Lane,
+        key: u64,
+    ) -> Result<Response<Incoming>, NoResponse> {
+        let answer = self.origin.send(request, lane).await;
+        let outcome = match &answer {
+            Ok(response) if matches!(response.status().as_u16(), 502..=504) => Outcome::Unwilling,
+            Ok(_) => Outcome::Answered,
+            Err(_) => Outcome::Unreachable,
+        };
+        self.breaker.note(key, outcome, self.clock.now_ms());
+        answer
+    }
+
+    /// The first byte of an answer for `key` did not come in time.
+    pub fn note_silence(&self, key: u64) {
+        self.breaker.note(key, Outcome::Silent, self.clock.now_ms());
     }
 
     /// The server answered.

@@ -84,6 +84,14 @@ pub fn lost_signal(server: &Server, identity: &Identity) {
     }
 }
 
+/// A socket of this identity was away for a while: whatever it would have told is to be asked for.
+pub fn missed(server: &Server, identity: &Identity) {
+    for partition in same_account(server, identity) {
+        let scope = Scope::Partition { namespace: server.name().into(), partition };
+        server.cache.invalidate(&scope, &how(Mode::Mark));
+    }
+}
+
 /// A section's change counter moved: whatever changed in it, its lists and items are to be asked again.
 pub fn section_changed(server: &Server, section: &str, identity: &Identity) {
     apply(server, &greenroom_upstream::plex::section_changed(section), By::Follower(identity));

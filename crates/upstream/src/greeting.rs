@@ -62,6 +62,18 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Whether the JSON body of the probe says that the server is still starting. Jellyfin says that by its status.
+    pub fn is_starting(self, body: &[u8]) -> bool {
+        #[derive(Deserialize)]
+        struct Starting {
+            #[serde(rename = "startState")]
+            _state: serde::de::IgnoredAny,
+        }
+        self == Self::Plex && serde_json::from_slice::<PlexEnvelope<Starting>>(body).is_ok()
+    }
+}
+
 /// The user's id out of the JSON body of Jellyfin's `/Users/Me`, without dashes.
 pub fn own_user(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
@@ -96,6 +108,16 @@ mod tests {
         assert_eq!(Kind::Jellyfin.greeting(emby), None);
         assert_eq!(Kind::Plex.greeting(jellyfin), None);
         assert_eq!(Kind::Jellyfin.greeting(b"<html>"), None);
+    }
+
+    #[test]
+    fn a_starting_server_says_so() {
+        let starting = br#"{"MediaContainer":{"size":0,"startState":"startingPlugins"}}"#;
+        let well = br#"{"MediaContainer":{"size":0,"machineIdentifier":"m","version":"1.43.2"}}"#;
+        assert!(Kind::Plex.is_starting(starting));
+        assert!(!Kind::Plex.is_starting(well));
+        assert!(!Kind::Plex.is_starting(b"<MediaContainer/>"));
+        assert!(!Kind::Jellyfin.is_starting(starting));
     }
 
     #[test]

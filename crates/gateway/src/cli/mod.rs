@@ -2,17 +2,20 @@
 
 mod config;
 mod demo;
+mod doctor;
+mod login;
 mod serve;
 mod simulate;
 mod token;
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{Settings, Tree};
+use crate::config::{Problem, Settings, Tree};
 
 /// The command did what it was asked to.
 const DONE: u8 = 0;
@@ -39,6 +42,9 @@ Examples:
   greenroom demo                                        see what it does, with simulated servers
   greenroom serve --plex http://192.168.1.10:32400      then point your apps at http://THIS-MACHINE:32500
   greenroom serve --jellyfin http://192.168.1.10:8096   then point your apps at http://THIS-MACHINE:8196
+  greenroom login plex                                  a token of the owner, into a file
+  greenroom doctor --plex http://192.168.1.10:32400     what is wrong, and what to do about it
+  greenroom doctor --wait-for tautulli                  whether an app comes through
   greenroom config init > greenroom.toml                a commented configuration file
   greenroom serve --config greenroom.toml";
 
@@ -50,6 +56,11 @@ enum Command {
     Demo(demo::Options),
     /// Run a simulated media server
     Simulate(simulate::Options),
+    /// Find out what is wrong, and what to do about it
+    Doctor(Box<doctor::Options>),
+    /// Get a token of the media server's owner, by a code that you agree to in a browser
+    #[command(subcommand)]
+    Login(login::Command),
     /// Write or check a configuration file
     #[command(subcommand)]
     Config(config::Command),
@@ -84,6 +95,41 @@ pub(crate) struct Serve {
     control: Option<String>,
 }
 
+impl Serve {
+    /// Where the control plane is, and where its token is kept. Of a configuration without servers only these matter.
+    fn control_plane(&self) -> Option<(SocketAddr, PathBuf)> {
+        let mut tree = self.tree().ok()?;
+        if tree.servers().is_empty() {
+            add_typed(&mut tree, &Self { plex: Some("http://127.0.0.1".into()), ..Self::default() });
+        }
+        let read = Settings::read(tree).map_err(|problems| tell(&problems)).ok()?;
+        Some((read.control.listen, read.data_dir))
+    }
+
+    /// Everything that was said: in the file, in the environment, on the command line.
+    fn tree(&self) -> Result<Tree, u8> {
+        let mut tree = Tree::default();
+        if let Some(path) = &self.config {
+            match std::fs::read_to_string(path) {
+                Ok(text) => tree.add_toml(&path.display().to_string(), &text),
+                Err(error) => {
+                    eprintln!("{}: cannot be read: {error}", path.display());
+                    return Err(MISUSED);
+                }
+            }
+        }
+        tree.add_environment(std::env::vars());
+        add_typed(&mut tree, self);
+        Ok(tree)
+    }
+}
+
+fn tell(problems: &[Problem]) {
+    for problem in problems {
+        eprintln!("{problem}");
+    }
+}
+
 /// Runs the program: the whole of it, from arguments to exit code.
 pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let typed = match Typed::try_parse_from(arguments) {
@@ -97,6 +143,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Serve(serve) => serve::run(&serve),
         Command::Demo(options) => demo::run(&options),
         Command::Simulate(options) => simulate::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
+        Command::Login(command) => login::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Token(command) => token::run(&command),
     };
@@ -105,22 +153,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 
 /// Reads the configuration from everywhere it may be said. Problems are printed, all of them.
 fn settings(serve: &Serve) -> Result<Settings, u8> {
-    let mut tree = Tree::default();
-    if let Some(path) = &serve.config {
-        match std::fs::read_to_string(path) {
-            Ok(text) => tree.add_toml(&path.display().to_string(), &text),
-            Err(error) => {
-                eprintln!("{}: cannot be read: {error}", path.display());
-                return Err(MISUSED);
-            }
-        }
-    }
-    tree.add_environment(std::env::vars());
-    add_typed(&mut tree, serve);
-    Settings::read(tree).map_err(|problems| {
-        for problem in &problems {
-            eprintln!("{problem}");
-        }
+    Settings::read(serve.tree()?).map_err(|problems| {
+        tell(&problems);
         MISUSED
     })
 }

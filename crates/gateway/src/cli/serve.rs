@@ -27,6 +27,7 @@ pub(super) fn run(serve: &Serve) -> u8 {
             }
         };
         announce(&process).await;
+        process.watch_openness();
         told_to_stop().await;
         eprintln!("greenroom: stopping; requests under way may end");
         if process.stop().await {

@@ -5,11 +5,16 @@
 //! the file. All problems are found in one pass and reported together, each with its place; a key nobody knows is
 //! a problem too.
 //!
-//! Rooms: [`tree`] (where values come from), [`settings`] (what they mean), [`template`] (`config init`).
+//! Rooms: [`tree`] (where values come from), [`settings`] (what they mean), [`hygiene`] and [`networks`] (what of
+//! strangers is borne), [`template`] (`config init`).
 
+pub mod hygiene;
+pub mod networks;
 pub mod settings;
 pub mod template;
 pub mod tree;
 
+pub use hygiene::Hygiene;
+pub use networks::Networks;
 pub use settings::{Control, Memory, Server, Settings};
 pub use tree::{Problem, Tree};

@@ -10,6 +10,8 @@ use greenroom_upstream::class::{Class, Lifetime};
 use greenroom_upstream::credential::Secret;
 use http::Uri;
 
+use super::hygiene::{self, Hygiene};
+use super::networks::Networks;
 use super::tree::{Problem, Tree};
 
 /// Port of the control plane.
@@ -78,8 +80,12 @@ pub struct Server {
     pub max_waiting: usize,
     /// How long the server's yes to a token holds.
     pub auth_ttl: Duration,
+    /// How long a yes that held when the server went down still holds while it is down.
+    pub offline_auth_ttl: Duration,
     /// Send legacy forms of Jellyfin credentials on in the form that later versions accept.
     pub translate_legacy_auth: bool,
+    /// What of strangers its listener bears.
+    pub hygiene: Hygiene,
     /// Numbers of a class's lifetime that differ from the default.
     pub lifetimes: BTreeMap<Class, Changed>,
 }
@@ -118,9 +124,10 @@ impl Settings {
         let data_dir = tree.take("data_dir").map_or_else(default_data_dir, |leaf| PathBuf::from(leaf.text));
         let control = Control { listen: read_listen(&mut tree, "control.listen", loopback(CONTROL_PORT)) };
         let memory = read_memory(&mut tree);
+        let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
         let mut servers = Vec::new();
         for (name, place) in tree.servers() {
-            servers.extend(read_server(&mut tree, &name, &place));
+            servers.extend(read_server(&mut tree, &name, &place, &trusted_proxies));
         }
         check_listeners(&mut tree, &control, &servers);
         if servers.is_empty() && tree.servers().is_empty() {
@@ -146,7 +153,7 @@ fn read_memory(tree: &mut Tree) -> Memory {
     Memory { max_bytes, max_entry_bytes, max_partition_bytes }
 }
 
-fn read_server(tree: &mut Tree, name: &str, place: &str) -> Option<Server> {
+fn read_server(tree: &mut Tree, name: &str, place: &str, trusted: &Networks) -> Option<Server> {
     let key = |last: &str| format!("server.{name}.{last}");
     let kind = read_kind(tree, &key("kind"), name, place);
     let url = read_url(tree, &key("url"), name, place);
@@ -159,7 +166,10 @@ fn read_server(tree: &mut Tree, name: &str, place: &str) -> Option<Server> {
     let concurrency = tree.number(&key("upstream_concurrency"), 2, 1000, 8);
     let max_waiting = tree.number(&key("max_waiting"), 1, 100_000, 1000);
     let auth_ttl = Duration::from_secs(tree.number(&key("auth_ttl_s"), 1, 24 * 3600, 300));
+    let offline_auth_ttl =
+        Duration::from_secs(tree.number(&key("offline_auth_ttl_s"), 0, 30 * 24 * 3600, 24 * 3600));
     let translate_legacy_auth = tree.parse(&key("translate_legacy_auth"), "true or false").unwrap_or(true);
+    let hygiene = Hygiene::read(tree, name, trusted);
     let lifetimes = read_lifetimes(tree, name);
     let (origin, base_path) = url?;
     Some(Server {
@@ -174,7 +184,9 @@ fn read_server(tree: &mut Tree, name: &str, place: &str) -> Option<Server> {
         upstream_concurrency: usize::try_from(concurrency).unwrap_or(8),
         max_waiting: usize::try_from(max_waiting).unwrap_or(1000),
         auth_ttl,
+        offline_auth_ttl,
         translate_legacy_auth,
+        hygiene,
         lifetimes,
     })
 }
@@ -224,7 +236,7 @@ fn without_secrets(url: &str) -> &str {
     &url[start..end]
 }
 
-fn parse_origin(text: &str) -> Option<(Uri, String)> {
+pub(crate) fn parse_origin(text: &str) -> Option<(Uri, String)> {
     let uri: Uri = text.trim().parse().ok()?;
     let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?.to_owned();
     let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?.clone();

@@ -7,6 +7,9 @@ pub const TEMPLATE: &str = r#"# Greenroom. Every key is also an environment vari
 # Where the control token and the key that hides identities are kept. Default: your state directory.
 # data_dir = "/var/lib/greenroom"
 
+# Reverse proxies whose word on a client's address counts. From anybody else it is not even passed on.
+# trusted_proxies = ["127.0.0.1", "172.16.0.0/12"]
+
 [control]
 # The page, the API and /metrics. Reads without the control token are answered on loopback only.
 listen = "127.0.0.1:8710"
@@ -30,7 +33,14 @@ listen = "0.0.0.0:32500"               # point your apps here
 # upstream_concurrency = 8             # requests at a time; streams and sockets do not count
 # max_waiting = 1000                   # requests that may wait for one of these
 # auth_ttl_s = 300                     # how long the server's yes to a token holds
+# offline_auth_ttl_s = 86400           # how long that yes holds on while the server is down
 # translate_legacy_auth = true         # Jellyfin: send old forms of credentials on in the new form
+# max_connections = 1024               # of apps at a time
+# max_connections_per_peer = 256       # from one address; trusted proxies may have more
+# max_sockets = 256                    # notification sockets and event streams at a time
+# max_sockets_per_identity = 32
+# known_proxy = false                  # Jellyfin: its KnownProxies names this machine
+# public_images = false                # Jellyfin: show kept images to whoever asks, as the server itself does
 
 # Lifetimes of a class of answers, in seconds. The three windows add up.
 # [server.lifetimes.sessions]

@@ -13,11 +13,18 @@ const PREFIX: &str = "GREENROOM_";
 const NOT_KEYS: [&str; 3] = ["GREENROOM_CONFIG", "GREENROOM_LOG", "GREENROOM_REFERENCE"];
 
 /// Keys a server has; used to split `GREENROOM_SERVER_<NAME>_<KEY>`, so the longest come first.
-const SERVER_KEYS: [&str; 12] = [
-    "upstream_concurrency",
+const SERVER_KEYS: [&str; 19] = [
+    "max_connections_per_peer",
+    "max_sockets_per_identity",
     "translate_legacy_auth",
+    "upstream_concurrency",
+    "offline_auth_ttl_s",
+    "max_connections",
     "load_timeout_s",
     "max_body_bytes",
+    "public_images",
+    "known_proxy",
+    "max_sockets",
     "max_waiting",
     "auth_ttl_s",
     "token_file",
@@ -172,6 +179,10 @@ impl Tree {
                     for row in rows {
                         self.add_server_row(lines, row);
                     }
+                }
+                DeValue::Array(texts) if texts.iter().all(|text| text.get_ref().as_str().is_some()) => {
+                    let texts: Vec<&str> = texts.iter().filter_map(|text| text.get_ref().as_str()).collect();
+                    self.set(&path, texts.join(","), lines.place(value));
                 }
                 DeValue::Array(_) | DeValue::Datetime(_) => {
                     self.problem(lines.place(value), format!("{path} must be a single value"));

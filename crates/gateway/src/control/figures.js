@@ -102,11 +102,18 @@ export function show(figures) {
   last = figures;
   $("figures").hidden = false;
   setText($("version"), "Greenroom " + figures.version);
+  showWarnings(figures.warnings);
   showTotals(figures);
   keep($("servers"), figures.servers, (server) => server.name, makeServer, showServer);
   showApps(figures);
   showClasses(figures);
   showChoice(figures.servers);
+}
+
+function showWarnings(warnings) {
+  $("warnings").hidden = warnings.length === 0;
+  keep($("warnings"), warnings, (warning) => warning.server + " " + warning.code, () => element("li"),
+    (item, warning) => setText(item, warning.server + ": " + warning.text + " " + warning.remedy));
 }
 
 function showTotals(figures) {
@@ -156,6 +163,7 @@ const MORE_COUNTS = [
   ["streams", "Streams", "passed through: media, sockets, the unknown"],
   ["unauthorised", "No token", "asked without one where it is needed"],
   ["refused", "Refused", "requests that make no sense"],
+  ["offline", "Refused while down", "not kept, or a change"],
 ];
 
 /** Who holds the server's places and who waits for one: "3 of 8 busy, 12 waiting (2 interactive, 10 bulk)". */
@@ -197,6 +205,7 @@ function makeServer(server) {
   details.append(element("summary", "", "More figures"), makeCounts(MORE_COUNTS, parts));
   const queue = element("p", "fine");
   queue.append(element("b", "", "Queue"), document.createTextNode(": "), (parts.queue = element("span")));
+  queue.title = "One class of reads may hold half of the places at the most, and a quarter is left to writes: what hangs cannot stop the rest.";
   parts.queue_so_far = element("p", "fine");
   details.append(parts.queue_so_far);
   card.append(head, parts.says, point, makeCounts(COUNTS, parts), queue, details);
@@ -232,15 +241,22 @@ function makeCounts(counts, parts) {
   return list;
 }
 
+/** What is said of a server that is down. */
+function outageOf(outage, now) {
+  const seconds = Math.max(0, Math.ceil((outage.next_try_ms - now) / 1000));
+  const next = seconds > 0 ? "next try in " + seconds + " s." : "trying again now.";
+  return ["Down since " + moment(outage.since_ms, now), ", answering from cache; " + next];
+}
+
 function showServer(card, server) {
   const { parts } = card;
   const now = last.as_of_ms;
-  parts.light.dataset.state = parts.mood.dataset.state = server.state;
+  parts.light.dataset.state = parts.mood.dataset.state = server.outage ? "unwell" : server.state;
   const kind = KINDS[server.kind] || server.kind;
   setText(parts.kind, server.version ? kind + " " + server.version.split("-")[0] : kind);
   parts.kind.title = server.version || "";
   const heard = server.last_answer_ms ? ", last answer " + ago(server.last_answer_ms, now) + "." : ".";
-  const [mood, more] = {
+  const [mood, more] = server.outage ? outageOf(server.outage, now) : {
     well: ["Well", heard],
     unwell: ["Not answering", heard + (server.last_answer_ms ? " Kept answers are served meanwhile." : "")],
     unknown: ["Not heard of yet", ". It is asked when an app asks."],

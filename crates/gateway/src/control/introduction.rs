@@ -44,7 +44,7 @@ impl Introduction {
         let now_ms = server.clock.now_ms();
         let failed_ms = server.counters.last_failure_ms.load(std::sync::atomic::Ordering::Relaxed);
         let mut asked = self.0.lock();
-        if server.stop.is_cancelled() || !asked.is_due(now_ms, failed_ms) {
+        if server.stop.is_cancelled() || !server.breaker.admits() || !asked.is_due(now_ms, failed_ms) {
             return;
         }
         asked.is_under_way = true;

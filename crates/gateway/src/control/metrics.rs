@@ -15,6 +15,7 @@ use super::figures::{ClassFigures, Detail};
 use super::queueing::RankFigures;
 use super::snapshot::{AppFigures, Counted, ServerFigures, State as Wellbeing};
 use super::{Control, Plane};
+use crate::breaker::State as BreakerState;
 
 /// The media type of the format.
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -92,7 +93,7 @@ impl Out<'_> {
 
     fn servers(&mut self, servers: &[ServerFigures]) -> fmt::Result {
         type Pick = fn(&ServerFigures) -> u64;
-        let counters: [(&str, &str, Pick); 8] = [
+        let counters: [(&str, &str, Pick); 12] = [
             ("client_requests", "Requests that apps made", |server| server.asked),
             ("client_requests_saved", "Requests answered without asking the server", |server| server.saved),
             ("upstream_requests", "Requests that reached the server, own ones included", |server| {
@@ -103,6 +104,12 @@ impl Out<'_> {
             ("streams", "Requests passed through", |server| server.streams),
             ("unauthorised", "Requests without a token where one is needed", |server| server.unauthorised),
             ("refused", "Requests refused for what they are", |server| server.refused),
+            ("offline_refused", "Requests refused because the server was down", |server| server.offline),
+            ("outages", "Times the server went down", |server| server.outages),
+            ("probes", "Times the server was asked whether it is back", |server| server.probes),
+            ("lists_doubted", "Lists so much shorter than before that they were not believed", |server| {
+                server.doubted
+            }),
         ];
         for (name, help, pick) in counters {
             self.counters(
@@ -111,6 +118,11 @@ impl Out<'_> {
                 servers.iter().map(|server| ([("server", server.name.as_str())], pick(server))),
             )?;
         }
+        let reached = servers.iter().flat_map(|server| {
+            let labels = |bound| [("server", server.name.as_str()), ("limit", bound)];
+            server.limits_reached.iter().map(move |(bound, count)| (labels(bound), *count))
+        });
+        self.counters("client_limits_reached", "How often clients ran into a limit, by limit", reached)?;
         let mut family =
             self.begin("upstream_in_flight", "Requests the server works on now", MetricType::Gauge)?;
         for server in servers {
@@ -124,6 +136,15 @@ impl Out<'_> {
         for server in servers.iter().filter(|server| server.state != Wellbeing::Unknown) {
             let well = u64::from(server.state == Wellbeing::Well);
             family.encode_family(&[("server", server.name.as_str())])?.encode_gauge(&well)?;
+        }
+        let help = "Where the breaker of the server stands: 1 for the state it is in";
+        let mut family = self.begin("breaker_state", help, MetricType::Gauge)?;
+        for server in servers {
+            for state in BreakerState::EVERY {
+                let labels = [("server", server.name.as_str()), ("state", state.name())];
+                let is_it = u64::from(server.breaker == state.name());
+                family.encode_family(&labels)?.encode_gauge(&is_it)?;
+            }
         }
         Ok(())
     }

@@ -46,7 +46,7 @@ use introduction::Introduction;
 use live::Live;
 use problem::Problem;
 use session::Sessions;
-use snapshot::{AppFigures, Baseline, Counted, ServerFigures, Snapshot};
+use snapshot::{AppFigures, Baseline, Counted, ServerFigures, ServerWarning, Snapshot};
 use throttle::Throttle;
 
 pub use door::serve;
@@ -72,6 +72,14 @@ struct Shown {
     server: Arc<Server>,
     listen: SocketAddr,
     introduction: Arc<Introduction>,
+}
+
+impl Shown {
+    fn warnings(&self) -> impl Iterator<Item = ServerWarning> {
+        let server = self.server.name().to_owned();
+        let holding = self.server.warnings.holding().into_iter();
+        holding.map(move |warning| ServerWarning { server: server.clone(), warning })
+    }
 }
 
 /// The control plane at its address.
@@ -114,6 +122,7 @@ impl Control {
             servers: self.servers.iter().map(figures).collect(),
             apps: self.servers.iter().flat_map(|shown| AppFigures::read(&shown.server)).collect(),
             engine: Engine::read(&self.cache),
+            warnings: self.servers.iter().flat_map(Shown::warnings).collect(),
         }
     }
 

@@ -12,6 +12,7 @@ use super::figures::{self, ClassFigures, Engine, Memory};
 use super::introduction::Introduced;
 use super::queueing::QueueFigures;
 use crate::server::Server;
+use crate::warnings::Warning;
 
 /// The figures of one moment.
 #[derive(Debug, Clone, Serialize)]
@@ -24,6 +25,8 @@ pub(super) struct Snapshot {
     pub(super) version: &'static str,
     pub(super) totals: Totals,
     pub(super) memory: Memory,
+    /// What is set up badly, and what to do about it.
+    pub(super) warnings: Vec<ServerWarning>,
     pub(super) servers: Vec<ServerFigures>,
     pub(super) apps: Vec<AppFigures>,
     pub(super) classes: Vec<ClassFigures>,
@@ -52,6 +55,10 @@ pub(super) struct ServerFigures {
     /// Where apps find it: address and port of our listener.
     pub(super) listen: String,
     pub(super) state: State,
+    /// Where its breaker stands.
+    pub(super) breaker: &'static str,
+    /// The outage, while it is down.
+    pub(super) outage: Option<OutageFigures>,
     /// What the server calls itself.
     pub(super) title: Option<String>,
     pub(super) version: Option<String>,
@@ -70,6 +77,34 @@ pub(super) struct ServerFigures {
     pub(super) streams: u64,
     pub(super) unauthorised: u64,
     pub(super) refused: u64,
+    /// Requests refused because it was down.
+    pub(super) offline: u64,
+    /// How often it went down.
+    pub(super) outages: u64,
+    /// How often it was asked whether it is back.
+    pub(super) probes: u64,
+    /// Lists that came back so short that they were not believed.
+    pub(super) doubted: u64,
+    /// How often clients ran into a bound, by bound.
+    pub(super) limits_reached: Vec<(&'static str, u64)>,
+}
+
+/// An outage under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct OutageFigures {
+    /// When the first request failed.
+    pub(super) since_ms: u64,
+    /// When the server is tried next.
+    pub(super) next_try_ms: u64,
+}
+
+/// Something a person should change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct ServerWarning {
+    /// Which server it is about.
+    pub(super) server: String,
+    #[serde(flatten)]
+    pub(super) warning: Warning,
 }
 
 /// One app of one server.
@@ -85,6 +120,10 @@ pub(super) struct AppFigures {
     pub(super) waiting: usize,
     /// How long its requests have waited there, all together.
     pub(super) waited_ms: u64,
+    /// Requests refused for want of a valid token.
+    pub(super) unauthorised: u64,
+    /// What its first request asked for.
+    pub(super) first_asked: Option<&'static str>,
 }
 
 /// How a server does.
@@ -118,11 +157,16 @@ impl ServerFigures {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let moment = |counter: &AtomicU64| Some(read(counter)).filter(|at_ms| *at_ms > 0);
         let state = State::of(server);
+        let (outages, probes) = server.breaker.counts();
+        let outage = server.breaker.outage();
         Self {
             name: server.name().to_owned(),
             kind: server.settings.kind.name(),
             listen,
             state,
+            breaker: server.breaker.state().name(),
+            outage: outage
+                .map(|outage| OutageFigures { since_ms: outage.since_ms, next_try_ms: outage.next_probe_ms }),
             title: introduced.title.clone(),
             version: introduced.version.clone(),
             remark: introduced.remark.filter(|_| state != State::Well),
@@ -139,6 +183,11 @@ impl ServerFigures {
             streams: read(&counters.streams),
             unauthorised: read(&counters.unauthorised),
             refused: read(&counters.refused),
+            offline: read(&counters.offline),
+            outages,
+            probes,
+            doubted: server.doubts.counted(),
+            limits_reached: server.bounds.reached(),
         }
     }
 
@@ -154,6 +203,10 @@ impl ServerFigures {
             unauthorised: less(|server| server.unauthorised),
             queue: self.queue.since(&before.queue),
             refused: less(|server| server.refused),
+            offline: less(|server| server.offline),
+            outages: less(|server| server.outages),
+            probes: less(|server| server.probes),
+            doubted: less(|server| server.doubted),
             ..self.clone()
         }
     }
@@ -171,6 +224,8 @@ impl AppFigures {
             failed: counted.failed,
             waiting: counted.waiting,
             waited_ms: counted.waited_ms,
+            unauthorised: counted.unauthorised,
+            first_asked: counted.first_asked,
         })
     }
 
@@ -182,6 +237,7 @@ impl AppFigures {
             saved: less(|app| app.saved),
             failed: less(|app| app.failed),
             waited_ms: less(|app| app.waited_ms),
+            unauthorised: less(|app| app.unauthorised),
             ..self.clone()
         }
     }
@@ -193,6 +249,7 @@ pub(super) struct Counted {
     pub(super) servers: Vec<ServerFigures>,
     pub(super) apps: Vec<AppFigures>,
     pub(super) engine: Engine,
+    pub(super) warnings: Vec<ServerWarning>,
 }
 
 /// Where the counters stood when the cache was cleared last.
@@ -267,6 +324,7 @@ impl Baseline {
             version: env!("CARGO_PKG_VERSION"),
             totals,
             memory: counted.engine.memory,
+            warnings: counted.warnings,
             servers,
             apps,
             classes,
@@ -304,6 +362,7 @@ mod tests {
             servers: vec![server("home"), server("attic")],
             apps: vec![app("home", "few", 1), app("home", "many", asked), app("attic", "many", asked)],
             engine: Engine { classes: vec![class("home"), class("attic")], ..Engine::default() },
+            warnings: Vec::new(),
         }
     }
 

@@ -21,6 +21,8 @@ use hyper::body::Incoming;
 use super::answer;
 use crate::apps::App;
 use crate::body::{Body, Collected, collect};
+use crate::breaker;
+use crate::doubt::{self, Belief};
 use crate::identity::Identity;
 use crate::origin::Lane;
 use crate::queue::Errand;
@@ -45,16 +47,22 @@ pub struct ReadLoader {
 impl Loader for ReadLoader {
     type Pass = Response<Body>;
 
-    async fn load(&self, why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<Self::Pass>, Failure> {
+    async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<Load<Self::Pass>, Failure> {
+        if !self.server.breaker.admits() {
+            return Err(offline());
+        }
+        let Ok(place) = self.server.queue.place(self.errand(why)).await else {
+            return Err(Failure::new(FailureKind::Overloaded, "too many requests wait for the server"));
+        };
+        if !self.server.breaker.admits() {
+            return Err(offline());
+        }
         match why {
             LoadReason::Refresh | LoadReason::Warm => &self.server.counters.own,
             _ => &self.app.reached,
         }
         .fetch_add(1, Ordering::Relaxed);
-        let Ok(place) = self.server.queue.place(self.errand(why)).await else {
-            return Err(Failure::new(FailureKind::Overloaded, "too many requests wait for the server"));
-        };
-        let mut asking = pin!(self.ask_and_read());
+        let mut asking = pin!(self.ask_and_read(old));
         // A slow answer may still be kept when it comes, but others do not wait for it.
         let in_time = self.server.clock.timeout(self.server.settings.load_timeout, asking.as_mut()).await;
         drop(place);
@@ -94,7 +102,7 @@ impl ReadLoader {
         }
     }
 
-    async fn ask_and_read(&self) -> Result<Load<Response<Body>>, Failure> {
+    async fn ask_and_read(&self, old: Option<Arc<Entry>>) -> Result<Load<Response<Body>>, Failure> {
         let generation = self.identity.generation();
         let response = self.ask().await?;
         let (parts, body) = response.into_parts();
@@ -105,7 +113,7 @@ impl ReadLoader {
             return Ok(Load::Pass(Response::from_parts(parts, Body::Stream(body))));
         }
         match collect(body, self.server.settings.max_body_bytes).await {
-            Collected::Whole(bytes) => self.keep(&parts.headers, bytes, generation),
+            Collected::Whole(bytes) => self.keep(&parts.headers, bytes, generation, old.as_deref()),
             Collected::TooLong(read, rest) => {
                 Ok(Load::Pass(Response::from_parts(parts, Body::Resumed { read, rest })))
             }
@@ -120,7 +128,22 @@ impl ReadLoader {
         let request = self.request().map_err(|_| {
             Failure::new(FailureKind::Refused, "the request cannot be written down for the server")
         })?;
-        self.server.origin.send(request, Lane::Read).await.map_err(|error| {
+        let key = breaker::key_of(&self.read.key);
+        let answer = async {
+            let mut sending = pin!(self.server.send(request, Lane::Read, key));
+            let limit = self.server.settings.load_timeout;
+            if let Ok(answer) = self.server.clock.timeout(limit, sending.as_mut()).await {
+                return answer;
+            }
+            self.server.note_silence(key);
+            sending.await
+        };
+        let answer = tokio::select! {
+            // Whoever waits is told at once when the server turns out to be down.
+            () = self.server.breaker.down() => return Err(offline()),
+            answer = answer => answer,
+        };
+        answer.map_err(|error| {
             self.server.note_failure();
             Failure::new(FailureKind::Unreachable, error.message)
         })
@@ -150,11 +173,16 @@ impl ReadLoader {
         headers: &HeaderMap,
         body: Bytes,
         generation: u64,
+        old: Option<&Entry>,
     ) -> Result<Load<Response<Body>>, Failure> {
         match self.server.settings.kind.inspect(&self.read, headers, &body) {
             Ok(facts) => {
                 self.server.note_success();
                 self.learn(&facts, generation);
+                if self.is_doubtful(&facts, old) {
+                    let value = answer::value(StatusCode::OK, headers, body);
+                    return Err(refusal(FailureKind::Doubted, "the list is far shorter than it was", value));
+                }
                 Ok(Load::Store(self.fill(headers, body, &facts)))
             }
             Err(unfit) => {
@@ -163,12 +191,41 @@ impl ReadLoader {
                     Unfit::Malformed | Unfit::ContentType => FailureKind::Malformed,
                 };
                 self.server.note_failure();
+                if unfit == Unfit::Starting {
+                    self.server.breaker.note_trouble(self.server.clock.now_ms());
+                }
                 let mut failure =
                     Failure::new(kind, format!("the server's answer is unfit: {}", unfit.name()));
                 failure.answer = Some(answer::value(StatusCode::OK, headers, body));
                 Err(failure)
             }
         }
+    }
+
+    /// Whether a list is so much shorter than the one kept that the server may not have found itself yet.
+    fn is_doubtful(&self, facts: &Facts, old: Option<&Entry>) -> bool {
+        let Some(came) = facts.total else { return false };
+        let (server, now_ms) = (&self.server, self.server.clock.now_ms());
+        let (doubts, partition) = (&server.doubts, self.identity.partition());
+        let is_settled = doubts.is_settled(server.breaker.troubled_ms(), now_ms);
+        let earlier = doubts.earlier(partition, &self.read.key);
+        if is_settled && earlier.is_none() {
+            return false;
+        }
+        let kept =
+            old.filter(|old| now_ms < old.horizons().error_until_ms).and_then(|old| self.total_of(old));
+        let belief = doubt::judge(kept.unwrap_or(0), came, is_settled, earlier, now_ms);
+        match belief {
+            Belief::Doubted => doubts.note(partition, &self.read.key, came, now_ms),
+            Belief::Believed => doubts.forget(partition, &self.read.key),
+        }
+        belief == Belief::Doubted
+    }
+
+    /// How many rows the kept list says it has.
+    fn total_of(&self, kept: &Entry) -> Option<u64> {
+        let (_, headers) = answer::head_of(kept.meta());
+        self.server.settings.kind.inspect(&self.read, &headers, kept.body()).ok()?.total
     }
 
     /// `generation` is the identity's when the server was asked: what it said to a token that was refused since
@@ -181,6 +238,9 @@ impl ReadLoader {
                 self.server.identities.accept_image(&self.identity, item, now_ms, generation);
             }
             Sharing::Public => {}
+        }
+        if let Some(is_scanning) = facts.scanning {
+            self.server.doubts.note_scanning(is_scanning, now_ms);
         }
         if let Some(user) = &facts.own_user {
             self.identity.prove_account(user);
@@ -213,8 +273,9 @@ impl ReadLoader {
         body: Incoming,
     ) -> Result<Load<Response<Body>>, Failure> {
         let body = match collect(body, self.server.settings.max_body_bytes).await {
-            Collected::Whole(bytes) => bytes,
-            Collected::TooLong(..) | Collected::Broken(_) => Bytes::new(),
+            // What was packed unasked is not unpacked, and without a word on how it is nobody can read it.
+            Collected::Whole(bytes) if is_plain(headers) => bytes,
+            Collected::Whole(_) | Collected::TooLong(..) | Collected::Broken(_) => Bytes::new(),
         };
         let value = answer::value(status, headers, body);
         match status.as_u16() {
@@ -243,6 +304,10 @@ impl ReadLoader {
     }
 }
 
+fn offline() -> Failure {
+    Failure::new(FailureKind::Offline, "the server is down")
+}
+
 fn refusal(kind: FailureKind, message: &str, value: Value) -> Failure {
     let mut failure = Failure::new(kind, message);
     failure.answer = Some(value);
@@ -255,8 +320,10 @@ fn may_be_kept(status: StatusCode, headers: &HeaderMap) -> bool {
         .get_all(CACHE_CONTROL)
         .iter()
         .any(|value| value.to_str().is_ok_and(|value| value.to_ascii_lowercase().contains("no-store")));
-    status == StatusCode::OK
-        && !no_store
-        && !headers.contains_key(SET_COOKIE)
-        && headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity")
+    status == StatusCode::OK && !no_store && !headers.contains_key(SET_COOKIE) && is_plain(headers)
+}
+
+/// Whether the body is not packed; that is what was asked for.
+fn is_plain(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_ENCODING).iter().all(|encoding| encoding == "identity")
 }

@@ -3,21 +3,24 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use greenroom_cache::{Answer, Demand, Failure, FailureKind, Key, Partition, Policy, Reason, Served};
+use greenroom_cache::{Answer, Demand, Entry, Failure, FailureKind, Key, Partition, Policy, Reason, Served};
 use greenroom_upstream::class::Class;
 use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, Response, request};
 
-use super::answer::{self, Wanted};
+use super::answer::{self, History, Wanted};
 use super::load::{ImageLoader, ReadLoader};
-use super::{Visit, address};
+use super::{Visit, address, offline};
 use crate::body::Body;
-use crate::identity::{IMAGE_PROOF_TTL, OFFLINE_AUTH_TTL};
+use crate::identity::{IMAGE_PROOF_TTL, Identity};
+use crate::server::Server;
 
 /// Answers a read.
-pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Response<Body> {
-    let read = Arc::new(read);
+pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> Response<Body> {
+    if let Some(outage) = visit.server.breaker.outage() {
+        return offline::read(&visit, &read, parts, &outage).await;
+    }
     let proof = prove(&visit, &read);
     let mut policy = visit.server.policy(&read, &visit.identity);
     if proof != Proof::Holds {
@@ -28,21 +31,18 @@ pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Respons
         image(&visit, &read, &policy, proof, &parts.headers).await
     } else {
         let demand = if proof == Proof::Holds { asked_for(&parts.headers) } else { Demand::Reload };
-        let key = Key::new(visit.server.name(), partition_of(&visit, &read), &read.key);
-        visit.server.cache.get_or_load(&key, &policy, demand, || loader(&visit, &read)).await
+        visit.server.cache.get_or_load(&key(&visit, &read), &policy, demand, || loader(&visit, &read)).await
     };
-    let is_api = !matches!(read.class, Class::Images | Class::Assets);
-    let wanted = Wanted { headers: &parts.headers, method: &parts.method, is_api };
+    let wanted = wanted(&visit, &read, parts);
     match outcome {
-        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if proof == Proof::Missing => {
+        // By an answer that was not believed the server may have said yes to this token after all.
+        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if prove(&visit, &read) == Proof::Missing => {
             let failure = Failure::new(FailureKind::Unreachable, "no proof for this token while offline");
             answer::failed(&visit, &failure, wanted)
         }
         Ok(Answer::Kept { entry, served, tier, age, left_ms, reason }) => {
-            note_saved(&visit, served, reason);
-            let rewritten = address::rewrite(&visit.server, &read, &parts.headers, entry.value());
-            let value = rewritten.as_ref().unwrap_or(entry.value());
-            answer::kept(value, answer::History { served, tier, age, left_ms, reason }, wanted)
+            let history = History { served, tier, age, left_ms, reason };
+            answer_kept(&visit, &read, &entry, history, wanted)
         }
         Ok(Answer::Shared { value, served }) => {
             note_saved(&visit, served, None);
@@ -56,7 +56,35 @@ pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Respons
     }
 }
 
-fn loader(visit: &Visit, read: &Arc<Read>) -> ReadLoader {
+/// Under which key the answer is kept.
+pub(super) fn key(visit: &Visit, read: &Read) -> Key {
+    let made =
+        || Key::new(visit.server.name(), partition_of(&visit.server, &visit.identity, read), &read.key);
+    visit.key.clone().unwrap_or_else(made)
+}
+
+/// What is asked of the answer beyond its content.
+pub(super) fn wanted<'a>(visit: &'a Visit, read: &Read, parts: &'a request::Parts) -> Wanted<'a> {
+    let is_api = !matches!(read.class, Class::Images | Class::Assets);
+    Wanted { headers: &parts.headers, method: &parts.method, is_api, letterhead: &visit.letterhead }
+}
+
+/// A kept answer, with the address in it that the client used.
+pub(super) fn answer_kept(
+    visit: &Visit,
+    read: &Read,
+    entry: &Entry,
+    history: History,
+    wanted: Wanted<'_>,
+) -> Response<Body> {
+    note_saved(visit, history.served, history.reason);
+    match address::rewrite(&visit.server, read, wanted.headers, entry.value()) {
+        Some(rewritten) => answer::kept(&rewritten, None, history, wanted),
+        None => answer::kept(entry.value(), Some(entry.created()), history, wanted),
+    }
+}
+
+pub(super) fn loader(visit: &Visit, read: &Arc<Read>) -> ReadLoader {
     let settings = &visit.server.settings;
     let credential = settings.kind.credential_headers(&visit.credential, settings.translate_legacy_auth);
     ReadLoader {
@@ -78,7 +106,7 @@ async fn image(
     headers: &HeaderMap,
 ) -> Result<Answer<Response<Body>>, Failure> {
     let (cache, name) = (&visit.server.cache, visit.server.name());
-    let shared = Key::new(name, &visit.server.images, &read.key);
+    let shared = key(visit, read);
     if proof == Proof::Holds && asked_for(headers) != Demand::Reload {
         let kept = cache.get_or_load(&shared, policy, Demand::OnlyIfCached, || loader(visit, read)).await;
         match kept {
@@ -96,7 +124,7 @@ async fn image(
 fn note_saved(visit: &Visit, served: Served, reason: Option<Reason>) {
     let is_saved = match served {
         Served::Hit | Served::Stale | Served::Joined => true,
-        Served::StaleOnError => matches!(reason, Some(Reason::FailedLately(_))),
+        Served::StaleOnError => matches!(reason, Some(Reason::FailedLately(_) | Reason::Offline)),
         Served::Loaded | Served::Refreshed => false,
     };
     if is_saved {
@@ -110,7 +138,7 @@ fn note_saved(visit: &Visit, served: Served, reason: Option<Reason>) {
 enum Proof {
     /// The server said yes lately, or the answer is everybody's.
     Holds,
-    /// It said yes within a day: good enough only while it cannot be asked.
+    /// It said yes within `offline_auth_ttl`: good enough only while it cannot be asked.
     Expired,
     /// It never said yes, or too long ago.
     Missing,
@@ -120,6 +148,9 @@ fn prove(visit: &Visit, read: &Read) -> Proof {
     let now_ms = visit.server.clock.now_ms();
     let accepted = |ttl| match &read.sharing {
         Sharing::Public => true,
+        Sharing::Image(_) if visit.identity.is_anonymous() && visit.server.settings.hygiene.public_images => {
+            true
+        }
         Sharing::Identity => visit.identity.is_accepted(read.class, now_ms, ttl),
         Sharing::Image(item) => visit.server.identities.is_image_accepted(&visit.identity, item, now_ms, ttl),
     };
@@ -129,18 +160,19 @@ fn prove(visit: &Visit, read: &Read) -> Proof {
     };
     if accepted(ttl) {
         Proof::Holds
-    } else if accepted(OFFLINE_AUTH_TTL) {
+    } else if accepted(visit.server.settings.offline_auth_ttl) {
         Proof::Expired
     } else {
         Proof::Missing
     }
 }
 
-fn partition_of<'a>(visit: &'a Visit, read: &Read) -> &'a Partition {
+/// Where the answer of a read is kept that this identity asks for.
+pub(super) fn partition_of<'a>(server: &'a Server, identity: &'a Identity, read: &Read) -> &'a Partition {
     match read.sharing {
-        Sharing::Identity => visit.identity.partition(),
-        Sharing::Public => &visit.server.public,
-        Sharing::Image(_) => &visit.server.images,
+        Sharing::Identity => identity.partition(),
+        Sharing::Public => &server.public,
+        Sharing::Image(_) => &server.images,
     }
 }
 

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
+use greenroom_cache::Partition;
 use greenroom_upstream::ask::Kind;
 use greenroom_upstream::signal::Signal;
 use http_body::{Body as HttpBody, Frame};
 use hyper::body::Incoming;
 
 use crate::identity::Identity;
+use crate::seats::Seat;
 use crate::server::Server;
 use crate::stale::{self, By};
 
@@ -30,7 +32,10 @@ pub fn hear(server: &Server, frame: &[u8], by: By<'_>) {
                     stale::apply(server, &server.settings.kind.playing(&item, state), by);
                 }
             }
-            Signal::Restarting => stale::everything(server),
+            Signal::Restarting => {
+                server.breaker.note_trouble(server.clock.now_ms());
+                stale::everything(server);
+            }
         }
     }
 }
@@ -75,12 +80,14 @@ pub struct EventTap {
     /// What may leave.
     ready: VecDeque<Bytes>,
     ended: bool,
+    _seat: Seat<Partition>,
 }
 
 impl EventTap {
     /// Reads `body`, which belongs to `identity`, while it passes.
-    pub fn new(server: Arc<Server>, identity: Arc<Identity>, body: Incoming) -> Self {
-        Self { server, identity, body, partial: BytesMut::new(), ready: VecDeque::new(), ended: false }
+    pub fn new(server: Arc<Server>, identity: Arc<Identity>, body: Incoming, seat: Seat<Partition>) -> Self {
+        let (partial, ready) = (BytesMut::new(), VecDeque::new());
+        Self { server, identity, body, partial, ready, ended: false, _seat: seat }
     }
 
     fn take(&mut self, data: &[u8]) {

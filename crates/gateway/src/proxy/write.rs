@@ -8,12 +8,14 @@ use greenroom_upstream::ask::Ask;
 use greenroom_upstream::tag::{Staling, Tag};
 use greenroom_upstream::verdict::{Forgets, Verdict, Write};
 use http::header::HeaderValue;
-use http::{Request, Response, StatusCode, request};
+use http::{Method, Request, Response, StatusCode, request};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
-use super::{Visit, answer, headers, stream};
+use super::{Visit, answer, headers, offline, stream};
 use crate::body::{Body, Collected, collect};
+use crate::breaker;
 use crate::origin::{Lane, NoResponse};
 use crate::queue::Errand;
 use crate::stale::{self, By};
@@ -27,6 +29,9 @@ const MAX_LOOKED_AT: usize = 64 * 1024;
 
 /// Forwards a write and answers the writer.
 pub async fn pass(visit: Visit, target: &str, parts: request::Parts, body: Incoming) -> Response<Body> {
+    if visit.server.breaker.outage().is_some() {
+        return offline::stream(&visit, target, &parts.method);
+    }
     visit.server.counters.writes.fetch_add(1, Ordering::Relaxed);
     let body = match visit.server.clock.timeout(BODY_TIMEOUT, collect(body, MAX_WRITE_BYTES)).await {
         Ok(Collected::Whole(bytes)) => bytes,
@@ -71,9 +76,13 @@ async fn forward(visit: &Visit, write: Write, request: Request<Body>) -> Respons
         let message = "too many writes wait for the media server; this one was not sent";
         return answer::problem(visit, StatusCode::SERVICE_UNAVAILABLE, message);
     };
+    if !server.breaker.admits() {
+        return offline::refuse(visit, "the media server is down; this write was not sent");
+    }
     visit.app.reached.fetch_add(1, Ordering::Relaxed);
     let limit = server.settings.load_timeout;
-    match server.clock.timeout(limit, exchange(visit, request)).await {
+    let key = breaker::key_of(request.uri().path());
+    match server.clock.timeout(limit, exchange(visit, request, key)).await {
         Ok(Ok((response, status))) => {
             settle(visit, &write, status);
             response
@@ -104,6 +113,7 @@ async fn forward(visit: &Visit, write: Write, request: Request<Body>) -> Respons
             )
         }
         Err(_) => {
+            server.note_silence(key);
             server.note_failure();
             mark(visit, &write, By::Unknown(&visit.identity));
             answer::problem(
@@ -116,8 +126,12 @@ async fn forward(visit: &Visit, write: Write, request: Request<Body>) -> Respons
 }
 
 /// Sends the write and reads the whole answer, so that a writer who has it knows that all of it is done.
-async fn exchange(visit: &Visit, request: Request<Body>) -> Result<(Response<Body>, StatusCode), NoResponse> {
-    let response = visit.server.origin.send(request, Lane::Write).await?;
+async fn exchange(
+    visit: &Visit,
+    request: Request<Body>,
+    key: u64,
+) -> Result<(Response<Body>, StatusCode), NoResponse> {
+    let response = visit.server.send(request, Lane::Write, key).await?;
     let (mut parts, body) = response.into_parts();
     parts.headers = headers::for_client(&parts.headers);
     let status = parts.status;
@@ -192,9 +206,13 @@ fn rebuild(
     parts: &request::Parts,
     body: Body,
 ) -> Result<Request<Body>, http::Error> {
-    let mut request =
-        Request::builder().method(parts.method.clone()).uri(visit.server.origin.uri(target)?).body(body)?;
+    // A write says that it has no body; some servers wait for one otherwise.
+    let is_empty = body.is_end_stream();
+    let mut request = Request::builder().method(parts.method.clone()).uri(visit.uri(target)?).body(body)?;
     *request.headers_mut() = stream::headers_for_server(visit, &parts.headers);
     request.headers_mut().insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if is_empty && matches!(parts.method, Method::POST | Method::PUT | Method::PATCH) {
+        request.headers_mut().insert(http::header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
     Ok(request)
 }

@@ -1,6 +1,6 @@
 //! The one queue of a media server: at most so many requests at a time, and who waits gets a place in good order.
 //!
-//! Rooms: [`rank`] (how urgent a read is), [`habits`] (how an app has been reading), [`places`] (who is next: the
+//! Rooms: [`mod@rank`] (how urgent a read is), [`habits`] (how an app has been reading), [`places`] (who is next: the
 //! rules, without waiting). Here is only the waiting: who has no place sleeps until exactly this one is woken with
 //! it. Streams and sockets need no place.
 

@@ -195,6 +195,7 @@ impl Places {
     }
 
     /// A place is given back, and goes to whoever is next.
+    #[expect(clippy::needless_pass_by_value, reason = "a place is given back once, and is gone then")]
     pub fn release(&mut self, held: Held, now_ms: u64) -> Option<(Ticket, Held)> {
         let Held { rank, class } = held;
         self.held -= 1;

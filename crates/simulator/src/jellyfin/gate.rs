@@ -223,6 +223,24 @@ impl Dialect for Gate {
         self.enter(&mut asked, ground)
     }
 
+    /// `POST /__simulator/link?code=CODE&token=LABEL` agrees to a code, as the owner if no token is named.
+    fn own_page(&self, asked: &Asked, page: &str, ground: &Ground) -> Option<Answer> {
+        if asked.method != Method::POST || page != "link" {
+            return None;
+        }
+        let label = asked.param("token").unwrap_or_else(|| "owner-a".into());
+        let token = ground.state.users().tokens.iter().find(|token| token.label == label);
+        let user = token.and_then(|token| token.user);
+        let code = asked.param("code").unwrap_or_default();
+        let now_ms = ground.state.clock().now_ms();
+        let agreed = user.is_some_and(|user| self.house.quick.authorize(&code, user, now_ms));
+        Some(if agreed {
+            Answer::empty(204)
+        } else {
+            Answer::text(404, "text/plain", "no such code waits, or no such user")
+        })
+    }
+
     fn start_page(&self) -> Answer {
         Answer::text(503, "text/html; charset=utf-8", START_PAGE)
     }

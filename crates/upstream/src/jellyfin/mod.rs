@@ -36,16 +36,18 @@ mod setting;
 mod socket;
 mod write;
 
+use std::sync::Arc;
+
 use http::Method;
 
 pub use info::public_info_address;
 
-pub(crate) use anonymous::open;
+pub(crate) use anonymous::{open, sign_of_life};
 pub(crate) use credential::{credential, credential_headers};
 pub(crate) use error::error_body;
 pub(crate) use inspect::inspect;
 pub(crate) use playback::playing;
-pub(crate) use socket::frame;
+pub(crate) use socket::{frame, subscription};
 
 use crate::ask::Ask;
 use crate::redact;
@@ -63,6 +65,13 @@ pub(crate) fn classify(ask: &Ask<'_>, own_user: Option<&str>) -> Verdict {
     }
 }
 
+/// Restarting, stopping and setting up: granted to the local network without asking who it is.
+pub(crate) fn is_only_for_neighbours(target: &str) -> bool {
+    // What cannot be read is refused by classification.
+    let Ok(address) = Address::split(target) else { return false };
+    matches!(address.low()[..], ["system", "restart" | "shutdown"] | ["startup", ..])
+}
+
 fn judge(ask: &Ask<'_>, address: &Address<'_>, own_user: Option<&str>) -> Verdict {
     let low = address.low();
     if low.first() == Some(&"startup") {
@@ -74,7 +83,7 @@ fn judge(ask: &Ask<'_>, address: &Address<'_>, own_user: Option<&str>) -> Verdic
     match *ask.method {
         Method::GET | Method::HEAD => match read::judge(ask, address, own_user) {
             Ok(read) if tells_the_token(ask, &read) => Verdict::Stream(StreamReason::Odd),
-            Ok(read) => Verdict::Read(Box::new(read)),
+            Ok(read) => Verdict::Read(Arc::new(read)),
             Err(reason) => Verdict::Stream(reason),
         },
         Method::OPTIONS | Method::TRACE => Verdict::Stream(StreamReason::Moment),

@@ -27,6 +27,8 @@ pub(super) struct Row {
     /// Of music: whose it is, by whatever right.
     pub(super) artists: Vec<String>,
     pub(super) state: Option<String>,
+    /// Of a task: which one it is.
+    pub(super) key: Option<String>,
 }
 
 /// All rows of an answer.
@@ -38,6 +40,10 @@ pub(super) struct Rows {
     pub(super) count: usize,
     /// Whether the body is a list, or holds one under the name lists have.
     pub(super) is_list: bool,
+    /// How many there are in all, where the body is a window and says so.
+    pub(super) total: Option<u64>,
+    /// What is counted by kind, added up.
+    pub(super) counted: u64,
 }
 
 /// Reads a whole body. An error means that it is not JSON, or not an object or a list.
@@ -88,6 +94,15 @@ impl<'de> Visitor<'de> for Node<'_> {
                     row.artists.extend(artists.kept.into_iter().filter_map(|artist| artist.id));
                     continue;
                 }
+                Name::Total => {
+                    self.0.total = self.0.total.max(map.next_value::<serde_json::Value>()?.as_u64());
+                    continue;
+                }
+                Name::Counted => {
+                    let count = map.next_value::<serde_json::Value>()?.as_u64().unwrap_or(0);
+                    self.0.counted = self.0.counted.saturating_add(count);
+                    continue;
+                }
                 Name::Other => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
@@ -99,6 +114,7 @@ impl<'de> Visitor<'de> for Node<'_> {
                 Name::Album => &mut row.album,
                 Name::Parent => &mut row.parent,
                 Name::State => &mut row.state,
+                Name::Key => &mut row.key,
             };
             *place = map.next_value::<Text>()?.0;
         }
@@ -164,6 +180,9 @@ enum Name {
     Parent,
     Artists,
     State,
+    Key,
+    Total,
+    Counted,
     Other,
 }
 
@@ -203,6 +222,12 @@ impl Name {
             "ParentId" | "parentId" => Self::Parent,
             "ArtistItems" | "artistItems" | "AlbumArtists" | "albumArtists" => Self::Artists,
             "State" | "state" => Self::State,
+            "Key" | "key" => Self::Key,
+            "TotalRecordCount" | "totalRecordCount" => Self::Total,
+            "MovieCount" | "movieCount" | "SeriesCount" | "seriesCount" | "EpisodeCount" | "episodeCount"
+            | "SongCount" | "songCount" | "AlbumCount" | "albumCount" | "BookCount" | "bookCount" => {
+                Self::Counted
+            }
             _ => Self::Other,
         }
     }

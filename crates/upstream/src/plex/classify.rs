@@ -2,6 +2,7 @@
 //! then the allow-list of reads.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::header::{ACCEPT, CONTENT_LENGTH, RANGE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, Method};
@@ -49,7 +50,7 @@ fn judge(ask: &Ask<'_>, path: &Path<'_>) -> Verdict {
         Ok(read) if who.token.as_ref().is_some_and(|token| redact::shows_token(&read.key, token)) => {
             Verdict::Stream(StreamReason::Odd)
         }
-        Ok(read) => Verdict::Read(Box::new(read)),
+        Ok(read) => Verdict::Read(Arc::new(read)),
         Err(reason) => Verdict::Stream(reason),
     }
 }

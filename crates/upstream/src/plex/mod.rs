@@ -14,6 +14,8 @@
 //! - `notification`, `webhook`: what the server tells on its own.
 //! - `error`: error bodies clients can read.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -63,6 +65,10 @@ pub(crate) fn credential(ask: &Ask<'_>) -> Credential {
 
 pub(crate) fn credential_headers(credential: &Credential) -> Vec<(HeaderName, HeaderValue)> {
     credential::headers(credential)
+}
+
+pub(crate) fn without_empty_tokens(target: &str) -> Cow<'_, str> {
+    credential::without_empty_tokens(target)
 }
 
 pub(crate) fn inspect(read: &Read, headers: &HeaderMap, body: &Bytes) -> Result<Facts, Unfit> {

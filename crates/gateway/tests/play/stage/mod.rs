@@ -2,6 +2,7 @@
 //! every task has to have ended.
 
 pub mod client;
+pub mod raw;
 pub mod scripted;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use greenroom_cache::Clock;
 use tempfile::TempDir;
 
 pub use client::{Answer, Client};
+pub use raw::Raw;
 
 /// Configuration of a stage: lines of TOML for servers on loopback, every listener on a free port.
 pub struct Script {
@@ -21,6 +23,13 @@ pub struct Script {
 impl Script {
     pub fn new() -> Self {
         Self { toml: "[control]\nlisten = \"127.0.0.1:0\"\n".into() }
+    }
+
+    /// A line above all tables.
+    #[must_use]
+    pub fn top(mut self, line: &str) -> Self {
+        self.toml = format!("{line}\n{}", self.toml);
+        self
     }
 
     /// One more server; `more` holds further lines of its table.
@@ -64,6 +73,16 @@ impl Stage {
     /// A client of the first server.
     pub fn client(&self) -> Client {
         Client::new(self.address(0))
+    }
+
+    /// Where its files are.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// A connection to the first server's listener on which anything can be said.
+    pub async fn raw(&self) -> Raw {
+        Raw::connect(self.address(0)).await
     }
 
     /// Takes it down; everything that was started has to end.
