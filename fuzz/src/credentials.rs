@@ -16,6 +16,10 @@ pub fn check(kind: Kind, bytes: &[u8]) {
     if credential.token.as_ref().is_some_and(|token| token.expose() == SECRET) && !says_it_itself {
         assert!(!printed.contains(SECRET), "a credential prints its token");
     }
+    let target = kind.target_for_server(&request.target).into_owned();
+    let sent = request.with_target(target.clone());
+    assert!(kind.credential(&sent.ask()) == credential, "only tokens that are none are left out: {target}");
+    assert_eq!(kind.target_for_server(&target), target, "once is enough");
     for translate in [true, false] {
         arrives(kind, &credential, translate);
     }
