@@ -18,9 +18,10 @@ build() {
     flags="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4"
     flags="$flags -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table"
     flags="$flags -Cllvm-args=-sanitizer-coverage-trace-compares"
+    # When a crate of ours takes on a dependency, the lock file here follows by itself: so not --locked.
     # With --target the flags do not reach build scripts and macros, which could not be linked with them.
     # shellcheck disable=SC2046
-    cd "$here" && RUSTFLAGS="--cfg fuzzing $flags" cargo build --quiet --locked --target "$machine" \
+    cd "$here" && RUSTFLAGS="--cfg fuzzing $flags" cargo build --quiet --target "$machine" \
         $(printf -- '--bin %s ' "$@")
 }
 

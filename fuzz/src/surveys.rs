@@ -1,7 +1,7 @@
 //! What must hold of a survey of a server, whatever that server answers: it only reads, and it ends.
 
 use greenroom_upstream::ask::Kind;
-use greenroom_upstream::survey::Survey;
+use greenroom_upstream::survey::{Form, Survey};
 use greenroom_upstream::verdict::Verdict;
 
 use super::request::{Request, split_once};
@@ -20,7 +20,9 @@ pub fn check(bytes: &[u8]) {
             made += 1;
             let request = Request::read(b"GET /").with_target(probe.target.clone());
             let verdict = requests::classify(kind, &request);
-            let only_reads = matches!(verdict, Verdict::Read(_) | Verdict::Stream(_));
+            let is_document = probe.form != Form::Any;
+            let only_reads =
+                matches!(verdict, Verdict::Read(_)) || (is_document && matches!(verdict, Verdict::Stream(_)));
             assert!(only_reads, "{} is {verdict:?}", probe.target);
             let (answer, others) = split_once(rest, b"\n---\n");
             survey.learn(&probe, answer);

@@ -125,7 +125,7 @@ impl Survey {
         for probe in probes {
             let made = self.made.entry(probe.sort).or_default();
             let is_new = || !self.known.contains(&(probe.target.clone(), probe.form));
-            if *made >= MAX_PER_SORT || !is_new() || !only_reads(self.kind, &probe.target) {
+            if *made >= MAX_PER_SORT || !is_new() || !only_reads(self.kind, &probe) {
                 continue;
             }
             self.known.insert((probe.target.clone(), probe.form));
@@ -140,10 +140,14 @@ impl Survey {
 }
 
 /// Whether asking for this changes nothing: a server names the addresses of its pictures, and several writes of Plex
-/// are mere addresses.
-fn only_reads(kind: Kind, target: &str) -> bool {
-    let ask = Ask { method: &Method::GET, target, headers: &HeaderMap::new(), body: &[] };
-    matches!(kind.classify(&ask, None), Verdict::Read(_) | Verdict::Stream(_))
+/// are mere addresses. So a picture must be known for one.
+fn only_reads(kind: Kind, probe: &Probe) -> bool {
+    let ask = Ask { method: &Method::GET, target: &probe.target, headers: &HeaderMap::new(), body: &[] };
+    match kind.classify(&ask, None) {
+        Verdict::Read(_) => true,
+        Verdict::Stream(_) => probe.form != Form::Any,
+        Verdict::Write(_) | Verdict::Refuse(_) => false,
+    }
 }
 
 #[cfg(test)]
