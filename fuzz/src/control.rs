@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 
 use axum::body::{Body, to_bytes};
-use greenroom::control::{self, Control};
+use greenroom::config;
+use greenroom::control::{self, Control, Token};
 use greenroom_cache::{Cache, Clock, Settings};
 use greenroom_upstream::credential::Secret;
 use http::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, ORIGIN, SET_COOKIE};
@@ -59,7 +60,7 @@ pub fn check(bytes: &[u8]) {
 fn control() -> Control {
     let clock = Clock::system();
     let cache = Cache::new(Settings::default(), clock.clone(), TaskTracker::new());
-    Control::new(Vec::new(), cache, clock, Secret::new(SECRET))
+    Control::new(Vec::new(), cache, clock, Token::fixed(Secret::new(SECRET)))
 }
 
 /// Logs in as the page does.
@@ -81,7 +82,14 @@ async fn ask(control: &Arc<Control>, place: Place, request: &Request, uri: Uri) 
     *asked.headers_mut() = request.headers.clone();
     let [listen, peer] =
         [place.listen, place.peer].map(|text| text.parse::<SocketAddr>().expect("an address"));
-    control::answer(Arc::clone(control), listen, peer, asked).await
+    let settings = config::Control {
+        listen,
+        shown: None,
+        base_path: String::new(),
+        hosts: Vec::new(),
+        open_reads: Vec::new(),
+    };
+    control::answer(Arc::clone(control), settings, peer, asked).await
 }
 
 async fn holds(place: Place, request: &Request, session: &str, answer: Response<Body>) {

@@ -6,8 +6,9 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use greenroom_upstream::credential::Secret;
 
@@ -89,6 +90,11 @@ impl DataDir {
         }
     }
 
+    /// When the control token was written.
+    pub fn control_token_written(&self) -> Option<SystemTime> {
+        std::fs::metadata(self.0.join(TOKEN_FILE)).and_then(|file| file.modified()).ok()
+    }
+
     /// The secret part of the webhook address.
     ///
     /// # Errors
@@ -100,7 +106,7 @@ impl DataDir {
         }
     }
 
-    /// Makes a new control token; the old one is worth nothing from the next start on.
+    /// Makes a new control token; the old one is worth nothing from then on, nor are sessions opened with it.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -156,7 +162,16 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
+    give_to_owner(&beside);
     std::fs::rename(&beside, path)
+}
+
+/// What the administrator writes (a renewed token) belongs to whoever the directory belongs to, or the process could
+/// not read it. Nobody else may give files away, and need not.
+fn give_to_owner(file: &Path) {
+    if let Some(Ok(folder)) = file.parent().map(std::fs::metadata) {
+        drop(std::os::unix::fs::chown(file, Some(folder.uid()), Some(folder.gid())));
+    }
 }
 
 pub(crate) fn explain(path: &Path, error: &io::Error) -> String {

@@ -11,6 +11,7 @@
 //!   [`breaker`]: whether it is down. [`doubt`]: whether a list that came back far shorter is believed.
 //! - [`listener`], [`conversation`], [`proxy`], [`body`]: from a client's connection to its answer. [`seats`] and
 //!   [`bounds`]: how many there may be, and who had to stay outside.
+//! - [`tls`]: whose certificate is believed, and which one is shown.
 //! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
 //! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
@@ -43,4 +44,5 @@ pub mod queue;
 pub mod seats;
 pub mod server;
 pub mod stale;
+pub mod tls;
 pub mod warnings;

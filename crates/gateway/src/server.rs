@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use greenroom_cache::{Cache, Clock, Partition, Policy};
@@ -84,6 +84,8 @@ pub struct Server {
     pub images: Partition,
     /// The secret part of the address that webhooks are sent to.
     pub hook_secret: Secret,
+    /// What answers there is an Emby, whose requests we do not understand.
+    is_emby: AtomicBool,
 }
 
 /// What is counted per server beside what the engine counts.
@@ -150,6 +152,7 @@ impl Server {
             public: Partition::new("public"),
             images: Partition::new("images"),
             hook_secret: secrets.1,
+            is_emby: AtomicBool::new(false),
             settings,
             cache,
             clock,
@@ -189,6 +192,16 @@ impl Server {
             crate::stale::purge_partition(self, &forgotten);
         }
         identity
+    }
+
+    /// Answers nothing while what is there is an Emby: it would be misunderstood.
+    pub fn refuse_as_emby(&self, is_emby: bool) {
+        self.is_emby.store(is_emby, Ordering::Relaxed);
+    }
+
+    /// Whether what answers there is an Emby.
+    pub fn is_emby(&self) -> bool {
+        self.is_emby.load(Ordering::Relaxed)
     }
 
     /// Sends one request, once, and tells the breaker what came of it. `key` stands for what is asked for.

@@ -3,6 +3,7 @@
 mod config;
 mod demo;
 mod doctor;
+mod healthcheck;
 mod login;
 mod serve;
 mod simulate;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Problem, Settings, Tree};
 
@@ -64,6 +66,8 @@ enum Command {
     /// Write or check a configuration file
     #[command(subcommand)]
     Config(config::Command),
+    /// Say by the exit code whether the process with this configuration is alive, for whatever supervises it
+    Healthcheck(Serve),
     /// Show or renew the token of the control plane
     #[command(subcommand)]
     Token(token::Command),
@@ -146,6 +150,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Doctor(options) => doctor::run(&options),
         Command::Login(command) => login::run(&command),
         Command::Config(command) => config::run(&command),
+        Command::Healthcheck(serve) => healthcheck::run(&serve),
         Command::Token(command) => token::run(&command),
     };
     ExitCode::from(code)
@@ -202,18 +207,24 @@ fn block_on<F: Future<Output = u8>>(work: F) -> u8 {
     }
 }
 
-/// Waits until the process is told to stop.
-async fn told_to_stop() {
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
+/// Ends when the process is told to stop. It listens from the moment it is called, not only once it is waited for.
+fn told_to_stop() -> impl Future<Output = ()> {
+    let terminate = listen_for(SignalKind::terminate());
+    let interrupt = listen_for(SignalKind::interrupt());
+    async {
+        tokio::select! {
+            () = terminate => {}
+            () = interrupt => {}
+        }
+    }
+}
+
+fn listen_for(kind: SignalKind) -> impl Future<Output = ()> {
+    let signal = signal(kind);
+    async {
+        match signal {
+            Ok(mut signal) => drop(signal.recv().await),
             Err(_) => std::future::pending().await,
         }
-    };
-    tokio::select! {
-        () = terminate => {}
-        _ = tokio::signal::ctrl_c() => {}
     }
 }

@@ -10,9 +10,12 @@ use greenroom_upstream::class::{Class, Lifetime};
 use greenroom_upstream::credential::Secret;
 use http::Uri;
 
+use super::control::Control;
 use super::hygiene::{self, Hygiene};
 use super::networks::Networks;
+use super::tls::{Upstream, read_shown};
 use super::tree::{Problem, Tree};
+use crate::tls::shown::Files;
 
 /// Port of the control plane.
 pub const CONTROL_PORT: u16 = 8710;
@@ -37,13 +40,6 @@ pub struct Settings {
     pub servers: Vec<Server>,
 }
 
-/// The control plane.
-#[derive(Debug, Clone)]
-pub struct Control {
-    /// Address of the page, the API and the metrics.
-    pub listen: SocketAddr,
-}
-
 /// The memory tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Memory {
@@ -66,10 +62,18 @@ pub struct Server {
     pub origin: Uri,
     /// Path before all of the server's paths (`/jellyfin`), or empty.
     pub base_path: String,
+    /// Path before all of its paths at our listener; requests without it are understood as well.
+    pub listen_base_path: String,
+    /// Where clients find it, if that is not the address they asked: behind a reverse proxy.
+    pub public_url: Option<String>,
     /// A token of its owner, for the events and for what is done without a client.
     pub token: Option<Secret>,
+    /// How its certificate is judged, where its url asks for encryption.
+    pub tls: Upstream,
     /// Where clients find it.
     pub listen: SocketAddr,
+    /// The certificate clients are shown there; without one it is not encrypted.
+    pub shown: Option<Files>,
     /// How long one answer may take as a whole.
     pub load_timeout: Duration,
     /// Bytes of a body that is still buffered; longer ones stream through uncached.
@@ -122,7 +126,7 @@ impl Settings {
     /// All problems at once, each with its place.
     pub fn read(mut tree: Tree) -> Result<Self, Vec<Problem>> {
         let data_dir = tree.take("data_dir").map_or_else(default_data_dir, |leaf| PathBuf::from(leaf.text));
-        let control = Control { listen: read_listen(&mut tree, "control.listen", loopback(CONTROL_PORT)) };
+        let control = Control::read(&mut tree);
         let memory = read_memory(&mut tree);
         let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
         let mut servers = Vec::new();
@@ -170,15 +174,25 @@ fn read_server(tree: &mut Tree, name: &str, place: &str, trusted: &Networks) -> 
         Duration::from_secs(tree.number(&key("offline_auth_ttl_s"), 0, 30 * 24 * 3600, 24 * 3600));
     let translate_legacy_auth = tree.parse(&key("translate_legacy_auth"), "true or false").unwrap_or(true);
     let hygiene = Hygiene::read(tree, name, trusted);
+    let is_encrypted =
+        url.as_ref().is_none_or(|(origin, _)| origin.scheme() == Some(&http::uri::Scheme::HTTPS));
+    let tls = Upstream::read(tree, name, is_encrypted);
+    let shown = read_shown(tree, &key("listen_tls"));
     let lifetimes = read_lifetimes(tree, name);
+    let public_url = read_public_url(tree, &key("public_url"));
+    let listen_base_path = read_base_path(tree, &key("listen_base_path"));
     let (origin, base_path) = url?;
     Some(Server {
         name: name.to_owned(),
         kind: kind?,
         origin,
+        listen_base_path: listen_base_path.unwrap_or_else(|| base_path.clone()),
         base_path,
+        public_url,
         token,
+        tls,
         listen,
+        shown,
         load_timeout,
         max_body_bytes,
         upstream_concurrency: usize::try_from(concurrency).unwrap_or(8),
@@ -249,6 +263,31 @@ pub(crate) fn parse_origin(text: &str) -> Option<(Uri, String)> {
     Some((origin, base_path))
 }
 
+fn read_public_url(tree: &mut Tree, path: &str) -> Option<String> {
+    let leaf = tree.take(path)?;
+    let parsed = parse_origin(&leaf.text);
+    if parsed.is_none() {
+        let message = format!("{path} must look like https://HOST or https://HOST/BASE");
+        tree.problem(leaf.place, message);
+    }
+    parsed.map(|(origin, base)| format!("{}{base}", origin.to_string().trim_end_matches('/')))
+}
+
+/// A path such as `/jellyfin`, without a slash at its end; empty for none.
+pub(super) fn read_base_path(tree: &mut Tree, path: &str) -> Option<String> {
+    let leaf = tree.take(path)?;
+    let base = leaf.text.trim().trim_end_matches('/').to_owned();
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.' | b'~');
+    let is_path = base.is_empty()
+        || base.starts_with('/')
+            && base.bytes().all(fits)
+            && base.split('/').skip(1).all(|part| !matches!(part, "" | "." | ".."));
+    if !is_path {
+        tree.problem(leaf.place, format!("{path} must be a path such as /jellyfin, not \"{}\"", leaf.text));
+    }
+    Some(base)
+}
+
 fn read_token(tree: &mut Tree, token: &str, token_file: &str) -> Option<Secret> {
     let from_file = tree.take(token_file).and_then(|leaf| match std::fs::read_to_string(&leaf.text) {
         Ok(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
@@ -265,7 +304,7 @@ fn read_token(tree: &mut Tree, token: &str, token_file: &str) -> Option<Secret> 
     if text.is_empty() { None } else { Some(Secret::new(text)) }
 }
 
-fn read_listen(tree: &mut Tree, path: &str, default: SocketAddr) -> SocketAddr {
+pub(super) fn read_listen(tree: &mut Tree, path: &str, default: SocketAddr) -> SocketAddr {
     tree.parse(path, "an address and a port, such as 0.0.0.0:32500").unwrap_or(default)
 }
 
@@ -305,7 +344,7 @@ fn check_listeners(tree: &mut Tree, control: &Control, servers: &[Server]) {
     }
 }
 
-fn loopback(port: u16) -> SocketAddr {
+pub(super) fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
 

@@ -13,7 +13,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Plane;
-use super::facts;
 use super::gate::{Admitted, Peer};
 use super::guard::Decision;
 use super::problem::Problem;
@@ -107,19 +106,22 @@ pub(super) async fn whoami(Extension(admitted): Extension<Admitted>) -> Json<Who
 /// Opens a session for whoever knows the token.
 pub(super) async fn login(
     State(plane): State<Arc<Plane>>,
-    Extension(Peer(peer)): Extension<Peer>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
     let login: Login = read(&headers, body).await?.ok_or(Problem::BAD_BODY)?;
     let control = &plane.control;
-    if !facts::is_same_secret(login.token.trim().as_bytes(), control.token.expose().as_bytes()) {
+    if !plane.is_token(login.token.trim().as_bytes()) {
         control.note_refusal(Decision::TokenWrong);
-        plane.note_wrong_token(peer);
+        plane.note_wrong_token(peer.address);
         return Err(Decision::TokenWrong.problem().unwrap_or(Problem::BAD_BODY));
     }
-    let is_encrypted = headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
-    let cookie = cookie(&control.sessions.open(control.clock.now_ms()), is_encrypted);
+    // Behind a proxy that encrypts, the page's own address says so.
+    let is_encrypted = peer.is_encrypted
+        || headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
+    let session = control.sessions.open(control.clock.now_ms());
+    let cookie = cookie(&session, &plane.settings.base_path, is_encrypted);
     let done = Done { success: true, message: "Logged in.".into(), warmed: None };
     Ok((AppendHeaders([(SET_COOKIE, cookie)]), Json(done)))
 }
@@ -133,7 +135,7 @@ pub(super) async fn logout(
         plane.control.sessions.close(session);
     }
     let done = Done { success: true, message: "Logged out.".into(), warmed: None };
-    (AppendHeaders([(SET_COOKIE, no_cookie())]), Json(done))
+    (AppendHeaders([(SET_COOKIE, no_cookie(&plane.settings.base_path))]), Json(done))
 }
 
 /// The body as JSON; `None` if there is none.

@@ -141,7 +141,7 @@ function addressOf(server) {
   const colon = server.listen.lastIndexOf(":");
   const host = server.listen.slice(0, colon);
   const everywhere = host === "0.0.0.0" || host === "[::]";
-  return "http://" + (everywhere ? location.hostname : host) + server.listen.slice(colon);
+  return "http" + (server.encrypted ? "s" : "") + "://" + (everywhere ? location.hostname : host) + server.listen.slice(colon);
 }
 
 const LOOPBACK = /^(localhost|127\.[0-9.]+|\[::1\])$/;

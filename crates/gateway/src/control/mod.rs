@@ -1,8 +1,9 @@
 //! The control plane: page, API, metrics, health.
 //!
-//! Rooms: [`door`] (connections), [`gate`] (what every request passes), [`guard`] (the decision), [`facts`] (what
-//! it is made from), [`session`] and [`throttle`] (who was let in, who was not); [`snapshot`], [`figures`]
-//! and [`queueing`] (what is shown), [`introduction`] (what the servers say of themselves); [`api`], [`live`], [`metrics`],
+//! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
+//! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
+//! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
+//! servers say of themselves); [`api`], [`live`], [`metrics`],
 //! [`health`], [`page`] (how it is shown), [`problem`] (how it is refused).
 //!
 //! Reading never changes anything. Nothing here knows the token of a media server, nor any path or query that an
@@ -19,6 +20,7 @@ mod introduction;
 mod live;
 mod metrics;
 mod page;
+mod prefix;
 mod problem;
 mod queueing;
 mod session;
@@ -26,6 +28,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod token;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,11 +37,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::Router;
 use axum::routing::{get, post};
 use greenroom_cache::{Cache, Clock, Invalidation, Mode, Scope};
-use greenroom_upstream::credential::Secret;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use tokio_util::sync::CancellationToken;
 
+use crate::config;
 use crate::server::Server;
 use figures::Engine;
 use guard::Decision;
@@ -50,6 +53,7 @@ use snapshot::{AppFigures, Baseline, Counted, ServerFigures, ServerWarning, Snap
 use throttle::Throttle;
 
 pub use door::serve;
+pub use token::Token;
 
 /// Everything the control plane shows and changes.
 #[derive(Debug)]
@@ -57,7 +61,7 @@ pub struct Control {
     servers: Vec<Shown>,
     cache: Cache,
     clock: Clock,
-    token: Secret,
+    token: Token,
     sessions: Sessions,
     throttle: Throttle,
     refusals: [AtomicU64; Decision::REFUSALS.len()],
@@ -86,13 +90,14 @@ impl Shown {
 #[derive(Debug)]
 struct Plane {
     control: Arc<Control>,
+    settings: config::Control,
     listen: SocketAddr,
     stop: CancellationToken,
 }
 
 impl Control {
     /// Shows these servers, each with the address its clients find it at. `token` lets in.
-    pub fn new(servers: Vec<(Arc<Server>, SocketAddr)>, cache: Cache, clock: Clock, token: Secret) -> Self {
+    pub fn new(servers: Vec<(Arc<Server>, SocketAddr)>, cache: Cache, clock: Clock, token: Token) -> Self {
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),
@@ -168,15 +173,16 @@ impl Control {
     }
 }
 
-/// What the control plane that listens at `listen` answers to one request from `peer`, without a connection.
+/// What the control plane with these settings answers to one request from `peer`, without a connection.
 pub async fn answer(
     control: Arc<Control>,
-    listen: SocketAddr,
+    settings: config::Control,
     peer: SocketAddr,
     mut request: axum::extract::Request,
 ) -> axum::response::Response {
-    request.extensions_mut().insert(gate::Peer(peer));
-    let plane = Arc::new(Plane { control, listen, stop: CancellationToken::new() });
+    request.extensions_mut().insert(gate::Peer::new(peer, false));
+    let listen = settings.listen;
+    let plane = Arc::new(Plane { control, settings, listen, stop: CancellationToken::new() });
     let service = TowerToHyperService::new(router(plane));
     service.call(request).await.unwrap_or_else(|never| match never {})
 }

@@ -54,6 +54,8 @@ pub(super) struct ServerFigures {
     pub(super) kind: &'static str,
     /// Where apps find it: address and port of our listener.
     pub(super) listen: String,
+    /// Whether apps are answered encrypted there.
+    pub(super) encrypted: bool,
     pub(super) state: State,
     /// Where its breaker stands.
     pub(super) breaker: &'static str,
@@ -163,6 +165,7 @@ impl ServerFigures {
             name: server.name().to_owned(),
             kind: server.settings.kind.name(),
             listen,
+            encrypted: server.settings.shown.is_some(),
             state,
             breaker: server.breaker.state().name(),
             outage: outage

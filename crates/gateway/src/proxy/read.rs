@@ -78,7 +78,7 @@ pub(super) fn answer_kept(
     wanted: Wanted<'_>,
 ) -> Response<Body> {
     note_saved(visit, history.served, history.reason);
-    match address::rewrite(&visit.server, read, wanted.headers, entry.value()) {
+    match address::rewrite(visit, read, wanted.headers, entry.value()) {
         Some(rewritten) => answer::kept(&rewritten, None, history, wanted),
         None => answer::kept(entry.value(), Some(entry.created()), history, wanted),
     }

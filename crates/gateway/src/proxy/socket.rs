@@ -51,7 +51,7 @@ pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: 
     let client_upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
     let client_upgrade = client_upgrade.filter(|_| parts.method == Method::GET);
     let handshake = Handshake {
-        target: visit.server.settings.kind.target_for_server(target).into_owned(),
+        target: visit.target_for_server(target).into_owned(),
         headers: handshake_headers(&visit, &parts),
     };
     let (Some(client_upgrade), Ok(request)) = (client_upgrade, handshake.request(&visit.server)) else {

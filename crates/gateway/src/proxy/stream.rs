@@ -11,7 +11,7 @@ use http::{HeaderMap, Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 
 use super::tap::EventTap;
-use super::{Visit, answer, headers, offline};
+use super::{Visit, address, answer, headers, offline};
 use crate::body::Body;
 use crate::breaker;
 use crate::conversation::Conversation;
@@ -48,7 +48,9 @@ pub async fn pass(
     match visit.server.clock.timeout(HEAD_TIMEOUT, visit.server.send(request, lane, key)).await {
         Ok(Ok(response)) => {
             visit.server.note_success();
-            answer::passed(open(visit, response), reason.name())
+            let mut response = open(visit, response);
+            address::redirect(&visit.server, response.headers_mut());
+            answer::passed(response, reason.name())
         }
         Ok(Err(error)) => {
             visit.server.note_failure();

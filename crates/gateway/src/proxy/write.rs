@@ -139,7 +139,7 @@ async fn exchange(
         Collected::Whole(bytes) => bytes.into(),
         Collected::TooLong(read, rest) => Body::Resumed { read, rest },
         Collected::Broken(_) => {
-            return Err(NoResponse { never_sent: false, message: "the answer broke off".into() });
+            return Err(NoResponse::because(&"the answer broke off"));
         }
     };
     Ok((Response::from_parts(parts, body), status))

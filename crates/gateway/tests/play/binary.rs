@@ -233,3 +233,74 @@ async fn the_control_token_is_the_same_at_every_start_until_it_is_renewed() {
     let (_, renewed, _) = run(&folder, &["token", "rotate"], &[]).await;
     assert_ne!(first, renewed);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn variables_alone_start_it_and_tell_whether_it_is_alive() {
+    let tasks = TaskTracker::new();
+    let server = Scripted::start(&tasks, |_| Reply::Bytes(identity())).await;
+    let folder = folder();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, TOKEN).expect("written");
+    let control = free_address().await;
+    let url = format!("http://{}", server.address);
+    let state = folder.path().join("state").display().to_string();
+    let variables = [
+        ("GREENROOM_SERVER_LIVING_ROOM_KIND", "plex"),
+        ("GREENROOM_SERVER_LIVING_ROOM_URL", url.as_str()),
+        ("GREENROOM_SERVER_LIVING_ROOM_LISTEN", "127.0.0.1:0"),
+        ("GREENROOM_SERVER_LIVING_ROOM_TOKEN_FILE", secret.to_str().expect("text")),
+        ("GREENROOM_SERVER_LIVING_ROOM_LIFETIMES_SECTIONS_FRESH_S", "7"),
+        ("GREENROOM_CONTROL_LISTEN", control.as_str()),
+        ("GREENROOM_DATA_DIR", state.as_str()),
+    ];
+    let (code, _, errors) = run(&folder, &["healthcheck"], &variables).await;
+    assert_eq!(code, 1, "nothing runs yet: {errors}");
+    let mut child = command(&folder).arg("serve").envs(variables).spawn().expect("it starts");
+    let lines = BufReader::new(child.stdout.take().expect("it has an output")).lines();
+    let mut program = Program { child, lines, folder };
+    let found = program.line().await;
+    assert!(found.starts_with("living-room: found plex"), "{found}");
+    let address = program.after("point your apps at http://").await.parse().expect("an address");
+    let answer = Client::new(address).with("x-plex-token", "a-token").get("/identity").await;
+    assert_eq!(answer.status, 200);
+    program.after("page: http://").await;
+    let (code, _, errors) = run(&program.folder, &["healthcheck"], &variables).await;
+    assert_eq!(code, 0, "{errors}");
+    let (code, _) = program.end().await;
+    assert_eq!(code, Some(0));
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_cannot_be_used_is_a_problem_of_the_configuration() {
+    let folder = folder();
+    let broken = folder.path().join("broken.pem");
+    std::fs::write(&broken, "nothing").expect("written");
+    let broken = broken.to_str().expect("text");
+    let variables = [
+        ("GREENROOM_SERVER_HOME_KIND", "plex"),
+        ("GREENROOM_SERVER_HOME_URL", "https://127.0.0.1:9"),
+        ("GREENROOM_SERVER_HOME_TLS_CA_FILE", broken),
+        ("GREENROOM_SERVER_HOME_TLS_PIN_SHA256", "any"),
+        ("GREENROOM_CONTROL_LISTEN_TLS_CERT_FILE", broken),
+        ("GREENROOM_CONTROL_LISTEN_TLS_KEY_FILE", broken),
+        ("GREENROOM_SERVER_HOME_LISTEN_TLS_KEY_FILE", broken),
+        ("GREENROOM_SERVER_HOME_PUBLIC_URL", "media.example"),
+    ];
+    let (code, _, errors) = run(&folder, &["serve"], &variables).await;
+    assert_eq!(code, 2, "{errors}");
+    for part in [
+        "GREENROOM_SERVER_HOME_TLS_CA_FILE: ",
+        "GREENROOM_SERVER_HOME_TLS_PIN_SHA256: ",
+        "GREENROOM_CONTROL_LISTEN_TLS_CERT_FILE: ",
+        "server.home.listen_tls needs both cert_file and key_file",
+        "GREENROOM_SERVER_HOME_PUBLIC_URL: ",
+    ] {
+        assert!(errors.contains(part), "{part} is missing in {errors}");
+    }
+}
+
+async fn free_address() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    listener.local_addr().expect("an address").to_string()
+}

@@ -27,7 +27,7 @@ async fn one_a_crowd_of_many_tokens_gets_each_its_own_answer() {
     for (kind, target) in ASKED {
         let held: Arc<Mutex<Vec<Arc<Notify>>>> = Arc::default();
         let (holding, answer) = (Arc::clone(&held), echo(kind));
-        let (server, stage) = play(kind, "upstream_concurrency = 40", move |request: &Arrived| {
+        let (server, stage) = play(kind, "upstream_concurrency = 100", move |request: &Arrived| {
             let Reply::Bytes(bytes) = answer(request) else { return Reply::Close };
             let go = Arc::new(Notify::new());
             holding.lock().push(Arc::clone(&go));
@@ -46,7 +46,7 @@ async fn one_a_crowd_of_many_tokens_gets_each_its_own_answer() {
         let asked = &stage.process.servers[0].0.counters.asked;
         let waking = async {
             server.until(|server| server.arrived().len() == 20).await;
-            while asked.load(Ordering::Relaxed) < 100 {
+            while asked.load(Ordering::Relaxed) < 100 || held.lock().len() < 20 {
                 tokio::task::yield_now().await;
             }
             held.lock().iter().for_each(|go| go.notify_one());

@@ -2,6 +2,7 @@
 //! every task has to have ended.
 
 pub mod client;
+pub mod encrypted;
 pub mod raw;
 pub mod scripted;
 
@@ -22,7 +23,12 @@ pub struct Script {
 
 impl Script {
     pub fn new() -> Self {
-        Self { toml: "[control]\nlisten = \"127.0.0.1:0\"\n".into() }
+        Self::with_control("")
+    }
+
+    /// `more` holds further lines of the control plane's table.
+    pub fn with_control(more: &str) -> Self {
+        Self { toml: format!("[control]\nlisten = \"127.0.0.1:0\"\n{more}\n") }
     }
 
     /// A line above all tables.
