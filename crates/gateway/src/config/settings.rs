@@ -1,6 +1,8 @@
 //! What the values mean: the settings of the process, checked and with every default filled in.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,6 +27,8 @@ pub const PLEX_PORT: u16 = 32500;
 /// Port that stands in for a Jellyfin server.
 pub const JELLYFIN_PORT: u16 = 8196;
 
+/// A token file that is longer is something else.
+const MAX_TOKEN_FILE_BYTES: usize = 16 * 1024;
 const MIB: u64 = 1024 * 1024;
 const YEAR_S: u64 = 365 * 24 * 3600;
 
@@ -302,8 +306,20 @@ pub(super) fn read_base_path(tree: &mut Tree, path: &str) -> Option<String> {
     Some(base)
 }
 
+/// What is in a file, up to a little more than a token may be long: a device has no end.
+fn read_short(path: &str) -> std::io::Result<String> {
+    let mut text = String::new();
+    let most = u64::try_from(MAX_TOKEN_FILE_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    File::open(path)?.take(most).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 fn read_token(tree: &mut Tree, token: &str, token_file: &str) -> Option<Secret> {
-    let from_file = tree.take(token_file).and_then(|leaf| match std::fs::read_to_string(&leaf.text) {
+    let from_file = tree.take(token_file).and_then(|leaf| match read_short(&leaf.text) {
+        Ok(text) if text.len() > MAX_TOKEN_FILE_BYTES => {
+            tree.problem(leaf.place, format!("the token file {} is longer than a token is", leaf.text));
+            None
+        }
         Ok(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
         Ok(_) => {
             tree.problem(leaf.place, format!("the token file {} is empty", leaf.text));
@@ -417,6 +433,12 @@ listen = "0.0.0.0:32500"
         assert!(text.iter().any(|line| line.starts_with("g.toml:5: url must")), "{text:?}");
         assert!(text.iter().any(|line| line.contains("server \"b\" needs kind")), "{text:?}");
         assert!(text.iter().any(|line| line.contains("server \"b\" needs url")), "{text:?}");
+    }
+
+    #[test]
+    fn a_token_file_without_an_end_is_not_read_to_it() {
+        let problems = read(&format!("{SMALLEST}token_file = \"/dev/zero\"\n")).expect_err("no token");
+        assert!(problems[0].message.contains("longer than a token"), "{problems:?}");
     }
 
     #[test]
