@@ -1,5 +1,5 @@
 # Everything a person or a machine runs. Each target alone does all of its own set-up.
-.PHONY: demo test check bench e2e sabotage model fuzz fuzz-brief prepare prepare-bench prepare-e2e prepare-fuzz
+.PHONY: demo test check bench e2e sabotage model fuzz fuzz-brief package prepare prepare-bench prepare-e2e prepare-fuzz
 
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
@@ -51,6 +51,11 @@ bench: prepare prepare-bench
 	$(CARGO) bench -p greenroom-cache
 	$(CARGO) build --release --quiet -p greenroom -p greenroom-bench
 	$(CARGO) run --release --quiet -p greenroom-bench
+
+# A package for Debian and its relatives, in target/debian. TARGET=x86_64-unknown-linux-musl makes a static program.
+package: prepare
+	@$(CARGO) deb --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deb
+	sh packaging/deb.sh $(TARGET)
 
 prepare:
 	@sh .ci/prepare

@@ -6,8 +6,9 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use greenroom_upstream::credential::Secret;
 
@@ -19,8 +20,8 @@ const DEVICE_FILE: &str = "device.id";
 const HOOK_FILE: &str = "webhook.secret";
 /// A kept token that is shorter was damaged.
 const LEAST_TOKEN_LENGTH: usize = 16;
-/// Longest secret file that is read.
-const MAX_FILE_BYTES: u64 = 4096;
+/// Longest file that is read.
+const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 /// The data directory.
 #[derive(Debug, Clone)]
@@ -89,6 +90,16 @@ impl DataDir {
         }
     }
 
+    /// The control token in a directory of somebody else's process, if it can be read there.
+    pub fn control_token_in(path: &Path) -> Option<Secret> {
+        Self(path.to_owned()).kept_token(TOKEN_FILE).ok().flatten().map(Secret::new)
+    }
+
+    /// When the control token was written.
+    pub fn control_token_written(&self) -> Option<SystemTime> {
+        std::fs::metadata(self.0.join(TOKEN_FILE)).and_then(|file| file.modified()).ok()
+    }
+
     /// The secret part of the webhook address.
     ///
     /// # Errors
@@ -100,12 +111,30 @@ impl DataDir {
         }
     }
 
-    /// Makes a new control token; the old one is worth nothing from the next start on.
+    /// Makes a new control token; the old one is worth nothing from then on, nor are sessions opened with it.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn rotate_control_token(&self) -> Result<ControlToken, String> {
         Ok(ControlToken { secret: self.make_token(TOKEN_FILE)?, is_new: true })
+    }
+
+    /// What a small file of ours holds; `None` if there is none.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn read(&self, file: &str) -> Result<Option<Vec<u8>>, String> {
+        let path = self.0.join(file);
+        read(&path).map_err(|error| explain(&path, &error))
+    }
+
+    /// Replaces a small file of ours whole.
+    ///
+    /// # Errors
+    /// If it cannot be written; then the old one is still there.
+    pub fn replace(&self, file: &str, bytes: &[u8]) -> Result<(), String> {
+        let path = self.0.join(file);
+        write(&path, bytes).map_err(|error| explain(&path, &error))
     }
 
     fn kept_token(&self, file: &str) -> Result<Option<String>, String> {
@@ -156,7 +185,16 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
+    give_to_owner(&beside);
     std::fs::rename(&beside, path)
+}
+
+/// What the administrator writes (a renewed token) belongs to whoever the directory belongs to, or the process could
+/// not read it. Nobody else may give files away, and need not.
+fn give_to_owner(file: &Path) {
+    if let Some(Ok(folder)) = file.parent().map(std::fs::metadata) {
+        drop(std::os::unix::fs::chown(file, Some(folder.uid()), Some(folder.gid())));
+    }
 }
 
 pub(crate) fn explain(path: &Path, error: &io::Error) -> String {

@@ -11,8 +11,11 @@
 //!   [`breaker`]: whether it is down. [`doubt`]: whether a list that came back far shorter is believed.
 //! - [`listener`], [`conversation`], [`proxy`], [`body`]: from a client's connection to its answer. [`seats`] and
 //!   [`bounds`]: how many there may be, and who had to stay outside.
+//! - [`tls`]: whose certificate is believed, and which one is shown.
 //! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
+//! - [`mode`]: how reads are answered. [`observe`]: what the cache would have answered. [`bypass`]: what it is kept out
+//!   of. [`why`]: why one read is answered as it is.
 //! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
@@ -20,6 +23,7 @@ pub mod apps;
 pub mod body;
 pub mod bounds;
 pub mod breaker;
+pub mod bypass;
 pub mod cli;
 pub mod config;
 pub mod control;
@@ -35,6 +39,8 @@ pub mod identity;
 pub mod keys;
 pub mod listener;
 pub mod login;
+pub mod mode;
+pub mod observe;
 pub mod openness;
 pub mod origin;
 pub mod process;
@@ -43,4 +49,6 @@ pub mod queue;
 pub mod seats;
 pub mod server;
 pub mod stale;
+pub mod tls;
 pub mod warnings;
+pub mod why;

@@ -15,6 +15,7 @@ use crate::conversation::{Conversation, Patient};
 use crate::proxy;
 use crate::seats::{Full, Seat};
 use crate::server::Server;
+use crate::tls::Shown;
 
 /// How long a client may take to send the head of a request, and how long its connection may be idle before: longer
 /// than the usual poll, so that no request meets a connection that is being closed.
@@ -27,15 +28,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// Serves clients of `server` until it is stopped.
-pub async fn serve(server: Arc<Server>, listener: TcpListener) {
+/// Serves clients of `server` until it is stopped, encrypted where there is a certificate to show.
+pub async fn serve(server: Arc<Server>, listener: TcpListener, shown: Option<Shown>) {
+    let shown = shown.map(Arc::new);
     loop {
         let accepted = tokio::select! {
             () = server.stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => receive(&server, stream, peer),
+            Ok((stream, peer)) => receive(&server, stream, peer, shown.clone()),
             Err(error) => {
                 tracing::warn!(server = server.name(), %error, "a connection could not be accepted");
                 server.clock.sleep(ACCEPT_PAUSE).await;
@@ -45,7 +47,7 @@ pub async fn serve(server: Arc<Server>, listener: TcpListener) {
 }
 
 /// Gives the connection a place, or turns it away.
-fn receive(server: &Arc<Server>, stream: TcpStream, peer: SocketAddr) {
+fn receive(server: &Arc<Server>, stream: TcpStream, peer: SocketAddr, shown: Option<Arc<Shown>>) {
     match seat(server, peer.ip()) {
         Ok(seat) => {
             // Without this a small answer waits for the client's delayed acknowledgement.
@@ -53,7 +55,7 @@ fn receive(server: &Arc<Server>, stream: TcpStream, peer: SocketAddr) {
             let client = Arc::clone(server);
             server.tasks.spawn(async move {
                 let _seat = seat;
-                converse(client, stream, peer).await;
+                welcome(client, stream, peer, shown).await;
             });
         }
         Err(bound) => {
@@ -78,6 +80,20 @@ fn household(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+    }
+}
+
+async fn welcome(server: Arc<Server>, stream: TcpStream, peer: SocketAddr, shown: Option<Arc<Shown>>) {
+    let Some(shown) = shown else { return converse(server, stream, peer).await };
+    let greeted = tokio::select! {
+        () = server.stop.cancelled() => return,
+        greeted = shown.greet(stream) => greeted,
+    };
+    match greeted {
+        Ok(stream) => converse(server, stream, peer).await,
+        Err(error) => {
+            tracing::debug!(server = server.name(), %error, "a client does not agree on encryption");
+        }
     }
 }
 

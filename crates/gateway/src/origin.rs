@@ -8,14 +8,18 @@ use http::header::UPGRADE;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
-use hyper_rustls::HttpsConnector;
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::body::Body;
 use crate::config;
 use crate::framing;
+use crate::tls::Distrust;
+use crate::tls::trust::{client_config, no_trust};
 
 /// How long a connection may take to come up. Not scaled with the demo's time: it is about the real network.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -51,21 +55,26 @@ pub struct NoResponse {
     pub never_sent: bool,
     /// What happened, without any part of the request.
     pub message: String,
+    /// The server is there, but its certificate is not believed.
+    pub is_distrusted: bool,
 }
 
 impl Origin {
     /// The way to `server`.
     ///
     /// # Errors
-    /// If the system's certificates cannot be read, or the address is no address.
+    /// If there is nobody to vouch for its certificate, or the address is no address.
     pub fn new(server: &config::Server) -> Result<Self, String> {
         let parts = server.origin.clone().into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
             return Err(format!("the url of server \"{}\" has no address", server.name));
         };
+        let trust = if scheme == Scheme::HTTPS { client_config(&server.tls.trust) } else { no_trust() };
+        let trust = trust.map_err(|reason| format!("server \"{}\": {reason}", server.name))?;
+        let name = server.tls.server_name.as_ref();
         Ok(Self {
-            reader: client(16)?,
-            writer: client(0)?,
+            reader: client(trust.clone(), name, 16),
+            writer: client(trust, name, 0),
             scheme,
             authority,
             base_path: server.base_path.clone(),
@@ -105,12 +114,9 @@ impl Origin {
             Lane::Write => &self.writer,
         };
         let asks_to_switch = request.headers().contains_key(UPGRADE);
-        let response = client
-            .request(request)
-            .await
-            .map_err(|error| NoResponse { never_sent: error.is_connect(), message: describe(&error) })?;
+        let response = client.request(request).await.map_err(|error| NoResponse::of(&error))?;
         match framing::objection(response.status(), response.headers(), asks_to_switch) {
-            Some(objection) => Err(NoResponse { never_sent: false, message: objection.into() }),
+            Some(objection) => Err(NoResponse::because(&objection)),
             None => Ok(response),
         }
     }
@@ -126,31 +132,46 @@ impl Origin {
     }
 }
 
-fn client(idle_connections: usize) -> Result<Client<HttpsConnector<HttpConnector>, Body>, String> {
+impl NoResponse {
+    /// There is none, for a reason that has nothing to do with the connection.
+    pub fn because(reason: &impl ToString) -> Self {
+        Self { never_sent: false, message: reason.to_string(), is_distrusted: false }
+    }
+
+    fn of(error: &hyper_util::client::legacy::Error) -> Self {
+        let distrust = Distrust::within(error);
+        Self {
+            never_sent: error.is_connect(),
+            message: distrust.map_or_else(|| innermost(error), ToString::to_string),
+            is_distrusted: distrust.is_some(),
+        }
+    }
+}
+
+fn client(
+    trust: ClientConfig,
+    server_name: Option<&ServerName<'static>>,
+    idle_connections: usize,
+) -> Client<HttpsConnector<HttpConnector>, Body> {
     let mut http = HttpConnector::new();
     http.set_nodelay(true);
     http.enforce_http(false);
     http.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    let https = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(rustls_ring())
-        .map_err(|error| format!("the system's certificates cannot be read: {error}"))?
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(http);
-    Ok(Client::builder(TokioExecutor::new())
+    let https = HttpsConnectorBuilder::new().with_tls_config(trust).https_or_http();
+    let https = match server_name {
+        Some(name) => https.with_server_name_resolver(FixedServerNameResolver::new(name.clone())),
+        None => https,
+    };
+    Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(idle_connections)
         .retry_canceled_requests(false)
-        .build(https))
-}
-
-fn rustls_ring() -> tokio_rustls::rustls::crypto::CryptoProvider {
-    tokio_rustls::rustls::crypto::ring::default_provider()
+        .build(https.enable_http1().wrap_connector(http))
 }
 
 /// The innermost cause: the outer ones repeat each other.
-fn describe(error: &dyn std::error::Error) -> String {
+fn innermost(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;

@@ -133,11 +133,13 @@ impl Kind {
         }
     }
 
-    /// The target as the server gets it: as it came, but without token parameters that are empty. A server that
-    /// looks there first would take them for no token at all, and may trust who has none.
-    pub fn target_for_server(self, target: &str) -> Cow<'_, str> {
+    /// The target as the server gets it: as it came, but for Plex without token parameters that are empty (a server
+    /// that looks there first would take them for no token at all, and may trust who has none), and for Jellyfin with
+    /// `translate_legacy` without the old form of a token, which travels in a header then.
+    pub fn target_for_server(self, target: &str, translate_legacy: bool) -> Cow<'_, str> {
         match self {
             Self::Plex => plex::without_empty_tokens(target),
+            Self::Jellyfin if translate_legacy => jellyfin::without_legacy_key(target),
             Self::Jellyfin => Cow::Borrowed(target),
         }
     }

@@ -12,7 +12,7 @@ use crate::keys::{ControlToken, DataDir};
 pub(super) enum Command {
     /// Print the token of the control plane
     Show(Place),
-    /// Make a new one; a running process uses it from its next start on
+    /// Make a new one; from then on the old one is worth nothing, and whoever is logged in is logged out
     Rotate(Place),
     /// Print the path that Plex webhooks are to be sent to, on the address clients use
     Webhook(Place),

@@ -24,7 +24,8 @@ const PROXY_HEADERS: [HeaderName; 9] = [
 const FORWARDED_PREFIX: &str = "x-forwarded";
 
 /// What the request calls us. A request target with a host of its own must say the same as the header.
-pub(super) fn host(headers: &HeaderMap, uri: &Uri) -> Host {
+/// `is_ours` knows the names that were configured.
+pub(super) fn host(headers: &HeaderMap, uri: &Uri, is_ours: impl Fn(&str) -> bool) -> Host {
     let mut said = headers.get_all(HOST).iter();
     let (Some(header), None) = (said.next(), said.next()) else { return Host::Foreign };
     let Some(header) = header.to_str().ok().and_then(|text| text.parse::<Authority>().ok()) else {
@@ -42,6 +43,7 @@ pub(super) fn host(headers: &HeaderMap, uri: &Uri) -> Host {
     }
     match literal(name) {
         Some(ip) if ip.is_loopback() => Host::Loopback,
+        _ if is_ours(name) => Host::Named,
         Some(_) => Host::Address,
         None => Host::Foreign,
     }
@@ -122,7 +124,7 @@ mod tests {
     }
 
     fn host_of(text: &str) -> Host {
-        host(&headers(&[("host", text)]), &Uri::from_static("/"))
+        host(&headers(&[("host", text)]), &Uri::from_static("/"), |name| name == "greenroom")
     }
 
     #[test]
@@ -139,6 +141,14 @@ mod tests {
         for text in ["192.168.1.2:8710", "[fd00::1]:8710", "0.0.0.0:8710", "8.8.8.8"] {
             assert_eq!(host_of(text), Host::Address, "{text}");
         }
+    }
+
+    #[test]
+    fn a_configured_name_is_ours_with_any_port_and_no_other_is() {
+        assert_eq!(host_of("greenroom"), Host::Named);
+        assert_eq!(host_of("greenroom:8710"), Host::Named);
+        assert_eq!(host_of("greenroom.evil.example"), Host::Foreign);
+        assert_eq!(host_of("localhost"), Host::Loopback);
     }
 
     #[test]
@@ -169,6 +179,7 @@ mod tests {
 
     #[test]
     fn two_hosts_are_no_host() {
+        let host = |headers: &HeaderMap, uri: &Uri| host(headers, uri, |_| false);
         let both = headers(&[("host", "localhost"), ("host", "evil.example")]);
         assert_eq!(host(&both, &Uri::from_static("/")), Host::Foreign);
         assert_eq!(host(&HeaderMap::new(), &Uri::from_static("/")), Host::Foreign);

@@ -1,17 +1,19 @@
 //! From a client's request to its answer.
 //!
-//! Rooms: [`meaning`] (who asks what), [`read`] (from the cache), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
+//! Rooms: [`meaning`] (who asks what), [`read`] (from the cache), [`direct`] (past it), [`observe`] (past it, and judged), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
 //! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`load`] (asking the
-//! server for what is kept), [`offline`] (while the server is down), [`answer`] (what leaves for the client), [`address`] (the one thing rewritten in it),
+//! server for what is kept), [`offline`] (while the server is down), [`answer`] (what leaves for the client), [`address`] (what is rewritten in it),
 //! [`headers`] (what may pass in either
 //! direction), [`peer`] (where a request comes from).
 
 pub mod address;
 pub mod answer;
+pub mod direct;
 pub mod headers;
 pub mod hook;
 pub mod load;
 pub mod meaning;
+pub mod observe;
 pub mod offline;
 pub mod peer;
 pub mod read;
@@ -20,6 +22,7 @@ pub mod stream;
 pub mod tap;
 pub mod write;
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -37,6 +40,7 @@ use hyper::body::Incoming;
 use crate::body::Body;
 use crate::bounds::Bound;
 use crate::conversation::Conversation;
+use crate::mode::Mode;
 use crate::seats::{Full, Seat};
 use crate::server::Server;
 use meaning::Meaning;
@@ -50,6 +54,8 @@ pub struct Visit {
     pub meaning: Arc<Meaning>,
     /// Where the client is: see [`peer`].
     pub client: IpAddr,
+    /// Whether the client's own connection is encrypted: with us, or with the proxy before us.
+    pub is_encrypted: bool,
     /// The page the request comes from, if a browser says so.
     pub origin: Option<HeaderValue>,
 }
@@ -66,7 +72,13 @@ impl Deref for Visit {
 impl Visit {
     /// The server's address for what the client asks, as the server gets it.
     fn uri(&self, target: &str) -> Result<http::Uri, http::Error> {
-        self.server.origin.uri(&self.server.settings.kind.target_for_server(target))
+        self.server.origin.uri(&self.target_for_server(target))
+    }
+
+    /// What the client asks for, as the server gets it.
+    fn target_for_server<'a>(&self, target: &'a str) -> Cow<'a, str> {
+        let settings = &self.server.settings;
+        settings.kind.target_for_server(target, settings.translate_legacy_auth)
     }
 
     /// A seat for a notification socket or an event stream, or what the client hears if there is none.
@@ -100,8 +112,11 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let is_chunked = parts.headers.contains_key(TRANSFER_ENCODING);
     let conversation = parts.extensions.get::<Arc<Conversation>>();
     let has_two_lengths = conversation.is_some_and(|heard| heard.has_two_lengths(is_chunked));
-    let client = peer::client(peer.ip(), &parts.headers, &server.settings.hygiene.trusted_proxies);
-    let visit = Visit { server, meaning: Arc::clone(&meaning), client, origin };
+    let trusted = &server.settings.hygiene.trusted_proxies;
+    let client = peer::client(peer.ip(), &parts.headers, trusted);
+    let is_encrypted =
+        server.settings.shown.is_some() || peer::is_said_encrypted(peer.ip(), &parts.headers, trusted);
+    let visit = Visit { server, meaning: Arc::clone(&meaning), client, is_encrypted, origin };
     if has_two_lengths {
         let mut refused = answer::problem(&visit, StatusCode::BAD_REQUEST, "the body has two lengths");
         // Where the next request begins is anybody's guess.
@@ -110,6 +125,10 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     }
     if let Some((status, why)) = inadmissible(&visit, &ask) {
         return answer::problem(&visit, status, why);
+    }
+    if visit.server.is_emby() {
+        let message = "the media server is an Emby, which is not supported yet";
+        return answer::problem(&visit, StatusCode::NOT_IMPLEMENTED, message);
     }
     let response = match (meaning.open, &meaning.verdict) {
         (_, Verdict::Refuse(refusal)) => {
@@ -128,7 +147,16 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         (Open::Keep, Verdict::Read(_)) if visit.credential.ambiguous => {
             stream::pass(&visit, StreamReason::Odd, &target, parts, body).await
         }
-        (Open::Keep, Verdict::Read(read)) => read::answer(visit, Arc::clone(read), &parts).await,
+        (Open::Keep, Verdict::Read(read)) => {
+            let observation = visit.server.switch.observation();
+            match (visit.server.manner(read.class, &visit.app), observation) {
+                (Mode::Bypass, _) => direct::pass(&visit, read, &target, parts, body).await,
+                (Mode::Observe, Some(observation)) => {
+                    observe::answer(visit, Arc::clone(read), observation, &target, parts, body).await
+                }
+                _ => read::answer(visit, Arc::clone(read), &parts).await,
+            }
+        }
         (_, Verdict::Write(_)) => write::pass(visit, &target, parts, body).await,
     };
     if matches!(response.status().as_u16(), 401 | 498) {
@@ -168,16 +196,17 @@ fn inadmissible(visit: &Visit, ask: &Ask<'_>) -> Option<(StatusCode, &'static st
     }
 }
 
-/// Path and query without scheme, authority and the server's base path: clients may or may not send the latter.
+/// Path and query without scheme, authority and a base path, ours or the server's: clients may or may not send one.
 fn target_of(server: &Server, uri: &http::Uri) -> String {
-    let whole = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let base = server.settings.base_path.as_str();
-    let rest = if base.is_empty() { None } else { whole.strip_prefix(base) };
-    match rest {
-        Some(rest) if rest.starts_with('/') => rest.to_owned(),
-        Some(rest) if rest.is_empty() || rest.starts_with('?') => format!("/{rest}"),
-        _ => whole.to_owned(),
-    }
+    without_base_path(server, uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str))
+}
+
+/// A path and query without a base path, ours or the server's.
+pub(crate) fn without_base_path(server: &Server, whole: &str) -> String {
+    let settings = &server.settings;
+    address::below(whole, &settings.listen_base_path)
+        .or_else(|| address::below(whole, &settings.base_path))
+        .unwrap_or_else(|| whole.to_owned())
 }
 
 fn representation_of(verdict: &Verdict, headers: &HeaderMap, kind: Kind) -> Representation {

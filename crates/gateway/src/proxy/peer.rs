@@ -8,6 +8,8 @@ use crate::config::Networks;
 
 /// The only header in which a proxy may name addresses: each hop appends the one it heard from.
 const FORWARDED_FOR: &str = "x-forwarded-for";
+/// Where it says how the client reached it.
+const FORWARDED_PROTO: &str = "x-forwarded-proto";
 /// More hops than this are no chain of proxies.
 const MAX_HOPS: usize = 32;
 
@@ -29,6 +31,13 @@ pub fn client(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> IpAddr {
         }
     }
     nearest
+}
+
+/// Whether a trusted proxy says that the client's connection to it is encrypted.
+pub fn is_said_encrypted(peer: IpAddr, headers: &HeaderMap, trusted: &Networks) -> bool {
+    let said =
+        headers.get(FORWARDED_PROTO).is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"));
+    said && trusted.contain(peer)
 }
 
 /// Whether an address is of this machine or of a network that is not the Internet: what media servers trust.
@@ -55,6 +64,20 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+
+    #[test]
+    fn only_a_trusted_proxy_says_how_it_was_reached() {
+        let trusted: Networks = "127.0.0.1".parse().expect("networks");
+        let said = |peer: &str, scheme: &'static str| {
+            let headers = HeaderMap::from_iter([(
+                http::HeaderName::from_static(FORWARDED_PROTO),
+                HeaderValue::from_static(scheme),
+            )]);
+            is_said_encrypted(peer.parse().expect("an address"), &headers, &trusted)
+        };
+        assert!(said("127.0.0.1", "https") && said("::ffff:127.0.0.1", "HTTPS"));
+        assert!(!said("127.0.0.1", "http") && !said("192.168.1.9", "https"));
+    }
 
     fn client_of(peer: &str, lines: &[&str]) -> String {
         let trusted: Networks = "127.0.0.1, 172.16.0.0/12, fd00::/8".parse().expect("networks");

@@ -30,6 +30,7 @@ use super::tap::{Watching, hear};
 use super::{Visit, answer, headers, offline, stream};
 use crate::body::Body;
 use crate::breaker::{self, Attaching};
+use crate::observe::tally;
 use crate::origin::Lane;
 use crate::seats::Seat;
 use crate::server::Server;
@@ -51,7 +52,7 @@ pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: 
     let client_upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
     let client_upgrade = client_upgrade.filter(|_| parts.method == Method::GET);
     let handshake = Handshake {
-        target: visit.server.settings.kind.target_for_server(target).into_owned(),
+        target: visit.target_for_server(target).into_owned(),
         headers: handshake_headers(&visit, &parts),
     };
     let (Some(client_upgrade), Ok(request)) = (client_upgrade, handshake.request(&visit.server)) else {
@@ -76,6 +77,7 @@ pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: 
         return response;
     }
     visit.app.reached.fetch_add(1, Ordering::Relaxed);
+    visit.server.note_passing(tally::STREAMS, &visit.app);
     let asked = visit.server.send(request, Lane::Read, handshake.key());
     let Ok(Ok(mut response)) = visit.server.clock.timeout(visit.server.settings.load_timeout, asked).await
     else {

@@ -1,5 +1,7 @@
 //! Who asks: the token and the client's word about itself, from wherever clients of any age put them.
 
+use std::borrow::Cow;
+
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
@@ -70,6 +72,21 @@ pub(crate) fn credential_headers(
         _ => today.into(),
     };
     headers.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// The target without the old form of a token in its query; every other byte stays.
+pub(crate) fn without_legacy_key(target: &str) -> Cow<'_, str> {
+    let Some((path, query)) = target.split_once('?') else { return target.into() };
+    if !query.split('&').any(is_legacy_key) {
+        return target.into();
+    }
+    let kept: Vec<&str> = query.split('&').filter(|pair| !is_legacy_key(pair)).collect();
+    if kept.is_empty() { path.into() } else { format!("{path}?{}", kept.join("&")).into() }
+}
+
+fn is_legacy_key(pair: &str) -> bool {
+    let name = pair.split('=').next().unwrap_or_default();
+    percent_decode_str(name).decode_utf8_lossy().eq_ignore_ascii_case("api_key")
 }
 
 /// A token in a header of its own, and beside it what the client says about itself.
@@ -226,6 +243,19 @@ mod tests {
             assert_eq!(token(&of(&format!("/?api_key={odd}"), &[])), None, "{odd}");
         }
         assert_eq!(token(&of("/", &[(AUTHORIZATION, "MediaBrowser Token=\"a b\"")])), None);
+    }
+
+    #[test]
+    fn only_the_old_key_leaves_the_query() {
+        for (target, expected) in [
+            ("/a", "/a"),
+            ("/a?api_key=t", "/a"),
+            ("/a?x=%41&API_KEY=t&&y", "/a?x=%41&&y"),
+            ("/a?ApiKey=t&api%5Fkey=t", "/a?ApiKey=t"),
+            ("/a?url=b%3Fapi_key%3Dt", "/a?url=b%3Fapi_key%3Dt"),
+        ] {
+            assert_eq!(without_legacy_key(target), expected);
+        }
     }
 
     #[test]

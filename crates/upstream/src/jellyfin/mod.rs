@@ -43,7 +43,7 @@ use http::Method;
 pub use info::public_info_address;
 
 pub(crate) use anonymous::{open, sign_of_life};
-pub(crate) use credential::{credential, credential_headers};
+pub(crate) use credential::{credential, credential_headers, without_legacy_key};
 pub(crate) use error::error_body;
 pub(crate) use inspect::inspect;
 pub(crate) use playback::playing;
