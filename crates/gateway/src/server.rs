@@ -22,7 +22,7 @@ use crate::breaker::{Breaker, Outcome};
 use crate::config;
 use crate::doubt::Doubts;
 use crate::identity::{HashKey, Identities, Identity};
-use crate::origin::{Lane, NoResponse, Origin};
+use crate::origin::{Cause, Lane, NoResponse, Origin};
 use crate::proxy::meaning::Meanings;
 use crate::queue::Queue;
 use crate::queue::places::Limits;
@@ -216,11 +216,18 @@ impl Server {
     ) -> Result<Response<Incoming>, NoResponse> {
         let answer = self.origin.send(request, lane).await;
         let outcome = match &answer {
-            Ok(response) if matches!(response.status().as_u16(), 502..=504) => Outcome::Unwilling,
-            Ok(_) => Outcome::Answered,
-            Err(_) => Outcome::Unreachable,
+            Ok(response) if matches!(response.status().as_u16(), 502..=504) => Some(Outcome::Unwilling),
+            Ok(_) => Some(Outcome::Answered),
+            Err(none) => match none.cause {
+                Cause::Connection => Some(Outcome::Unreachable),
+                Cause::Answer => Some(Outcome::Answered),
+                // A client that breaks off says nothing about the server.
+                Cause::Request => None,
+            },
         };
-        self.breaker.note(key, outcome, self.clock.now_ms());
+        if let Some(outcome) = outcome {
+            self.breaker.note(key, outcome, self.clock.now_ms());
+        }
         answer
     }
 
