@@ -15,8 +15,9 @@ use super::{Visit, address, answer, headers, offline};
 use crate::body::Body;
 use crate::breaker;
 use crate::conversation::Conversation;
-use crate::origin::Lane;
+use crate::origin::{Cause, Lane};
 use crate::seats::Seat;
+use crate::stale;
 
 /// How long the server may take to begin an answer; a transcode may need a while to start.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(180);
@@ -48,9 +49,16 @@ pub async fn pass(
     match visit.server.clock.timeout(HEAD_TIMEOUT, visit.server.send(request, lane, key)).await {
         Ok(Ok(response)) => {
             visit.server.note_success();
+            // A no to a log-in is one to the password, not to the token beside it.
+            if reason != StreamReason::Account {
+                stale::heed_refusal(visit, response.status());
+            }
             let mut response = open(visit, response);
             address::redirect(&visit.server, response.headers_mut());
             answer::passed(response, reason.name())
+        }
+        Ok(Err(error)) if error.cause == Cause::Request => {
+            answer::problem(visit, StatusCode::BAD_REQUEST, "the body broke off")
         }
         Ok(Err(error)) => {
             visit.server.note_failure();
