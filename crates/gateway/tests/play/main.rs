@@ -23,6 +23,7 @@ mod queue;
 mod regressions;
 mod shrunk;
 mod sockets;
+mod sockets_dropped;
 mod sockets_kept;
 mod stage;
 mod twelve;
