@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use greenroom_cache::{Cache, Clock, Partition, Policy};
 use greenroom_library::lineage::Lineage;
 use greenroom_upstream::credential::Secret;
-use greenroom_upstream::verdict::Read;
+use greenroom_upstream::verdict::{Read, Representation};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
@@ -84,6 +85,8 @@ pub struct Server {
     pub images: Partition,
     /// The secret part of the address that webhooks are sent to.
     pub hook_secret: Secret,
+    /// Who the server said to be when it was asked last without a token, in its own words.
+    introduction: Mutex<Option<Bytes>>,
     /// What answers there is an Emby, whose requests we do not understand.
     is_emby: AtomicBool,
 }
@@ -152,6 +155,7 @@ impl Server {
             public: Partition::new("public"),
             images: Partition::new("images"),
             hook_secret: secrets.1,
+            introduction: Mutex::default(),
             is_emby: AtomicBool::new(false),
             settings,
             cache,
@@ -202,6 +206,18 @@ impl Server {
     /// Whether what answers there is an Emby.
     pub fn is_emby(&self) -> bool {
         self.is_emby.load(Ordering::Relaxed)
+    }
+
+    /// Remembers who the server says to be, if that is what it says.
+    pub fn note_introduction(&self, said: &Bytes) {
+        if self.settings.kind.introduction_in_form(said, Representation::Json).is_some() {
+            *self.introduction.lock() = Some(said.clone());
+        }
+    }
+
+    /// Who the server said to be, in the representation asked for.
+    pub fn introduction(&self, form: Representation) -> Option<(&'static str, Bytes)> {
+        self.settings.kind.introduction_in_form(self.introduction.lock().as_ref()?, form)
     }
 
     /// Sends one request, once, and tells the breaker what came of it. `key` stands for what is asked for.

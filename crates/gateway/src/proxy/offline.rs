@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use greenroom_cache::{Answer, Demand};
+use greenroom_upstream::class::Class;
 use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::{CACHE_CONTROL, HeaderValue};
 use http::{Method, Response, StatusCode, request};
@@ -33,8 +34,20 @@ pub async fn read(
             let history = answer::History { served, tier, age, left_ms, reason };
             read::answer_kept(visit, read, &entry, history, read::wanted(visit, read, parts))
         }
-        _ => refuse(visit, "the media server is down, and this answer is not kept"),
+        _ => introduction(visit, read)
+            .unwrap_or_else(|| refuse(visit, "the media server is down, and this answer is not kept")),
     }
+}
+
+/// Who the server is, for a client that begins now and asks in a form in which nobody asked before.
+fn introduction(visit: &Visit, read: &Read) -> Option<Response<Body>> {
+    if read.class != Class::Identity || read.sharing != Sharing::Public {
+        return None;
+    }
+    let (content_type, body) = visit.server.introduction(read.representation)?;
+    let mut response = whole(StatusCode::OK, content_type, body);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Some(response)
 }
 
 /// What would pass through: the sign of life that clients begin with, else no.
