@@ -30,6 +30,7 @@ use super::tap::{Watching, hear};
 use super::{Visit, answer, headers, offline, stream};
 use crate::body::Body;
 use crate::breaker::{self, Attaching};
+use crate::observe::tally;
 use crate::origin::Lane;
 use crate::seats::Seat;
 use crate::server::Server;
@@ -78,6 +79,7 @@ pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: 
         return response;
     }
     visit.app.reached.fetch_add(1, Ordering::Relaxed);
+    visit.server.note_passing(tally::STREAMS, &visit.app);
     let generation = visit.identity.generation();
     let asked = visit.server.send(request, Lane::Read, handshake.key());
     let Ok(Ok(mut response)) = visit.server.clock.timeout(visit.server.settings.load_timeout, asked).await
