@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use greenroom_cache::{Cache, Clock, Invalidation, Partition, Policy, Scope};
 use greenroom_library::lineage::Lineage;
 use greenroom_upstream::class::Class;
 use greenroom_upstream::credential::Secret;
-use greenroom_upstream::verdict::Read;
+use greenroom_upstream::verdict::{Read, Representation};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
@@ -26,7 +27,7 @@ use crate::doubt::Doubts;
 use crate::identity::{HashKey, Identities, Identity};
 use crate::mode::{Mode, Switch};
 use crate::observe::{Observation, Report};
-use crate::origin::{Lane, NoResponse, Origin};
+use crate::origin::{Cause, Lane, NoResponse, Origin};
 use crate::proxy::meaning::Meanings;
 use crate::queue::Queue;
 use crate::queue::places::Limits;
@@ -92,6 +93,8 @@ pub struct Server {
     pub switch: Switch,
     /// What is bypassed, for all servers.
     pub bypasses: Arc<Bypasses>,
+    /// Who the server said to be when it was asked last without a token, in its own words.
+    introduction: Mutex<Option<Bytes>>,
     /// What answers there is an Emby, whose requests we do not understand.
     is_emby: AtomicBool,
 }
@@ -164,6 +167,7 @@ impl Server {
             hook_secret: secrets.1,
             switch: Switch::default(),
             bypasses: Arc::default(),
+            introduction: Mutex::default(),
             is_emby: AtomicBool::new(false),
             settings,
             cache,
@@ -256,6 +260,18 @@ impl Server {
         self.is_emby.load(Ordering::Relaxed)
     }
 
+    /// Remembers who the server says to be, if that is what it says.
+    pub fn note_introduction(&self, said: &Bytes) {
+        if self.settings.kind.introduction_in_form(said, Representation::Json).is_some() {
+            *self.introduction.lock() = Some(said.clone());
+        }
+    }
+
+    /// Who the server said to be, in the representation asked for.
+    pub fn introduction(&self, form: Representation) -> Option<(&'static str, Bytes)> {
+        self.settings.kind.introduction_in_form(self.introduction.lock().as_ref()?, form)
+    }
+
     /// Sends one request, once, and tells the breaker what came of it. `key` stands for what is asked for.
     ///
     /// # Errors
@@ -268,11 +284,18 @@ impl Server {
     ) -> Result<Response<Incoming>, NoResponse> {
         let answer = self.origin.send(request, lane).await;
         let outcome = match &answer {
-            Ok(response) if matches!(response.status().as_u16(), 502..=504) => Outcome::Unwilling,
-            Ok(_) => Outcome::Answered,
-            Err(_) => Outcome::Unreachable,
+            Ok(response) if matches!(response.status().as_u16(), 502..=504) => Some(Outcome::Unwilling),
+            Ok(_) => Some(Outcome::Answered),
+            Err(none) => match none.cause {
+                Cause::Connection => Some(Outcome::Unreachable),
+                Cause::Answer => Some(Outcome::Answered),
+                // A client that breaks off says nothing about the server.
+                Cause::Request => None,
+            },
         };
-        self.breaker.note(key, outcome, self.clock.now_ms());
+        if let Some(outcome) = outcome {
+            self.breaker.note(key, outcome, self.clock.now_ms());
+        }
         answer
     }
 

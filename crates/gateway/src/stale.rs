@@ -16,9 +16,11 @@ use greenroom_cache::{Invalidation, Mode, Partition, Scope, Settle};
 use greenroom_library::lineage::Lineage;
 use greenroom_upstream::signal::Playing;
 use greenroom_upstream::tag::{Staling, Tag, Whose};
+use http::StatusCode;
 use parking_lot::Mutex;
 
 use crate::identity::Identity;
+use crate::proxy::Visit;
 use crate::server::Server;
 
 /// For so long after a confirmed write, what is loaded may still be the server's own older copy …
@@ -75,6 +77,15 @@ pub fn apply(server: &Server, stalings: &[Staling], by: By<'_>) {
 pub fn purge_partition(server: &Server, identity: &Identity) {
     let scope = Scope::Partition { namespace: server.name().into(), partition: identity.partition().clone() };
     server.invalidate(&scope, &how(Mode::Purge));
+}
+
+/// If this status refuses the token: nothing is proven by it any more, and what was kept for it is gone. What was asked
+/// without a token, or with several, says nothing about one.
+pub fn heed_refusal(visit: &Visit, status: StatusCode) {
+    if matches!(status.as_u16(), 401 | 498) && !visit.identity.is_anonymous() && !visit.credential.ambiguous {
+        visit.identity.refuse();
+        purge_partition(&visit.server, &visit.identity);
+    }
 }
 
 /// An identity has no live signal any more: what was kept for longer because of it is to be asked again.

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use greenroom_cache::{Answer, Cache, Demand, Failure, FailureKind, Loader};
+use greenroom_upstream::class::Class;
 use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::{CACHE_CONTROL, HeaderValue};
 use http::{Method, Response, StatusCode, request};
@@ -29,8 +30,20 @@ pub async fn read(
         Err(failure) if failure.kind == FailureKind::Denied => {
             refuse(visit, "the media server is down, and cannot say whether this token may have this")
         }
-        _ => refuse(visit, "the media server is down, and this answer is not kept"),
+        _ => introduction(visit, read)
+            .unwrap_or_else(|| refuse(visit, "the media server is down, and this answer is not kept")),
     }
+}
+
+/// Who the server is, for a client that begins now and asks in a form in which nobody asked before.
+fn introduction(visit: &Visit, read: &Read) -> Option<Response<Body>> {
+    if read.class != Class::Identity || read.sharing != Sharing::Public {
+        return None;
+    }
+    let (content_type, body) = visit.server.introduction(read.representation)?;
+    let mut response = whole(StatusCode::OK, content_type, body);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Some(response)
 }
 
 /// Asks an engine for what this visit may have while the server is down.

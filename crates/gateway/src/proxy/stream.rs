@@ -16,8 +16,9 @@ use crate::body::Body;
 use crate::breaker;
 use crate::conversation::Conversation;
 use crate::observe::tally;
-use crate::origin::Lane;
+use crate::origin::{Cause, Lane};
 use crate::seats::Seat;
+use crate::stale;
 
 /// How long the server may take to begin an answer; a transcode may need a while to start.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(180);
@@ -43,7 +44,13 @@ pub async fn pass(
     }
     let lane = if parts.method.is_safe() { Lane::Read } else { Lane::Write };
     match send(visit, lane, target, &parts, body).await {
-        Ok(response) => answer::passed(open(visit, response), reason.name()),
+        Ok(response) => {
+            // A no to a log-in is one to the password, not to the token beside it.
+            if reason != StreamReason::Account {
+                stale::heed_refusal(visit, response.status());
+            }
+            answer::passed(open(visit, response), reason.name())
+        }
         Err(problem) => problem,
     }
 }
@@ -65,6 +72,9 @@ pub async fn send(
             visit.server.note_success();
             address::redirect(&visit.server, response.headers_mut());
             Ok(response)
+        }
+        Ok(Err(error)) if error.cause == Cause::Request => {
+            Err(answer::problem(visit, StatusCode::BAD_REQUEST, "the body broke off"))
         }
         Ok(Err(error)) => {
             visit.server.note_failure();

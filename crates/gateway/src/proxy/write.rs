@@ -155,12 +155,7 @@ fn settle(visit: &Visit, write: &Write, status: StatusCode) {
             mark(visit, write, confirmed(visit, write));
             forget(visit, write.forgets);
         }
-        401 | 498 => {
-            visit.identity.refuse();
-            if !visit.identity.is_anonymous() {
-                stale::purge_partition(&visit.server, &visit.identity);
-            }
-        }
+        401 | 498 => stale::heed_refusal(visit, status),
         400..=499 => {}
         _ => {
             visit.server.note_failure();

@@ -26,6 +26,7 @@ mod regressions;
 mod remote;
 mod shrunk;
 mod sockets;
+mod sockets_dropped;
 mod sockets_kept;
 mod stage;
 mod twelve;
