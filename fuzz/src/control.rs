@@ -146,13 +146,11 @@ fn is_called_rightly(headers: &HeaderMap, place: Place) -> bool {
         _ => host,
     };
     let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    match bare.parse::<IpAddr>() {
-        Ok(address) => address.to_canonical().is_loopback() || place.listen.starts_with("0.0.0.0"),
-        Err(_) => {
-            let is_named = place.behind.is_some_and(|(_, named)| named.eq_ignore_ascii_case(name));
-            is_named || name.trim_end_matches('.').eq_ignore_ascii_case("localhost")
-        }
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return address.to_canonical().is_loopback() || place.listen.starts_with("0.0.0.0");
     }
+    let is_named = place.behind.is_some_and(|(_, named)| named.eq_ignore_ascii_case(name));
+    is_named || name.trim_end_matches('.').eq_ignore_ascii_case("localhost")
 }
 
 /// No page asks, or the one that was fetched from this very host.

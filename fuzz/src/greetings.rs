@@ -26,7 +26,7 @@ pub fn check(body: &[u8]) {
     for status in [200, 400, 404, 503] {
         match Kind::introduction(status, body) {
             Introduction::Served { .. } | Introduction::Emby(_) => {
-                assert!(is_json, "what is no JSON is nobody")
+                assert!(is_json, "what is no JSON is nobody");
             }
             _ => {}
         }
