@@ -5,7 +5,6 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 
 use crate::tls::Distrust;
-use crate::tls::distrust::Fault;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +86,7 @@ impl fmt::Display for Silence {
             Self::Refused => f.write_str("nothing listens there"),
             Self::Unreachable => f.write_str("there is no way to that address"),
             Self::TimedOut(stage) => write!(f, "no answer in time while {stage}"),
-            Self::Certificate(certificate) => write!(f, "its certificate {}", in_short(&certificate.fault)),
+            Self::Certificate(distrust) => write!(f, "{distrust}"),
             Self::NotEncrypted => f.write_str("it does not speak TLS"),
             Self::Encryption(reason) => write!(f, "TLS failed: {reason}"),
             Self::NotHttp => f.write_str("what it says is not HTTP"),
@@ -106,18 +105,5 @@ impl fmt::Display for Stage {
             Self::Encrypting => "agreeing on encryption",
             Self::Answering => "waiting for the answer",
         })
-    }
-}
-
-/// What is wrong with a certificate, without what to do about it.
-pub fn in_short(fault: &Fault) -> String {
-    match fault {
-        Fault::OtherName(names) if names.is_empty() => "is for another name".into(),
-        Fault::OtherName(names) => format!("is for other names ({})", names.join(", ")),
-        Fault::Expired => "has expired".into(),
-        Fault::NotYetValid => "is not valid yet".into(),
-        Fault::UnknownIssuer => "is signed by nobody who is trusted here".into(),
-        Fault::OtherThanPinned => "is not the pinned one".into(),
-        Fault::Other(reason) => format!("is not accepted ({reason})"),
     }
 }

@@ -114,7 +114,8 @@ mod tests {
     fn desk() -> Desk {
         let device = Device { identifier: "d".into(), name: "n".into(), version: "0".into() };
         let clock = Clock::system();
-        Desk { enquirer: Enquirer::new(Trust::system(), clock.clone(), PATIENCE, MAX_BYTES), device, clock }
+        let trust = Trust::system();
+        Desk { enquirer: Enquirer::new(trust, clock.clone(), PATIENCE, MAX_BYTES), device, clock }
     }
 
     #[tokio::test(start_paused = true)]
