@@ -33,6 +33,10 @@ pub struct App {
     pub failed: AtomicU64,
     /// Requests that were refused for want of a valid token.
     pub unauthorised: AtomicU64,
+    /// Requests whose answer shows that their token is valid: it was needed, and they were let in.
+    pub let_in: AtomicU64,
+    /// Requests among those that would show it, answered without asking the server.
+    pub let_in_saved: AtomicU64,
     /// What its first request asked for: the word of a class, or of what it was otherwise.
     pub first_asked: OnceLock<&'static str>,
     /// Requests of it that wait for a place in the server's queue now.
@@ -60,6 +64,10 @@ pub struct Counted {
     pub waited_ms: u64,
     /// See [`App::unauthorised`].
     pub unauthorised: u64,
+    /// See [`App::let_in`].
+    pub let_in: u64,
+    /// See [`App::let_in_saved`].
+    pub let_in_saved: u64,
     /// See [`App::first_asked`].
     pub first_asked: Option<&'static str>,
 }
@@ -96,6 +104,8 @@ impl Apps {
             waiting: app.waiting.load(Ordering::Relaxed),
             waited_ms: read(&app.waited_ms),
             unauthorised: read(&app.unauthorised),
+            let_in: read(&app.let_in),
+            let_in_saved: read(&app.let_in_saved),
             first_asked: app.first_asked.get().copied(),
         };
         self.0.read().iter().map(|(name, app)| (name.clone(), figures(app))).collect()

@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use greenroom_upstream::credential::Secret;
 
+use crate::config::tree::is_server_name;
 use crate::identity::HashKey;
 
 const KEY_FILE: &str = "identity.key";
@@ -152,6 +153,38 @@ impl DataDir {
     }
 }
 
+/// Whether a file of this name is one this program keeps in its data directory.
+pub fn is_ours(name: &str) -> bool {
+    [KEY_FILE, TOKEN_FILE, DEVICE_FILE, HOOK_FILE].contains(&name) || is_server_token(name)
+}
+
+/// Whether a file of this name holds the token of a media server, as `login` writes it.
+pub fn is_server_token(name: &str) -> bool {
+    name != TOKEN_FILE && name.strip_suffix(".token").is_some_and(is_server_name)
+}
+
+/// Whether the token of a media server may be written to this file: it is not there, or holds such a token already.
+///
+/// # Errors
+/// What it holds instead.
+pub fn may_hold_server_token(path: &Path) -> Result<(), String> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if [KEY_FILE, TOKEN_FILE, DEVICE_FILE, HOOK_FILE].contains(&name.as_ref()) {
+        return Err(format!(
+            "{}: this name is kept for a file of Greenroom's own; choose another",
+            path.display()
+        ));
+    }
+    let taken = || format!("{}: it holds something else than a token; choose another file", path.display());
+    match std::fs::metadata(path) {
+        Ok(meta) if !meta.is_file() || meta.len() >= MAX_FILE_BYTES => return Err(taken()),
+        _ => {}
+    }
+    let held = read(path).map_err(|error| explain(path, &error))?.unwrap_or_default();
+    let is_one_word = std::str::from_utf8(&held).is_ok_and(|text| text.split_whitespace().count() <= 1);
+    if is_one_word { Ok(()) } else { Err(taken()) }
+}
+
 /// A new random token of 32 hexadecimal digits.
 pub fn new_token() -> String {
     format!("{:032x}", u128::from_be_bytes(random::<16>()))
@@ -226,6 +259,36 @@ mod tests {
         assert_eq!(mode(folder.path().join("state")), 0o700);
         assert_eq!(mode(folder.path().join("state/control.token")), 0o600);
         assert_eq!(mode(folder.path().join("state/identity.key")), 0o600);
+    }
+
+    #[test]
+    fn a_token_is_written_only_where_none_but_a_token_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        assert_eq!(may_hold_server_token(&path("new/home.token")), Ok(()));
+        for (name, held, may) in [
+            ("home.token", "abc-def\n", true),
+            ("empty", "", true),
+            ("notes", "two words", false),
+            ("long", &"x".repeat(5_000), false),
+            ("control.token", "0123456789abcdef", false),
+            ("device.id", "0123456789abcdef", false),
+        ] {
+            std::fs::write(path(name), held).expect("written");
+            assert_eq!(may_hold_server_token(&path(name)).is_ok(), may, "{name}");
+        }
+        assert!(may_hold_server_token(folder.path()).is_err(), "a folder");
+    }
+
+    #[test]
+    fn our_files_are_known_by_their_names() {
+        for name in [KEY_FILE, TOKEN_FILE, DEVICE_FILE, HOOK_FILE, "living-room.token"] {
+            assert!(is_ours(name), "{name}");
+        }
+        for name in ["photos", "My Server.token", ".token", "token"] {
+            assert!(!is_ours(name), "{name}");
+        }
+        assert!(is_server_token("home.token") && !is_server_token(TOKEN_FILE));
     }
 
     #[test]

@@ -17,6 +17,7 @@
 //! - [`mode`]: how reads are answered. [`observe`]: what the cache would have answered. [`bypass`]: what it is kept out
 //!   of. [`why`]: why one read is answered as it is.
 //! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
+//! - [`shell`]: words of the commands that are printed.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
 pub mod apps;
@@ -48,6 +49,7 @@ pub mod proxy;
 pub mod queue;
 pub mod seats;
 pub mod server;
+pub mod shell;
 pub mod stale;
 pub mod tls;
 pub mod warnings;

@@ -59,7 +59,12 @@ pub(super) fn run(options: &Options) -> u8 {
     }
     let mut settings = match settings(&options.serve) {
         Ok(settings) => settings,
-        Err(code) => return code,
+        Err(code) => {
+            if options.serve.tree().is_ok_and(|tree| tree.servers().is_empty()) {
+                eprintln!("greenroom: give doctor the same options, variables or file as serve");
+            }
+            return code;
+        }
     };
     if let Some(name) = &options.server {
         settings.servers.retain(|server| server.name == *name);
@@ -80,7 +85,7 @@ async fn look(options: &Options, settings: &Settings) -> u8 {
 }
 
 async fn compare(options: &Options, settings: &Settings) -> u8 {
-    let enquirer = Enquirer::new(Trust::system(), Clock::system(), READ_PATIENCE, MAX_BYTES);
+    let asking = |trust| Enquirer::new(trust, Clock::system(), READ_PATIENCE, MAX_BYTES);
     let (mut text, mut is_well, mut reports) = (String::new(), true, serde_json::Map::new());
     if options.through.is_some() && settings.servers.len() > 1 {
         eprintln!("greenroom: --through works with one server; say which with --server NAME");
@@ -89,9 +94,11 @@ async fn compare(options: &Options, settings: &Settings) -> u8 {
     for server in &settings.servers {
         let Some(through) = through(options, server) else { return MISUSED };
         let direct = Place::of(server);
-        let enquirer = enquirer.trusting(Trust::of_server(server));
+        // What our own listener shows is known only where this configuration says where it listens.
+        let shown = server.shown.as_ref().filter(|_| options.through.is_none());
         let two = TwoWays {
-            enquirer: &enquirer,
+            enquirer: &asking(Trust::of_server(server)),
+            enquirer_through: &asking(control::trust(shown)),
             kind: server.kind,
             direct: &direct,
             through: &through,
@@ -160,10 +167,11 @@ fn explained(failed: &Failed, direct: &Place, through: &Place) -> String {
 
 async fn wait_for(options: &Options, app: &str) -> u8 {
     // The running process knows its servers; only the control plane's address and token are needed here.
-    let Some((listen, data_dir)) = options.serve.control_plane() else { return MISUSED };
-    let Some(place) = control::place(listen) else { return MISUSED };
+    let Some((settings, data_dir)) = options.serve.control_plane() else { return MISUSED };
+    let Some(place) = control::place(settings.listen, settings.shown.is_some()) else { return MISUSED };
     let token = DataDir::control_token_in(&data_dir);
-    let enquirer = Enquirer::new(Trust::system(), Clock::system(), PATIENCE, MAX_BYTES);
+    let trust = control::trust(settings.shown.as_ref());
+    let enquirer = Enquirer::new(trust, Clock::system(), PATIENCE, MAX_BYTES);
     let waiting = Waiting {
         enquirer: &enquirer,
         place: &place,

@@ -14,10 +14,14 @@ use greenroom_upstream::login::plex::{AccountServer, Form, Reach};
 use greenroom_upstream::rights::Rights;
 
 use super::{DONE, FAILED, MISUSED, block_on, token};
+use crate::config::tree::is_server_name;
 use crate::enquiry::{Place, Silence};
 use crate::keys::{self, DataDir, new_token};
 use crate::login::{self, Desk, Trouble, jellyfin, plex};
+use crate::shell::quoted;
 
+/// Names whose token file would be taken for one of our own.
+const RESERVED: [&str; 4] = ["control", "identity", "webhook", "device"];
 /// Longest password that is read.
 const MAX_PASSWORD: usize = 1024;
 
@@ -138,10 +142,17 @@ async fn plex_login(
             Vec::new()
         }
     };
-    let server = plex::choose(&servers, wanted);
+    let server = match wanted {
+        Some(place) => plex::at(&servers, place, plex::identifier(&desk, place).await.as_deref()),
+        None => plex::only_owned(&servers),
+    };
+    let is_of_account = server.is_none_or(|server| server.token.is_none());
     let token = server.and_then(|server| server.token.clone()).unwrap_or(account_token);
     target.write(&token)?;
     show_servers(&servers);
+    if is_of_account {
+        println!("{}", of_account(wanted));
+    }
     let url = wanted.map(Place::url).or_else(|| server.and_then(plex::url_of));
     if let Some(place) = wanted {
         let rights = login::rights(&desk.enquirer, Kind::Plex, place, &token).await;
@@ -191,6 +202,17 @@ async fn by_name(desk: &Desk, place: &Place, name: &str) -> Result<Grant, String
     jellyfin::by_name(desk, place, name, &password).await.map_err(|trouble| explained(&trouble))
 }
 
+/// What is said where no token for one server alone was to be had.
+fn of_account(wanted: Option<&Place>) -> String {
+    let why = match wanted {
+        Some(place) => format!("none of the account's servers is known to be the one at {}", place.url()),
+        None => "it is not clear which server is meant; say it with --server-url URL".into(),
+    };
+    format!(
+        "{why}\n  the token is the account's own: whoever has it has all servers of the account, and the account"
+    )
+}
+
 /// What the trial of a token at the server says.
 fn judged(place: &Place, rights: &Result<Rights, Silence>) -> String {
     let url = place.url();
@@ -229,6 +251,13 @@ fn show_servers(servers: &[AccountServer]) {
 impl Output {
     fn target(&self, kind: Kind) -> Result<Target, u8> {
         let name = self.name.clone().unwrap_or_else(|| kind.name().to_owned());
+        if !is_server_name(&name) || RESERVED.contains(&name.as_str()) {
+            eprintln!(
+                "greenroom: --name takes small letters, digits and \"-\", up to 40 of them, and none of {}",
+                RESERVED.join(", ")
+            );
+            return Err(MISUSED);
+        }
         let folder = self.place.folder()?;
         let data_dir = DataDir::open(&folder);
         let file = match (&self.output, &data_dir) {
@@ -241,6 +270,10 @@ impl Output {
                 return Err(FAILED);
             }
         };
+        if let Err(reason) = keys::may_hold_server_token(&file) {
+            eprintln!("greenroom: {reason}");
+            return Err(MISUSED);
+        }
         // Without a place to keep it this login looks like one more device: no reason not to log in.
         let identifier = data_dir.and_then(|dir| dir.device_id()).unwrap_or_else(|_| new_token());
         let device = Device {
@@ -264,14 +297,15 @@ impl Target {
     /// What to do with it.
     fn tell(&self, kind: Kind, url: Option<&str>) {
         let file = std::path::absolute(&self.file).unwrap_or_else(|_| self.file.clone());
-        let (kind, file) = (kind.name(), file.display());
-        println!("the token is in {file}; only this user may read it");
+        let (kind, path) = (kind.name(), file.display());
+        println!("the token is in {path}; only this user may read it");
         println!("\nin the configuration file:\n");
         println!("[[server]]\nname       = \"{}\"\nkind       = \"{kind}\"", self.name);
         println!("url        = \"{}\"", url.unwrap_or("http://ADDRESS:32400"));
-        println!("token_file = \"{file}\"");
+        println!("token_file = {}", toml::Value::from(file.to_string_lossy().as_ref()));
         println!("\nor without one:\n");
-        println!("greenroom serve --{kind} {} --token-file {file}", url.unwrap_or("http://ADDRESS:32400"));
+        let (url, file) = (quoted(url.unwrap_or("http://ADDRESS:32400")), file.to_string_lossy());
+        println!("greenroom serve --{kind} {url} --token-file {}", quoted(&file));
     }
 }
 

@@ -14,14 +14,13 @@ mod token;
 mod why;
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{Problem, Settings, Tree};
+use crate::config::{Control, Problem, Settings, Tree};
 
 /// The command did what it was asked to.
 const DONE: u8 = 0;
@@ -120,13 +119,13 @@ pub(crate) struct Serve {
 
 impl Serve {
     /// Where the control plane is, and where its token is kept. Of a configuration without servers only these matter.
-    fn control_plane(&self) -> Option<(SocketAddr, PathBuf)> {
+    fn control_plane(&self) -> Option<(Control, PathBuf)> {
         let mut tree = self.tree().ok()?;
         if tree.servers().is_empty() {
             add_typed(&mut tree, &Self { plex: Some("http://127.0.0.1".into()), ..Self::default() });
         }
         let read = Settings::read(tree).map_err(|problems| tell(&problems)).ok()?;
-        Some((read.control.listen, read.data_dir))
+        Some((read.control, read.data_dir))
     }
 
     /// Everything that was said: in the file, in the environment, on the command line.

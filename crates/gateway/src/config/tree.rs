@@ -238,7 +238,7 @@ pub(super) fn variable(path: &str) -> String {
 }
 
 /// Whether a name may be used for a server: it appears in metrics, paths and variables.
-fn is_server_name(name: &str) -> bool {
+pub fn is_server_name(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     !name.is_empty() && name.len() <= 40 && name.bytes().all(fits)
 }

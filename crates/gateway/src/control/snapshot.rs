@@ -134,6 +134,10 @@ pub(super) struct AppFigures {
     pub(super) waited_ms: u64,
     /// Requests refused for want of a valid token.
     pub(super) unauthorised: u64,
+    /// Requests whose answer shows that their token is valid.
+    pub(super) let_in: u64,
+    /// Those among them that were answered without asking the server.
+    pub(super) let_in_saved: u64,
     /// What its first request asked for.
     pub(super) first_asked: Option<&'static str>,
 }
@@ -242,6 +246,8 @@ impl AppFigures {
             waiting: counted.waiting,
             waited_ms: counted.waited_ms,
             unauthorised: counted.unauthorised,
+            let_in: counted.let_in,
+            let_in_saved: counted.let_in_saved,
             first_asked: counted.first_asked,
         })
     }
@@ -255,6 +261,8 @@ impl AppFigures {
             failed: less(|app| app.failed),
             waited_ms: less(|app| app.waited_ms),
             unauthorised: less(|app| app.unauthorised),
+            let_in: less(|app| app.let_in),
+            let_in_saved: less(|app| app.let_in_saved),
             ..self.clone()
         }
     }

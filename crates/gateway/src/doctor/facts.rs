@@ -92,15 +92,30 @@ pub enum DirectoryState {
     Denied {
         /// The user it belongs to.
         uid: u32,
+        /// What that user is called, where it is known.
+        user: Option<String>,
         /// The group it belongs to.
         gid: u32,
         /// Its permissions.
         mode: u32,
+        /// What is in it.
+        contents: Contents,
     },
     /// No space is left.
     Full,
     /// Something else.
     Other(String),
+}
+
+/// What is in a directory that we may not write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contents {
+    /// Nothing, or only what this program writes.
+    OursAtMost,
+    /// Files of others as well.
+    OfOthers,
+    /// It cannot be seen.
+    Unseen,
 }
 
 /// A port we would listen on.

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use http::Request;
 
-use super::facts::{DirectoryFacts, DirectoryState, MachineFacts, PortFacts, PortState};
+use super::facts::{Contents, DirectoryFacts, DirectoryState, MachineFacts, PortFacts, PortState};
 use super::{control, socket};
 use crate::config::Settings;
 use crate::enquiry::Enquirer;
+use crate::keys;
 
 /// Files that container engines put into every container.
 const CONTAINER_MARKS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
@@ -26,15 +27,18 @@ pub async fn gather(settings: &Settings, enquirer: &Enquirer) -> MachineFacts {
         ports.push(port(&format!("apps of \"{}\"", server.name), "listen", server.listen));
     }
     let health = Request::builder().uri("/healthz").body(Bytes::new()).unwrap_or_default();
-    let heard = match control::place(settings.control.listen) {
-        Some(place) if settings.control.listen.port() != 0 => enquirer.ask(&place, health).await.ok(),
+    let (listen, shown) = (settings.control.listen, settings.control.shown.as_ref());
+    let enquirer = enquirer.trusting(control::trust(shown));
+    let heard = match control::place(listen, shown.is_some()) {
+        Some(place) if listen.port() != 0 => enquirer.ask(&place, health).await.ok(),
         _ => None,
     };
     let runs_already = heard.is_some_and(|heard| heard.status == 200 && heard.body == "ok\n");
     MachineFacts { container: is_container(), directory: directory(&settings.data_dir), ports, runs_already }
 }
 
-fn is_container() -> bool {
+/// Whether this process runs in a container.
+pub fn is_container() -> bool {
     let groups = fs::read_to_string("/proc/1/cgroup").unwrap_or_default();
     CONTAINER_MARKS.iter().any(|mark| Path::new(mark).exists())
         || CONTAINER_GROUPS.iter().any(|word| groups.contains(word))
@@ -81,7 +85,9 @@ fn refused(path: &Path, error: &io::Error) -> DirectoryState {
     match error.kind() {
         ErrorKind::PermissionDenied => match fs::metadata(path) {
             Ok(meta) => {
-                DirectoryState::Denied { uid: meta.uid(), gid: meta.gid(), mode: meta.mode() & 0o7777 }
+                let user = name_of(meta.uid(), &fs::read_to_string("/etc/passwd").unwrap_or_default());
+                let (mode, contents) = (meta.mode() & 0o7777, contents(path));
+                DirectoryState::Denied { uid: meta.uid(), user, gid: meta.gid(), mode, contents }
             }
             Err(error) => DirectoryState::Other(error.to_string()),
         },
@@ -89,6 +95,22 @@ fn refused(path: &Path, error: &io::Error) -> DirectoryState {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => DirectoryState::Full,
         _ => DirectoryState::Other(error.to_string()),
     }
+}
+
+/// What a user is called in the list of users.
+fn name_of(uid: u32, users: &str) -> Option<String> {
+    let mut lines = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    lines
+        .find(|words| words.get(2).and_then(|id| id.parse().ok()) == Some(uid))
+        .map(|words| words[0].to_owned())
+}
+
+fn contents(path: &Path) -> Contents {
+    let Ok(mut entries) = fs::read_dir(path) else { return Contents::Unseen };
+    let is_ours = |entry: io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(keys::is_ours))
+    };
+    if entries.all(is_ours) { Contents::OursAtMost } else { Contents::OfOthers }
 }
 
 /// The nearest folder above that can be seen.
@@ -135,13 +157,33 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o500)).expect("set");
         let us = directory(folder.path()).us;
+        let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let expected = if us.0 == 0 {
             // The superuser may write everywhere.
             DirectoryState::Writable
         } else {
-            DirectoryState::Denied { uid: us.0, gid: us.1, mode: 0o500 }
+            let (user, contents) = (name_of(us.0, &users), Contents::OursAtMost);
+            DirectoryState::Denied { uid: us.0, user, gid: us.1, mode: 0o500, contents }
         };
         assert_eq!(state_of(folder.path()), expected);
+    }
+
+    #[test]
+    fn a_folder_is_ours_if_nothing_of_others_is_in_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(contents(folder.path()), Contents::OursAtMost);
+        fs::write(folder.path().join("control.token"), "x").expect("written");
+        assert_eq!(contents(folder.path()), Contents::OursAtMost);
+        fs::create_dir(folder.path().join("photos")).expect("made");
+        assert_eq!(contents(folder.path()), Contents::OfOthers);
+        assert_eq!(contents(&folder.path().join("nothing")), Contents::Unseen);
+    }
+
+    #[test]
+    fn a_user_is_called_as_the_list_says() {
+        let users = "root:x:0:0::/root:/bin/sh\nolga:x:1000:1000::/home/olga:/bin/sh\n";
+        assert_eq!(name_of(1000, users).as_deref(), Some("olga"));
+        assert_eq!(name_of(7, users), None);
     }
 
     #[test]

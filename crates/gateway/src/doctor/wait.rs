@@ -20,7 +20,7 @@ const MAX_UNTOLD: u32 = 10;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
-    /// The app asked, and was let in.
+    /// The app asked with a token for what needs one, and was let in.
     Arrived {
         /// What it calls itself.
         app: String,
@@ -58,6 +58,8 @@ pub enum Outcome {
     OnlyArrived,
     /// It asked, and was never let in.
     OnlyRefused,
+    /// It asked, but for nothing that shows whether its token is valid.
+    OnlyAsked,
     /// It did not ask in time; the apps that did.
     NeverCame(Vec<String>),
     /// The gateway does not tell.
@@ -83,8 +85,10 @@ pub struct Waiting<'a> {
 
 /// What was told so far.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "what may happen meanwhile, each by itself")]
 struct Told {
     before: Vec<AppFigures>,
+    asked: bool,
     arrived: bool,
     refused: bool,
     saved: bool,
@@ -139,12 +143,13 @@ impl Told {
             // After a restart of the gateway, or after counting began anew, everything is new.
             let before = before.filter(|one| one.asked <= app.asked).cloned().unwrap_or_default();
             let since = |pick: fn(&AppFigures) -> u64| pick(app).saturating_sub(pick(&before));
-            let (asked, refused) = (since(|one| one.asked), since(|one| one.unauthorised));
-            if refused > 0 && asked <= refused && !self.refused {
+            let (asked, let_in) = (since(|one| one.asked), since(|one| one.let_in));
+            self.asked |= asked > 0;
+            if since(|one| one.unauthorised) > 0 && let_in == 0 && !self.refused {
                 self.refused = true;
                 events.push(Event::Refused { app: app.name.clone(), server: app.server.clone() });
             }
-            if asked > refused && !self.arrived {
+            if let_in > 0 && !self.arrived {
                 self.arrived = true;
                 events.push(Event::Arrived {
                     app: app.name.clone(),
@@ -153,8 +158,8 @@ impl Told {
                     asked,
                 });
             }
-            let saved = since(|one| one.saved);
-            if saved > 0 && !self.saved {
+            let saved = since(|one| one.let_in_saved);
+            if saved > 0 && self.arrived && !self.saved {
                 self.saved = true;
                 events.push(Event::Saved { app: app.name.clone(), saved, asked });
             }
@@ -167,6 +172,7 @@ impl Told {
             (true, ..) => Outcome::Saved,
             (_, true, _) => Outcome::OnlyArrived,
             (_, _, true) => Outcome::OnlyRefused,
+            _ if self.asked => Outcome::OnlyAsked,
             _ => Outcome::NeverCame(now.apps.iter().map(|app| app.name.clone()).collect()),
         }
     }
@@ -218,6 +224,7 @@ impl Outcome {
             Self::Saved => "saved",
             Self::OnlyArrived => "arrived",
             Self::OnlyRefused => "refused",
+            Self::OnlyAsked => "asked",
             Self::NeverCame(_) => "never-came",
             Self::Untold(_) => "gateway-silent",
         }
@@ -232,6 +239,11 @@ impl Outcome {
                  for a second time"
             ),
             Self::OnlyRefused => format!("{wanted} was not let in"),
+            Self::OnlyAsked => format!(
+                "{wanted} comes through Greenroom, and got nothing that needs a token: it asked only for what is public, \
+                 or the server failed\n  -> give it its token if it has none, and see whether `greenroom doctor` finds \
+                 the server well"
+            ),
             Self::NeverCame(others) => {
                 let others = if others.is_empty() { "none".to_owned() } else { others.join(", ") };
                 format!(
@@ -269,6 +281,8 @@ mod tests {
             asked,
             saved,
             unauthorised,
+            let_in: asked - unauthorised,
+            let_in_saved: saved,
             first_asked: Some("sections".into()),
         }
     }
@@ -311,6 +325,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_public_shows_nothing_of_a_token() {
+        let mut told = Told::default();
+        let public = |asked, unauthorised| AppFigures {
+            let_in: 0,
+            let_in_saved: 0,
+            ..app("Finamp", asked, 1, unauthorised)
+        };
+        assert!(told.news("finamp", &figures(vec![public(2, 0)])).is_empty());
+        assert_eq!(told.outcome(&Figures::default()), Outcome::OnlyAsked);
+        let refused = told.news("finamp", &figures(vec![public(4, 2)]));
+        assert!(matches!(&refused[..], [Event::Refused { .. }]), "{refused:?}");
+        assert_eq!(told.outcome(&Figures::default()), Outcome::OnlyRefused);
+    }
+
+    #[test]
     fn names_are_meant_as_people_write_them() {
         assert!(is_meant("Home Assistant", "home-assistant"));
         assert!(is_meant("PlexAPI", "plexapi") && is_meant("Tautulli", "taut"));
@@ -327,6 +356,8 @@ mod tests {
         assert!(ends(Outcome::Untold(Untold::Refused)).contains("--data-dir"));
         assert!(ends(Outcome::Untold(Untold::Foreign(200))).contains("--control"));
         assert!(ends(Outcome::OnlyArrived).contains("asked for a second time"));
-        assert!(!Outcome::OnlyRefused.is_well() && Outcome::OnlyArrived.is_well());
+        assert!(ends(Outcome::OnlyAsked).contains("what is public"));
+        assert!(!Outcome::OnlyRefused.is_well() && !Outcome::OnlyAsked.is_well());
+        assert!(Outcome::OnlyArrived.is_well());
     }
 }

@@ -1,5 +1,7 @@
 //! Where a question goes: scheme, host, port, and the path before all paths.
 
+use std::net::IpAddr;
+
 use http::Uri;
 
 use crate::config;
@@ -49,6 +51,12 @@ impl Place {
     /// Name or address, an IPv6 address without its brackets.
     pub fn host(&self) -> &str {
         self.origin.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
+    }
+
+    /// Whether it is this machine itself, or this container.
+    pub fn is_loopback(&self) -> bool {
+        let by_name = self.host().eq_ignore_ascii_case("localhost");
+        by_name || self.host().parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
     }
 
     /// Port, the scheme's own if none is written.

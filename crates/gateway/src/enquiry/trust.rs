@@ -12,8 +12,9 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::silence::Silence;
 use crate::config;
+use crate::tls::shown::{Files, certificates};
 use crate::tls::trust::client_config;
-use crate::tls::{self, Distrust};
+use crate::tls::{self, Distrust, Fingerprint};
 
 /// Whose certificate is believed, and for which name.
 #[derive(Debug, Clone)]
@@ -32,6 +33,14 @@ impl Trust {
     /// Whoever is configured to be believed for this server.
     pub fn of_server(server: &config::Server) -> Self {
         Self { whom: server.tls.trust.clone(), name: server.tls.server_name.clone() }
+    }
+
+    /// Who shows the certificate of these files, whatever name that is for: a listener of this very configuration.
+    /// Where they cannot be read, whoever the system believes.
+    pub fn of_shown(files: &Files) -> Self {
+        let chain = certificates(&files.certificate).unwrap_or_default();
+        let whom = chain.first().map_or(tls::Trust::System, |own| tls::Trust::Pin(Fingerprint::of(own)));
+        Self { whom, name: None }
     }
 
     pub(super) async fn shake_hands<W: AsyncRead + AsyncWrite + Unpin>(
@@ -73,7 +82,6 @@ mod tests {
     use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
     use super::*;
-    use crate::tls::Fingerprint;
     use crate::tls::distrust::Fault;
 
     /// A side that shows a certificate that signed itself, for `nas.example`.

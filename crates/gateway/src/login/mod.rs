@@ -55,7 +55,7 @@ impl Desk {
         mut tick: impl FnMut(u64),
         mut look: impl AsyncFnMut() -> Result<Look<T>, Trouble>,
     ) -> Result<T, Trouble> {
-        let ends_ms = self.clock.now_ms() + lifetime_s * 1_000;
+        let ends_ms = self.clock.now_ms().saturating_add(lifetime_s.saturating_mul(1_000));
         let mut odd = 0;
         loop {
             let left_ms = ends_ms.saturating_sub(self.clock.now_ms());

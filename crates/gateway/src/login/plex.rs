@@ -1,7 +1,9 @@
 //! Logging in at plex.tv, then finding the servers of the account.
 
+use greenroom_upstream::ask::Kind;
 use greenroom_upstream::credential::Secret;
 use greenroom_upstream::login::plex::{self, AccountServer, Form, Pin};
+use greenroom_upstream::login::question;
 
 use super::{Desk, Trouble};
 use crate::enquiry::Place;
@@ -59,11 +61,28 @@ pub async fn servers(desk: &Desk, account: &Place, token: &Secret) -> Result<Vec
     plex::servers_of(heard.status, &heard.body).ok_or(Trouble::NotUnderstood(heard.status))
 }
 
-/// The server a login is for: the one at the address that was given, else the only one the account owns.
-pub fn choose<'a>(servers: &'a [AccountServer], wanted: Option<&Place>) -> Option<&'a AccountServer> {
-    if let Some(place) = wanted {
-        return servers.iter().find(|server| is_at(server, place));
+/// Which server answers at an address, if it says so.
+pub async fn identifier(desk: &Desk, place: &Place) -> Option<String> {
+    let request = question(Kind::Plex, Kind::Plex.introduction_path(), None);
+    let heard = desk.enquirer.ask(place, request).await.ok()?;
+    plex::identifier_of(heard.status, &heard.body)
+}
+
+/// The server at an address: the one that says it is, whatever the address is called; where none answers, the one
+/// that has this address for the account.
+pub fn at<'a>(
+    servers: &'a [AccountServer],
+    place: &Place,
+    identifier: Option<&str>,
+) -> Option<&'a AccountServer> {
+    match identifier {
+        Some(identifier) => servers.iter().find(|server| server.identifier == identifier),
+        None => servers.iter().find(|server| is_at(server, place)),
     }
+}
+
+/// The only server the account owns.
+pub fn only_owned(servers: &[AccountServer]) -> Option<&AccountServer> {
     let mut owned = servers.iter().filter(|server| server.owned);
     owned.next().filter(|_| owned.next().is_none())
 }
@@ -98,6 +117,7 @@ mod tests {
         let url = format!("https://{}.abc.plex.direct:32400", host.replace('.', "-"));
         let address = Address { host: host.into(), port: 32400, url, reach: Reach::Home };
         AccountServer {
+            identifier: format!("id-{name}"),
             name: name.into(),
             version: String::new(),
             owned,
@@ -108,16 +128,19 @@ mod tests {
     }
 
     #[test]
-    fn the_server_is_the_one_at_the_given_address_or_the_only_owned_one() {
+    fn the_server_is_the_one_that_answers_at_the_address_or_has_it_or_the_only_owned_one() {
         let servers = [server("a", "10.0.0.1", true, false), server("b", "10.0.0.2", false, false)];
-        assert_eq!(choose(&servers, None).map(|one| one.name.as_str()), Some("a"));
+        assert_eq!(only_owned(&servers).map(|one| one.name.as_str()), Some("a"));
         let place = |text| Place::parse(text).expect("an address");
-        let at = |text| choose(&servers, Some(&place(text))).map(|one| one.name.as_str());
+        let named = |text, says| super::at(&servers, &place(text), says).map(|one| one.name.as_str());
+        let at = |text| named(text, None);
+        assert_eq!(named("http://nas.lan:32400", Some("id-b")), Some("b"));
+        assert_eq!(named("http://10.0.0.2:32400", Some("id-of-another")), None, "another one answers there");
         assert_eq!(at("http://10.0.0.2:32400"), Some("b"));
         assert_eq!(at("https://10-0-0-1.abc.plex.direct:32400"), Some("a"));
         assert_eq!(at("http://10.0.0.1:1"), None);
         let two = [server("a", "10.0.0.1", true, false), server("c", "10.0.0.3", true, false)];
-        assert!(choose(&two, None).is_none());
+        assert!(only_owned(&two).is_none());
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub struct Meaning {
     pub letterhead: Letterhead,
     /// What it may do without a token.
     pub open: Open,
+    /// Whether being let in shows that its token is valid: it has one, and nobody is let in without.
+    pub needs_token: bool,
     /// The representation the client understands.
     pub representation: Representation,
 }
@@ -122,11 +124,14 @@ fn understand(server: &Server, ask: &Ask<'_>) -> Meaning {
         }
         _ => None,
     };
+    let open = kind.open_without_token(ask);
+    let has_token = credential.token.is_some();
     Meaning {
         key,
         letterhead: Letterhead::default(),
         representation: representation_of(&verdict, ask.headers, kind),
-        open: if credential.token.is_some() { Open::Keep } else { kind.open_without_token(ask) },
+        open: if has_token { Open::Keep } else { open },
+        needs_token: has_token && open == Open::No,
         identity,
         account,
         credential: Arc::new(credential),

@@ -159,8 +159,11 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         }
         (_, Verdict::Write(_)) => write::pass(visit, &target, parts, body).await,
     };
-    if matches!(response.status().as_u16(), 401 | 498) {
+    let status = response.status();
+    if matches!(status.as_u16(), 401 | 498) {
         meaning.app.unauthorised.fetch_add(1, Ordering::Relaxed);
+    } else if meaning.needs_token && status.as_u16() < 400 {
+        meaning.app.let_in.fetch_add(1, Ordering::Relaxed);
     }
     response
 }

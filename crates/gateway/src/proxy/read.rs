@@ -154,6 +154,9 @@ fn note_saved(visit: &Visit, served: Served, reason: Option<Reason>) {
     if saves(served, reason) {
         visit.server.counters.saved.fetch_add(1, Ordering::Relaxed);
         visit.app.saved.fetch_add(1, Ordering::Relaxed);
+        if visit.needs_token {
+            visit.app.let_in_saved.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 

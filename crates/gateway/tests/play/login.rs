@@ -99,6 +99,54 @@ async fn a_short_code_and_a_shared_server_are_told_as_such() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_known_by_what_it_says_whatever_its_address_is_called() {
+    let tasks = TaskTracker::new();
+    let (server, folder) = (plex(&tasks).await, folder());
+    let mut options = plex::Options::quick();
+    options.seed = 4_711;
+    let address = "127.0.0.1:0".parse().expect("an address");
+    let another = Plex::new(options).start(address, &tasks).await.expect("it starts");
+    let url = server.url();
+    let other_name = url.replace("127.0.0.1", "localhost");
+    let words = "none of the account's servers is known to be the one at";
+    for (wanted, is_known) in [(other_name, true), (another.url(), false)] {
+        let arguments = ["login", "plex", "--plex-tv", &url, "--server-url", &wanted];
+        let (code, shown, errors) = agreed(&folder, &arguments, &server, "owner-a").await;
+        assert_eq!(code, 0, "{errors}");
+        assert_eq!(!shown.contains(words), is_known, "{shown}");
+        assert_eq!(!shown.contains("the token is the account's own"), is_known, "{shown}");
+    }
+    server.stop().await;
+    another.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_writes_over_nothing_but_a_token() {
+    let folder = folder();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).expect("made");
+    std::fs::write(data.join("control.token"), "0123456789abcdef").expect("written");
+    std::fs::write(data.join("notes"), "two words").expect("written");
+    let path = |name: &str| data.join(name).display().to_string();
+    let (control, notes, folder_name) = (path("control.token"), path("notes"), data.display().to_string());
+    // Nobody is asked for a code: nothing listens there.
+    let login = ["login", "plex", "--plex-tv", "http://127.0.0.1:9", "--data-dir", &folder_name];
+    for (more, words) in [
+        (["--name", "control"], "none of control"),
+        (["--name", "My Server"], "small letters, digits"),
+        (["--name", "../x"], "small letters, digits"),
+        (["--output", &control], "kept for a file of Greenroom's own"),
+        (["--output", &notes], "something else than a token"),
+    ] {
+        let (code, _, errors) = run(&folder, &[&login[..], &more].concat(), &[]).await;
+        assert_eq!(code, 2, "{more:?}: {errors}");
+        assert!(errors.contains(words), "{more:?}: {errors}");
+    }
+    assert_eq!(written(&folder, "data/control.token").0, "0123456789abcdef");
+    assert_eq!(written(&folder, "data/notes").0, "two words");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_same_device_logs_in_again_as_the_same_device() {
     let tasks = TaskTracker::new();
     let (server, folder) = (plex(&tasks).await, folder());

@@ -45,6 +45,41 @@ fn the_image_runs_as_nobody_and_says_whether_it_is_alive() {
     assert!(dockerfile.contains("CMD [\"/greenroom\", \"healthcheck\"]"));
 }
 
+/// Every document below a folder that is not built or hidden.
+fn documents(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("it can be read") {
+        let entry = entry.expect("an entry");
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        if entry.file_type().expect("a type").is_dir() {
+            if !name.starts_with('.') && !["target", "node_modules"].contains(&name.as_str()) {
+                documents(&path, found);
+            }
+        } else if path.extension().is_some_and(|last| last == "md") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn links_between_documents_lead_somewhere() {
+    let mut found = Vec::new();
+    documents(&root(), &mut found);
+    let mut followed = 0;
+    for document in found {
+        let text = std::fs::read_to_string(&document).expect("it is text");
+        for rest in text.split("](").skip(1) {
+            let target = rest.split([')', ' ', '#']).next().unwrap_or_default();
+            if target.is_empty() || target.contains("://") || target.starts_with("mailto:") {
+                continue;
+            }
+            let path = document.parent().expect("a folder").join(target);
+            assert!(path.exists(), "{}: {target} is not there", document.display());
+            followed += 1;
+        }
+    }
+    assert!(followed > 5, "links are written in another way now");
+}
+
 #[test]
 fn six_lines_are_enough_for_compose() {
     assert_eq!(read("compose.yaml").lines().count(), 6);

@@ -15,6 +15,8 @@ const TYPED_AT: &str = "https://plex.tv/link";
 const FOLLOWED_TO: &str = "https://app.plex.tv/auth#?";
 /// What a code lasts if the answer does not say.
 const USUAL_LIFETIME_S: u64 = 900;
+/// No code is waited for longer, whatever the answer says.
+const MAX_LIFETIME_S: u64 = 3_600;
 
 /// How a person is to agree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,8 @@ pub struct Pin {
 /// A server of the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountServer {
+    /// What tells it from all others; it says the same of itself.
+    pub identifier: String,
     /// What people call it.
     pub name: String,
     /// Its version, if it says so.
@@ -89,6 +93,8 @@ struct SaidPin {
 #[derive(Deserialize)]
 struct SaidResource {
     name: String,
+    #[serde(rename = "clientIdentifier", default)]
+    identifier: String,
     #[serde(default)]
     provides: String,
     #[serde(rename = "productVersion")]
@@ -101,6 +107,18 @@ struct SaidResource {
     https_required: bool,
     #[serde(default)]
     connections: Vec<SaidConnection>,
+}
+
+#[derive(Deserialize)]
+struct SaidIdentity {
+    #[serde(rename = "MediaContainer")]
+    container: SaidMachine,
+}
+
+#[derive(Deserialize)]
+struct SaidMachine {
+    #[serde(rename = "machineIdentifier")]
+    machine: String,
 }
 
 #[derive(Deserialize)]
@@ -126,7 +144,7 @@ pub fn begin(device: &Device, form: Form) -> Request<Bytes> {
 /// The code, out of the answer to [`begin`].
 pub fn begun(status: u16, body: &[u8]) -> Option<Pin> {
     let said: SaidPin = (200..300).contains(&status).then(|| serde_json::from_slice(body).ok())??;
-    let lifetime_s = said.expires_in.filter(|left| *left > 0).unwrap_or(USUAL_LIFETIME_S);
+    let lifetime_s = said.expires_in.filter(|left| *left > 0).unwrap_or(USUAL_LIFETIME_S).min(MAX_LIFETIME_S);
     Some(Pin { id: said.id, code: said.code, lifetime_s })
 }
 
@@ -178,11 +196,18 @@ pub fn servers_of(status: u16, body: &[u8]) -> Option<Vec<AccountServer>> {
     Some(servers)
 }
 
+/// Which server it is that gave this answer to the question who it is.
+pub fn identifier_of(status: u16, body: &[u8]) -> Option<String> {
+    let said: SaidIdentity = (status == 200).then(|| serde_json::from_slice(body).ok())??;
+    Some(said.container.machine).filter(|machine| !machine.is_empty())
+}
+
 impl SaidResource {
     fn read(self) -> AccountServer {
         let mut addresses: Vec<Address> = self.connections.into_iter().map(SaidConnection::read).collect();
         addresses.sort_by_key(|address| address.reach);
         AccountServer {
+            identifier: self.identifier,
             name: self.name,
             version: self.version.unwrap_or_default(),
             owned: self.owned,
@@ -234,6 +259,8 @@ mod tests {
         );
         assert_eq!(address(&device(), &pin, Form::Typed), "https://plex.tv/link");
         assert_eq!(begun(429, b"{}"), None);
+        let endless = br#"{"id":5,"code":"a","expiresIn":18446744073709551615}"#;
+        assert_eq!(begun(201, endless).unwrap().lifetime_s, MAX_LIFETIME_S);
     }
 
     #[test]
@@ -248,10 +275,18 @@ mod tests {
     }
 
     #[test]
+    fn a_server_says_which_one_it_is() {
+        let body = br#"{"MediaContainer":{"size":0,"machineIdentifier":"m1","version":"1.43"}}"#;
+        assert_eq!(identifier_of(200, body).as_deref(), Some("m1"));
+        assert_eq!(identifier_of(401, body), None);
+        assert_eq!(identifier_of(200, b"<html>"), None);
+    }
+
+    #[test]
     fn servers_come_with_ones_own_and_the_nearest_first() {
         let body = br#"[{"name":"tv","provides":"player","connections":[]},
             {"name":"theirs","provides":"server","owned":false,"connections":[]},
-            {"name":"mine","provides":"server,x","owned":true,"accessToken":"s","productVersion":"1.43","connections":[
+            {"name":"mine","clientIdentifier":"m1","provides":"server,x","owned":true,"accessToken":"s","productVersion":"1.43","connections":[
               {"address":"1.1.1.1","port":443,"uri":"https://r","local":false,"relay":true},
               {"address":"9.9.9.9","port":32400,"uri":"https://p","local":false,"relay":false},
               {"address":"10.0.0.2","port":32400,"uri":"https://h","local":true,"relay":false}]}]"#;
@@ -259,6 +294,7 @@ mod tests {
         assert_eq!(servers.iter().map(|server| server.name.as_str()).collect::<Vec<_>>(), ["mine", "theirs"]);
         let reaches: Vec<Reach> = servers[0].addresses.iter().map(|address| address.reach).collect();
         assert_eq!(reaches, [Reach::Home, Reach::Public, Reach::Relay]);
+        assert_eq!(servers[0].identifier, "m1");
         assert_eq!(servers_of(401, body), None);
         assert!(!format!("{servers:?}").contains("\"s\""));
     }

@@ -5,6 +5,7 @@ use greenroom_upstream::rights::Rights;
 
 use crate::doctor::facts::ServerFacts;
 use crate::doctor::finding::Finding;
+use crate::shell::quoted;
 
 const CHECK: &str = "token";
 
@@ -13,13 +14,11 @@ pub fn check(facts: &ServerFacts) -> Option<Finding> {
     if facts.without_token.is_none() && facts.rights.is_none() {
         return None;
     }
+    let (url, name) = (facts.place.url(), &facts.name);
+    let url = quoted(&url);
     let login = match facts.kind {
-        Kind::Plex => {
-            format!("greenroom login plex --server-url {} --name {}", facts.place.url(), facts.name)
-        }
-        Kind::Jellyfin => {
-            format!("greenroom login jellyfin --url {} --name {}", facts.place.url(), facts.name)
-        }
+        Kind::Plex => format!("greenroom login plex --server-url {url} --name {name}"),
+        Kind::Jellyfin => format!("greenroom login jellyfin --url {url} --name {name}"),
     };
     if !facts.has_token {
         let what =

@@ -4,6 +4,7 @@ use greenroom_upstream::ask::Kind;
 use greenroom_upstream::introduction::Introduction;
 use greenroom_upstream::rights::Rights;
 
+use crate::config::{Settings, Tree};
 use crate::doctor::facts::{Said, ServerFacts};
 use crate::doctor::finding::{Finding, Level};
 use crate::enquiry::Place;
@@ -33,10 +34,32 @@ pub(crate) fn server(kind: Kind, url: &str) -> ServerFacts {
     }
 }
 
+/// Every setting a remedy names, as a line of a server's table: the configuration must take it.
+fn assert_configurable(remedy: &str) {
+    let mut rest = remedy;
+    while let Some((before, after)) = rest.split_once(" = \"") {
+        let key = before.rsplit([' ', '(']).next().unwrap_or_default();
+        let (value, remaining) = after.split_once('"').expect("a value ends");
+        rest = remaining;
+        let mut table = vec![("name", "home"), ("kind", "plex"), ("url", "https://nas:32400")];
+        table.retain(|(own, _)| *own != key);
+        table.push((key, value));
+        let lines: Vec<String> = table.iter().map(|(key, value)| format!("{key} = \"{value}\"")).collect();
+        let mut tree = Tree::default();
+        tree.add_toml("g.toml", &format!("[[server]]\n{}\n", lines.join("\n")));
+        let problems = Settings::read(tree).err().unwrap_or_default();
+        // The file a person is to name is not on this machine.
+        let others = problems.iter().filter(|problem| !problem.message.contains("/path/to/ca.pem"));
+        assert_eq!(others.count(), 0, "{key} = \"{value}\": {problems:?}");
+    }
+}
+
 /// A finding of that level that says all these words, somewhere.
 pub(crate) fn assert_says(finding: impl Into<Option<Finding>>, level: Level, words: &[&str]) {
     let finding = finding.into().expect("something is found");
-    let said = format!("{}\n{}", finding.what, finding.remedy.unwrap_or_default());
+    let remedy = finding.remedy.unwrap_or_default();
+    assert_configurable(&remedy);
+    let said = format!("{}\n{remedy}", finding.what);
     assert_eq!(finding.level, level, "{said}");
     for word in words {
         assert!(said.contains(word), "{word:?} is missing in: {said}");

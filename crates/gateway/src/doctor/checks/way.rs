@@ -1,7 +1,5 @@
 //! Whether there is a way to the server.
 
-use std::net::IpAddr;
-
 use greenroom_upstream::ask::Kind;
 
 use super::encryption;
@@ -16,13 +14,18 @@ pub fn check(facts: &ServerFacts) -> Option<Finding> {
     let Err(silence) = &facts.said else { return None };
     let (host, port) = (facts.place.host(), facts.place.port());
     let at = facts.place.authority();
-    if facts.container && leads_to_itself(facts) && matches!(silence, Silence::Refused | Silence::Unreachable)
+    if facts.container
+        && facts.place.is_loopback()
+        && matches!(silence, Silence::Refused | Silence::Unreachable)
     {
         return Some(Finding::problem(
             CHECK,
-            format!("{at} is this container itself, not the machine it runs on"),
             format!(
-                "use the server's address in url; or its container's name, with both on one network; or \
+                "{at} is this container itself, not the machine it runs on; or, if it has the machine's network, \
+                 nothing listens there"
+            ),
+            format!(
+                "check that the server runs; then use its address in url; or its container's name, with both on one network; or \
                  url = \"http://host.docker.internal:{port}\" with extra_hosts: [\"host.docker.internal:host-gateway\"]; \
                  or run this container with network_mode: host"
             ),
@@ -85,11 +88,6 @@ fn is_explained_by_encryption(facts: &ServerFacts) -> bool {
     encryption::check(facts).is_some_and(|finding| finding.level == Level::Problem)
 }
 
-fn leads_to_itself(facts: &ServerFacts) -> bool {
-    let by_name = facts.place.host().eq_ignore_ascii_case("localhost");
-    by_name || facts.place.host().parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
-}
-
 fn usual_port(kind: Kind) -> u16 {
     match kind {
         Kind::Plex => 32400,
@@ -115,7 +113,12 @@ mod tests {
         for url in ["http://127.0.0.1:8096", "http://localhost:8096", "http://[::1]:8096"] {
             let mut facts = silent(url, Silence::Refused);
             facts.container = true;
-            let words = ["this container itself", "http://host.docker.internal:8096", "network_mode: host"];
+            let words = [
+                "this container itself",
+                "if it has the machine's network, nothing listens there",
+                "http://host.docker.internal:8096",
+                "network_mode: host",
+            ];
             assert_says(check(&facts), Level::Problem, &words);
         }
         let mut elsewhere = silent("http://10.0.0.2:8096", Silence::Refused);

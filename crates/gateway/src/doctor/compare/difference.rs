@@ -61,7 +61,7 @@ pub fn differences(target: &str, direct: &Heard, through: &Heard) -> Differences
         return found;
     }
     if direct.status >= 400 {
-        // The words of a refusal may be ours; that it is one is what counts.
+        // The words of a refusal may be ours; that it is one is what counts, and it is counted as one.
         return found;
     }
     for name in ESSENTIAL_HEADERS {

@@ -20,11 +20,14 @@ use greenroom_cache::Clock;
 use greenroom_upstream::ask::{Ask, Kind};
 use greenroom_upstream::credential::Secret;
 use greenroom_upstream::login::question;
+use greenroom_upstream::rights::Rights;
 use greenroom_upstream::survey::{Probe, Survey};
+use greenroom_upstream::verdict::{self as classified, Sharing};
 use http::header::{ACCEPT, AGE, CACHE_CONTROL, HeaderValue};
 use http::{Method, Request};
 
 use crate::enquiry::{Enquirer, Heard, Place, Silence};
+use crate::login;
 use crate::proxy::word_of;
 use difference::differences;
 use tally::{Tally, Verdict};
@@ -37,8 +40,10 @@ const MAX_UNANSWERED: usize = 10;
 /// The two ways to one server.
 #[derive(Debug)]
 pub struct TwoWays<'a> {
-    /// Asks.
+    /// Asks the server.
     pub enquirer: &'a Enquirer,
+    /// Asks the gateway.
+    pub enquirer_through: &'a Enquirer,
     /// What the server speaks.
     pub kind: Kind,
     /// The server itself.
@@ -67,7 +72,7 @@ impl TwoWays<'_> {
     /// If one of the two does not answer at all.
     pub async fn compare(&self, limit: usize, mut tick: impl FnMut(usize, usize)) -> Result<Tally, Failed> {
         let mut survey = Survey::new(self.kind, limit);
-        let mut tally = Tally::default();
+        let mut tally = Tally { token_refused: self.is_token_refused().await, ..Tally::default() };
         let (mut done, mut unanswered) = (0, 0);
         let began_ms = self.clock.now_ms();
         while let Some(probe) = survey.take() {
@@ -96,6 +101,12 @@ impl TwoWays<'_> {
         Ok(tally)
     }
 
+    async fn is_token_refused(&self) -> bool {
+        let Some(token) = self.token else { return false };
+        // If it does not answer, the first read will say so.
+        login::rights(self.enquirer, self.kind, self.direct, token).await == Ok(Rights::Refused)
+    }
+
     async fn look(&self, probe: &Probe, survey: &mut Survey) -> Result<Verdict, Failed> {
         let first = self.through(probe, false).await?;
         let direct = self.direct(probe).await?;
@@ -105,7 +116,7 @@ impl TwoWays<'_> {
         let (mut found, kept_s) = (places(&first), age_s(&again));
         found.merge(places(&again));
         if found.is_empty() {
-            return Ok(Verdict::of_same(&found));
+            return Ok(Verdict::of_same(direct.status, &found));
         }
         // Perhaps the server itself says something else by now.
         let direct_again = self.direct(probe).await?;
@@ -123,15 +134,17 @@ impl TwoWays<'_> {
     }
 
     async fn direct(&self, probe: &Probe) -> Result<Heard, Failed> {
-        self.enquirer.ask(self.direct, self.request(probe, false)).await.map_err(Failed::Direct)
+        let token = self.token.filter(|_| !self.is_public(probe));
+        self.enquirer.ask(self.direct, self.request(probe, token, false)).await.map_err(Failed::Direct)
     }
 
     async fn through(&self, probe: &Probe, fresh: bool) -> Result<Heard, Failed> {
-        self.enquirer.ask(self.through, self.request(probe, fresh)).await.map_err(Failed::Through)
+        let request = self.request(probe, self.token, fresh);
+        self.enquirer_through.ask(self.through, request).await.map_err(Failed::Through)
     }
 
-    fn request(&self, probe: &Probe, fresh: bool) -> Request<Bytes> {
-        let mut request = question(self.kind, &probe.target, self.token.cloned());
+    fn request(&self, probe: &Probe, token: Option<&Secret>, fresh: bool) -> Request<Bytes> {
+        let mut request = question(self.kind, &probe.target, token.cloned());
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static(probe.form.accept()));
         if fresh {
             request.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -140,9 +153,18 @@ impl TwoWays<'_> {
     }
 
     fn class(&self, probe: &Probe) -> &'static str {
-        let request = self.request(probe, false);
+        word_of(&self.classified(probe))
+    }
+
+    /// What is public the gateway asks for in nobody's name, and so it is to be compared.
+    fn is_public(&self, probe: &Probe) -> bool {
+        matches!(self.classified(probe), classified::Verdict::Read(read) if read.sharing == Sharing::Public)
+    }
+
+    fn classified(&self, probe: &Probe) -> classified::Verdict {
+        let request = self.request(probe, self.token, false);
         let ask = Ask { method: &Method::GET, target: &probe.target, headers: request.headers(), body: &[] };
-        word_of(&self.kind.classify(&ask, None))
+        self.kind.classify(&ask, None)
     }
 }
 

@@ -20,7 +20,9 @@ pub enum Verdict {
     Explained(&'static str),
     /// They differ: where.
     Different(Vec<String>),
-    /// One of them did not answer.
+    /// Both ways refuse it.
+    Refused,
+    /// One of them did not answer, or both only with a failure.
     Unanswered,
 }
 
@@ -35,7 +37,9 @@ pub struct Counts {
     pub explained: usize,
     /// Different.
     pub different: usize,
-    /// Not answered one way or the other.
+    /// Refused both ways.
+    pub refused: usize,
+    /// Not answered one way or the other, or only with a failure.
     pub unanswered: usize,
 }
 
@@ -59,14 +63,20 @@ pub struct Tally {
     pub explanations: BTreeMap<&'static str, usize>,
     /// What differed.
     pub details: Vec<Detail>,
+    /// Whether the server refuses the configured token: then little but refusals was compared.
+    pub token_refused: bool,
     /// Whether time ran out before everything was read.
     pub cut_short: bool,
 }
 
 impl Verdict {
-    /// Of answers that are the same but for what may differ.
-    pub(super) fn of_same(found: &Differences) -> Self {
-        found.explanation().map_or(Self::Equal, Self::Explained)
+    /// Of answers with this status that are the same but for what may differ. Two failures show nothing.
+    pub(super) fn of_same(status: u16, found: &Differences) -> Self {
+        match status {
+            500.. => Self::Unanswered,
+            400..500 => Self::Refused,
+            _ => found.explanation().map_or(Self::Equal, Self::Explained),
+        }
     }
 }
 
@@ -81,6 +91,7 @@ impl Tally {
                 counts.explained += 1;
                 *self.explanations.entry(reason).or_default() += 1;
             }
+            Verdict::Refused => counts.refused += 1,
             Verdict::Unanswered => counts.unanswered += 1,
             Verdict::Different(places) => {
                 counts.different += 1;
@@ -98,14 +109,16 @@ impl Tally {
             equal: sum.equal + one.equal,
             explained: sum.explained + one.explained,
             different: sum.different + one.different,
+            refused: sum.refused + one.refused,
             unanswered: sum.unanswered + one.unanswered,
         })
     }
 
-    /// Whether everything was answered, and nothing differs that no rule explains.
+    /// Whether something was read, everything was answered, and nothing differs that no rule explains.
     pub fn is_well(&self) -> bool {
         let total = self.total();
-        total.compared > 0 && total.different == 0 && total.unanswered == 0
+        let is_read = total.equal + total.explained > 0;
+        is_read && !self.token_refused && total.different == 0 && total.unanswered == 0
     }
 
     /// For people.
@@ -115,14 +128,14 @@ impl Tally {
         let _ = writeln!(text, "{server}: read directly and through Greenroom\n");
         let _ = writeln!(
             text,
-            "{:<14} {:>8} {:>8} {:>9} {:>9} {:>10}",
-            "class", "compared", "equal", "explained", "different", "unanswered"
+            "{:<14} {:>8} {:>8} {:>9} {:>9} {:>8} {:>10}",
+            "class", "compared", "equal", "explained", "different", "refused", "unanswered"
         );
         let row = |text: &mut String, name: &str, counts: &Counts| {
-            let Counts { compared, equal, explained, different, unanswered } = counts;
+            let Counts { compared, equal, explained, different, refused, unanswered } = counts;
             let _ = writeln!(
                 text,
-                "{name:<14} {compared:>8} {equal:>8} {explained:>9} {different:>9} {unanswered:>10}"
+                "{name:<14} {compared:>8} {equal:>8} {explained:>9} {different:>9} {refused:>8} {unanswered:>10}"
             );
         };
         for (class, counts) in &self.classes {
@@ -140,6 +153,13 @@ impl Tally {
             for place in &detail.places {
                 let _ = writeln!(text, "  {place}");
             }
+        }
+        if self.token_refused {
+            let _ = writeln!(
+                text,
+                "\nthe server does not accept the configured token, so only what is public was read\n  -> get a new one \
+                 with `greenroom login`"
+            );
         }
         if self.cut_short {
             let _ = writeln!(text, "\ntime ran out: not everything was read");
@@ -165,13 +185,33 @@ mod tests {
         let tally = tally();
         assert_eq!(
             tally.total(),
-            Counts { compared: 3, equal: 1, explained: 1, different: 1, unanswered: 0 }
+            Counts { compared: 3, equal: 1, explained: 1, different: 1, refused: 0, unanswered: 0 }
         );
         let text = tally.render("home");
-        assert!(text.contains("lists                 2        1         0         1          0"), "{text}");
+        assert!(
+            text.contains("lists                 2        1         0         1        0          0"),
+            "{text}"
+        );
         assert!(text.contains("  1: playback gets on") && text.contains("  a.b"), "{text}");
         let json = serde_json::to_string(&tally).expect("JSON");
         assert!(!text.contains("SECRET") && !json.contains("SECRET"), "{text}");
+    }
+
+    #[test]
+    fn refusals_and_failures_are_not_called_the_same() {
+        let none = Differences::default();
+        assert_eq!(Verdict::of_same(200, &none), Verdict::Equal);
+        assert_eq!(Verdict::of_same(401, &none), Verdict::Refused);
+        assert_eq!(Verdict::of_same(503, &none), Verdict::Unanswered);
+        let mut refused = Tally::default();
+        refused.note("lists", "/a", Verdict::Refused);
+        assert!(!refused.is_well(), "nothing was read");
+        refused.note("public", "/b", Verdict::Equal);
+        assert!(refused.is_well());
+        refused.token_refused = true;
+        assert!(
+            !refused.is_well() && refused.render("home").contains("does not accept the configured token")
+        );
     }
 
     #[test]
@@ -181,6 +221,8 @@ mod tests {
         let mut good = Tally::default();
         good.note("lists", "/a", Verdict::Equal);
         assert!(good.is_well());
+        good.note("lists", "/x", Verdict::Refused);
+        assert!(good.is_well(), "not everybody may read everything");
         good.note("lists", "/b", Verdict::Unanswered);
         assert!(!good.is_well());
     }

@@ -25,9 +25,8 @@ const fn volatile(path: &'static str, field: &'static str, reason: &'static str)
     Volatile { path, field, reason }
 }
 
-const VOLATILE: [Volatile; 19] = [
+const VOLATILE: [Volatile; 18] = [
     volatile("/system/info", "LocalAddress", ADDRESS),
-    volatile("/system/info/public", "GreenroomUser*", "public information is asked for in nobody's name"),
     volatile("/sessions", "LastActivityDate", ASKING),
     volatile("/sessions", "LastPlaybackCheckIn", PLAYING),
     volatile("/sessions", "PositionTicks", PLAYING),
