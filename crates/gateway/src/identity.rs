@@ -226,6 +226,11 @@ impl Identities {
         }
     }
 
+    /// The server would not show this identity the item's image any more.
+    pub fn refuse_image(&self, identity: &Identity, item: &str) {
+        self.images.lock().remove(&(identity.partition.clone(), hash_text(item)));
+    }
+
     /// Whether the server showed this identity an image of the item within `ttl`, and did not refuse it since.
     pub fn is_image_accepted(&self, identity: &Identity, item: &str, now_ms: u64, ttl: Duration) -> bool {
         let images = self.images.lock();
@@ -263,7 +268,7 @@ fn forget_least_worthy(known: &mut HashMap<[u8; 16], Arc<Identity>>) -> Option<A
     Some(identity)
 }
 
-fn within(at_ms: u64, now_ms: u64, ttl: Duration) -> bool {
+pub(crate) fn within(at_ms: u64, now_ms: u64, ttl: Duration) -> bool {
     at_ms > 0 && now_ms.saturating_sub(at_ms) <= u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)
 }
 

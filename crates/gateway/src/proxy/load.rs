@@ -278,6 +278,10 @@ impl ReadLoader {
             Collected::Whole(_) | Collected::TooLong(..) | Collected::Broken(_) => Bytes::new(),
         };
         let value = answer::value(status, headers, body);
+        // What it was shown in one size it would no longer be shown in another.
+        if let (401 | 403 | 404 | 410 | 498, Sharing::Image(item)) = (status.as_u16(), &self.read.sharing) {
+            self.server.identities.refuse_image(&self.identity, item);
+        }
         match status.as_u16() {
             401 | 403 | 498 => {
                 self.server.note_success();

@@ -21,7 +21,7 @@ pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> Re
     if let Some(outage) = visit.server.breaker.outage() {
         return offline::read(&visit, &read, parts, &outage).await;
     }
-    let proof = prove(&visit, &read);
+    let proof = prove(&visit, &read, visit.server.clock.now_ms());
     let mut policy = visit.server.policy(&read, &visit.identity);
     if proof != Proof::Holds {
         // Without proof an older answer may stand in only for a server that cannot be asked, not for a slow one.
@@ -30,13 +30,13 @@ pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> Re
     let outcome = if let Sharing::Image(_) = read.sharing {
         image(&visit, &read, &policy, proof, &parts.headers).await
     } else {
-        let demand = if proof == Proof::Holds { asked_for(&parts.headers) } else { Demand::Reload };
+        let demand = if proof == Proof::Holds { asked_for(&parts.headers) } else { Demand::Ask };
         visit.server.cache.get_or_load(&key(&visit, &read), &policy, demand, || loader(&visit, &read)).await
     };
     let wanted = wanted(&visit, &read, parts);
     match outcome {
         // By an answer that was not believed the server may have said yes to this token after all.
-        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if prove(&visit, &read) == Proof::Missing => {
+        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if is_missing(&visit, &read) => {
             let failure = Failure::new(FailureKind::Unreachable, "no proof for this token while offline");
             answer::failed(&visit, &failure, wanted)
         }
@@ -135,7 +135,7 @@ fn note_saved(visit: &Visit, served: Served, reason: Option<Reason>) {
 
 /// What is known of this token's right to what is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Proof {
+pub(super) enum Proof {
     /// The server said yes lately, or the answer is everybody's.
     Holds,
     /// It said yes within `offline_auth_ttl`: good enough only while it cannot be asked.
@@ -144,15 +144,15 @@ enum Proof {
     Missing,
 }
 
-fn prove(visit: &Visit, read: &Read) -> Proof {
-    let now_ms = visit.server.clock.now_ms();
+/// What was known at `at_ms`.
+pub(super) fn prove(visit: &Visit, read: &Read, at_ms: u64) -> Proof {
+    if needs_no_proof(visit, read) {
+        return Proof::Holds;
+    }
     let accepted = |ttl| match &read.sharing {
         Sharing::Public => true,
-        Sharing::Image(_) if visit.identity.is_anonymous() && visit.server.settings.hygiene.public_images => {
-            true
-        }
-        Sharing::Identity => visit.identity.is_accepted(read.class, now_ms, ttl),
-        Sharing::Image(item) => visit.server.identities.is_image_accepted(&visit.identity, item, now_ms, ttl),
+        Sharing::Identity => visit.identity.is_accepted(read.class, at_ms, ttl),
+        Sharing::Image(item) => visit.server.identities.is_image_accepted(&visit.identity, item, at_ms, ttl),
     };
     let ttl = match &read.sharing {
         Sharing::Image(_) => IMAGE_PROOF_TTL,
@@ -165,6 +165,19 @@ fn prove(visit: &Visit, read: &Read) -> Proof {
     } else {
         Proof::Missing
     }
+}
+
+/// Whether the answer is everybody's.
+pub(super) fn needs_no_proof(visit: &Visit, read: &Read) -> bool {
+    match read.sharing {
+        Sharing::Public => true,
+        Sharing::Identity => false,
+        Sharing::Image(_) => visit.identity.is_anonymous() && visit.server.settings.hygiene.public_images,
+    }
+}
+
+fn is_missing(visit: &Visit, read: &Read) -> bool {
+    prove(visit, read, visit.server.clock.now_ms()) == Proof::Missing
 }
 
 /// Where the answer of a read is kept that this identity asks for.
