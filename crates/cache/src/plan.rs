@@ -41,7 +41,9 @@ pub(crate) fn plan(demand: Demand, sight: Option<Sight>) -> Plan {
             serve(Served::StaleOnError, Some(Reason::Offline), false)
         }
         (Demand::OnlyIfCached | Demand::Offline, _) => Plan::NotCached,
-        (Demand::Reload | Demand::Ask, Verdict::Fresh { .. }) if sight.is_some_and(|sight| sight.just_loaded) => {
+        (Demand::Reload | Demand::Ask, Verdict::Fresh { .. })
+            if sight.is_some_and(|sight| sight.just_loaded) =>
+        {
             serve(Served::Hit, None, false)
         }
         (Demand::Reload | Demand::Ask, Verdict::Fresh { .. } | Verdict::Stale | Verdict::Expired) => {

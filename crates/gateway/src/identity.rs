@@ -88,7 +88,7 @@ impl Identity {
         if now_ms.saturating_sub(self.last_seen_ms.load(Ordering::Relaxed)) >= 1000 {
             self.last_seen_ms.store(now_ms, Ordering::Relaxed);
         }
-        !self.is_forgotten.load(Ordering::Acquire)
+        !self.is_forgotten()
     }
 
     /// Grows with every refusal. To be read before the server is asked, and shown with what it said.
@@ -138,6 +138,16 @@ impl Identity {
             accepted.store(0, Ordering::Release);
         }
         self.proven_ms.store(0, Ordering::Release);
+    }
+
+    /// Whether the server refused this token, and was not seen to accept it since.
+    pub fn is_refused(&self) -> bool {
+        self.generation() > 0 && self.proven_ms.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether its place was needed for somebody else.
+    pub fn is_forgotten(&self) -> bool {
+        self.is_forgotten.load(Ordering::Acquire)
     }
 
     /// The account this token is proven to belong to.

@@ -5,7 +5,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -62,11 +62,22 @@ impl Loader for ReadLoader {
             _ => &self.app.reached,
         }
         .fetch_add(1, Ordering::Relaxed);
-        let mut asking = pin!(self.ask_and_read(old));
-        // A slow answer may still be kept when it comes, but others do not wait for it.
-        let in_time = self.server.clock.timeout(self.server.settings.load_timeout, asking.as_mut()).await;
-        drop(place);
-        if let Ok(outcome) = in_time { outcome } else { asking.await }
+        let is_told = AtomicBool::new(false);
+        let mut asking = Box::pin(self.ask_and_read(old, &is_told));
+        let limit = self.server.settings.load_timeout;
+        if let Ok(outcome) = self.server.clock.timeout(limit, asking.as_mut()).await {
+            return outcome;
+        }
+        // A slow answer may still be kept when it comes, but others do not wait for it …
+        match place.overdue() {
+            Ok(_overdue) => asking.await,
+            // … and a server that owes too many already is not asked to remember this one.
+            Err(_place) => {
+                drop(asking);
+                self.tell_silence(&is_told);
+                Err(Failure::new(FailureKind::TimedOut, "the load takes too long, as too many do"))
+            }
+        }
     }
 }
 
@@ -102,9 +113,14 @@ impl ReadLoader {
         }
     }
 
-    async fn ask_and_read(&self, old: Option<Arc<Entry>>) -> Result<Load<Response<Body>>, Failure> {
+    /// `is_told` is set when the breaker needs not be told of a silence any more.
+    async fn ask_and_read(
+        &self,
+        old: Option<Arc<Entry>>,
+        is_told: &AtomicBool,
+    ) -> Result<Load<Response<Body>>, Failure> {
         let generation = self.identity.generation();
-        let response = self.ask().await?;
+        let response = self.ask(is_told).await?;
         let (parts, body) = response.into_parts();
         if !may_be_kept(parts.status, &parts.headers) {
             if parts.status.is_client_error() || parts.status.is_server_error() {
@@ -124,7 +140,14 @@ impl ReadLoader {
         }
     }
 
-    async fn ask(&self) -> Result<Response<Incoming>, Failure> {
+    /// The first byte did not come in time.
+    fn tell_silence(&self, is_told: &AtomicBool) {
+        if !is_told.swap(true, Ordering::Relaxed) {
+            self.server.note_silence(breaker::key_of(&self.read.key));
+        }
+    }
+
+    async fn ask(&self, is_told: &AtomicBool) -> Result<Response<Incoming>, Failure> {
         let request = self.request().map_err(|_| {
             Failure::new(FailureKind::Refused, "the request cannot be written down for the server")
         })?;
@@ -135,7 +158,7 @@ impl ReadLoader {
             if let Ok(answer) = self.server.clock.timeout(limit, sending.as_mut()).await {
                 return answer;
             }
-            self.server.note_silence(key);
+            self.tell_silence(is_told);
             sending.await
         };
         let answer = tokio::select! {
@@ -143,6 +166,7 @@ impl ReadLoader {
             () = self.server.breaker.down() => return Err(offline()),
             answer = answer => answer,
         };
+        is_told.store(true, Ordering::Relaxed);
         answer.map_err(|error| {
             self.server.note_failure();
             Failure::new(FailureKind::Unreachable, error.message)
@@ -289,6 +313,7 @@ impl ReadLoader {
                 // allowed before is a right that ended, and so is any no to the token itself.
                 if status != StatusCode::FORBIDDEN || self.identity.was_accepted(self.read.class) {
                     self.identity.refuse();
+                    self.server.meanings.forget(&self.identity);
                     if !self.identity.is_anonymous() {
                         stale::purge_partition(&self.server, &self.identity);
                     }

@@ -155,6 +155,7 @@ fn settle(visit: &Visit, write: &Write, status: StatusCode) {
         }
         401 | 498 => {
             visit.identity.refuse();
+            visit.server.meanings.forget(&visit.identity);
             if !visit.identity.is_anonymous() {
                 stale::purge_partition(&visit.server, &visit.identity);
             }

@@ -384,7 +384,9 @@ async fn picture_in_an_outage(more: &str, clock: Clock) -> (Scripted, Stage, [u1
         Mood::Well if request.target.contains("/Images/") => {
             Reply::Bytes(answer("200 OK", "image/gif", "GIF89a ;"))
         }
-        Mood::Well => Reply::Bytes(answer("200 OK", "application/json", "{\"Items\":[],\"TotalRecordCount\":0}")),
+        Mood::Well => {
+            Reply::Bytes(answer("200 OK", "application/json", "{\"Items\":[],\"TotalRecordCount\":0}"))
+        }
         _ => Reply::Close,
     })
     .await;

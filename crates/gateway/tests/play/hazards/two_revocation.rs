@@ -157,7 +157,8 @@ async fn two_a_picture_refused_in_one_size_is_refused_in_another() {
         .await;
         let concerned = client(&stage, Kind::Jellyfin, "token-that-ends");
         let other = client(&stage, Kind::Jellyfin, "token-that-stays");
-        let [small, large] = [100, 900].map(|width| format!("/Items/1/Images/Primary?tag=1&maxWidth={width}"));
+        let [small, large] =
+            [100, 900].map(|width| format!("/Items/1/Images/Primary?tag=1&maxWidth={width}"));
         for client in [&concerned, &other] {
             assert_eq!(client.get(&small).await.status, 200);
             assert!(client.get(&small).await.was_hit());
