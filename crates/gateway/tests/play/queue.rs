@@ -282,6 +282,7 @@ async fn a_server_that_hangs_never_has_more_than_twice_the_places_under_way() {
     tokio::time::timeout(STUCK, asking).await.expect("some are given up");
     let most = server.ledger().max_in_flight();
     assert!((5..=8).contains(&most), "{most} at once");
+    server.faults().clear();
     stage.down().await;
     server.stop().await;
 }
