@@ -8,4 +8,4 @@ folder="${CARGO_TARGET_DIR:-$("$cargo" metadata --format-version 1 --no-deps | s
 "$cargo" build --release --locked --package greenroom ${target:+--target "$target"}
 mkdir -p target/package
 "$folder/${target:+$target/}release/greenroom" config init > target/package/greenroom.toml
-"$cargo" deb --no-build --locked --package greenroom ${target:+--target "$target"}
+"$cargo" deb --no-build --strip --locked --package greenroom ${target:+--target "$target"}

@@ -30,13 +30,20 @@ static RUNTIME: LazyLock<Runtime> =
 struct Place {
     listen: &'static str,
     peer: &'static str,
+    /// What a reverse proxy puts before our paths, and the name it is called by.
+    behind: Option<(&'static str, &'static str)>,
 }
 
-/// On this machine, from another one, and on this machine while others could ask.
-const PLACES: [Place; 3] = [
-    Place { listen: "127.0.0.1:8710", peer: "127.0.0.1:50000" },
-    Place { listen: "0.0.0.0:8710", peer: "192.168.1.7:50000" },
-    Place { listen: "0.0.0.0:8710", peer: "127.0.0.1:50000" },
+/// On this machine, from another one, on this machine while others could ask, and behind a reverse proxy.
+const PLACES: [Place; 4] = [
+    Place { listen: "127.0.0.1:8710", peer: "127.0.0.1:50000", behind: None },
+    Place { listen: "0.0.0.0:8710", peer: "192.168.1.7:50000", behind: None },
+    Place { listen: "0.0.0.0:8710", peer: "127.0.0.1:50000", behind: None },
+    Place {
+        listen: "0.0.0.0:8710",
+        peer: "172.17.0.2:50000",
+        behind: Some(("/greenroom", "greenroom.example")),
+    },
 ];
 
 /// Checks what must hold of a request to the control plane.
@@ -85,8 +92,8 @@ async fn ask(control: &Arc<Control>, place: Place, request: &Request, uri: Uri) 
     let settings = config::Control {
         listen,
         shown: None,
-        base_path: String::new(),
-        hosts: Vec::new(),
+        base_path: place.behind.map(|(path, _)| path.to_owned()).unwrap_or_default(),
+        hosts: place.behind.map(|(_, host)| host.to_owned()).into_iter().collect(),
         open_reads: Vec::new(),
     };
     control::answer(Arc::clone(control), settings, peer, asked).await
@@ -107,8 +114,7 @@ async fn holds(place: Place, request: &Request, session: &str, answer: Response<
         assert!(is_proven || logs_in, "changed without the token: {}", told());
         assert!(is_own_page(&request.headers), "changed from another page: {}", told());
     }
-    let is_figures =
-        request.target.starts_with("/api/v1/cache/stats") || request.target.starts_with("/metrics");
+    let is_figures = request.target.contains("/api/v1/cache/stats") || request.target.contains("/metrics");
     if is_figures && parts.status.is_success() {
         let is_local = place.peer.starts_with("127.");
         assert!(is_proven || is_local, "told to another machine: {}", told());
@@ -140,10 +146,11 @@ fn is_called_rightly(headers: &HeaderMap, place: Place) -> bool {
         _ => host,
     };
     let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    match bare.parse::<IpAddr>() {
-        Ok(address) => address.to_canonical().is_loopback() || place.listen.starts_with("0.0.0.0"),
-        Err(_) => name.trim_end_matches('.').eq_ignore_ascii_case("localhost"),
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return address.to_canonical().is_loopback() || place.listen.starts_with("0.0.0.0");
     }
+    let is_named = place.behind.is_some_and(|(_, named)| named.eq_ignore_ascii_case(name));
+    is_named || name.trim_end_matches('.').eq_ignore_ascii_case("localhost")
 }
 
 /// No page asks, or the one that was fetched from this very host.

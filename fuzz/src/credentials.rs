@@ -17,12 +17,12 @@ pub fn check(kind: Kind, bytes: &[u8]) {
         assert!(!printed.contains(SECRET), "a credential prints its token");
     }
     for translate in [true, false] {
-        arrives(kind, &credential, translate);
+        arrives(kind, &request, &credential, translate);
     }
 }
 
 /// What is sent on is the same token, in one form, and does not print itself.
-fn arrives(kind: Kind, credential: &Credential, translate: bool) {
+fn arrives(kind: Kind, request: &Request, credential: &Credential, translate: bool) {
     let sent = kind.credential_headers(credential, translate);
     let mut headers = HeaderMap::new();
     for (name, value) in &sent {
@@ -37,6 +37,10 @@ fn arrives(kind: Kind, credential: &Credential, translate: bool) {
         credential.token.as_ref().map(Secret::expose),
         again.token.as_ref().map(Secret::expose),
     );
+    let target = kind.target_for_server(&request.target, translate).into_owned();
+    assert_eq!(kind.target_for_server(&target, translate), target, "once is enough");
+    let again = kind.credential(&Ask { method: &Method::GET, target: &target, headers: &headers, body: &[] });
+    assert!(credential.ambiguous || (again.token == credential.token && !again.ambiguous), "beside {target}");
     if let Some(token) = &credential.token {
         let printed = format!("{sent:?}");
         let is_telling = token.expose().len() >= SECRET.len();

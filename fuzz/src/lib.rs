@@ -3,11 +3,12 @@
 //!
 //! Rooms: [`requests`] with [`spelling`], [`credentials`], [`forwarding`]: what clients send. [`answers`] with
 //! [`xml`], [`greetings`], [`address`], [`frames`], [`events`], [`webhooks`]: what servers send. [`configuration`],
-//! [`control`]: what people and browsers send. [`redaction`]: what is shown of all that. [`target`] lists them;
+//! [`control`]: what people and browsers send. [`logins`], [`surveys`], [`comparisons`]: what the tools are told. [`redaction`]: what is shown of all that. [`target`] lists them;
 //! [`request`] writes requests as text.
 
 pub mod address;
 pub mod answers;
+pub mod comparisons;
 pub mod configuration;
 pub mod control;
 pub mod credentials;
@@ -15,10 +16,12 @@ pub mod events;
 pub mod forwarding;
 pub mod frames;
 pub mod greetings;
+pub mod logins;
 pub mod redaction;
 pub mod request;
 pub mod requests;
 pub mod spelling;
+pub mod surveys;
 pub mod target;
 pub mod webhooks;
 pub mod xml;

@@ -4,16 +4,17 @@ use greenroom_upstream::ask::Kind::{Jellyfin, Plex};
 use greenroom_upstream::verdict::Representation::{Json, Opaque, Xml};
 
 use super::{
-    address, answers, configuration, control, credentials, events, forwarding, frames, greetings, redaction,
-    requests, webhooks,
+    address, answers, comparisons, configuration, control, credentials, events, forwarding, frames,
+    greetings, logins, redaction, requests, surveys, webhooks,
 };
 
 /// A property of any bytes.
 pub type Property = fn(&[u8]);
 
 /// Every target by its name.
-pub const EVERY: [(&str, Property); 18] = [
+pub const EVERY: [(&str, Property); 21] = [
     ("address", address),
+    ("comparisons", comparisons),
     ("configuration", configuration),
     ("control", control),
     ("events", events),
@@ -23,6 +24,7 @@ pub const EVERY: [(&str, Property); 18] = [
     ("jellyfin_frames", jellyfin_frames),
     ("jellyfin_json", jellyfin_json),
     ("jellyfin_requests", jellyfin_requests),
+    ("logins", logins),
     ("pictures", pictures),
     ("plex_credentials", plex_credentials),
     ("plex_frames", plex_frames),
@@ -30,12 +32,18 @@ pub const EVERY: [(&str, Property); 18] = [
     ("plex_requests", plex_requests),
     ("plex_xml", plex_xml),
     ("redaction", redaction),
+    ("surveys", surveys),
     ("webhooks", webhooks),
 ];
 
 /// The one field that is rewritten.
 pub fn address(bytes: &[u8]) {
     address::check(bytes);
+}
+
+/// Two answers to one question.
+pub fn comparisons(bytes: &[u8]) {
+    comparisons::check(bytes);
 }
 
 /// A file and variables.
@@ -83,6 +91,11 @@ pub fn jellyfin_requests(bytes: &[u8]) {
     requests::check(Jellyfin, bytes);
 }
 
+/// An answer to somebody who asks for a token.
+pub fn logins(bytes: &[u8]) {
+    logins::check(bytes);
+}
+
 /// A picture of either.
 pub fn pictures(bytes: &[u8]) {
     answers::check(Plex, Opaque, "/library/metadata/1/thumb/1", bytes);
@@ -117,6 +130,11 @@ pub fn plex_xml(bytes: &[u8]) {
 /// Anything that is shown.
 pub fn redaction(bytes: &[u8]) {
     redaction::check(bytes);
+}
+
+/// The answers of a server that is surveyed.
+pub fn surveys(bytes: &[u8]) {
+    surveys::check(bytes);
 }
 
 /// A webhook of Plex.

@@ -19,6 +19,8 @@ const MAX_NAME: usize = 40;
 /// What one app asked and caused.
 #[derive(Debug, Default)]
 pub struct App {
+    /// How it is called.
+    pub name: String,
     /// Which it is among the apps of its server, from 1.
     pub number: usize,
     /// Requests it made.
@@ -77,7 +79,8 @@ impl Apps {
         let name = if apps.len() >= MAX_APPS { "others".to_owned() } else { name };
         let is_new = !apps.contains_key(&name);
         let number = apps.len() + 1;
-        let app = apps.entry(name.clone()).or_insert_with(|| Arc::new(App { number, ..App::default() }));
+        let app = || Arc::new(App { name: name.clone(), number, ..App::default() });
+        let app = apps.entry(name.clone()).or_insert_with(app);
         let app = Arc::clone(app);
         (name, app, is_new)
     }

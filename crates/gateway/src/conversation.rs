@@ -80,6 +80,8 @@ pub enum Chunks {
     Trailer,
     /// At the beginning of one; an empty one is the end.
     TrailerStart,
+    /// In the line feed of such a line; a line feed alone ends none.
+    TrailerEnd,
     /// In the line feed of the empty one.
     End,
 }
@@ -119,7 +121,7 @@ impl Extent {
 impl Chunks {
     fn after(self, byte: u8) -> Self {
         match (self, byte) {
-            (Self::Size(0) | Self::Extension(0), b'\n') => Self::TrailerStart,
+            (Self::Size(0) | Self::Extension(0), b'\n') | (Self::TrailerEnd, _) => Self::TrailerStart,
             (Self::Size(size) | Self::Extension(size), b'\n') => Self::Data(size),
             (Self::Size(size), digit) if digit.is_ascii_hexdigit() => {
                 let value = char::from(digit).to_digit(16).unwrap_or(0);
@@ -128,10 +130,9 @@ impl Chunks {
             (Self::Size(size) | Self::Extension(size), _) => Self::Extension(size),
             (Self::Data(_), b'\n') => Self::Size(0),
             (Self::Data(_), _) => self,
-            (Self::TrailerStart, b'\r') => Self::End,
-            (Self::Trailer, b'\n') => Self::TrailerStart,
+            (Self::TrailerStart, b'\r') | (Self::End, _) => Self::End,
+            (Self::Trailer, b'\r') => Self::TrailerEnd,
             (Self::TrailerStart | Self::Trailer, _) => Self::Trailer,
-            (Self::End, _) => Self::End,
         }
     }
 }
@@ -372,7 +373,7 @@ mod tests {
             (BOTH, Extent::Bytes(20), b"content-length: 4\r\n\n"),
             (CHUNKED, ANY_CHUNKS, b"4\r\nbody\r\n0\r\n\r\n"),
             (CHUNKED, ANY_CHUNKS, b"14;x=1\r\n\r\ncontent-length: 1\n\r\n1\r\nx\r\n000\r\n\r\n"),
-            (CHUNKED, ANY_CHUNKS, b"0\r\nContent-Length: 9\r\n\nX: 1\r\n\r\n"),
+            (CHUNKED, ANY_CHUNKS, b"0\r\nContent-Length: 9\n\r\nX: 1\r\n\r\n"),
         ];
         for (head, extent, body) in bodies {
             for (next, expected) in [(BOTH, true), (CHUNKED, false)] {

@@ -75,22 +75,37 @@ struct Follower {
 
 type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
+/// What came of asking for the server's events.
+enum Connected {
+    Open(Box<Socket>),
+    /// The server is there and says no.
+    Refused,
+    Nobody,
+}
+
 impl Follower {
     async fn run(&mut self) {
         let server = Arc::clone(&self.server);
         let mut pause = RETRY.0;
-        let mut cut = None;
+        // Whether events went by untold, and whether reads are to wait for us when the server is back.
+        let (mut has_missed, mut cut) = (false, None);
         loop {
             server.breaker.back().await;
-            let rest = if let Some(socket) = self.connect().await {
-                if let Some(attaching) = cut.take() {
+            let connected = self.connect().await;
+            if matches!(connected, Connected::Refused) {
+                // It will not want us soon, so nobody has to wait for us.
+                cut = None;
+            }
+            let rest = if let Connected::Open(socket) = connected {
+                if std::mem::take(&mut has_missed) {
                     // Whatever happened in between was told to nobody.
                     stale::everything(&server);
-                    drop(attaching);
                 }
+                drop(cut.take());
                 tracing::info!(server = server.name(), "following the server's events");
                 pause = RETRY.0;
-                self.listen(socket).await;
+                self.listen(*socket).await;
+                has_missed = true;
                 cut = Some(server.breaker.attaching());
                 server.breaker.note_trouble(server.clock.now_ms());
                 tracing::info!(server = server.name(), "the server's events ended; trying again");
@@ -108,20 +123,25 @@ impl Follower {
         }
     }
 
-    async fn connect(&self) -> Option<Socket> {
+    async fn connect(&self) -> Connected {
         if self.server.settings.kind == Kind::Jellyfin {
             self.ask_who_we_are().await;
         }
         self.server.counters.own.fetch_add(1, Ordering::Relaxed);
         let key = breaker::key_of("the server's events");
-        let asked = self.server.send(self.handshake()?, Lane::Read, key);
-        let mut response = self.server.clock.timeout(PATIENCE, asked).await.ok()?.ok()?;
-        if response.status() != http::StatusCode::SWITCHING_PROTOCOLS {
-            tracing::debug!(server = self.server.name(), status = %response.status(), "no events");
-            return None;
+        let Some(handshake) = self.handshake() else { return Connected::Nobody };
+        let asked = self.server.send(handshake, Lane::Read, key);
+        let Ok(Ok(mut response)) = self.server.clock.timeout(PATIENCE, asked).await else {
+            return Connected::Nobody;
+        };
+        let status = response.status();
+        if status != http::StatusCode::SWITCHING_PROTOCOLS {
+            tracing::debug!(server = self.server.name(), %status, "no events");
+            return if status.is_server_error() { Connected::Nobody } else { Connected::Refused };
         }
-        let upgraded = hyper::upgrade::on(&mut response).await.ok()?;
-        Some(WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Client, None).await)
+        let Ok(upgraded) = hyper::upgrade::on(&mut response).await else { return Connected::Nobody };
+        let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Client, None).await;
+        Connected::Open(Box::new(socket))
     }
 
     /// Jellyfin tells users what changes, but not keys that belong to nobody.
@@ -156,6 +176,8 @@ impl Follower {
     async fn listen(&mut self, mut socket: Socket) {
         let _watching = Watching::begin(&self.server, &self.identity);
         let is_deaf = self.server.settings.kind == Kind::Jellyfin && self.identity.account().is_none();
+        let server = Arc::clone(&self.server);
+        let mut down = std::pin::pin!(server.breaker.down());
         let clock = self.server.clock.clone();
         let mut keep_alive = std::pin::pin!(clock.sleep(KEEP_ALIVE));
         loop {
@@ -167,6 +189,8 @@ impl Follower {
                     Some(Ok(_)) => {}
                     Some(Err(_)) | None => return,
                 },
+                // A server that vanishes may leave the connection as it is.
+                () = down.as_mut() => return,
                 () = keep_alive.as_mut() => {
                     if socket.send(self.sign_of_life()).await.is_err() {
                         return;

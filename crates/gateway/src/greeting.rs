@@ -46,7 +46,12 @@ pub async fn greet(server: &Server) -> Greeting {
     server.counters.own.fetch_add(1, Ordering::Relaxed);
     match server.clock.timeout(PATIENCE, ask(server, introduction_path(server.settings.kind))).await {
         Ok(Ok((503, _))) => Greeting::Troubled(503),
-        Ok(Ok((_, body))) => recognise(server, &body).await,
+        Ok(Ok((status, body))) => {
+            if status == 200 {
+                server.note_introduction(&body);
+            }
+            recognise(server, &body).await
+        }
         Ok(Err(none)) => {
             server.note_failure();
             if none.is_distrusted {

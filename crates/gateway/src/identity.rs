@@ -216,6 +216,14 @@ impl Identities {
         (Arc::clone(identity), forgotten)
     }
 
+    /// Who shows this credential, if they were seen before. Leaves no trace: for diagnosis.
+    pub fn known(&self, credential: &Credential) -> Option<Arc<Identity>> {
+        match &credential.token {
+            None => Some(Arc::clone(&self.anonymous)),
+            Some(token) => self.known.read().get(&self.hash(token.expose())).cloned(),
+        }
+    }
+
     /// Everybody who showed a token.
     pub fn all(&self) -> Vec<Arc<Identity>> {
         self.known.read().values().cloned().collect()

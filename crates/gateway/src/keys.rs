@@ -20,8 +20,8 @@ const DEVICE_FILE: &str = "device.id";
 const HOOK_FILE: &str = "webhook.secret";
 /// A kept token that is shorter was damaged.
 const LEAST_TOKEN_LENGTH: usize = 16;
-/// Longest secret file that is read.
-const MAX_FILE_BYTES: u64 = 4096;
+/// Longest file that is read.
+const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 /// The data directory.
 #[derive(Debug, Clone)]
@@ -90,6 +90,11 @@ impl DataDir {
         }
     }
 
+    /// The control token in a directory of somebody else's process, if it can be read there.
+    pub fn control_token_in(path: &Path) -> Option<Secret> {
+        Self(path.to_owned()).kept_token(TOKEN_FILE).ok().flatten().map(Secret::new)
+    }
+
     /// When the control token was written.
     pub fn control_token_written(&self) -> Option<SystemTime> {
         std::fs::metadata(self.0.join(TOKEN_FILE)).and_then(|file| file.modified()).ok()
@@ -112,6 +117,24 @@ impl DataDir {
     /// If it cannot be written.
     pub fn rotate_control_token(&self) -> Result<ControlToken, String> {
         Ok(ControlToken { secret: self.make_token(TOKEN_FILE)?, is_new: true })
+    }
+
+    /// What a small file of ours holds; `None` if there is none.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn read(&self, file: &str) -> Result<Option<Vec<u8>>, String> {
+        let path = self.0.join(file);
+        read(&path).map_err(|error| explain(&path, &error))
+    }
+
+    /// Replaces a small file of ours whole.
+    ///
+    /// # Errors
+    /// If it cannot be written; then the old one is still there.
+    pub fn replace(&self, file: &str, bytes: &[u8]) -> Result<(), String> {
+        let path = self.0.join(file);
+        write(&path, bytes).map_err(|error| explain(&path, &error))
     }
 
     fn kept_token(&self, file: &str) -> Result<Option<String>, String> {

@@ -14,6 +14,8 @@
 //! - [`tls`]: whose certificate is believed, and which one is shown.
 //! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
+//! - [`mode`]: how reads are answered. [`observe`]: what the cache would have answered. [`bypass`]: what it is kept out
+//!   of. [`why`]: why one read is answered as it is.
 //! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
@@ -21,6 +23,7 @@ pub mod apps;
 pub mod body;
 pub mod bounds;
 pub mod breaker;
+pub mod bypass;
 pub mod cli;
 pub mod config;
 pub mod control;
@@ -36,6 +39,8 @@ pub mod identity;
 pub mod keys;
 pub mod listener;
 pub mod login;
+pub mod mode;
+pub mod observe;
 pub mod openness;
 pub mod origin;
 pub mod process;
@@ -46,3 +51,4 @@ pub mod server;
 pub mod stale;
 pub mod tls;
 pub mod warnings;
+pub mod why;

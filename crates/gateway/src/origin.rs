@@ -48,9 +48,22 @@ pub enum Lane {
     Write,
 }
 
+/// Where it went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// There was no connection, or it ended before the head of a response.
+    Connection,
+    /// The request itself broke off: its sender's affair.
+    Request,
+    /// The server answered, but not in a way that can be used.
+    Answer,
+}
+
 /// Why there is no response.
 #[derive(Debug)]
 pub struct NoResponse {
+    /// Where it went wrong.
+    pub cause: Cause,
     /// The request certainly never reached the server.
     pub never_sent: bool,
     /// What happened, without any part of the request.
@@ -133,14 +146,15 @@ impl Origin {
 }
 
 impl NoResponse {
-    /// There is none, for a reason that has nothing to do with the connection.
+    /// There is none that can be used, for a reason that has nothing to do with the connection.
     pub fn because(reason: &impl ToString) -> Self {
-        Self { never_sent: false, message: reason.to_string(), is_distrusted: false }
+        Self { cause: Cause::Answer, never_sent: false, message: reason.to_string(), is_distrusted: false }
     }
 
     fn of(error: &hyper_util::client::legacy::Error) -> Self {
         let distrust = Distrust::within(error);
         Self {
+            cause: if is_of_the_request(error) { Cause::Request } else { Cause::Connection },
             never_sent: error.is_connect(),
             message: distrust.map_or_else(|| innermost(error), ToString::to_string),
             is_distrusted: distrust.is_some(),
@@ -168,6 +182,12 @@ fn client(
         .pool_max_idle_per_host(idle_connections)
         .retry_canceled_requests(false)
         .build(https.enable_http1().wrap_connector(http))
+}
+
+/// Whether what was to be sent broke off, not the way to the server.
+fn is_of_the_request(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut chain = std::iter::successors(Some(error), |error| error.source());
+    chain.any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user))
 }
 
 /// The innermost cause: the outer ones repeat each other.

@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::bypass::Bypasses;
 use crate::config::{self, Settings};
 use crate::control::{Control, Token};
 use crate::keys::{ControlToken, DataDir};
@@ -50,6 +51,7 @@ impl Process {
         let token = data_dir.control_token()?;
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
+        let bypasses = Bypasses::open(&data_dir);
         let cache = Cache::new(engine_settings(&settings.memory), clock.clone(), tasks.clone());
         let mut servers = Vec::new();
         let mut listeners = Vec::new();
@@ -58,7 +60,8 @@ impl Process {
             let listener = bind(server.listen, &place).await?;
             let address = address_of(&listener)?;
             let shown = open_shown(server.shown.as_ref(), &place, &clock)?;
-            let server = Server::new(
+            let mode = server.mode;
+            let mut server = Server::new(
                 server,
                 cache.clone(),
                 clock.clone(),
@@ -66,6 +69,8 @@ impl Process {
                 stop.clone(),
                 secrets.clone(),
             )?;
+            server.bypasses = Arc::clone(&bypasses);
+            server.turn_to(mode);
             let server = Arc::new(server);
             servers.push((Arc::clone(&server), address));
             listeners.push((server, listener, shown));
@@ -98,6 +103,9 @@ impl Process {
     pub async fn stop(self) -> bool {
         self.stop.cancel();
         self.cache.shutdown();
+        for (server, _) in &self.servers {
+            server.switch.rest();
+        }
         self.tasks.close();
         self.clock.timeout(DRAIN, self.tasks.wait()).await.is_ok()
     }

@@ -5,24 +5,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use greenroom_cache::{Cache, Clock, Partition, Policy};
+use bytes::Bytes;
+use greenroom_cache::{Cache, Clock, Invalidation, Partition, Policy, Scope};
 use greenroom_library::lineage::Lineage;
+use greenroom_upstream::class::Class;
 use greenroom_upstream::credential::Secret;
-use greenroom_upstream::verdict::Read;
+use greenroom_upstream::verdict::{Read, Representation};
 use http::{Request, Response};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::apps::Apps;
+use crate::apps::{App, Apps};
 use crate::body::Body;
 use crate::bounds::Bounds;
 use crate::breaker::{Breaker, Outcome};
+use crate::bypass::Bypasses;
 use crate::config;
 use crate::doubt::Doubts;
 use crate::identity::{HashKey, Identities, Identity};
-use crate::origin::{Lane, NoResponse, Origin};
+use crate::mode::{Mode, Switch};
+use crate::observe::{Observation, Report};
+use crate::origin::{Cause, Lane, NoResponse, Origin};
 use crate::proxy::meaning::Meanings;
 use crate::queue::Queue;
 use crate::queue::places::Limits;
@@ -84,6 +89,12 @@ pub struct Server {
     pub images: Partition,
     /// The secret part of the address that webhooks are sent to.
     pub hook_secret: Secret,
+    /// How its reads are answered.
+    pub switch: Switch,
+    /// What is bypassed, for all servers.
+    pub bypasses: Arc<Bypasses>,
+    /// Who the server said to be when it was asked last without a token, in its own words.
+    introduction: Mutex<Option<Bytes>>,
     /// What answers there is an Emby, whose requests we do not understand.
     is_emby: AtomicBool,
 }
@@ -99,6 +110,8 @@ pub struct Counters {
     pub writes: AtomicU64,
     /// Requests passed through.
     pub streams: AtomicU64,
+    /// Reads passed through although their answers could be kept: observed or bypassed.
+    pub bypassed: AtomicU64,
     /// Requests without a token where one is needed.
     pub unauthorised: AtomicU64,
     /// Requests refused for what they are.
@@ -152,6 +165,9 @@ impl Server {
             public: Partition::new("public"),
             images: Partition::new("images"),
             hook_secret: secrets.1,
+            switch: Switch::default(),
+            bypasses: Arc::default(),
+            introduction: Mutex::default(),
             is_emby: AtomicBool::new(false),
             settings,
             cache,
@@ -164,6 +180,46 @@ impl Server {
     /// Its name, which is also its namespace in the engine.
     pub fn name(&self) -> &str {
         &self.settings.name
+    }
+
+    /// How a read of this class and app is answered now.
+    pub fn manner(&self, class: Class, app: &App) -> Mode {
+        if self.bypasses.covers(self.name(), class.name(), &app.name) {
+            Mode::Bypass
+        } else {
+            self.switch.mode()
+        }
+    }
+
+    /// How its reads are answered, those aside that are bypassed one by one.
+    pub fn mode(&self) -> Mode {
+        if self.bypasses.covers_all_of(self.name()) { Mode::Bypass } else { self.switch.mode() }
+    }
+
+    /// Answers reads in this mode from now on. Returns whether that is another than before.
+    pub fn turn_to(&self, mode: Mode) -> bool {
+        let own = self.counters.own.load(Ordering::Relaxed);
+        self.switch.turn(mode, own, self.clock.now_ms(), || Observation::begin(self))
+    }
+
+    /// What the cache would have done: of what is observed now, or of the last time.
+    pub fn observed(&self) -> Option<Report> {
+        self.switch.report(self.counters.own.load(Ordering::Relaxed), self.clock.now_ms())
+    }
+
+    /// Something passes that the cache has no part in.
+    pub fn note_passing(&self, what: &'static str, app: &App) {
+        if let Some(observation) = self.switch.observation() {
+            observation.tally.passed(what, &app.name);
+        }
+    }
+
+    /// Invalidates in the cache, and in what is observed.
+    pub fn invalidate(&self, scope: &Scope, how: &Invalidation) {
+        self.cache.invalidate(scope, how);
+        if let Some(observation) = self.switch.observation() {
+            observation.invalidate(scope, how);
+        }
     }
 
     /// The policy for what was asked, before the answer is known.
@@ -204,6 +260,18 @@ impl Server {
         self.is_emby.load(Ordering::Relaxed)
     }
 
+    /// Remembers who the server says to be, if that is what it says.
+    pub fn note_introduction(&self, said: &Bytes) {
+        if self.settings.kind.introduction_in_form(said, Representation::Json).is_some() {
+            *self.introduction.lock() = Some(said.clone());
+        }
+    }
+
+    /// Who the server said to be, in the representation asked for.
+    pub fn introduction(&self, form: Representation) -> Option<(&'static str, Bytes)> {
+        self.settings.kind.introduction_in_form(self.introduction.lock().as_ref()?, form)
+    }
+
     /// Sends one request, once, and tells the breaker what came of it. `key` stands for what is asked for.
     ///
     /// # Errors
@@ -216,11 +284,18 @@ impl Server {
     ) -> Result<Response<Incoming>, NoResponse> {
         let answer = self.origin.send(request, lane).await;
         let outcome = match &answer {
-            Ok(response) if matches!(response.status().as_u16(), 502..=504) => Outcome::Unwilling,
-            Ok(_) => Outcome::Answered,
-            Err(_) => Outcome::Unreachable,
+            Ok(response) if matches!(response.status().as_u16(), 502..=504) => Some(Outcome::Unwilling),
+            Ok(_) => Some(Outcome::Answered),
+            Err(none) => match none.cause {
+                Cause::Connection => Some(Outcome::Unreachable),
+                Cause::Answer => Some(Outcome::Answered),
+                // A client that breaks off says nothing about the server.
+                Cause::Request => None,
+            },
         };
-        self.breaker.note(key, outcome, self.clock.now_ms());
+        if let Some(outcome) = outcome {
+            self.breaker.note(key, outcome, self.clock.now_ms());
+        }
         answer
     }
 

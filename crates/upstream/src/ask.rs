@@ -133,6 +133,15 @@ impl Kind {
         }
     }
 
+    /// Who the server is, in the representation asked for, out of what it said to a probe; for Plex only, which has
+    /// two.
+    pub fn introduction_in_form(self, said: &Bytes, form: Representation) -> Option<(&'static str, Bytes)> {
+        match self {
+            Self::Plex => plex::introduction(said, form),
+            Self::Jellyfin => None,
+        }
+    }
+
     /// The target as the server gets it: as it came, but for Plex without token parameters that are empty (a server
     /// that looks there first would take them for no token at all, and may trust who has none), and for Jellyfin with
     /// `translate_legacy` without the old form of a token, which travels in a header then.

@@ -37,8 +37,14 @@ async fn ask(server: &Server) -> bool {
     // A pooled connection may be dying with the server that made it.
     let Ok(response) = server.origin.send(request, Lane::Write).await else { return false };
     let answers = response.status() < StatusCode::INTERNAL_SERVER_ERROR;
+    let is_whole = response.status() == StatusCode::OK;
     match collect(response.into_body(), MAX_BYTES).await {
-        Collected::Whole(body) => answers && !kind.is_starting(&body),
+        Collected::Whole(body) => {
+            if is_whole {
+                server.note_introduction(&body);
+            }
+            answers && !kind.is_starting(&body)
+        }
         Collected::TooLong(..) => answers,
         Collected::Broken(_) => false,
     }

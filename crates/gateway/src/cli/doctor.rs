@@ -1,12 +1,11 @@
 //! `greenroom doctor`: what is wrong and what to do; whether an app came through; whether both ways say the same.
 
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use greenroom_cache::Clock;
-use greenroom_upstream::credential::Secret;
 
 use super::{DONE, FAILED, MISUSED, Serve, block_on, settings};
 use crate::config::{self, Settings};
@@ -14,7 +13,7 @@ use crate::doctor::compare::{Failed, TwoWays};
 use crate::doctor::wait::{Event, Outcome, Waiting};
 use crate::doctor::{control, examine};
 use crate::enquiry::{Enquirer, Place, Trust};
-use crate::keys;
+use crate::keys::{self, DataDir};
 
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -22,8 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(6);
 const READ_PATIENCE: Duration = Duration::from_secs(60);
 /// Longest answer that is read.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
-/// The token of the control plane in the data directory.
-const CONTROL_TOKEN: &str = "control.token";
 
 /// What was typed.
 #[derive(Debug, Args)]
@@ -42,7 +39,7 @@ pub(super) struct Options {
     /// Of several servers, only this one
     #[arg(long, value_name = "NAME")]
     server: Option<String>,
-    /// Where the running Greenroom stands in for that server [default: its configured address]
+    /// Where the running Greenroom stands in for that server; if it shows a certificate, by the name that is for [default: its configured address]
     #[arg(long, value_name = "URL", requires = "compare")]
     through: Option<String>,
     /// How many reads to compare at most
@@ -136,10 +133,11 @@ async fn compare(options: &Options, settings: &Settings) -> u8 {
 }
 
 fn through(options: &Options, server: &config::Server) -> Option<Place> {
-    let url = match &options.through {
-        Some(url) => url.clone(),
-        None => format!("http://{}{}", control::nearby(server.listen), server.base_path),
+    let configured = || {
+        let scheme = if server.shown.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}{}", control::nearby(server.listen), server.base_path)
     };
+    let url = options.through.clone().unwrap_or_else(configured);
     let place = Place::parse(&url);
     if place.is_none() {
         eprintln!("greenroom: --through looks like http://ADDRESS:PORT");
@@ -164,7 +162,7 @@ async fn wait_for(options: &Options, app: &str) -> u8 {
     // The running process knows its servers; only the control plane's address and token are needed here.
     let Some((listen, data_dir)) = options.serve.control_plane() else { return MISUSED };
     let Some(place) = control::place(listen) else { return MISUSED };
-    let token = control_token(&data_dir);
+    let token = DataDir::control_token_in(&data_dir);
     let enquirer = Enquirer::new(Trust::system(), Clock::system(), PATIENCE, MAX_BYTES);
     let waiting = Waiting {
         enquirer: &enquirer,
@@ -196,11 +194,6 @@ async fn wait_for(options: &Options, app: &str) -> u8 {
         return FAILED;
     }
     shown(options, &text, outcome.is_well())
-}
-
-fn control_token(data_dir: &Path) -> Option<Secret> {
-    let text = std::fs::read_to_string(data_dir.join(CONTROL_TOKEN)).ok()?;
-    Some(text.trim()).filter(|text| !text.is_empty()).map(Secret::new)
 }
 
 fn shown(options: &Options, text: &str, is_well: bool) -> u8 {

@@ -5,9 +5,13 @@ mod demo;
 mod doctor;
 mod healthcheck;
 mod login;
+mod modes;
+mod remote;
 mod serve;
 mod simulate;
+mod status;
 mod token;
+mod why;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -66,6 +70,18 @@ enum Command {
     /// Write or check a configuration file
     #[command(subcommand)]
     Config(config::Command),
+    /// Tell what the cache would have saved while it only observes, or begin and end that
+    Observe(modes::Observe),
+    /// Make the running gateway a plain proxy, as a whole or in part, until it is taken back
+    Bypass(modes::Bypass),
+    /// Tell why a read is answered as it is, and whether the server says the same now
+    Why(why::Why),
+    /// Show the servers of the running gateway, how they do and what is saved
+    Status(status::Options),
+    /// Show all figures of the running gateway
+    Stats(status::Options),
+    /// Use no answer any more that is kept now
+    Clear(modes::Clear),
     /// Say by the exit code whether the process with this configuration is alive, for whatever supervises it
     Healthcheck(Serve),
     /// Show or renew the token of the control plane
@@ -97,6 +113,9 @@ pub(crate) struct Serve {
     /// Where the page, the API and the metrics are found [default: 127.0.0.1:8710]
     #[arg(long, value_name = "ADDRESS:PORT")]
     control: Option<String>,
+    /// Answer nothing from the cache, but tell what it would have answered and saved
+    #[arg(long)]
+    observe: bool,
 }
 
 impl Serve {
@@ -152,6 +171,12 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Config(command) => config::run(&command),
         Command::Healthcheck(serve) => healthcheck::run(&serve),
         Command::Token(command) => token::run(&command),
+        Command::Observe(options) => modes::observe(&options),
+        Command::Bypass(options) => modes::bypass(&options),
+        Command::Why(options) => why::run(&options),
+        Command::Status(options) => status::status(&options),
+        Command::Stats(options) => status::stats(&options),
+        Command::Clear(options) => modes::clear(&options),
     };
     ExitCode::from(code)
 }
@@ -193,6 +218,11 @@ fn add_typed(tree: &mut Tree, serve: &Serve) {
     }
     if let Some(control) = &serve.control {
         tree.set("control.listen", control.clone(), "--control".into());
+    }
+    if serve.observe {
+        for (name, _) in tree.servers() {
+            tree.set(&format!("server.{name}.mode"), "observe".to_owned(), "--observe".into());
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{DONE, FAILED, Serve, block_on, settings, told_to_stop};
 use crate::greeting::{self, Greeting};
+use crate::mode::Mode;
 use crate::process::Process;
 use crate::server::Server;
 
@@ -37,6 +38,11 @@ pub(super) fn run(serve: &Serve) -> u8 {
             } => {}
         }
         eprintln!("greenroom: stopping; requests under way may end");
+        for (server, _) in &process.servers {
+            if let Some(report) = server.observed() {
+                println!("{}: {}", server.name(), report.verdict);
+            }
+        }
         if process.stop().await {
             DONE
         } else {
@@ -56,6 +62,11 @@ async fn announce(process: &Process) {
             reachable(*address),
             server.settings.listen_base_path
         );
+        if server.mode() == Mode::Observe {
+            println!(
+                "  observing: the server answers everything; `greenroom observe` tells what would be saved"
+            );
+        }
         if server.settings.token.is_none() {
             println!("  no owner's token configured: changes made on the server itself are noticed later");
         }

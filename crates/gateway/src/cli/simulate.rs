@@ -78,6 +78,7 @@ const PLEX_SWITCHES: &Named<plex::Switches> = &[
     ("hubs-differ-by-client", |switches| &mut switches.hubs_differ_by_client),
     ("trusts-forwarded-for", |switches| &mut switches.trusts_forwarded_for),
     ("claimed", |switches| &mut switches.claimed),
+    ("marks", |switches| &mut switches.marks),
     ("trusts-neighbours", |switches| &mut switches.trusts_neighbours),
 ];
 
@@ -95,6 +96,7 @@ const JELLYFIN_SWITCHES: &Named<jellyfin::Switches> = &[
     ("keys-may-subscribe", |switches| &mut switches.keys_may_subscribe),
     ("denied-library-is-401", |switches| &mut switches.denied_library_is_401),
     ("quick-connect", |switches| &mut switches.quick_connect),
+    ("marks", |switches| &mut switches.marks),
 ];
 
 fn after_help() -> String {

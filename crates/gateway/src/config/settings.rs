@@ -1,6 +1,8 @@
 //! What the values mean: the settings of the process, checked and with every default filled in.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +17,7 @@ use super::hygiene::{self, Hygiene};
 use super::networks::Networks;
 use super::tls::{Upstream, read_shown};
 use super::tree::{Problem, Tree};
+use crate::mode::Mode;
 use crate::tls::shown::Files;
 
 /// Port of the control plane.
@@ -24,6 +27,8 @@ pub const PLEX_PORT: u16 = 32500;
 /// Port that stands in for a Jellyfin server.
 pub const JELLYFIN_PORT: u16 = 8196;
 
+/// A token file that is longer is something else.
+const MAX_TOKEN_FILE_BYTES: usize = 16 * 1024;
 const MIB: u64 = 1024 * 1024;
 const YEAR_S: u64 = 365 * 24 * 3600;
 
@@ -88,6 +93,8 @@ pub struct Server {
     pub offline_auth_ttl: Duration,
     /// Send legacy forms of Jellyfin credentials on in the form that later versions accept.
     pub translate_legacy_auth: bool,
+    /// How its reads are answered from the start.
+    pub mode: Mode,
     /// What of strangers its listener bears.
     pub hygiene: Hygiene,
     /// Numbers of a class's lifetime that differ from the default.
@@ -173,6 +180,7 @@ fn read_server(tree: &mut Tree, name: &str, place: &str, trusted: &Networks) -> 
     let offline_auth_ttl =
         Duration::from_secs(tree.number(&key("offline_auth_ttl_s"), 0, 30 * 24 * 3600, 24 * 3600));
     let translate_legacy_auth = tree.parse(&key("translate_legacy_auth"), "true or false").unwrap_or(true);
+    let mode = read_mode(tree, &key("mode"));
     let hygiene = Hygiene::read(tree, name, trusted);
     let is_encrypted =
         url.as_ref().is_none_or(|(origin, _)| origin.scheme() == Some(&http::uri::Scheme::HTTPS));
@@ -200,6 +208,7 @@ fn read_server(tree: &mut Tree, name: &str, place: &str, trusted: &Networks) -> 
         auth_ttl,
         offline_auth_ttl,
         translate_legacy_auth,
+        mode,
         hygiene,
         lifetimes,
     })
@@ -225,6 +234,15 @@ fn read_kind(tree: &mut Tree, path: &str, name: &str, place: &str) -> Option<Kin
             None
         }
     }
+}
+
+fn read_mode(tree: &mut Tree, path: &str) -> Mode {
+    let Some(leaf) = tree.take(path) else { return Mode::default() };
+    Mode::named(leaf.text.trim()).unwrap_or_else(|| {
+        let message = format!("mode must be \"cache\", \"observe\" or \"bypass\", not \"{}\"", leaf.text);
+        tree.problem(leaf.place, message);
+        Mode::default()
+    })
 }
 
 fn read_url(tree: &mut Tree, path: &str, name: &str, place: &str) -> Option<(Uri, String)> {
@@ -288,8 +306,20 @@ pub(super) fn read_base_path(tree: &mut Tree, path: &str) -> Option<String> {
     Some(base)
 }
 
+/// What is in a file, up to a little more than a token may be long: a device has no end.
+fn read_short(path: &str) -> std::io::Result<String> {
+    let mut text = String::new();
+    let most = u64::try_from(MAX_TOKEN_FILE_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    File::open(path)?.take(most).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 fn read_token(tree: &mut Tree, token: &str, token_file: &str) -> Option<Secret> {
-    let from_file = tree.take(token_file).and_then(|leaf| match std::fs::read_to_string(&leaf.text) {
+    let from_file = tree.take(token_file).and_then(|leaf| match read_short(&leaf.text) {
+        Ok(text) if text.len() > MAX_TOKEN_FILE_BYTES => {
+            tree.problem(leaf.place, format!("the token file {} is longer than a token is", leaf.text));
+            None
+        }
         Ok(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
         Ok(_) => {
             tree.problem(leaf.place, format!("the token file {} is empty", leaf.text));
@@ -406,6 +436,12 @@ listen = "0.0.0.0:32500"
     }
 
     #[test]
+    fn a_token_file_without_an_end_is_not_read_to_it() {
+        let problems = read(&format!("{SMALLEST}token_file = \"/dev/zero\"\n")).expect_err("no token");
+        assert!(problems[0].message.contains("longer than a token"), "{problems:?}");
+    }
+
+    #[test]
     fn a_token_pasted_into_the_url_is_not_repeated() {
         let problems = read("[[server]]\nname=\"a\"\nkind=\"plex\"\nurl=\"http://h/?X-Plex-Token=SECRET\"")
             .expect_err("a query is not allowed");
@@ -422,6 +458,15 @@ listen = "0.0.0.0:32500"
     fn two_listeners_on_one_port_are_a_problem() {
         let text = SMALLEST.replace("0.0.0.0:32500", "0.0.0.0:8710");
         assert!(read(&text).expect_err("one port")[0].message.contains("port 8710"));
+    }
+
+    #[test]
+    fn a_mode_is_one_of_three_words() {
+        let mode = |mode: &str| read(&format!("{SMALLEST}\nmode = \"{mode}\"\n"));
+        assert_eq!(read(SMALLEST).expect("it is valid").servers[0].mode, Mode::Cache);
+        assert_eq!(mode("observe").expect("it is valid").servers[0].mode, Mode::Observe);
+        let problems = mode("watch").expect_err("no such mode");
+        assert!(problems[0].to_string().contains("\"observe\""), "{problems:?}");
     }
 
     #[test]

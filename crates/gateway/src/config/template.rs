@@ -39,6 +39,7 @@ listen = "0.0.0.0:32500"               # point your apps here
 # on the server itself is noticed later.
 # token = "..."
 # token_file = "/run/secrets/plex-token"
+# mode = "cache"                       # "observe": the server answers, the cache only judges; "bypass": plain proxy
 # public_url = "https://media.example/jellyfin"   # Jellyfin: where clients find it; default: where they asked
 # listen_base_path = "/jellyfin"       # a path that a reverse proxy leaves before ours; default: that of url
 # load_timeout_s = 30

@@ -38,15 +38,15 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-function element(name, className, text) {
+export function element(name, className, text) {
   const made = document.createElement(name);
   if (className) made.className = className;
   if (text !== undefined) made.textContent = text;
   return made;
 }
 
-const count = (value) => number.format(value);
-const percent = (share) => (share === null ? "–" : number.format(Math.floor(share * 1000) / 10) + " %");
+export const count = (value) => number.format(value);
+export const percent = (share) => (share === null ? "–" : number.format(Math.floor(share * 1000) / 10) + " %");
 /** The time of day. */
 export const time = (ms) => new Date(ms).toLocaleTimeString([], { hour12: false });
 
@@ -75,7 +75,7 @@ function ago(ms, now) {
 }
 
 /** Keeps one child of `parent` per item, in their order, and lets `update` fill each. Kept children stay as they are. */
-function keep(parent, items, keyOf, make, update) {
+export function keep(parent, items, keyOf, make, update) {
   const known = parent.known || (parent.known = new Map());
   const wanted = new Set();
   let place = parent.firstElementChild;
@@ -188,6 +188,7 @@ function queueSoFar({ ranks }) {
 
 function makeServer(server) {
   const card = element("article", "card server");
+  card.dataset.server = server.name;
   const parts = { light: element("span", "light"), kind: element("span", "kind"), says: element("p", "says") };
   const head = element("header");
   head.append(parts.light, element("h3", "", server.name), parts.kind);
@@ -313,7 +314,7 @@ function showClasses(figures) {
   });
 }
 
-function makeRow(names) {
+export function makeRow(names) {
   const row = element("tr");
   row.setAttribute("role", "row");
   const head = element("th");
@@ -330,14 +331,14 @@ function makeRow(names) {
   return row;
 }
 
-function showName(row, name, under) {
+export function showName(row, name, under) {
   const [text, small] = row.cells[0].childNodes;
   if (text.data !== name) text.data = name;
   setText(small, under);
   small.hidden = !under;
 }
 
-function showShare(cell, share, word) {
+export function showShare(cell, share, word) {
   if (!cell.firstChild) {
     const box = element("div", "share");
     const track = element("span");
@@ -352,7 +353,7 @@ function showShare(cell, share, word) {
   setText(box.lastChild, percent(share));
 }
 
-function showCount(cell, value, isBad) {
+export function showCount(cell, value, isBad) {
   setText(cell, count(value));
   cell.className = value === 0 ? "none" : isBad ? "bad-count" : "";
 }

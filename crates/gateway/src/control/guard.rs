@@ -12,8 +12,17 @@ use http::{Method, StatusCode};
 use super::problem::Problem;
 
 /// What anybody may read: it holds no figures.
-const OPEN: [&str; 8] =
-    ["/", "/page.css", "/page.js", "/figures.js", "/favicon.svg", "/healthz", "/readyz", "/api/v1/session"];
+const OPEN: [&str; 9] = [
+    "/",
+    "/page.css",
+    "/page.js",
+    "/figures.js",
+    "/modes.js",
+    "/favicon.svg",
+    "/healthz",
+    "/readyz",
+    "/api/v1/session",
+];
 
 /// What a request wants, as far as its permission goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -389,6 +398,10 @@ mod tests {
             (Method::POST, "/", Route::Change),
             (Method::OPTIONS, "/api/v1/cache/stats", Route::Change),
             (Method::POST, "/api/v1/cache/clear", Route::Change),
+            (Method::PUT, "/api/v1/mode", Route::Change),
+            (Method::DELETE, "/api/v1/bypass", Route::Change),
+            (Method::GET, "/api/v1/bypass", Route::Read),
+            (Method::POST, "/api/v1/why", Route::Change),
         ];
         for (method, path, expected) in cases {
             assert_eq!(Route::of(&method, path), expected, "{method} {path}");

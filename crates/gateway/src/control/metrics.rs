@@ -93,7 +93,7 @@ impl Out<'_> {
 
     fn servers(&mut self, servers: &[ServerFigures]) -> fmt::Result {
         type Pick = fn(&ServerFigures) -> u64;
-        let counters: [(&str, &str, Pick); 12] = [
+        let counters: [(&str, &str, Pick); 13] = [
             ("client_requests", "Requests that apps made", |server| server.asked),
             ("client_requests_saved", "Requests answered without asking the server", |server| server.saved),
             ("upstream_requests", "Requests that reached the server, own ones included", |server| {
@@ -102,6 +102,7 @@ impl Out<'_> {
             ("upstream_own_requests", "Requests to the server that no app waited for", |server| server.own),
             ("writes", "Writes forwarded", |server| server.writes),
             ("streams", "Requests passed through", |server| server.streams),
+            ("bypassed", "Reads passed through: observed or bypassed", |server| server.bypassed),
             ("unauthorised", "Requests without a token where one is needed", |server| server.unauthorised),
             ("refused", "Requests refused for what they are", |server| server.refused),
             ("offline_refused", "Requests refused because the server was down", |server| server.offline),

@@ -3,11 +3,11 @@
 //! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
 //! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
-//! servers say of themselves); [`api`], [`live`], [`metrics`],
+//! servers say of themselves); [`api`], [`modes`], [`live`], [`metrics`],
 //! [`health`], [`page`] (how it is shown), [`problem`] (how it is refused).
 //!
-//! Reading never changes anything. Nothing here knows the token of a media server, nor any path or query that an
-//! app asked for: what is not gathered cannot be shown by mistake.
+//! Reading never changes anything. Nothing that is shown unasked knows the token of a media server, nor any path or
+//! query that an app asked for: what is not gathered cannot be shown by mistake. Who asks why names a path himself.
 
 mod api;
 mod door;
@@ -19,6 +19,7 @@ mod health;
 mod introduction;
 mod live;
 mod metrics;
+mod modes;
 mod page;
 mod prefix;
 mod problem;
@@ -35,8 +36,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
-use axum::routing::{get, post};
-use greenroom_cache::{Cache, Clock, Invalidation, Mode, Scope};
+use axum::routing::{get, post, put};
+use greenroom_cache::{Cache, Clock, Invalidation, Scope};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use tokio_util::sync::CancellationToken;
@@ -115,7 +116,8 @@ impl Control {
 
     /// What is shown now.
     fn snapshot(&self) -> Snapshot {
-        self.baseline.show(self.counted(), self.clock.now_ms())
+        let shown = self.baseline.show(self.counted(), self.clock.now_ms());
+        Snapshot { bypasses: self.bypasses(), ..shown }
     }
 
     /// What was counted since start.
@@ -134,12 +136,30 @@ impl Control {
     /// Drops what is kept, for one server or for all, and counts from here. Loads under way are dropped too.
     fn clear(&self, only: Option<&str>) -> Result<(), Problem> {
         self.check_server(only)?;
-        let scope = only.map_or(Scope::All, |name| Scope::Namespace(name.to_owned()));
-        self.cache
-            .invalidate(&scope, &Invalidation { mode: Mode::Purge, settle: None, unstorable_for: None });
+        for server in self.chosen(only) {
+            server.invalidate(&Scope::Namespace(server.name().to_owned()), &Invalidation::purge());
+        }
         self.baseline.move_to(self.counted(), only, self.clock.now_ms());
         tracing::info!(server = only.unwrap_or("all"), "the cache was cleared");
         Ok(())
+    }
+
+    /// Drops what is kept with a tag, for one server or for all.
+    fn clear_tag(&self, only: Option<&str>, tag: &str) -> Result<(), Problem> {
+        self.check_server(only)?;
+        for server in self.chosen(only) {
+            let namespace = server.name().to_owned();
+            let scope = Scope::Tag { namespace, partition: None, tag: tag.into() };
+            server.invalidate(&scope, &Invalidation::purge());
+        }
+        tracing::info!(server = only.unwrap_or("all"), "a part of the cache was cleared");
+        Ok(())
+    }
+
+    /// The server of this name, or all.
+    fn chosen<'a>(&'a self, only: Option<&'a str>) -> impl Iterator<Item = &'a Arc<Server>> {
+        let servers = self.servers.iter().map(|shown| &shown.server);
+        servers.filter(move |server| only.is_none_or(|only| only == server.name()))
     }
 
     /// Refreshes what is to stay warm, for one server or for all; how many answers were asked for.
@@ -196,6 +216,7 @@ fn router(plane: Arc<Plane>) -> Router {
         .route("/page.css", get(page::style))
         .route("/page.js", get(page::script))
         .route("/figures.js", get(page::figures))
+        .route("/modes.js", get(page::modes))
         .route("/favicon.svg", get(page::icon))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -206,6 +227,10 @@ fn router(plane: Arc<Plane>) -> Router {
         .route("/api/v1/cache/stats", get(api::stats))
         .route("/api/v1/cache/clear", post(api::clear))
         .route("/api/v1/cache/warm", post(api::warm))
+        .route("/api/v1/mode", put(modes::turn))
+        .route("/api/v1/observe", get(modes::observed))
+        .route("/api/v1/bypass", get(modes::bypasses).put(modes::bypass).delete(modes::no_bypass))
+        .route("/api/v1/why", post(modes::tell_why))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&plane), gate::admit))

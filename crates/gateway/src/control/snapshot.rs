@@ -11,6 +11,9 @@ use serde::Serialize;
 use super::figures::{self, ClassFigures, Engine, Memory};
 use super::introduction::Introduced;
 use super::queueing::QueueFigures;
+use crate::bypass::Bypass;
+use crate::mode::Mode;
+use crate::observe::Report;
 use crate::server::Server;
 use crate::warnings::Warning;
 
@@ -30,6 +33,8 @@ pub(super) struct Snapshot {
     pub(super) servers: Vec<ServerFigures>,
     pub(super) apps: Vec<AppFigures>,
     pub(super) classes: Vec<ClassFigures>,
+    /// What goes past the cache.
+    pub(super) bypasses: Vec<Bypass>,
 }
 
 /// Sums over all servers.
@@ -57,6 +62,10 @@ pub(super) struct ServerFigures {
     /// Whether apps are answered encrypted there.
     pub(super) encrypted: bool,
     pub(super) state: State,
+    /// How its reads are answered.
+    pub(super) mode: Mode,
+    /// What was observed, now or the last time.
+    pub(super) observed: Option<Report>,
     /// Where its breaker stands.
     pub(super) breaker: &'static str,
     /// The outage, while it is down.
@@ -77,6 +86,7 @@ pub(super) struct ServerFigures {
     pub(super) queue: QueueFigures,
     pub(super) writes: u64,
     pub(super) streams: u64,
+    pub(super) bypassed: u64,
     pub(super) unauthorised: u64,
     pub(super) refused: u64,
     /// Requests refused because it was down.
@@ -167,6 +177,8 @@ impl ServerFigures {
             listen,
             encrypted: server.settings.shown.is_some(),
             state,
+            mode: server.mode(),
+            observed: server.observed(),
             breaker: server.breaker.state().name(),
             outage: outage
                 .map(|outage| OutageFigures { since_ms: outage.since_ms, next_try_ms: outage.next_probe_ms }),
@@ -184,6 +196,7 @@ impl ServerFigures {
             queue: QueueFigures::read(&server.queue),
             writes: read(&counters.writes),
             streams: read(&counters.streams),
+            bypassed: read(&counters.bypassed),
             unauthorised: read(&counters.unauthorised),
             refused: read(&counters.refused),
             offline: read(&counters.offline),
@@ -203,6 +216,7 @@ impl ServerFigures {
             own: less(|server| server.own),
             writes: less(|server| server.writes),
             streams: less(|server| server.streams),
+            bypassed: less(|server| server.bypassed),
             unauthorised: less(|server| server.unauthorised),
             queue: self.queue.since(&before.queue),
             refused: less(|server| server.refused),
@@ -331,6 +345,7 @@ impl Baseline {
             servers,
             apps,
             classes,
+            bypasses: Vec::new(),
         }
     }
 }

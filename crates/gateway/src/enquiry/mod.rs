@@ -24,7 +24,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 pub use place::Place;
-pub use silence::{Certificate, CertificateFault, Silence, Stage};
+pub use silence::{Silence, Stage};
 pub use trust::Trust;
 
 /// Addresses of one name that are tried.

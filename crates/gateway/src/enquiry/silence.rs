@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
 
+use crate::tls::Distrust;
+
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Silence {
@@ -16,7 +18,7 @@ pub enum Silence {
     /// A step took too long.
     TimedOut(Stage),
     /// The certificate is not believed.
-    Certificate(Certificate),
+    Certificate(Distrust),
     /// It does not encrypt.
     NotEncrypted,
     /// Encryption failed otherwise.
@@ -42,30 +44,6 @@ pub enum Stage {
     Encrypting,
     /// Waiting for the whole answer.
     Answering,
-}
-
-/// A certificate that is not believed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Certificate {
-    /// What is wrong with it.
-    pub fault: CertificateFault,
-    /// SHA-256 of the certificate, in hexadecimal digits.
-    pub fingerprint: String,
-}
-
-/// What is wrong with a certificate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CertificateFault {
-    /// It is for other names: these.
-    OtherName(Vec<String>),
-    /// Its time is over.
-    Expired,
-    /// Its time has not come.
-    NotYetValid,
-    /// Nobody this machine trusts has signed it: perhaps only it itself.
-    UnknownIssuer,
-    /// Something else.
-    Other(String),
 }
 
 impl Silence {
@@ -108,7 +86,7 @@ impl fmt::Display for Silence {
             Self::Refused => f.write_str("nothing listens there"),
             Self::Unreachable => f.write_str("there is no way to that address"),
             Self::TimedOut(stage) => write!(f, "no answer in time while {stage}"),
-            Self::Certificate(certificate) => write!(f, "its certificate {}", certificate.fault),
+            Self::Certificate(distrust) => write!(f, "{distrust}"),
             Self::NotEncrypted => f.write_str("it does not speak TLS"),
             Self::Encryption(reason) => write!(f, "TLS failed: {reason}"),
             Self::NotHttp => f.write_str("what it says is not HTTP"),
@@ -127,18 +105,5 @@ impl fmt::Display for Stage {
             Self::Encrypting => "agreeing on encryption",
             Self::Answering => "waiting for the answer",
         })
-    }
-}
-
-impl fmt::Display for CertificateFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OtherName(names) if names.is_empty() => f.write_str("is for another name"),
-            Self::OtherName(names) => write!(f, "is for other names ({})", names.join(", ")),
-            Self::Expired => f.write_str("has expired"),
-            Self::NotYetValid => f.write_str("is not valid yet"),
-            Self::UnknownIssuer => f.write_str("is signed by nobody this machine trusts"),
-            Self::Other(reason) => write!(f, "is not accepted ({reason})"),
-        }
     }
 }

@@ -114,7 +114,7 @@ mod tests {
     fn desk() -> Desk {
         let device = Device { identifier: "d".into(), name: "n".into(), version: "0".into() };
         let clock = Clock::system();
-        let trust = Trust::of(tokio_rustls::rustls::RootCertStore::empty());
+        let trust = Trust::system();
         Desk { enquirer: Enquirer::new(trust, clock.clone(), PATIENCE, MAX_BYTES), device, clock }
     }
 

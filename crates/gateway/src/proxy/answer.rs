@@ -47,7 +47,7 @@ pub fn value(status: StatusCode, from_server: &HeaderMap, body: Bytes) -> Value 
 }
 
 /// Status and headers of a kept answer.
-pub(super) fn head_of(meta: &Bytes) -> (StatusCode, HeaderMap) {
+pub fn head_of(meta: &Bytes) -> (StatusCode, HeaderMap) {
     let mut lines = meta.split(|byte| *byte == b'\n');
     let status = lines.next().and_then(|line| StatusCode::from_bytes(line).ok()).unwrap_or(StatusCode::OK);
     let mut map = HeaderMap::with_capacity(12);

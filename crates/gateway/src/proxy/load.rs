@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_cache::{
-    Answer, Demand, Entry, Failure, FailureKind, Fill, Key, Load, LoadReason, Loader, Policy, Value,
+    Answer, Cache, Demand, Entry, Failure, FailureKind, Fill, Key, Load, LoadReason, Loader, Policy, Tag,
+    Value,
 };
+use greenroom_upstream::class::Class;
 use greenroom_upstream::facts::{Facts, Unfit};
 use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, HeaderValue, SET_COOKIE, USER_AGENT};
@@ -83,21 +85,23 @@ impl Loader for ReadLoader {
 
 /// Loads an image on behalf of one identity, and fills with it what all share.
 #[derive(Debug, Clone)]
-pub struct ImageLoader {
+pub struct ImageLoader<L> {
     /// Asks the server.
-    pub inner: ReadLoader,
-    /// Where the bytes are kept for all.
+    pub inner: L,
+    /// The engine that keeps the bytes.
+    pub cache: Cache,
+    /// Where they are kept for all.
     pub shared: Key,
+    /// How long they live.
+    pub policy: Policy,
 }
 
-impl Loader for ImageLoader {
-    type Pass = Response<Body>;
+impl<L: Loader + Clone> Loader for ImageLoader<L> {
+    type Pass = L::Pass;
 
     async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<Self::Pass>, Failure> {
-        let server = &self.inner.server;
-        let policy = server.policy(&self.inner.read, &self.inner.identity);
         let inner = || self.inner.clone();
-        Ok(match server.cache.get_or_load(&self.shared, &policy, Demand::Own, inner).await? {
+        Ok(match self.cache.get_or_load(&self.shared, &self.policy, Demand::Own, inner).await? {
             Answer::Kept { entry, .. } => Load::Share(entry.value().clone()),
             Answer::Shared { value, .. } => Load::Share(value),
             Answer::Passed(response) => Load::Pass(response),
@@ -124,7 +128,12 @@ impl ReadLoader {
         let (parts, body) = response.into_parts();
         if !may_be_kept(parts.status, &parts.headers) {
             if parts.status.is_client_error() || parts.status.is_server_error() {
-                return self.fail(parts.status, &parts.headers, body).await;
+                let body = match collect(body, self.server.settings.max_body_bytes).await {
+                    // What was packed unasked is not unpacked, and without a word on how it is nobody can read it.
+                    Collected::Whole(bytes) if is_plain(&parts.headers) => bytes,
+                    Collected::Whole(_) | Collected::TooLong(..) | Collected::Broken(_) => Bytes::new(),
+                };
+                return self.refuse(parts.status, &parts.headers, body);
             }
             return Ok(Load::Pass(Response::from_parts(parts, Body::Stream(body))));
         }
@@ -147,7 +156,8 @@ impl ReadLoader {
         }
     }
 
-    async fn ask(&self, is_told: &AtomicBool) -> Result<Response<Incoming>, Failure> {
+    /// Asks the server as a load would. `is_told` is set when the breaker needs not be told of a silence any more.
+    pub(crate) async fn ask(&self, is_told: &AtomicBool) -> Result<Response<Incoming>, Failure> {
         let request = self.request().map_err(|_| {
             Failure::new(FailureKind::Refused, "the request cannot be written down for the server")
         })?;
@@ -192,7 +202,7 @@ impl ReadLoader {
     }
 
     /// An answer with status 200, complete.
-    fn keep(
+    pub(super) fn keep(
         &self,
         headers: &HeaderMap,
         body: Bytes,
@@ -278,7 +288,8 @@ impl ReadLoader {
     }
 
     fn fill(&self, headers: &HeaderMap, body: Bytes, facts: &Facts) -> Fill {
-        let tags = self.read.tags.iter().chain(&facts.tags).map(|tag| tag.as_str().into()).collect();
+        let told = self.read.tags.iter().chain(&facts.tags).map(|tag| tag.as_str().into());
+        let tags = told.chain([class_tag(self.read.class)]).collect();
         let policy = self.server.policy(&self.read, &self.identity);
         let fresh =
             facts.max_fresh_s.map_or(policy.fresh, |most| policy.fresh.min(Duration::from_secs(most.into())));
@@ -290,34 +301,17 @@ impl ReadLoader {
     }
 
     /// An answer that says no, or that the server is in trouble.
-    async fn fail(
+    pub(super) fn refuse(
         &self,
         status: StatusCode,
         headers: &HeaderMap,
-        body: Incoming,
+        body: Bytes,
     ) -> Result<Load<Response<Body>>, Failure> {
-        let body = match collect(body, self.server.settings.max_body_bytes).await {
-            // What was packed unasked is not unpacked, and without a word on how it is nobody can read it.
-            Collected::Whole(bytes) if is_plain(headers) => bytes,
-            Collected::Whole(_) | Collected::TooLong(..) | Collected::Broken(_) => Bytes::new(),
-        };
         let value = answer::value(status, headers, body);
-        // What it was shown in one size it would no longer be shown in another.
-        if let (401 | 403 | 404 | 410 | 498, Sharing::Image(item)) = (status.as_u16(), &self.read.sharing) {
-            self.server.identities.refuse_image(&self.identity, item);
-        }
+        heed(&self.server, &self.identity, &self.read, status);
         match status.as_u16() {
             401 | 403 | 498 => {
                 self.server.note_success();
-                // A no to what was never allowed (sessions, to who is not the owner) is no news; a no to what was
-                // allowed before is a right that ended, and so is any no to the token itself.
-                if status != StatusCode::FORBIDDEN || self.identity.was_accepted(self.read.class) {
-                    self.identity.refuse();
-                    self.server.meanings.forget(&self.identity);
-                    if !self.identity.is_anonymous() {
-                        stale::purge_partition(&self.server, &self.identity);
-                    }
-                }
                 Err(refusal(FailureKind::Denied, "the server refuses this token", value))
             }
             404 | 410 => {
@@ -333,6 +327,32 @@ impl ReadLoader {
     }
 }
 
+/// Takes back every proof of a token that the server refuses, and what was kept for it. A no to what was never
+/// allowed (sessions, to who is not the owner) is no news; a no to what was allowed before is a right that ended, and
+/// so is any no to the token itself.
+pub(crate) fn heed(server: &Server, identity: &Identity, read: &Read, status: StatusCode) {
+    // What it was not shown in one size it would not be shown in another.
+    if let (401 | 403 | 404 | 410 | 498, Sharing::Image(item)) = (status.as_u16(), &read.sharing) {
+        server.identities.refuse_image(identity, item);
+    }
+    let has_ended = match status.as_u16() {
+        401 | 498 => true,
+        403 => identity.was_accepted(read.class),
+        _ => false,
+    };
+    if has_ended {
+        identity.refuse();
+        if !identity.is_anonymous() {
+            stale::purge_partition(server, identity);
+        }
+    }
+}
+
+/// The tag of all answers of a class.
+pub(crate) fn class_tag(class: Class) -> Tag {
+    Tag::new(format!("class:{}", class.name()))
+}
+
 fn offline() -> Failure {
     Failure::new(FailureKind::Offline, "the server is down")
 }
@@ -344,7 +364,7 @@ fn refusal(kind: FailureKind, message: &str, value: Value) -> Failure {
 }
 
 /// Only a plain, whole 200 is kept; only `no-store`, a cookie, or an encoding that was not asked for forbid it.
-fn may_be_kept(status: StatusCode, headers: &HeaderMap) -> bool {
+pub(super) fn may_be_kept(status: StatusCode, headers: &HeaderMap) -> bool {
     let no_store = headers
         .get_all(CACHE_CONTROL)
         .iter()

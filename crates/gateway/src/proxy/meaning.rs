@@ -113,8 +113,8 @@ impl Meanings {
     }
 
     /// Forgets the heads of an identity.
-    pub fn forget(&self, identity: &Arc<Identity>) {
-        self.heads.retain(|_, remembered| !Arc::ptr_eq(&remembered.meaning.identity, identity));
+    pub fn forget(&self, identity: &Identity) {
+        self.heads.retain(|_, remembered| !std::ptr::eq(Arc::as_ptr(&remembered.meaning.identity), identity));
     }
 
     fn sweep(&self, now_ms: u64) {

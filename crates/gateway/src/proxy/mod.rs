@@ -1,6 +1,6 @@
 //! From a client's request to its answer.
 //!
-//! Rooms: [`meaning`] (who asks what), [`read`] (from the cache), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
+//! Rooms: [`meaning`] (who asks what), [`read`] (from the cache), [`direct`] (past it), [`observe`] (past it, and judged), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
 //! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`load`] (asking the
 //! server for what is kept), [`offline`] (while the server is down), [`answer`] (what leaves for the client), [`address`] (what is rewritten in it),
 //! [`headers`] (what may pass in either
@@ -8,10 +8,12 @@
 
 pub mod address;
 pub mod answer;
+pub mod direct;
 pub mod headers;
 pub mod hook;
 pub mod load;
 pub mod meaning;
+pub mod observe;
 pub mod offline;
 pub mod peer;
 pub mod read;
@@ -38,6 +40,7 @@ use hyper::body::Incoming;
 use crate::body::Body;
 use crate::bounds::Bound;
 use crate::conversation::{Conversation, Extent};
+use crate::mode::Mode;
 use crate::seats::{Full, Seat};
 use crate::server::Server;
 use meaning::Meaning;
@@ -144,7 +147,16 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         (Open::Keep, Verdict::Read(_)) if visit.credential.ambiguous => {
             stream::pass(&visit, StreamReason::Odd, &target, parts, body).await
         }
-        (Open::Keep, Verdict::Read(read)) => read::answer(visit, Arc::clone(read), &parts).await,
+        (Open::Keep, Verdict::Read(read)) => {
+            let observation = visit.server.switch.observation();
+            match (visit.server.manner(read.class, &visit.app), observation) {
+                (Mode::Bypass, _) => direct::pass(&visit, read, &target, parts, body).await,
+                (Mode::Observe, Some(observation)) => {
+                    observe::answer(visit, Arc::clone(read), observation, &target, parts, body).await
+                }
+                _ => read::answer(visit, Arc::clone(read), &parts).await,
+            }
+        }
         (_, Verdict::Write(_)) => write::pass(visit, &target, parts, body).await,
     };
     if let (StatusCode::SWITCHING_PROTOCOLS, Some(conversation)) = (response.status(), conversation) {
@@ -189,7 +201,11 @@ fn inadmissible(visit: &Visit, ask: &Ask<'_>) -> Option<(StatusCode, &'static st
 
 /// Path and query without scheme, authority and a base path, ours or the server's: clients may or may not send one.
 fn target_of(server: &Server, uri: &http::Uri) -> String {
-    let whole = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    without_base_path(server, uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str))
+}
+
+/// A path and query without a base path, ours or the server's.
+pub(crate) fn without_base_path(server: &Server, whole: &str) -> String {
     let settings = &server.settings;
     address::below(whole, &settings.listen_base_path)
         .or_else(|| address::below(whole, &settings.base_path))

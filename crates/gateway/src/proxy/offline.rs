@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use greenroom_cache::{Answer, Demand};
+use greenroom_cache::{Answer, Cache, Demand, Failure, FailureKind, Loader};
+use greenroom_upstream::class::Class;
 use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::{CACHE_CONTROL, HeaderValue};
 use http::{Method, Response, StatusCode, request};
@@ -22,20 +23,44 @@ pub async fn read(
     parts: &request::Parts,
     outage: &Outage,
 ) -> Response<Body> {
-    if !may_have(visit, read, outage) {
-        return refuse(visit, "the media server is down, and cannot say whether this token may have this");
-    }
-    let key = read::key(visit, read);
-    let policy = visit.server.policy(read, &visit.identity);
-    let kept =
-        visit.server.cache.get_or_load(&key, &policy, Demand::Offline, || read::loader(visit, read)).await;
-    match kept {
+    match consult(&visit.server.cache, visit, read, outage, || read::loader(visit, read)).await {
         Ok(Answer::Kept { entry, served, tier, age, left_ms, reason }) => {
             let history = answer::History { served, tier, age, left_ms, reason };
             read::answer_kept(visit, read, &entry, history, read::wanted(visit, read, parts))
         }
-        _ => refuse(visit, "the media server is down, and this answer is not kept"),
+        Err(failure) if failure.kind == FailureKind::Denied => {
+            refuse(visit, "the media server is down, and cannot say whether this token may have this")
+        }
+        _ => introduction(visit, read)
+            .unwrap_or_else(|| refuse(visit, "the media server is down, and this answer is not kept")),
     }
+}
+
+/// Who the server is, for a client that begins now and asks in a form in which nobody asked before.
+fn introduction(visit: &Visit, read: &Read) -> Option<Response<Body>> {
+    if read.class != Class::Identity || read.sharing != Sharing::Public {
+        return None;
+    }
+    let (content_type, body) = visit.server.introduction(read.representation)?;
+    let mut response = whole(StatusCode::OK, content_type, body);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Some(response)
+}
+
+/// Asks an engine for what this visit may have while the server is down.
+pub(super) async fn consult<L: Loader>(
+    cache: &Cache,
+    visit: &Visit,
+    read: &Read,
+    outage: &Outage,
+    loader: impl FnOnce() -> L,
+) -> Result<Answer<L::Pass>, Failure> {
+    if !may_have(visit, read, outage) {
+        return Err(Failure::new(FailureKind::Denied, "no proof for this token while the server is down"));
+    }
+    let key = read::key(visit, read);
+    let policy = visit.server.policy(read, &visit.identity);
+    cache.get_or_load(&key, &policy, Demand::Offline, loader).await
 }
 
 /// What would pass through: the sign of life that clients begin with, else no.
@@ -69,7 +94,7 @@ pub fn may_listen(visit: &Visit, outage: &Outage) -> bool {
 }
 
 fn may_have(visit: &Visit, read: &Read, outage: &Outage) -> bool {
-    if read::needs_no_proof(visit, read) {
+    if read::needs_no_proof(&visit.server, &visit.identity, read) {
         return true;
     }
     let offline_ttl = visit.server.settings.offline_auth_ttl;
@@ -77,7 +102,8 @@ fn may_have(visit: &Visit, read: &Read, outage: &Outage) -> bool {
     match &read.sharing {
         // What was proven when the server was last heard of holds on.
         Sharing::Public | Sharing::Image(_) => {
-            read::prove(visit, read, outage.heard_ms) == Proof::Holds && is_lately_gone()
+            read::prove(&visit.server, &visit.identity, read, outage.heard_ms) == Proof::Holds
+                && is_lately_gone()
         }
         // A class that is read less often than `auth_ttl` is hardly ever proven; that the token is stands in for it.
         Sharing::Identity => {

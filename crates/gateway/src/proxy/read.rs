@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use greenroom_cache::{Answer, Demand, Entry, Failure, FailureKind, Key, Partition, Policy, Reason, Served};
+use greenroom_cache::{
+    Answer, Cache, Demand, Entry, Failure, FailureKind, Key, Loader, Partition, Policy, Reason, Served,
+};
 use greenroom_upstream::class::Class;
 use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::CACHE_CONTROL;
@@ -21,25 +23,9 @@ pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> Re
     if let Some(outage) = visit.server.breaker.outage() {
         return offline::read(&visit, &read, parts, &outage).await;
     }
-    let proof = prove(&visit, &read, visit.server.clock.now_ms());
-    let mut policy = visit.server.policy(&read, &visit.identity);
-    if proof != Proof::Holds {
-        // Without proof an older answer may stand in only for a server that cannot be asked, not for a slow one.
-        policy.soft_timeout = policy.hard_timeout;
-    }
-    let outcome = if let Sharing::Image(_) = read.sharing {
-        image(&visit, &read, &policy, proof, &parts.headers).await
-    } else {
-        let demand = if proof == Proof::Holds { asked_for(&parts.headers) } else { Demand::Ask };
-        visit.server.cache.get_or_load(&key(&visit, &read), &policy, demand, || loader(&visit, &read)).await
-    };
+    let outcome = consult(&visit.server.cache, &visit, &read, &parts.headers, || loader(&visit, &read)).await;
     let wanted = wanted(&visit, &read, parts);
     match outcome {
-        // By an answer that was not believed the server may have said yes to this token after all.
-        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if is_missing(&visit, &read) => {
-            let failure = Failure::new(FailureKind::Unreachable, "no proof for this token while offline");
-            answer::failed(&visit, &failure, wanted)
-        }
         Ok(Answer::Kept { entry, served, tier, age, left_ms, reason }) => {
             let history = History { served, tier, age, left_ms, reason };
             answer_kept(&visit, &read, &entry, history, wanted)
@@ -53,6 +39,36 @@ pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> Re
             tracing::debug!(server = visit.server.name(), class = read.class.name(), %failure, "no answer");
             answer::failed(&visit, &failure, wanted)
         }
+    }
+}
+
+/// Asks an engine for what this visit may have. What it does not keep comes through `loader`.
+pub(super) async fn consult<L: Loader + Clone>(
+    cache: &Cache,
+    visit: &Visit,
+    read: &Arc<Read>,
+    headers: &HeaderMap,
+    loader: impl Fn() -> L,
+) -> Result<Answer<L::Pass>, Failure> {
+    let prove = || prove(&visit.server, &visit.identity, read, visit.server.clock.now_ms());
+    let proof = prove();
+    let mut policy = visit.server.policy(read, &visit.identity);
+    if proof != Proof::Holds {
+        // Without proof an older answer may stand in only for a server that cannot be asked, not for a slow one.
+        policy.soft_timeout = policy.hard_timeout;
+    }
+    let outcome = if let Sharing::Image(_) = read.sharing {
+        image(cache, visit, read, &policy, proof, headers, loader).await
+    } else {
+        let demand = if proof == Proof::Holds { asked_for(headers) } else { Demand::Ask };
+        cache.get_or_load(&key(visit, read), &policy, demand, loader).await
+    };
+    match outcome {
+        // By an answer that was not believed the server may have said yes to this token after all.
+        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if prove() == Proof::Missing => {
+            Err(Failure::new(FailureKind::Unreachable, "no proof for this token while offline"))
+        }
+        outcome => outcome,
     }
 }
 
@@ -84,7 +100,8 @@ pub(super) fn answer_kept(
     }
 }
 
-pub(super) fn loader(visit: &Visit, read: &Arc<Read>) -> ReadLoader {
+/// Asks the server on behalf of this visit.
+pub(crate) fn loader(visit: &Visit, read: &Arc<Read>) -> ReadLoader {
     let settings = &visit.server.settings;
     let credential = settings.kind.credential_headers(&visit.credential, settings.translate_legacy_auth);
     ReadLoader {
@@ -98,36 +115,43 @@ pub(super) fn loader(visit: &Visit, read: &Arc<Read>) -> ReadLoader {
 
 /// An image: its bytes are shared, but what one identity is told when it asks for them says nothing about what
 /// another would be told. So a load is each identity's own flight, which fills what is shared.
-async fn image(
+async fn image<L: Loader + Clone>(
+    cache: &Cache,
     visit: &Visit,
     read: &Arc<Read>,
     policy: &Policy,
     proof: Proof,
     headers: &HeaderMap,
-) -> Result<Answer<Response<Body>>, Failure> {
-    let (cache, name) = (&visit.server.cache, visit.server.name());
+    loader: impl Fn() -> L,
+) -> Result<Answer<L::Pass>, Failure> {
     let shared = key(visit, read);
     if proof == Proof::Holds && asked_for(headers) != Demand::Reload {
-        let kept = cache.get_or_load(&shared, policy, Demand::OnlyIfCached, || loader(visit, read)).await;
+        let kept = cache.get_or_load(&shared, policy, Demand::OnlyIfCached, &loader).await;
         match kept {
             Err(failure) if failure.kind == FailureKind::NotCached && asked_for(headers) == Demand::Any => {}
             outcome => return outcome,
         }
     }
-    let own = Key::new(name, visit.identity.partition(), &read.key);
+    let own = Key::new(visit.server.name(), visit.identity.partition(), &read.key);
     let own_policy = Policy { warm: false, ..*policy };
-    cache
-        .get_or_load(&own, &own_policy, Demand::Reload, || ImageLoader { inner: loader(visit, read), shared })
-        .await
+    let fill = || {
+        let policy = visit.server.policy(read, &visit.identity);
+        ImageLoader { inner: loader(), cache: cache.clone(), shared, policy }
+    };
+    cache.get_or_load(&own, &own_policy, Demand::Reload, fill).await
 }
 
-fn note_saved(visit: &Visit, served: Served, reason: Option<Reason>) {
-    let is_saved = match served {
+/// Whether the server was not asked for this answer.
+pub(super) fn saves(served: Served, reason: Option<Reason>) -> bool {
+    match served {
         Served::Hit | Served::Stale | Served::Joined => true,
         Served::StaleOnError => matches!(reason, Some(Reason::FailedLately(_) | Reason::Offline)),
         Served::Loaded | Served::Refreshed => false,
-    };
-    if is_saved {
+    }
+}
+
+fn note_saved(visit: &Visit, served: Served, reason: Option<Reason>) {
+    if saves(served, reason) {
         visit.server.counters.saved.fetch_add(1, Ordering::Relaxed);
         visit.app.saved.fetch_add(1, Ordering::Relaxed);
     }
@@ -135,7 +159,7 @@ fn note_saved(visit: &Visit, served: Served, reason: Option<Reason>) {
 
 /// What is known of this token's right to what is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Proof {
+pub(crate) enum Proof {
     /// The server said yes lately, or the answer is everybody's.
     Holds,
     /// It said yes within `offline_auth_ttl`: good enough only while it cannot be asked.
@@ -145,22 +169,22 @@ pub(super) enum Proof {
 }
 
 /// What was known at `at_ms`.
-pub(super) fn prove(visit: &Visit, read: &Read, at_ms: u64) -> Proof {
-    if needs_no_proof(visit, read) {
+pub(crate) fn prove(server: &Server, identity: &Identity, read: &Read, at_ms: u64) -> Proof {
+    if needs_no_proof(server, identity, read) {
         return Proof::Holds;
     }
     let accepted = |ttl| match &read.sharing {
         Sharing::Public => true,
-        Sharing::Identity => visit.identity.is_accepted(read.class, at_ms, ttl),
-        Sharing::Image(item) => visit.server.identities.is_image_accepted(&visit.identity, item, at_ms, ttl),
+        Sharing::Identity => identity.is_accepted(read.class, at_ms, ttl),
+        Sharing::Image(item) => server.identities.is_image_accepted(identity, item, at_ms, ttl),
     };
     let ttl = match &read.sharing {
         Sharing::Image(_) => IMAGE_PROOF_TTL,
-        _ => visit.server.settings.auth_ttl,
+        _ => server.settings.auth_ttl,
     };
     if accepted(ttl) {
         Proof::Holds
-    } else if accepted(visit.server.settings.offline_auth_ttl) {
+    } else if accepted(server.settings.offline_auth_ttl) {
         Proof::Expired
     } else {
         Proof::Missing
@@ -168,20 +192,16 @@ pub(super) fn prove(visit: &Visit, read: &Read, at_ms: u64) -> Proof {
 }
 
 /// Whether the answer is everybody's.
-pub(super) fn needs_no_proof(visit: &Visit, read: &Read) -> bool {
+pub(super) fn needs_no_proof(server: &Server, identity: &Identity, read: &Read) -> bool {
     match read.sharing {
         Sharing::Public => true,
         Sharing::Identity => false,
-        Sharing::Image(_) => visit.identity.is_anonymous() && visit.server.settings.hygiene.public_images,
+        Sharing::Image(_) => identity.is_anonymous() && server.settings.hygiene.public_images,
     }
 }
 
-fn is_missing(visit: &Visit, read: &Read) -> bool {
-    prove(visit, read, visit.server.clock.now_ms()) == Proof::Missing
-}
-
 /// Where the answer of a read is kept that this identity asks for.
-pub(super) fn partition_of<'a>(server: &'a Server, identity: &'a Identity, read: &Read) -> &'a Partition {
+pub(crate) fn partition_of<'a>(server: &'a Server, identity: &'a Identity, read: &Read) -> &'a Partition {
     match read.sharing {
         Sharing::Identity => identity.partition(),
         Sharing::Public => &server.public,

@@ -30,6 +30,7 @@ use super::tap::{Watching, hear};
 use super::{Visit, answer, headers, offline, stream};
 use crate::body::Body;
 use crate::breaker::{self, Attaching};
+use crate::observe::tally;
 use crate::origin::Lane;
 use crate::seats::Seat;
 use crate::server::Server;
@@ -39,8 +40,10 @@ use crate::stale::{self, By};
 const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// A socket on which nobody says anything for so long is closed. Both servers and all clients known ping more often.
 const SILENCE: Duration = Duration::from_secs(30 * 60);
-/// Between attempts to attach again, as long as the server does not count as down.
-const PAUSE: Duration = Duration::from_secs(3);
+/// First and longest pause between attempts to attach again, as long as the server does not count as down.
+const PAUSE: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(60));
+/// A socket that the server drops sooner than this was not taken: the next one has to wait.
+const SETTLED_MS: u64 = 30_000;
 /// What a client subscribed to is repeated to the server's new socket: so many subscriptions at most.
 const MAX_SUBSCRIPTIONS: usize = 16;
 
@@ -76,6 +79,8 @@ pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: 
         return response;
     }
     visit.app.reached.fetch_add(1, Ordering::Relaxed);
+    visit.server.note_passing(tally::STREAMS, &visit.app);
+    let generation = visit.identity.generation();
     let asked = visit.server.send(request, Lane::Read, handshake.key());
     let Ok(Ok(mut response)) = visit.server.clock.timeout(visit.server.settings.load_timeout, asked).await
     else {
@@ -84,6 +89,7 @@ pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: 
         return answer::problem(&visit, StatusCode::SERVICE_UNAVAILABLE, message);
     };
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        stale::heed_refusal(&visit, response.status());
         return answer::passed(stream::open(&visit, response), "socket");
     }
     let server_upgrade = hyper::upgrade::on(&mut response);
@@ -91,8 +97,8 @@ pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: 
     owner.visit.server.tasks.clone().spawn(async move {
         if let (Ok(client), Ok(server)) = (client_upgrade.await, server_upgrade.await) {
             let client = open(client, Role::Server).await;
-            let server = open(server, Role::Client).await;
-            owner.run(client, Some(server)).await;
+            let socket = open(server, Role::Client).await;
+            owner.run(client, Some(Attached { socket, generation })).await;
         }
     });
     switch(&response)
@@ -125,6 +131,41 @@ enum Ended {
     ServerLost,
 }
 
+/// A socket to the server, and how often it had refused the token when the socket was asked for.
+struct Attached {
+    socket: Socket,
+    generation: u64,
+}
+
+/// What became of the sockets to the server before this one.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Losses {
+    /// How many in a row did not last.
+    short: u32,
+    /// Whether what the client subscribed to was repeated to the last one, and it did not last.
+    by_repeating: bool,
+}
+
+impl Losses {
+    /// The server dropped a socket that it had for so long.
+    fn note(&mut self, lived_ms: u64, has_repeated: bool) {
+        let is_short = lived_ms < SETTLED_MS;
+        self.short = if is_short { self.short.saturating_add(1) } else { 0 };
+        self.by_repeating = is_short && has_repeated;
+    }
+
+    /// How long to wait before the server is asked for another one.
+    fn pause(self) -> Option<Duration> {
+        let doublings = self.short.checked_sub(1)?.min(5);
+        Some((PAUSE.0 * 2_u32.pow(doublings)).min(PAUSE.1))
+    }
+
+    /// Whether the server itself may be in trouble, and not just with this socket.
+    fn looks_like_trouble(self) -> bool {
+        self.short <= 1
+    }
+}
+
 /// One client's socket.
 struct Relay {
     visit: Visit,
@@ -149,7 +190,7 @@ impl Relay {
     }
 
     /// Passes messages both ways until the client leaves, the server ends it, or nobody says anything any more.
-    async fn run(self, client: Socket, server: Option<Socket>) {
+    async fn run(self, client: Socket, server: Option<Attached>) {
         let (to, from) = client.split();
         let mut client = Client { to, from, subscriptions: Vec::new() };
         tokio::select! {
@@ -160,25 +201,40 @@ impl Relay {
         drop(client.to.close().await);
     }
 
-    async fn converse(&self, client: &mut Client, mut server: Option<Socket>) {
+    async fn converse(&self, client: &mut Client, mut server: Option<Attached>) {
+        let mut losses = Losses::default();
+        let mut has_repeated = false;
         loop {
-            if let Some(server) = server.take()
-                && self.pass_on(client, server).await == Ended::Done
-            {
-                return;
+            if let Some(server) = server.take() {
+                let attached_ms = self.now_ms();
+                if self.pass_on(client, server).await == Ended::Done {
+                    return;
+                }
+                losses.note(self.now_ms().saturating_sub(attached_ms), has_repeated);
             }
-            self.visit.server.breaker.note_trouble(self.now_ms());
-            let Some(attached) = self.attach(client).await else { return };
+            if losses.looks_like_trouble() {
+                self.visit.server.breaker.note_trouble(self.now_ms());
+            }
+            let Some(mut attached) = self.attach(client, &mut losses).await else { return };
+            has_repeated = !losses.by_repeating && !client.subscriptions.is_empty();
+            if has_repeated {
+                for (_, subscription) in &client.subscriptions {
+                    // If it is lost again, that is noticed at the next message.
+                    drop(attached.socket.send(subscription.clone()).await);
+                }
+            }
             server = Some(attached);
         }
     }
 
     /// Passes messages both ways as long as both sides are there.
-    async fn pass_on(&self, client: &mut Client, server: Socket) -> Ended {
+    async fn pass_on(&self, client: &mut Client, server: Attached) -> Ended {
         let visit = &self.visit;
-        visit.identity.prove(self.now_ms());
+        let Attached { socket, generation } = server;
+        self.prove(generation);
         let watching = Watching::begin(&visit.server, &visit.identity);
-        let (mut to_server, mut from_server) = server.split();
+        let (mut to_server, mut from_server) = socket.split();
+        let mut down = std::pin::pin!(visit.server.breaker.down());
         let ended = loop {
             tokio::select! {
                 // What the server says comes first: a client that goes is not in a hurry.
@@ -197,6 +253,8 @@ impl Relay {
                         }
                     }
                 },
+                // A server that vanishes may leave the connection as it is, and say nothing over it for good.
+                () = down.as_mut() => break Ended::ServerLost,
                 message = client.from.next() => match message {
                     Some(Ok(message)) => {
                         self.heard();
@@ -213,9 +271,17 @@ impl Relay {
             drop(to_server.close().await);
         }
         // As long as it was open the server kept to its yes.
-        visit.identity.prove(self.now_ms());
+        self.prove(generation);
         drop(watching);
         ended
+    }
+
+    /// The server has a socket of this token, unless it refused the token since: a refusal is the later word.
+    fn prove(&self, generation: u64) {
+        let identity = &self.visit.identity;
+        if identity.generation() == generation {
+            identity.prove(self.now_ms());
+        }
     }
 
     fn apply(&self, message: &Message) {
@@ -229,21 +295,29 @@ impl Relay {
 
     /// A new socket to the server in place of the lost one; `None` if the client left, or the server does not want
     /// this one any more.
-    async fn attach(&self, client: &mut Client) -> Option<Socket> {
+    async fn attach(&self, client: &mut Client, losses: &mut Losses) -> Option<Attached> {
         let server = &self.visit.server;
         let mut attaching: Option<Attaching<'_>> = Some(server.breaker.attaching());
+        if let Some(pause) = losses.pause() {
+            let wait = async {
+                tokio::select! {
+                    () = server.clock.sleep(pause) => false,
+                    () = server.breaker.down() => true,
+                }
+            };
+            if self.unless_gone(client, wait).await? {
+                // All sockets were lost with the server: it is attached to as soon as it is back.
+                losses.short = 0;
+            }
+        }
         loop {
             self.unless_gone(client, server.breaker.back()).await?;
             match self.unless_gone(client, self.knock()).await? {
-                Knock::Open(mut socket) => {
+                Knock::Open(attached) => {
                     stale::missed(server, &self.visit.identity);
                     drop(attaching.take());
-                    for (_, subscription) in &client.subscriptions {
-                        // If it is lost again, that is noticed at the next message.
-                        drop(socket.send(subscription.clone()).await);
-                    }
                     tracing::debug!(server = server.name(), "a client's socket is attached again");
-                    return Some(*socket);
+                    return Some(*attached);
                 }
                 Knock::Refused => {
                     let code = CloseCode::Policy;
@@ -251,7 +325,7 @@ impl Relay {
                     drop(client.to.send(Message::Close(Some(frame))).await);
                     return None;
                 }
-                Knock::Nobody => self.unless_gone(client, server.clock.sleep(PAUSE)).await?,
+                Knock::Nobody => self.unless_gone(client, server.clock.sleep(PAUSE.0)).await?,
             }
         }
     }
@@ -276,17 +350,24 @@ impl Relay {
     async fn knock(&self) -> Knock {
         let server = &self.visit.server;
         let Ok(request) = self.handshake.request(server) else { return Knock::Refused };
+        let generation = self.visit.identity.generation();
         let asked = server.send(request, Lane::Write, self.handshake.key());
         let Ok(Ok(mut response)) = server.clock.timeout(server.settings.load_timeout, asked).await else {
             return Knock::Nobody;
         };
         match response.status() {
             StatusCode::SWITCHING_PROTOCOLS => match hyper::upgrade::on(&mut response).await {
-                Ok(upgraded) => Knock::Open(Box::new(open(upgraded, Role::Client).await)),
+                Ok(upgraded) => {
+                    let socket = open(upgraded, Role::Client).await;
+                    Knock::Open(Box::new(Attached { socket, generation }))
+                }
                 Err(_) => Knock::Nobody,
             },
             status if status.is_server_error() => Knock::Nobody,
-            _ => Knock::Refused,
+            status => {
+                stale::heed_refusal(&self.visit, status);
+                Knock::Refused
+            }
         }
     }
 
@@ -322,7 +403,7 @@ impl Relay {
 
 /// Who opens when the server is asked for a socket again.
 enum Knock {
-    Open(Box<Socket>),
+    Open(Box<Attached>),
     /// It says no to this client.
     Refused,
     Nobody,
@@ -370,4 +451,35 @@ fn switching(headers: HeaderMap) -> Response<Body> {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
     response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_that_do_not_last_are_asked_for_less_and_less_often() {
+        let mut losses = Losses::default();
+        let mut pauses = Vec::new();
+        for _ in 0..7 {
+            losses.note(10, false);
+            pauses.push(losses.pause().map_or(0, |pause| pause.as_secs()));
+        }
+        assert_eq!(pauses, [3, 6, 12, 24, 48, 60, 60]);
+        assert!(!losses.looks_like_trouble());
+        losses.note(SETTLED_MS, false);
+        assert_eq!(losses.pause(), None, "one that lasted is taken up again at once");
+        assert!(losses.looks_like_trouble());
+    }
+
+    #[test]
+    fn what_may_have_cost_the_last_socket_is_not_repeated() {
+        let mut losses = Losses::default();
+        losses.note(10, false);
+        assert!(!losses.by_repeating, "the client's own words");
+        losses.note(10, true);
+        assert!(losses.by_repeating);
+        losses.note(SETTLED_MS, true);
+        assert!(!losses.by_repeating);
+    }
 }

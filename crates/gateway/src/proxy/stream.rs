@@ -15,8 +15,10 @@ use super::{Visit, address, answer, headers, offline};
 use crate::body::Body;
 use crate::breaker;
 use crate::conversation::Conversation;
-use crate::origin::Lane;
+use crate::observe::tally;
+use crate::origin::{Cause, Lane};
 use crate::seats::Seat;
+use crate::stale;
 
 /// How long the server may take to begin an answer; a transcode may need a while to start.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(180);
@@ -34,23 +36,45 @@ pub async fn pass(
     }
     visit.server.counters.streams.fetch_add(1, Ordering::Relaxed);
     visit.app.reached.fetch_add(1, Ordering::Relaxed);
+    visit.server.note_passing(tally::STREAMS, &visit.app);
     if reason == StreamReason::Media
         && let Some(conversation) = parts.extensions.get::<Arc<Conversation>>()
     {
         conversation.is_for_a_player();
     }
     let lane = if parts.method.is_safe() { Lane::Read } else { Lane::Write };
-    let method = parts.method.clone();
-    let Ok(request) = rebuild(visit, target, &parts, body) else {
-        return answer::problem(visit, StatusCode::BAD_REQUEST, "the request cannot be forwarded");
+    match send(visit, lane, target, &parts, body).await {
+        Ok(response) => {
+            // A no to a log-in is one to the password, not to the token beside it.
+            if reason != StreamReason::Account {
+                stale::heed_refusal(visit, response.status());
+            }
+            answer::passed(open(visit, response), reason.name())
+        }
+        Err(problem) => problem,
+    }
+}
+
+/// Sends the client's request as it is, once, and waits for the head of the answer.
+pub async fn send(
+    visit: &Visit,
+    lane: Lane,
+    target: &str,
+    parts: &request::Parts,
+    body: Incoming,
+) -> Result<Response<Incoming>, Response<Body>> {
+    let Ok(request) = rebuild(visit, target, parts, body) else {
+        return Err(answer::problem(visit, StatusCode::BAD_REQUEST, "the request cannot be forwarded"));
     };
     let key = breaker::key_of(request.uri().path());
     match visit.server.clock.timeout(HEAD_TIMEOUT, visit.server.send(request, lane, key)).await {
-        Ok(Ok(response)) => {
+        Ok(Ok(mut response)) => {
             visit.server.note_success();
-            let mut response = open(visit, response);
             address::redirect(&visit.server, response.headers_mut());
-            answer::passed(response, reason.name())
+            Ok(response)
+        }
+        Ok(Err(error)) if error.cause == Cause::Request => {
+            Err(answer::problem(visit, StatusCode::BAD_REQUEST, "the body broke off"))
         }
         Ok(Err(error)) => {
             visit.server.note_failure();
@@ -58,12 +82,13 @@ pub async fn pass(
             let unreachable = || {
                 answer::problem(visit, StatusCode::SERVICE_UNAVAILABLE, "the media server cannot be reached")
             };
-            offline::sign_of_life(visit, target, &method).unwrap_or_else(unreachable)
+            Err(offline::sign_of_life(visit, target, &parts.method).unwrap_or_else(unreachable))
         }
         Err(_) => {
             visit.server.note_silence(key);
             visit.server.note_failure();
-            answer::problem(visit, StatusCode::GATEWAY_TIMEOUT, "the media server does not begin to answer")
+            let message = "the media server does not begin to answer";
+            Err(answer::problem(visit, StatusCode::GATEWAY_TIMEOUT, message))
         }
     }
 }
@@ -103,7 +128,8 @@ pub fn headers_for_server(visit: &Visit, client: &HeaderMap) -> HeaderMap {
     headers::for_server(client, sender)
 }
 
-fn is_event_stream(response: &Response<Incoming>) -> bool {
+/// Whether the answer is a stream of events, which has no end.
+pub fn is_event_stream(response: &Response<Incoming>) -> bool {
     response
         .headers()
         .get(CONTENT_TYPE)

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use super::{Visit, answer, headers, offline, stream};
 use crate::body::{Body, Collected, collect};
 use crate::breaker;
+use crate::observe::tally;
 use crate::origin::{Lane, NoResponse};
 use crate::queue::Errand;
 use crate::stale::{self, By};
@@ -80,6 +81,7 @@ async fn forward(visit: &Visit, write: Write, request: Request<Body>) -> Respons
         return offline::refuse(visit, "the media server is down; this write was not sent");
     }
     visit.app.reached.fetch_add(1, Ordering::Relaxed);
+    server.note_passing(tally::WRITES, &visit.app);
     let limit = server.settings.load_timeout;
     let key = breaker::key_of(request.uri().path());
     match server.clock.timeout(limit, exchange(visit, request, key)).await {
@@ -153,13 +155,7 @@ fn settle(visit: &Visit, write: &Write, status: StatusCode) {
             mark(visit, write, confirmed(visit, write));
             forget(visit, write.forgets);
         }
-        401 | 498 => {
-            visit.identity.refuse();
-            visit.server.meanings.forget(&visit.identity);
-            if !visit.identity.is_anonymous() {
-                stale::purge_partition(&visit.server, &visit.identity);
-            }
-        }
+        401 | 498 => stale::heed_refusal(visit, status),
         400..=499 => {}
         _ => {
             visit.server.note_failure();

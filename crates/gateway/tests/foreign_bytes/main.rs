@@ -42,11 +42,16 @@ fn every_property_holds_for_nothing_and_for_every_byte() {
 }
 
 #[test]
-fn every_property_has_a_target_and_seeds_and_nothing_else_has() {
+fn every_property_has_a_target_with_seeds_and_words() {
     let names: Vec<&str> = properties::target::EVERY.iter().map(|(name, _)| *name).collect();
     for folder in ["targets", "seeds"] {
         let found = names_in(&Path::new(FUZZ).join(folder));
         let stems: Vec<_> = found.iter().filter_map(|path| path.file_stem()?.to_str()).collect();
         assert_eq!(stems, names, "{folder}");
+    }
+    for name in names {
+        let family = name.split('_').next().unwrap_or(name);
+        let words = Path::new(FUZZ).join(format!("words/{family}.dict"));
+        assert!(words.is_file(), "{name} has no words in {}", words.display());
     }
 }

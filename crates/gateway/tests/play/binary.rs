@@ -13,10 +13,10 @@ use crate::stage::scripted::{Reply, Scripted, answer, container};
 
 const TOKEN: &str = "SECRET-token-0123456789";
 
-struct Program {
+pub struct Program {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
-    folder: TempDir,
+    pub folder: TempDir,
 }
 
 pub(crate) fn command(folder: &TempDir) -> Command {
@@ -30,7 +30,7 @@ pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-fn serve(arguments: &[&str]) -> Program {
+pub fn serve(arguments: &[&str]) -> Program {
     let folder = folder();
     let mut child = command(&folder)
         .args(["serve", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"])
@@ -42,12 +42,12 @@ fn serve(arguments: &[&str]) -> Program {
 }
 
 impl Program {
-    async fn line(&mut self) -> String {
+    pub async fn line(&mut self) -> String {
         self.lines.next_line().await.expect("it prints text").expect("it prints more")
     }
 
     /// Reads lines until one starts like this; gives what follows.
-    async fn after(&mut self, start: &str) -> String {
+    pub async fn after(&mut self, start: &str) -> String {
         loop {
             let line = self.line().await;
             if let Some(rest) = line.trim().strip_prefix(start) {
@@ -56,11 +56,16 @@ impl Program {
         }
     }
 
-    /// Ends it and gives its exit code and log.
-    async fn end(mut self) -> (Option<i32>, String) {
+    /// Tells it to stop.
+    pub fn stop(&self) {
         let pid = self.child.id().expect("it runs").to_string();
         let kill = std::process::Command::new("kill").arg(&pid).status().expect("kill runs");
         assert!(kill.success());
+    }
+
+    /// Ends it and gives its exit code and log.
+    pub async fn end(mut self) -> (Option<i32>, String) {
+        self.stop();
         let mut log = String::new();
         self.child.stderr.take().expect("it has a log").read_to_string(&mut log).await.expect("it is text");
         let status = self.child.wait().await.expect("it ends");
@@ -81,7 +86,7 @@ pub(crate) async fn run(
     (output.status.code().expect("it exits"), text(&output.stdout), text(&output.stderr))
 }
 
-fn identity() -> Vec<u8> {
+pub fn identity() -> Vec<u8> {
     let body =
         r#"{"MediaContainer":{"size":0,"claimed":true,"machineIdentifier":"abc","version":"1.43.2.1"}}"#;
     answer("200 OK", "application/json", body)

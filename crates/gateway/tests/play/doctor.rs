@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
 use crate::binary::{command, folder, run};
+use crate::stage::encrypted::{Made, Terminator};
 use crate::stage::scripted::{Reply, Scripted, answer};
 use crate::stage::{Client, Script};
 
@@ -173,6 +174,37 @@ async fn a_wrong_base_path_an_old_server_and_an_emby_are_told() {
         assert_found(&report, check, &["problem", words]);
         server.stop();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_not_believed_is_mended_by_what_the_doctor_says() {
+    let tasks = TaskTracker::new();
+    let server = plex(&tasks, |_| ()).await;
+    let inner = server.url().trim_start_matches("http://").parse().expect("an address");
+    let made = Made::by_itself(&["nas.example"]);
+    let terminator = Terminator::start(&tasks, &made, inner).await;
+    let plain = format!("http://{}", terminator.address);
+    let (code, report) = found(&folder(), "plex", &plain, None).await;
+    assert_eq!(code, 1);
+    let pin = format!("tls.pin_sha256 = \\\"{}\\\"", made.fingerprint());
+    assert_found(&report, "encryption", &["takes only encrypted requests", "https://127.0.0.1", &pin]);
+    let encrypted = plain.replace("http:", "https:");
+    let (code, report) = found(&folder(), "plex", &encrypted, None).await;
+    assert_eq!(code, 1);
+    assert_found(&report, "encryption", &["signed by nobody who is trusted here", &pin]);
+    let folder = folder();
+    let file = folder.path().join("greenroom.toml");
+    let text = format!(
+        "[control]\nlisten = \"127.0.0.1:0\"\n[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"{encrypted}\"\n\
+         listen = \"127.0.0.1:0\"\ntls.pin_sha256 = \"{}\"\n",
+        made.fingerprint()
+    );
+    std::fs::write(&file, text).expect("written");
+    let (code, shown, errors) = run(&folder, &["doctor", "--config", &file.display().to_string()], &[]).await;
+    assert_eq!(code, 0, "{shown}{errors}");
+    assert!(shown.contains("encryption: the server's certificate is believed"), "{shown}");
+    terminator.stop();
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -44,6 +44,51 @@ async fn broken_image_transcodes_of_five_users_never_open_the_breaker() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn image_transcodes_that_are_unwilling_or_hang_are_overruled_by_the_probe() {
+    let go = Arc::new(Notify::new());
+    let held = Arc::clone(&go);
+    let server = Scripted::start(&TaskTracker::new(), move |request: &Arrived| {
+        match request.target.split('/').nth(1).unwrap_or_default() {
+            "photo" if request.target.contains("width=502") => {
+                Reply::Bytes(answer("502 Bad Gateway", "text/html", "<html>"))
+            }
+            "photo" if request.target.contains("width=503") => {
+                Reply::Bytes(answer("503 Service Unavailable", "text/html", "<html>"))
+            }
+            "photo" => Reply::Held(Arc::clone(&held), container(1)),
+            "identity" => Reply::Bytes(identity()),
+            _ => Reply::Bytes(container(1)),
+        }
+    })
+    .await;
+    let stage = Script::new()
+        .server("home", "plex", &format!("http://{}", server.address), "load_timeout_s = 10\n")
+        .start_at(Clock::scaled(LITTLE))
+        .await;
+    let client = json(&stage, "ann");
+    let image = |width: u32, item: u32| {
+        format!("/photo/:/transcode?width={width}&height=9&url=%2Flibrary%2Fmetadata%2F{item}%2Fthumb%2F1")
+    };
+    for width in [502, 503, 9] {
+        let probes = server.count("GET", "/identity");
+        let (client, image) = (&client, &image);
+        let asked = (1..=6).map(|item| async move { client.get(&image(width, item)).await.status });
+        for status in join_all(asked).await {
+            assert!(status.is_server_error(), "{width}: {status}");
+        }
+        server.until(|server| server.count("GET", "/identity") > probes).await;
+        assert_eq!(client.get(&format!("/library/metadata/{width}")).await.status, 200);
+        assert!(gateway(&stage, 0).breaker.admits());
+    }
+    assert_eq!(gateway(&stage, 0).breaker.counts().0, 0, "the server said each time that it is well");
+    for _ in 0..6 {
+        go.notify_one();
+    }
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_hung_class_neither_opens_the_breaker_nor_slows_another() {
     let (go, mood) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let held = Arc::clone(&go);

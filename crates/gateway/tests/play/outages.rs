@@ -420,3 +420,25 @@ async fn a_picture_that_was_a_hit_stays_one_when_the_server_goes() {
         stage.down().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_begins_during_an_outage_is_told_who_the_server_is_in_its_own_form() {
+    let moody = Moody::start().await;
+    let stage = moody.stage("").await;
+    let server = gateway(&stage, 0);
+    greenroom::greeting::greet(&server).await;
+    let client = json(&stage, "anna");
+    moody.is(Mood::HangsUp);
+    until_down(&stage, 0, &client).await;
+    let said = client.get("/identity").await;
+    assert_eq!(
+        (said.status.as_u16(), said.json()["MediaContainer"]["machineIdentifier"].as_str()),
+        (200, Some("abc"))
+    );
+    let said = client.without("accept").get("/identity").await;
+    assert_eq!(said.status, 200);
+    assert!(said.header("content-type").contains("xml"));
+    assert!(said.text().contains("machineIdentifier=\"abc\""), "{}", said.text());
+    moody.server.stop();
+    stage.down().await;
+}

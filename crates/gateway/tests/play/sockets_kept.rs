@@ -30,7 +30,7 @@ async fn play() -> (Running, Stage) {
     (plex, stage)
 }
 
-async fn open(address: SocketAddr, token: &str) -> Result<WebSocketStream<TcpStream>, Error> {
+pub async fn open(address: SocketAddr, token: &str) -> Result<WebSocketStream<TcpStream>, Error> {
     open_at(address, &format!("{PATH}{token}")).await
 }
 

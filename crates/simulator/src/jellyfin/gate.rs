@@ -142,7 +142,7 @@ impl Gate {
     /// Marks, spells and compresses.
     fn leave(&self, reply: Reply, asked: &Asked, ground: &Arc<Ground>, marks: &Marks, now_ms: u64) -> Answer {
         let casing = Casing::asked(&asked.headers);
-        let (status, mut headers, body) = reply.written(casing, marks);
+        let (status, mut headers, body) = reply.written(casing, self.house.switches.marks.then_some(marks));
         let taken_ms = ground.state.clock().now_ms().saturating_sub(now_ms);
         if let Ok(value) = format!("{taken_ms}.0").parse() {
             headers.insert(RESPONSE_TIME, value);

@@ -128,7 +128,9 @@ impl Language {
         let path = segments(&asked.path);
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         if read::is_public(&path) {
-            let node = read::identity(&self.server).set("greenroomSeq", ground.state.seq());
+            let node = read::identity(&self.server);
+            let node =
+                if self.server.switches.marks { node.set("greenroomSeq", ground.state.seq()) } else { node };
             return reply::tree(asked, &self.server.switches, &node, None);
         }
         if account::is_asked(&path) {

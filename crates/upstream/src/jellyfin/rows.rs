@@ -12,6 +12,9 @@ use super::guid;
 /// More rows than this are counted but not remembered.
 pub(super) const MAX_REMEMBERED: usize = 10_000;
 
+/// An id longer than this is foreign and is passed over. The server's are 32 digits.
+const MAX_ID_BYTES: usize = 64;
+
 /// One row, as far as it matters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Row {
@@ -245,7 +248,8 @@ impl<'de> Deserialize<'de> for Text {
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Text, E> {
-                Ok(Text(Some(guid::normal(text).into_owned()).filter(|text| !text.is_empty())))
+                let fits = (1..=MAX_ID_BYTES).contains(&text.len());
+                Ok(Text(fits.then(|| guid::normal(text).into_owned())))
             }
 
             fn visit_unit<E>(self) -> Result<Text, E> {
@@ -307,6 +311,12 @@ mod tests {
             ids(r#"[{"Id":"08CA909F-6D10-44AA-9930-BE392943948F"}]"#),
             ["08ca909f6d1044aa9930be392943948f"]
         );
+    }
+
+    #[test]
+    fn what_is_longer_than_an_id_is_none() {
+        let body = format!(r#"[{{"Id":"{}"}},{{"Id":"1"}}]"#, "9".repeat(MAX_ID_BYTES + 1));
+        assert_eq!(ids(&body), ["1"]);
     }
 
     #[test]

@@ -34,6 +34,7 @@ mod credential;
 mod error;
 mod filter;
 mod image;
+mod introduction;
 mod library;
 mod library_write;
 mod lifted;
@@ -53,6 +54,10 @@ pub use webhook::webhook;
 /// What the moved change counter of a section means: its lists and everything that comes from it are stale.
 pub fn section_changed(section: &str) -> Vec<Staling> {
     stale::section_whole(section)
+}
+
+pub(crate) fn introduction(json: &Bytes, form: Representation) -> Option<(&'static str, Bytes)> {
+    introduction::in_form(json, form)
 }
 
 pub(crate) fn classify(ask: &Ask<'_>) -> Verdict {

@@ -9,7 +9,10 @@ mod rows;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::ask::Kind;
+use http::{HeaderMap, Method};
+
+use crate::ask::{Ask, Kind};
+use crate::verdict::Verdict;
 use rows::Row;
 
 /// Reads of one sort are asked for at most so often; what else there is comes into its own.
@@ -121,9 +124,11 @@ impl Survey {
     fn plan(&mut self, probes: Vec<Probe>) {
         for probe in probes {
             let made = self.made.entry(probe.sort).or_default();
-            if *made >= MAX_PER_SORT || !self.known.insert((probe.target.clone(), probe.form)) {
+            let is_new = || !self.known.contains(&(probe.target.clone(), probe.form));
+            if *made >= MAX_PER_SORT || !is_new() || !only_reads(self.kind, &probe) {
                 continue;
             }
+            self.known.insert((probe.target.clone(), probe.form));
             *made += 1;
             let twin = self.kind == Kind::Plex && probe.form == Form::Json && *made % XML_EVERY == 1;
             if twin {
@@ -134,13 +139,21 @@ impl Survey {
     }
 }
 
+/// Whether asking for this changes nothing: a server names the addresses of its pictures, and several writes of Plex
+/// are mere addresses. So a picture must be known for one.
+fn only_reads(kind: Kind, probe: &Probe) -> bool {
+    let ask = Ask { method: &Method::GET, target: &probe.target, headers: &HeaderMap::new(), body: &[] };
+    match kind.classify(&ask, None) {
+        Verdict::Read(_) => true,
+        Verdict::Stream(_) => probe.form != Form::Any,
+        Verdict::Write(_) | Verdict::Refuse(_) => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, Method};
-
     use super::*;
-    use crate::ask::Ask;
-    use crate::verdict::{StreamReason, Verdict};
+    use crate::verdict::StreamReason;
 
     /// Answers every read with rows of all kinds, so that every rule of the survey is used.
     fn walk(kind: Kind, answer: &str) -> Vec<Probe> {
@@ -165,12 +178,8 @@ mod tests {
     fn a_survey_only_reads() {
         for (kind, answer) in [(Kind::Plex, PLEX), (Kind::Jellyfin, JELLYFIN)] {
             for probe in walk(kind, answer) {
-                let ask = Ask {
-                    method: &Method::GET,
-                    target: &probe.target,
-                    headers: &HeaderMap::new(),
-                    body: &[],
-                };
+                let (target, headers) = (probe.target.as_str(), &HeaderMap::new());
+                let ask = Ask { method: &Method::GET, target, headers, body: &[] };
                 match kind.classify(&ask, None) {
                     Verdict::Read(_)
                     | Verdict::Stream(StreamReason::Account | StreamReason::Moment | StreamReason::Unknown) =>
@@ -179,6 +188,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_picture_whose_address_is_a_write_is_not_asked_for() {
+        let mut survey = Survey::new(Kind::Plex, 2_000);
+        let first = std::iter::from_fn(|| survey.take()).find(|probe| probe.form == Form::Json);
+        let first = first.expect("there is a first read");
+        let pictures = r#"{"Metadata":[{"ratingKey":"1","type":"movie","thumb":"/library/sections/1/refresh",
+            "art":"/library/../:/scrobble?key=1"},{"ratingKey":"2","type":"movie","thumb":"/library/metadata/2/thumb/3"}]}"#;
+        survey.learn(&first, pictures.as_bytes());
+        let targets: Vec<String> = std::iter::from_fn(|| survey.take()).map(|probe| probe.target).collect();
+        assert!(targets.contains(&"/library/metadata/2/thumb/3".into()));
+        assert!(
+            !targets.iter().any(|target| target.ends_with("refresh") || target.contains("/..")),
+            "{targets:?}"
+        );
     }
 
     #[test]

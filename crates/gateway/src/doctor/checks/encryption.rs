@@ -6,7 +6,9 @@ use greenroom_upstream::introduction::Introduction;
 
 use crate::doctor::facts::ServerFacts;
 use crate::doctor::finding::Finding;
-use crate::enquiry::{Certificate, CertificateFault, Silence};
+use crate::enquiry::Silence;
+use crate::tls::Distrust;
+use crate::tls::distrust::Fault;
 
 const CHECK: &str = "encryption";
 
@@ -35,13 +37,14 @@ fn plain(facts: &ServerFacts) -> Option<Finding> {
 fn encrypted(facts: &ServerFacts) -> Option<Finding> {
     match facts.encryption.as_ref()? {
         Ok(()) => Some(Finding::ok(CHECK, "the server's certificate is believed")),
-        Err(Silence::Certificate(certificate)) => Some(Finding::problem(
+        Err(Silence::Certificate(distrust)) => Some(Finding::problem(
             CHECK,
             format!(
-                "the server's certificate {} (SHA-256 fingerprint {})",
-                certificate.fault, certificate.fingerprint
+                "the server's certificate {} (its SHA-256 fingerprint is {})",
+                flaw(&distrust.fault),
+                distrust.certificate
             ),
-            mend(facts, certificate),
+            mend(facts, distrust),
         )),
         Err(Silence::NotEncrypted) => Some(Finding::problem(
             CHECK,
@@ -58,25 +61,41 @@ fn encrypted(facts: &ServerFacts) -> Option<Finding> {
     }
 }
 
+/// What is wrong with a certificate, in a few words.
+fn flaw(fault: &Fault) -> String {
+    match fault {
+        Fault::OtherName(names) if names.is_empty() => "is for no name".into(),
+        Fault::OtherName(names) => format!("is for other names ({})", names.join(", ")),
+        Fault::Expired => "has expired".into(),
+        Fault::NotYetValid => "is not valid yet".into(),
+        Fault::UnknownIssuer => "is signed by nobody who is trusted here".into(),
+        Fault::OtherThanPinned => "is not the pinned one".into(),
+        Fault::Other(reason) => format!("is not accepted ({reason})"),
+    }
+}
+
 /// What makes a certificate believed.
-fn mend(facts: &ServerFacts, certificate: &Certificate) -> String {
+fn mend(facts: &ServerFacts, distrust: &Distrust) -> String {
     let pin = format!(
         "pin it, if the fingerprint is the one the server itself shows: tls.pin_sha256 = \"{}\"",
-        certificate.fingerprint
+        distrust.certificate
     );
-    match &certificate.fault {
-        CertificateFault::OtherName(names) => match name_for(facts, names) {
+    match &distrust.fault {
+        Fault::OtherName(names) => match name_for(facts, names) {
             Some(name) => {
                 format!("say which name it is for: tls.server_name = \"{name}\"; or use that name in url")
             }
             None => format!("use the name it is for in url; or {pin}"),
         },
-        CertificateFault::UnknownIssuer => format!(
+        Fault::UnknownIssuer => format!(
             "if it is signed by your own authority, name that: tls.ca_file = \"/path/to/ca.pem\"; if it signed itself, {pin}"
         ),
-        CertificateFault::Expired => format!("renew it on the server; until then {pin}"),
-        CertificateFault::NotYetValid => "set the clock of this machine and of the server right".into(),
-        CertificateFault::Other(_) => format!("renew it on the server; or {pin}"),
+        Fault::Expired => format!("renew it on the server; until then {pin}"),
+        Fault::NotYetValid => "set the clock of this machine and of the server right".into(),
+        Fault::OtherThanPinned => format!(
+            "if the server's certificate was renewed, {pin}; if it was not, something else answers in its place: do not"
+        ),
+        Fault::Other(_) => format!("renew it on the server; or {pin}"),
     }
 }
 
@@ -102,14 +121,16 @@ mod tests {
     use crate::doctor::checks::sample::{assert_says, server};
     use crate::doctor::facts::Said;
     use crate::doctor::finding::Level;
+    use crate::tls::Fingerprint;
 
-    const PRINT: &str = "ab12";
+    fn distrust(fault: Fault) -> Distrust {
+        Distrust { fault, certificate: Fingerprint::of(b""), key: None }
+    }
 
-    fn refused(fault: CertificateFault) -> ServerFacts {
+    fn refused(fault: Fault) -> ServerFacts {
         let mut facts = server(Kind::Plex, "https://192.168.1.10:32400");
-        let certificate = Certificate { fault, fingerprint: PRINT.into() };
-        facts.encryption = Some(Err(Silence::Certificate(certificate.clone())));
-        facts.said = Err(Silence::Certificate(certificate));
+        facts.encryption = Some(Err(Silence::Certificate(distrust(fault.clone()))));
+        facts.said = Err(Silence::Certificate(distrust(fault)));
         facts
     }
 
@@ -120,36 +141,42 @@ mod tests {
             Ok(Said { introduction: Introduction::WantsEncryption, took_ms: 1, clock_ahead_s: None });
         let words = ["url = \"https://192.168.1.10:32400\"", "\"Secure connections\" to \"Preferred\""];
         assert_says(check(&facts), Level::Problem, &words);
-        let certificate = Certificate {
-            fault: CertificateFault::OtherName(vec!["*.abc.plex.direct".into()]),
-            fingerprint: PRINT.into(),
-        };
+        let other = distrust(Fault::OtherName(vec!["*.abc.plex.direct".into()]));
         facts.said = Err(Silence::BrokeOff);
-        facts.encryption = Some(Err(Silence::Certificate(certificate)));
+        facts.encryption = Some(Err(Silence::Certificate(other)));
         assert_says(check(&facts), Level::Problem, &["tls.server_name = \"192-168-1-10.abc.plex.direct\""]);
     }
 
     #[test]
     fn a_certificate_for_another_name_is_mended_by_that_name() {
-        let facts = refused(CertificateFault::OtherName(vec!["media.example".into()]));
-        let words =
-            ["is for other names (media.example)", "fingerprint ab12", "tls.server_name = \"media.example\""];
+        let facts = refused(Fault::OtherName(vec!["media.example".into()]));
+        let words = [
+            "is for other names (media.example)",
+            "fingerprint is e3b0c442",
+            "tls.server_name = \"media.example\"",
+        ];
         assert_says(check(&facts), Level::Problem, &words);
-        let nameless = refused(CertificateFault::OtherName(Vec::new()));
-        assert_says(check(&nameless), Level::Problem, &["tls.pin_sha256 = \"ab12\""]);
+        let nameless = refused(Fault::OtherName(Vec::new()));
+        assert_says(check(&nameless), Level::Problem, &["tls.pin_sha256 = \"e3b0c442"]);
     }
 
     #[test]
     fn a_certificate_that_nobody_signed_is_mended_by_its_authority_or_a_pin() {
-        let words = ["tls.ca_file = \"/path/to/ca.pem\"", "tls.pin_sha256 = \"ab12\"", "itself shows"];
-        assert_says(check(&refused(CertificateFault::UnknownIssuer)), Level::Problem, &words);
+        let words = ["tls.ca_file = \"/path/to/ca.pem\"", "tls.pin_sha256 = \"e3b0c442", "itself shows"];
+        assert_says(check(&refused(Fault::UnknownIssuer)), Level::Problem, &words);
     }
 
     #[test]
     fn a_certificate_out_of_its_time_is_renewed_or_the_clock_is_set() {
-        let words = ["has expired", "renew it", "tls.pin_sha256 = \"ab12\""];
-        assert_says(check(&refused(CertificateFault::Expired)), Level::Problem, &words);
-        assert_says(check(&refused(CertificateFault::NotYetValid)), Level::Problem, &["set the clock"]);
+        let words = ["has expired", "renew it", "tls.pin_sha256 = \"e3b0c442"];
+        assert_says(check(&refused(Fault::Expired)), Level::Problem, &words);
+        assert_says(check(&refused(Fault::NotYetValid)), Level::Problem, &["set the clock"]);
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_the_pinned_one_may_be_somebody_elses() {
+        let words = ["is not the pinned one", "was renewed", "something else answers in its place"];
+        assert_says(check(&refused(Fault::OtherThanPinned)), Level::Problem, &words);
     }
 
     #[test]

@@ -101,7 +101,8 @@ fn usual_port(kind: Kind) -> u16 {
 mod tests {
     use super::*;
     use crate::doctor::checks::sample::{assert_says, server};
-    use crate::enquiry::{Certificate, CertificateFault};
+    use crate::tls::distrust::Fault;
+    use crate::tls::{Distrust, Fingerprint};
 
     fn silent(url: &str, silence: Silence) -> ServerFacts {
         let mut facts = server(Kind::Jellyfin, url);
@@ -153,7 +154,8 @@ mod tests {
 
     #[test]
     fn no_silence_goes_without_a_word() {
-        let certificate = Certificate { fault: CertificateFault::UnknownIssuer, fingerprint: "ab".into() };
+        let certificate =
+            Distrust { fault: Fault::UnknownIssuer, certificate: Fingerprint::of(b""), key: None };
         let silences = [
             Silence::NoSuchName("nas".into()),
             Silence::Refused,

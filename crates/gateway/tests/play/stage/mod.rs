@@ -7,6 +7,7 @@ pub mod raw;
 pub mod scripted;
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use greenroom::config::{Settings, Tree};
 use greenroom::process::Process;
@@ -19,6 +20,7 @@ pub use raw::Raw;
 /// Configuration of a stage: lines of TOML for servers on loopback, every listener on a free port.
 pub struct Script {
     toml: String,
+    data_dir: Option<PathBuf>,
 }
 
 impl Script {
@@ -28,7 +30,14 @@ impl Script {
 
     /// `more` holds further lines of the control plane's table.
     pub fn with_control(more: &str) -> Self {
-        Self { toml: format!("[control]\nlisten = \"127.0.0.1:0\"\n{more}\n") }
+        Self { toml: format!("[control]\nlisten = \"127.0.0.1:0\"\n{more}\n"), data_dir: None }
+    }
+
+    /// State is kept in this folder, and outlives the stage.
+    #[must_use]
+    pub fn data_dir(mut self, path: &Path) -> Self {
+        self.data_dir = Some(path.to_owned());
+        self
     }
 
     /// A line above all tables.
@@ -57,7 +66,8 @@ impl Script {
         let folder = tempfile::tempdir().expect("a folder");
         let mut tree = Tree::default();
         tree.add_toml("stage", &self.toml);
-        tree.set("data_dir", folder.path().display().to_string(), "stage".into());
+        let data_dir = self.data_dir.as_deref().unwrap_or(folder.path());
+        tree.set("data_dir", data_dir.display().to_string(), "stage".into());
         let settings = Settings::read(tree).unwrap_or_else(|problems| panic!("{problems:?}"));
         let process = Process::start(settings, clock).await.expect("it starts");
         Stage { process, folder }
@@ -79,6 +89,13 @@ impl Stage {
     /// A client of the first server.
     pub fn client(&self) -> Client {
         Client::new(self.address(0))
+    }
+
+    /// A program that shows the control token.
+    pub fn control(&self) -> Client {
+        let bearer = format!("Bearer {}", self.process.token.secret.expose());
+        let client = Client::new(self.process.control).with("content-type", "application/json");
+        client.with("authorization", &bearer)
     }
 
     /// Where its files are.
