@@ -15,6 +15,8 @@ pub enum Demand {
     Any,
     /// Nothing kept, unless it was loaded a moment ago; a load under way is welcome.
     Reload,
+    /// The same, and what is kept stands in only for a source that does not say anything: its errors have the last word.
+    Ask,
     /// Nothing kept and nobody else's load: the caller's own, whose value is stored as usual.
     Own,
     /// Only what is kept.

@@ -196,6 +196,12 @@ impl FailureKind {
         }
     }
 
+    /// Whether an old value may stand in even for who insists on being told: the source said nothing, or said yes with
+    /// a value that is not believed.
+    pub fn is_silence(self) -> bool {
+        matches!(self, Self::Unreachable | Self::TimedOut | Self::Offline | Self::Doubted)
+    }
+
     /// How long callers of the same key are spared the same failure.
     pub fn remembered_for(self, settings: &Settings) -> Duration {
         match self {

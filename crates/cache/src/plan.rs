@@ -41,17 +41,19 @@ pub(crate) fn plan(demand: Demand, sight: Option<Sight>) -> Plan {
             serve(Served::StaleOnError, Some(Reason::Offline), false)
         }
         (Demand::OnlyIfCached | Demand::Offline, _) => Plan::NotCached,
-        (Demand::Reload, Verdict::Fresh { .. }) if sight.is_some_and(|sight| sight.just_loaded) => {
+        (Demand::Reload | Demand::Ask, Verdict::Fresh { .. })
+            if sight.is_some_and(|sight| sight.just_loaded) =>
+        {
             serve(Served::Hit, None, false)
         }
-        (Demand::Reload, Verdict::Fresh { .. } | Verdict::Stale | Verdict::Expired) => {
+        (Demand::Reload | Demand::Ask, Verdict::Fresh { .. } | Verdict::Stale | Verdict::Expired) => {
             Plan::Load { why: LoadReason::Demanded, soft: false }
         }
         (Demand::Any, Verdict::Expired) => Plan::Load { why: LoadReason::Expired, soft: true },
-        (Demand::Any | Demand::Reload, Verdict::Invalidated { .. }) => {
+        (Demand::Any | Demand::Reload | Demand::Ask, Verdict::Invalidated { .. }) => {
             Plan::Load { why: LoadReason::Invalidated, soft: false }
         }
-        (Demand::Any | Demand::Reload, Verdict::Dead) => {
+        (Demand::Any | Demand::Reload | Demand::Ask, Verdict::Dead) => {
             let why = if sight.is_some() { LoadReason::Expired } else { LoadReason::Absent };
             Plan::Load { why, soft: false }
         }

@@ -88,7 +88,7 @@ impl Identity {
         if now_ms.saturating_sub(self.last_seen_ms.load(Ordering::Relaxed)) >= 1000 {
             self.last_seen_ms.store(now_ms, Ordering::Relaxed);
         }
-        !self.is_forgotten.load(Ordering::Acquire)
+        !self.is_forgotten()
     }
 
     /// Grows with every refusal. To be read before the server is asked, and shown with what it said.
@@ -138,6 +138,16 @@ impl Identity {
             accepted.store(0, Ordering::Release);
         }
         self.proven_ms.store(0, Ordering::Release);
+    }
+
+    /// Whether the server refused this token, and was not seen to accept it since.
+    pub fn is_refused(&self) -> bool {
+        self.generation() > 0 && self.proven_ms.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether its place was needed for somebody else.
+    pub fn is_forgotten(&self) -> bool {
+        self.is_forgotten.load(Ordering::Acquire)
     }
 
     /// The account this token is proven to belong to.
@@ -234,6 +244,11 @@ impl Identities {
         }
     }
 
+    /// The server would not show this identity the item's image any more.
+    pub fn refuse_image(&self, identity: &Identity, item: &str) {
+        self.images.lock().remove(&(identity.partition.clone(), hash_text(item)));
+    }
+
     /// Whether the server showed this identity an image of the item within `ttl`, and did not refuse it since.
     pub fn is_image_accepted(&self, identity: &Identity, item: &str, now_ms: u64, ttl: Duration) -> bool {
         let images = self.images.lock();
@@ -271,7 +286,7 @@ fn forget_least_worthy(known: &mut HashMap<[u8; 16], Arc<Identity>>) -> Option<A
     Some(identity)
 }
 
-fn within(at_ms: u64, now_ms: u64, ttl: Duration) -> bool {
+pub(crate) fn within(at_ms: u64, now_ms: u64, ttl: Duration) -> bool {
     at_ms > 0 && now_ms.saturating_sub(at_ms) <= u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)
 }
 

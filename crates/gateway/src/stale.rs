@@ -75,6 +75,7 @@ pub fn apply(server: &Server, stalings: &[Staling], by: By<'_>) {
 
 /// Drops everything of an identity, beyond recall.
 pub fn purge_partition(server: &Server, identity: &Identity) {
+    server.meanings.forget(identity);
     let scope = Scope::Partition { namespace: server.name().into(), partition: identity.partition().clone() };
     server.invalidate(&scope, &how(Mode::Purge));
 }

@@ -133,6 +133,19 @@ async fn a_reload_that_fails_says_so_and_hands_out_what_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_insists_on_being_told_gets_the_old_value_from_silence_only() {
+    for failure in SERVES_OLD {
+        let stage = Stage::new();
+        stage.read("/a").await.unwrap();
+        stage.pass_s(5).await;
+        stage.source.says("/a", Says::Fail(failure));
+        let outcome = stage.ask(&Stage::key("/a"), Demand::Ask).await;
+        assert_eq!(outcome.is_ok(), failure.is_silence(), "{failure:?}");
+        stage.strike(2).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_success_ends_what_is_remembered_of_a_failure() {
     let stage = Stage::new();
     let key = Stage::key("/a");

@@ -158,6 +158,20 @@ impl Out<'_> {
             let places = server.queue.places as u64;
             family.encode_family(&[("server", server.name.as_str())])?.encode_gauge(&places)?;
         }
+        let mut family = self.begin(
+            "queue_overdue",
+            "Requests that go on without a place because their time was over",
+            MetricType::Gauge,
+        )?;
+        for server in servers {
+            let overdue = server.queue.overdue as u64;
+            family.encode_family(&[("server", server.name.as_str())])?.encode_gauge(&overdue)?;
+        }
+        self.counters(
+            "queue_abandoned",
+            "Requests given up because too many go on without a place",
+            servers.iter().map(|server| ([("server", server.name.as_str())], server.queue.abandoned)),
+        )?;
         let ranks =
             || servers.iter().flat_map(|server| server.queue.ranks.iter().map(move |rank| (server, rank)));
         let gauges: [(&str, &str, Pick); 2] = [

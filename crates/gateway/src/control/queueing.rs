@@ -15,7 +15,11 @@ pub(super) struct QueueFigures {
     pub(super) busy: usize,
     /// Requests that wait for a place now.
     pub(super) waiting: usize,
-    /// The same by how urgent it is, the most urgent first.
+    /// Requests that go on without a place, because their time was over.
+    pub(super) overdue: usize,
+    /// Requests given up because too many go on like that.
+    pub(super) abandoned: u64,
+    /// Those with a place or waiting, by how urgent it is, the most urgent first.
     pub(super) ranks: Vec<RankFigures>,
 }
 
@@ -44,7 +48,7 @@ impl QueueFigures {
     /// The same without what was counted until `before`. What is now stays.
     pub(super) fn since(&self, before: &Self) -> Self {
         let ranks = self.ranks.iter().zip(&before.ranks).map(|(rank, before)| rank.since(before)).collect();
-        Self { ranks, ..self.clone() }
+        Self { ranks, abandoned: self.abandoned.saturating_sub(before.abandoned), ..self.clone() }
     }
 }
 
@@ -73,6 +77,8 @@ impl From<Sight> for QueueFigures {
             places: sight.limits.places,
             busy: sight.tallies.iter().map(|tally| tally.in_flight).sum(),
             waiting: sight.tallies.iter().map(|tally| tally.waiting).sum(),
+            overdue: sight.overdue,
+            abandoned: sight.abandoned,
             ranks: ranks.map(|(rank, tally)| RankFigures::new(rank, tally)).collect(),
         }
     }
@@ -86,10 +92,15 @@ mod tests {
     #[test]
     fn what_is_now_is_no_counter() {
         let tally = Tally { in_flight: 1, waiting: 2, waited: 3, waited_ms: 4, refused: 5, in_vain: 6 };
-        let figures = QueueFigures::from(Sight { limits: Limits::new(8, 1000), tallies: [tally; 5] });
+        let figures = QueueFigures::from(Sight {
+            limits: Limits::new(8, 1000),
+            tallies: [tally; 5],
+            overdue: 7,
+            abandoned: 8,
+        });
         assert_eq!((figures.places, figures.busy, figures.waiting), (8, 5, 10));
         let since = figures.since(&figures);
-        assert_eq!((since.busy, since.waiting), (5, 10));
+        assert_eq!((since.busy, since.waiting, since.overdue, since.abandoned), (5, 10, 7, 0));
         let nothing = Tally { in_flight: 1, waiting: 2, ..Tally::default() };
         assert_eq!(since.ranks[3], RankFigures::new(Rank::Bulk, nothing));
     }

@@ -44,6 +44,6 @@ pub async fn ask(
     // The one header that is not the client's own: here as with the cache, answers of ours are not compressed.
     parts.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let response = stream::send(visit, Lane::Read, target, &parts, body).await?;
-    load::heed(&visit.server, &visit.identity, read.class, response.status());
+    load::heed(&visit.server, &visit.identity, read, response.status());
     Ok(response)
 }

@@ -5,7 +5,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -64,11 +64,22 @@ impl Loader for ReadLoader {
             _ => &self.app.reached,
         }
         .fetch_add(1, Ordering::Relaxed);
-        let mut asking = pin!(self.ask_and_read(old));
-        // A slow answer may still be kept when it comes, but others do not wait for it.
-        let in_time = self.server.clock.timeout(self.server.settings.load_timeout, asking.as_mut()).await;
-        drop(place);
-        if let Ok(outcome) = in_time { outcome } else { asking.await }
+        let is_told = AtomicBool::new(false);
+        let mut asking = Box::pin(self.ask_and_read(old, &is_told));
+        let limit = self.server.settings.load_timeout;
+        if let Ok(outcome) = self.server.clock.timeout(limit, asking.as_mut()).await {
+            return outcome;
+        }
+        // A slow answer may still be kept when it comes, but others do not wait for it …
+        match place.overdue() {
+            Ok(_overdue) => asking.await,
+            // … and a server that owes too many already is not asked to remember this one.
+            Err(_place) => {
+                drop(asking);
+                self.tell_silence(&is_told);
+                Err(Failure::new(FailureKind::TimedOut, "the load takes too long, as too many do"))
+            }
+        }
     }
 }
 
@@ -106,9 +117,14 @@ impl ReadLoader {
         }
     }
 
-    async fn ask_and_read(&self, old: Option<Arc<Entry>>) -> Result<Load<Response<Body>>, Failure> {
+    /// `is_told` is set when the breaker needs not be told of a silence any more.
+    async fn ask_and_read(
+        &self,
+        old: Option<Arc<Entry>>,
+        is_told: &AtomicBool,
+    ) -> Result<Load<Response<Body>>, Failure> {
         let generation = self.identity.generation();
-        let response = self.ask().await?;
+        let response = self.ask(is_told).await?;
         let (parts, body) = response.into_parts();
         if !may_be_kept(parts.status, &parts.headers) {
             if parts.status.is_client_error() || parts.status.is_server_error() {
@@ -133,8 +149,15 @@ impl ReadLoader {
         }
     }
 
-    /// Asks the server as a load would.
-    pub(crate) async fn ask(&self) -> Result<Response<Incoming>, Failure> {
+    /// The first byte did not come in time.
+    fn tell_silence(&self, is_told: &AtomicBool) {
+        if !is_told.swap(true, Ordering::Relaxed) {
+            self.server.note_silence(breaker::key_of(&self.read.key));
+        }
+    }
+
+    /// Asks the server as a load would. `is_told` is set when the breaker needs not be told of a silence any more.
+    pub(crate) async fn ask(&self, is_told: &AtomicBool) -> Result<Response<Incoming>, Failure> {
         let request = self.request().map_err(|_| {
             Failure::new(FailureKind::Refused, "the request cannot be written down for the server")
         })?;
@@ -145,7 +168,7 @@ impl ReadLoader {
             if let Ok(answer) = self.server.clock.timeout(limit, sending.as_mut()).await {
                 return answer;
             }
-            self.server.note_silence(key);
+            self.tell_silence(is_told);
             sending.await
         };
         let answer = tokio::select! {
@@ -153,6 +176,7 @@ impl ReadLoader {
             () = self.server.breaker.down() => return Err(offline()),
             answer = answer => answer,
         };
+        is_told.store(true, Ordering::Relaxed);
         answer.map_err(|error| {
             self.server.note_failure();
             Failure::new(FailureKind::Unreachable, error.message)
@@ -284,10 +308,10 @@ impl ReadLoader {
         body: Bytes,
     ) -> Result<Load<Response<Body>>, Failure> {
         let value = answer::value(status, headers, body);
+        heed(&self.server, &self.identity, &self.read, status);
         match status.as_u16() {
             401 | 403 | 498 => {
                 self.server.note_success();
-                heed(&self.server, &self.identity, self.read.class, status);
                 Err(refusal(FailureKind::Denied, "the server refuses this token", value))
             }
             404 | 410 => {
@@ -306,10 +330,14 @@ impl ReadLoader {
 /// Takes back every proof of a token that the server refuses, and what was kept for it. A no to what was never
 /// allowed (sessions, to who is not the owner) is no news; a no to what was allowed before is a right that ended, and
 /// so is any no to the token itself.
-pub(crate) fn heed(server: &Server, identity: &Identity, class: Class, status: StatusCode) {
+pub(crate) fn heed(server: &Server, identity: &Identity, read: &Read, status: StatusCode) {
+    // What it was not shown in one size it would not be shown in another.
+    if let (401 | 403 | 404 | 410 | 498, Sharing::Image(item)) = (status.as_u16(), &read.sharing) {
+        server.identities.refuse_image(identity, item);
+    }
     let has_ended = match status.as_u16() {
         401 | 498 => true,
-        403 => identity.was_accepted(class),
+        403 => identity.was_accepted(read.class),
         _ => false,
     };
     if has_ended {

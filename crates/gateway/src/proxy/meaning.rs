@@ -3,10 +3,12 @@
 //! Who asks, with which app, and what for follows from method, target and headers alone, and from the account the
 //! token is proven to belong to. So the meaning of a read is found again under the whole head as it was sent, compared
 //! byte by byte, and only while the identity is still the one that is known and its account the same. Whether the
-//! answer may be had is not part of it: proof, modes and bounds are looked at for every request.
+//! answer may be had is not part of it: proof, modes and bounds are looked at for every request. A head holds a token, so
+//! it goes with a refusal, and is not remembered for longer than it is of use.
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use greenroom_cache::Key;
 use greenroom_upstream::ask::Ask;
@@ -18,7 +20,7 @@ use quick_cache::sync::Cache;
 
 use super::answer::Letterhead;
 use super::read::partition_of;
-use super::representation_of;
+use super::{representation_of, word_of};
 use crate::apps::App;
 use crate::identity::Identity;
 use crate::server::Server;
@@ -30,8 +32,12 @@ const MAX_HEAD_BYTES: usize = 2048;
 /// Room for most heads, and little enough for the allocator's quick ways.
 const USUAL_HEAD_BYTES: usize = 1000;
 
-/// Who asks, with which app, and what for.
-#[derive(Debug)]
+/// A head that was not seen for so long is forgotten …
+const IDLE_MS: u64 = 10 * 60 * 1000;
+/// … at the latest so long after that, if anybody asks anything.
+const SWEEP_MS: u64 = 60 * 1000;
+
+/// Who asks, with which app, and what for. Shows nothing of the head.
 pub struct Meaning {
     /// Who asks.
     pub identity: Arc<Identity>,
@@ -55,12 +61,28 @@ pub struct Meaning {
     pub representation: Representation,
 }
 
+impl fmt::Debug for Meaning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Meaning({})", word_of(&self.verdict))
+    }
+}
+
 /// The meanings of the heads seen lately. Shows nothing of them: they hold tokens.
-pub struct Meanings(Cache<Box<[u8]>, Arc<Meaning>>);
+pub struct Meanings {
+    heads: Cache<Box<[u8]>, Arc<Remembered>>,
+    swept_ms: AtomicU64,
+}
+
+struct Remembered {
+    meaning: Arc<Meaning>,
+    /// The identity's when this was understood.
+    generation: u64,
+    seen_ms: AtomicU64,
+}
 
 impl Default for Meanings {
     fn default() -> Self {
-        Self(Cache::new(MAX_HEADS))
+        Self { heads: Cache::new(MAX_HEADS), swept_ms: AtomicU64::new(0) }
     }
 }
 
@@ -73,18 +95,58 @@ impl fmt::Debug for Meanings {
 impl Meanings {
     /// What `ask` means to `server`.
     pub fn of(&self, server: &Server, ask: &Ask<'_>, now_ms: u64) -> Arc<Meaning> {
+        self.sweep(now_ms);
         let Some(head) = head_of(ask) else { return Arc::new(understand(server, ask)) };
-        if let Some(meaning) = self.0.get(head.as_slice())
-            && meaning.identity.is_seen_again(now_ms)
-            && meaning.account == meaning.identity.account()
-        {
-            return meaning;
+        if let Some(remembered) = self.heads.get(head.as_slice()) {
+            if remembered.is_seen_again(now_ms) {
+                return Arc::clone(&remembered.meaning);
+            }
+            self.heads.remove(head.as_slice());
         }
         let meaning = Arc::new(understand(server, ask));
-        if matches!(meaning.verdict, Verdict::Read(_)) {
-            self.0.insert(head.into(), Arc::clone(&meaning));
+        // What was refused and never let in since is not worth keeping a token for.
+        if matches!(meaning.verdict, Verdict::Read(_)) && !meaning.identity.is_refused() {
+            let generation = meaning.identity.generation();
+            let remembered =
+                Remembered { meaning: Arc::clone(&meaning), generation, seen_ms: AtomicU64::new(now_ms) };
+            self.heads.insert(head.into(), Arc::new(remembered));
         }
         meaning
+    }
+
+    /// Forgets the heads of an identity.
+    pub fn forget(&self, identity: &Identity) {
+        self.heads.retain(|_, remembered| !std::ptr::eq(Arc::as_ptr(&remembered.meaning.identity), identity));
+    }
+
+    fn sweep(&self, now_ms: u64) {
+        let swept_ms = self.swept_ms.load(Ordering::Relaxed);
+        let is_due = now_ms.saturating_sub(swept_ms) >= SWEEP_MS;
+        let (set, load) = (Ordering::Relaxed, Ordering::Relaxed);
+        if is_due && self.swept_ms.compare_exchange(swept_ms, now_ms, set, load).is_ok() {
+            self.heads.retain(|_, remembered| remembered.is_good(now_ms));
+        }
+    }
+}
+
+impl Remembered {
+    /// Notes that the head came again. `false`: it is to be understood anew.
+    fn is_seen_again(&self, now_ms: u64) -> bool {
+        if !self.is_good(now_ms) || !self.meaning.identity.is_seen_again(now_ms) {
+            return false;
+        }
+        if now_ms.saturating_sub(self.seen_ms.load(Ordering::Relaxed)) >= 1000 {
+            self.seen_ms.store(now_ms, Ordering::Relaxed);
+        }
+        true
+    }
+
+    fn is_good(&self, now_ms: u64) -> bool {
+        let identity = &self.meaning.identity;
+        now_ms.saturating_sub(self.seen_ms.load(Ordering::Relaxed)) < IDLE_MS
+            && self.generation == identity.generation()
+            && !identity.is_forgotten()
+            && self.meaning.account == identity.account()
     }
 }
 
@@ -269,7 +331,32 @@ mod tests {
             let headers = headers(&[("x-plex-token", &format!("SECRET-token-{}", index % 7))]);
             meaning(&server, &Method::GET, &format!("/library/sections/{index}/all"), &headers);
         }
-        assert!(server.meanings.0.len() <= MAX_HEADS);
+        assert!(server.meanings.heads.len() <= MAX_HEADS);
         assert!(!format!("{:?}", server.meanings).contains("SECRET"));
+    }
+
+    #[test]
+    fn a_head_is_forgotten_with_its_token_or_when_nobody_sends_it() {
+        let server = server();
+        let of = |token: &str, now_ms| {
+            let headers = headers(&[("x-plex-token", token)]);
+            server.meanings.of(
+                &server,
+                &Ask { method: &Method::GET, target: TARGET, headers: &headers, body: &[] },
+                now_ms,
+            )
+        };
+        let [anna, _] = ["token-of-anna", "token-of-bert"].map(|token| of(token, 1));
+        assert!(!format!("{anna:?}").contains("token-of"));
+        assert_eq!(server.meanings.heads.len(), 2);
+        server.meanings.forget(&anna.identity);
+        assert_eq!(server.meanings.heads.len(), 1);
+        let again = of("token-of-anna", 2);
+        again.identity.refuse();
+        assert!(!Arc::ptr_eq(&again, &of("token-of-anna", 3)), "refused");
+        assert_eq!(server.meanings.heads.len(), 1, "what is refused is not remembered");
+        of("token-of-carl", IDLE_MS);
+        of("token-of-carl", IDLE_MS + SWEEP_MS);
+        assert_eq!(server.meanings.heads.len(), 1, "nobody sent the other");
     }
 }

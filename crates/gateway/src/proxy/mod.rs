@@ -33,13 +33,13 @@ use greenroom_cache::Partition;
 use greenroom_upstream::ask::{Ask, Kind};
 use greenroom_upstream::open::Open;
 use greenroom_upstream::verdict::{Representation, StreamReason, Verdict};
-use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderValue, ORIGIN, TRANSFER_ENCODING};
+use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderValue, ORIGIN};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::body::Body;
 use crate::bounds::Bound;
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, Extent};
 use crate::mode::Mode;
 use crate::seats::{Full, Seat};
 use crate::server::Server;
@@ -97,8 +97,11 @@ impl Visit {
 /// Answers one request. Never fails: every failure is an answer.
 pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
+    let conversation = parts.extensions.get::<Arc<Conversation>>().cloned();
+    let has_two_lengths =
+        conversation.as_ref().is_some_and(|heard| heard.has_two_lengths(Extent::of(&parts.headers)));
     let target = target_of(&server, &parts.uri);
-    if target.starts_with(hook::PREFIX) && server.settings.kind == Kind::Plex {
+    if !has_two_lengths && target.starts_with(hook::PREFIX) && server.settings.kind == Kind::Plex {
         return hook::receive(server, &target, parts, body).await;
     }
     server.counters.asked.fetch_add(1, Ordering::Relaxed);
@@ -109,9 +112,6 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     meaning.app.asked.fetch_add(1, Ordering::Relaxed);
     let origin = parts.headers.get(ORIGIN).cloned();
     meaning.app.first_asked.get_or_init(|| word_of(&meaning.verdict));
-    let is_chunked = parts.headers.contains_key(TRANSFER_ENCODING);
-    let conversation = parts.extensions.get::<Arc<Conversation>>();
-    let has_two_lengths = conversation.is_some_and(|heard| heard.has_two_lengths(is_chunked));
     let trusted = &server.settings.hygiene.trusted_proxies;
     let client = peer::client(peer.ip(), &parts.headers, trusted);
     let is_encrypted =
@@ -160,6 +160,9 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         (_, Verdict::Write(_)) => write::pass(visit, &target, parts, body).await,
     };
     let status = response.status();
+    if let (StatusCode::SWITCHING_PROTOCOLS, Some(conversation)) = (status, conversation) {
+        conversation.is_handed_over();
+    }
     if matches!(status.as_u16(), 401 | 498) {
         meaning.app.unauthorised.fetch_add(1, Ordering::Relaxed);
     } else if meaning.needs_token && status.as_u16() < 400 {

@@ -10,10 +10,11 @@ use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::{CACHE_CONTROL, HeaderValue};
 use http::{Method, Response, StatusCode, request};
 
+use super::read::Proof;
 use super::{Visit, answer, read, whole};
 use crate::body::Body;
 use crate::breaker::Outage;
-use crate::identity::IMAGE_PROOF_TTL;
+use crate::identity::within;
 
 /// A read: what is kept, however old, for who had the right to it when the server was last heard of.
 pub async fn read(
@@ -93,14 +94,21 @@ pub fn may_listen(visit: &Visit, outage: &Outage) -> bool {
 }
 
 fn may_have(visit: &Visit, read: &Read, outage: &Outage) -> bool {
+    if read::needs_no_proof(&visit.server, &visit.identity, read) {
+        return true;
+    }
     let offline_ttl = visit.server.settings.offline_auth_ttl;
-    let was_given = match &read.sharing {
-        Sharing::Public => return true,
-        Sharing::Identity => visit.identity.is_accepted(read.class, outage.heard_ms, offline_ttl),
-        Sharing::Image(item) => {
-            let images = &visit.server.identities;
-            images.is_image_accepted(&visit.identity, item, outage.heard_ms, IMAGE_PROOF_TTL)
+    let is_lately_gone = || within(outage.heard_ms, visit.server.clock.now_ms(), offline_ttl);
+    match &read.sharing {
+        // What was proven when the server was last heard of holds on.
+        Sharing::Public | Sharing::Image(_) => {
+            read::prove(&visit.server, &visit.identity, read, outage.heard_ms) == Proof::Holds
+                && is_lately_gone()
         }
-    };
-    was_given && (visit.identity.is_anonymous() || may_listen(visit, outage))
+        // A class that is read less often than `auth_ttl` is hardly ever proven; that the token is stands in for it.
+        Sharing::Identity => {
+            visit.identity.is_accepted(read.class, outage.heard_ms, offline_ttl)
+                && if visit.identity.is_anonymous() { is_lately_gone() } else { may_listen(visit, outage) }
+        }
+    }
 }

@@ -50,7 +50,8 @@ pub(super) async fn consult<L: Loader + Clone>(
     headers: &HeaderMap,
     loader: impl Fn() -> L,
 ) -> Result<Answer<L::Pass>, Failure> {
-    let proof = prove(&visit.server, &visit.identity, read);
+    let prove = || prove(&visit.server, &visit.identity, read, visit.server.clock.now_ms());
+    let proof = prove();
     let mut policy = visit.server.policy(read, &visit.identity);
     if proof != Proof::Holds {
         // Without proof an older answer may stand in only for a server that cannot be asked, not for a slow one.
@@ -59,13 +60,12 @@ pub(super) async fn consult<L: Loader + Clone>(
     let outcome = if let Sharing::Image(_) = read.sharing {
         image(cache, visit, read, &policy, proof, headers, loader).await
     } else {
-        let demand = if proof == Proof::Holds { asked_for(headers) } else { Demand::Reload };
+        let demand = if proof == Proof::Holds { asked_for(headers) } else { Demand::Ask };
         cache.get_or_load(&key(visit, read), &policy, demand, loader).await
     };
-    let has_no_proof = || prove(&visit.server, &visit.identity, read) == Proof::Missing;
     match outcome {
         // By an answer that was not believed the server may have said yes to this token after all.
-        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if has_no_proof() => {
+        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if prove() == Proof::Missing => {
             Err(Failure::new(FailureKind::Unreachable, "no proof for this token while offline"))
         }
         outcome => outcome,
@@ -171,13 +171,15 @@ pub(crate) enum Proof {
     Missing,
 }
 
-pub(crate) fn prove(server: &Server, identity: &Identity, read: &Read) -> Proof {
-    let now_ms = server.clock.now_ms();
+/// What was known at `at_ms`.
+pub(crate) fn prove(server: &Server, identity: &Identity, read: &Read, at_ms: u64) -> Proof {
+    if needs_no_proof(server, identity, read) {
+        return Proof::Holds;
+    }
     let accepted = |ttl| match &read.sharing {
         Sharing::Public => true,
-        Sharing::Image(_) if identity.is_anonymous() && server.settings.hygiene.public_images => true,
-        Sharing::Identity => identity.is_accepted(read.class, now_ms, ttl),
-        Sharing::Image(item) => server.identities.is_image_accepted(identity, item, now_ms, ttl),
+        Sharing::Identity => identity.is_accepted(read.class, at_ms, ttl),
+        Sharing::Image(item) => server.identities.is_image_accepted(identity, item, at_ms, ttl),
     };
     let ttl = match &read.sharing {
         Sharing::Image(_) => IMAGE_PROOF_TTL,
@@ -189,6 +191,15 @@ pub(crate) fn prove(server: &Server, identity: &Identity, read: &Read) -> Proof 
         Proof::Expired
     } else {
         Proof::Missing
+    }
+}
+
+/// Whether the answer is everybody's.
+pub(super) fn needs_no_proof(server: &Server, identity: &Identity, read: &Read) -> bool {
+    match read.sharing {
+        Sharing::Public => true,
+        Sharing::Identity => false,
+        Sharing::Image(_) => identity.is_anonymous() && server.settings.hygiene.public_images,
     }
 }
 

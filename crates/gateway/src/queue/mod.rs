@@ -79,6 +79,10 @@ pub struct Queue {
 #[derive(Debug)]
 struct State {
     places: Places,
+    /// Requests that go on without a place, because their time was over.
+    overdue: usize,
+    /// Requests that were given up instead.
+    abandoned: u64,
     /// Whom to wake, by the number under which he waits.
     bells: HashMap<Ticket, oneshot::Sender<Result<Place, NoPlace>>>,
 }
@@ -91,6 +95,10 @@ pub struct Place {
     held: Option<Held>,
 }
 
+/// A request that goes on without a place. There are at most as many as there are places.
+#[derive(Debug)]
+pub struct Overdue(Arc<Queue>);
+
 /// What the queue looks like at one moment.
 #[derive(Debug, Clone, Copy)]
 pub struct Sight {
@@ -98,12 +106,16 @@ pub struct Sight {
     pub limits: Limits,
     /// What was counted, in the order of [`Rank::EVERY`].
     pub tallies: [Tally; Rank::EVERY.len()],
+    /// Requests that go on without a place, because their time was over.
+    pub overdue: usize,
+    /// Requests given up because there were too many of those.
+    pub abandoned: u64,
 }
 
 impl Queue {
     /// A queue in which nobody waits longer than `patience`.
     pub fn new(limits: Limits, patience: Duration, clock: Clock) -> Arc<Self> {
-        let state = State { places: Places::new(limits), bells: HashMap::new() };
+        let state = State { places: Places::new(limits), overdue: 0, abandoned: 0, bells: HashMap::new() };
         Arc::new(Self { state: Mutex::new(state), patience, clock })
     }
 
@@ -130,7 +142,12 @@ impl Queue {
     /// What the queue looks like now.
     pub fn sight(&self) -> Sight {
         let state = self.state.lock();
-        Sight { limits: state.places.limits(), tallies: state.places.tallies() }
+        Sight {
+            limits: state.places.limits(),
+            tallies: state.places.tallies(),
+            overdue: state.overdue,
+            abandoned: state.abandoned,
+        }
     }
 
     fn enter(self: &Arc<Self>, errand: Errand) -> Result<Entered, NoPlace> {
@@ -210,6 +227,31 @@ impl Drop for Waiter {
 impl Place {
     fn new(queue: &Arc<Queue>, held: Held) -> Self {
         Self { queue: Arc::clone(queue), held: Some(held) }
+    }
+}
+
+impl Place {
+    /// Gives the place back although the request goes on, if not too many do. Otherwise the place stays with it until
+    /// it is given up.
+    ///
+    /// # Errors
+    /// If too many go on already.
+    pub fn overdue(self) -> Result<Overdue, Self> {
+        let mut state = self.queue.state.lock();
+        if state.overdue >= state.places.limits().places {
+            state.abandoned += 1;
+            drop(state);
+            return Err(self);
+        }
+        state.overdue += 1;
+        drop(state);
+        Ok(Overdue(Arc::clone(&self.queue)))
+    }
+}
+
+impl Drop for Overdue {
+    fn drop(&mut self) {
+        self.0.state.lock().overdue -= 1;
     }
 }
 

@@ -10,6 +10,7 @@ pub mod difference;
 pub mod outcome;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
 use greenroom_cache::{Cause, Diagnosis, Entry, Key, Marking, Value};
@@ -282,7 +283,7 @@ impl Case {
     fn describe(&self, server: &Server, told: &mut Told) {
         let now_ms = server.clock.now_ms();
         let proof = match &self.identity {
-            Some(identity) => prove(server, identity, &self.read),
+            Some(identity) => prove(server, identity, &self.read, server.clock.now_ms()),
             None if self.read.sharing == Sharing::Public => Proof::Holds,
             None => Proof::Missing,
         };
@@ -360,9 +361,10 @@ impl Case {
         let Ok(_place) = server.queue.place(errand).await else {
             return Err("too many requests wait for the server".to_owned());
         };
-        let response = loader.ask().await.map_err(|failure| failure.message.to_string())?;
+        let response =
+            loader.ask(&AtomicBool::new(false)).await.map_err(|failure| failure.message.to_string())?;
         let status = response.status();
-        heed(server, &identity, self.read.class, status);
+        heed(server, &identity, &self.read, status);
         match collect(response.into_body(), settings.max_body_bytes).await {
             Collected::Whole(body) => Ok((status, body)),
             Collected::TooLong(..) => Err("the answer is longer than what is kept".to_owned()),

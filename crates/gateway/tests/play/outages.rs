@@ -74,7 +74,7 @@ pub fn json(stage: &Stage, token: &str) -> Client {
 
 /// Asks for what was never asked for until the server counts as down.
 pub async fn until_down(stage: &Stage, index: usize, client: &Client) {
-    let server = gateway(stage, index);
+    let server = gateway(stage, index.min(stage.process.servers.len() - 1));
     for number in 0_u32.. {
         if !server.breaker.admits() {
             return;
@@ -374,6 +374,51 @@ async fn a_starting_server_is_spared_and_its_state_is_shown() {
     assert_eq!(client.get("/library/metadata/77").await.status, 200);
     moody.server.stop();
     stage.down().await;
+}
+
+/// A picture that both kept, an hour goes by in which only the owner asks anything, and the server goes.
+async fn picture_in_an_outage(more: &str, clock: Clock) -> (Scripted, Stage, [u16; 3]) {
+    let mood = Arc::new(Mutex::new(Mood::Well));
+    let now = Arc::clone(&mood);
+    let server = Scripted::start(&TaskTracker::new(), move |request: &Arrived| match *now.lock() {
+        Mood::Well if request.target.contains("/Images/") => {
+            Reply::Bytes(answer("200 OK", "image/gif", "GIF89a ;"))
+        }
+        Mood::Well => {
+            Reply::Bytes(answer("200 OK", "application/json", "{\"Items\":[],\"TotalRecordCount\":0}"))
+        }
+        _ => Reply::Close,
+    })
+    .await;
+    let url = format!("http://{}", server.address);
+    let stage = Script::new().server("den", "jellyfin", &url, more).start_at(clock).await;
+    let said = |token: &str| {
+        format!("MediaBrowser Client=\"T\", Device=\"T\", DeviceId=\"t\", Version=\"1\", Token=\"{token}\"")
+    };
+    let picture = "/Items/0123456789abcdef0123456789abcdef/Images/Primary?tag=abc";
+    let viewer = stage.client().with("authorization", &said("viewer"));
+    let owner = stage.client().with("authorization", &said("owner"));
+    let stranger = stage.client().with("authorization", &said("stranger"));
+    assert_eq!(viewer.get(picture).await.status, 200);
+    stage.process.clock.sleep(std::time::Duration::from_secs(3600)).await;
+    assert_eq!(owner.get("/UserViews").await.status, 200);
+    *mood.lock() = Mood::HangsUp;
+    until_down(&stage, 1, &owner).await;
+    let mut statuses = [0; 3];
+    for (status, client) in statuses.iter_mut().zip([&viewer, &stage.client(), &stranger]) {
+        *status = client.get(picture).await.status.as_u16();
+    }
+    (server, stage, statuses)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_was_a_hit_stays_one_when_the_server_goes() {
+    for (more, expected) in [("", [200, 503, 503]), ("public_images = true\n", [200, 200, 503])] {
+        let (server, stage, said) = picture_in_an_outage(more, Clock::scaled(3600.0)).await;
+        assert_eq!(said, expected, "{more}: who was shown it, nobody, a stranger");
+        server.stop();
+        stage.down().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

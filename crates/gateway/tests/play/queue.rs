@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use greenroom::queue::places::Tally;
 use greenroom::queue::rank::Rank;
+use greenroom_cache::Clock;
 use greenroom_simulator::catalogue::CatalogueSize;
 use greenroom_simulator::faults::Fault;
 use greenroom_simulator::latency::Latency;
@@ -251,4 +252,37 @@ async fn who_finds_the_queue_full_is_refused_at_once_and_counted() {
     assert!(metrics.lines().any(|other| other == line), "{metrics}");
     let answers = held.end(asked).await;
     assert!(answers.iter().all(|answer| answer.status == 200), "who waited was served");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_hangs_never_has_more_than_twice_the_places_under_way() {
+    let tasks = TaskTracker::new();
+    let server = Plex::new(Options::quick()).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
+    let server = server.expect("it starts");
+    let more = "upstream_concurrency = 4\nload_timeout_s = 2";
+    let stage = Script::new().server("home", "plex", &server.url(), more).start_at(Clock::scaled(10.0)).await;
+    let client = app_called(&stage, "Remote").with("x-plex-token", server.tokens().owner_a());
+    server.faults().set_for("/library/metadata", Fault::Hang);
+    let queue = Arc::clone(&stage.process.servers[0].0.queue);
+    let asking = async {
+        for round in 0.. {
+            let sight = queue.sight();
+            assert!(sight.overdue <= sight.limits.places, "{sight:?}");
+            if sight.abandoned >= 6 {
+                return;
+            }
+            let films = (0..6).map(|film| 100 + round * 6 + film);
+            let answers = films.map(|film| {
+                let client = client.clone();
+                async move { client.get(&format!("/library/metadata/{film}")).await }
+            });
+            assert!(join_all(answers).await.iter().all(|answer| answer.status == 503));
+        }
+    };
+    tokio::time::timeout(STUCK, asking).await.expect("some are given up");
+    let most = server.ledger().max_in_flight();
+    assert!((5..=8).contains(&most), "{most} at once");
+    server.faults().clear();
+    stage.down().await;
+    server.stop().await;
 }

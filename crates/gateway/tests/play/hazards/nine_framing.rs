@@ -1,6 +1,9 @@
 //! 9. Request smuggling, from clients: one reading of where a request begins and ends, or none at all.
 
+use std::sync::Arc;
+
 use greenroom_upstream::ask::Kind;
+use tokio::sync::Notify;
 
 use super::{TOKEN, echo, end, play};
 use crate::stage::scripted::{Arrived, Reply, answer};
@@ -152,6 +155,41 @@ async fn nine_requests_on_one_connection_are_answered_each_for_itself() {
     }
     let arrived: Vec<String> = server.take().into_iter().map(|request| request.target).collect();
     assert_eq!(arrived, reads);
+    end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nine_a_head_in_two_pieces_around_an_answer_is_looked_at_as_a_whole() {
+    let go = Arc::new(Notify::new());
+    let held = Arc::clone(&go);
+    let (server, stage) = play(Kind::Plex, "", move |request: &Arrived| match request.target.as_str() {
+        "/slow" => Reply::Held(Arc::clone(&held), answer("200 OK", "text/plain", "slow")),
+        _ => Reply::Bytes(answer("200 OK", "text/plain", "")),
+    })
+    .await;
+    let slow = format!("GET /slow HTTP/1.1\r\nHost: x\r\nX-Plex-Token: {TOKEN}\r\n\r\n");
+    for (line, expected) in [("Content-Length: 4", 400), ("X-Length: 4", 200)] {
+        let whole = post(&format!("{line}\r\nTransfer-Encoding: chunked"), "4\r\nabcd\r\n0\r\n\r\n");
+        let (first, second) = whole.split_at(whole.find("Transfer").expect("it is there"));
+        for at_once in [true, false] {
+            let mut raw = stage.raw().await;
+            raw.send(if at_once { slow.clone() + first } else { slow.clone() }).await;
+            server.until(|server| server.count("GET", "/slow") == 1).await;
+            if !at_once {
+                raw.send(first).await;
+                // It is read ahead while the answer is awaited.
+                for _ in 0..100 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            go.notify_one();
+            assert_eq!(raw.answer().await.expect("an answer").status(), 200);
+            let said = raw.ask(second).await.expect("an answer");
+            assert_eq!(said.status(), expected, "{line}, at once: {at_once}");
+            assert_eq!(said.header("connection") == ["close"], expected == 400, "{}", said.head);
+            server.take();
+        }
+    }
     end(server, stage).await;
 }
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::join_all;
+use greenroom_cache::Clock;
 use greenroom_upstream::ask::Kind;
 use http::Method;
 use tokio::sync::Notify;
 
-use super::{client, echo, end, play};
+use super::{client, echo, end, play, play_at};
 use crate::stage::scripted::{Arrived, Reply, answer};
 
 /// Answers until the token has ended, then says so with this status; then nothing.
@@ -138,4 +139,62 @@ async fn two_what_was_under_way_when_the_token_ended_is_not_kept() {
     tokio::join!(waiting, ending);
     assert_eq!(client.get("/library/sections/1/all").await.status, 401, "it was asked for by an ended token");
     end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_a_picture_refused_in_one_size_is_refused_in_another() {
+    for status in ["401 Unauthorized", "403 Forbidden", "404 Not Found", "410 Gone"] {
+        let echo = echo(Kind::Jellyfin);
+        let ended = Arc::new(AtomicBool::new(false));
+        let is_ended = Arc::clone(&ended);
+        let (server, stage) = play(Kind::Jellyfin, "", move |request: &Arrived| {
+            if request.head.contains("token-that-ends") && is_ended.load(Ordering::SeqCst) {
+                Reply::Bytes(answer(status, "text/plain", "no"))
+            } else {
+                echo(request)
+            }
+        })
+        .await;
+        let concerned = client(&stage, Kind::Jellyfin, "token-that-ends");
+        let other = client(&stage, Kind::Jellyfin, "token-that-stays");
+        let [small, large] =
+            [100, 900].map(|width| format!("/Items/1/Images/Primary?tag=1&maxWidth={width}"));
+        for client in [&concerned, &other] {
+            assert_eq!(client.get(&small).await.status, 200);
+            assert!(client.get(&small).await.was_hit());
+        }
+        ended.store(true, Ordering::SeqCst);
+        let code: u16 = status[..3].parse().expect("a status");
+        for target in [&large, &small] {
+            assert_eq!(concerned.get(target).await.status, code, "{target}");
+        }
+        assert!(other.get(&small).await.was_hit(), "others lose nothing");
+        end(server, stage).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_an_expired_proof_counts_only_while_the_server_says_nothing() {
+    for (reply, status) in [
+        (Some(answer("500 Internal Server Error", "text/plain", "oops")), 500),
+        (Some(answer("400 Bad Request", "text/plain", "what")), 400),
+        (None, 200),
+    ] {
+        let (fails, echo) = (Arc::new(AtomicBool::new(false)), echo(Kind::Plex));
+        let is_failing = Arc::clone(&fails);
+        let (server, stage) = play_at(Clock::system(), Kind::Plex, "", move |request: &Arrived| {
+            match (is_failing.load(Ordering::SeqCst), reply.clone()) {
+                (false, _) => echo(request),
+                (true, Some(bytes)) => Reply::Bytes(bytes),
+                (true, None) => Reply::Close,
+            }
+        })
+        .await;
+        let client = client(&stage, Kind::Plex, "token");
+        assert_eq!(client.get("/library/sections").await.status, 200);
+        fails.store(true, Ordering::SeqCst);
+        stage.process.clock.sleep(std::time::Duration::from_secs(301)).await;
+        assert_eq!(client.get("/library/sections").await.status, status);
+        end(server, stage).await;
+    }
 }
