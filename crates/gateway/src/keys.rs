@@ -266,11 +266,12 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = |name: &str| folder.path().join(name);
         assert_eq!(may_hold_server_token(&path("new/home.token")), Ok(()));
+        let long = "x".repeat(usize::try_from(MAX_FILE_BYTES).expect("it fits"));
         for (name, held, may) in [
             ("home.token", "abc-def\n", true),
             ("empty", "", true),
             ("notes", "two words", false),
-            ("long", &"x".repeat(5_000), false),
+            ("long", &long, false),
             ("control.token", "0123456789abcdef", false),
             ("device.id", "0123456789abcdef", false),
         ] {
