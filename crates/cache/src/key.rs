@@ -12,9 +12,11 @@ const SEPARATOR: char = '|';
 /// Random per process: nobody outside can prepare keys that meet in one hash.
 static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0xd007_u64));
 
-/// The hash of a text, for lookups within this process only. `kind` keeps texts of different kinds apart.
+/// The hash of a text, for lookups within this process only. `kind` keeps texts of different kinds apart: by seeds
+/// far from each other, because short texts that differ as two near seeds do would meet in one hash.
 pub(crate) fn hash_text(kind: u64, text: &str) -> u64 {
-    xxh3_64_with_seed(text.as_bytes(), SEED.wrapping_add(kind))
+    let seed = SEED.wrapping_add(kind.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    xxh3_64_with_seed(text.as_bytes(), seed)
 }
 
 /// Whose values these are: the id of an identity. Never a secret: it appears in diagnosis and in files.

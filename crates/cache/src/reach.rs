@@ -201,6 +201,18 @@ mod tests {
     }
 
     #[test]
+    fn no_two_short_texts_of_different_kinds_meet() {
+        let mut seen = std::collections::HashMap::new();
+        for kind in 0..=PREFIX {
+            for number in 0..5_000 {
+                let text = format!("{}-{}-{}", number / 100, number / 10 % 10, number % 10 + 40);
+                let other = seen.insert(hash_text(kind, &text), (kind, text.clone()));
+                assert_eq!(other, None, "kind {kind}, {text}");
+            }
+        }
+    }
+
+    #[test]
     fn a_tag_and_a_prefix_of_the_same_text_do_not_meet() {
         let tag = Tag::new("library");
         let scope = Scope::Tag { namespace: "n".into(), partition: None, tag };

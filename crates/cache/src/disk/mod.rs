@@ -121,6 +121,8 @@ pub struct DiskStats {
     pub failed: u64,
     /// Entries dropped because too much waited to be written.
     pub dropped: u64,
+    /// Invalidations that could not be made durable: what they cover may come back after a crash.
+    pub marks_lost: u64,
     /// Times a damaged file was set aside.
     pub set_aside: u64,
     /// Entries that wait to be written, and their bytes.
@@ -287,6 +289,7 @@ impl Disk {
             written: read(&counters.written),
             failed: read(&counters.failed),
             dropped: depth.dropped,
+            marks_lost: depth.marks_lost,
             set_aside: read(&counters.set_aside),
             queued: depth.offers,
             queued_bytes: depth.bytes,

@@ -14,6 +14,8 @@ use crate::value::Entry;
 
 /// Reads and torn rows that wait to be noted; more are forgotten, which only makes the order of eviction coarser.
 const MAX_NOTES: usize = 4096;
+/// Markers that wait while nothing can be written; of more, the oldest are lost, and counted.
+const MAX_MARKS: usize = 65_536;
 /// Offers in one transaction, and their bytes.
 const BATCH_OFFERS: usize = 256;
 const BATCH_BYTES: u64 = 1024 * 1024;
@@ -39,6 +41,8 @@ struct Waiting {
     used: Vec<i64>,
     bytes: u64,
     dropped: u64,
+    /// Markers that waited too long to be written.
+    marks_lost: u64,
     /// Drawn by everything that comes.
     ticket: u64,
     is_urgent: bool,
@@ -68,6 +72,7 @@ pub(crate) struct Depth {
     pub(crate) offers: u64,
     pub(crate) bytes: u64,
     pub(crate) dropped: u64,
+    pub(crate) marks_lost: u64,
 }
 
 impl Queue {
@@ -161,7 +166,12 @@ impl Queue {
     /// How full it is.
     pub(crate) fn depth(&self) -> Depth {
         let waiting = self.waiting();
-        Depth { offers: waiting.offers.len() as u64, bytes: waiting.bytes, dropped: waiting.dropped }
+        Depth {
+            offers: waiting.offers.len() as u64,
+            bytes: waiting.bytes,
+            dropped: waiting.dropped,
+            marks_lost: waiting.marks_lost,
+        }
     }
 
     /// Waits until there is something to write, and a moment longer in case more comes; or for `idle`.
@@ -180,6 +190,31 @@ impl Queue {
                 .0;
         }
         waiting.deliver()
+    }
+
+    /// A batch could not be written, but may be later: all of it (`offers` too, or its markers only) goes back to
+    /// where it came from.
+    pub(crate) fn put_back(&self, mut batch: Batch, with_offers: bool) {
+        let offers = if with_offers { std::mem::take(&mut batch.offers) } else { Vec::new() };
+        let mut waiting = self.waiting();
+        for mark in batch.marks.drain(..).rev() {
+            waiting.marks.push_front((mark, 0));
+        }
+        while waiting.marks.len() > MAX_MARKS {
+            waiting.marks.pop_front();
+            waiting.marks_lost += 1;
+        }
+        for offer in offers.into_iter().rev() {
+            if let Some(slot) = waiting.offers.get_mut(&offer.key).filter(|slot| slot.is_leaving) {
+                slot.is_leaving = false;
+                waiting.order.push_front((offer.key, 0));
+            }
+        }
+        for (key, than) in batch.removals.drain(..).rev().take(MAX_NOTES) {
+            waiting.removals.push_front((key, than, 0));
+        }
+        drop(waiting);
+        self.done(&batch);
     }
 
     /// Drops all offers: what they say of markers they knew counts no more.
@@ -290,7 +325,7 @@ impl Waiting {
         self.is_urgent &= !is_empty;
         Delivery {
             batch,
-            up_to: if is_empty { self.ticket } else { open - 1 },
+            up_to: if is_empty { self.ticket } else { open.saturating_sub(1) },
             is_last: self.is_closing && is_empty,
         }
     }

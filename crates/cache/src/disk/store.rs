@@ -5,7 +5,7 @@
 //! is compared in the row), a write-ahead log, prepared statements, many writes in one transaction. `mmap_size` is
 //! zero: a file that is cut while it is mapped kills the process.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +25,11 @@ use crate::value::{Entry, Value};
 
 /// The database's name in its directory.
 pub(crate) const FILE: &str = "cache.db";
+/// Locked by the process that is opening the store.
+const TURN_FILE: &str = "cache.lock";
+/// How often, and with which pause, a process asks for its turn.
+const TURN_TRIES: u32 = 1_000;
+const TURN_PAUSE: Duration = Duration::from_millis(2);
 /// Marks a file as ours: "Grnr".
 const APPLICATION: i64 = 0x4772_6e72;
 /// The layout below. A file with another is set aside, whichever is newer.
@@ -218,6 +223,7 @@ impl Store {
     pub(crate) fn open(dir: &Path, file_above: usize) -> Result<Self, Failing> {
         let path = dir.join(FILE);
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        let _turn = Turn::take(dir)?;
         // Made by us, so that nobody else may read it; the files beside it get the same mode from SQLite.
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.into()),
@@ -456,6 +462,24 @@ impl Store {
         let (entries, bytes): (i64, i64) =
             self.db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(Holds { bytes: bytes.max(0).cast_unsigned(), entries: entries.max(0).cast_unsigned() })
+    }
+}
+
+/// The turn of one process to open the store: two that make it, or turn its log on, at once would fail each other.
+struct Turn(#[expect(dead_code, reason = "held until it is dropped")] File);
+
+impl Turn {
+    fn take(dir: &Path) -> Result<Self, Failing> {
+        let path = dir.join(TURN_FILE);
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        for _ in 0..TURN_TRIES {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self(file)),
+                Err(TryLockError::WouldBlock) => std::thread::park_timeout(TURN_PAUSE),
+                Err(TryLockError::Error(error)) => return Err(error.into()),
+            }
+        }
+        Err(Failing::new(Trouble::Locked, "another process is opening it and does not end"))
     }
 }
 

@@ -5,17 +5,31 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::Shared;
 use super::ledger::Ledger;
 use super::queue::Delivery;
-use super::store::{FILE, Store};
+use super::store::{Batch, FILE, Store};
 use super::trouble::{Failing, Trouble};
 
 /// Pause between two sweeps when there is nothing to take out.
 const SWEEP_EVERY_MS: u64 = 30_000;
 /// Pause between two chunks when there is.
 const SWEEP_AGAIN_MS: u64 = 20;
+
+/// Pauses before what could not be written is tried again: because somebody else writes, or for another reason.
+const LOCKED_PAUSE: Duration = Duration::from_millis(20);
+const FAILING_PAUSE: Duration = Duration::from_millis(500);
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// It is written, or never will be.
+    Done,
+    /// Its markers, and its offers too or not, are to be tried again.
+    Again { with_offers: bool },
+}
 
 /// The writer.
 pub(crate) struct Writer {
@@ -66,10 +80,15 @@ impl Writer {
         loop {
             let settings = &self.shared.settings;
             let delivery = self.shared.queue.next(settings.write_linger, settings.shared_lag / 2);
-            let is_last = delivery.is_last;
-            self.deliver(&delivery);
+            let (is_last, up_to) = (delivery.is_last, delivery.up_to);
+            let outcome = self.deliver(delivery);
             self.hear();
-            self.tell(delivery.up_to);
+            match outcome {
+                Outcome::Done => self.tell(up_to),
+                _ if is_last => {}
+                Outcome::Again { with_offers: true } => std::thread::park_timeout(LOCKED_PAUSE),
+                Outcome::Again { with_offers: false } => std::thread::park_timeout(FAILING_PAUSE),
+            }
             if is_last {
                 break;
             }
@@ -94,15 +113,21 @@ impl Writer {
         Ok(())
     }
 
-    fn deliver(&mut self, delivery: &Delivery) {
+    /// Writes what came.
+    fn deliver(&mut self, delivery: Delivery) -> Outcome {
         let now_ms = self.shared.clock.now_ms();
         if let Some(trouble) = self.shared.take_alarm() {
             self.renew(&Failing::new(trouble, "a reader found it so"));
         }
-        if !delivery.batch.is_empty() {
-            self.write(delivery, now_ms);
-            self.shared.queue.done(&delivery.batch);
+        if delivery.batch.is_empty() {
+            return Outcome::Done;
         }
+        let outcome = self.write(&delivery.batch, now_ms);
+        match outcome {
+            Outcome::Done => self.shared.queue.done(&delivery.batch),
+            Outcome::Again { with_offers } => self.shared.queue.put_back(delivery.batch, with_offers),
+        }
+        outcome
     }
 
     /// Tells who waits how far the work is done: after the numbers of new markers are known, so that what is loaded
@@ -113,13 +138,13 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, delivery: &Delivery, now_ms: u64) {
-        let (batch, counters) = (&delivery.batch, &self.shared.counters);
+    fn write(&mut self, batch: &Batch, now_ms: u64) -> Outcome {
+        let counters = &self.shared.counters;
         let lost = batch.offers.len() as u64;
         // Markers are always tried: it is they that must not be lost.
         if batch.marks.is_empty() && !self.shared.health.may_write(now_ms) {
             counters.failed.fetch_add(lost, Ordering::Relaxed);
-            return;
+            return Outcome::Done;
         }
         if !self.store.as_ref().is_some_and(Store::is_in_place) {
             self.renew(&Failing::new(Trouble::Gone, "it is not there any more"));
@@ -138,10 +163,17 @@ impl Writer {
                     tracing::info!(dir = %self.shared.settings.dir.display(), "writing to disk works again");
                 }
                 self.cut_log();
+                Outcome::Done
+            }
+            // Somebody else writes: he ends, or dies, and then it is our turn.
+            Err(failing) if failing.trouble == Trouble::Locked => {
+                self.failed(&failing, now_ms);
+                Outcome::Again { with_offers: true }
             }
             Err(failing) => {
                 self.shared.counters.failed.fetch_add(lost, Ordering::Relaxed);
                 self.failed(&failing, now_ms);
+                if batch.marks.is_empty() { Outcome::Done } else { Outcome::Again { with_offers: false } }
             }
         }
     }
