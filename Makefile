@@ -1,5 +1,5 @@
 # Everything a person or a machine runs. Each target alone does all of its own set-up.
-.PHONY: demo test check bench e2e sabotage model prepare prepare-e2e
+.PHONY: demo test check bench e2e sabotage model fuzz fuzz-brief package prepare prepare-bench prepare-e2e prepare-fuzz
 
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
@@ -13,8 +13,9 @@ endif
 demo: prepare
 	$(CARGO) run --release --quiet -p greenroom -- demo
 
-# All tests: the checks, the model checks, the sabotage run, and real clients against the real binary.
-test: check model sabotage e2e
+# All tests: the checks, the model checks, the sabotage run, a brief run of the fuzz targets, and real clients against
+# the real binary.
+test: check model sabotage fuzz-brief e2e
 
 # What every commit passes.
 check: prepare
@@ -31,17 +32,39 @@ model: prepare
 sabotage: prepare
 	sh crates/cache/sabotage.sh
 
+# Every parser of foreign bytes, SECONDS each: make fuzz SECONDS=60 TARGETS="plex_requests redaction"
+SECONDS ?= 600
+fuzz: prepare prepare-fuzz
+	fuzz/run.sh $(SECONDS) $(TARGETS)
+
+# The same for a moment: whether every target still builds, holds for its seeds, and finds nothing near them.
+fuzz-brief: prepare prepare-fuzz
+	fuzz/run.sh 5
+
 # Unmodified clients from PyPI through the built program.
 e2e: prepare prepare-e2e
 	$(CARGO) build --quiet -p greenroom
 	sh e2e/run.sh
 
-# Figures, compared side by side in one run.
-bench: prepare
+# Figures, compared side by side in one run: the engine, then the whole gateway beside nginx, Varnish and bare hyper.
+bench: prepare prepare-bench
 	$(CARGO) bench -p greenroom-cache
+	$(CARGO) build --release --quiet -p greenroom -p greenroom-bench
+	$(CARGO) run --release --quiet -p greenroom-bench
+
+# A package for Debian and its relatives, in target/debian. TARGET=x86_64-unknown-linux-musl makes a static program.
+package: prepare
+	@$(CARGO) deb --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-deb
+	sh packaging/deb.sh $(TARGET)
 
 prepare:
 	@sh .ci/prepare
+
+prepare-bench:
+	@sh bench/prepare.sh
+
+prepare-fuzz: prepare
+	@sh fuzz/prepare.sh
 
 prepare-e2e: prepare
 	@sh e2e/prepare.sh

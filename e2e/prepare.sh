@@ -7,6 +7,16 @@ lacks_python() {
   ! command -v python3 >/dev/null 2>&1 || ! python3 -c 'import ensurepip, sys; assert sys.version_info >= (3, 11)' 2>/dev/null
 }
 
+# A reverse proxy to stand behind; Debian keeps it where only administrators look.
+lacks_nginx() { ! PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v nginx >/dev/null 2>&1; }
+if lacks_nginx && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+  apt-get update -qq && apt-get install -y -qq --no-install-recommends nginx-light >/dev/null
+fi
+if lacks_nginx; then
+  echo "missing: nginx; on Debian: apt-get install nginx-light" >&2
+  exit 1
+fi
+
 if cmp -s requirements.txt .venv/installed.txt && .venv/bin/python -c '' 2>/dev/null; then
   exit 0
 fi

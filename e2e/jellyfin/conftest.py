@@ -8,10 +8,10 @@ from stage.fixtures import a_gateway, a_server
 from stage.jellyfin_people import Person
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=[(), ("--switch", "reject-legacy-auth")], ids=["today", "twelve"])
 def server(request):
-    """The simulated server."""
-    with a_server("jellyfin", request) as server:
+    """The simulated server, as it is today and as a later version is: that one refuses old forms of a token."""
+    with a_server("jellyfin", request, request.param) as server:
         yield server
 
 

@@ -54,7 +54,8 @@ def test_a_wrong_name_is_not_let_in(gateway):
 def test_every_form_of_a_token_opens_the_door_and_meets_in_one_answer(form, olga, server, gateway):
     path = f"/UserViews?userId={olga.user_id}"
     kept = ask(gateway, path, "scheme MediaBrowser", olga.token).content
-    direct = ask(server, path, form, olga.token)
+    # A later server takes only today's form itself.
+    direct = ask(server, path, "scheme MediaBrowser", olga.token)
     through = ask(gateway, path, form, olga.token)
     assert through.status_code == direct.status_code == 200
     assert through.content == direct.content == kept

@@ -22,9 +22,9 @@ def a_server(kind, request, options=()):
 
 
 @contextlib.contextmanager
-def a_gateway(server, request, name="gateway", owner_token=None):
+def a_gateway(server, request, name="gateway", owner_token=None, environment=None):
     """A gateway that is searched for secrets and stopped at the end."""
-    gateway = Gateway(server, f"{name_of(request)}-{name}", owner_token)
+    gateway = Gateway(server, f"{name_of(request)}-{name}", owner_token, environment)
     try:
         yield gateway
     finally:

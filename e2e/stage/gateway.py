@@ -18,7 +18,7 @@ OPEN_PAGES = ("/", "/metrics", "/healthz", "/readyz", "/api/v1/cache/stats", "/a
 class Gateway:
     """`greenroom serve`, its directory and its control plane."""
 
-    def __init__(self, server, name, owner_token=None):
+    def __init__(self, server, name, owner_token=None, environment=None):
         self.server = server
         self.secrets = set()
         self.directory = tempfile.TemporaryDirectory(prefix="greenroom-e2e-")
@@ -30,7 +30,7 @@ class Gateway:
         if owner_token:
             arguments += ["--token-file", str(self.written(owner_token))]
         # The more it says, the more it could give away.
-        self.program = Program(name, arguments, {"GREENROOM_LOG": "debug"})
+        self.program = Program(name, arguments, {"GREENROOM_LOG": "debug"} | (environment or {}))
         self.program.wait_for(self.control + "/healthz")
         self.program.wait_for(self.url + GREETING[server.kind])
 
@@ -74,8 +74,16 @@ class Gateway:
 
     def control_token(self):
         """The token that changes need, as its owner asks for it."""
-        show = [str(BINARY), "token", "show", "--data-dir", str(self.data_dir)]
-        return subprocess.run(show, capture_output=True, check=True, env=own_environment(), text=True).stdout.strip()
+        return self.told("token", "show")
+
+    def renew_control_token(self):
+        """Makes another token, as its owner does."""
+        return self.told("token", "rotate")
+
+    def told(self, *words):
+        """What the program prints about this gateway's directory."""
+        command = [str(BINARY), *words, "--data-dir", str(self.data_dir)]
+        return subprocess.run(command, capture_output=True, check=True, env=own_environment(), text=True).stdout.strip()
 
     def leaks(self):
         """Where a secret shows."""

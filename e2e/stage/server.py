@@ -29,6 +29,15 @@ class Server:
         """Counts from nothing again."""
         requests.delete(f"{self.url}/__simulator/ledger", timeout=20).raise_for_status()
 
+    def most_at_once(self):
+        """How many requests it has worked on at once at the most since the last `forget`."""
+        return requests.get(f"{self.url}/__simulator/ledger", timeout=20).json()["max_in_flight"]
+
+    def take_longer(self, by_ms):
+        """From now on every answer takes so much longer."""
+        rule = {"fault": {"slow": by_ms} if by_ms else "none"}
+        requests.put(f"{self.url}/__simulator/faults", json=rule, timeout=20).raise_for_status()
+
     def stop(self):
         """Ends the server."""
         self.program.stop()

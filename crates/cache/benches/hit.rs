@@ -1,13 +1,16 @@
-//! What a hit costs: ours, with judgement, markers and statistics, beside a bare lookup in the map underneath.
+//! What a hit costs: ours, with judgement, markers and statistics, beside other caches with the same keys and weights.
 //!
-//! Single-thread CPU time, median of five runs. `cargo bench -p greenroom-cache`.
+//! CPU time per hit, median of five runs in turns: of one thread, and of two that read the same keys at once.
+//! `cargo bench -p greenroom-cache`.
 
+use std::collections::HashMap;
 use std::fs;
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::Duration;
 
 use greenroom_cache::{
@@ -19,6 +22,8 @@ use tokio_util::task::TaskTracker;
 const KEYS: usize = 10_000;
 const ROUNDS: usize = 100;
 const RUNS: usize = 5;
+/// Bytes each cache may hold: enough for everything.
+const CAPACITY: u64 = 256 * 1024 * 1024;
 
 const POLICY: Policy = Policy {
     class: "bench",
@@ -33,6 +38,22 @@ const POLICY: Policy = Policy {
 
 struct Kilobyte;
 
+/// Bytes of a key and its value.
+#[derive(Clone)]
+struct Weight;
+
+impl Weight {
+    fn of(key: &Key, body: &Arc<[u8]>) -> usize {
+        key.whole().len() + body.len()
+    }
+}
+
+impl quick_cache::Weighter<Key, Arc<[u8]>> for Weight {
+    fn weight(&self, key: &Key, body: &Arc<[u8]>) -> u64 {
+        Self::of(key, body) as u64
+    }
+}
+
 impl Loader for Kilobyte {
     type Pass = ();
 
@@ -42,27 +63,58 @@ impl Loader for Kilobyte {
     }
 }
 
-/// CPU time of this process so far, from the kernel's books. The bench runs on one thread.
+/// CPU time of this thread so far, from the kernel's books.
 fn cpu_time() -> Duration {
-    let stat = fs::read_to_string("/proc/self/schedstat").expect("Linux keeps scheduler statistics");
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").expect("Linux keeps scheduler statistics");
     let nanos =
         stat.split(' ').next().and_then(|field| field.parse().ok()).expect("the first field is time run");
     Duration::from_nanos(nanos)
 }
 
-/// The median and the spread of nanoseconds per turn over a few runs.
-fn measure(name: &str, mut run: impl FnMut()) -> f64 {
-    let mut figures: Vec<f64> = (0..RUNS)
-        .map(|_| {
-            let before = cpu_time();
-            run();
-            cpu_time().saturating_sub(before).as_nanos() as f64 / (KEYS * ROUNDS) as f64
-        })
-        .collect();
+/// CPU time that `run` takes, per turn of its loops.
+fn nanos(run: impl FnOnce()) -> f64 {
+    let before = cpu_time();
+    run();
+    cpu_time().saturating_sub(before).as_nanos() as f64 / (KEYS * ROUNDS) as f64
+}
+
+/// The median, and from where to where.
+fn spread(mut figures: Vec<f64>) -> String {
     figures.sort_by(f64::total_cmp);
-    let median = figures[RUNS / 2];
-    println!("{name:<44} {median:7.1} ns  ({:.1} to {:.1})", figures[0], figures[RUNS - 1]);
-    median
+    format!("{:.0} ({:.0} to {:.0})", figures[RUNS / 2], figures[0], figures[RUNS - 1])
+}
+
+fn measure(name: &str, mut run: impl FnMut()) {
+    println!("| {name} | {} | |", spread((0..RUNS).map(|_| nanos(&mut run)).collect()));
+}
+
+/// One way to find what is kept.
+type Get<'a> = Box<dyn Fn(&Key) -> bool + Sync + 'a>;
+
+fn read_all(keys: &[Key], get: &Get<'_>) {
+    for _ in 0..ROUNDS {
+        for key in keys {
+            assert!(black_box(get(key)), "everything is kept");
+        }
+    }
+}
+
+/// Measures all of them in turns.
+fn compare(keys: &[Key], engines: &[(&str, Get<'_>)]) {
+    let mut figures = vec![(Vec::new(), Vec::new()); engines.len()];
+    for _ in 0..RUNS {
+        for ((_, get), (alone, together)) in engines.iter().zip(&mut figures) {
+            alone.push(nanos(|| read_all(keys, get)));
+            together.push(thread::scope(|scope| {
+                let other = scope.spawn(|| nanos(|| read_all(keys, get)));
+                let own = nanos(|| read_all(keys, get));
+                f64::midpoint(own, other.join().expect("it ends"))
+            }));
+        }
+    }
+    for ((name, _), (alone, together)) in engines.iter().zip(figures) {
+        println!("| {name} | {} | {} |", spread(alone), spread(together));
+    }
 }
 
 /// A hit never waits, so one poll answers it.
@@ -84,43 +136,53 @@ fn main() {
         runtime.block_on(cache.get_or_load(key, &POLICY, Demand::Any, || Kilobyte)).expect("it loads");
     }
 
-    let bare = quick_cache::sync::Cache::<Key, Arc<u64>>::new(KEYS * 2);
+    let quick = quick_cache::sync::Cache::with_weighter(KEYS, CAPACITY, Weight);
+    let moka = moka::sync::Cache::builder()
+        .max_capacity(CAPACITY)
+        .weigher(|key, body| u32::try_from(Weight::of(key, body)).unwrap_or(u32::MAX))
+        .time_to_live(POLICY.fresh)
+        .build();
+    let mut plain: HashMap<Key, Arc<[u8]>> = HashMap::new();
+    let body = || Arc::<[u8]>::from(vec![7; 1024]);
     for key in &keys {
-        bare.insert(key.clone(), Arc::new(7));
+        quick.insert(key.clone(), body());
+        moka.insert(key.clone(), body());
+        plain.insert(key.clone(), body());
     }
+    moka.run_pending_tasks();
+    let plain = Mutex::new(plain);
 
-    let get = |key: &Key| black_box(now(cache.get_or_load(key, &POLICY, Demand::Any, || Kilobyte)).is_ok());
-    let ours = measure("a hit", || {
-        for _ in 0..ROUNDS {
-            for key in &keys {
-                get(key);
-            }
-        }
-    });
-    measure("a hit, first after an invalidation elsewhere", || {
+    let ours = |key: &Key| now(cache.get_or_load(key, &POLICY, Demand::Any, || Kilobyte)).is_ok();
+    println!("| a hit | ns, one thread | ns, each of two threads |");
+    println!("| --- | ---: | ---: |");
+    compare(
+        &keys,
+        &[
+            ("greenroom-cache: judgement, markers, statistics", Box::new(ours)),
+            ("moka: time to live", Box::new(|key| moka.get(key).is_some())),
+            ("quick_cache", Box::new(|key| quick.get(key).is_some())),
+            (
+                "a map behind a lock",
+                Box::new(|key| plain.lock().expect("it holds").get(key).cloned().is_some()),
+            ),
+        ],
+    );
+    measure("greenroom-cache, first after an invalidation elsewhere", || {
         for round in 0..ROUNDS {
             let elsewhere = Tag::new(format!("elsewhere:{round}"));
             let scope = Scope::Tag { namespace: "home".into(), partition: None, tag: elsewhere };
             cache.invalidate(&scope, &Invalidation::mark());
             for key in &keys {
-                get(key);
+                black_box(ours(key));
             }
         }
     });
     let clock = Clock::system();
-    measure("  of which reading the clock", || {
+    measure("of which reading the clock", || {
         for _ in 0..KEYS * ROUNDS {
             black_box(clock.now_ms());
         }
     });
-    let map = measure("a bare get from the map underneath", || {
-        for _ in 0..ROUNDS {
-            for key in &keys {
-                black_box(bare.get(key));
-            }
-        }
-    });
-    println!("ratio of a hit to a bare get: {:.2}", ours / map);
     let stats = cache.stats();
     assert!(stats.classes.iter().all(|class| class.missed() == KEYS as u64), "everything else was a hit");
 }

@@ -15,10 +15,15 @@ pub enum Demand {
     Any,
     /// Nothing kept, unless it was loaded a moment ago; a load under way is welcome.
     Reload,
+    /// The same, and what is kept stands in only for a source that does not say anything: its errors have the last word.
+    Ask,
     /// Nothing kept and nobody else's load: the caller's own, whose value is stored as usual.
     Own,
     /// Only what is kept.
     OnlyIfCached,
+    /// Whatever is kept and may stand in for a failure, however old, at once: the source is known not to answer, so
+    /// nothing is loaded and nobody waits.
+    Offline,
 }
 
 /// How a value came to be served.
@@ -87,6 +92,8 @@ pub enum Reason {
     Failed(FailureKind),
     /// A load failed a moment ago, and is not tried again yet.
     FailedLately(FailureKind),
+    /// The source is known not to answer, and was not asked.
+    Offline,
     /// It was loaded, but not stored.
     NotStored(Refusal),
 }
@@ -98,6 +105,7 @@ impl Reason {
             Self::Age => "age",
             Self::BackingOff => "backing-off",
             Self::SlowLoad => "slow-load",
+            Self::Offline => FailureKind::Offline.name(),
             Self::Failed(kind) | Self::FailedLately(kind) => kind.name(),
             Self::NotStored(refusal) => refusal.name(),
         }

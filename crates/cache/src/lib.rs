@@ -158,7 +158,7 @@ mod warmth;
 pub use answer::{Answer, Demand, Reason, Served, Tier};
 pub use cache::Cache;
 pub use clock::Clock;
-pub use diagnosis::Diagnosis;
+pub use diagnosis::{Cause, Diagnosis};
 pub use key::{Key, Partition, Tag};
 pub use load::{Failure, FailureKind, Fill, Load, LoadReason, Loader};
 pub use policy::{Horizons, Marking, Policy, Verdict, judge};

@@ -129,6 +129,10 @@ pub enum FailureKind {
     Malformed,
     /// The source is starting up.
     Starting,
+    /// The source is known not to answer, so it was not asked: says nothing about the key.
+    Offline,
+    /// What came is whole, but so unlikely at this moment that what is kept is believed instead.
+    Doubted,
     /// The source does not accept this identity.
     Denied,
     /// The source says the question is wrong.
@@ -143,12 +147,14 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// Every kind.
-    pub const EVERY: [Self; 10] = [
+    pub const EVERY: [Self; 12] = [
         Self::Unreachable,
         Self::TimedOut,
         Self::ServerError,
         Self::Malformed,
         Self::Starting,
+        Self::Offline,
+        Self::Doubted,
         Self::Denied,
         Self::Refused,
         Self::Panicked,
@@ -164,6 +170,8 @@ impl FailureKind {
             Self::ServerError => "server-error",
             Self::Malformed => "malformed",
             Self::Starting => "starting",
+            Self::Offline => "offline",
+            Self::Doubted => "doubted",
             Self::Denied => "denied",
             Self::Refused => "refused",
             Self::Panicked => "panicked",
@@ -180,19 +188,28 @@ impl FailureKind {
             | Self::ServerError
             | Self::Malformed
             | Self::Starting
+            | Self::Offline
+            | Self::Doubted
             | Self::Panicked
             | Self::Overloaded => true,
             Self::Denied | Self::Refused | Self::NotCached => false,
         }
     }
 
+    /// Whether an old value may stand in even for who insists on being told: the source said nothing, or said yes with
+    /// a value that is not believed.
+    pub fn is_silence(self) -> bool {
+        matches!(self, Self::Unreachable | Self::TimedOut | Self::Offline | Self::Doubted)
+    }
+
     /// How long callers of the same key are spared the same failure.
     pub fn remembered_for(self, settings: &Settings) -> Duration {
         match self {
-            Self::Unreachable | Self::TimedOut | Self::ServerError => settings.error_memory,
+            Self::Unreachable | Self::TimedOut | Self::ServerError | Self::Doubted => settings.error_memory,
             Self::Denied => settings.denied_memory,
             Self::Malformed
             | Self::Starting
+            | Self::Offline
             | Self::Refused
             | Self::Panicked
             | Self::Overloaded

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::key::BuildAsHashed;
 use crate::marks::{Marks, hold_end};
 use crate::policy::Marking;
-use crate::reach::{ALL, Reach, Target, any_tag};
+use crate::reach::{ALL, Part, Reach, Target, any_tag};
 use crate::refusal::Refusal;
 use crate::scope::Invalidation;
 #[cfg(not(feature = "shuttle"))]
@@ -145,15 +145,17 @@ impl Markers {
         marking
     }
 
-    /// The newest invalidation in reach.
-    pub(crate) fn newest(&self, reach: &Reach) -> Option<Stamp> {
+    /// The newest invalidation in reach, and by which scope.
+    pub(crate) fn newest(&self, reach: &Reach) -> Option<(Stamp, Part)> {
         let map = read(&self.map);
-        let mut newest = Stamp::ZERO;
-        reach.any(|scope| {
-            newest = map.get(&scope).map_or(newest, |marks| newest.max(marks.newest));
-            false
+        let mut newest: Option<(Stamp, Part)> = None;
+        reach.each(|scope, part| {
+            let stamp = map.get(&scope).map_or(Stamp::ZERO, |marks| marks.newest);
+            if stamp > newest.map_or(Stamp::ZERO, |(stamp, _)| stamp) {
+                newest = Some((stamp, part));
+            }
         });
-        (newest > Stamp::ZERO).then_some(newest)
+        newest
     }
 
     /// The fence: whether a value whose load began at `created` may be stored now.

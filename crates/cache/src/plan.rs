@@ -36,18 +36,24 @@ pub(crate) fn plan(demand: Demand, sight: Option<Sight>) -> Plan {
             serve(Served::Hit, None, refresh_due)
         }
         (Demand::Any | Demand::OnlyIfCached, Verdict::Stale) => serve(Served::Stale, Some(Reason::Age), true),
-        (Demand::OnlyIfCached, _) => Plan::NotCached,
-        (Demand::Reload, Verdict::Fresh { .. }) if sight.is_some_and(|sight| sight.just_loaded) => {
+        (Demand::Offline, Verdict::Fresh { .. }) => serve(Served::Hit, Some(Reason::Offline), false),
+        (Demand::Offline, Verdict::Stale | Verdict::Expired | Verdict::Invalidated { fallback: true }) => {
+            serve(Served::StaleOnError, Some(Reason::Offline), false)
+        }
+        (Demand::OnlyIfCached | Demand::Offline, _) => Plan::NotCached,
+        (Demand::Reload | Demand::Ask, Verdict::Fresh { .. })
+            if sight.is_some_and(|sight| sight.just_loaded) =>
+        {
             serve(Served::Hit, None, false)
         }
-        (Demand::Reload, Verdict::Fresh { .. } | Verdict::Stale | Verdict::Expired) => {
+        (Demand::Reload | Demand::Ask, Verdict::Fresh { .. } | Verdict::Stale | Verdict::Expired) => {
             Plan::Load { why: LoadReason::Demanded, soft: false }
         }
         (Demand::Any, Verdict::Expired) => Plan::Load { why: LoadReason::Expired, soft: true },
-        (Demand::Any | Demand::Reload, Verdict::Invalidated { .. }) => {
+        (Demand::Any | Demand::Reload | Demand::Ask, Verdict::Invalidated { .. }) => {
             Plan::Load { why: LoadReason::Invalidated, soft: false }
         }
-        (Demand::Any | Demand::Reload, Verdict::Dead) => {
+        (Demand::Any | Demand::Reload | Demand::Ask, Verdict::Dead) => {
             let why = if sight.is_some() { LoadReason::Expired } else { LoadReason::Absent };
             Plan::Load { why, soft: false }
         }
@@ -103,6 +109,22 @@ mod tests {
         let alone = Plan::LoadAlone { why: LoadReason::Demanded };
         assert_eq!(planned(Demand::Own, Verdict::Fresh { refresh_due: false }, true), alone);
         assert_eq!(plan(Demand::Own, None), alone);
+    }
+
+    #[test]
+    fn offline_everything_that_may_stand_in_is_served_at_once_and_nothing_is_loaded() {
+        let serve = |served| Plan::Serve { served, reason: Some(Reason::Offline), refresh: false };
+        for (verdict, wanted) in [
+            (Verdict::Fresh { refresh_due: true }, serve(Served::Hit)),
+            (Verdict::Stale, serve(Served::StaleOnError)),
+            (Verdict::Expired, serve(Served::StaleOnError)),
+            (Verdict::Invalidated { fallback: true }, serve(Served::StaleOnError)),
+            (Verdict::Invalidated { fallback: false }, Plan::NotCached),
+            (Verdict::Dead, Plan::NotCached),
+        ] {
+            assert_eq!(planned(Demand::Offline, verdict, true), wanted, "{verdict:?}");
+        }
+        assert_eq!(plan(Demand::Offline, None), Plan::NotCached);
     }
 
     #[test]

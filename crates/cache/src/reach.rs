@@ -58,6 +58,18 @@ impl Reach {
                 .any(|text| test(mix(self.namespace, *text)) || test(mix(self.partition, *text)))
     }
 
+    /// Every scope in reach, with what it is.
+    pub(crate) fn each(&self, mut visit: impl FnMut(u64, Part)) {
+        visit(ALL, Part::All);
+        visit(self.namespace, Part::Namespace);
+        visit(self.partition, Part::Partition);
+        visit(self.key, Part::Key);
+        for (at, text) in self.texts.iter().enumerate() {
+            visit(mix(self.namespace, *text), Part::Text { at_end: self.texts.len() - at });
+            visit(mix(self.partition, *text), Part::Text { at_end: self.texts.len() - at });
+        }
+    }
+
     /// The scope that stands for every tag of this namespace whatever it is: what covers a value whose tags are
     /// not known.
     pub(crate) fn any_tag(&self) -> u64 {
@@ -68,6 +80,19 @@ impl Reach {
     pub(crate) fn bytes(&self) -> usize {
         self.texts.len() * size_of::<u64>()
     }
+}
+
+/// What a scope in reach is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    All,
+    Namespace,
+    Partition,
+    Key,
+    /// A path prefix or a tag, tags last: the last one is at 1 from the end.
+    Text {
+        at_end: usize,
+    },
 }
 
 /// A scope by hash, as markers know it.

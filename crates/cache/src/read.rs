@@ -190,7 +190,12 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
         refresh: bool,
         now_ms: u64,
     ) -> Answer<L::Pass> {
-        if served == Served::Stale { &self.cell.stale } else { &self.cell.hits }.one();
+        match served {
+            Served::Stale => &self.cell.stale,
+            Served::StaleOnError => &self.cell.stale_on_error,
+            _ => &self.cell.hits,
+        }
+        .one();
         entry.note_read(now_ms);
         if refresh && entry.backs_off(now_ms) {
             reason = reason.map(|_| Reason::BackingOff);
@@ -369,7 +374,12 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
 
     /// Answers an old value in place of a failed load where the failure and the markers allow it.
     fn failed(&self, failure: Failure, reason: Reason) -> Result<L::Pass> {
-        if !failure.kind.serves_old() || self.demand == Demand::Own {
+        let serves_old = match self.demand {
+            Demand::Own => false,
+            Demand::Ask => failure.kind.is_silence(),
+            _ => failure.kind.serves_old(),
+        };
+        if !serves_old {
             return Err(failure);
         }
         let now_ms = self.house.clock.now_ms();

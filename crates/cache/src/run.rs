@@ -104,6 +104,8 @@ impl House {
 /// Whether the value that was to be refreshed is still there, and would be due again at once.
 fn leaves_old(landed: &Landed) -> bool {
     match landed {
+        // It was not even tried; when the source is back, nothing is to wait.
+        Landed::Failed(failure) if failure.kind == FailureKind::Offline => false,
         Landed::Kept { refusal, .. } => {
             refusal.is_some_and(|refusal| !matches!(refusal, Refusal::Invalidated | Refusal::Older))
         }

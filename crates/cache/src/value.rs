@@ -164,6 +164,11 @@ impl Entry {
         self.horizons
     }
 
+    /// Why it was loaded.
+    pub fn why(&self) -> LoadReason {
+        self.why
+    }
+
     /// When a refresh is due, in wall milliseconds; `u64::MAX` if never.
     pub fn refresh_at_ms(&self) -> u64 {
         self.horizons.refresh_at_ms

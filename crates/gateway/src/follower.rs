@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use greenroom_upstream::ask::Kind;
+use greenroom_upstream::class::Class;
 use greenroom_upstream::credential::{Credential, Form};
 use http::Request;
 use http::header::{HeaderValue, UPGRADE};
@@ -21,9 +22,11 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use crate::body::{Body, Collected, collect};
+use crate::breaker;
 use crate::identity::Identity;
 use crate::origin::Lane;
 use crate::proxy::tap::{Watching, hear};
+use crate::queue::Errand;
 use crate::server::Server;
 use crate::stale::{self, By};
 
@@ -72,48 +75,79 @@ struct Follower {
 
 type Socket = WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>;
 
+/// What came of asking for the server's events.
+enum Connected {
+    Open(Box<Socket>),
+    /// The server is there and says no.
+    Refused,
+    Nobody,
+}
+
 impl Follower {
     async fn run(&mut self) {
+        let server = Arc::clone(&self.server);
         let mut pause = RETRY.0;
-        let mut followed_before = false;
+        // Whether events went by untold, and whether reads are to wait for us when the server is back.
+        let (mut has_missed, mut cut) = (false, None);
         loop {
-            if let Some(socket) = self.connect().await {
-                if followed_before {
-                    // Whatever happened in between was told to nobody.
-                    stale::everything(&self.server);
-                }
-                tracing::info!(server = self.server.name(), "following the server's events");
-                followed_before = true;
-                pause = RETRY.0;
-                self.listen(socket).await;
-                tracing::info!(server = self.server.name(), "the server's events ended; trying again");
-            } else {
-                self.poll().await;
+            server.breaker.back().await;
+            let connected = self.connect().await;
+            if matches!(connected, Connected::Refused) {
+                // It will not want us soon, so nobody has to wait for us.
+                cut = None;
             }
-            self.server.clock.sleep(pause).await;
-            pause = (pause * 2).min(RETRY.1);
+            let rest = if let Connected::Open(socket) = connected {
+                if std::mem::take(&mut has_missed) {
+                    // Whatever happened in between was told to nobody.
+                    stale::everything(&server);
+                }
+                drop(cut.take());
+                tracing::info!(server = server.name(), "following the server's events");
+                pause = RETRY.0;
+                self.listen(*socket).await;
+                has_missed = true;
+                cut = Some(server.breaker.attaching());
+                server.breaker.note_trouble(server.clock.now_ms());
+                tracing::info!(server = server.name(), "the server's events ended; trying again");
+                pause
+            } else {
+                self.poll_once().await;
+                // A server that told us its events before will do so again soon.
+                if cut.is_some() { pause } else { pause.max(POLL) }
+            };
+            tokio::select! {
+                () = server.clock.sleep(rest) => pause = (pause * 2).min(RETRY.1),
+                // It is awaited at the head of the loop, and attached to as soon as it is back.
+                () = server.breaker.down() => pause = RETRY.0,
+            }
         }
     }
 
-    async fn connect(&self) -> Option<Socket> {
+    async fn connect(&self) -> Connected {
         if self.server.settings.kind == Kind::Jellyfin {
             self.ask_who_we_are().await;
         }
         self.server.counters.own.fetch_add(1, Ordering::Relaxed);
-        let asked = self.server.origin.send(self.handshake()?, Lane::Read);
-        let mut response = self.server.clock.timeout(PATIENCE, asked).await.ok()?.ok()?;
-        if response.status() != http::StatusCode::SWITCHING_PROTOCOLS {
-            tracing::debug!(server = self.server.name(), status = %response.status(), "no events");
-            return None;
+        let key = breaker::key_of("the server's events");
+        let Some(handshake) = self.handshake() else { return Connected::Nobody };
+        let asked = self.server.send(handshake, Lane::Read, key);
+        let Ok(Ok(mut response)) = self.server.clock.timeout(PATIENCE, asked).await else {
+            return Connected::Nobody;
+        };
+        let status = response.status();
+        if status != http::StatusCode::SWITCHING_PROTOCOLS {
+            tracing::debug!(server = self.server.name(), %status, "no events");
+            return if status.is_server_error() { Connected::Nobody } else { Connected::Refused };
         }
-        let upgraded = hyper::upgrade::on(&mut response).await.ok()?;
-        Some(WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Client, None).await)
+        let Ok(upgraded) = hyper::upgrade::on(&mut response).await else { return Connected::Nobody };
+        let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Client, None).await;
+        Connected::Open(Box::new(socket))
     }
 
     /// Jellyfin tells users what changes, but not keys that belong to nobody.
     async fn ask_who_we_are(&self) {
         if self.identity.account().is_none()
-            && let Some(body) = self.get("/Users/Me").await
+            && let Some(body) = self.get("/Users/Me", Class::Users).await
             && let Some(user) = greenroom_upstream::greeting::own_user(&body)
         {
             self.identity.prove_account(&user);
@@ -142,6 +176,8 @@ impl Follower {
     async fn listen(&mut self, mut socket: Socket) {
         let _watching = Watching::begin(&self.server, &self.identity);
         let is_deaf = self.server.settings.kind == Kind::Jellyfin && self.identity.account().is_none();
+        let server = Arc::clone(&self.server);
+        let mut down = std::pin::pin!(server.breaker.down());
         let clock = self.server.clock.clone();
         let mut keep_alive = std::pin::pin!(clock.sleep(KEEP_ALIVE));
         loop {
@@ -153,6 +189,8 @@ impl Follower {
                     Some(Ok(_)) => {}
                     Some(Err(_)) | None => return,
                 },
+                // A server that vanishes may leave the connection as it is.
+                () = down.as_mut() => return,
                 () = keep_alive.as_mut() => {
                     if socket.send(self.sign_of_life()).await.is_err() {
                         return;
@@ -173,23 +211,17 @@ impl Follower {
         }
     }
 
-    /// Polls the counters, and waits until the next time.
-    async fn poll(&mut self) {
-        self.poll_once().await;
-        self.server.clock.sleep(POLL.saturating_sub(RETRY.0)).await;
-    }
-
     /// Compares the server's counters with the last ones, if a client came lately.
     async fn poll_once(&mut self) {
         let now_ms = self.server.clock.now_ms();
         let idle_ms = u64::try_from(IDLE.as_millis()).unwrap_or(u64::MAX);
         let last_ms = self.server.counters.last_asked_ms.load(Ordering::Relaxed);
-        if now_ms.saturating_sub(last_ms) > idle_ms {
+        if now_ms.saturating_sub(last_ms) > idle_ms || !self.server.breaker.admits() {
             return;
         }
         match self.server.settings.kind {
             Kind::Plex => {
-                let Some(body) = self.get("/library/sections").await else { return };
+                let Some(body) = self.get("/library/sections", Class::Sections).await else { return };
                 let counters = greenroom_upstream::greeting::change_counters(&body).unwrap_or_default();
                 for (section, counter) in counters {
                     if self.has_moved(&section, &counter) {
@@ -198,7 +230,7 @@ impl Follower {
                 }
             }
             Kind::Jellyfin => {
-                let Some(body) = self.get("/Items/Counts").await else { return };
+                let Some(body) = self.get("/Items/Counts", Class::Counts).await else { return };
                 if self.has_moved("", &String::from_utf8_lossy(&body)) {
                     stale::everything(&self.server);
                 }
@@ -213,7 +245,7 @@ impl Follower {
     }
 
     /// Asks the server something of our own.
-    async fn get(&self, path: &str) -> Option<bytes::Bytes> {
+    async fn get(&self, path: &str, class: Class) -> Option<bytes::Bytes> {
         self.server.counters.own.fetch_add(1, Ordering::Relaxed);
         let mut request =
             Request::builder().uri(self.server.origin.uri(path).ok()?).body(Body::empty()).ok()?;
@@ -222,8 +254,9 @@ impl Follower {
             request.headers_mut().insert(name, value);
         }
         let asked = async {
-            let _place = self.server.place(Lane::Read).await?;
-            let response = self.server.origin.send(request, Lane::Read).await.ok()?;
+            let _place = self.server.queue.place(Errand::own(None, class)).await.ok()?;
+            let key = breaker::key_of(path);
+            let response = self.server.send(request, Lane::Read, key).await.ok()?;
             let is_ok = response.status() == http::StatusCode::OK;
             match collect(response.into_body(), MAX_POLLED_BYTES).await {
                 Collected::Whole(body) if is_ok => Some(body),

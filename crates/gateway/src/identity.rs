@@ -1,14 +1,17 @@
 //! Who asks: the partition a token's answers are kept in, and the proofs that the server accepts that token.
 //!
-//! A token is never kept. What stands for it is a keyed hash of server and full token; the key lives in the data
+//! A token is not kept here. What stands for it is a keyed hash of server and full token; the key lives in the data
 //! directory, so a hash says nothing to anybody else. A hit needs proof that *this very token* was accepted by
 //! *this server* for *this class* of answers within the last `auth_ttl`; for an image, that it was shown this
 //! item's image within [`IMAGE_PROOF_TTL`].
+//!
+//! While the server is down it cannot be asked. Then a token counts that was proven, by any answer or by an open
+//! socket, within `auth_ttl` before the server was last heard of; and it gets what it was given before, class by class.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use greenroom_cache::Partition;
@@ -16,10 +19,10 @@ use greenroom_upstream::class::Class;
 use greenroom_upstream::credential::Credential;
 use parking_lot::{Mutex, RwLock};
 
+use crate::breaker::Outage;
+
 /// How long the proof for an image holds.
 pub const IMAGE_PROOF_TTL: Duration = Duration::from_secs(24 * 3600);
-/// How long an expired proof still counts while the server cannot be asked.
-pub const OFFLINE_AUTH_TTL: Duration = Duration::from_secs(24 * 3600);
 /// Identities remembered per server. One is some 400 bytes; a household has tens.
 const MAX_IDENTITIES: usize = 4096;
 /// Image proofs remembered per server, some 50 bytes each.
@@ -42,12 +45,16 @@ pub struct Identity {
     anonymous: bool,
     /// When the server last said yes, per class, in milliseconds; 0 is never.
     accepted_ms: [AtomicU64; Class::EVERY.len()],
+    /// When the server last showed in any way that it accepts this token, in milliseconds; 0 is never.
+    proven_ms: AtomicU64,
     account: RwLock<Option<Arc<str>>>,
     /// How often the server refused this token: a proof of before is none.
     refusals: AtomicU64,
     /// Sockets of this identity that pass through us and tell what becomes stale.
     sockets: AtomicUsize,
     last_seen_ms: AtomicU64,
+    /// Whether its place was needed for somebody else: whoever shows its token is a new identity.
+    is_forgotten: AtomicBool,
 }
 
 impl Identity {
@@ -56,10 +63,12 @@ impl Identity {
             partition: Partition::new(partition),
             anonymous,
             accepted_ms: [const { AtomicU64::new(0) }; Class::EVERY.len()],
+            proven_ms: AtomicU64::new(0),
             account: RwLock::new(None),
             refusals: AtomicU64::new(0),
             sockets: AtomicUsize::new(0),
             last_seen_ms: AtomicU64::new(0),
+            is_forgotten: AtomicBool::new(false),
         }
     }
 
@@ -73,6 +82,15 @@ impl Identity {
         self.anonymous
     }
 
+    /// Notes that its token was shown again. `false`: it was forgotten, the token is to be resolved anew.
+    pub fn is_seen_again(&self, now_ms: u64) -> bool {
+        // Written once a second at most, so that cores do not take it from each other with every request.
+        if now_ms.saturating_sub(self.last_seen_ms.load(Ordering::Relaxed)) >= 1000 {
+            self.last_seen_ms.store(now_ms, Ordering::Relaxed);
+        }
+        !self.is_forgotten()
+    }
+
     /// Grows with every refusal. To be read before the server is asked, and shown with what it said.
     pub fn generation(&self) -> u64 {
         self.refusals.load(Ordering::Acquire)
@@ -82,7 +100,25 @@ impl Identity {
     pub fn accept(&self, class: Class, now_ms: u64, generation: u64) {
         if self.generation() == generation {
             self.accepted_ms[class as usize].store(now_ms, Ordering::Release);
+            self.prove(now_ms);
         }
+    }
+
+    /// The server shows that it accepts this token: it answered, or keeps a socket of it open.
+    pub fn prove(&self, now_ms: u64) {
+        self.proven_ms.fetch_max(now_ms, Ordering::AcqRel);
+    }
+
+    /// Whether the token was proven when the server was last heard of, and that was within `offline_ttl`.
+    pub fn is_proven_offline(
+        &self,
+        outage: &Outage,
+        now_ms: u64,
+        ttl: Duration,
+        offline_ttl: Duration,
+    ) -> bool {
+        let heard_ms = outage.heard_ms;
+        within(self.proven_ms.load(Ordering::Acquire), heard_ms, ttl) && within(heard_ms, now_ms, offline_ttl)
     }
 
     /// Whether the server said yes for this class within `ttl`.
@@ -101,6 +137,17 @@ impl Identity {
         for accepted in &self.accepted_ms {
             accepted.store(0, Ordering::Release);
         }
+        self.proven_ms.store(0, Ordering::Release);
+    }
+
+    /// Whether the server refused this token, and was not seen to accept it since.
+    pub fn is_refused(&self) -> bool {
+        self.generation() > 0 && self.proven_ms.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether its place was needed for somebody else.
+    pub fn is_forgotten(&self) -> bool {
+        self.is_forgotten.load(Ordering::Acquire)
     }
 
     /// The account this token is proven to belong to.
@@ -169,6 +216,14 @@ impl Identities {
         (Arc::clone(identity), forgotten)
     }
 
+    /// Who shows this credential, if they were seen before. Leaves no trace: for diagnosis.
+    pub fn known(&self, credential: &Credential) -> Option<Arc<Identity>> {
+        match &credential.token {
+            None => Some(Arc::clone(&self.anonymous)),
+            Some(token) => self.known.read().get(&self.hash(token.expose())).cloned(),
+        }
+    }
+
     /// Everybody who showed a token.
     pub fn all(&self) -> Vec<Arc<Identity>> {
         self.known.read().values().cloned().collect()
@@ -184,6 +239,14 @@ impl Identities {
             }
         }
         images.insert((identity.partition.clone(), hash_text(item)), (now_ms, generation));
+        if identity.generation() == generation {
+            identity.prove(now_ms);
+        }
+    }
+
+    /// The server would not show this identity the item's image any more.
+    pub fn refuse_image(&self, identity: &Identity, item: &str) {
+        self.images.lock().remove(&(identity.partition.clone(), hash_text(item)));
     }
 
     /// Whether the server showed this identity an image of the item within `ttl`, and did not refuse it since.
@@ -218,10 +281,12 @@ fn forget_least_worthy(known: &mut HashMap<[u8; 16], Arc<Identity>>) -> Option<A
             (identity.was_ever_accepted(), identity.last_seen_ms.load(Ordering::Relaxed))
         })
         .map(|(hash, _)| *hash)?;
-    known.remove(&hash)
+    let identity = known.remove(&hash)?;
+    identity.is_forgotten.store(true, Ordering::Release);
+    Some(identity)
 }
 
-fn within(at_ms: u64, now_ms: u64, ttl: Duration) -> bool {
+pub(crate) fn within(at_ms: u64, now_ms: u64, ttl: Duration) -> bool {
     at_ms > 0 && now_ms.saturating_sub(at_ms) <= u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -272,6 +337,22 @@ mod tests {
         assert!(identity.is_accepted(Class::Lists, 301_000, TTL));
         assert!(!identity.is_accepted(Class::Lists, 301_001, TTL));
         assert!(!identity.is_accepted(Class::Sessions, 1_000, TTL));
+    }
+
+    #[test]
+    fn offline_a_token_counts_that_was_proven_when_the_server_was_last_heard_of() {
+        let (day, minute) = (Duration::from_secs(86_400), 60_000);
+        let identity = Identity::new("x", false);
+        let outage = Outage { since_ms: 21 * minute, heard_ms: 20 * minute, next_probe_ms: 0 };
+        let counts = |at_min: u64| identity.is_proven_offline(&outage, at_min * minute, TTL, day);
+        assert!(!counts(21), "never proven");
+        identity.accept(Class::Lists, 14 * minute, 0);
+        assert!(!counts(21), "its proof had expired before");
+        identity.accept(Class::Sessions, 15 * minute, 0);
+        assert!(counts(21) && counts(20 + 1440));
+        assert!(!counts(20 + 1441), "a day is over");
+        identity.refuse();
+        assert!(!counts(21), "refused");
     }
 
     #[test]

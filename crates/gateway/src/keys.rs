@@ -6,20 +6,23 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use greenroom_upstream::credential::Secret;
 
+use crate::config::tree::is_server_name;
 use crate::identity::HashKey;
 
 const KEY_FILE: &str = "identity.key";
 const TOKEN_FILE: &str = "control.token";
+const DEVICE_FILE: &str = "device.id";
 const HOOK_FILE: &str = "webhook.secret";
 /// A kept token that is shorter was damaged.
 const LEAST_TOKEN_LENGTH: usize = 16;
-/// Longest secret file that is read.
-const MAX_FILE_BYTES: u64 = 4096;
+/// Longest file that is read.
+const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 /// The data directory.
 #[derive(Debug, Clone)]
@@ -43,6 +46,23 @@ impl DataDir {
         // One that was there before keeps its mode: it may be shared with others. Our files are closed to them.
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| explain(path, &error))?;
         Ok(Self(path.to_owned()))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// What tells this installation from others where it logs in. No secret, and kept, so that logging in again does
+    /// not look like one more device.
+    ///
+    /// # Errors
+    /// If it can be neither read nor made.
+    pub fn device_id(&self) -> Result<String, String> {
+        match self.kept_token(DEVICE_FILE)? {
+            Some(text) => Ok(text),
+            None => self.make_token(DEVICE_FILE).map(|id| id.expose().to_owned()),
+        }
     }
 
     /// The key that hides identities.
@@ -71,6 +91,16 @@ impl DataDir {
         }
     }
 
+    /// The control token in a directory of somebody else's process, if it can be read there.
+    pub fn control_token_in(path: &Path) -> Option<Secret> {
+        Self(path.to_owned()).kept_token(TOKEN_FILE).ok().flatten().map(Secret::new)
+    }
+
+    /// When the control token was written.
+    pub fn control_token_written(&self) -> Option<SystemTime> {
+        std::fs::metadata(self.0.join(TOKEN_FILE)).and_then(|file| file.modified()).ok()
+    }
+
     /// The secret part of the webhook address.
     ///
     /// # Errors
@@ -82,12 +112,30 @@ impl DataDir {
         }
     }
 
-    /// Makes a new control token; the old one is worth nothing from the next start on.
+    /// Makes a new control token; the old one is worth nothing from then on, nor are sessions opened with it.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn rotate_control_token(&self) -> Result<ControlToken, String> {
         Ok(ControlToken { secret: self.make_token(TOKEN_FILE)?, is_new: true })
+    }
+
+    /// What a small file of ours holds; `None` if there is none.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn read(&self, file: &str) -> Result<Option<Vec<u8>>, String> {
+        let path = self.0.join(file);
+        read(&path).map_err(|error| explain(&path, &error))
+    }
+
+    /// Replaces a small file of ours whole.
+    ///
+    /// # Errors
+    /// If it cannot be written; then the old one is still there.
+    pub fn replace(&self, file: &str, bytes: &[u8]) -> Result<(), String> {
+        let path = self.0.join(file);
+        write(&path, bytes).map_err(|error| explain(&path, &error))
     }
 
     fn kept_token(&self, file: &str) -> Result<Option<String>, String> {
@@ -103,6 +151,38 @@ impl DataDir {
         write(&path, text.as_bytes()).map_err(|error| explain(&path, &error))?;
         Ok(Secret::new(text))
     }
+}
+
+/// Whether a file of this name is one this program keeps in its data directory.
+pub fn is_ours(name: &str) -> bool {
+    [KEY_FILE, TOKEN_FILE, DEVICE_FILE, HOOK_FILE].contains(&name) || is_server_token(name)
+}
+
+/// Whether a file of this name holds the token of a media server, as `login` writes it.
+pub fn is_server_token(name: &str) -> bool {
+    name != TOKEN_FILE && name.strip_suffix(".token").is_some_and(is_server_name)
+}
+
+/// Whether the token of a media server may be written to this file: it is not there, or holds such a token already.
+///
+/// # Errors
+/// What it holds instead.
+pub fn may_hold_server_token(path: &Path) -> Result<(), String> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if [KEY_FILE, TOKEN_FILE, DEVICE_FILE, HOOK_FILE].contains(&name.as_ref()) {
+        return Err(format!(
+            "{}: this name is kept for a file of Greenroom's own; choose another",
+            path.display()
+        ));
+    }
+    let taken = || format!("{}: it holds something else than a token; choose another file", path.display());
+    match std::fs::metadata(path) {
+        Ok(meta) if !meta.is_file() || meta.len() >= MAX_FILE_BYTES => return Err(taken()),
+        _ => {}
+    }
+    let held = read(path).map_err(|error| explain(path, &error))?.unwrap_or_default();
+    let is_one_word = std::str::from_utf8(&held).is_ok_and(|text| text.split_whitespace().count() <= 1);
+    if is_one_word { Ok(()) } else { Err(taken()) }
 }
 
 /// A new random token of 32 hexadecimal digits.
@@ -128,7 +208,8 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a secret that only this user may read: whole beside its place, then moved there.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("new");
     match std::fs::remove_file(&beside) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -137,10 +218,19 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
+    give_to_owner(&beside);
     std::fs::rename(&beside, path)
 }
 
-fn explain(path: &Path, error: &io::Error) -> String {
+/// What the administrator writes (a renewed token) belongs to whoever the directory belongs to, or the process could
+/// not read it. Nobody else may give files away, and need not.
+fn give_to_owner(file: &Path) {
+    if let Some(Ok(folder)) = file.parent().map(std::fs::metadata) {
+        drop(std::os::unix::fs::chown(file, Some(folder.uid()), Some(folder.gid())));
+    }
+}
+
+pub(crate) fn explain(path: &Path, error: &io::Error) -> String {
     let remedy = match error.kind() {
         io::ErrorKind::PermissionDenied => {
             "; make it writable for this user, or name another with --data-dir"
@@ -169,6 +259,36 @@ mod tests {
         assert_eq!(mode(folder.path().join("state")), 0o700);
         assert_eq!(mode(folder.path().join("state/control.token")), 0o600);
         assert_eq!(mode(folder.path().join("state/identity.key")), 0o600);
+    }
+
+    #[test]
+    fn a_token_is_written_only_where_none_but_a_token_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        assert_eq!(may_hold_server_token(&path("new/home.token")), Ok(()));
+        for (name, held, may) in [
+            ("home.token", "abc-def\n", true),
+            ("empty", "", true),
+            ("notes", "two words", false),
+            ("long", &"x".repeat(5_000), false),
+            ("control.token", "0123456789abcdef", false),
+            ("device.id", "0123456789abcdef", false),
+        ] {
+            std::fs::write(path(name), held).expect("written");
+            assert_eq!(may_hold_server_token(&path(name)).is_ok(), may, "{name}");
+        }
+        assert!(may_hold_server_token(folder.path()).is_err(), "a folder");
+    }
+
+    #[test]
+    fn our_files_are_known_by_their_names() {
+        for name in [KEY_FILE, TOKEN_FILE, DEVICE_FILE, HOOK_FILE, "living-room.token"] {
+            assert!(is_ours(name), "{name}");
+        }
+        for name in ["photos", "My Server.token", ".token", "token"] {
+            assert!(!is_ours(name), "{name}");
+        }
+        assert!(is_server_token("home.token") && !is_server_token(TOKEN_FILE));
     }
 
     #[test]

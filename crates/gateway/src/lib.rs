@@ -6,25 +6,51 @@
 //!
 //! Rooms:
 //! - [`config`]: what the user wants. [`cli`]: how they say it. [`process`]: all wiring on one page.
-//! - [`server`]: one media server with everything kept about it. [`origin`]: asking it. [`identity`]: who asks it.
-//!   [`stale`]: what a write or an event does to what is kept. [`follower`]: its events.
-//! - [`listener`], [`proxy`], [`body`]: from a client's connection to its answer.
+//! - [`server`]: one media server with everything kept about it. [`origin`] and [`framing`]: asking it. [`queue`]: who may, and who
+//!   waits. [`identity`]: who asks it. [`stale`]: what a write or an event does to what is kept. [`follower`]: its events.
+//!   [`breaker`]: whether it is down. [`doubt`]: whether a list that came back far shorter is believed.
+//! - [`listener`], [`conversation`], [`proxy`], [`body`]: from a client's connection to its answer. [`seats`] and
+//!   [`bounds`]: how many there may be, and who had to stay outside.
+//! - [`tls`]: whose certificate is believed, and which one is shown.
+//! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
+//! - [`mode`]: how reads are answered. [`observe`]: what the cache would have answered. [`bypass`]: what it is kept out
+//!   of. [`why`]: why one read is answered as it is.
+//! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
+//! - [`shell`]: words of the commands that are printed.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
 pub mod apps;
 pub mod body;
+pub mod bounds;
+pub mod breaker;
+pub mod bypass;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod conversation;
 pub mod demo;
+pub mod doctor;
+pub mod doubt;
+pub mod enquiry;
 pub mod follower;
+pub mod framing;
 pub mod greeting;
 pub mod identity;
 pub mod keys;
 pub mod listener;
+pub mod login;
+pub mod mode;
+pub mod observe;
+pub mod openness;
 pub mod origin;
 pub mod process;
 pub mod proxy;
+pub mod queue;
+pub mod seats;
 pub mod server;
+pub mod shell;
 pub mod stale;
+pub mod tls;
+pub mod warnings;
+pub mod why;

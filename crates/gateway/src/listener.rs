@@ -1,50 +1,43 @@
 //! A listener: accepts clients' connections, reads their requests, ends gracefully.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 
+use crate::bounds::Bound;
+use crate::conversation::{Conversation, Patient};
 use crate::proxy;
+use crate::seats::{Full, Seat};
 use crate::server::Server;
+use crate::tls::Shown;
 
-/// Connections of clients at a time, per server. One more waits to be accepted.
-const MAX_CONNECTIONS: usize = 4096;
 /// How long a client may take to send the head of a request, and how long its connection may be idle before: longer
 /// than the usual poll, so that no request meets a connection that is being closed.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 /// Longest head of a request; what is longer is answered with 414 or 431.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// Headers of a request at most.
-const MAX_HEADERS: usize = 128;
 /// After a connection could not be accepted (no file descriptors left), wait so long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What one hears for whom there is no place. It is said once and not waited for.
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-/// Serves clients of `server` until it is stopped.
-pub async fn serve(server: Arc<Server>, listener: TcpListener) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+/// Serves clients of `server` until it is stopped, encrypted where there is a certificate to show.
+pub async fn serve(server: Arc<Server>, listener: TcpListener, shown: Option<Shown>) {
+    let shown = shown.map(Arc::new);
     loop {
-        let place = tokio::select! {
-            () = server.stop.cancelled() => return,
-            place = Arc::clone(&places).acquire_owned() => place,
-        };
         let accepted = tokio::select! {
             () = server.stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                let client = Arc::clone(&server);
-                server.tasks.spawn(async move {
-                    let _place = place;
-                    converse(client, stream, peer).await;
-                });
-            }
+            Ok((stream, peer)) => receive(&server, stream, peer, shown.clone()),
             Err(error) => {
                 tracing::warn!(server = server.name(), %error, "a connection could not be accepted");
                 server.clock.sleep(ACCEPT_PAUSE).await;
@@ -53,25 +46,102 @@ pub async fn serve(server: Arc<Server>, listener: TcpListener) {
     }
 }
 
-async fn converse(server: Arc<Server>, stream: TcpStream, peer: SocketAddr) {
-    // Without this a small answer waits for the client's delayed acknowledgement.
-    drop(stream.set_nodelay(true));
+/// Gives the connection a place, or turns it away.
+fn receive(server: &Arc<Server>, stream: TcpStream, peer: SocketAddr, shown: Option<Arc<Shown>>) {
+    match seat(server, peer.ip()) {
+        Ok(seat) => {
+            // Without this a small answer waits for the client's delayed acknowledgement.
+            drop(stream.set_nodelay(true));
+            let client = Arc::clone(server);
+            server.tasks.spawn(async move {
+                let _seat = seat;
+                welcome(client, stream, peer, shown).await;
+            });
+        }
+        Err(bound) => {
+            server.bounds.note(bound);
+            tracing::debug!(server = server.name(), bound = bound.name(), "a connection was turned away");
+            drop(stream.try_write(FULL));
+        }
+    }
+}
+
+fn seat(server: &Server, peer: IpAddr) -> Result<Seat<IpAddr>, Bound> {
+    // Behind a trusted proxy there are many.
+    let is_proxy = server.settings.hygiene.trusted_proxies.contain(peer);
+    server.connections.take((!is_proxy).then(|| household(peer))).map_err(|full| match full {
+        Full::All => Bound::Connections,
+        Full::Guest => Bound::ConnectionsPerPeer,
+    })
+}
+
+/// Whose address it is: of the new addresses everybody has 2^64.
+fn household(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
+    }
+}
+
+async fn welcome(server: Arc<Server>, stream: TcpStream, peer: SocketAddr, shown: Option<Arc<Shown>>) {
+    let Some(shown) = shown else { return converse(server, stream, peer).await };
+    let greeted = tokio::select! {
+        () = server.stop.cancelled() => return,
+        greeted = shown.greet(stream) => greeted,
+    };
+    match greeted {
+        Ok(stream) => converse(server, stream, peer).await,
+        Err(error) => {
+            tracing::debug!(server = server.name(), %error, "a client does not agree on encryption");
+        }
+    }
+}
+
+async fn converse(
+    server: Arc<Server>,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    peer: SocketAddr,
+) {
     let stop = server.stop.clone();
-    let service = service_fn(move |request| {
+    let conversation = Arc::new(Conversation::new());
+    let stream = Patient::new(stream, server.clock.clone(), Arc::clone(&conversation));
+    let (owner, watched) = (Arc::clone(&server), Arc::clone(&conversation));
+    let service = service_fn(move |mut request| {
         let server = Arc::clone(&server);
+        request.extensions_mut().insert(Arc::clone(&conversation));
         async move { Ok::<_, Infallible>(proxy::handle(server, peer, request).await) }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
-        .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    match ended {
+        Err(_) if watched.was_too_slow() => owner.bounds.note(Bound::SlowReader),
+        Err(error) if error.is_timeout() && watched.is_in_a_head() => owner.bounds.note(Bound::SlowHead),
+        _ => {}
     }
-    drop(connection.await);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_household_is_one_peer() {
+        let of = |text: &str| household(text.parse().expect("an address")).to_string();
+        assert_eq!(of("192.168.1.7"), "192.168.1.7");
+        assert_eq!(of("::ffff:192.168.1.7"), "192.168.1.7");
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), of("2001:db8:1:2:ffff::1"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+    }
 }

@@ -1,25 +1,28 @@
-//! Asking the media server: its address, the connections to it, and the places in its queue.
+//! Asking the media server: its address, and the connections to it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use http::header::UPGRADE;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
-use hyper_rustls::HttpsConnector;
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use crate::body::Body;
 use crate::config;
+use crate::framing;
+use crate::tls::Distrust;
+use crate::tls::trust::{client_config, no_trust};
 
 /// How long a connection may take to come up. Not scaled with the demo's time: it is about the real network.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// One place in so many is kept for writes, at least one.
-const WRITES_SHARE: usize = 4;
 /// How long an idle connection is kept; media servers close theirs after about a minute.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -32,9 +35,6 @@ pub struct Origin {
     scheme: Scheme,
     authority: Authority,
     base_path: String,
-    reads: Arc<Semaphore>,
-    writes: Arc<Semaphore>,
-    waiting: Arc<()>,
     requests: AtomicU64,
     in_flight: Arc<()>,
 }
@@ -48,35 +48,49 @@ pub enum Lane {
     Write,
 }
 
+/// Where it went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// There was no connection, or it ended before the head of a response.
+    Connection,
+    /// The request itself broke off: its sender's affair.
+    Request,
+    /// The server answered, but not in a way that can be used.
+    Answer,
+}
+
 /// Why there is no response.
 #[derive(Debug)]
 pub struct NoResponse {
+    /// Where it went wrong.
+    pub cause: Cause,
     /// The request certainly never reached the server.
     pub never_sent: bool,
     /// What happened, without any part of the request.
     pub message: String,
+    /// The server is there, but its certificate is not believed.
+    pub is_distrusted: bool,
 }
 
 impl Origin {
     /// The way to `server`.
     ///
     /// # Errors
-    /// If the system's certificates cannot be read, or the address is no address.
+    /// If there is nobody to vouch for its certificate, or the address is no address.
     pub fn new(server: &config::Server) -> Result<Self, String> {
         let parts = server.origin.clone().into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
             return Err(format!("the url of server \"{}\" has no address", server.name));
         };
-        let reserved = (server.upstream_concurrency / WRITES_SHARE).max(1);
+        let trust = if scheme == Scheme::HTTPS { client_config(&server.tls.trust) } else { no_trust() };
+        let trust = trust.map_err(|reason| format!("server \"{}\": {reason}", server.name))?;
+        let name = server.tls.server_name.as_ref();
         Ok(Self {
-            reader: client(16)?,
-            writer: client(0)?,
+            reader: client(trust.clone(), name, 16),
+            writer: client(trust, name, 0),
             scheme,
             authority,
             base_path: server.base_path.clone(),
-            reads: Arc::new(Semaphore::new(server.upstream_concurrency - reserved)),
-            writes: Arc::new(Semaphore::new(reserved)),
-            waiting: Arc::new(()),
             requests: AtomicU64::new(0),
             in_flight: Arc::new(()),
         })
@@ -101,22 +115,6 @@ impl Origin {
         &self.authority
     }
 
-    /// Waits for a place in the server's queue. Writes have places of their own, so that slow reads do not keep them
-    /// waiting. Streams and sockets do not need one.
-    pub async fn place(&self, lane: Lane) -> OwnedSemaphorePermit {
-        let _waiting = Arc::clone(&self.waiting);
-        let places = match lane {
-            Lane::Read => &self.reads,
-            Lane::Write => &self.writes,
-        };
-        Arc::clone(places).acquire_owned().await.expect("the queue is never closed")
-    }
-
-    /// How many requests wait for a place now.
-    pub fn waiting(&self) -> usize {
-        Arc::strong_count(&self.waiting) - 1
-    }
-
     /// Sends one request, once, and waits for the head of the response.
     ///
     /// # Errors
@@ -128,10 +126,12 @@ impl Origin {
             Lane::Read => &self.reader,
             Lane::Write => &self.writer,
         };
-        client
-            .request(request)
-            .await
-            .map_err(|error| NoResponse { never_sent: error.is_connect(), message: describe(&error) })
+        let asks_to_switch = request.headers().contains_key(UPGRADE);
+        let response = client.request(request).await.map_err(|error| NoResponse::of(&error))?;
+        match framing::objection(response.status(), response.headers(), asks_to_switch) {
+            Some(objection) => Err(NoResponse::because(&objection)),
+            None => Ok(response),
+        }
     }
 
     /// How many requests were sent to the server since start.
@@ -145,31 +145,53 @@ impl Origin {
     }
 }
 
-fn client(idle_connections: usize) -> Result<Client<HttpsConnector<HttpConnector>, Body>, String> {
+impl NoResponse {
+    /// There is none that can be used, for a reason that has nothing to do with the connection.
+    pub fn because(reason: &impl ToString) -> Self {
+        Self { cause: Cause::Answer, never_sent: false, message: reason.to_string(), is_distrusted: false }
+    }
+
+    fn of(error: &hyper_util::client::legacy::Error) -> Self {
+        let distrust = Distrust::within(error);
+        Self {
+            cause: if is_of_the_request(error) { Cause::Request } else { Cause::Connection },
+            never_sent: error.is_connect(),
+            message: distrust.map_or_else(|| innermost(error), ToString::to_string),
+            is_distrusted: distrust.is_some(),
+        }
+    }
+}
+
+fn client(
+    trust: ClientConfig,
+    server_name: Option<&ServerName<'static>>,
+    idle_connections: usize,
+) -> Client<HttpsConnector<HttpConnector>, Body> {
     let mut http = HttpConnector::new();
     http.set_nodelay(true);
     http.enforce_http(false);
     http.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    let https = hyper_rustls::HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(rustls_ring())
-        .map_err(|error| format!("the system's certificates cannot be read: {error}"))?
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(http);
-    Ok(Client::builder(TokioExecutor::new())
+    let https = HttpsConnectorBuilder::new().with_tls_config(trust).https_or_http();
+    let https = match server_name {
+        Some(name) => https.with_server_name_resolver(FixedServerNameResolver::new(name.clone())),
+        None => https,
+    };
+    Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(idle_connections)
         .retry_canceled_requests(false)
-        .build(https))
+        .build(https.enable_http1().wrap_connector(http))
 }
 
-fn rustls_ring() -> tokio_rustls::rustls::crypto::CryptoProvider {
-    tokio_rustls::rustls::crypto::ring::default_provider()
+/// Whether what was to be sent broke off, not the way to the server.
+fn is_of_the_request(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut chain = std::iter::successors(Some(error), |error| error.source());
+    chain.any(|error| error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_user))
 }
 
 /// The innermost cause: the outer ones repeat each other.
-fn describe(error: &dyn std::error::Error) -> String {
+fn innermost(error: &dyn std::error::Error) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {
         cause = inner;

@@ -9,11 +9,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::bypass::Bypasses;
 use crate::config::{self, Settings};
-use crate::control::Control;
+use crate::control::{Control, Token};
 use crate::keys::{ControlToken, DataDir};
 use crate::server::Server;
-use crate::{control, follower, listener};
+use crate::tls::Shown;
+use crate::tls::shown::Files;
+use crate::{breaker, control, follower, listener, openness};
 
 /// How long requests under way may take to end after the process was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -25,6 +28,8 @@ pub struct Process {
     pub servers: Vec<(Arc<Server>, SocketAddr)>,
     /// Address of the control plane.
     pub control: SocketAddr,
+    /// Where its page is, for a person.
+    pub page: String,
     /// The control token.
     pub token: ControlToken,
     /// The engine.
@@ -46,6 +51,7 @@ impl Process {
         let token = data_dir.control_token()?;
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
+        let bypasses = Bypasses::open(&data_dir);
         let cache = Cache::new(engine_settings(&settings.memory), clock.clone(), tasks.clone());
         let mut servers = Vec::new();
         let mut listeners = Vec::new();
@@ -53,7 +59,9 @@ impl Process {
             let place = format!("server \"{}\"", server.name);
             let listener = bind(server.listen, &place).await?;
             let address = address_of(&listener)?;
-            let server = Server::new(
+            let shown = open_shown(server.shown.as_ref(), &place, &clock)?;
+            let mode = server.mode;
+            let mut server = Server::new(
                 server,
                 cache.clone(),
                 clock.clone(),
@@ -61,20 +69,33 @@ impl Process {
                 stop.clone(),
                 secrets.clone(),
             )?;
+            server.bypasses = Arc::clone(&bypasses);
+            server.turn_to(mode);
             let server = Arc::new(server);
             servers.push((Arc::clone(&server), address));
-            listeners.push((server, listener));
+            listeners.push((server, listener, shown));
         }
         let control_listener = bind(settings.control.listen, "the control plane").await?;
         let control = address_of(&control_listener)?;
-        let plane = Control::new(servers.clone(), cache.clone(), clock.clone(), token.secret.clone());
-        tasks.spawn(control::serve(Arc::new(plane), control_listener, stop.clone()));
-        for (server, listener) in listeners {
-            tasks.spawn(listener::serve(Arc::clone(&server), listener));
+        let plane = Control::new(servers.clone(), cache.clone(), clock.clone(), Token::of(data_dir)?);
+        let shown = open_shown(settings.control.shown.as_ref(), "the control plane", &clock)?;
+        let scheme = if shown.is_some() { "https" } else { "http" };
+        let page = format!("{scheme}://{control}{}/", settings.control.base_path);
+        tasks.spawn(control::serve(Arc::new(plane), control_listener, settings.control, shown, stop.clone()));
+        for (server, listener, shown) in listeners {
+            tasks.spawn(listener::serve(Arc::clone(&server), listener, shown));
+            tasks.spawn(breaker::keep(Arc::clone(&server)));
             tasks.spawn(follower::follow(server));
         }
         cache.run_warmer();
-        Ok(Self { servers, control, token, cache, clock, tasks, stop })
+        Ok(Self { servers, control, page, token, cache, clock, tasks, stop })
+    }
+
+    /// From now on asks the servers whether they let their neighbours in, and warns of it.
+    pub fn watch_openness(&self) {
+        for (server, _) in &self.servers {
+            self.tasks.spawn(openness::watch(Arc::clone(server)));
+        }
     }
 
     /// Ends everything: nothing new is accepted, what is under way may end within ten seconds. Returns whether
@@ -82,6 +103,9 @@ impl Process {
     pub async fn stop(self) -> bool {
         self.stop.cancel();
         self.cache.shutdown();
+        for (server, _) in &self.servers {
+            server.switch.rest();
+        }
         self.tasks.close();
         self.clock.timeout(DRAIN, self.tasks.wait()).await.is_ok()
     }
@@ -106,6 +130,14 @@ async fn bind(address: SocketAddr, place: &str) -> Result<TcpListener, String> {
         }
         _ => format!("{place}: cannot listen on {address}: {error}"),
     })
+}
+
+fn open_shown(files: Option<&Files>, place: &str, clock: &Clock) -> Result<Option<Shown>, String> {
+    let Some(files) = files else { return Ok(None) };
+    if let Some(warning) = files.warning() {
+        tracing::warn!("{place}: {warning}");
+    }
+    Shown::open(files.clone(), clock.clone()).map(Some).map_err(|reason| format!("{place}: {reason}"))
 }
 
 fn address_of(listener: &TcpListener) -> Result<SocketAddr, String> {

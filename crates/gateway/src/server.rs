@@ -1,23 +1,39 @@
 //! One media server with everything that is kept about it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use greenroom_cache::{Cache, Clock, Partition, Policy};
+use bytes::Bytes;
+use greenroom_cache::{Cache, Clock, Invalidation, Partition, Policy, Scope};
 use greenroom_library::lineage::Lineage;
+use greenroom_upstream::class::Class;
 use greenroom_upstream::credential::Secret;
-use greenroom_upstream::verdict::Read;
+use greenroom_upstream::verdict::{Read, Representation};
+use http::{Request, Response};
+use hyper::body::Incoming;
 use parking_lot::Mutex;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::apps::Apps;
+use crate::apps::{App, Apps};
+use crate::body::Body;
+use crate::bounds::Bounds;
+use crate::breaker::{Breaker, Outcome};
+use crate::bypass::Bypasses;
 use crate::config;
+use crate::doubt::Doubts;
 use crate::identity::{HashKey, Identities, Identity};
-use crate::origin::{Lane, Origin};
+use crate::mode::{Mode, Switch};
+use crate::observe::{Observation, Report};
+use crate::origin::{Cause, Lane, NoResponse, Origin};
+use crate::proxy::meaning::Meanings;
+use crate::queue::Queue;
+use crate::queue::places::Limits;
+use crate::seats::Seats;
 use crate::stale::{Paces, Players};
+use crate::warnings::Warnings;
 
 /// Items whose place in the library is remembered; some 100 bytes each.
 const MAX_LINEAGE: usize = 200_000;
@@ -39,8 +55,16 @@ pub struct Server {
     pub stop: CancellationToken,
     /// The way to it.
     pub origin: Origin,
+    /// Whether it is down.
+    pub breaker: Breaker,
+    /// Lists that came back so short that they are not believed yet.
+    pub doubts: Doubts,
+    /// Who may ask it, and who has to wait.
+    pub queue: Arc<Queue>,
     /// Who was seen.
     pub identities: Identities,
+    /// What their requests mean.
+    pub meanings: Meanings,
     /// Which item lies under which.
     pub lineage: Mutex<Lineage>,
     /// Which apps were seen.
@@ -51,12 +75,28 @@ pub struct Server {
     pub players: Players,
     /// What was counted.
     pub counters: Counters,
+    /// Clients' connections, by address.
+    pub connections: Seats<IpAddr>,
+    /// Clients' notification sockets and event streams, by identity.
+    pub sockets: Seats<Partition>,
+    /// Which bounds clients ran into.
+    pub bounds: Bounds,
+    /// What is set up badly about it.
+    pub warnings: Warnings,
     /// Where answers are kept that everybody may see.
     pub public: Partition,
     /// Where images are kept.
     pub images: Partition,
     /// The secret part of the address that webhooks are sent to.
     pub hook_secret: Secret,
+    /// How its reads are answered.
+    pub switch: Switch,
+    /// What is bypassed, for all servers.
+    pub bypasses: Arc<Bypasses>,
+    /// Who the server said to be when it was asked last without a token, in its own words.
+    introduction: Mutex<Option<Bytes>>,
+    /// What answers there is an Emby, whose requests we do not understand.
+    is_emby: AtomicBool,
 }
 
 /// What is counted per server beside what the engine counts.
@@ -70,12 +110,14 @@ pub struct Counters {
     pub writes: AtomicU64,
     /// Requests passed through.
     pub streams: AtomicU64,
+    /// Reads passed through although their answers could be kept: observed or bypassed.
+    pub bypassed: AtomicU64,
     /// Requests without a token where one is needed.
     pub unauthorised: AtomicU64,
     /// Requests refused for what they are.
     pub refused: AtomicU64,
-    /// Requests that found no place in the server's queue in time.
-    pub waited_in_vain: AtomicU64,
+    /// Requests refused because the server is down.
+    pub offline: AtomicU64,
     /// Requests that we asked without a client: refreshes, warming, events, probes.
     pub own: AtomicU64,
     /// When a client last asked anything, in milliseconds.
@@ -100,17 +142,33 @@ impl Server {
         stop: CancellationToken,
         secrets: (HashKey, Secret),
     ) -> Result<Self, String> {
+        let limits = Limits::new(settings.upstream_concurrency, settings.max_waiting);
         Ok(Self {
+            queue: Queue::new(limits, settings.load_timeout, clock.clone()),
             origin: Origin::new(&settings)?,
+            breaker: Breaker::default(),
+            doubts: Doubts::default(),
             identities: Identities::new(&settings.name, secrets.0),
+            meanings: Meanings::default(),
             lineage: Mutex::new(Lineage::new(MAX_LINEAGE)),
             apps: Apps::default(),
             paces: Paces::default(),
             players: Players::default(),
             counters: Counters::default(),
+            connections: Seats::new(
+                settings.hygiene.max_connections,
+                settings.hygiene.max_connections_per_peer,
+            ),
+            sockets: Seats::new(settings.hygiene.max_sockets, settings.hygiene.max_sockets_per_identity),
+            bounds: Bounds::default(),
+            warnings: Warnings::default(),
             public: Partition::new("public"),
             images: Partition::new("images"),
             hook_secret: secrets.1,
+            switch: Switch::default(),
+            bypasses: Arc::default(),
+            introduction: Mutex::default(),
+            is_emby: AtomicBool::new(false),
             settings,
             cache,
             clock,
@@ -122,6 +180,46 @@ impl Server {
     /// Its name, which is also its namespace in the engine.
     pub fn name(&self) -> &str {
         &self.settings.name
+    }
+
+    /// How a read of this class and app is answered now.
+    pub fn manner(&self, class: Class, app: &App) -> Mode {
+        if self.bypasses.covers(self.name(), class.name(), &app.name) {
+            Mode::Bypass
+        } else {
+            self.switch.mode()
+        }
+    }
+
+    /// How its reads are answered, those aside that are bypassed one by one.
+    pub fn mode(&self) -> Mode {
+        if self.bypasses.covers_all_of(self.name()) { Mode::Bypass } else { self.switch.mode() }
+    }
+
+    /// Answers reads in this mode from now on. Returns whether that is another than before.
+    pub fn turn_to(&self, mode: Mode) -> bool {
+        let own = self.counters.own.load(Ordering::Relaxed);
+        self.switch.turn(mode, own, self.clock.now_ms(), || Observation::begin(self))
+    }
+
+    /// What the cache would have done: of what is observed now, or of the last time.
+    pub fn observed(&self) -> Option<Report> {
+        self.switch.report(self.counters.own.load(Ordering::Relaxed), self.clock.now_ms())
+    }
+
+    /// Something passes that the cache has no part in.
+    pub fn note_passing(&self, what: &'static str, app: &App) {
+        if let Some(observation) = self.switch.observation() {
+            observation.tally.passed(what, &app.name);
+        }
+    }
+
+    /// Invalidates in the cache, and in what is observed.
+    pub fn invalidate(&self, scope: &Scope, how: &Invalidation) {
+        self.cache.invalidate(scope, how);
+        if let Some(observation) = self.switch.observation() {
+            observation.invalidate(scope, how);
+        }
     }
 
     /// The policy for what was asked, before the answer is known.
@@ -152,13 +250,58 @@ impl Server {
         identity
     }
 
-    /// Waits for a place in the server's queue, no longer than one answer may take.
-    pub async fn place(&self, lane: Lane) -> Option<OwnedSemaphorePermit> {
-        let place = self.clock.timeout(self.settings.load_timeout, self.origin.place(lane)).await.ok();
-        if place.is_none() {
-            self.counters.waited_in_vain.fetch_add(1, Ordering::Relaxed);
+    /// Answers nothing while what is there is an Emby: it would be misunderstood.
+    pub fn refuse_as_emby(&self, is_emby: bool) {
+        self.is_emby.store(is_emby, Ordering::Relaxed);
+    }
+
+    /// Whether what answers there is an Emby.
+    pub fn is_emby(&self) -> bool {
+        self.is_emby.load(Ordering::Relaxed)
+    }
+
+    /// Remembers who the server says to be, if that is what it says.
+    pub fn note_introduction(&self, said: &Bytes) {
+        if self.settings.kind.introduction_in_form(said, Representation::Json).is_some() {
+            *self.introduction.lock() = Some(said.clone());
         }
-        place
+    }
+
+    /// Who the server said to be, in the representation asked for.
+    pub fn introduction(&self, form: Representation) -> Option<(&'static str, Bytes)> {
+        self.settings.kind.introduction_in_form(self.introduction.lock().as_ref()?, form)
+    }
+
+    /// Sends one request, once, and tells the breaker what came of it. `key` stands for what is asked for.
+    ///
+    /// # Errors
+    /// See [`Origin::send`].
+    pub async fn send(
+        &self,
+        request: Request<Body>,
+        lane: Lane,
+        key: u64,
+    ) -> Result<Response<Incoming>, NoResponse> {
+        let answer = self.origin.send(request, lane).await;
+        let outcome = match &answer {
+            Ok(response) if matches!(response.status().as_u16(), 502..=504) => Some(Outcome::Unwilling),
+            Ok(_) => Some(Outcome::Answered),
+            Err(none) => match none.cause {
+                Cause::Connection => Some(Outcome::Unreachable),
+                Cause::Answer => Some(Outcome::Answered),
+                // A client that breaks off says nothing about the server.
+                Cause::Request => None,
+            },
+        };
+        if let Some(outcome) = outcome {
+            self.breaker.note(key, outcome, self.clock.now_ms());
+        }
+        answer
+    }
+
+    /// The first byte of an answer for `key` did not come in time.
+    pub fn note_silence(&self, key: u64) {
+        self.breaker.note(key, Outcome::Silent, self.clock.now_ms());
     }
 
     /// The server answered.

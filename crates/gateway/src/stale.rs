@@ -16,9 +16,11 @@ use greenroom_cache::{Invalidation, Mode, Partition, Scope, Settle};
 use greenroom_library::lineage::Lineage;
 use greenroom_upstream::signal::Playing;
 use greenroom_upstream::tag::{Staling, Tag, Whose};
+use http::StatusCode;
 use parking_lot::Mutex;
 
 use crate::identity::Identity;
+use crate::proxy::Visit;
 use crate::server::Server;
 
 /// For so long after a confirmed write, what is loaded may still be the server's own older copy …
@@ -73,14 +75,32 @@ pub fn apply(server: &Server, stalings: &[Staling], by: By<'_>) {
 
 /// Drops everything of an identity, beyond recall.
 pub fn purge_partition(server: &Server, identity: &Identity) {
+    server.meanings.forget(identity);
     let scope = Scope::Partition { namespace: server.name().into(), partition: identity.partition().clone() };
-    server.cache.invalidate(&scope, &how(Mode::Purge));
+    server.invalidate(&scope, &how(Mode::Purge));
+}
+
+/// If this status refuses the token: nothing is proven by it any more, and what was kept for it is gone. What was asked
+/// without a token, or with several, says nothing about one.
+pub fn heed_refusal(visit: &Visit, status: StatusCode) {
+    if matches!(status.as_u16(), 401 | 498) && !visit.identity.is_anonymous() && !visit.credential.ambiguous {
+        visit.identity.refuse();
+        purge_partition(&visit.server, &visit.identity);
+    }
 }
 
 /// An identity has no live signal any more: what was kept for longer because of it is to be asked again.
 pub fn lost_signal(server: &Server, identity: &Identity) {
     for partition in same_account(server, identity) {
         mark(server, Some(partition), &Tag::user_state(), &how(Mode::Mark));
+    }
+}
+
+/// A socket of this identity was away for a while: whatever it would have told is to be asked for.
+pub fn missed(server: &Server, identity: &Identity) {
+    for partition in same_account(server, identity) {
+        let scope = Scope::Partition { namespace: server.name().into(), partition };
+        server.invalidate(&scope, &how(Mode::Mark));
     }
 }
 
@@ -91,7 +111,7 @@ pub fn section_changed(server: &Server, section: &str, identity: &Identity) {
 
 /// Everything of the server is to be asked again.
 pub fn everything(server: &Server) {
-    server.cache.invalidate(&Scope::Namespace(server.name().into()), &how(Mode::Mark));
+    server.invalidate(&Scope::Namespace(server.name().into()), &how(Mode::Mark));
 }
 
 fn apply_one(server: &Server, staling: &Staling, by: By<'_>) {
@@ -128,7 +148,7 @@ fn mark(server: &Server, partition: Option<Partition>, tag: &Tag, how: &Invalida
     } else {
         Scope::Tag { namespace, partition, tag: tag.as_str().into() }
     };
-    server.cache.invalidate(&scope, how);
+    server.invalidate(&scope, how);
 }
 
 fn how(mode: Mode) -> Invalidation {

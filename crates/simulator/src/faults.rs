@@ -15,6 +15,9 @@ pub enum Fault {
     None,
     /// Connections are dropped as soon as they are made, and those that exist are cut.
     Down,
+    /// Nothing listens any more: the system refuses connections, and those that exist are cut. When the fault is
+    /// lifted the server listens at the same address again.
+    Gone,
     /// Requests are taken and not answered until the fault is lifted.
     Hang,
     /// Every answer takes this much longer, in milliseconds.
@@ -27,6 +30,10 @@ pub enum Fault {
     HtmlInsteadOfJson,
     /// 200 from a server that has not loaded its library yet.
     EmptyWhileStarting,
+    /// 400: the server speaks only TLS.
+    EncryptedOnly,
+    /// Answers carry a date that is off by so many seconds.
+    WrongClock(i64),
     /// The request is carried out, then the connection is cut without an answer.
     AnswerLost,
 }
@@ -43,7 +50,8 @@ impl Fault {
 pub struct Rule {
     /// The fault.
     pub fault: Fault,
-    /// Only paths that start with this; everything if it is absent. `Down` cuts whole connections only if it is.
+    /// Only paths that start with this; everything if it is absent. `Down` cuts whole connections only if it is, and
+    /// `Gone` takes the listener away only if it is.
     #[serde(default)]
     pub path_prefix: Option<String>,
     /// After this many requests the fault is gone; never if it is absent.
@@ -121,6 +129,14 @@ impl Faults {
         whole(&self.rule.lock())
     }
 
+    /// Waits until the server is to listen, or no longer to.
+    pub(crate) async fn listening(&self, wanted: bool) {
+        let mut shown = self.shown.subscribe();
+        if shown.wait_for(|rule| is_gone(rule) != wanted).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Waits until connections are to be cut.
     pub(crate) async fn cut(&self) {
         let mut shown = self.shown.subscribe();
@@ -146,8 +162,12 @@ impl Struck {
     }
 }
 
+fn is_gone(rule: &Rule) -> bool {
+    rule.fault == Fault::Gone && whole(rule)
+}
+
 fn whole(rule: &Rule) -> bool {
-    rule.fault == Fault::Down && rule.path_prefix.is_none() && rule.times.is_none()
+    matches!(rule.fault, Fault::Down | Fault::Gone) && rule.path_prefix.is_none() && rule.times.is_none()
 }
 
 #[cfg(test)]

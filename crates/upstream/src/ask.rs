@@ -1,11 +1,13 @@
 //! A client's request as the dialects see it, and the one place where the two dialects part ways.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::credential::Credential;
 use crate::facts::{Facts, Unfit};
-use crate::signal::{Playing, Signal};
+use crate::signal::{Playing, Signal, Subscription};
 use crate::tag::Staling;
 use crate::verdict::{Read, Representation, Verdict};
 use crate::{jellyfin, plex};
@@ -91,6 +93,14 @@ impl Kind {
         }
     }
 
+    /// What a client's text frame subscribes to; Plex's sockets tell everybody everything.
+    pub fn subscription(self, frame: &[u8]) -> Option<Subscription> {
+        match self {
+            Self::Plex => None,
+            Self::Jellyfin => jellyfin::subscription(frame),
+        }
+    }
+
     /// What a player's change to `state` on `item` makes stale.
     pub fn playing(self, item: &str, state: Playing) -> Vec<Staling> {
         match self {
@@ -110,6 +120,45 @@ impl Kind {
         match self {
             Self::Plex => plex::error_body(representation, status, message),
             Self::Jellyfin => jellyfin::error_body(representation, status, message),
+        }
+    }
+
+    /// What the server answers a client that only asks whether it is there, where that is always the same: content
+    /// type and body. Clients do not begin without it.
+    pub fn sign_of_life(self, target: &str) -> Option<(&'static str, &'static [u8])> {
+        match self {
+            // Plex's says who the server is.
+            Self::Plex => None,
+            Self::Jellyfin => jellyfin::sign_of_life(target),
+        }
+    }
+
+    /// Who the server is, in the representation asked for, out of what it said to a probe; for Plex only, which has
+    /// two.
+    pub fn introduction_in_form(self, said: &Bytes, form: Representation) -> Option<(&'static str, Bytes)> {
+        match self {
+            Self::Plex => plex::introduction(said, form),
+            Self::Jellyfin => None,
+        }
+    }
+
+    /// The target as the server gets it: as it came, but for Plex without token parameters that are empty (a server
+    /// that looks there first would take them for no token at all, and may trust who has none), and for Jellyfin with
+    /// `translate_legacy` without the old form of a token, which travels in a header then.
+    pub fn target_for_server(self, target: &str, translate_legacy: bool) -> Cow<'_, str> {
+        match self {
+            Self::Plex => plex::without_empty_tokens(target),
+            Self::Jellyfin if translate_legacy => jellyfin::without_legacy_key(target),
+            Self::Jellyfin => Cow::Borrowed(target),
+        }
+    }
+
+    /// Whether the server grants this to whoever is in its own network, whatever token they show. Behind a gateway
+    /// everybody looks as if they were.
+    pub fn is_only_for_neighbours(self, ask: &Ask<'_>) -> bool {
+        match self {
+            Self::Plex => false,
+            Self::Jellyfin => jellyfin::is_only_for_neighbours(ask.target),
         }
     }
 

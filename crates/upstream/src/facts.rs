@@ -1,9 +1,24 @@
 //! What an answer's body says.
 
+use crate::class::Class;
 use crate::tag::Tag;
 
 /// More rows than this are not tagged one by one: the answer gets [`Tag::many_items`] instead.
 pub const MAX_TAGGED_ROWS: usize = 256;
+
+/// Whether answers of this class are lists over a library, whose length tells whether the library is there.
+pub(crate) fn tells_how_much(class: Class) -> bool {
+    matches!(
+        class,
+        Class::Lists
+            | Class::Sections
+            | Class::Counts
+            | Class::Recent
+            | Class::Hubs
+            | Class::Playlists
+            | Class::Collections
+    )
+}
 
 /// What is known of an answer that may be kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +31,11 @@ pub struct Facts {
     pub own_user: Option<String>,
     /// How long it may be fresh at the most, in seconds, where the body shortens it (a running task).
     pub max_fresh_s: Option<u32>,
+    /// How many rows the whole list has, of which this may be a window: only where it is a library's, so that it does
+    /// not halve without a reason.
+    pub total: Option<u64>,
+    /// Whether the server says that it is looking for changed files at this moment; `None` where it says nothing.
+    pub scanning: Option<bool>,
 }
 
 /// Why an answer must not be kept although its status was 200.

@@ -16,6 +16,10 @@
 //! - [`credential`]: who asks, found in any of the places clients put it, and how it is sent on.
 //! - [`facts`]: what an answer's body says: whether it may be kept, its rows, its further tags.
 //! - [`greeting`]: what a server says of itself, and its change counters.
+//! - [`introduction`]: who answers at an address, also those who are not served.
+//! - [`login`]: getting a token by a code or a password.
+//! - [`rights`]: what a token may do.
+//! - [`survey`]: reads that show what a server really has, found in its own answers.
 //! - [`signal`]: what a frame of a notification socket says.
 //! - [`plex`], [`jellyfin`]: the dialects.
 
@@ -24,12 +28,16 @@ pub mod class;
 pub mod credential;
 pub mod facts;
 pub mod greeting;
+pub mod introduction;
 pub mod jellyfin;
+pub mod login;
 pub mod open;
 pub mod path;
 mod picture;
 pub mod plex;
 pub mod redact;
+pub mod rights;
 pub mod signal;
+pub mod survey;
 pub mod tag;
 pub mod verdict;

@@ -15,6 +15,9 @@ pub const MAX_DEPTH: usize = 3;
 /// Beyond this many levels nothing is opened any more: the value is dropped.
 const MAX_LEVELS: usize = 8;
 
+/// A token shorter than this is not looked for in a finished key.
+const MIN_TOKEN_BYTES: usize = 8;
+
 /// Parameter and header names whose values are secret, in lower case.
 const SECRET_NAMES: [&str; 25] = [
     "x-plex-token",
@@ -72,8 +75,10 @@ pub fn text(text: &str) -> String {
         if gap || piece.chars().all(|letter| ":=".contains(letter)) {
             out.push_str(piece);
         } else if awaits_value {
-            awaits_value = is_scheme(piece);
-            out.push_str(if awaits_value { piece } else { BLANK });
+            let scheme = is_scheme(piece);
+            // A secret's name in a secret's place: what follows it is one as well.
+            awaits_value = scheme || ends_with_secret_name(piece, rest);
+            out.push_str(if scheme { piece } else { BLANK });
         } else {
             awaits_value = ends_with_secret_name(piece, rest);
             out.push_str(&address(piece, 0));
@@ -91,6 +96,12 @@ pub fn is_secret_name(name: &str) -> bool {
 /// Whether `secret` shows in `text`, however often that is percent-encoded.
 pub fn shows(text: &str, secret: &str) -> bool {
     text.contains(secret) || decoded_fully(text).is_none_or(|plain| plain.contains(secret))
+}
+
+/// Whether the caller's own token shows in a finished key. One that is too short to be one is not looked for: it
+/// would be found by chance.
+pub(crate) fn shows_token(key: &str, token: &str) -> bool {
+    token.len() >= MIN_TOKEN_BYTES && shows(key, token)
 }
 
 fn is_scheme(word: &str) -> bool {
@@ -127,18 +138,27 @@ fn address(text: &str, depth: usize) -> String {
     }
 }
 
-/// Blanks one `name=value` (or `name:value`) piece, or opens it if it is encoded.
-fn pair(piece: &str, in_query: bool, depth: usize) -> String {
-    if let Some((name, value)) = piece.split_once('=') {
+/// Blanks one `name=value` (or `name:value`) piece, or opens it if it is encoded. A value may hold pairs of its own
+/// (`a=b=X-Plex-Token=…`).
+fn pair(piece: &str, mut in_query: bool, depth: usize) -> String {
+    let mut out = String::with_capacity(piece.len());
+    let mut rest = piece;
+    while let Some((name, value)) = rest.split_once('=') {
         let known = decoded_fully(name);
         // A name that cannot be read in full is taken for a secret's.
         let last =
             known.as_deref().map_or(SECRET_NAMES[0], |name| name.rsplit(['/', ' ']).next().unwrap_or(name));
         let letter = in_query && SECRET_LETTERS.contains(&last.to_ascii_lowercase().as_str());
         if letter || is_secret_name(last) {
-            return format!("{name}={BLANK}");
+            out.push_str(name);
+            return out + "=" + BLANK;
         }
-        return format!("{}={}", opened(name, depth), value_of(value, depth));
+        out.push_str(&opened(name, depth));
+        out.push('=');
+        (rest, in_query) = (value, true);
+    }
+    if rest.len() < piece.len() {
+        return out + &opened(rest, depth);
     }
     if let Some((name, value)) = piece.split_once(':')
         && decoded_fully(name).is_none_or(|name| is_secret_name(&name))
@@ -147,11 +167,6 @@ fn pair(piece: &str, in_query: bool, depth: usize) -> String {
         return format!("{name}:{BLANK}");
     }
     keys_in_path(&opened(piece, depth))
-}
-
-/// A value may hold pairs of its own (`a=b=X-Plex-Token=…`).
-fn value_of(value: &str, depth: usize) -> String {
-    if value.contains('=') { pair(value, true, depth) } else { opened(value, depth) }
 }
 
 /// Opens one level of encoding if something secret lies under it.
@@ -261,6 +276,8 @@ mod tests {
             "{\"AccessToken\" : \"secret\"}",
             "<User authToken=\"secret\"/>",
             "token = secret",
+            "token = password: secret",
+            "token : \"password\" = secret",
         ] {
             let shown = text(told);
             assert!(!shown.contains("secret"), "{shown}");
@@ -269,6 +286,14 @@ mod tests {
             text("no route to host: 10.0.0.1:32400 (os error 113)"),
             "no route to host: 10.0.0.1:32400 (os error 113)"
         );
+    }
+
+    #[test]
+    fn many_pairs_in_one_value_are_read_one_by_one() {
+        let many = format!("/a?{}token=secret", "x=".repeat(200_000));
+        let shown = target(&many);
+        assert!(shown.ends_with("x=token=***"));
+        assert_eq!(shown.len(), many.len() - "secret".len() + BLANK.len());
     }
 
     fn encoded(text: &str, levels: usize) -> String {

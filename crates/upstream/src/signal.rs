@@ -21,6 +21,15 @@ pub enum Signal {
     Restarting,
 }
 
+/// What a client asks of a notification socket for as long as it is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// What is to be told.
+    pub name: String,
+    /// From now on, or no longer.
+    pub begins: bool,
+}
+
 /// What a player does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Playing {

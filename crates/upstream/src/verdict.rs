@@ -1,5 +1,7 @@
 //! What a request turns out to be.
 
+use std::sync::Arc;
+
 use http::{HeaderName, HeaderValue};
 
 use crate::class::{Class, Lifetime};
@@ -9,7 +11,7 @@ use crate::tag::{Staling, Tag};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Its answer may be kept.
-    Read(Box<Read>),
+    Read(Arc<Read>),
     /// It changes something; it is forwarded once and makes answers stale.
     Write(Box<Write>),
     /// It passes through unbuffered and uncached.

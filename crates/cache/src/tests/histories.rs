@@ -37,6 +37,7 @@ fn demand() -> impl Strategy<Value = Demand> {
         2 => Just(Demand::Reload),
         1 => Just(Demand::Own),
         1 => Just(Demand::OnlyIfCached),
+        1 => Just(Demand::Offline),
     ]
 }
 
@@ -62,7 +63,7 @@ fn says() -> impl Strategy<Value = Says> {
         1 => Just(Says::Gone),
         1 => Just(Says::Pass),
         1 => Just(Says::Panic),
-        3 => proptest::sample::select(&FailureKind::EVERY[..7]).prop_map(Says::Fail),
+        3 => proptest::sample::select(&FailureKind::EVERY[..9]).prop_map(Says::Fail),
     ]
 }
 

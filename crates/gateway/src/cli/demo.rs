@@ -7,6 +7,7 @@ use crate::demo::{self, Plan};
 
 /// What was typed.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct Options {
     /// End after the comparison instead of staying up
     #[arg(long)]
@@ -17,6 +18,9 @@ pub(super) struct Options {
     /// Also print which requests still reached the servers
     #[arg(long)]
     explain: bool,
+    /// Play the evening once observing and once with the cache, and hold what was foretold against what was saved
+    #[arg(long, conflicts_with = "explain")]
+    observe: bool,
     /// How much faster than real time servers, apps and Greenroom run
     #[arg(long, value_name = "N", default_value_t = 45.0, value_parser = factor)]
     time_factor: f64,
@@ -47,7 +51,8 @@ pub(super) fn run(options: &Options) -> u8 {
         tracks: options.tracks,
     };
     block_on(async {
-        match play(&plan, options).await {
+        let played = if options.observe { foresee(&plan, options).await } else { play(&plan, options).await };
+        match played {
             Ok(()) => DONE,
             Err(reason) => {
                 eprintln!("greenroom: {reason}");
@@ -79,6 +84,20 @@ async fn play(plan: &Plan, options: &Options) -> Result<(), String> {
         told_to_stop().await;
     }
     scene.stop().await;
+    Ok(())
+}
+
+async fn foresee(plan: &Plan, options: &Options) -> Result<(), String> {
+    let foresight = tokio::select! {
+        foreseen = demo::foresight::foresee(plan, |line| eprintln!("{line}")) => foreseen?,
+        () = told_to_stop() => return Ok(()),
+    };
+    println!("\n{}", foresight.render());
+    if options.json {
+        let json = serde_json::to_string(&foresight)
+            .map_err(|error| format!("the figures cannot be written: {error}"))?;
+        println!("{json}");
+    }
     Ok(())
 }
 

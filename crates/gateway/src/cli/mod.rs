@@ -2,17 +2,25 @@
 
 mod config;
 mod demo;
+mod doctor;
+mod healthcheck;
+mod login;
+mod modes;
+mod remote;
 mod serve;
 mod simulate;
+mod status;
 mod token;
+mod why;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{Settings, Tree};
+use crate::config::{Control, Problem, Settings, Tree};
 
 /// The command did what it was asked to.
 const DONE: u8 = 0;
@@ -39,6 +47,9 @@ Examples:
   greenroom demo                                        see what it does, with simulated servers
   greenroom serve --plex http://192.168.1.10:32400      then point your apps at http://THIS-MACHINE:32500
   greenroom serve --jellyfin http://192.168.1.10:8096   then point your apps at http://THIS-MACHINE:8196
+  greenroom login plex                                  a token of the owner, into a file
+  greenroom doctor --plex http://192.168.1.10:32400     what is wrong, and what to do about it
+  greenroom doctor --wait-for tautulli                  whether an app comes through
   greenroom config init > greenroom.toml                a commented configuration file
   greenroom serve --config greenroom.toml";
 
@@ -50,9 +61,28 @@ enum Command {
     Demo(demo::Options),
     /// Run a simulated media server
     Simulate(simulate::Options),
+    /// Find out what is wrong, and what to do about it
+    Doctor(Box<doctor::Options>),
+    /// Get a token of the media server's owner, by a code that you agree to in a browser
+    #[command(subcommand)]
+    Login(login::Command),
     /// Write or check a configuration file
     #[command(subcommand)]
     Config(config::Command),
+    /// Tell what the cache would have saved while it only observes, or begin and end that
+    Observe(modes::Observe),
+    /// Make the running gateway a plain proxy, as a whole or in part, until it is taken back
+    Bypass(modes::Bypass),
+    /// Tell why a read is answered as it is, and whether the server says the same now
+    Why(why::Why),
+    /// Show the servers of the running gateway, how they do and what is saved
+    Status(status::Options),
+    /// Show all figures of the running gateway
+    Stats(status::Options),
+    /// Use no answer any more that is kept now
+    Clear(modes::Clear),
+    /// Say by the exit code whether the process with this configuration is alive, for whatever supervises it
+    Healthcheck(Serve),
     /// Show or renew the token of the control plane
     #[command(subcommand)]
     Token(token::Command),
@@ -82,6 +112,44 @@ pub(crate) struct Serve {
     /// Where the page, the API and the metrics are found [default: 127.0.0.1:8710]
     #[arg(long, value_name = "ADDRESS:PORT")]
     control: Option<String>,
+    /// Answer nothing from the cache, but tell what it would have answered and saved
+    #[arg(long)]
+    observe: bool,
+}
+
+impl Serve {
+    /// Where the control plane is, and where its token is kept. Of a configuration without servers only these matter.
+    fn control_plane(&self) -> Option<(Control, PathBuf)> {
+        let mut tree = self.tree().ok()?;
+        if tree.servers().is_empty() {
+            add_typed(&mut tree, &Self { plex: Some("http://127.0.0.1".into()), ..Self::default() });
+        }
+        let read = Settings::read(tree).map_err(|problems| tell(&problems)).ok()?;
+        Some((read.control, read.data_dir))
+    }
+
+    /// Everything that was said: in the file, in the environment, on the command line.
+    fn tree(&self) -> Result<Tree, u8> {
+        let mut tree = Tree::default();
+        if let Some(path) = &self.config {
+            match std::fs::read_to_string(path) {
+                Ok(text) => tree.add_toml(&path.display().to_string(), &text),
+                Err(error) => {
+                    eprintln!("{}: cannot be read: {error}", path.display());
+                    return Err(MISUSED);
+                }
+            }
+        }
+        tree.add_environment(std::env::vars());
+        add_typed(&mut tree, self);
+        Ok(tree)
+    }
+}
+
+fn tell(problems: &[Problem]) {
+    for problem in problems {
+        eprintln!("{problem}");
+    }
 }
 
 /// Runs the program: the whole of it, from arguments to exit code.
@@ -97,30 +165,25 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Serve(serve) => serve::run(&serve),
         Command::Demo(options) => demo::run(&options),
         Command::Simulate(options) => simulate::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
+        Command::Login(command) => login::run(&command),
         Command::Config(command) => config::run(&command),
+        Command::Healthcheck(serve) => healthcheck::run(&serve),
         Command::Token(command) => token::run(&command),
+        Command::Observe(options) => modes::observe(&options),
+        Command::Bypass(options) => modes::bypass(&options),
+        Command::Why(options) => why::run(&options),
+        Command::Status(options) => status::status(&options),
+        Command::Stats(options) => status::stats(&options),
+        Command::Clear(options) => modes::clear(&options),
     };
     ExitCode::from(code)
 }
 
 /// Reads the configuration from everywhere it may be said. Problems are printed, all of them.
 fn settings(serve: &Serve) -> Result<Settings, u8> {
-    let mut tree = Tree::default();
-    if let Some(path) = &serve.config {
-        match std::fs::read_to_string(path) {
-            Ok(text) => tree.add_toml(&path.display().to_string(), &text),
-            Err(error) => {
-                eprintln!("{}: cannot be read: {error}", path.display());
-                return Err(MISUSED);
-            }
-        }
-    }
-    tree.add_environment(std::env::vars());
-    add_typed(&mut tree, serve);
-    Settings::read(tree).map_err(|problems| {
-        for problem in &problems {
-            eprintln!("{problem}");
-        }
+    Settings::read(serve.tree()?).map_err(|problems| {
+        tell(&problems);
         MISUSED
     })
 }
@@ -155,6 +218,11 @@ fn add_typed(tree: &mut Tree, serve: &Serve) {
     if let Some(control) = &serve.control {
         tree.set("control.listen", control.clone(), "--control".into());
     }
+    if serve.observe {
+        for (name, _) in tree.servers() {
+            tree.set(&format!("server.{name}.mode"), "observe".to_owned(), "--observe".into());
+        }
+    }
 }
 
 /// A runtime for the commands that need one.
@@ -168,18 +236,24 @@ fn block_on<F: Future<Output = u8>>(work: F) -> u8 {
     }
 }
 
-/// Waits until the process is told to stop.
-async fn told_to_stop() {
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
+/// Ends when the process is told to stop. It listens from the moment it is called, not only once it is waited for.
+fn told_to_stop() -> impl Future<Output = ()> {
+    let terminate = listen_for(SignalKind::terminate());
+    let interrupt = listen_for(SignalKind::interrupt());
+    async {
+        tokio::select! {
+            () = terminate => {}
+            () = interrupt => {}
+        }
+    }
+}
+
+fn listen_for(kind: SignalKind) -> impl Future<Output = ()> {
+    let signal = signal(kind);
+    async {
+        match signal {
+            Ok(mut signal) => drop(signal.recv().await),
             Err(_) => std::future::pending().await,
         }
-    };
-    tokio::select! {
-        () = terminate => {}
-        _ = tokio::signal::ctrl_c() => {}
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 
 use greenroom_cache::Clock;
@@ -9,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{DONE, FAILED, Serve, block_on, settings, told_to_stop};
 use crate::greeting::{self, Greeting};
+use crate::mode::Mode;
 use crate::process::Process;
 use crate::server::Server;
 
@@ -19,6 +21,7 @@ pub(super) fn run(serve: &Serve) -> u8 {
     };
     write_log();
     block_on(async {
+        let told = pin!(told_to_stop());
         let process = match Process::start(settings, Clock::system()).await {
             Ok(process) => process,
             Err(reason) => {
@@ -26,9 +29,20 @@ pub(super) fn run(serve: &Serve) -> u8 {
                 return FAILED;
             }
         };
-        announce(&process).await;
-        told_to_stop().await;
+        tokio::select! {
+            () = told => {}
+            () = async {
+                announce(&process).await;
+                process.watch_openness();
+                std::future::pending::<()>().await;
+            } => {}
+        }
         eprintln!("greenroom: stopping; requests under way may end");
+        for (server, _) in &process.servers {
+            if let Some(report) = server.observed() {
+                println!("{}: {}", server.name(), report.verdict);
+            }
+        }
         if process.stop().await {
             DONE
         } else {
@@ -42,12 +56,22 @@ pub(super) fn run(serve: &Serve) -> u8 {
 async fn announce(process: &Process) {
     for (server, address) in &process.servers {
         println!("{}", describe(server).await);
-        println!("  point your apps at http://{}", reachable(*address));
+        let scheme = if server.settings.shown.is_some() { "https" } else { "http" };
+        println!(
+            "  point your apps at {scheme}://{}{}",
+            reachable(*address),
+            server.settings.listen_base_path
+        );
+        if server.mode() == Mode::Observe {
+            println!(
+                "  observing: the server answers everything; `greenroom observe` tells what would be saved"
+            );
+        }
         if server.settings.token.is_none() {
             println!("  no owner's token configured: changes made on the server itself are noticed later");
         }
     }
-    println!("page: http://{}/", process.control);
+    println!("page: {}", process.page);
     if process.token.is_new {
         println!(
             "control token (shown once, `greenroom token show` repeats it): {}",
@@ -67,6 +91,11 @@ async fn describe(server: &Arc<Server>) -> String {
             let took_ms = server.clock.now_ms().saturating_sub(began_ms);
             format!("{name}: found {kind}{own} {version} at {at} in {took_ms} ms")
         }
+        Greeting::Emby { version } => {
+            format!(
+                "{name}: what answers at {at} is Emby {version}, which is not supported yet; its apps are told so"
+            )
+        }
         Greeting::Foreign => {
             format!("{name}: what answers at {at} is not a {kind} server; check kind and url")
         }
@@ -75,6 +104,7 @@ async fn describe(server: &Arc<Server>) -> String {
                 "{name}: {kind} at {at} answers {status}: it is starting or in trouble; it will be asked again"
             )
         }
+        Greeting::Distrusted(reason) => format!("{name}: {kind} at {at} is not asked: {reason}"),
         Greeting::Silent(reason) => {
             format!("{name}: {kind} at {at} does not answer ({reason}); it will be asked again")
         }

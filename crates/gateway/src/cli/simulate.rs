@@ -77,6 +77,9 @@ const PLEX_SWITCHES: &Named<plex::Switches> = &[
     ("playlist-takes-one", |switches| &mut switches.playlist_takes_one),
     ("hubs-differ-by-client", |switches| &mut switches.hubs_differ_by_client),
     ("trusts-forwarded-for", |switches| &mut switches.trusts_forwarded_for),
+    ("claimed", |switches| &mut switches.claimed),
+    ("marks", |switches| &mut switches.marks),
+    ("trusts-neighbours", |switches| &mut switches.trusts_neighbours),
 ];
 
 const JELLYFIN_SWITCHES: &Named<jellyfin::Switches> = &[
@@ -93,6 +96,7 @@ const JELLYFIN_SWITCHES: &Named<jellyfin::Switches> = &[
     ("keys-may-subscribe", |switches| &mut switches.keys_may_subscribe),
     ("denied-library-is-401", |switches| &mut switches.denied_library_is_401),
     ("quick-connect", |switches| &mut switches.quick_connect),
+    ("marks", |switches| &mut switches.marks),
 ];
 
 fn after_help() -> String {
@@ -200,7 +204,9 @@ fn describe(server: &Running, kind: Simulated) -> String {
 faults:   curl -sX PUT {url}/__simulator/faults -d '{{\"fault\": \"down\", \"path_prefix\": \"/\"}}'
           curl -sX DELETE {url}/__simulator/faults   all is well again
           others: hang, {{\"slow\": MS}}, start_page503, truncated, html_instead_of_json, empty_while_starting,
-          answer_lost; \"times\": N ends one by itself; down without a path_prefix takes these pages down too
+          encrypted_only, {{\"wrong_clock\": SECONDS}}, answer_lost; \"times\": N ends one by itself;
+          down without a path_prefix takes these pages down too
+login:    curl -sX POST '{url}/__simulator/link?code=CODE'   agree to a code, as the owner
 "
     );
     text

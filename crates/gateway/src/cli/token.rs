@@ -12,7 +12,7 @@ use crate::keys::{ControlToken, DataDir};
 pub(super) enum Command {
     /// Print the token of the control plane
     Show(Place),
-    /// Make a new one; a running process uses it from its next start on
+    /// Make a new one; from then on the old one is worth nothing, and whoever is logged in is logged out
     Rotate(Place),
     /// Print the path that Plex webhooks are to be sent to, on the address clients use
     Webhook(Place),
@@ -57,10 +57,17 @@ fn hook_path(secret: &Secret) -> String {
 }
 
 fn open(place: &Place) -> Result<Result<DataDir, String>, u8> {
-    let dir = match (&place.data_dir, &place.config) {
-        (Some(dir), _) => dir.clone(),
-        (None, Some(file)) => settings(&Serve { config: Some(file.clone()), ..Serve::default() })?.data_dir,
-        (None, None) => default_data_dir(),
-    };
-    Ok(DataDir::open(&dir))
+    Ok(DataDir::open(&place.folder()?))
+}
+
+impl Place {
+    /// The data directory. A configuration that is wrong was told of.
+    pub(super) fn folder(&self) -> Result<PathBuf, u8> {
+        match (&self.data_dir, &self.config) {
+            (Some(dir), _) => Ok(dir.clone()),
+            (None, Some(file)) => settings(&Serve { config: Some(file.clone()), ..Serve::default() })
+                .map(|settings| settings.data_dir),
+            (None, None) => Ok(default_data_dir()),
+        }
+    }
 }

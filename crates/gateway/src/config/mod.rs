@@ -5,11 +5,20 @@
 //! the file. All problems are found in one pass and reported together, each with its place; a key nobody knows is
 //! a problem too.
 //!
-//! Rooms: [`tree`] (where values come from), [`settings`] (what they mean), [`template`] (`config init`).
+//! Rooms: [`tree`] (where values come from), [`settings`] (what they mean), [`control`] (who may do what on the control
+//! plane), [`hygiene`] and [`networks`] (what of strangers is borne), [`tls`] (who is believed and what is shown),
+//! [`template`] (`config init`).
 
+pub mod control;
+pub mod hygiene;
+pub mod networks;
 pub mod settings;
 pub mod template;
+pub mod tls;
 pub mod tree;
 
-pub use settings::{Control, Memory, Server, Settings};
+pub use control::Control;
+pub use hygiene::Hygiene;
+pub use networks::Networks;
+pub use settings::{Memory, Server, Settings};
 pub use tree::{Problem, Tree};

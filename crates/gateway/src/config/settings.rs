@@ -1,6 +1,8 @@
 //! What the values mean: the settings of the process, checked and with every default filled in.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +12,13 @@ use greenroom_upstream::class::{Class, Lifetime};
 use greenroom_upstream::credential::Secret;
 use http::Uri;
 
+use super::control::Control;
+use super::hygiene::{self, Hygiene};
+use super::networks::Networks;
+use super::tls::{Upstream, read_shown};
 use super::tree::{Problem, Tree};
+use crate::mode::Mode;
+use crate::tls::shown::Files;
 
 /// Port of the control plane.
 pub const CONTROL_PORT: u16 = 8710;
@@ -19,6 +27,8 @@ pub const PLEX_PORT: u16 = 32500;
 /// Port that stands in for a Jellyfin server.
 pub const JELLYFIN_PORT: u16 = 8196;
 
+/// A token file that is longer is something else.
+const MAX_TOKEN_FILE_BYTES: usize = 16 * 1024;
 const MIB: u64 = 1024 * 1024;
 const YEAR_S: u64 = 365 * 24 * 3600;
 
@@ -33,13 +43,6 @@ pub struct Settings {
     pub memory: Memory,
     /// The media servers, in the order they were written.
     pub servers: Vec<Server>,
-}
-
-/// The control plane.
-#[derive(Debug, Clone)]
-pub struct Control {
-    /// Address of the page, the API and the metrics.
-    pub listen: SocketAddr,
 }
 
 /// The memory tier.
@@ -64,20 +67,36 @@ pub struct Server {
     pub origin: Uri,
     /// Path before all of the server's paths (`/jellyfin`), or empty.
     pub base_path: String,
+    /// Path before all of its paths at our listener; requests without it are understood as well.
+    pub listen_base_path: String,
+    /// Where clients find it, if that is not the address they asked: behind a reverse proxy.
+    pub public_url: Option<String>,
     /// A token of its owner, for the events and for what is done without a client.
     pub token: Option<Secret>,
+    /// How its certificate is judged, where its url asks for encryption.
+    pub tls: Upstream,
     /// Where clients find it.
     pub listen: SocketAddr,
+    /// The certificate clients are shown there; without one it is not encrypted.
+    pub shown: Option<Files>,
     /// How long one answer may take as a whole.
     pub load_timeout: Duration,
     /// Bytes of a body that is still buffered; longer ones stream through uncached.
     pub max_body_bytes: u64,
     /// Requests at a time, streams and sockets aside.
     pub upstream_concurrency: usize,
+    /// Requests that may wait for one of these places; beyond, the least urgent are refused.
+    pub max_waiting: usize,
     /// How long the server's yes to a token holds.
     pub auth_ttl: Duration,
+    /// How long a yes that held when the server went down still holds while it is down.
+    pub offline_auth_ttl: Duration,
     /// Send legacy forms of Jellyfin credentials on in the form that later versions accept.
     pub translate_legacy_auth: bool,
+    /// How its reads are answered from the start.
+    pub mode: Mode,
+    /// What of strangers its listener bears.
+    pub hygiene: Hygiene,
     /// Numbers of a class's lifetime that differ from the default.
     pub lifetimes: BTreeMap<Class, Changed>,
 }
@@ -114,11 +133,12 @@ impl Settings {
     /// All problems at once, each with its place.
     pub fn read(mut tree: Tree) -> Result<Self, Vec<Problem>> {
         let data_dir = tree.take("data_dir").map_or_else(default_data_dir, |leaf| PathBuf::from(leaf.text));
-        let control = Control { listen: read_listen(&mut tree, "control.listen", loopback(CONTROL_PORT)) };
+        let control = Control::read(&mut tree);
         let memory = read_memory(&mut tree);
+        let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
         let mut servers = Vec::new();
         for (name, place) in tree.servers() {
-            servers.extend(read_server(&mut tree, &name, &place));
+            servers.extend(read_server(&mut tree, &name, &place, &trusted_proxies));
         }
         check_listeners(&mut tree, &control, &servers);
         if servers.is_empty() && tree.servers().is_empty() {
@@ -144,7 +164,7 @@ fn read_memory(tree: &mut Tree) -> Memory {
     Memory { max_bytes, max_entry_bytes, max_partition_bytes }
 }
 
-fn read_server(tree: &mut Tree, name: &str, place: &str) -> Option<Server> {
+fn read_server(tree: &mut Tree, name: &str, place: &str, trusted: &Networks) -> Option<Server> {
     let key = |last: &str| format!("server.{name}.{last}");
     let kind = read_kind(tree, &key("kind"), name, place);
     let url = read_url(tree, &key("url"), name, place);
@@ -155,22 +175,41 @@ fn read_server(tree: &mut Tree, name: &str, place: &str) -> Option<Server> {
     let load_timeout = Duration::from_secs(tree.number(&key("load_timeout_s"), 1, 600, 30));
     let max_body_bytes = tree.number(&key("max_body_bytes"), 64 * 1024, 1 << 32, 32 * MIB);
     let concurrency = tree.number(&key("upstream_concurrency"), 2, 1000, 8);
+    let max_waiting = tree.number(&key("max_waiting"), 1, 100_000, 1000);
     let auth_ttl = Duration::from_secs(tree.number(&key("auth_ttl_s"), 1, 24 * 3600, 300));
+    let offline_auth_ttl =
+        Duration::from_secs(tree.number(&key("offline_auth_ttl_s"), 0, 30 * 24 * 3600, 24 * 3600));
     let translate_legacy_auth = tree.parse(&key("translate_legacy_auth"), "true or false").unwrap_or(true);
+    let mode = read_mode(tree, &key("mode"));
+    let hygiene = Hygiene::read(tree, name, trusted);
+    let is_encrypted =
+        url.as_ref().is_none_or(|(origin, _)| origin.scheme() == Some(&http::uri::Scheme::HTTPS));
+    let tls = Upstream::read(tree, name, is_encrypted);
+    let shown = read_shown(tree, &key("listen_tls"));
     let lifetimes = read_lifetimes(tree, name);
+    let public_url = read_public_url(tree, &key("public_url"));
+    let listen_base_path = read_base_path(tree, &key("listen_base_path"));
     let (origin, base_path) = url?;
     Some(Server {
         name: name.to_owned(),
         kind: kind?,
         origin,
+        listen_base_path: listen_base_path.unwrap_or_else(|| base_path.clone()),
         base_path,
+        public_url,
         token,
+        tls,
         listen,
+        shown,
         load_timeout,
         max_body_bytes,
         upstream_concurrency: usize::try_from(concurrency).unwrap_or(8),
+        max_waiting: usize::try_from(max_waiting).unwrap_or(1000),
         auth_ttl,
+        offline_auth_ttl,
         translate_legacy_auth,
+        mode,
+        hygiene,
         lifetimes,
     })
 }
@@ -197,6 +236,15 @@ fn read_kind(tree: &mut Tree, path: &str, name: &str, place: &str) -> Option<Kin
     }
 }
 
+fn read_mode(tree: &mut Tree, path: &str) -> Mode {
+    let Some(leaf) = tree.take(path) else { return Mode::default() };
+    Mode::named(leaf.text.trim()).unwrap_or_else(|| {
+        let message = format!("mode must be \"cache\", \"observe\" or \"bypass\", not \"{}\"", leaf.text);
+        tree.problem(leaf.place, message);
+        Mode::default()
+    })
+}
+
 fn read_url(tree: &mut Tree, path: &str, name: &str, place: &str) -> Option<(Uri, String)> {
     let Some(leaf) = tree.take(path) else {
         tree.problem(place.into(), format!("server \"{name}\" needs url = \"http://ADDRESS:PORT\""));
@@ -220,7 +268,7 @@ fn without_secrets(url: &str) -> &str {
     &url[start..end]
 }
 
-fn parse_origin(text: &str) -> Option<(Uri, String)> {
+pub(crate) fn parse_origin(text: &str) -> Option<(Uri, String)> {
     let uri: Uri = text.trim().parse().ok()?;
     let scheme = uri.scheme_str().filter(|scheme| matches!(*scheme, "http" | "https"))?.to_owned();
     let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'))?.clone();
@@ -233,8 +281,45 @@ fn parse_origin(text: &str) -> Option<(Uri, String)> {
     Some((origin, base_path))
 }
 
+fn read_public_url(tree: &mut Tree, path: &str) -> Option<String> {
+    let leaf = tree.take(path)?;
+    let parsed = parse_origin(&leaf.text);
+    if parsed.is_none() {
+        let message = format!("{path} must look like https://HOST or https://HOST/BASE");
+        tree.problem(leaf.place, message);
+    }
+    parsed.map(|(origin, base)| format!("{}{base}", origin.to_string().trim_end_matches('/')))
+}
+
+/// A path such as `/jellyfin`, without a slash at its end; empty for none.
+pub(super) fn read_base_path(tree: &mut Tree, path: &str) -> Option<String> {
+    let leaf = tree.take(path)?;
+    let base = leaf.text.trim().trim_end_matches('/').to_owned();
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.' | b'~');
+    let is_path = base.is_empty()
+        || base.starts_with('/')
+            && base.bytes().all(fits)
+            && base.split('/').skip(1).all(|part| !matches!(part, "" | "." | ".."));
+    if !is_path {
+        tree.problem(leaf.place, format!("{path} must be a path such as /jellyfin, not \"{}\"", leaf.text));
+    }
+    Some(base)
+}
+
+/// What is in a file, up to a little more than a token may be long: a device has no end.
+fn read_short(path: &str) -> std::io::Result<String> {
+    let mut text = String::new();
+    let most = u64::try_from(MAX_TOKEN_FILE_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    File::open(path)?.take(most).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 fn read_token(tree: &mut Tree, token: &str, token_file: &str) -> Option<Secret> {
-    let from_file = tree.take(token_file).and_then(|leaf| match std::fs::read_to_string(&leaf.text) {
+    let from_file = tree.take(token_file).and_then(|leaf| match read_short(&leaf.text) {
+        Ok(text) if text.len() > MAX_TOKEN_FILE_BYTES => {
+            tree.problem(leaf.place, format!("the token file {} is longer than a token is", leaf.text));
+            None
+        }
         Ok(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
         Ok(_) => {
             tree.problem(leaf.place, format!("the token file {} is empty", leaf.text));
@@ -249,7 +334,7 @@ fn read_token(tree: &mut Tree, token: &str, token_file: &str) -> Option<Secret> 
     if text.is_empty() { None } else { Some(Secret::new(text)) }
 }
 
-fn read_listen(tree: &mut Tree, path: &str, default: SocketAddr) -> SocketAddr {
+pub(super) fn read_listen(tree: &mut Tree, path: &str, default: SocketAddr) -> SocketAddr {
     tree.parse(path, "an address and a port, such as 0.0.0.0:32500").unwrap_or(default)
 }
 
@@ -289,7 +374,7 @@ fn check_listeners(tree: &mut Tree, control: &Control, servers: &[Server]) {
     }
 }
 
-fn loopback(port: u16) -> SocketAddr {
+pub(super) fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }
 
@@ -351,6 +436,12 @@ listen = "0.0.0.0:32500"
     }
 
     #[test]
+    fn a_token_file_without_an_end_is_not_read_to_it() {
+        let problems = read(&format!("{SMALLEST}token_file = \"/dev/zero\"\n")).expect_err("no token");
+        assert!(problems[0].message.contains("longer than a token"), "{problems:?}");
+    }
+
+    #[test]
     fn a_token_pasted_into_the_url_is_not_repeated() {
         let problems = read("[[server]]\nname=\"a\"\nkind=\"plex\"\nurl=\"http://h/?X-Plex-Token=SECRET\"")
             .expect_err("a query is not allowed");
@@ -367,6 +458,15 @@ listen = "0.0.0.0:32500"
     fn two_listeners_on_one_port_are_a_problem() {
         let text = SMALLEST.replace("0.0.0.0:32500", "0.0.0.0:8710");
         assert!(read(&text).expect_err("one port")[0].message.contains("port 8710"));
+    }
+
+    #[test]
+    fn a_mode_is_one_of_three_words() {
+        let mode = |mode: &str| read(&format!("{SMALLEST}\nmode = \"{mode}\"\n"));
+        assert_eq!(read(SMALLEST).expect("it is valid").servers[0].mode, Mode::Cache);
+        assert_eq!(mode("observe").expect("it is valid").servers[0].mode, Mode::Observe);
+        let problems = mode("watch").expect_err("no such mode");
+        assert!(problems[0].to_string().contains("\"observe\""), "{problems:?}");
     }
 
     #[test]

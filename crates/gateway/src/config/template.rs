@@ -4,12 +4,26 @@
 pub const TEMPLATE: &str = r#"# Greenroom. Every key is also an environment variable: control.listen is GREENROOM_CONTROL_LISTEN, and a server's
 # url is GREENROOM_SERVER_<NAME>_URL. Check this file with: greenroom config check FILE
 
+# Variables alone are enough, without any file. A server is there as soon as its kind is said:
+#   GREENROOM_SERVER_HOME_KIND=plex  GREENROOM_SERVER_HOME_URL=http://192.168.1.10:32400
+
 # Where the control token and the key that hides identities are kept. Default: your state directory.
 # data_dir = "/var/lib/greenroom"
+
+# Reverse proxies whose word on a client's address counts. From anybody else it is not even passed on.
+# trusted_proxies = ["127.0.0.1", "172.16.0.0/12"]
 
 [control]
 # The page, the API and /metrics. Reads without the control token are answered on loopback only.
 listen = "127.0.0.1:8710"
+# hosts = ["media.example", "greenroom"]   # names it is called by, beside localhost and addresses
+# base_path = "/greenroom"             # a path that a reverse proxy puts before ours
+# open_reads = ["/metrics from 192.168.1.0/24"]   # what may be read without the token, and from where
+
+# The certificate shown there; without it nothing is encrypted. It is read again when the files change.
+# [control.listen_tls]
+# cert_file = "/etc/greenroom/certificate.pem"
+# key_file = "/etc/greenroom/key.pem"
 
 [memory]
 # max_bytes = 268435456            # all kept answers together
@@ -25,11 +39,33 @@ listen = "0.0.0.0:32500"               # point your apps here
 # on the server itself is noticed later.
 # token = "..."
 # token_file = "/run/secrets/plex-token"
+# mode = "cache"                       # "observe": the server answers, the cache only judges; "bypass": plain proxy
+# public_url = "https://media.example/jellyfin"   # Jellyfin: where clients find it; default: where they asked
+# listen_base_path = "/jellyfin"       # a path that a reverse proxy leaves before ours; default: that of url
 # load_timeout_s = 30
 # max_body_bytes = 33554432
-# upstream_concurrency = 8
+# upstream_concurrency = 8             # requests at a time; streams and sockets do not count
+# max_waiting = 1000                   # requests that may wait for one of these
 # auth_ttl_s = 300                     # how long the server's yes to a token holds
+# offline_auth_ttl_s = 86400           # how long that yes holds on while the server is down
 # translate_legacy_auth = true         # Jellyfin: send old forms of credentials on in the new form
+# max_connections = 1024               # of apps at a time
+# max_connections_per_peer = 256       # from one address; trusted proxies may have more
+# max_sockets = 256                    # notification sockets and event streams at a time
+# max_sockets_per_identity = 32
+# known_proxy = false                  # Jellyfin: its KnownProxies names this machine
+# public_images = false                # Jellyfin: show kept images to whoever asks, as the server itself does
+
+# Whom to believe where url begins with https://. Without this: whoever this machine believes.
+# [server.tls]
+# ca_file = "/etc/greenroom/authority.pem"   # believe what these authorities signed, and nothing else
+# server_name = "media.example"              # the certificate is for this name, not for the one in url
+# pin_sha256 = "..."                         # believe this certificate, or this public key, whoever signed it
+
+# The certificate shown to apps, as above.
+# [server.listen_tls]
+# cert_file = "/etc/greenroom/certificate.pem"
+# key_file = "/etc/greenroom/key.pem"
 
 # Lifetimes of a class of answers, in seconds. The three windows add up.
 # [server.lifetimes.sessions]
@@ -40,6 +76,9 @@ listen = "0.0.0.0:32500"               # point your apps here
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::tree::variable;
     use super::super::{Settings, Tree};
     use super::TEMPLATE;
 
@@ -50,23 +89,52 @@ mod tests {
         assert!(Settings::read(tree).is_ok());
     }
 
+    /// The template with every key in force.
+    fn uncommented() -> String {
+        let is_key = |word: &str| word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+        let in_force = |rest: &str| {
+            rest.starts_with('[') || rest.split_once(" =").is_some_and(|(word, _)| is_key(word.trim_end()))
+        };
+        let line = |line: &'static str| line.strip_prefix("# ").filter(|rest| in_force(rest)).unwrap_or(line);
+        TEMPLATE.lines().flat_map(|text| [line(text), "\n"]).collect()
+    }
+
     #[test]
     fn every_key_of_the_template_is_known() {
-        let uncommented: String = TEMPLATE
+        // What names a file needs one, and only where there is encryption something can be said about it.
+        let without_files: String = uncommented()
             .lines()
-            .map(|line| match line.strip_prefix("# ") {
-                Some(rest)
-                    if rest.contains(" = ") && !rest.ends_with('.') && !rest.contains("token_file") =>
-                {
-                    rest
-                }
-                Some(rest) if rest.starts_with("[server.") => rest,
-                _ => line,
-            })
-            .flat_map(|line| [line, "\n"])
+            .filter(|line| !line.contains("_file =") && !line.contains("pin_sha256 ="))
+            .map(|line| line.replace("\"http://", "\"https://") + "\n")
             .collect();
         let mut tree = Tree::default();
-        tree.add_toml("template", &uncommented);
+        tree.add_toml("template", &without_files);
         assert_eq!(Settings::read(tree).map(|_| ()), Ok(()));
+    }
+
+    #[test]
+    fn every_key_there_is_stands_in_the_template_and_has_a_variable_of_its_own() {
+        let mut tree = Tree::default();
+        tree.add_toml("template", TEMPLATE);
+        let asked = tree.asked.clone();
+        assert!(Settings::read(tree).is_ok());
+        let mut written = Tree::default();
+        written.add_toml("template", &uncommented());
+        let mut variables = BTreeMap::new();
+        let asked = asked.lock().clone();
+        for path in &asked {
+            if let Some(other) = variables.insert(variable(path), path) {
+                panic!("{path} and {other} have the same variable");
+            }
+            let mut tree = Tree::default();
+            let server = ("GREENROOM_SERVER_HOME_KIND".to_owned(), "plex".to_owned());
+            tree.add_environment([server, (variable(path), "said".into())].into_iter());
+            assert_eq!(tree.take(path).map(|leaf| leaf.text).as_deref(), Some("said"), "{path}");
+            let lifetime = path.strip_prefix("server.home.lifetimes.").and_then(|rest| rest.split_once('.'));
+            let shown = lifetime
+                .map_or_else(|| path.clone(), |(_, last)| format!("server.home.lifetimes.sessions.{last}"));
+            assert!(written.has(&shown), "{shown} is not in the template");
+        }
+        assert!(asked.len() > 80, "only {} keys were asked for", asked.len());
     }
 }

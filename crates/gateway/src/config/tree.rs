@@ -1,4 +1,6 @@
 //! Where values come from: a flat tree of leaves, each with the place it was written at.
+//!
+//! A variable is looked up when its key is asked for, so every key that is ever read has one, and none is listed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,23 +11,11 @@ use toml::de::{DeTable, DeValue};
 /// Prefix of every environment variable that belongs to Greenroom.
 const PREFIX: &str = "GREENROOM_";
 
+/// Prefix of those that belong to one server.
+const SERVER_PREFIX: &str = "GREENROOM_SERVER_";
+
 /// Environment variables that are not keys of the configuration.
 const NOT_KEYS: [&str; 3] = ["GREENROOM_CONFIG", "GREENROOM_LOG", "GREENROOM_REFERENCE"];
-
-/// Keys a server has; used to split `GREENROOM_SERVER_<NAME>_<KEY>`, so the longest come first.
-const SERVER_KEYS: [&str; 11] = [
-    "upstream_concurrency",
-    "translate_legacy_auth",
-    "load_timeout_s",
-    "max_body_bytes",
-    "auth_ttl_s",
-    "token_file",
-    "base_path",
-    "listen",
-    "token",
-    "kind",
-    "url",
-];
 
 /// Something that is wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +45,11 @@ pub struct Leaf {
 #[derive(Debug, Default)]
 pub struct Tree {
     leaves: BTreeMap<String, Leaf>,
+    /// Variables that were not asked for yet.
+    environment: BTreeMap<String, String>,
+    /// Every path that was asked for, whether there was a value or not.
+    #[cfg(test)]
+    pub(super) asked: std::sync::Arc<parking_lot::Mutex<std::collections::BTreeSet<String>>>,
     /// Names of the servers in the order they were written.
     servers: Vec<(String, String)>,
     /// What was wrong while reading.
@@ -76,31 +71,29 @@ impl Tree {
         }
     }
 
-    /// Adds what the environment says.
+    /// Adds what the environment says. A server is there if its kind is said: `GREENROOM_SERVER_<NAME>_KIND`.
     pub fn add_environment(&mut self, variables: impl Iterator<Item = (String, String)>) {
-        for (name, value) in variables {
-            let Some(rest) = name.strip_prefix(PREFIX) else { continue };
-            if NOT_KEYS.contains(&name.as_str()) {
-                continue;
-            }
-            let rest = rest.to_ascii_lowercase();
-            let path = if let Some(server) = rest.strip_prefix("server_") {
-                self.server_path(server)
-            } else {
-                rest.split_once('_').map(|(section, key)| match section {
-                    "control" | "memory" => format!("{section}.{key}"),
-                    _ => rest.clone(),
-                })
-            };
-            match path {
-                Some(path) => self.set(&path, value, name),
-                None => self.problem(name, "no such key".into()),
+        let own =
+            variables.filter(|(name, _)| name.starts_with(PREFIX) && !NOT_KEYS.contains(&name.as_str()));
+        self.environment.extend(own);
+        let servers: Vec<(String, String)> = self
+            .environment
+            .keys()
+            .filter_map(|variable| {
+                let name = variable.strip_prefix(SERVER_PREFIX)?.strip_suffix("_KIND")?;
+                Some((name.to_ascii_lowercase().replace('_', "-"), variable.clone()))
+            })
+            .collect();
+        for (name, place) in servers {
+            if is_server_name(&name) {
+                self.add_server(&name, &place);
             }
         }
     }
 
     /// Sets one leaf, from the command line.
     pub fn set(&mut self, path: &str, text: String, place: String) {
+        self.environment.remove(&variable(path));
         self.leaves.insert(path.to_owned(), Leaf { text, place });
     }
 
@@ -113,12 +106,31 @@ impl Tree {
 
     /// Whether a leaf is there.
     pub fn has(&self, path: &str) -> bool {
-        self.leaves.contains_key(path)
+        self.leaf(path).is_some()
+    }
+
+    /// Where a value was written; its path, if there is none.
+    pub fn place(&self, path: &str) -> String {
+        self.leaf(path).map_or_else(|| path.to_owned(), |leaf| leaf.place)
     }
 
     /// Takes a leaf out, so that what remains at the end is what nobody knows.
     pub fn take(&mut self, path: &str) -> Option<Leaf> {
-        self.leaves.remove(path)
+        let leaf = self.leaf(path);
+        self.environment.remove(&variable(path));
+        self.leaves.remove(path);
+        leaf
+    }
+
+    /// The environment wins over the file; what the command line says has taken the variable out.
+    fn leaf(&self, path: &str) -> Option<Leaf> {
+        #[cfg(test)]
+        self.asked.lock().insert(path.to_owned());
+        let variable = variable(path);
+        match self.environment.get(&variable) {
+            Some(text) => Some(Leaf { text: text.clone(), place: variable }),
+            None => self.leaves.get(path).cloned(),
+        }
     }
 
     /// Takes a leaf and parses it; what does not parse becomes a problem that says what was `expected`.
@@ -133,7 +145,7 @@ impl Tree {
 
     /// Takes a leaf that is a number within bounds.
     pub fn number(&mut self, path: &str, least: u64, most: u64, default: u64) -> u64 {
-        let Some(leaf) = self.leaves.get(path).cloned() else { return default };
+        let Some(leaf) = self.leaf(path) else { return default };
         let expected = format!("a whole number from {least} to {most}");
         match self.parse::<u64>(path, &expected) {
             Some(number) if (least..=most).contains(&number) => number,
@@ -160,6 +172,14 @@ impl Tree {
         for (path, leaf) in std::mem::take(&mut self.leaves) {
             self.problem(leaf.place, format!("unknown key {path}"));
         }
+        for (name, _) in std::mem::take(&mut self.environment) {
+            let why = if name.starts_with(SERVER_PREFIX) {
+                "no such key, or its server is not named: GREENROOM_SERVER_<NAME>_KIND does"
+            } else {
+                "no such key"
+            };
+            self.problem(name, why.into());
+        }
     }
 
     fn add_table(&mut self, lines: &Lines<'_>, prefix: &str, table: &DeTable<'_>) {
@@ -171,6 +191,10 @@ impl Tree {
                     for row in rows {
                         self.add_server_row(lines, row);
                     }
+                }
+                DeValue::Array(texts) if texts.iter().all(|text| text.get_ref().as_str().is_some()) => {
+                    let texts: Vec<&str> = texts.iter().filter_map(|text| text.get_ref().as_str()).collect();
+                    self.set(&path, texts.join(","), lines.place(value));
                 }
                 DeValue::Array(_) | DeValue::Datetime(_) => {
                     self.problem(lines.place(value), format!("{path} must be a single value"));
@@ -203,24 +227,18 @@ impl Tree {
         self.add_server(name, &place);
         let prefix = format!("server.{name}");
         self.add_table(lines, &prefix, table);
-        self.take(&format!("{prefix}.name"));
-    }
-
-    fn server_path(&mut self, rest: &str) -> Option<String> {
-        let key = SERVER_KEYS.into_iter().find(|key| {
-            rest.strip_suffix(key)
-                .and_then(|name| name.strip_suffix('_'))
-                .is_some_and(|name| !name.is_empty())
-        })?;
-        let name = rest[..rest.len() - key.len() - 1].replace('_', "-");
-        let place = format!("{PREFIX}SERVER_{}", rest.to_ascii_uppercase());
-        self.add_server(&name, &place);
-        Some(format!("server.{name}.{key}"))
+        self.leaves.remove(&format!("{prefix}.name"));
     }
 }
 
+/// The environment variable of a key.
+pub(super) fn variable(path: &str) -> String {
+    let upper = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' };
+    PREFIX.chars().chain(path.chars().map(upper)).collect()
+}
+
 /// Whether a name may be used for a server: it appears in metrics, paths and variables.
-fn is_server_name(name: &str) -> bool {
+pub fn is_server_name(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     !name.is_empty() && name.len() <= 40 && name.bytes().all(fits)
 }
@@ -255,13 +273,46 @@ mod tests {
         assert_eq!(tree.take("control.listen").expect("it is there").place, "g.toml:4");
     }
 
+    fn environment(variables: &[(&str, &str)]) -> Tree {
+        let mut tree = Tree::default();
+        tree.add_environment(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        tree
+    }
+
     #[test]
     fn a_server_of_the_environment_needs_no_file() {
-        let mut tree = Tree::default();
-        let variables = [("GREENROOM_SERVER_LIVING_ROOM_TOKEN_FILE".to_owned(), "/t".to_owned())];
-        tree.add_environment(variables.into_iter());
+        let mut tree = environment(&[
+            ("GREENROOM_SERVER_LIVING_ROOM_TOKEN_FILE", "/t"),
+            ("GREENROOM_SERVER_LIVING_ROOM_KIND", "plex"),
+        ]);
         assert_eq!(tree.take("server.living-room.token_file").expect("it is there").text, "/t");
         assert_eq!(tree.servers()[0].0, "living-room");
+    }
+
+    #[test]
+    fn a_variable_of_a_server_that_is_not_named_says_what_names_it() {
+        let mut tree = environment(&[("GREENROOM_SERVER_HOME_URL", "http://h"), ("GREENROOM_COLOUR", "red")]);
+        tree.reject_unknown();
+        let problems: Vec<String> = tree.problems.iter().map(Problem::to_string).collect();
+        assert_eq!(problems[0], "GREENROOM_COLOUR: no such key");
+        assert!(problems[1].contains("GREENROOM_SERVER_<NAME>_KIND"), "{problems:?}");
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_environment() {
+        let mut tree = environment(&[("GREENROOM_CONTROL_LISTEN", "of the environment")]);
+        tree.set("control.listen", "typed".into(), "--control".into());
+        assert_eq!(tree.take("control.listen").expect("it is there").text, "typed");
+        tree.reject_unknown();
+        assert!(tree.problems.is_empty());
+    }
+
+    #[test]
+    fn a_list_of_texts_is_one_value_with_commas() {
+        let mut tree = Tree::default();
+        tree.add_toml("g.toml", "a = [\"x\", \"y\"]\nb = [1]\n");
+        assert_eq!(tree.take("a").expect("it is there").text, "x,y");
+        assert_eq!(tree.problems[0].to_string(), "g.toml:2: b must be a single value");
     }
 
     #[test]

@@ -7,18 +7,20 @@ use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
 use axum::{Extension, Json};
+use greenroom_upstream::class::Class;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, ORIGIN, SET_COOKIE};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Plane;
-use super::facts;
 use super::gate::{Admitted, Peer};
 use super::guard::Decision;
+use super::modes::check_class;
 use super::problem::Problem;
 use super::session::{cookie, no_cookie};
 use super::snapshot::{ServerFigures, Snapshot};
+use crate::proxy::load::class_tag;
 
 /// Longest body that is read.
 const MAX_BODY_BYTES: usize = 4096;
@@ -31,6 +33,15 @@ const BODY_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Which {
     /// The one; all if it is not said.
     server: Option<String>,
+}
+
+/// What is to be cleared: all of a server (or of all servers), or only one class or tag of it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct What {
+    server: Option<String>,
+    class: Option<String>,
+    tag: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -46,6 +57,13 @@ pub(super) struct Done {
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     warmed: Option<usize>,
+}
+
+impl Done {
+    /// It was done, and this is what.
+    pub(super) fn said(message: String) -> Self {
+        Self { success: true, message, warmed: None }
+    }
 }
 
 /// What the caller may do.
@@ -66,17 +84,28 @@ pub(super) async fn servers(State(plane): State<Arc<Plane>>) -> Json<Vec<ServerF
     Json(plane.control.snapshot().servers)
 }
 
-/// Drops what is kept, and counts anew.
+/// Drops what is kept. If that is all of it, counting begins anew.
 pub(super) async fn clear(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Done>, Problem> {
-    let which: Which = read(&headers, body).await?.unwrap_or_default();
-    plane.control.clear(which.server.as_deref())?;
-    let whose = which.server.map_or_else(String::new, |name| format!(" for {name}"));
-    let message = format!("No answer kept until now{whose} is used any more; counting begins anew.");
-    Ok(Json(Done { success: true, message, warmed: None }))
+    let what: What = read(&headers, body).await?.unwrap_or_default();
+    let whose = what.server.as_ref().map_or_else(String::new, |name| format!(" for {name}"));
+    let only = what.server.as_deref();
+    if what.class.is_none() && what.tag.is_none() {
+        plane.control.clear(only)?;
+        let message = format!("No answer kept until now{whose} is used any more; counting begins anew.");
+        return Ok(Json(Done::said(message)));
+    }
+    check_class(what.class.as_deref())?;
+    if let Some(class) = what.class.as_deref().and_then(Class::named) {
+        plane.control.clear_tag(only, class_tag(class).as_str())?;
+    }
+    if let Some(tag) = &what.tag {
+        plane.control.clear_tag(only, tag)?;
+    }
+    Ok(Json(Done::said(format!("No such answer kept until now{whose} is used any more."))))
 }
 
 /// Refreshes what is to stay warm.
@@ -107,19 +136,22 @@ pub(super) async fn whoami(Extension(admitted): Extension<Admitted>) -> Json<Who
 /// Opens a session for whoever knows the token.
 pub(super) async fn login(
     State(plane): State<Arc<Plane>>,
-    Extension(Peer(peer)): Extension<Peer>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
     let login: Login = read(&headers, body).await?.ok_or(Problem::BAD_BODY)?;
     let control = &plane.control;
-    if !facts::is_same_secret(login.token.trim().as_bytes(), control.token.expose().as_bytes()) {
+    if !plane.is_token(login.token.trim().as_bytes()) {
         control.note_refusal(Decision::TokenWrong);
-        plane.note_wrong_token(peer);
+        plane.note_wrong_token(peer.address);
         return Err(Decision::TokenWrong.problem().unwrap_or(Problem::BAD_BODY));
     }
-    let is_encrypted = headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
-    let cookie = cookie(&control.sessions.open(control.clock.now_ms()), is_encrypted);
+    // Behind a proxy that encrypts, the page's own address says so.
+    let is_encrypted = peer.is_encrypted
+        || headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
+    let session = control.sessions.open(control.clock.now_ms());
+    let cookie = cookie(&session, &plane.settings.base_path, is_encrypted);
     let done = Done { success: true, message: "Logged in.".into(), warmed: None };
     Ok((AppendHeaders([(SET_COOKIE, cookie)]), Json(done)))
 }
@@ -133,11 +165,11 @@ pub(super) async fn logout(
         plane.control.sessions.close(session);
     }
     let done = Done { success: true, message: "Logged out.".into(), warmed: None };
-    (AppendHeaders([(SET_COOKIE, no_cookie())]), Json(done))
+    (AppendHeaders([(SET_COOKIE, no_cookie(&plane.settings.base_path))]), Json(done))
 }
 
 /// The body as JSON; `None` if there is none.
-async fn read<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<Option<T>, Problem> {
+pub(super) async fn read<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<Option<T>, Problem> {
     let whole = tokio::time::timeout(BODY_PATIENCE, to_bytes(body, MAX_BODY_BYTES)).await;
     let bytes = whole.map_err(|_| Problem::BAD_BODY)?.map_err(|_| Problem::BAD_BODY)?;
     if bytes.is_empty() {

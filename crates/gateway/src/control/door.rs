@@ -5,17 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use http::Request;
+use axum::response::{IntoResponse, Response};
+use http::header::LOCATION;
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::gate::Peer;
+use super::prefix::{self, Way};
 use super::{Control, Plane, live, router};
+use crate::config;
+use crate::tls::Shown;
 
 /// Connections at a time. One more waits to be accepted.
 const MAX_CONNECTIONS: usize = 256;
@@ -28,8 +34,14 @@ const MAX_HEADERS: usize = 100;
 /// After a connection could not be accepted (no file descriptors left), wait so long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves the control plane until it is stopped and the requests under way have ended.
-pub async fn serve(control: Arc<Control>, listener: TcpListener, stop: CancellationToken) {
+/// Serves the control plane, encrypted where there is a certificate to show, until it is stopped and the requests under way have ended.
+pub async fn serve(
+    control: Arc<Control>,
+    listener: TcpListener,
+    settings: config::Control,
+    shown: Option<Shown>,
+    stop: CancellationToken,
+) {
     let listen = match listener.local_addr() {
         Ok(listen) => listen,
         Err(error) => {
@@ -37,8 +49,10 @@ pub async fn serve(control: Arc<Control>, listener: TcpListener, stop: Cancellat
             return;
         }
     };
-    let plane = Arc::new(Plane { control, listen, stop: stop.clone() });
-    let router = router(Arc::clone(&plane));
+    let base_path: Arc<str> = settings.base_path.as_str().into();
+    let plane = Arc::new(Plane { control, settings, listen, stop: stop.clone() });
+    let entrance = Entrance { router: router(Arc::clone(&plane)), base_path };
+    let shown = shown.map(Arc::new);
     let mut tasks = JoinSet::new();
     tasks.spawn(live::tell(plane));
     loop {
@@ -47,7 +61,7 @@ pub async fn serve(control: Arc<Control>, listener: TcpListener, stop: Cancellat
             Some(ended) = tasks.join_next() => note(ended),
             accepted = listener.accept(), if tasks.len() <= MAX_CONNECTIONS => match accepted {
                 Ok((stream, peer)) => {
-                    tasks.spawn(converse(router.clone(), stream, peer, stop.clone()));
+                    tasks.spawn(welcome(entrance.clone(), stream, peer, shown.clone(), stop.clone()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection to the control plane could not be accepted");
@@ -62,19 +76,58 @@ pub async fn serve(control: Arc<Control>, listener: TcpListener, stop: Cancellat
     }
 }
 
+/// All paths, and the one before them.
+#[derive(Clone)]
+struct Entrance {
+    router: Router,
+    base_path: Arc<str>,
+}
+
 fn note(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
         tracing::error!(%error, "a task of the control plane died");
     }
 }
 
-async fn converse(router: Router, stream: TcpStream, peer: SocketAddr, stop: CancellationToken) {
+async fn welcome(
+    entrance: Entrance,
+    stream: TcpStream,
+    address: SocketAddr,
+    shown: Option<Arc<Shown>>,
+    stop: CancellationToken,
+) {
     // Without this a small answer waits for the client's delayed acknowledgement.
     drop(stream.set_nodelay(true));
-    let service = TowerToHyperService::new(router);
+    let Some(shown) = shown else {
+        return converse(entrance, stream, Peer::new(address, false), stop).await;
+    };
+    let greeted = tokio::select! {
+        () = stop.cancelled() => return,
+        greeted = shown.greet(stream) => greeted,
+    };
+    match greeted {
+        Ok(stream) => converse(entrance, stream, Peer::new(address, true), stop).await,
+        Err(error) => tracing::debug!(%error, "a caller of the control plane does not agree on encryption"),
+    }
+}
+
+async fn converse<S>(entrance: Entrance, stream: S, peer: Peer, stop: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let service = TowerToHyperService::new(entrance.router);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Peer(peer));
-        service.call(request)
+        let way = prefix::way(request.uri(), &entrance.base_path);
+        let mut peer = peer;
+        if let Way::Below(target) = &way {
+            *request.uri_mut() = target.clone();
+            peer.came_below_base_path = true;
+        }
+        request.extensions_mut().insert(peer);
+        let (service, base_path) = (service.clone(), Arc::clone(&entrance.base_path));
+        async move {
+            if way == Way::NeedsSlash { Ok(with_slash(&base_path)) } else { service.call(request).await }
+        }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -88,4 +141,13 @@ async fn converse(router: Router, stream: TcpStream, peer: SocketAddr, stop: Can
         () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     drop(connection.await);
+}
+
+/// Leads to the page itself.
+fn with_slash(base_path: &str) -> Response {
+    let mut response = StatusCode::PERMANENT_REDIRECT.into_response();
+    if let Ok(to) = format!("{base_path}/").parse() {
+        response.headers_mut().insert(LOCATION, to);
+    }
+    response
 }

@@ -24,7 +24,8 @@ const PROXY_HEADERS: [HeaderName; 9] = [
 const FORWARDED_PREFIX: &str = "x-forwarded";
 
 /// What the request calls us. A request target with a host of its own must say the same as the header.
-pub(super) fn host(headers: &HeaderMap, uri: &Uri) -> Host {
+/// `is_ours` knows the names that were configured.
+pub(super) fn host(headers: &HeaderMap, uri: &Uri, is_ours: impl Fn(&str) -> bool) -> Host {
     let mut said = headers.get_all(HOST).iter();
     let (Some(header), None) = (said.next(), said.next()) else { return Host::Foreign };
     let Some(header) = header.to_str().ok().and_then(|text| text.parse::<Authority>().ok()) else {
@@ -34,14 +35,23 @@ pub(super) fn host(headers: &HeaderMap, uri: &Uri) -> Host {
         return Host::Foreign;
     }
     let name = header.host();
+    if !is_port(&header.as_str()[name.len()..]) {
+        return Host::Foreign;
+    }
     if name.eq_ignore_ascii_case("localhost") || name.eq_ignore_ascii_case("localhost.") {
         return Host::Loopback;
     }
     match literal(name) {
         Some(ip) if ip.is_loopback() => Host::Loopback,
+        _ if is_ours(name) => Host::Named,
         Some(_) => Host::Address,
         None => Host::Foreign,
     }
+}
+
+/// Whether this is what may follow a host: nothing, or a port.
+fn is_port(text: &str) -> bool {
+    text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())
 }
 
 fn literal(name: &str) -> Option<IpAddr> {
@@ -114,7 +124,7 @@ mod tests {
     }
 
     fn host_of(text: &str) -> Host {
-        host(&headers(&[("host", text)]), &Uri::from_static("/"))
+        host(&headers(&[("host", text)]), &Uri::from_static("/"), |name| name == "greenroom")
     }
 
     #[test]
@@ -134,6 +144,14 @@ mod tests {
     }
 
     #[test]
+    fn a_configured_name_is_ours_with_any_port_and_no_other_is() {
+        assert_eq!(host_of("greenroom"), Host::Named);
+        assert_eq!(host_of("greenroom:8710"), Host::Named);
+        assert_eq!(host_of("greenroom.evil.example"), Host::Foreign);
+        assert_eq!(host_of("localhost"), Host::Loopback);
+    }
+
+    #[test]
     fn what_a_name_server_could_point_here_is_foreign() {
         let names = [
             "evil.example:8710",
@@ -143,13 +161,25 @@ mod tests {
             "0x7f.1",
             "127.1",
         ];
-        for text in names.iter().chain(&["a@localhost", "", "local host", "[::1", "::1"]) {
+        let malformed = [
+            "a@localhost",
+            "",
+            "local host",
+            "[::1",
+            "::1",
+            "[::1]:87x",
+            "[::1]x",
+            "localhost:",
+            "localhost:99999",
+        ];
+        for text in names.iter().chain(&malformed) {
             assert_eq!(host_of(text), Host::Foreign, "{text}");
         }
     }
 
     #[test]
     fn two_hosts_are_no_host() {
+        let host = |headers: &HeaderMap, uri: &Uri| host(headers, uri, |_| false);
         let both = headers(&[("host", "localhost"), ("host", "evil.example")]);
         assert_eq!(host(&both, &Uri::from_static("/")), Host::Foreign);
         assert_eq!(host(&HeaderMap::new(), &Uri::from_static("/")), Host::Foreign);

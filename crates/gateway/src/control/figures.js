@@ -38,15 +38,15 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-function element(name, className, text) {
+export function element(name, className, text) {
   const made = document.createElement(name);
   if (className) made.className = className;
   if (text !== undefined) made.textContent = text;
   return made;
 }
 
-const count = (value) => number.format(value);
-const percent = (share) => (share === null ? "–" : number.format(Math.floor(share * 1000) / 10) + " %");
+export const count = (value) => number.format(value);
+export const percent = (share) => (share === null ? "–" : number.format(Math.floor(share * 1000) / 10) + " %");
 /** The time of day. */
 export const time = (ms) => new Date(ms).toLocaleTimeString([], { hour12: false });
 
@@ -75,7 +75,7 @@ function ago(ms, now) {
 }
 
 /** Keeps one child of `parent` per item, in their order, and lets `update` fill each. Kept children stay as they are. */
-function keep(parent, items, keyOf, make, update) {
+export function keep(parent, items, keyOf, make, update) {
   const known = parent.known || (parent.known = new Map());
   const wanted = new Set();
   let place = parent.firstElementChild;
@@ -102,11 +102,18 @@ export function show(figures) {
   last = figures;
   $("figures").hidden = false;
   setText($("version"), "Greenroom " + figures.version);
+  showWarnings(figures.warnings);
   showTotals(figures);
   keep($("servers"), figures.servers, (server) => server.name, makeServer, showServer);
   showApps(figures);
   showClasses(figures);
   showChoice(figures.servers);
+}
+
+function showWarnings(warnings) {
+  $("warnings").hidden = warnings.length === 0;
+  keep($("warnings"), warnings, (warning) => warning.server + " " + warning.code, () => element("li"),
+    (item, warning) => setText(item, warning.server + ": " + warning.text + " " + warning.remedy));
 }
 
 function showTotals(figures) {
@@ -134,7 +141,7 @@ function addressOf(server) {
   const colon = server.listen.lastIndexOf(":");
   const host = server.listen.slice(0, colon);
   const everywhere = host === "0.0.0.0" || host === "[::]";
-  return "http://" + (everywhere ? location.hostname : host) + server.listen.slice(colon);
+  return "http" + (server.encrypted ? "s" : "") + "://" + (everywhere ? location.hostname : host) + server.listen.slice(colon);
 }
 
 const LOOPBACK = /^(localhost|127\.[0-9.]+|\[::1\])$/;
@@ -156,10 +163,32 @@ const MORE_COUNTS = [
   ["streams", "Streams", "passed through: media, sockets, the unknown"],
   ["unauthorised", "No token", "asked without one where it is needed"],
   ["refused", "Refused", "requests that make no sense"],
+  ["offline", "Refused while down", "not kept, or a change"],
 ];
+
+/** Who holds the server's places and who waits for one: "3 of 8 busy, 12 waiting (2 interactive, 10 bulk)". */
+function queueNow({ places, busy, waiting, ranks }) {
+  const who = ranks.filter((rank) => rank.waiting > 0).map((rank) => count(rank.waiting) + " " + rank.rank);
+  return busy + " of " + places + " busy, " +
+    (waiting === 0 ? "nobody waiting" : count(waiting) + " waiting (" + who.join(", ") + ")");
+}
+
+/** What became of those who had to wait, as far as it was counted. */
+function queueSoFar({ ranks }) {
+  const sum = (pick) => ranks.reduce((total, rank) => total + pick(rank), 0);
+  const waited = sum((rank) => rank.waited);
+  const refused = sum((rank) => rank.refused);
+  const inVain = sum((rank) => rank.waited_in_vain);
+  if (waited + refused === 0) return "nobody has had to wait";
+  const each = sum((rank) => rank.waited_ms) / Math.max(1, waited) / 1000;
+  return count(waited) + " had to wait, " + each.toFixed(each < 10 ? 1 : 0) + " s on average" +
+    (inVain > 0 ? "; " + count(inVain) + " in vain" : "") +
+    (refused > 0 ? "; " + count(refused) + " refused because too many waited" : "");
+}
 
 function makeServer(server) {
   const card = element("article", "card server");
+  card.dataset.server = server.name;
   const parts = { light: element("span", "light"), kind: element("span", "kind"), says: element("p", "says") };
   const head = element("header");
   head.append(parts.light, element("h3", "", server.name), parts.kind);
@@ -175,7 +204,12 @@ function makeServer(server) {
   if (hintOf(server)) point.append(document.createTextNode(hintOf(server)));
   const details = element("details");
   details.append(element("summary", "", "More figures"), makeCounts(MORE_COUNTS, parts));
-  card.append(head, parts.says, point, makeCounts(COUNTS, parts), details);
+  const queue = element("p", "fine");
+  queue.append(element("b", "", "Queue"), document.createTextNode(": "), (parts.queue = element("span")));
+  queue.title = "One class of reads may hold half of the places at the most, and a quarter is left to writes: what hangs cannot stop the rest.";
+  parts.queue_so_far = element("p", "fine");
+  details.append(parts.queue_so_far);
+  card.append(head, parts.says, point, makeCounts(COUNTS, parts), queue, details);
   card.parts = parts;
   return card;
 }
@@ -208,15 +242,22 @@ function makeCounts(counts, parts) {
   return list;
 }
 
+/** What is said of a server that is down. */
+function outageOf(outage, now) {
+  const seconds = Math.max(0, Math.ceil((outage.next_try_ms - now) / 1000));
+  const next = seconds > 0 ? "next try in " + seconds + " s." : "trying again now.";
+  return ["Down since " + moment(outage.since_ms, now), ", answering from cache; " + next];
+}
+
 function showServer(card, server) {
   const { parts } = card;
   const now = last.as_of_ms;
-  parts.light.dataset.state = parts.mood.dataset.state = server.state;
+  parts.light.dataset.state = parts.mood.dataset.state = server.outage ? "unwell" : server.state;
   const kind = KINDS[server.kind] || server.kind;
   setText(parts.kind, server.version ? kind + " " + server.version.split("-")[0] : kind);
   parts.kind.title = server.version || "";
   const heard = server.last_answer_ms ? ", last answer " + ago(server.last_answer_ms, now) + "." : ".";
-  const [mood, more] = {
+  const [mood, more] = server.outage ? outageOf(server.outage, now) : {
     well: ["Well", heard],
     unwell: ["Not answering", heard + (server.last_answer_ms ? " Kept answers are served meanwhile." : "")],
     unknown: ["Not heard of yet", ". It is asked when an app asks."],
@@ -225,6 +266,8 @@ function showServer(card, server) {
   const title = server.title && server.title !== server.name ? " It calls itself “" + server.title + "”." : "";
   const all = more + (server.remark ? " " + server.remark : "") + title;
   if (parts.more.data !== all) parts.more.data = all;
+  setText(parts.queue, queueNow(server.queue));
+  setText(parts.queue_so_far, "Queue: " + queueSoFar(server.queue) + ".");
   for (const [key] of COUNTS.concat(MORE_COUNTS)) setText(parts[key], count(server[key]));
 }
 
@@ -243,6 +286,8 @@ function showApps(figures) {
       showShare(row.cells[1], app.asked > 0 ? app.saved / app.asked : null, "saved");
       [app.asked, app.saved, app.reached].forEach((value, index) => showCount(row.cells[index + 2], value));
       showCount(row.cells[5], app.failed, true);
+      row.cells[4].title = app.waited_ms + app.waiting > 0
+        ? "waited " + count(Math.round(app.waited_ms / 1000)) + " s for places in the queue; " + count(app.waiting) + " wait now" : "";
     });
 }
 
@@ -269,7 +314,7 @@ function showClasses(figures) {
   });
 }
 
-function makeRow(names) {
+export function makeRow(names) {
   const row = element("tr");
   row.setAttribute("role", "row");
   const head = element("th");
@@ -286,14 +331,14 @@ function makeRow(names) {
   return row;
 }
 
-function showName(row, name, under) {
+export function showName(row, name, under) {
   const [text, small] = row.cells[0].childNodes;
   if (text.data !== name) text.data = name;
   setText(small, under);
   small.hidden = !under;
 }
 
-function showShare(cell, share, word) {
+export function showShare(cell, share, word) {
   if (!cell.firstChild) {
     const box = element("div", "share");
     const track = element("span");
@@ -308,7 +353,7 @@ function showShare(cell, share, word) {
   setText(box.lastChild, percent(share));
 }
 
-function showCount(cell, value, isBad) {
+export function showCount(cell, value, isBad) {
   setText(cell, count(value));
   cell.className = value === 0 ? "none" : isBad ? "bad-count" : "";
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
     X_FRAME_OPTIONS,
 };
 use http::request::Parts;
+use http::{HeaderMap, Version};
 
 use super::Plane;
 use super::facts;
@@ -35,7 +35,21 @@ const PROTECTION: [(HeaderName, &str); 5] = [
 
 /// Where the connection comes from. The door puts it into every request.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Peer(pub(super) SocketAddr);
+pub(super) struct Peer {
+    /// Its address.
+    pub(super) address: SocketAddr,
+    /// Whether it is encrypted.
+    pub(super) is_encrypted: bool,
+    /// Whether the request came below the path that a reverse proxy puts before ours.
+    pub(super) came_below_base_path: bool,
+}
+
+impl Peer {
+    /// A connection that has not asked anything yet.
+    pub(super) fn new(address: SocketAddr, is_encrypted: bool) -> Self {
+        Self { address, is_encrypted, came_below_base_path: false }
+    }
+}
 
 /// What was found out about a request that was let in.
 #[derive(Debug, Clone, Copy)]
@@ -70,14 +84,23 @@ pub(super) async fn admit(State(plane): State<Arc<Plane>>, request: Request, nex
 impl Plane {
     fn facts(&self, parts: &Parts) -> Facts {
         let now_ms = self.control.clock.now_ms();
-        let peer = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
+        let connection = parts.extensions.get::<Peer>();
+        let peer = connection.map(|peer| peer.address.ip());
         let headers = &parts.headers;
+        if self.control.token.was_renewed(now_ms) {
+            tracing::info!("the control token was renewed; whoever was logged in is logged out");
+            self.control.sessions.close_all();
+        }
         Facts {
             route: Route::of(&parts.method, parts.uri.path()),
-            host: facts::host(headers, &parts.uri),
+            host: facts::host(headers, &parts.uri, |name| self.settings.is_called(name)),
             listens_beyond_loopback: !facts::is_loopback(self.listen.ip()),
             peer_is_loopback: peer.is_some_and(facts::is_loopback),
-            is_forwarded: facts::is_forwarded(headers),
+            is_forwarded: facts::is_forwarded(headers)
+                // Browsers and programs of today speak 1.1; some proxies speak 1.0 and say nothing else.
+                || parts.version == Version::HTTP_10
+                || connection.is_some_and(|peer| peer.came_below_base_path),
+            is_open_read: peer.is_some_and(|peer| self.settings.is_open(parts.uri.path(), peer)),
             origin: facts::origin(headers),
             site: facts::site(headers),
             proof: self.proof(headers, now_ms),
@@ -91,9 +114,7 @@ impl Plane {
         }
         match facts::bearer(headers) {
             None => Proof::Absent,
-            Some(token) if facts::is_same_secret(token, self.control.token.expose().as_bytes()) => {
-                Proof::Token
-            }
+            Some(token) if self.is_token(token) => Proof::Token,
             Some(_) => Proof::Wrong,
         }
     }
@@ -101,9 +122,14 @@ impl Plane {
     fn note_refusal(&self, decision: Decision, parts: &Parts) {
         self.control.note_refusal(decision);
         let peer = parts.extensions.get::<Peer>();
-        if let (Decision::TokenWrong, Some(Peer(peer))) = (decision, peer) {
-            self.note_wrong_token(*peer);
+        if let (Decision::TokenWrong, Some(peer)) = (decision, peer) {
+            self.note_wrong_token(peer.address);
         }
+    }
+
+    /// Whether this is the control token.
+    pub(super) fn is_token(&self, shown: &[u8]) -> bool {
+        facts::is_same_secret(shown, self.control.token.secret().expose().as_bytes())
     }
 
     /// Somebody showed a wrong token.

@@ -4,15 +4,25 @@
 //!   must not come from somebody else's page.
 //! - Figures may be read without it only on this very machine: peer and host are loopback, nobody forwarded the
 //!   request, and no other page's script asks.
-//! - The host is always checked: a name that somebody else's DNS points here is not ours.
+//! - A path that was opened to a network may be read from there, by whoever asks for itself.
+//! - The host is always checked: a name that somebody else's DNS points here is not ours, unless it was configured.
 
 use http::{Method, StatusCode};
 
 use super::problem::Problem;
 
 /// What anybody may read: it holds no figures.
-const OPEN: [&str; 8] =
-    ["/", "/page.css", "/page.js", "/figures.js", "/favicon.svg", "/healthz", "/readyz", "/api/v1/session"];
+const OPEN: [&str; 9] = [
+    "/",
+    "/page.css",
+    "/page.js",
+    "/figures.js",
+    "/modes.js",
+    "/favicon.svg",
+    "/healthz",
+    "/readyz",
+    "/api/v1/session",
+];
 
 /// What a request wants, as far as its permission goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +42,8 @@ pub(super) enum Route {
 pub(super) enum Host {
     /// `localhost`, or an address of this machine's loopback.
     Loopback,
+    /// A name or an address that was configured.
+    Named,
     /// Another address, written as numbers.
     Address,
     /// A name, or nothing that can be understood, or several.
@@ -89,6 +101,8 @@ pub(super) struct Facts {
     pub(super) peer_is_loopback: bool,
     /// Whether something says that it passed a proxy.
     pub(super) is_forwarded: bool,
+    /// Whether this path was opened to the network the connection comes from.
+    pub(super) is_open_read: bool,
     /// See [`Origin`].
     pub(super) origin: Origin,
     /// See [`Site`].
@@ -132,7 +146,7 @@ impl Route {
 /// Decides.
 pub(super) fn decide(facts: &Facts) -> Decision {
     let is_called_rightly = match facts.host {
-        Host::Loopback => true,
+        Host::Loopback | Host::Named => true,
         Host::Address => facts.listens_beyond_loopback,
         Host::Foreign => false,
     };
@@ -150,17 +164,22 @@ pub(super) fn decide(facts: &Facts) -> Decision {
         (Route::Login, _) | (_, Proof::Token | Proof::Wrong) if facts.is_throttled => Decision::Throttled,
         (Route::Login, _) | (_, Proof::Token) => Decision::Allow,
         (_, Proof::Wrong) => Decision::TokenWrong,
-        (Route::Read, Proof::Absent) if is_local(facts) => Decision::Allow,
+        (Route::Read, Proof::Absent) if is_local(facts) || is_opened(facts) => Decision::Allow,
         (_, Proof::Absent) => Decision::TokenMissing,
     }
 }
 
 fn is_local(facts: &Facts) -> bool {
-    facts.peer_is_loopback
-        && facts.host == Host::Loopback
-        && !facts.is_forwarded
-        && facts.origin != Origin::Foreign
-        && facts.site != Site::Foreign
+    facts.peer_is_loopback && facts.host == Host::Loopback && is_direct(facts)
+}
+
+fn is_opened(facts: &Facts) -> bool {
+    facts.is_open_read && is_direct(facts)
+}
+
+/// Whoever is connected asks for itself: not for somebody behind it, and not for another page.
+fn is_direct(facts: &Facts) -> bool {
+    !facts.is_forwarded && facts.origin != Origin::Foreign && facts.site != Site::Foreign
 }
 
 impl Decision {
@@ -187,8 +206,8 @@ impl Decision {
             Self::Misdirected => (
                 StatusCode::MISDIRECTED_REQUEST,
                 "Not called by this name",
-                "The control plane answers to localhost, and to IP addresses where it listens on one. \
-                 Use one of these in the address.",
+                "The control plane answers to localhost, to IP addresses where it listens on one, and to the names in \
+                 control.hosts (GREENROOM_CONTROL_HOSTS).",
             ),
             Self::ForeignPage => (
                 StatusCode::FORBIDDEN,
@@ -227,6 +246,7 @@ mod tests {
         listens_beyond_loopback: false,
         peer_is_loopback: true,
         is_forwarded: false,
+        is_open_read: false,
         origin: Origin::Absent,
         site: Site::Absent,
         proof: Proof::Absent,
@@ -268,6 +288,32 @@ mod tests {
             assert_eq!(decide(&Facts { proof: Proof::Token, ..facts }), Decision::Allow);
             assert_eq!(decide(&Facts { proof: Proof::Session, ..facts }), Decision::Allow);
             assert_eq!(decide(&Facts { proof: Proof::Wrong, ..facts }), Decision::TokenWrong);
+        }
+    }
+
+    #[test]
+    fn what_was_opened_to_a_network_is_read_from_there_and_nothing_else_is_done() {
+        let opened = Facts { is_open_read: true, ..REMOTE };
+        check(&[
+            ("opened", opened, Decision::Allow),
+            ("by a configured name", Facts { host: Host::Named, ..opened }, Decision::Allow),
+            ("forwarded for somebody", Facts { is_forwarded: true, ..opened }, Decision::TokenMissing),
+            ("another page's script", Facts { site: Site::Foreign, ..opened }, Decision::TokenMissing),
+            ("a wrong token", Facts { proof: Proof::Wrong, ..opened }, Decision::TokenWrong),
+            ("a change", Facts { route: Route::Change, ..opened }, Decision::TokenMissing),
+            ("another name", Facts { host: Host::Foreign, ..opened }, Decision::Misdirected),
+        ]);
+    }
+
+    #[test]
+    fn a_configured_name_is_no_local_one() {
+        for listens_beyond_loopback in [false, true] {
+            let named = Facts { host: Host::Named, listens_beyond_loopback, ..LOCAL };
+            check(&[
+                ("read", named, Decision::TokenMissing),
+                ("page", Facts { route: Route::Open, ..named }, Decision::Allow),
+                ("token", Facts { proof: Proof::Token, ..named }, Decision::Allow),
+            ]);
         }
     }
 
@@ -352,6 +398,10 @@ mod tests {
             (Method::POST, "/", Route::Change),
             (Method::OPTIONS, "/api/v1/cache/stats", Route::Change),
             (Method::POST, "/api/v1/cache/clear", Route::Change),
+            (Method::PUT, "/api/v1/mode", Route::Change),
+            (Method::DELETE, "/api/v1/bypass", Route::Change),
+            (Method::GET, "/api/v1/bypass", Route::Read),
+            (Method::POST, "/api/v1/why", Route::Change),
         ];
         for (method, path, expected) in cases {
             assert_eq!(Route::of(&method, path), expected, "{method} {path}");

@@ -44,7 +44,7 @@ impl Introduction {
         let now_ms = server.clock.now_ms();
         let failed_ms = server.counters.last_failure_ms.load(std::sync::atomic::Ordering::Relaxed);
         let mut asked = self.0.lock();
-        if server.stop.is_cancelled() || !asked.is_due(now_ms, failed_ms) {
+        if server.stop.is_cancelled() || !server.breaker.admits() || !asked.is_due(now_ms, failed_ms) {
             return;
         }
         asked.is_under_way = true;
@@ -76,6 +76,10 @@ impl Asked {
             Greeting::Found { name, version } => {
                 self.said = Introduced { title: name, version: Some(version), remark: None };
             }
+            Greeting::Emby { .. } => {
+                self.said.remark =
+                    Some("This is an Emby server, which is not supported yet. Apps are told so.");
+            }
             Greeting::Foreign => {
                 self.said.remark = Some(
                     "What answers at the configured address is no server of this kind: check kind and url.",
@@ -83,6 +87,10 @@ impl Asked {
             }
             Greeting::Troubled(_) => {
                 self.said.remark = Some("The server is there, but starting or in trouble.");
+            }
+            Greeting::Distrusted(_) => {
+                self.said.remark =
+                    Some("The server's certificate is not believed. The log says why and what to do.");
             }
             Greeting::Silent(_) => {
                 self.said.remark = Some("Nothing answers at the configured address.");

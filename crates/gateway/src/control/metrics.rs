@@ -12,8 +12,10 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use super::figures::{ClassFigures, Detail};
+use super::queueing::RankFigures;
 use super::snapshot::{AppFigures, Counted, ServerFigures, State as Wellbeing};
 use super::{Control, Plane};
+use crate::breaker::State as BreakerState;
 
 /// The media type of the format.
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -56,6 +58,7 @@ impl Collector for Scrape {
         let mut out = Out(encoder);
         out.info()?;
         out.servers(&self.counted.servers)?;
+        out.queues(&self.counted.servers)?;
         out.apps(&self.counted.apps)?;
         out.classes(&self.counted.engine.classes)?;
         out.loads(&self.counted.engine.classes)?;
@@ -90,7 +93,7 @@ impl Out<'_> {
 
     fn servers(&mut self, servers: &[ServerFigures]) -> fmt::Result {
         type Pick = fn(&ServerFigures) -> u64;
-        let counters: [(&str, &str, Pick); 9] = [
+        let counters: [(&str, &str, Pick); 13] = [
             ("client_requests", "Requests that apps made", |server| server.asked),
             ("client_requests_saved", "Requests answered without asking the server", |server| server.saved),
             ("upstream_requests", "Requests that reached the server, own ones included", |server| {
@@ -99,11 +102,15 @@ impl Out<'_> {
             ("upstream_own_requests", "Requests to the server that no app waited for", |server| server.own),
             ("writes", "Writes forwarded", |server| server.writes),
             ("streams", "Requests passed through", |server| server.streams),
+            ("bypassed", "Reads passed through: observed or bypassed", |server| server.bypassed),
             ("unauthorised", "Requests without a token where one is needed", |server| server.unauthorised),
-            ("waited_in_vain", "Requests that found no place in the server's queue in time", |server| {
-                server.waited_in_vain
-            }),
             ("refused", "Requests refused for what they are", |server| server.refused),
+            ("offline_refused", "Requests refused because the server was down", |server| server.offline),
+            ("outages", "Times the server went down", |server| server.outages),
+            ("probes", "Times the server was asked whether it is back", |server| server.probes),
+            ("lists_doubted", "Lists so much shorter than before that they were not believed", |server| {
+                server.doubted
+            }),
         ];
         for (name, help, pick) in counters {
             self.counters(
@@ -112,22 +119,17 @@ impl Out<'_> {
                 servers.iter().map(|server| ([("server", server.name.as_str())], pick(server))),
             )?;
         }
+        let reached = servers.iter().flat_map(|server| {
+            let labels = |bound| [("server", server.name.as_str()), ("limit", bound)];
+            server.limits_reached.iter().map(move |(bound, count)| (labels(bound), *count))
+        });
+        self.counters("client_limits_reached", "How often clients ran into a limit, by limit", reached)?;
         let mut family =
             self.begin("upstream_in_flight", "Requests the server works on now", MetricType::Gauge)?;
         for server in servers {
             family
                 .encode_family(&[("server", server.name.as_str())])?
                 .encode_gauge(&(server.in_flight as u64))?;
-        }
-        let mut family = self.begin(
-            "upstream_waiting",
-            "Requests that wait for a place in the server's queue",
-            MetricType::Gauge,
-        )?;
-        for server in servers {
-            family
-                .encode_family(&[("server", server.name.as_str())])?
-                .encode_gauge(&(server.waiting as u64))?;
         }
         let help =
             "Whether the last thing heard of the server was an answer; missing before anything was heard";
@@ -136,10 +138,73 @@ impl Out<'_> {
             let well = u64::from(server.state == Wellbeing::Well);
             family.encode_family(&[("server", server.name.as_str())])?.encode_gauge(&well)?;
         }
+        let help = "Where the breaker of the server stands: 1 for the state it is in";
+        let mut family = self.begin("breaker_state", help, MetricType::Gauge)?;
+        for server in servers {
+            for state in BreakerState::EVERY {
+                let labels = [("server", server.name.as_str()), ("state", state.name())];
+                let is_it = u64::from(server.breaker == state.name());
+                family.encode_family(&labels)?.encode_gauge(&is_it)?;
+            }
+        }
         Ok(())
     }
 
-    fn apps(&mut self, apps: &[AppFigures]) -> fmt::Result {
+    fn queues(&mut self, servers: &[ServerFigures]) -> fmt::Result {
+        type Pick = fn(&RankFigures) -> u64;
+        let mut family =
+            self.begin("queue_places", "Requests the server gets at a time", MetricType::Gauge)?;
+        for server in servers {
+            let places = server.queue.places as u64;
+            family.encode_family(&[("server", server.name.as_str())])?.encode_gauge(&places)?;
+        }
+        let mut family = self.begin(
+            "queue_overdue",
+            "Requests that go on without a place because their time was over",
+            MetricType::Gauge,
+        )?;
+        for server in servers {
+            let overdue = server.queue.overdue as u64;
+            family.encode_family(&[("server", server.name.as_str())])?.encode_gauge(&overdue)?;
+        }
+        self.counters(
+            "queue_abandoned",
+            "Requests given up because too many go on without a place",
+            servers.iter().map(|server| ([("server", server.name.as_str())], server.queue.abandoned)),
+        )?;
+        let ranks =
+            || servers.iter().flat_map(|server| server.queue.ranks.iter().map(move |rank| (server, rank)));
+        let gauges: [(&str, &str, Pick); 2] = [
+            ("queue_in_flight", "Requests that hold a place in the server's queue", |rank| {
+                rank.in_flight as u64
+            }),
+            ("queue_waiting", "Requests that wait for a place in the server's queue", |rank| {
+                rank.waiting as u64
+            }),
+        ];
+        for (name, help, pick) in gauges {
+            let mut family = self.begin(name, help, MetricType::Gauge)?;
+            for (server, rank) in ranks() {
+                family.encode_family(&at(server, rank))?.encode_gauge(&pick(rank))?;
+            }
+        }
+        let counters: [(&str, &str, Pick); 3] = [
+            ("queue_waited", "Requests that had to wait for a place", |rank| rank.waited),
+            ("queue_refused", "Requests refused because too many waited", |rank| rank.refused),
+            ("queue_waited_in_vain", "Requests that found no place in time", |rank| rank.waited_in_vain),
+        ];
+        for (name, help, pick) in counters {
+            self.counters(name, help, ranks().map(|(server, rank)| (at(server, rank), pick(rank))))?;
+        }
+        let help = "How long requests waited for a place, all together";
+        self.seconds(
+            "queue_waited_seconds",
+            help,
+            ranks().map(|(server, rank)| (at(server, rank), rank.waited_ms)),
+        )
+    }
+
+    fn apps<'a>(&mut self, apps: &'a [AppFigures]) -> fmt::Result {
         type Pick = fn(&AppFigures) -> u64;
         let counters: [(&str, &str, Pick); 4] = [
             ("app_requests", "Requests the app made", |app| app.asked),
@@ -153,7 +218,17 @@ impl Out<'_> {
                 .map(|app| ([("server", app.server.as_str()), ("app", app.name.as_str())], pick(app)));
             self.counters(name, help, samples)?;
         }
-        Ok(())
+        let named = |app: &'a AppFigures| [("server", app.server.as_str()), ("app", app.name.as_str())];
+        let mut family = self.begin(
+            "app_requests_waiting",
+            "Requests of the app that wait for a place",
+            MetricType::Gauge,
+        )?;
+        for app in apps {
+            family.encode_family(&named(app))?.encode_gauge(&(app.waiting as u64))?;
+        }
+        let help = "How long requests of the app waited for a place, all together";
+        self.seconds("app_waited_seconds", help, apps.iter().map(|app| (named(app), app.waited_ms)))
     }
 
     fn classes(&mut self, classes: &[ClassFigures]) -> fmt::Result {
@@ -240,6 +315,18 @@ impl Out<'_> {
         samples.into_iter().try_for_each(|(labels, count)| write_counter(&mut family, &labels, count))
     }
 
+    fn seconds<'a, const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples_ms: impl IntoIterator<Item = ([(&'a str, &'a str); N], u64)>,
+    ) -> fmt::Result {
+        let mut family = self.begin(name, help, MetricType::Counter)?;
+        samples_ms.into_iter().try_for_each(|(labels, ms)| {
+            family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&(ms as f64 / 1000.0), None)
+        })
+    }
+
     fn begin<'s>(
         &'s mut self,
         name: &'s str,
@@ -248,6 +335,10 @@ impl Out<'_> {
     ) -> Result<MetricEncoder<'s>, fmt::Error> {
         self.0.encode_descriptor(name, help, None, kind)
     }
+}
+
+fn at<'a>(server: &'a ServerFigures, rank: &RankFigures) -> [(&'a str, &'a str); 2] {
+    [("server", server.name.as_str()), ("rank", rank.rank)]
 }
 
 fn labels<'a>(class: &'a ClassFigures, name: &'a str, word: &'a str) -> [(&'a str, &'a str); 3] {

@@ -1,12 +1,13 @@
 //! The control plane: page, API, metrics, health.
 //!
-//! Rooms: [`door`] (connections), [`gate`] (what every request passes), [`guard`] (the decision), [`facts`] (what
-//! it is made from), [`session`] and [`throttle`] (who was let in, who was not); [`snapshot`] and [`figures`]
-//! (what is shown), [`introduction`] (what the servers say of themselves); [`api`], [`live`], [`metrics`],
+//! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
+//! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
+//! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
+//! servers say of themselves); [`api`], [`modes`], [`live`], [`metrics`],
 //! [`health`], [`page`] (how it is shown), [`problem`] (how it is refused).
 //!
-//! Reading never changes anything. Nothing here knows the token of a media server, nor any path or query that an
-//! app asked for: what is not gathered cannot be shown by mistake.
+//! Reading never changes anything. Nothing that is shown unasked knows the token of a media server, nor any path or
+//! query that an app asked for: what is not gathered cannot be shown by mistake. Who asks why names a path himself.
 
 mod api;
 mod door;
@@ -18,24 +19,30 @@ mod health;
 mod introduction;
 mod live;
 mod metrics;
+mod modes;
 mod page;
+mod prefix;
 mod problem;
+mod queueing;
 mod session;
 mod snapshot;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod token;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
-use axum::routing::{get, post};
-use greenroom_cache::{Cache, Clock, Invalidation, Mode, Scope};
-use greenroom_upstream::credential::Secret;
+use axum::routing::{get, post, put};
+use greenroom_cache::{Cache, Clock, Invalidation, Scope};
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
 use tokio_util::sync::CancellationToken;
 
+use crate::config;
 use crate::server::Server;
 use figures::Engine;
 use guard::Decision;
@@ -43,10 +50,11 @@ use introduction::Introduction;
 use live::Live;
 use problem::Problem;
 use session::Sessions;
-use snapshot::{AppFigures, Baseline, Counted, ServerFigures, Snapshot};
+use snapshot::{AppFigures, Baseline, Counted, ServerFigures, ServerWarning, Snapshot};
 use throttle::Throttle;
 
 pub use door::serve;
+pub use token::Token;
 
 /// Everything the control plane shows and changes.
 #[derive(Debug)]
@@ -54,7 +62,7 @@ pub struct Control {
     servers: Vec<Shown>,
     cache: Cache,
     clock: Clock,
-    token: Secret,
+    token: Token,
     sessions: Sessions,
     throttle: Throttle,
     refusals: [AtomicU64; Decision::REFUSALS.len()],
@@ -71,17 +79,26 @@ struct Shown {
     introduction: Arc<Introduction>,
 }
 
+impl Shown {
+    fn warnings(&self) -> impl Iterator<Item = ServerWarning> {
+        let server = self.server.name().to_owned();
+        let holding = self.server.warnings.holding().into_iter();
+        holding.map(move |warning| ServerWarning { server: server.clone(), warning })
+    }
+}
+
 /// The control plane at its address.
 #[derive(Debug)]
 struct Plane {
     control: Arc<Control>,
+    settings: config::Control,
     listen: SocketAddr,
     stop: CancellationToken,
 }
 
 impl Control {
     /// Shows these servers, each with the address its clients find it at. `token` lets in.
-    pub fn new(servers: Vec<(Arc<Server>, SocketAddr)>, cache: Cache, clock: Clock, token: Secret) -> Self {
+    pub fn new(servers: Vec<(Arc<Server>, SocketAddr)>, cache: Cache, clock: Clock, token: Token) -> Self {
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),
@@ -99,7 +116,8 @@ impl Control {
 
     /// What is shown now.
     fn snapshot(&self) -> Snapshot {
-        self.baseline.show(self.counted(), self.clock.now_ms())
+        let shown = self.baseline.show(self.counted(), self.clock.now_ms());
+        Snapshot { bypasses: self.bypasses(), ..shown }
     }
 
     /// What was counted since start.
@@ -111,18 +129,37 @@ impl Control {
             servers: self.servers.iter().map(figures).collect(),
             apps: self.servers.iter().flat_map(|shown| AppFigures::read(&shown.server)).collect(),
             engine: Engine::read(&self.cache),
+            warnings: self.servers.iter().flat_map(Shown::warnings).collect(),
         }
     }
 
     /// Drops what is kept, for one server or for all, and counts from here. Loads under way are dropped too.
     fn clear(&self, only: Option<&str>) -> Result<(), Problem> {
         self.check_server(only)?;
-        let scope = only.map_or(Scope::All, |name| Scope::Namespace(name.to_owned()));
-        self.cache
-            .invalidate(&scope, &Invalidation { mode: Mode::Purge, settle: None, unstorable_for: None });
+        for server in self.chosen(only) {
+            server.invalidate(&Scope::Namespace(server.name().to_owned()), &Invalidation::purge());
+        }
         self.baseline.move_to(self.counted(), only, self.clock.now_ms());
         tracing::info!(server = only.unwrap_or("all"), "the cache was cleared");
         Ok(())
+    }
+
+    /// Drops what is kept with a tag, for one server or for all.
+    fn clear_tag(&self, only: Option<&str>, tag: &str) -> Result<(), Problem> {
+        self.check_server(only)?;
+        for server in self.chosen(only) {
+            let namespace = server.name().to_owned();
+            let scope = Scope::Tag { namespace, partition: None, tag: tag.into() };
+            server.invalidate(&scope, &Invalidation::purge());
+        }
+        tracing::info!(server = only.unwrap_or("all"), "a part of the cache was cleared");
+        Ok(())
+    }
+
+    /// The server of this name, or all.
+    fn chosen<'a>(&'a self, only: Option<&'a str>) -> impl Iterator<Item = &'a Arc<Server>> {
+        let servers = self.servers.iter().map(|shown| &shown.server);
+        servers.filter(move |server| only.is_none_or(|only| only == server.name()))
     }
 
     /// Refreshes what is to stay warm, for one server or for all; how many answers were asked for.
@@ -156,6 +193,20 @@ impl Control {
     }
 }
 
+/// What the control plane with these settings answers to one request from `peer`, without a connection.
+pub async fn answer(
+    control: Arc<Control>,
+    settings: config::Control,
+    peer: SocketAddr,
+    mut request: axum::extract::Request,
+) -> axum::response::Response {
+    request.extensions_mut().insert(gate::Peer::new(peer, false));
+    let listen = settings.listen;
+    let plane = Arc::new(Plane { control, settings, listen, stop: CancellationToken::new() });
+    let service = TowerToHyperService::new(router(plane));
+    service.call(request).await.unwrap_or_else(|never| match never {})
+}
+
 /// Every path there is. What each may is decided at the gate, which lets nothing pass that is not listed there.
 fn router(plane: Arc<Plane>) -> Router {
     let nothing_here = || async { Problem::NOTHING_HERE };
@@ -165,6 +216,7 @@ fn router(plane: Arc<Plane>) -> Router {
         .route("/page.css", get(page::style))
         .route("/page.js", get(page::script))
         .route("/figures.js", get(page::figures))
+        .route("/modes.js", get(page::modes))
         .route("/favicon.svg", get(page::icon))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
@@ -175,6 +227,10 @@ fn router(plane: Arc<Plane>) -> Router {
         .route("/api/v1/cache/stats", get(api::stats))
         .route("/api/v1/cache/clear", post(api::clear))
         .route("/api/v1/cache/warm", post(api::warm))
+        .route("/api/v1/mode", put(modes::turn))
+        .route("/api/v1/observe", get(modes::observed))
+        .route("/api/v1/bypass", get(modes::bypasses).put(modes::bypass).delete(modes::no_bypass))
+        .route("/api/v1/why", post(modes::tell_why))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&plane), gate::admit))

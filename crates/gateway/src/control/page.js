@@ -1,6 +1,7 @@
 // The page's script: who looks, what they may, what they ask for. What it shows is in figures.js.
 
 import { setText, show, time } from "./figures.js";
+import { showModes, whenTurned } from "./modes.js";
 
 const $ = (id) => document.getElementById(id);
 const RETRY_MS = 5000;
@@ -59,6 +60,7 @@ function stop() {
 function present(figures) {
   shownAt = figures.as_of_ms;
   show(figures);
+  showModes(figures);
   pulse("live", "Live, as of " + time(shownAt));
 }
 
@@ -116,6 +118,18 @@ async function change(button, path) {
   }
 }
 
+/** Changes how reads are answered, and shows what came of it. */
+async function answerReads(method, path, body) {
+  try {
+    const done = await ask(method, path, body);
+    notice(done.message || "Done.", false);
+    present(await ask("GET", "cache/stats"));
+  } catch (error) {
+    if (error.status === 401) start();
+    notice(error.message, true);
+  }
+}
+
 function openLogin() {
   $("login-error").hidden = true;
   $("token").value = "";
@@ -156,6 +170,10 @@ function askToClear() {
   $("confirm").showModal();
 }
 
+whenTurned(
+  (server, mode) => withToken(() => answerReads("PUT", "mode", { server, mode })),
+  (bypass) => withToken(() => answerReads("DELETE", "bypass", bypass)),
+);
 $("session").addEventListener("click", () => (who.logged_in ? logout() : openLogin()));
 $("unlock").addEventListener("click", openLogin);
 $("login-form").addEventListener("submit", login);

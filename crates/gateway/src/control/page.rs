@@ -8,6 +8,7 @@ const DOCUMENT: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 const FIGURES: &str = include_str!("figures.js");
+const MODES: &str = include_str!("modes.js");
 const ICON: &str = include_str!("favicon.svg");
 
 /// The document.
@@ -30,6 +31,11 @@ pub(super) async fn figures() -> impl IntoResponse {
     whole("text/javascript; charset=utf-8", FIGURES)
 }
 
+/// How it shows and turns modes.
+pub(super) async fn modes() -> impl IntoResponse {
+    whole("text/javascript; charset=utf-8", MODES)
+}
+
 /// Its sign.
 pub(super) async fn icon() -> impl IntoResponse {
     whole("image/svg+xml", ICON)
@@ -47,7 +53,9 @@ mod tests {
     #[test]
     fn nothing_becomes_markup() {
         for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function("] {
-            assert!(!SCRIPT.contains(word) && !FIGURES.contains(word), "{word}");
+            for script in [SCRIPT, FIGURES, MODES] {
+                assert!(!script.contains(word), "{word}");
+            }
         }
     }
 
@@ -57,7 +65,7 @@ mod tests {
             assert!(!DOCUMENT.contains(word), "{word}");
         }
         assert_eq!(DOCUMENT.matches("<script").count(), DOCUMENT.matches("<script src=\"page.js\"").count());
-        for text in [DOCUMENT, STYLE, SCRIPT, FIGURES] {
+        for text in [DOCUMENT, STYLE, SCRIPT, FIGURES, MODES] {
             assert!(!text.contains("https://") && !text.contains("url(") && !text.contains("@import"));
         }
     }
@@ -65,7 +73,8 @@ mod tests {
     #[test]
     fn every_element_the_script_looks_for_is_in_the_document() {
         let mut found = 0;
-        for rest in SCRIPT.split("$(\"").skip(1).chain(FIGURES.split("$(\"").skip(1)) {
+        let scripts = [SCRIPT, FIGURES, MODES];
+        for rest in scripts.iter().flat_map(|script| script.split("$(\"").skip(1)) {
             let id = rest.split('"').next().unwrap_or_default();
             assert!(DOCUMENT.contains(&format!("id=\"{id}\"")), "{id}");
             found += 1;

@@ -54,6 +54,35 @@ impl Problem {
         title: "No such server",
         detail: "No server of this name is configured. /api/v1/servers lists those that are.",
     };
+    /// There is no such class of reads.
+    pub(super) const UNKNOWN_CLASS: Self = Self {
+        status: StatusCode::NOT_FOUND,
+        code: "unknown-class",
+        title: "No such class",
+        detail: "There is no class of reads with this name. The page and /api/v1/cache/stats list them.",
+    };
+    /// A change could not be kept.
+    pub(super) const NOT_KEPT: Self = Self {
+        status: StatusCode::INSUFFICIENT_STORAGE,
+        code: "not-kept",
+        title: "The change cannot be kept",
+        detail: "What is bypassed stays as it was. The log says why: there is too much of it, or the data directory \
+                 cannot be written.",
+    };
+    /// Several servers, and no word on which.
+    pub(super) const WHICH_SERVER: Self = Self {
+        status: StatusCode::BAD_REQUEST,
+        code: "which-server",
+        title: "Which server?",
+        detail: "Several are configured, and the address is none of theirs. Name one: \"server\".",
+    };
+    /// What should be an address or a path is none.
+    pub(super) const NO_ADDRESS: Self = Self {
+        status: StatusCode::BAD_REQUEST,
+        code: "no-address",
+        title: "This is no address",
+        detail: "Give an address or a path as an app asks for it, such as /library/sections.",
+    };
     /// Warming runs already.
     pub(super) const ALREADY_WARMING: Self = Self {
         status: StatusCode::CONFLICT,

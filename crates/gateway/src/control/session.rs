@@ -65,21 +65,27 @@ impl Sessions {
         self.0.lock().remove(&id);
     }
 
+    /// Ends all sessions.
+    pub(super) fn close_all(&self) {
+        self.0.lock().clear();
+    }
+
     /// How many are open.
     pub(super) fn count(&self, now_ms: u64) -> usize {
         self.0.lock().values().filter(|ends_ms| **ends_ms > now_ms).count()
     }
 }
 
-/// The `Set-Cookie` that hands a session to the browser; where the page came encrypted, the cookie always goes so.
-pub(super) fn cookie(text: &str, is_encrypted: bool) -> String {
-    let secure = if is_encrypted { "; Secure" } else { "" };
-    format!("{COOKIE_NAME}={text}; HttpOnly; SameSite=Strict; Path=/; Max-Age={}{secure}", LIFETIME.as_secs())
+/// The `Set-Cookie` that hands a session to the browser, for what lies below `base_path`; where the page came
+/// encrypted, the cookie always goes so.
+pub(super) fn cookie(text: &str, base_path: &str, is_encrypted: bool) -> String {
+    let (secure, age) = (if is_encrypted { "; Secure" } else { "" }, LIFETIME.as_secs());
+    format!("{COOKIE_NAME}={text}; HttpOnly; SameSite=Strict; Path={base_path}/; Max-Age={age}{secure}")
 }
 
 /// The `Set-Cookie` that takes it away again.
-pub(super) fn no_cookie() -> String {
-    format!("{COOKIE_NAME}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0")
+pub(super) fn no_cookie(base_path: &str) -> String {
+    format!("{COOKIE_NAME}=; HttpOnly; SameSite=Strict; Path={base_path}/; Max-Age=0")
 }
 
 #[cfg(test)]
@@ -138,13 +144,14 @@ mod tests {
 
     #[test]
     fn the_cookie_is_out_of_reach_for_scripts_and_other_sites() {
-        assert!(cookie("abc", true).ends_with("; Secure"));
-        let cookie = cookie("abc", false);
-        assert!(!cookie.contains("Secure"));
-        for part in ["HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=2592000"] {
-            assert!(cookie.contains(part), "{cookie}");
+        assert!(cookie("abc", "", true).ends_with("; Secure"));
+        let plain = cookie("abc", "", false);
+        assert!(!plain.contains("Secure"));
+        for part in ["HttpOnly", "SameSite=Strict", "Path=/;", "Max-Age=2592000"] {
+            assert!(plain.contains(part), "{plain}");
         }
-        assert!(no_cookie().contains("Max-Age=0"));
+        assert!(cookie("abc", "/greenroom", false).contains("; Path=/greenroom/;"));
+        assert!(no_cookie("/greenroom").contains("; Path=/greenroom/; Max-Age=0"));
     }
 
     #[test]

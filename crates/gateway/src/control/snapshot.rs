@@ -10,7 +10,12 @@ use serde::Serialize;
 
 use super::figures::{self, ClassFigures, Engine, Memory};
 use super::introduction::Introduced;
+use super::queueing::QueueFigures;
+use crate::bypass::Bypass;
+use crate::mode::Mode;
+use crate::observe::Report;
 use crate::server::Server;
+use crate::warnings::Warning;
 
 /// The figures of one moment.
 #[derive(Debug, Clone, Serialize)]
@@ -23,9 +28,13 @@ pub(super) struct Snapshot {
     pub(super) version: &'static str,
     pub(super) totals: Totals,
     pub(super) memory: Memory,
+    /// What is set up badly, and what to do about it.
+    pub(super) warnings: Vec<ServerWarning>,
     pub(super) servers: Vec<ServerFigures>,
     pub(super) apps: Vec<AppFigures>,
     pub(super) classes: Vec<ClassFigures>,
+    /// What goes past the cache.
+    pub(super) bypasses: Vec<Bypass>,
 }
 
 /// Sums over all servers.
@@ -50,7 +59,17 @@ pub(super) struct ServerFigures {
     pub(super) kind: &'static str,
     /// Where apps find it: address and port of our listener.
     pub(super) listen: String,
+    /// Whether apps are answered encrypted there.
+    pub(super) encrypted: bool,
     pub(super) state: State,
+    /// How its reads are answered.
+    pub(super) mode: Mode,
+    /// What was observed, now or the last time.
+    pub(super) observed: Option<Report>,
+    /// Where its breaker stands.
+    pub(super) breaker: &'static str,
+    /// The outage, while it is down.
+    pub(super) outage: Option<OutageFigures>,
     /// What the server calls itself.
     pub(super) title: Option<String>,
     pub(super) version: Option<String>,
@@ -64,12 +83,40 @@ pub(super) struct ServerFigures {
     pub(super) requests_to_server: u64,
     pub(super) own: u64,
     pub(super) in_flight: usize,
-    pub(super) waiting: usize,
+    pub(super) queue: QueueFigures,
     pub(super) writes: u64,
     pub(super) streams: u64,
+    pub(super) bypassed: u64,
     pub(super) unauthorised: u64,
-    pub(super) waited_in_vain: u64,
     pub(super) refused: u64,
+    /// Requests refused because it was down.
+    pub(super) offline: u64,
+    /// How often it went down.
+    pub(super) outages: u64,
+    /// How often it was asked whether it is back.
+    pub(super) probes: u64,
+    /// Lists that came back so short that they were not believed.
+    pub(super) doubted: u64,
+    /// How often clients ran into a bound, by bound.
+    pub(super) limits_reached: Vec<(&'static str, u64)>,
+}
+
+/// An outage under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct OutageFigures {
+    /// When the first request failed.
+    pub(super) since_ms: u64,
+    /// When the server is tried next.
+    pub(super) next_try_ms: u64,
+}
+
+/// Something a person should change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct ServerWarning {
+    /// Which server it is about.
+    pub(super) server: String,
+    #[serde(flatten)]
+    pub(super) warning: Warning,
 }
 
 /// One app of one server.
@@ -81,6 +128,18 @@ pub(super) struct AppFigures {
     pub(super) reached: u64,
     pub(super) saved: u64,
     pub(super) failed: u64,
+    /// Requests that wait for a place in the server's queue now.
+    pub(super) waiting: usize,
+    /// How long its requests have waited there, all together.
+    pub(super) waited_ms: u64,
+    /// Requests refused for want of a valid token.
+    pub(super) unauthorised: u64,
+    /// Requests whose answer shows that their token is valid.
+    pub(super) let_in: u64,
+    /// Those among them that were answered without asking the server.
+    pub(super) let_in_saved: u64,
+    /// What its first request asked for.
+    pub(super) first_asked: Option<&'static str>,
 }
 
 /// How a server does.
@@ -114,11 +173,19 @@ impl ServerFigures {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let moment = |counter: &AtomicU64| Some(read(counter)).filter(|at_ms| *at_ms > 0);
         let state = State::of(server);
+        let (outages, probes) = server.breaker.counts();
+        let outage = server.breaker.outage();
         Self {
             name: server.name().to_owned(),
             kind: server.settings.kind.name(),
             listen,
+            encrypted: server.settings.shown.is_some(),
             state,
+            mode: server.mode(),
+            observed: server.observed(),
+            breaker: server.breaker.state().name(),
+            outage: outage
+                .map(|outage| OutageFigures { since_ms: outage.since_ms, next_try_ms: outage.next_probe_ms }),
             title: introduced.title.clone(),
             version: introduced.version.clone(),
             remark: introduced.remark.filter(|_| state != State::Well),
@@ -130,12 +197,17 @@ impl ServerFigures {
             requests_to_server: server.origin.requests(),
             own: read(&counters.own),
             in_flight: server.origin.in_flight(),
-            waiting: server.origin.waiting(),
+            queue: QueueFigures::read(&server.queue),
             writes: read(&counters.writes),
             streams: read(&counters.streams),
+            bypassed: read(&counters.bypassed),
             unauthorised: read(&counters.unauthorised),
-            waited_in_vain: read(&counters.waited_in_vain),
             refused: read(&counters.refused),
+            offline: read(&counters.offline),
+            outages,
+            probes,
+            doubted: server.doubts.counted(),
+            limits_reached: server.bounds.reached(),
         }
     }
 
@@ -148,9 +220,14 @@ impl ServerFigures {
             own: less(|server| server.own),
             writes: less(|server| server.writes),
             streams: less(|server| server.streams),
+            bypassed: less(|server| server.bypassed),
             unauthorised: less(|server| server.unauthorised),
-            waited_in_vain: less(|server| server.waited_in_vain),
+            queue: self.queue.since(&before.queue),
             refused: less(|server| server.refused),
+            offline: less(|server| server.offline),
+            outages: less(|server| server.outages),
+            probes: less(|server| server.probes),
+            doubted: less(|server| server.doubted),
             ..self.clone()
         }
     }
@@ -159,13 +236,19 @@ impl ServerFigures {
 impl AppFigures {
     /// Reads what was counted since start for all apps of a server.
     pub(super) fn read(server: &Server) -> impl Iterator<Item = Self> {
-        server.apps.figures().into_iter().map(|(name, [asked, reached, saved, failed])| Self {
+        server.apps.figures().into_iter().map(|(name, counted)| Self {
             server: server.name().to_owned(),
             name,
-            asked,
-            reached,
-            saved,
-            failed,
+            asked: counted.asked,
+            reached: counted.reached,
+            saved: counted.saved,
+            failed: counted.failed,
+            waiting: counted.waiting,
+            waited_ms: counted.waited_ms,
+            unauthorised: counted.unauthorised,
+            let_in: counted.let_in,
+            let_in_saved: counted.let_in_saved,
+            first_asked: counted.first_asked,
         })
     }
 
@@ -176,6 +259,10 @@ impl AppFigures {
             reached: less(|app| app.reached),
             saved: less(|app| app.saved),
             failed: less(|app| app.failed),
+            waited_ms: less(|app| app.waited_ms),
+            unauthorised: less(|app| app.unauthorised),
+            let_in: less(|app| app.let_in),
+            let_in_saved: less(|app| app.let_in_saved),
             ..self.clone()
         }
     }
@@ -187,6 +274,7 @@ pub(super) struct Counted {
     pub(super) servers: Vec<ServerFigures>,
     pub(super) apps: Vec<AppFigures>,
     pub(super) engine: Engine,
+    pub(super) warnings: Vec<ServerWarning>,
 }
 
 /// Where the counters stood when the cache was cleared last.
@@ -261,9 +349,11 @@ impl Baseline {
             version: env!("CARGO_PKG_VERSION"),
             totals,
             memory: counted.engine.memory,
+            warnings: counted.warnings,
             servers,
             apps,
             classes,
+            bypasses: Vec::new(),
         }
     }
 }
@@ -280,7 +370,6 @@ mod tests {
             requests_to_server: asked,
             own: 1,
             in_flight: 3,
-            waiting: 0,
             ..ServerFigures::default()
         };
         let app = |server: &str, name: &str, asked| AppFigures {
@@ -299,6 +388,7 @@ mod tests {
             servers: vec![server("home"), server("attic")],
             apps: vec![app("home", "few", 1), app("home", "many", asked), app("attic", "many", asked)],
             engine: Engine { classes: vec![class("home"), class("attic")], ..Engine::default() },
+            warnings: Vec::new(),
         }
     }
 

@@ -31,6 +31,8 @@ const LOCAL: (&str, &str) = ("host", "127.0.0.1:8710");
 struct House {
     plane: Arc<Plane>,
     peer: SocketAddr,
+    is_encrypted: bool,
+    folder: tempfile::TempDir,
 }
 
 struct Answer {
@@ -51,23 +53,35 @@ impl Answer {
 
 impl House {
     fn new() -> Self {
+        Self::told("")
+    }
+
+    /// One whose `[control]` says this.
+    fn told(control: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("control.token"), TOKEN).expect("written");
         let mut tree = Tree::default();
         let file = format!(
-            "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\ntoken = \"{SERVER_TOKEN}\"\n"
+            "[control]\n{control}\n[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\ntoken = \"{SERVER_TOKEN}\"\n"
         );
         tree.add_toml("g.toml", &file);
-        let settings = Settings::read(tree).expect("it is valid").servers.remove(0);
+        let Settings { control: told, mut servers, .. } = Settings::read(tree).expect("it is valid");
+        let settings = servers.remove(0);
         let (clock, tasks, stop) = (Clock::system(), TaskTracker::new(), CancellationToken::new());
         let cache = Cache::new(greenroom_cache::Settings::default(), clock.clone(), tasks.clone());
         let secrets = (crate::identity::HashKey([1; 32]), Secret::new(HOOK_SECRET));
         let server = Server::new(settings, cache.clone(), clock.clone(), tasks, stop.clone(), secrets);
         let server = Arc::new(server.expect("it can be had"));
+        let dir = crate::keys::DataDir::open(folder.path()).expect("it is there");
+        let token = super::Token::of(dir).expect("it is there");
         let listen: SocketAddr = "0.0.0.0:32500".parse().expect("an address");
-        let control = Control::new(vec![(server, listen)], cache, clock, Secret::new(TOKEN));
+        let control = Control::new(vec![(server, listen)], cache, clock, token);
         let own: SocketAddr = "127.0.0.1:8710".parse().expect("an address");
         Self {
-            plane: Arc::new(Plane { control: Arc::new(control), listen: own, stop }),
+            plane: Arc::new(Plane { control: Arc::new(control), settings: told, listen: own, stop }),
             peer: "127.0.0.1:50000".parse().expect("an address"),
+            is_encrypted: false,
+            folder,
         }
     }
 
@@ -82,7 +96,8 @@ impl House {
         headers: &[(&str, &str)],
         body: &str,
     ) -> http::Response<Body> {
-        let mut request = Request::builder().method(method).uri(path).extension(Peer(self.peer));
+        let mut request =
+            Request::builder().method(method).uri(path).extension(Peer::new(self.peer, self.is_encrypted));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -131,6 +146,8 @@ async fn no_answer_holds_a_token() {
 async fn metrics_are_open_metrics_with_the_servers_figures() {
     let house = House::new();
     house.server().note_success();
+    let writer = Arc::new(crate::apps::App::default());
+    let _place = house.server().queue.place(crate::queue::Errand::write(&writer)).await.expect("it is free");
     let answer = house.get("/metrics").await;
     assert!(
         answer.headers["content-type"].to_str().expect("text").starts_with("application/openmetrics-text")
@@ -140,6 +157,11 @@ async fn metrics_are_open_metrics_with_the_servers_figures() {
         "greenroom_server_well{server=\"home\"} 1",
         "greenroom_control_refusals_total{reason=\"token-wrong\"} 0",
         "greenroom_cache_invalidations_total 0",
+        "greenroom_queue_places{server=\"home\"} 8",
+        "greenroom_queue_in_flight{server=\"home\",rank=\"write\"} 1",
+        "greenroom_queue_waiting{server=\"home\",rank=\"bulk\"} 0",
+        "greenroom_queue_refused_total{server=\"home\",rank=\"own\"} 0",
+        "greenroom_queue_waited_seconds_total{server=\"home\",rank=\"widget\"} 0.0",
     ] {
         assert!(answer.text.lines().any(|other| other == line), "{line} is missing in:\n{}", answer.text);
     }
@@ -314,7 +336,13 @@ async fn the_door_closes_when_the_process_stops_though_a_page_watches() {
     let house = House::new();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let serving = super::serve(Arc::clone(&house.plane.control), listener, house.plane.stop.clone());
+    let serving = super::serve(
+        Arc::clone(&house.plane.control),
+        listener,
+        house.plane.settings.clone(),
+        None,
+        house.plane.stop.clone(),
+    );
     let watching = async {
         let mut stream = tokio::net::TcpStream::connect(address).await.expect("it is open");
         let head = format!("GET /api/v1/events HTTP/1.1\r\nhost: {address}\r\n\r\n");
@@ -328,4 +356,79 @@ async fn the_door_closes_when_the_process_stops_though_a_page_watches() {
         stream.read_to_end(&mut seen).await.expect("it ends");
     };
     tokio::join!(serving, watching);
+}
+
+#[tokio::test]
+async fn what_is_opened_to_a_network_is_read_there_without_the_token() {
+    let mut house = House::told("open_reads = [\"/metrics from 192.168.1.0/24\"]\nhosts = [\"nas\"]");
+    house.peer = "192.168.1.9:50000".parse().expect("an address");
+    let nas = ("host", "nas:8710");
+    assert_eq!(house.ask("GET", "/metrics", &[nas], "").await.status, 200);
+    assert_eq!(house.ask("GET", "/api/v1/cache/stats", &[nas], "").await.code(), "token-missing");
+    assert_eq!(house.ask("POST", "/metrics", &[nas], "").await.code(), "token-missing");
+    let forwarded = [nas, ("x-forwarded-for", "192.168.1.10")];
+    assert_eq!(house.ask("GET", "/metrics", &forwarded, "").await.code(), "token-missing");
+    house.peer = "192.168.2.9:50000".parse().expect("an address");
+    assert_eq!(house.ask("GET", "/metrics", &[nas], "").await.code(), "token-missing");
+}
+
+#[tokio::test]
+async fn a_name_is_ours_only_if_it_was_configured() {
+    let house = House::told("hosts = [\"greenroom\"]");
+    assert_eq!(house.ask("GET", "/", &[("host", "greenroom:8710")], "").await.status, 200);
+    assert_eq!(house.ask("GET", "/", &[("host", "evil.example")], "").await.status, 421);
+    assert_eq!(House::new().ask("GET", "/", &[("host", "greenroom:8710")], "").await.status, 421);
+}
+
+#[tokio::test]
+async fn a_cookie_goes_only_where_the_page_is_and_encrypted_only_if_it_came_so() {
+    let mut house = House::told("base_path = \"/greenroom\"");
+    let body = format!("{{\"token\":\"{TOKEN}\"}}");
+    for is_encrypted in [false, true] {
+        house.is_encrypted = is_encrypted;
+        let answer = house.ask("POST", "/api/v1/session", &[LOCAL, JSON], &body).await;
+        let cookie = answer.headers["set-cookie"].to_str().expect("text");
+        assert!(
+            cookie.contains("; Path=/greenroom/;") && cookie.contains("HttpOnly; SameSite=Strict"),
+            "{cookie}"
+        );
+        assert_eq!(cookie.contains("; Secure"), is_encrypted);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewed_token_counts_at_once_and_ends_all_sessions() {
+    let mut house = House::new();
+    house.peer = "192.168.1.9:50000".parse().expect("an address");
+    let cookie = house.log_in().await;
+    let with = [LOCAL, ("cookie", cookie.as_str())];
+    assert_eq!(house.ask("GET", "/metrics", &with, "").await.status, 200);
+    let renewed = "fedcba9876543210fedcba9876543210";
+    let path = house.folder.path().join("control.token");
+    std::fs::write(&path, renewed).expect("written");
+    let later = std::time::UNIX_EPOCH + std::time::Duration::from_secs(60);
+    std::fs::File::open(&path).and_then(|file| file.set_modified(later)).expect("its time is set");
+    tokio::time::advance(std::time::Duration::from_secs(2)).await;
+    assert_eq!(house.ask("GET", "/metrics", &with, "").await.code(), "token-missing");
+    assert_eq!(house.ask("GET", "/metrics", &[LOCAL, BEARER], "").await.code(), "token-wrong");
+    let bearer = format!("Bearer {renewed}");
+    assert_eq!(house.ask("GET", "/metrics", &[LOCAL, ("authorization", &bearer)], "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_token_in_the_address_is_no_token() {
+    let mut house = House::new();
+    house.peer = "192.168.1.9:50000".parse().expect("an address");
+    for path in [format!("/metrics?token={TOKEN}"), format!("/api/v1/cache/stats?access_token={TOKEN}")] {
+        assert_eq!(house.get(&path).await.code(), "token-missing", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_says_nothing_of_itself_is_known_by_its_old_version() {
+    let house = House::new();
+    let request = Request::builder().version(http::Version::HTTP_10).uri("/metrics").header(LOCAL.0, LOCAL.1);
+    let request = request.extension(Peer::new(house.peer, false)).body(Body::empty()).expect("a request");
+    let service = TowerToHyperService::new(router(Arc::clone(&house.plane)));
+    assert_eq!(service.call(request).await.expect("it never fails").status(), 401);
 }

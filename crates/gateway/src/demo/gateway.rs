@@ -1,6 +1,7 @@
 //! The gateway as the demo runs it: the real process, with its real defaults, in front of the simulated servers.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use greenroom_cache::Clock;
 use greenroom_upstream::ask::Kind;
@@ -9,6 +10,8 @@ use tempfile::TempDir;
 use super::evening::Doors;
 use super::servers::Servers;
 use crate::config::{Settings, Tree};
+use crate::mode::Mode;
+use crate::observe::Report;
 use crate::process::Process;
 
 const ANYWHERE: &str = "127.0.0.1:0";
@@ -46,12 +49,21 @@ impl Gateway {
         self.process.control
     }
 
-    /// Ends it and forgets its folder.
-    pub(super) async fn stop(self) {
+    /// Answers reads in this mode from now on.
+    pub(super) fn turn_to(&self, mode: Mode) {
+        for (server, _) in &self.process.servers {
+            server.turn_to(mode);
+        }
+    }
+
+    /// Ends it and forgets its folder. Tells what was observed, once all of it is judged.
+    pub(super) async fn stop(self) -> Vec<Report> {
         let Self { process, folder } = self;
+        let servers: Vec<_> = process.servers.iter().map(|(server, _)| Arc::clone(server)).collect();
         process.stop().await;
         // What cannot be removed lies in the system's folder for such things.
         drop(folder.close());
+        servers.iter().filter_map(|server| server.observed()).collect()
     }
 }
 

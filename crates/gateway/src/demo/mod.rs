@@ -13,18 +13,20 @@
 //! - `servers`: the simulated servers. `gateway`: the process in front of them.
 //! - `visitor`: an app's way to its server. `pace`: its time. `book`, `measure`: what is written down.
 //! - [`figures`], `table`, `leftovers`: what comes out.
+//! - [`foresight`]: what observing foretells, held against what the cache then saves.
 
 mod apps;
 mod book;
 mod evening;
 pub mod figures;
+pub mod foresight;
 mod gateway;
 mod leftovers;
 mod measure;
 mod outage;
 mod pace;
 mod servers;
-mod table;
+pub(crate) mod table;
 mod visitor;
 
 use std::sync::Arc;
@@ -181,7 +183,7 @@ The tokens open only the simulated libraries. Time still runs faster, lifetimes 
 
     /// Ends everything.
     pub async fn stop(self) {
-        self.gateway.stop().await;
+        drop(self.gateway.stop().await);
         self.servers.stop().await;
         self.tasks.close();
         self.tasks.wait().await;

@@ -42,14 +42,16 @@ impl Servers {
             newest_at: EVENING_BEGINS_AT,
             now: Some(EVENING_BEGINS_AT),
             switches: plex::Switches {
-                // Real servers do both.
+                // As real servers do.
                 playing_every_second: true,
                 playlist_takes_one: true,
+                marks: false,
                 ..plex::Switches::default()
             },
             ..plex::Options::default()
         };
         let jellyfin_options = jellyfin::Options {
+            switches: jellyfin::Switches { marks: false, ..jellyfin::Switches::default() },
             seed: plan.seed,
             size,
             users: Some(users(Kind::Jellyfin)),

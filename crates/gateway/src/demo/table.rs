@@ -83,7 +83,8 @@ fn row(app: &AppFigures) -> Vec<String> {
     ]
 }
 
-fn align(rows: &[Vec<String>]) -> String {
+/// Rows of cells as lines: the first column is text, all others are numbers and stand to the right.
+pub(crate) fn align(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width =
         |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();

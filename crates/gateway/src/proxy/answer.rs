@@ -7,13 +7,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use greenroom_cache::{Failure, FailureKind, Reason, Served, Tier, Value};
+use greenroom_cache::{Failure, FailureKind, Reason, Served, Stamp, Tier, Value};
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, AGE, CACHE_CONTROL, CONTENT_LENGTH,
     CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, ORIGIN,
     RETRY_AFTER, VARY,
 };
 use http::{HeaderMap, Method, Response, StatusCode};
+use parking_lot::RwLock;
 
 use super::{Visit, headers, whole};
 use crate::body::Body;
@@ -46,7 +47,7 @@ pub fn value(status: StatusCode, from_server: &HeaderMap, body: Bytes) -> Value 
 }
 
 /// Status and headers of a kept answer.
-fn head_of(meta: &Bytes) -> (StatusCode, HeaderMap) {
+pub fn head_of(meta: &Bytes) -> (StatusCode, HeaderMap) {
     let mut lines = meta.split(|byte| *byte == b'\n');
     let status = lines.next().and_then(|line| StatusCode::from_bytes(line).ok()).unwrap_or(StatusCode::OK);
     let mut map = HeaderMap::with_capacity(12);
@@ -70,6 +71,31 @@ pub struct Wanted<'a> {
     pub method: &'a Method,
     /// Whether the class is private to us (API answers) or clients may keep it (images).
     pub is_api: bool,
+    /// The head of the last answer to the same request.
+    pub letterhead: &'a Letterhead,
+}
+
+/// The head of the last kept answer to one request head, without age and history: made once per value.
+#[derive(Debug, Default)]
+pub struct Letterhead(RwLock<Option<Printed>>);
+
+/// A head, and the value it was made for: a key has one value per stamp.
+#[derive(Debug, Clone)]
+struct Printed {
+    created: Stamp,
+    status: StatusCode,
+    headers: HeaderMap,
+}
+
+impl Letterhead {
+    fn of(&self, created: Stamp, print: impl FnOnce() -> (StatusCode, HeaderMap)) -> (StatusCode, HeaderMap) {
+        if let Some(last) = self.0.read().as_ref().filter(|last| last.created == created) {
+            return (last.status, last.headers.clone());
+        }
+        let (status, headers) = print();
+        *self.0.write() = Some(Printed { created, status, headers: headers.clone() });
+        (status, headers)
+    }
 }
 
 /// How a kept answer came to be served.
@@ -87,9 +113,11 @@ pub struct History {
     pub reason: Option<Reason>,
 }
 
-/// A kept answer.
-pub fn kept(value: &Value, history: History, wanted: Wanted<'_>) -> Response<Body> {
-    let mut response = from_value(value, wanted);
+/// A kept answer. `created` is the stamp of the value, unless it was rewritten for this request.
+pub fn kept(value: &Value, created: Option<Stamp>, history: History, wanted: Wanted<'_>) -> Response<Body> {
+    let print = || head(value, wanted);
+    let (status, headers) = created.map_or_else(print, |created| wanted.letterhead.of(created, print));
+    let mut response = response(status, headers, value, wanted);
     let headers = response.headers_mut();
     headers.insert(AGE, HeaderValue::from(history.age.as_secs()));
     headers.insert(CACHE_STATUS, cache_status(history));
@@ -105,7 +133,8 @@ pub fn with_body(value: &Value, body: Bytes) -> Value {
 
 /// An answer that was not kept but shared with those who asked at the same time.
 pub fn shared(value: &Value, wanted: Wanted<'_>) -> Response<Body> {
-    let mut response = from_value(value, wanted);
+    let (status, headers) = head(value, wanted);
+    let mut response = response(status, headers, value, wanted);
     response.headers_mut().insert(CACHE_STATUS, HeaderValue::from_static("Greenroom; fwd=uri-miss"));
     response
 }
@@ -121,7 +150,8 @@ pub fn passed(response: Response<Body>, detail: &'static str) -> Response<Body> 
     Response::from_parts(parts, body)
 }
 
-fn from_value(value: &Value, wanted: Wanted<'_>) -> Response<Body> {
+/// The head of an answer with this value.
+fn head(value: &Value, wanted: Wanted<'_>) -> (StatusCode, HeaderMap) {
     let (status, mut headers) = head_of(&value.meta);
     if wanted.is_api || !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, PRIVATE);
@@ -130,16 +160,20 @@ fn from_value(value: &Value, wanted: Wanted<'_>) -> Response<Body> {
     if let Some(origin) = wanted.headers.get(ORIGIN) {
         allow(&mut headers, origin);
     }
-    let unchanged = status == StatusCode::OK && is_unchanged(&headers, wanted.headers);
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = if unchanged { StatusCode::NOT_MODIFIED } else { status };
-    if unchanged {
+    if status == StatusCode::OK && is_unchanged(&headers, wanted.headers) {
         headers.remove(CONTENT_TYPE);
-    } else if wanted.method == Method::HEAD {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(value.body.len()));
-    } else {
-        *response.body_mut() = Body::from(value.body.clone());
+        return (StatusCode::NOT_MODIFIED, headers);
     }
+    if wanted.method == Method::HEAD {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(value.body.len()));
+    }
+    (status, headers)
+}
+
+fn response(status: StatusCode, headers: HeaderMap, value: &Value, wanted: Wanted<'_>) -> Response<Body> {
+    let has_body = status != StatusCode::NOT_MODIFIED && wanted.method != Method::HEAD;
+    let mut response = Response::new(if has_body { Body::from(value.body.clone()) } else { Body::empty() });
+    *response.status_mut() = status;
     *response.headers_mut() = headers;
     response
 }
@@ -180,7 +214,8 @@ fn cache_status(history: History) -> HeaderValue {
     let ttl = left_ms.div_euclid(1000);
     let why = reason.map_or("", Reason::name);
     let text = match (served, reason) {
-        (Served::Hit, _) => format!("Greenroom; hit; ttl={ttl}; detail={}", tier.name()),
+        (Served::Hit, Some(_)) => format!("Greenroom; hit; ttl={ttl}; detail={why}"),
+        (Served::Hit, None) => format!("Greenroom; hit; ttl={ttl}; detail={}", tier.name()),
         (Served::Stale, _) => format!("Greenroom; hit; ttl={ttl}; detail=stale-{why}"),
         (Served::StaleOnError, _) => format!("Greenroom; hit; ttl={ttl}; detail=stale-on-error-{why}"),
         (Served::Joined, Some(Reason::NotStored(_))) => {
@@ -284,5 +319,30 @@ mod tests {
         assert!(is_unchanged(&kept, &asked(IF_MODIFIED_SINCE, "Sun, 06 Nov 1994 08:49:37 GMT")));
         assert!(!is_unchanged(&kept, &asked(IF_MODIFIED_SINCE, "Sat, 05 Nov 1994 08:49:37 GMT")));
         assert!(!is_unchanged(&kept, &asked(IF_MODIFIED_SINCE, "yesterday")));
+    }
+
+    #[test]
+    fn a_letterhead_serves_one_value_only() {
+        let letterhead = Letterhead::default();
+        let headers = HeaderMap::new();
+        let wanted =
+            Wanted { headers: &headers, method: &Method::GET, is_api: true, letterhead: &letterhead };
+        let history = History {
+            served: Served::Hit,
+            tier: Tier::Memory,
+            age: Duration::ZERO,
+            left_ms: 0,
+            reason: None,
+        };
+        let of = |text: &'static str| {
+            value(StatusCode::OK, &HeaderMap::new(), Bytes::from_static(text.as_bytes()))
+        };
+        let (one, other) = (of("one"), of("other"));
+        let etag = |value: &Value, created| kept(value, created, history, wanted).headers()[ETAG].clone();
+        let first = etag(&one, Some(Stamp::from_raw(1)));
+        assert_eq!(etag(&one, Some(Stamp::from_raw(1))), first);
+        assert_ne!(etag(&other, Some(Stamp::from_raw(2))), first, "a newer value has its own");
+        assert_eq!(etag(&one, None), first, "what was rewritten has its own");
+        assert_ne!(etag(&other, Some(Stamp::from_raw(2))), first);
     }
 }

@@ -54,7 +54,7 @@ pub async fn receive(
 }
 
 /// The field `payload` of the form, or the body itself if it is JSON.
-async fn payload(content_type: &str, body: Bytes) -> Option<Bytes> {
+pub async fn payload(content_type: &str, body: Bytes) -> Option<Bytes> {
     if content_type.starts_with("application/json") {
         return Some(body);
     }

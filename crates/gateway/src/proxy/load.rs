@@ -5,13 +5,15 @@
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_cache::{
-    Answer, Demand, Entry, Failure, FailureKind, Fill, Key, Load, LoadReason, Loader, Policy, Value,
+    Answer, Cache, Demand, Entry, Failure, FailureKind, Fill, Key, Load, LoadReason, Loader, Policy, Tag,
+    Value,
 };
+use greenroom_upstream::class::Class;
 use greenroom_upstream::facts::{Facts, Unfit};
 use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, HeaderValue, SET_COOKIE, USER_AGENT};
@@ -21,8 +23,11 @@ use hyper::body::Incoming;
 use super::answer;
 use crate::apps::App;
 use crate::body::{Body, Collected, collect};
+use crate::breaker;
+use crate::doubt::{self, Belief};
 use crate::identity::Identity;
 use crate::origin::Lane;
+use crate::queue::Errand;
 use crate::server::Server;
 use crate::stale;
 
@@ -44,40 +49,59 @@ pub struct ReadLoader {
 impl Loader for ReadLoader {
     type Pass = Response<Body>;
 
-    async fn load(&self, why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<Self::Pass>, Failure> {
+    async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<Load<Self::Pass>, Failure> {
+        if !self.server.breaker.admits() {
+            return Err(offline());
+        }
+        let Ok(place) = self.server.queue.place(self.errand(why)).await else {
+            return Err(Failure::new(FailureKind::Overloaded, "too many requests wait for the server"));
+        };
+        if !self.server.breaker.admits() {
+            return Err(offline());
+        }
         match why {
             LoadReason::Refresh | LoadReason::Warm => &self.server.counters.own,
             _ => &self.app.reached,
         }
         .fetch_add(1, Ordering::Relaxed);
-        let Some(place) = self.server.place(Lane::Read).await else {
-            return Err(Failure::new(FailureKind::Overloaded, "too many requests wait for the server"));
-        };
-        let mut asking = pin!(self.ask_and_read());
-        // A slow answer may still be kept when it comes, but others do not wait for it.
-        let in_time = self.server.clock.timeout(self.server.settings.load_timeout, asking.as_mut()).await;
-        drop(place);
-        if let Ok(outcome) = in_time { outcome } else { asking.await }
+        let is_told = AtomicBool::new(false);
+        let mut asking = Box::pin(self.ask_and_read(old, &is_told));
+        let limit = self.server.settings.load_timeout;
+        if let Ok(outcome) = self.server.clock.timeout(limit, asking.as_mut()).await {
+            return outcome;
+        }
+        // A slow answer may still be kept when it comes, but others do not wait for it …
+        match place.overdue() {
+            Ok(_overdue) => asking.await,
+            // … and a server that owes too many already is not asked to remember this one.
+            Err(_place) => {
+                drop(asking);
+                self.tell_silence(&is_told);
+                Err(Failure::new(FailureKind::TimedOut, "the load takes too long, as too many do"))
+            }
+        }
     }
 }
 
 /// Loads an image on behalf of one identity, and fills with it what all share.
 #[derive(Debug, Clone)]
-pub struct ImageLoader {
+pub struct ImageLoader<L> {
     /// Asks the server.
-    pub inner: ReadLoader,
-    /// Where the bytes are kept for all.
+    pub inner: L,
+    /// The engine that keeps the bytes.
+    pub cache: Cache,
+    /// Where they are kept for all.
     pub shared: Key,
+    /// How long they live.
+    pub policy: Policy,
 }
 
-impl Loader for ImageLoader {
-    type Pass = Response<Body>;
+impl<L: Loader + Clone> Loader for ImageLoader<L> {
+    type Pass = L::Pass;
 
     async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<Self::Pass>, Failure> {
-        let server = &self.inner.server;
-        let policy = server.policy(&self.inner.read, &self.inner.identity);
         let inner = || self.inner.clone();
-        Ok(match server.cache.get_or_load(&self.shared, &policy, Demand::Own, inner).await? {
+        Ok(match self.cache.get_or_load(&self.shared, &self.policy, Demand::Own, inner).await? {
             Answer::Kept { entry, .. } => Load::Share(entry.value().clone()),
             Answer::Shared { value, .. } => Load::Share(value),
             Answer::Passed(response) => Load::Pass(response),
@@ -86,18 +110,35 @@ impl Loader for ImageLoader {
 }
 
 impl ReadLoader {
-    async fn ask_and_read(&self) -> Result<Load<Response<Body>>, Failure> {
+    fn errand(&self, why: LoadReason) -> Errand {
+        match why {
+            LoadReason::Refresh | LoadReason::Warm => Errand::own(Some(&self.app), self.read.class),
+            _ => Errand::read(&self.app, self.read.class, &self.read.key, self.server.clock.now_ms()),
+        }
+    }
+
+    /// `is_told` is set when the breaker needs not be told of a silence any more.
+    async fn ask_and_read(
+        &self,
+        old: Option<Arc<Entry>>,
+        is_told: &AtomicBool,
+    ) -> Result<Load<Response<Body>>, Failure> {
         let generation = self.identity.generation();
-        let response = self.ask().await?;
+        let response = self.ask(is_told).await?;
         let (parts, body) = response.into_parts();
         if !may_be_kept(parts.status, &parts.headers) {
             if parts.status.is_client_error() || parts.status.is_server_error() {
-                return self.fail(parts.status, &parts.headers, body).await;
+                let body = match collect(body, self.server.settings.max_body_bytes).await {
+                    // What was packed unasked is not unpacked, and without a word on how it is nobody can read it.
+                    Collected::Whole(bytes) if is_plain(&parts.headers) => bytes,
+                    Collected::Whole(_) | Collected::TooLong(..) | Collected::Broken(_) => Bytes::new(),
+                };
+                return self.refuse(parts.status, &parts.headers, body);
             }
             return Ok(Load::Pass(Response::from_parts(parts, Body::Stream(body))));
         }
         match collect(body, self.server.settings.max_body_bytes).await {
-            Collected::Whole(bytes) => self.keep(&parts.headers, bytes, generation),
+            Collected::Whole(bytes) => self.keep(&parts.headers, bytes, generation, old.as_deref()),
             Collected::TooLong(read, rest) => {
                 Ok(Load::Pass(Response::from_parts(parts, Body::Resumed { read, rest })))
             }
@@ -108,11 +149,35 @@ impl ReadLoader {
         }
     }
 
-    async fn ask(&self) -> Result<Response<Incoming>, Failure> {
+    /// The first byte did not come in time.
+    fn tell_silence(&self, is_told: &AtomicBool) {
+        if !is_told.swap(true, Ordering::Relaxed) {
+            self.server.note_silence(breaker::key_of(&self.read.key));
+        }
+    }
+
+    /// Asks the server as a load would. `is_told` is set when the breaker needs not be told of a silence any more.
+    pub(crate) async fn ask(&self, is_told: &AtomicBool) -> Result<Response<Incoming>, Failure> {
         let request = self.request().map_err(|_| {
             Failure::new(FailureKind::Refused, "the request cannot be written down for the server")
         })?;
-        self.server.origin.send(request, Lane::Read).await.map_err(|error| {
+        let key = breaker::key_of(&self.read.key);
+        let answer = async {
+            let mut sending = pin!(self.server.send(request, Lane::Read, key));
+            let limit = self.server.settings.load_timeout;
+            if let Ok(answer) = self.server.clock.timeout(limit, sending.as_mut()).await {
+                return answer;
+            }
+            self.tell_silence(is_told);
+            sending.await
+        };
+        let answer = tokio::select! {
+            // Whoever waits is told at once when the server turns out to be down.
+            () = self.server.breaker.down() => return Err(offline()),
+            answer = answer => answer,
+        };
+        is_told.store(true, Ordering::Relaxed);
+        answer.map_err(|error| {
             self.server.note_failure();
             Failure::new(FailureKind::Unreachable, error.message)
         })
@@ -137,16 +202,21 @@ impl ReadLoader {
     }
 
     /// An answer with status 200, complete.
-    fn keep(
+    pub(super) fn keep(
         &self,
         headers: &HeaderMap,
         body: Bytes,
         generation: u64,
+        old: Option<&Entry>,
     ) -> Result<Load<Response<Body>>, Failure> {
         match self.server.settings.kind.inspect(&self.read, headers, &body) {
             Ok(facts) => {
                 self.server.note_success();
                 self.learn(&facts, generation);
+                if self.is_doubtful(&facts, old) {
+                    let value = answer::value(StatusCode::OK, headers, body);
+                    return Err(refusal(FailureKind::Doubted, "the list is far shorter than it was", value));
+                }
                 Ok(Load::Store(self.fill(headers, body, &facts)))
             }
             Err(unfit) => {
@@ -155,12 +225,41 @@ impl ReadLoader {
                     Unfit::Malformed | Unfit::ContentType => FailureKind::Malformed,
                 };
                 self.server.note_failure();
+                if unfit == Unfit::Starting {
+                    self.server.breaker.note_trouble(self.server.clock.now_ms());
+                }
                 let mut failure =
                     Failure::new(kind, format!("the server's answer is unfit: {}", unfit.name()));
                 failure.answer = Some(answer::value(StatusCode::OK, headers, body));
                 Err(failure)
             }
         }
+    }
+
+    /// Whether a list is so much shorter than the one kept that the server may not have found itself yet.
+    fn is_doubtful(&self, facts: &Facts, old: Option<&Entry>) -> bool {
+        let Some(came) = facts.total else { return false };
+        let (server, now_ms) = (&self.server, self.server.clock.now_ms());
+        let (doubts, partition) = (&server.doubts, self.identity.partition());
+        let is_settled = doubts.is_settled(server.breaker.troubled_ms(), now_ms);
+        let earlier = doubts.earlier(partition, &self.read.key);
+        if is_settled && earlier.is_none() {
+            return false;
+        }
+        let kept =
+            old.filter(|old| now_ms < old.horizons().error_until_ms).and_then(|old| self.total_of(old));
+        let belief = doubt::judge(kept.unwrap_or(0), came, is_settled, earlier, now_ms);
+        match belief {
+            Belief::Doubted => doubts.note(partition, &self.read.key, came, now_ms),
+            Belief::Believed => doubts.forget(partition, &self.read.key),
+        }
+        belief == Belief::Doubted
+    }
+
+    /// How many rows the kept list says it has.
+    fn total_of(&self, kept: &Entry) -> Option<u64> {
+        let (_, headers) = answer::head_of(kept.meta());
+        self.server.settings.kind.inspect(&self.read, &headers, kept.body()).ok()?.total
     }
 
     /// `generation` is the identity's when the server was asked: what it said to a token that was refused since
@@ -174,6 +273,9 @@ impl ReadLoader {
             }
             Sharing::Public => {}
         }
+        if let Some(is_scanning) = facts.scanning {
+            self.server.doubts.note_scanning(is_scanning, now_ms);
+        }
         if let Some(user) = &facts.own_user {
             self.identity.prove_account(user);
         }
@@ -186,7 +288,8 @@ impl ReadLoader {
     }
 
     fn fill(&self, headers: &HeaderMap, body: Bytes, facts: &Facts) -> Fill {
-        let tags = self.read.tags.iter().chain(&facts.tags).map(|tag| tag.as_str().into()).collect();
+        let told = self.read.tags.iter().chain(&facts.tags).map(|tag| tag.as_str().into());
+        let tags = told.chain([class_tag(self.read.class)]).collect();
         let policy = self.server.policy(&self.read, &self.identity);
         let fresh =
             facts.max_fresh_s.map_or(policy.fresh, |most| policy.fresh.min(Duration::from_secs(most.into())));
@@ -198,28 +301,17 @@ impl ReadLoader {
     }
 
     /// An answer that says no, or that the server is in trouble.
-    async fn fail(
+    pub(super) fn refuse(
         &self,
         status: StatusCode,
         headers: &HeaderMap,
-        body: Incoming,
+        body: Bytes,
     ) -> Result<Load<Response<Body>>, Failure> {
-        let body = match collect(body, self.server.settings.max_body_bytes).await {
-            Collected::Whole(bytes) => bytes,
-            Collected::TooLong(..) | Collected::Broken(_) => Bytes::new(),
-        };
         let value = answer::value(status, headers, body);
+        heed(&self.server, &self.identity, &self.read, status);
         match status.as_u16() {
             401 | 403 | 498 => {
                 self.server.note_success();
-                // A no to what was never allowed (sessions, to who is not the owner) is no news; a no to what was
-                // allowed before is a right that ended, and so is any no to the token itself.
-                if status != StatusCode::FORBIDDEN || self.identity.was_accepted(self.read.class) {
-                    self.identity.refuse();
-                    if !self.identity.is_anonymous() {
-                        stale::purge_partition(&self.server, &self.identity);
-                    }
-                }
                 Err(refusal(FailureKind::Denied, "the server refuses this token", value))
             }
             404 | 410 => {
@@ -235,6 +327,36 @@ impl ReadLoader {
     }
 }
 
+/// Takes back every proof of a token that the server refuses, and what was kept for it. A no to what was never
+/// allowed (sessions, to who is not the owner) is no news; a no to what was allowed before is a right that ended, and
+/// so is any no to the token itself.
+pub(crate) fn heed(server: &Server, identity: &Identity, read: &Read, status: StatusCode) {
+    // What it was not shown in one size it would not be shown in another.
+    if let (401 | 403 | 404 | 410 | 498, Sharing::Image(item)) = (status.as_u16(), &read.sharing) {
+        server.identities.refuse_image(identity, item);
+    }
+    let has_ended = match status.as_u16() {
+        401 | 498 => true,
+        403 => identity.was_accepted(read.class),
+        _ => false,
+    };
+    if has_ended {
+        identity.refuse();
+        if !identity.is_anonymous() {
+            stale::purge_partition(server, identity);
+        }
+    }
+}
+
+/// The tag of all answers of a class.
+pub(crate) fn class_tag(class: Class) -> Tag {
+    Tag::new(format!("class:{}", class.name()))
+}
+
+fn offline() -> Failure {
+    Failure::new(FailureKind::Offline, "the server is down")
+}
+
 fn refusal(kind: FailureKind, message: &str, value: Value) -> Failure {
     let mut failure = Failure::new(kind, message);
     failure.answer = Some(value);
@@ -242,13 +364,15 @@ fn refusal(kind: FailureKind, message: &str, value: Value) -> Failure {
 }
 
 /// Only a plain, whole 200 is kept; only `no-store`, a cookie, or an encoding that was not asked for forbid it.
-fn may_be_kept(status: StatusCode, headers: &HeaderMap) -> bool {
+pub(super) fn may_be_kept(status: StatusCode, headers: &HeaderMap) -> bool {
     let no_store = headers
         .get_all(CACHE_CONTROL)
         .iter()
         .any(|value| value.to_str().is_ok_and(|value| value.to_ascii_lowercase().contains("no-store")));
-    status == StatusCode::OK
-        && !no_store
-        && !headers.contains_key(SET_COOKIE)
-        && headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity")
+    status == StatusCode::OK && !no_store && !headers.contains_key(SET_COOKIE) && is_plain(headers)
+}
+
+/// Whether the body is not packed; that is what was asked for.
+fn is_plain(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_ENCODING).iter().all(|encoding| encoding == "identity")
 }

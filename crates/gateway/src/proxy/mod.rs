@@ -1,87 +1,136 @@
 //! From a client's request to its answer.
 //!
-//! Rooms: [`read`] (from the cache), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
+//! Rooms: [`meaning`] (who asks what), [`read`] (from the cache), [`direct`] (past it), [`observe`] (past it, and judged), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
 //! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`load`] (asking the
-//! server for what is kept), [`answer`] (what leaves for the client), [`address`] (the one thing rewritten in it),
+//! server for what is kept), [`offline`] (while the server is down), [`answer`] (what leaves for the client), [`address`] (what is rewritten in it),
 //! [`headers`] (what may pass in either
-//! direction).
+//! direction), [`peer`] (where a request comes from).
 
 pub mod address;
 pub mod answer;
+pub mod direct;
 pub mod headers;
 pub mod hook;
 pub mod load;
+pub mod meaning;
+pub mod observe;
+pub mod offline;
+pub mod peer;
 pub mod read;
 pub mod socket;
 pub mod stream;
 pub mod tap;
 pub mod write;
 
-use std::net::SocketAddr;
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use greenroom_cache::Partition;
 use greenroom_upstream::ask::{Ask, Kind};
-use greenroom_upstream::credential::Credential;
 use greenroom_upstream::open::Open;
 use greenroom_upstream::verdict::{Representation, StreamReason, Verdict};
-use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, ORIGIN, TRANSFER_ENCODING};
+use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderValue, ORIGIN};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-use crate::apps::App;
 use crate::body::Body;
-use crate::identity::Identity;
+use crate::bounds::Bound;
+use crate::conversation::{Conversation, Extent};
+use crate::mode::Mode;
+use crate::seats::{Full, Seat};
 use crate::server::Server;
+use meaning::Meaning;
 
 /// Everything known about a request before it is decided what to do with it.
 #[derive(Debug, Clone)]
 pub struct Visit {
     /// The server it is for.
     pub server: Arc<Server>,
-    /// Who asks.
-    pub identity: Arc<Identity>,
-    /// What they showed.
-    pub credential: Arc<Credential>,
-    /// Which app it is.
-    pub app: Arc<App>,
-    /// Where the connection comes from.
-    pub peer: SocketAddr,
-    /// The representation the client understands, for errors of ours.
-    pub representation: Representation,
+    /// Who asks, with which app, and what for.
+    pub meaning: Arc<Meaning>,
+    /// Where the client is: see [`peer`].
+    pub client: IpAddr,
+    /// Whether the client's own connection is encrypted: with us, or with the proxy before us.
+    pub is_encrypted: bool,
     /// The page the request comes from, if a browser says so.
     pub origin: Option<HeaderValue>,
+}
+
+/// A visit is what its head means, and its circumstances.
+impl Deref for Visit {
+    type Target = Meaning;
+
+    fn deref(&self) -> &Meaning {
+        &self.meaning
+    }
+}
+
+impl Visit {
+    /// The server's address for what the client asks, as the server gets it.
+    fn uri(&self, target: &str) -> Result<http::Uri, http::Error> {
+        self.server.origin.uri(&self.target_for_server(target))
+    }
+
+    /// What the client asks for, as the server gets it.
+    fn target_for_server<'a>(&self, target: &'a str) -> Cow<'a, str> {
+        let settings = &self.server.settings;
+        settings.kind.target_for_server(target, settings.translate_legacy_auth)
+    }
+
+    /// A seat for a notification socket or an event stream, or what the client hears if there is none.
+    fn take_socket_seat(&self) -> Result<Seat<Partition>, Box<Response<Body>>> {
+        self.server.sockets.take(Some(self.identity.partition().clone())).map_err(|full| {
+            let (bound, message) = match full {
+                Full::All => (Bound::Sockets, "there are too many notification sockets"),
+                Full::Guest => (Bound::SocketsPerIdentity, "this token has too many notification sockets"),
+            };
+            self.server.bounds.note(bound);
+            Box::new(answer::problem(self, StatusCode::SERVICE_UNAVAILABLE, message))
+        })
+    }
 }
 
 /// Answers one request. Never fails: every failure is an answer.
 pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Incoming>) -> Response<Body> {
     let (parts, body) = request.into_parts();
+    let conversation = parts.extensions.get::<Arc<Conversation>>().cloned();
+    let has_two_lengths =
+        conversation.as_ref().is_some_and(|heard| heard.has_two_lengths(Extent::of(&parts.headers)));
     let target = target_of(&server, &parts.uri);
-    if target.starts_with(hook::PREFIX) && server.settings.kind == Kind::Plex {
+    if !has_two_lengths && target.starts_with(hook::PREFIX) && server.settings.kind == Kind::Plex {
         return hook::receive(server, &target, parts, body).await;
     }
     server.counters.asked.fetch_add(1, Ordering::Relaxed);
-    server.counters.last_asked_ms.store(server.clock.now_ms(), Ordering::Relaxed);
+    let now_ms = server.clock.now_ms();
+    server.counters.last_asked_ms.store(now_ms, Ordering::Relaxed);
     let ask = Ask { method: &parts.method, target: &target, headers: &parts.headers, body: &[] };
-    let kind = server.settings.kind;
-    let credential = kind.credential(&ask);
-    let identity = server.identify(&credential);
-    let app = greet(&server, &credential, &parts.headers);
-    let verdict = kind.classify(&ask, identity.account().as_deref());
-    let representation = representation_of(&verdict, &parts.headers, server.settings.kind);
-    let open = if credential.token.is_some() { Open::Keep } else { kind.open_without_token(&ask) };
-    let ambiguous = credential.ambiguous;
+    let meaning = server.meanings.of(&server, &ask, now_ms);
+    meaning.app.asked.fetch_add(1, Ordering::Relaxed);
     let origin = parts.headers.get(ORIGIN).cloned();
-    let visit =
-        Visit { server, identity, credential: Arc::new(credential), app, peer, representation, origin };
-    if parts.headers.contains_key(TRANSFER_ENCODING) && parts.headers.contains_key(CONTENT_LENGTH) {
-        return answer::problem(&visit, StatusCode::BAD_REQUEST, "the body has two lengths");
+    meaning.app.first_asked.get_or_init(|| word_of(&meaning.verdict));
+    let trusted = &server.settings.hygiene.trusted_proxies;
+    let client = peer::client(peer.ip(), &parts.headers, trusted);
+    let is_encrypted =
+        server.settings.shown.is_some() || peer::is_said_encrypted(peer.ip(), &parts.headers, trusted);
+    let visit = Visit { server, meaning: Arc::clone(&meaning), client, is_encrypted, origin };
+    if has_two_lengths {
+        let mut refused = answer::problem(&visit, StatusCode::BAD_REQUEST, "the body has two lengths");
+        // Where the next request begins is anybody's guess.
+        refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return refused;
     }
-    if matches!(parts.method, Method::CONNECT | Method::TRACE) {
-        return answer::problem(&visit, StatusCode::METHOD_NOT_ALLOWED, "this method is not supported");
+    if let Some((status, why)) = inadmissible(&visit, &ask) {
+        return answer::problem(&visit, status, why);
     }
-    match (open, verdict) {
+    if visit.server.is_emby() {
+        let message = "the media server is an Emby, which is not supported yet";
+        return answer::problem(&visit, StatusCode::NOT_IMPLEMENTED, message);
+    }
+    let response = match (meaning.open, &meaning.verdict) {
         (_, Verdict::Refuse(refusal)) => {
             let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
             answer::problem(&visit, status, refusal.message())
@@ -91,37 +140,79 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
             answer::problem(&visit, StatusCode::UNAUTHORIZED, "no token was sent, and this path needs one")
         }
         (_, Verdict::Stream(StreamReason::Socket)) => socket::pass(visit, &target, parts, body).await,
-        (_, Verdict::Stream(reason)) => stream::pass(&visit, reason, &target, parts, body).await,
+        (_, Verdict::Stream(reason)) => stream::pass(&visit, *reason, &target, parts, body).await,
         (Open::Pass, Verdict::Read(_)) => {
             stream::pass(&visit, StreamReason::Account, &target, parts, body).await
         }
-        (Open::Keep, Verdict::Read(_)) if ambiguous => {
+        (Open::Keep, Verdict::Read(_)) if visit.credential.ambiguous => {
             stream::pass(&visit, StreamReason::Odd, &target, parts, body).await
         }
-        (Open::Keep, Verdict::Read(read)) => read::answer(visit, *read, &parts).await,
+        (Open::Keep, Verdict::Read(read)) => {
+            let observation = visit.server.switch.observation();
+            match (visit.server.manner(read.class, &visit.app), observation) {
+                (Mode::Bypass, _) => direct::pass(&visit, read, &target, parts, body).await,
+                (Mode::Observe, Some(observation)) => {
+                    observe::answer(visit, Arc::clone(read), observation, &target, parts, body).await
+                }
+                _ => read::answer(visit, Arc::clone(read), &parts).await,
+            }
+        }
         (_, Verdict::Write(_)) => write::pass(visit, &target, parts, body).await,
+    };
+    let status = response.status();
+    if let (StatusCode::SWITCHING_PROTOCOLS, Some(conversation)) = (status, conversation) {
+        conversation.is_handed_over();
+    }
+    if matches!(status.as_u16(), 401 | 498) {
+        meaning.app.unauthorised.fetch_add(1, Ordering::Relaxed);
+    } else if meaning.needs_token && status.as_u16() < 400 {
+        meaning.app.let_in.fetch_add(1, Ordering::Relaxed);
+    }
+    response
+}
+
+/// What a request is, in one word for people.
+pub(crate) fn word_of(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Read(read) => read.class.name(),
+        Verdict::Write(_) => "write",
+        Verdict::Stream(reason) => reason.name(),
+        Verdict::Refuse(_) => "refused",
     }
 }
 
-/// Path and query without scheme, authority and the server's base path: clients may or may not send the latter.
+/// Why a request goes nowhere, whatever it asks for and whoever asks.
+fn inadmissible(visit: &Visit, ask: &Ask<'_>) -> Option<(StatusCode, &'static str)> {
+    let settings = &visit.server.settings;
+    if let Some(why) = headers::contradiction(ask.headers) {
+        Some((StatusCode::BAD_REQUEST, why))
+    } else if headers::is_packed(ask.headers) {
+        Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, "bodies are taken as they are, not packed"))
+    } else if matches!(*ask.method, Method::CONNECT | Method::TRACE) {
+        Some((StatusCode::METHOD_NOT_ALLOWED, "this method is not supported"))
+    } else if !settings.hygiene.known_proxy
+        && !peer::is_near(visit.client)
+        && settings.kind.is_only_for_neighbours(ask)
+    {
+        let why = "the server would take this for a request from its own network, which it is not; \
+                   see known_proxy in the documentation";
+        Some((StatusCode::FORBIDDEN, why))
+    } else {
+        None
+    }
+}
+
+/// Path and query without scheme, authority and a base path, ours or the server's: clients may or may not send one.
 fn target_of(server: &Server, uri: &http::Uri) -> String {
-    let whole = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let base = server.settings.base_path.as_str();
-    let rest = if base.is_empty() { None } else { whole.strip_prefix(base) };
-    match rest {
-        Some(rest) if rest.starts_with('/') => rest.to_owned(),
-        Some(rest) if rest.is_empty() || rest.starts_with('?') => format!("/{rest}"),
-        _ => whole.to_owned(),
-    }
+    without_base_path(server, uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str))
 }
 
-fn greet(server: &Server, credential: &Credential, headers: &HeaderMap) -> Arc<App> {
-    let (name, app, is_new) = server.apps.of(credential, headers);
-    if is_new {
-        tracing::info!(server = server.name(), app = name, "first request of an app");
-    }
-    app.asked.fetch_add(1, Ordering::Relaxed);
-    app
+/// A path and query without a base path, ours or the server's.
+pub(crate) fn without_base_path(server: &Server, whole: &str) -> String {
+    let settings = &server.settings;
+    address::below(whole, &settings.listen_base_path)
+        .or_else(|| address::below(whole, &settings.base_path))
+        .unwrap_or_else(|| whole.to_owned())
 }
 
 fn representation_of(verdict: &Verdict, headers: &HeaderMap, kind: Kind) -> Representation {

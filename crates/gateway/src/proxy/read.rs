@@ -3,46 +3,32 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use greenroom_cache::{Answer, Demand, Failure, FailureKind, Key, Partition, Policy, Reason, Served};
+use greenroom_cache::{
+    Answer, Cache, Demand, Entry, Failure, FailureKind, Key, Loader, Partition, Policy, Reason, Served,
+};
 use greenroom_upstream::class::Class;
 use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, Response, request};
 
-use super::answer::{self, Wanted};
+use super::answer::{self, History, Wanted};
 use super::load::{ImageLoader, ReadLoader};
-use super::{Visit, address};
+use super::{Visit, address, offline};
 use crate::body::Body;
-use crate::identity::{IMAGE_PROOF_TTL, OFFLINE_AUTH_TTL};
+use crate::identity::{IMAGE_PROOF_TTL, Identity};
+use crate::server::Server;
 
 /// Answers a read.
-pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Response<Body> {
-    let read = Arc::new(read);
-    let proof = prove(&visit, &read);
-    let mut policy = visit.server.policy(&read, &visit.identity);
-    if proof != Proof::Holds {
-        // Without proof an older answer may stand in only for a server that cannot be asked, not for a slow one.
-        policy.soft_timeout = policy.hard_timeout;
+pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> Response<Body> {
+    if let Some(outage) = visit.server.breaker.outage() {
+        return offline::read(&visit, &read, parts, &outage).await;
     }
-    let outcome = if let Sharing::Image(_) = read.sharing {
-        image(&visit, &read, &policy, proof, &parts.headers).await
-    } else {
-        let demand = if proof == Proof::Holds { asked_for(&parts.headers) } else { Demand::Reload };
-        let key = Key::new(visit.server.name(), partition_of(&visit, &read), &read.key);
-        visit.server.cache.get_or_load(&key, &policy, demand, || loader(&visit, &read)).await
-    };
-    let is_api = !matches!(read.class, Class::Images | Class::Assets);
-    let wanted = Wanted { headers: &parts.headers, method: &parts.method, is_api };
+    let outcome = consult(&visit.server.cache, &visit, &read, &parts.headers, || loader(&visit, &read)).await;
+    let wanted = wanted(&visit, &read, parts);
     match outcome {
-        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if proof == Proof::Missing => {
-            let failure = Failure::new(FailureKind::Unreachable, "no proof for this token while offline");
-            answer::failed(&visit, &failure, wanted)
-        }
         Ok(Answer::Kept { entry, served, tier, age, left_ms, reason }) => {
-            note_saved(&visit, served, reason);
-            let rewritten = address::rewrite(&visit.server, &read, &parts.headers, entry.value());
-            let value = rewritten.as_ref().unwrap_or(entry.value());
-            answer::kept(value, answer::History { served, tier, age, left_ms, reason }, wanted)
+            let history = History { served, tier, age, left_ms, reason };
+            answer_kept(&visit, &read, &entry, history, wanted)
         }
         Ok(Answer::Shared { value, served }) => {
             note_saved(&visit, served, None);
@@ -56,7 +42,66 @@ pub async fn answer(visit: Visit, read: Read, parts: &request::Parts) -> Respons
     }
 }
 
-fn loader(visit: &Visit, read: &Arc<Read>) -> ReadLoader {
+/// Asks an engine for what this visit may have. What it does not keep comes through `loader`.
+pub(super) async fn consult<L: Loader + Clone>(
+    cache: &Cache,
+    visit: &Visit,
+    read: &Arc<Read>,
+    headers: &HeaderMap,
+    loader: impl Fn() -> L,
+) -> Result<Answer<L::Pass>, Failure> {
+    let prove = || prove(&visit.server, &visit.identity, read, visit.server.clock.now_ms());
+    let proof = prove();
+    let mut policy = visit.server.policy(read, &visit.identity);
+    if proof != Proof::Holds {
+        // Without proof an older answer may stand in only for a server that cannot be asked, not for a slow one.
+        policy.soft_timeout = policy.hard_timeout;
+    }
+    let outcome = if let Sharing::Image(_) = read.sharing {
+        image(cache, visit, read, &policy, proof, headers, loader).await
+    } else {
+        let demand = if proof == Proof::Holds { asked_for(headers) } else { Demand::Ask };
+        cache.get_or_load(&key(visit, read), &policy, demand, loader).await
+    };
+    match outcome {
+        // By an answer that was not believed the server may have said yes to this token after all.
+        Ok(Answer::Kept { served: Served::StaleOnError, .. }) if prove() == Proof::Missing => {
+            Err(Failure::new(FailureKind::Unreachable, "no proof for this token while offline"))
+        }
+        outcome => outcome,
+    }
+}
+
+/// Under which key the answer is kept.
+pub(super) fn key(visit: &Visit, read: &Read) -> Key {
+    let made =
+        || Key::new(visit.server.name(), partition_of(&visit.server, &visit.identity, read), &read.key);
+    visit.key.clone().unwrap_or_else(made)
+}
+
+/// What is asked of the answer beyond its content.
+pub(super) fn wanted<'a>(visit: &'a Visit, read: &Read, parts: &'a request::Parts) -> Wanted<'a> {
+    let is_api = !matches!(read.class, Class::Images | Class::Assets);
+    Wanted { headers: &parts.headers, method: &parts.method, is_api, letterhead: &visit.letterhead }
+}
+
+/// A kept answer, with the address in it that the client used.
+pub(super) fn answer_kept(
+    visit: &Visit,
+    read: &Read,
+    entry: &Entry,
+    history: History,
+    wanted: Wanted<'_>,
+) -> Response<Body> {
+    note_saved(visit, history.served, history.reason);
+    match address::rewrite(visit, read, wanted.headers, entry.value()) {
+        Some(rewritten) => answer::kept(&rewritten, None, history, wanted),
+        None => answer::kept(entry.value(), Some(entry.created()), history, wanted),
+    }
+}
+
+/// Asks the server on behalf of this visit.
+pub(crate) fn loader(visit: &Visit, read: &Arc<Read>) -> ReadLoader {
     let settings = &visit.server.settings;
     let credential = settings.kind.credential_headers(&visit.credential, settings.translate_legacy_auth);
     ReadLoader {
@@ -70,77 +115,100 @@ fn loader(visit: &Visit, read: &Arc<Read>) -> ReadLoader {
 
 /// An image: its bytes are shared, but what one identity is told when it asks for them says nothing about what
 /// another would be told. So a load is each identity's own flight, which fills what is shared.
-async fn image(
+async fn image<L: Loader + Clone>(
+    cache: &Cache,
     visit: &Visit,
     read: &Arc<Read>,
     policy: &Policy,
     proof: Proof,
     headers: &HeaderMap,
-) -> Result<Answer<Response<Body>>, Failure> {
-    let (cache, name) = (&visit.server.cache, visit.server.name());
-    let shared = Key::new(name, &visit.server.images, &read.key);
+    loader: impl Fn() -> L,
+) -> Result<Answer<L::Pass>, Failure> {
+    let shared = key(visit, read);
     if proof == Proof::Holds && asked_for(headers) != Demand::Reload {
-        let kept = cache.get_or_load(&shared, policy, Demand::OnlyIfCached, || loader(visit, read)).await;
+        let kept = cache.get_or_load(&shared, policy, Demand::OnlyIfCached, &loader).await;
         match kept {
             Err(failure) if failure.kind == FailureKind::NotCached && asked_for(headers) == Demand::Any => {}
             outcome => return outcome,
         }
     }
-    let own = Key::new(name, visit.identity.partition(), &read.key);
+    let own = Key::new(visit.server.name(), visit.identity.partition(), &read.key);
     let own_policy = Policy { warm: false, ..*policy };
-    cache
-        .get_or_load(&own, &own_policy, Demand::Reload, || ImageLoader { inner: loader(visit, read), shared })
-        .await
+    let fill = || {
+        let policy = visit.server.policy(read, &visit.identity);
+        ImageLoader { inner: loader(), cache: cache.clone(), shared, policy }
+    };
+    cache.get_or_load(&own, &own_policy, Demand::Reload, fill).await
+}
+
+/// Whether the server was not asked for this answer.
+pub(super) fn saves(served: Served, reason: Option<Reason>) -> bool {
+    match served {
+        Served::Hit | Served::Stale | Served::Joined => true,
+        Served::StaleOnError => matches!(reason, Some(Reason::FailedLately(_) | Reason::Offline)),
+        Served::Loaded | Served::Refreshed => false,
+    }
 }
 
 fn note_saved(visit: &Visit, served: Served, reason: Option<Reason>) {
-    let is_saved = match served {
-        Served::Hit | Served::Stale | Served::Joined => true,
-        Served::StaleOnError => matches!(reason, Some(Reason::FailedLately(_))),
-        Served::Loaded | Served::Refreshed => false,
-    };
-    if is_saved {
+    if saves(served, reason) {
         visit.server.counters.saved.fetch_add(1, Ordering::Relaxed);
         visit.app.saved.fetch_add(1, Ordering::Relaxed);
+        if visit.needs_token {
+            visit.app.let_in_saved.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
 /// What is known of this token's right to what is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Proof {
+pub(crate) enum Proof {
     /// The server said yes lately, or the answer is everybody's.
     Holds,
-    /// It said yes within a day: good enough only while it cannot be asked.
+    /// It said yes within `offline_auth_ttl`: good enough only while it cannot be asked.
     Expired,
     /// It never said yes, or too long ago.
     Missing,
 }
 
-fn prove(visit: &Visit, read: &Read) -> Proof {
-    let now_ms = visit.server.clock.now_ms();
+/// What was known at `at_ms`.
+pub(crate) fn prove(server: &Server, identity: &Identity, read: &Read, at_ms: u64) -> Proof {
+    if needs_no_proof(server, identity, read) {
+        return Proof::Holds;
+    }
     let accepted = |ttl| match &read.sharing {
         Sharing::Public => true,
-        Sharing::Identity => visit.identity.is_accepted(read.class, now_ms, ttl),
-        Sharing::Image(item) => visit.server.identities.is_image_accepted(&visit.identity, item, now_ms, ttl),
+        Sharing::Identity => identity.is_accepted(read.class, at_ms, ttl),
+        Sharing::Image(item) => server.identities.is_image_accepted(identity, item, at_ms, ttl),
     };
     let ttl = match &read.sharing {
         Sharing::Image(_) => IMAGE_PROOF_TTL,
-        _ => visit.server.settings.auth_ttl,
+        _ => server.settings.auth_ttl,
     };
     if accepted(ttl) {
         Proof::Holds
-    } else if accepted(OFFLINE_AUTH_TTL) {
+    } else if accepted(server.settings.offline_auth_ttl) {
         Proof::Expired
     } else {
         Proof::Missing
     }
 }
 
-fn partition_of<'a>(visit: &'a Visit, read: &Read) -> &'a Partition {
+/// Whether the answer is everybody's.
+pub(super) fn needs_no_proof(server: &Server, identity: &Identity, read: &Read) -> bool {
     match read.sharing {
-        Sharing::Identity => visit.identity.partition(),
-        Sharing::Public => &visit.server.public,
-        Sharing::Image(_) => &visit.server.images,
+        Sharing::Public => true,
+        Sharing::Identity => false,
+        Sharing::Image(_) => identity.is_anonymous() && server.settings.hygiene.public_images,
+    }
+}
+
+/// Where the answer of a read is kept that this identity asks for.
+pub(crate) fn partition_of<'a>(server: &'a Server, identity: &'a Identity, read: &Read) -> &'a Partition {
+    match read.sharing {
+        Sharing::Identity => identity.partition(),
+        Sharing::Public => &server.public,
+        Sharing::Image(_) => &server.images,
     }
 }
 

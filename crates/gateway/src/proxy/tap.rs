@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
+use greenroom_cache::Partition;
 use greenroom_upstream::ask::Kind;
 use greenroom_upstream::signal::Signal;
 use http_body::{Body as HttpBody, Frame};
 use hyper::body::Incoming;
 
 use crate::identity::Identity;
+use crate::seats::Seat;
 use crate::server::Server;
 use crate::stale::{self, By};
 
@@ -30,7 +32,10 @@ pub fn hear(server: &Server, frame: &[u8], by: By<'_>) {
                     stale::apply(server, &server.settings.kind.playing(&item, state), by);
                 }
             }
-            Signal::Restarting => stale::everything(server),
+            Signal::Restarting => {
+                server.breaker.note_trouble(server.clock.now_ms());
+                stale::everything(server);
+            }
         }
     }
 }
@@ -75,12 +80,14 @@ pub struct EventTap {
     /// What may leave.
     ready: VecDeque<Bytes>,
     ended: bool,
+    _seat: Seat<Partition>,
 }
 
 impl EventTap {
     /// Reads `body`, which belongs to `identity`, while it passes.
-    pub fn new(server: Arc<Server>, identity: Arc<Identity>, body: Incoming) -> Self {
-        Self { server, identity, body, partial: BytesMut::new(), ready: VecDeque::new(), ended: false }
+    pub fn new(server: Arc<Server>, identity: Arc<Identity>, body: Incoming, seat: Seat<Partition>) -> Self {
+        let (partial, ready) = (BytesMut::new(), VecDeque::new());
+        Self { server, identity, body, partial, ready, ended: false, _seat: seat }
     }
 
     fn take(&mut self, data: &[u8]) {
@@ -131,22 +138,23 @@ impl HttpBody for EventTap {
     }
 }
 
-/// Where the first complete event ends: after an empty line (`\n\n` or `\r\n\r\n`).
-fn end_of_event(bytes: &[u8]) -> Option<usize> {
-    let unix = bytes.windows(2).position(|pair| pair == b"\n\n").map(|at| at + 2);
-    let dos = bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4);
-    match (unix, dos) {
-        (Some(unix), Some(dos)) => Some(unix.min(dos)),
-        (unix, dos) => unix.or(dos),
-    }
+/// Where the first complete event ends: after an empty line, whichever way its lines end.
+pub fn end_of_event(bytes: &[u8]) -> Option<usize> {
+    let mut ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+    ends.find_map(|end| match bytes[end..] {
+        [b'\n', ..] => Some(end + 1),
+        [b'\r', b'\n', ..] => Some(end + 2),
+        _ => None,
+    })
 }
 
 /// The `data:` lines of an event, joined by line feeds as the format says.
-fn data_of(event: &[u8]) -> Vec<u8> {
+pub fn data_of(event: &[u8]) -> Vec<u8> {
     let mut data = Vec::with_capacity(event.len());
+    let mut is_first = true;
     for line in event.split(|byte| *byte == b'\n') {
         let Some(rest) = line.strip_prefix(b"data:") else { continue };
-        if !data.is_empty() {
+        if !std::mem::take(&mut is_first) {
             data.push(b'\n');
         }
         let rest = rest.strip_prefix(b" ").unwrap_or(rest);
@@ -163,11 +171,13 @@ mod tests {
     fn an_event_ends_with_an_empty_line() {
         assert_eq!(end_of_event(b"data: 1\n\ndata: 2"), Some(9));
         assert_eq!(end_of_event(b"data: 1\r\n\r\n"), Some(11));
+        assert_eq!(end_of_event(b"data: 1\n\r\ndata: 2\n\n"), Some(10), "in both ways at once");
         assert_eq!(end_of_event(b"data: 1\n"), None);
     }
 
     #[test]
     fn data_lines_are_joined() {
         assert_eq!(data_of(b"event: x\ndata: {\r\ndata:}\r\n\r\n"), b"{\n}");
+        assert_eq!(data_of(b"data:\ndata: x\n\n"), b"\nx", "an empty line is one too");
     }
 }

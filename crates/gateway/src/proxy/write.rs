@@ -8,13 +8,17 @@ use greenroom_upstream::ask::Ask;
 use greenroom_upstream::tag::{Staling, Tag};
 use greenroom_upstream::verdict::{Forgets, Verdict, Write};
 use http::header::HeaderValue;
-use http::{Request, Response, StatusCode, request};
+use http::{Method, Request, Response, StatusCode, request};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
-use super::{Visit, answer, headers, stream};
+use super::{Visit, answer, headers, offline, stream};
 use crate::body::{Body, Collected, collect};
+use crate::breaker;
+use crate::observe::tally;
 use crate::origin::{Lane, NoResponse};
+use crate::queue::Errand;
 use crate::stale::{self, By};
 
 /// Bytes of a write's body; a poster is a few megabytes.
@@ -26,6 +30,9 @@ const MAX_LOOKED_AT: usize = 64 * 1024;
 
 /// Forwards a write and answers the writer.
 pub async fn pass(visit: Visit, target: &str, parts: request::Parts, body: Incoming) -> Response<Body> {
+    if visit.server.breaker.outage().is_some() {
+        return offline::stream(&visit, target, &parts.method);
+    }
     visit.server.counters.writes.fetch_add(1, Ordering::Relaxed);
     let body = match visit.server.clock.timeout(BODY_TIMEOUT, collect(body, MAX_WRITE_BYTES)).await {
         Ok(Collected::Whole(bytes)) => bytes,
@@ -66,13 +73,18 @@ pub async fn pass(visit: Visit, target: &str, parts: request::Parts, body: Incom
 
 async fn forward(visit: &Visit, write: Write, request: Request<Body>) -> Response<Body> {
     let server = &visit.server;
-    let Some(_place) = server.place(Lane::Write).await else {
+    let Ok(_place) = server.queue.place(Errand::write(&visit.app)).await else {
         let message = "too many writes wait for the media server; this one was not sent";
         return answer::problem(visit, StatusCode::SERVICE_UNAVAILABLE, message);
     };
+    if !server.breaker.admits() {
+        return offline::refuse(visit, "the media server is down; this write was not sent");
+    }
     visit.app.reached.fetch_add(1, Ordering::Relaxed);
+    server.note_passing(tally::WRITES, &visit.app);
     let limit = server.settings.load_timeout;
-    match server.clock.timeout(limit, exchange(visit, request)).await {
+    let key = breaker::key_of(request.uri().path());
+    match server.clock.timeout(limit, exchange(visit, request, key)).await {
         Ok(Ok((response, status))) => {
             settle(visit, &write, status);
             response
@@ -103,6 +115,7 @@ async fn forward(visit: &Visit, write: Write, request: Request<Body>) -> Respons
             )
         }
         Err(_) => {
+            server.note_silence(key);
             server.note_failure();
             mark(visit, &write, By::Unknown(&visit.identity));
             answer::problem(
@@ -115,8 +128,12 @@ async fn forward(visit: &Visit, write: Write, request: Request<Body>) -> Respons
 }
 
 /// Sends the write and reads the whole answer, so that a writer who has it knows that all of it is done.
-async fn exchange(visit: &Visit, request: Request<Body>) -> Result<(Response<Body>, StatusCode), NoResponse> {
-    let response = visit.server.origin.send(request, Lane::Write).await?;
+async fn exchange(
+    visit: &Visit,
+    request: Request<Body>,
+    key: u64,
+) -> Result<(Response<Body>, StatusCode), NoResponse> {
+    let response = visit.server.send(request, Lane::Write, key).await?;
     let (mut parts, body) = response.into_parts();
     parts.headers = headers::for_client(&parts.headers);
     let status = parts.status;
@@ -124,7 +141,7 @@ async fn exchange(visit: &Visit, request: Request<Body>) -> Result<(Response<Bod
         Collected::Whole(bytes) => bytes.into(),
         Collected::TooLong(read, rest) => Body::Resumed { read, rest },
         Collected::Broken(_) => {
-            return Err(NoResponse { never_sent: false, message: "the answer broke off".into() });
+            return Err(NoResponse::because(&"the answer broke off"));
         }
     };
     Ok((Response::from_parts(parts, body), status))
@@ -138,12 +155,7 @@ fn settle(visit: &Visit, write: &Write, status: StatusCode) {
             mark(visit, write, confirmed(visit, write));
             forget(visit, write.forgets);
         }
-        401 | 498 => {
-            visit.identity.refuse();
-            if !visit.identity.is_anonymous() {
-                stale::purge_partition(&visit.server, &visit.identity);
-            }
-        }
+        401 | 498 => stale::heed_refusal(visit, status),
         400..=499 => {}
         _ => {
             visit.server.note_failure();
@@ -191,9 +203,13 @@ fn rebuild(
     parts: &request::Parts,
     body: Body,
 ) -> Result<Request<Body>, http::Error> {
-    let mut request =
-        Request::builder().method(parts.method.clone()).uri(visit.server.origin.uri(target)?).body(body)?;
+    // A write says that it has no body; some servers wait for one otherwise.
+    let is_empty = body.is_end_stream();
+    let mut request = Request::builder().method(parts.method.clone()).uri(visit.uri(target)?).body(body)?;
     *request.headers_mut() = stream::headers_for_server(visit, &parts.headers);
     request.headers_mut().insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if is_empty && matches!(parts.method, Method::POST | Method::PUT | Method::PATCH) {
+        request.headers_mut().insert(http::header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
     Ok(request)
 }

@@ -36,7 +36,7 @@ async fn malformed_requests_are_refused_and_the_next_one_is_served() {
     let (server, stage) = play().await;
     for request in [
         "GARBAGE\r\n\r\n".to_owned(),
-        "GET /library/sections HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        "GET /library/sections HTTP/1.1\r\nHost: x\r\nX-Plex-Token: t\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
             .to_owned(),
         "GET /a b HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(),
         "GET / HTTP/1.1\r\nHost: x\r\nBad Header: 1\r\n\r\n".to_owned(),

@@ -13,24 +13,24 @@ use crate::stage::scripted::{Reply, Scripted, answer, container};
 
 const TOKEN: &str = "SECRET-token-0123456789";
 
-struct Program {
+pub struct Program {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
-    folder: TempDir,
+    pub folder: TempDir,
 }
 
-fn command(folder: &TempDir) -> Command {
+pub(crate) fn command(folder: &TempDir) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_greenroom"));
     command.env_clear().env("HOME", folder.path()).env("GREENROOM_LOG", "trace");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
 
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-fn serve(arguments: &[&str]) -> Program {
+pub fn serve(arguments: &[&str]) -> Program {
     let folder = folder();
     let mut child = command(&folder)
         .args(["serve", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"])
@@ -42,12 +42,12 @@ fn serve(arguments: &[&str]) -> Program {
 }
 
 impl Program {
-    async fn line(&mut self) -> String {
+    pub async fn line(&mut self) -> String {
         self.lines.next_line().await.expect("it prints text").expect("it prints more")
     }
 
     /// Reads lines until one starts like this; gives what follows.
-    async fn after(&mut self, start: &str) -> String {
+    pub async fn after(&mut self, start: &str) -> String {
         loop {
             let line = self.line().await;
             if let Some(rest) = line.trim().strip_prefix(start) {
@@ -56,11 +56,16 @@ impl Program {
         }
     }
 
-    /// Ends it and gives its exit code and log.
-    async fn end(mut self) -> (Option<i32>, String) {
+    /// Tells it to stop.
+    pub fn stop(&self) {
         let pid = self.child.id().expect("it runs").to_string();
         let kill = std::process::Command::new("kill").arg(&pid).status().expect("kill runs");
         assert!(kill.success());
+    }
+
+    /// Ends it and gives its exit code and log.
+    pub async fn end(mut self) -> (Option<i32>, String) {
+        self.stop();
         let mut log = String::new();
         self.child.stderr.take().expect("it has a log").read_to_string(&mut log).await.expect("it is text");
         let status = self.child.wait().await.expect("it ends");
@@ -70,14 +75,18 @@ impl Program {
 }
 
 /// Runs to the end; gives exit code, output and errors.
-async fn run(folder: &TempDir, arguments: &[&str], environment: &[(&str, &str)]) -> (i32, String, String) {
+pub(crate) async fn run(
+    folder: &TempDir,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> (i32, String, String) {
     let output =
         command(folder).envs(environment.iter().copied()).args(arguments).output().await.expect("it runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code().expect("it exits"), text(&output.stdout), text(&output.stderr))
 }
 
-fn identity() -> Vec<u8> {
+pub fn identity() -> Vec<u8> {
     let body =
         r#"{"MediaContainer":{"size":0,"claimed":true,"machineIdentifier":"abc","version":"1.43.2.1"}}"#;
     answer("200 OK", "application/json", body)
@@ -228,4 +237,75 @@ async fn the_control_token_is_the_same_at_every_start_until_it_is_renewed() {
     assert_eq!(first, second);
     let (_, renewed, _) = run(&folder, &["token", "rotate"], &[]).await;
     assert_ne!(first, renewed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn variables_alone_start_it_and_tell_whether_it_is_alive() {
+    let tasks = TaskTracker::new();
+    let server = Scripted::start(&tasks, |_| Reply::Bytes(identity())).await;
+    let folder = folder();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, TOKEN).expect("written");
+    let control = free_address().await;
+    let url = format!("http://{}", server.address);
+    let state = folder.path().join("state").display().to_string();
+    let variables = [
+        ("GREENROOM_SERVER_LIVING_ROOM_KIND", "plex"),
+        ("GREENROOM_SERVER_LIVING_ROOM_URL", url.as_str()),
+        ("GREENROOM_SERVER_LIVING_ROOM_LISTEN", "127.0.0.1:0"),
+        ("GREENROOM_SERVER_LIVING_ROOM_TOKEN_FILE", secret.to_str().expect("text")),
+        ("GREENROOM_SERVER_LIVING_ROOM_LIFETIMES_SECTIONS_FRESH_S", "7"),
+        ("GREENROOM_CONTROL_LISTEN", control.as_str()),
+        ("GREENROOM_DATA_DIR", state.as_str()),
+    ];
+    let (code, _, errors) = run(&folder, &["healthcheck"], &variables).await;
+    assert_eq!(code, 1, "nothing runs yet: {errors}");
+    let mut child = command(&folder).arg("serve").envs(variables).spawn().expect("it starts");
+    let lines = BufReader::new(child.stdout.take().expect("it has an output")).lines();
+    let mut program = Program { child, lines, folder };
+    let found = program.line().await;
+    assert!(found.starts_with("living-room: found plex"), "{found}");
+    let address = program.after("point your apps at http://").await.parse().expect("an address");
+    let answer = Client::new(address).with("x-plex-token", "a-token").get("/identity").await;
+    assert_eq!(answer.status, 200);
+    program.after("page: http://").await;
+    let (code, _, errors) = run(&program.folder, &["healthcheck"], &variables).await;
+    assert_eq!(code, 0, "{errors}");
+    let (code, _) = program.end().await;
+    assert_eq!(code, Some(0));
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_cannot_be_used_is_a_problem_of_the_configuration() {
+    let folder = folder();
+    let broken = folder.path().join("broken.pem");
+    std::fs::write(&broken, "nothing").expect("written");
+    let broken = broken.to_str().expect("text");
+    let variables = [
+        ("GREENROOM_SERVER_HOME_KIND", "plex"),
+        ("GREENROOM_SERVER_HOME_URL", "https://127.0.0.1:9"),
+        ("GREENROOM_SERVER_HOME_TLS_CA_FILE", broken),
+        ("GREENROOM_SERVER_HOME_TLS_PIN_SHA256", "any"),
+        ("GREENROOM_CONTROL_LISTEN_TLS_CERT_FILE", broken),
+        ("GREENROOM_CONTROL_LISTEN_TLS_KEY_FILE", broken),
+        ("GREENROOM_SERVER_HOME_LISTEN_TLS_KEY_FILE", broken),
+        ("GREENROOM_SERVER_HOME_PUBLIC_URL", "media.example"),
+    ];
+    let (code, _, errors) = run(&folder, &["serve"], &variables).await;
+    assert_eq!(code, 2, "{errors}");
+    for part in [
+        "GREENROOM_SERVER_HOME_TLS_CA_FILE: ",
+        "GREENROOM_SERVER_HOME_TLS_PIN_SHA256: ",
+        "GREENROOM_CONTROL_LISTEN_TLS_CERT_FILE: ",
+        "server.home.listen_tls needs both cert_file and key_file",
+        "GREENROOM_SERVER_HOME_PUBLIC_URL: ",
+    ] {
+        assert!(errors.contains(part), "{part} is missing in {errors}");
+    }
+}
+
+async fn free_address() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    listener.local_addr().expect("an address").to_string()
 }

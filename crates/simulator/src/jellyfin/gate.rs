@@ -142,7 +142,7 @@ impl Gate {
     /// Marks, spells and compresses.
     fn leave(&self, reply: Reply, asked: &Asked, ground: &Arc<Ground>, marks: &Marks, now_ms: u64) -> Answer {
         let casing = Casing::asked(&asked.headers);
-        let (status, mut headers, body) = reply.written(casing, marks);
+        let (status, mut headers, body) = reply.written(casing, self.house.switches.marks.then_some(marks));
         let taken_ms = ground.state.clock().now_ms().saturating_sub(now_ms);
         if let Ok(value) = format!("{taken_ms}.0").parse() {
             headers.insert(RESPONSE_TIME, value);
@@ -221,6 +221,24 @@ impl Dialect for Gate {
 
     fn answer(&self, mut asked: Asked, ground: &Arc<Ground>) -> Answer {
         self.enter(&mut asked, ground)
+    }
+
+    /// `POST /__simulator/link?code=CODE&token=LABEL` agrees to a code, as the owner if no token is named.
+    fn own_page(&self, asked: &Asked, page: &str, ground: &Ground) -> Option<Answer> {
+        if asked.method != Method::POST || page != "link" {
+            return None;
+        }
+        let label = asked.param("token").unwrap_or_else(|| "owner-a".into());
+        let token = ground.state.users().tokens.iter().find(|token| token.label == label);
+        let user = token.and_then(|token| token.user);
+        let code = asked.param("code").unwrap_or_default();
+        let now_ms = ground.state.clock().now_ms();
+        let agreed = user.is_some_and(|user| self.house.quick.authorize(&code, user, now_ms));
+        Some(if agreed {
+            Answer::empty(204)
+        } else {
+            Answer::text(404, "text/plain", "no such code waits, or no such user")
+        })
     }
 
     fn start_page(&self) -> Answer {

@@ -48,6 +48,7 @@ use crate::users::{UserId, Users};
 use gate::Gate;
 use house::House;
 use ident::{Ident, Space, digest};
+pub(crate) use instant::written;
 pub use options::Switches;
 
 /// How a simulated Jellyfin is set up.

@@ -33,6 +33,8 @@ pub struct Switches {
     pub denied_library_is_401: bool,
     /// Logging in by code is possible.
     pub quick_connect: bool,
+    /// Bodies say for whom they were made and after how many writes; real servers' do not.
+    pub marks: bool,
     /// The path everything is served below, such as `/jellyfin`; empty for none.
     pub base_url: String,
     /// How long the library must be quiet before its changes are announced.
@@ -59,6 +61,7 @@ impl Default for Switches {
             keys_may_subscribe: false,
             denied_library_is_401: true,
             quick_connect: true,
+            marks: true,
             base_url: String::new(),
             library_changed_delay: Duration::from_millis(100),
             user_data_changed_delay: Duration::ZERO,

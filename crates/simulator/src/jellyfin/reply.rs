@@ -114,8 +114,8 @@ impl Reply {
         }
     }
 
-    /// Turns the body into bytes, marked and spelled as asked.
-    pub(crate) fn written(self, casing: Casing, marks: &Marks) -> (StatusCode, HeaderMap, Body) {
+    /// Turns the body into bytes, spelled as asked, and marked if there are marks.
+    pub(crate) fn written(self, casing: Casing, marks: Option<&Marks>) -> (StatusCode, HeaderMap, Body) {
         let mut headers = self.headers;
         let body = match self.body {
             Body::Json(value) => {
@@ -124,7 +124,11 @@ impl Reply {
                     .or_insert_with(|| HeaderValue::from_static(casing.content_type()));
                 let problem = self.status.is_client_error();
                 let spelled = if problem { value } else { casing.apply(value) };
-                Body::Bytes(Bytes::from(mark(spelled, marks, problem).to_string()))
+                let marked = match marks {
+                    Some(marks) => mark(spelled, marks, problem),
+                    None => spelled,
+                };
+                Body::Bytes(Bytes::from(marked.to_string()))
             }
             plain => plain,
         };
@@ -165,7 +169,7 @@ mod tests {
 
     fn body(reply: Reply) -> Value {
         let marks = Marks { user: "sam".into(), shown: None, seq: 7, user_seq: 3 };
-        serde_json::from_slice(&bytes(reply.written(Casing::Camel, &marks).2)).expect("JSON")
+        serde_json::from_slice(&bytes(reply.written(Casing::Camel, Some(&marks)).2)).expect("JSON")
     }
 
     #[test]
@@ -176,9 +180,15 @@ mod tests {
     }
 
     #[test]
+    fn without_marks_a_body_is_what_a_real_server_says() {
+        let bytes = bytes(Reply::json(json!({"Id": 1})).written(Casing::Plain, None).2);
+        assert_eq!(bytes, r#"{"Id":1}"#);
+    }
+
+    #[test]
     fn problems_have_their_own_type_and_no_marks() {
         let reply = Reply::refused(&Refusal::NotFound);
-        let (status, headers, body) = reply.written(Casing::Plain, &Marks::default());
+        let (status, headers, body) = reply.written(Casing::Plain, Some(&Marks::default()));
         assert_eq!(status, StatusCode::NOT_FOUND);
         assert_eq!(headers[CONTENT_TYPE], "application/problem+json; charset=utf-8");
         assert!(!String::from_utf8_lossy(&bytes(body)).contains("Greenroom"));
@@ -187,7 +197,7 @@ mod tests {
     #[test]
     fn a_missing_token_is_refused_without_a_word() {
         let (status, _, body) =
-            Reply::refused(&Refusal::Unauthorized).written(Casing::Plain, &Marks::default());
+            Reply::refused(&Refusal::Unauthorized).written(Casing::Plain, Some(&Marks::default()));
         assert_eq!((status, bytes(body).len()), (StatusCode::UNAUTHORIZED, 0));
     }
 }

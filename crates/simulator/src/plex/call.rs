@@ -159,6 +159,7 @@ struct Stamp<'a> {
 fn finish(asked: &Asked, switches: &Switches, stamp: Stamp<'_>, reply: Reply) -> Answer {
     match reply {
         Reply::Raw(answer) => answer,
+        Reply::Tree(root, window) if !switches.marks => reply::tree(asked, switches, &root, window),
         Reply::Tree(root, window) => {
             let root = root
                 .set("greenroomUser", &stamp.user.name)

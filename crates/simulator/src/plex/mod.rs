@@ -3,10 +3,11 @@
 //! A request is turned into a [`call::Call`] (it reads) or a [`call::Order`] (it writes); both end in one tree of
 //! [`node::Node`]s, which is written as XML or JSON. So the two representations can never tell different things.
 //! `read` and `write` are laid out like the paths they answer, `rows` like the things that are shown, `query` is the
-//! language lists are asked in. What real servers disagree on, or nobody knows, is a switch.
+//! language lists are asked in. `account` is what plex.tv says, which real servers leave to a machine of the vendor. What real servers disagree on, or nobody knows, is a switch.
 
 #![expect(clippy::unnecessary_wraps, reason = "what answers a path has one type, whether it can fail or not")]
 
+mod account;
 mod call;
 mod class;
 mod frame;
@@ -37,7 +38,7 @@ pub use switches::{SharedSessions, Switches};
 use crate::class::Class;
 use crate::running::Running;
 use crate::serve::{Answer, Asked, Dialect, Ground, decoded};
-use crate::users::{User, Users};
+use crate::users::{User, UserId, Users};
 use call::{Call, Order};
 use params::Params;
 use server::Server;
@@ -109,6 +110,10 @@ impl Dialect for Language {
         reply::dressed(&asked, switches, answer)
     }
 
+    fn own_page(&self, asked: &Asked, page: &str, ground: &Ground) -> Option<Answer> {
+        (asked.method == Method::POST && page == "link").then(|| account::link(asked, &self.server, ground))
+    }
+
     fn start_page(&self) -> Answer {
         reply::start_page()
     }
@@ -123,8 +128,13 @@ impl Language {
         let path = segments(&asked.path);
         let path: Vec<&str> = path.iter().map(String::as_str).collect();
         if read::is_public(&path) {
-            let node = read::identity(&self.server).set("greenroomSeq", ground.state.seq());
+            let node = read::identity(&self.server);
+            let node =
+                if self.server.switches.marks { node.set("greenroomSeq", ground.state.seq()) } else { node };
             return reply::tree(asked, &self.server.switches, &node, None);
+        }
+        if account::is_asked(&path) {
+            return account::answer(asked, &path, self.secret(asked).as_deref(), &self.server, ground);
         }
         let user = match self.user(asked, ground) {
             Ok(user) => user.clone(),
@@ -149,7 +159,10 @@ impl Language {
 
     /// Who asks; otherwise the status that says why that is not known.
     fn user<'a>(&self, asked: &Asked, ground: &'a Ground) -> Result<&'a User, u16> {
-        let secret = self.secret(asked).ok_or(401_u16)?;
+        let Some(secret) = self.secret(asked) else {
+            let neighbour = self.server.switches.trusts_neighbours.then_some(UserId::OWNER);
+            return neighbour.and_then(|id| ground.state.users().user(id)).ok_or(401);
+        };
         if secret == EXPIRED_TOKEN {
             return Err(498);
         }

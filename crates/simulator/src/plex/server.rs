@@ -2,6 +2,7 @@
 
 use parking_lot::Mutex;
 
+use super::account::Pins;
 use super::switches::Switches;
 use crate::chance::Chance;
 use crate::clock::Clock;
@@ -30,6 +31,8 @@ pub(super) struct Server {
     pub(super) started_at: u64,
     /// The port it listens at.
     pub(super) port: u16,
+    /// The codes by which devices are let in.
+    pub(super) pins: Pins,
     clock: Clock,
     activities: Mutex<Vec<Activity>>,
 }
@@ -42,6 +45,7 @@ impl Server {
             name: "Simulated Plex".into(),
             started_at: clock.now_s(),
             port,
+            pins: Pins::new(chance),
             clock,
             activities: Mutex::default(),
         }

@@ -42,6 +42,12 @@ pub struct Switches {
     pub hubs_differ_by_client: bool,
     /// Sessions show the address a client claims in `X-Forwarded-For`.
     pub trusts_forwarded_for: bool,
+    /// Bodies say for whom they were made and after how many writes; real servers' do not.
+    pub marks: bool,
+    /// It belongs to an account.
+    pub claimed: bool,
+    /// Whoever sends no token is taken for the owner, as on a network that is allowed in without one.
+    pub trusts_neighbours: bool,
     /// How long a scan of a section takes.
     pub scan_takes: Duration,
 }
@@ -62,6 +68,9 @@ impl Default for Switches {
             playlist_takes_one: false,
             hubs_differ_by_client: false,
             trusts_forwarded_for: false,
+            marks: true,
+            claimed: true,
+            trusts_neighbours: false,
             scan_takes: Duration::from_secs(2),
         }
     }

@@ -10,9 +10,10 @@ use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::Request;
+use http::header::DATE;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -28,6 +29,7 @@ pub use asked::{Asked, decoded};
 use doubling::Doubling;
 
 use crate::class::Class;
+use crate::clock::Clock;
 use crate::faults::{Fault, Faults};
 use crate::latency::Latency;
 use crate::ledger::{Ledger, Seen};
@@ -49,6 +51,11 @@ pub trait Dialect: Send + Sync + 'static {
 
     /// The answer. Must not wait; what goes on longer is a task on `ground` or a streamed body.
     fn answer(&self, asked: Asked, ground: &Arc<Ground>) -> Answer;
+
+    /// The answer to a page of the simulator's own that only this dialect has: logging in.
+    fn own_page(&self, _asked: &Asked, _page: &str, _ground: &Ground) -> Option<Answer> {
+        None
+    }
 
     /// What the server says while it starts.
     fn start_page(&self) -> Answer;
@@ -113,9 +120,18 @@ impl Ground {
 }
 
 /// Accepts connections until the server stops.
-pub(crate) async fn accept<D: Dialect>(listener: TcpListener, dialect: Arc<D>, ground: Arc<Ground>) {
+pub(crate) async fn accept<D: Dialect>(mut listener: TcpListener, dialect: Arc<D>, ground: Arc<Ground>) {
     loop {
-        match listener.accept().await {
+        let accepted = tokio::select! {
+            () = ground.faults.listening(false) => {
+                drop(listener);
+                ground.faults.listening(true).await;
+                listener = listen_again(ground.address).await;
+                continue;
+            }
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
             Ok((stream, peer)) if ground.faults.refuses_connections() => {
                 refuse(stream, peer);
             }
@@ -125,6 +141,16 @@ pub(crate) async fn accept<D: Dialect>(listener: TcpListener, dialect: Arc<D>, g
                 ground.spawn(connection);
             }
             // Out of file descriptors, most likely: those who hold them need a moment.
+            Err(_) => tokio::time::sleep(REST_AFTER_ACCEPT_ERROR).await,
+        }
+    }
+}
+
+/// Listens where the server listened before, as soon as the system lets it.
+async fn listen_again(address: SocketAddr) -> TcpListener {
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return listener,
             Err(_) => tokio::time::sleep(REST_AFTER_ACCEPT_ERROR).await,
         }
     }
@@ -163,7 +189,7 @@ async fn respond<D: Dialect>(
         Err(TooLarge) => return Ok(Answer::text(413, "text/plain", "too large").into_response()),
     };
     if own_pages::are_asked(&asked) {
-        return Ok(own_pages::answer(&asked, ground).into_response());
+        return Ok(own_pages::answer(&asked, dialect.as_ref(), ground).into_response());
     }
     let class = dialect.class(&asked);
     let number = ground.ledger.total();
@@ -193,14 +219,15 @@ async fn answer<D: Dialect>(
     let struck = ground.faults.strike(&asked.path);
     let fault = struck.fault;
     match fault {
-        Fault::Down => return Err(cut()),
+        Fault::Down | Fault::Gone => return Err(cut()),
         Fault::Hang => struck.lifted().await,
         Fault::StartPage503 if dialect.answers_while_starting(&asked) => {}
         Fault::StartPage503 => return Ok(dialect.start_page()),
         Fault::HtmlInsteadOfJson => return Ok(Answer::text(200, "text/html; charset=utf-8", FOREIGN_PAGE)),
         Fault::Slow(by_ms) => clock.sleep(Duration::from_millis(by_ms)).await,
         Fault::EmptyWhileStarting => asked.starting = true,
-        Fault::None | Fault::Truncated | Fault::AnswerLost => {}
+        Fault::EncryptedOnly => return Ok(Answer::text(400, "text/plain; charset=utf-8", ENCRYPTED_ONLY)),
+        Fault::None | Fault::Truncated | Fault::AnswerLost | Fault::WrongClock(_) => {}
     }
     let began = clock.moment();
     // The state is read half-way: what is written in the second half, a slow answer does not know.
@@ -210,12 +237,22 @@ async fn answer<D: Dialect>(
     match fault {
         Fault::Truncated => Ok(answer.truncated()),
         Fault::AnswerLost => Err(cut()),
+        Fault::WrongClock(by_s) => Ok(answer.with(DATE, &date_off_by(by_s))),
         _ => Ok(answer),
     }
 }
 
 /// What a network that wants a log-in first puts in place of the answer.
 const FOREIGN_PAGE: &str = "<!DOCTYPE html><html><head><title>Welcome</title></head><body><form><input name=\"room\"></form></body></html>";
+
+/// What servers that speak only TLS say to a request that is not encrypted.
+const ENCRYPTED_ONLY: &str = "Client sent an HTTP request to an HTTPS server.\n";
+
+fn date_off_by(seconds: i64) -> String {
+    let now = UNIX_EPOCH + Duration::from_secs(Clock::system(1.0).now_s());
+    let by = Duration::from_secs(seconds.unsigned_abs());
+    httpdate::fmt_http_date(if seconds < 0 { now - by } else { now + by })
+}
 
 fn cut() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionReset, "cut by a fault")

@@ -1,8 +1,8 @@
-//! The simulator's own pages: what it counted, and the switchboard of faults. Neither counted nor ever at fault.
+//! The simulator's own pages: what it counted, the switchboard of faults, and letting a device in. Neither counted nor ever at fault.
 
 use http::Method;
 
-use super::{Answer, Asked, Ground};
+use super::{Answer, Asked, Dialect, Ground};
 use crate::faults::Rule;
 
 const PREFIX: &str = "/__simulator/";
@@ -11,7 +11,7 @@ pub(super) fn are_asked(asked: &Asked) -> bool {
     asked.path.starts_with(PREFIX)
 }
 
-pub(super) fn answer(asked: &Asked, ground: &Ground) -> Answer {
+pub(super) fn answer(asked: &Asked, dialect: &impl Dialect, ground: &Ground) -> Answer {
     let page = asked.path.strip_prefix(PREFIX).unwrap_or("");
     match (&asked.method, page) {
         (&Method::GET, "ledger") => json(&ledger(ground)),
@@ -34,7 +34,9 @@ pub(super) fn answer(asked: &Asked, ground: &Ground) -> Answer {
             ground.faults.clear();
             Answer::empty(204)
         }
-        _ => Answer::text(404, "text/plain", "ledger, requests or faults"),
+        _ => dialect
+            .own_page(asked, page, ground)
+            .unwrap_or_else(|| Answer::text(404, "text/plain", "ledger, requests, faults or link")),
     }
 }
 

@@ -135,3 +135,15 @@ async fn a_code_lets_a_device_in() {
     redeem().expect(401).await;
     server.leave().await;
 }
+
+#[tokio::test]
+async fn the_simulator_agrees_to_a_code_for_whoever_asks_it_to() {
+    let server = Server::start().await;
+    let begun = server.post("/QuickConnect/Initiate").value().await;
+    let (code, secret) = (begun["Code"].as_str().expect("a code"), &begun["Secret"]);
+    server.post("/__simulator/link?code=000000").expect(404).await;
+    server.post(&format!("/__simulator/link?code={code}&token=sam")).expect(204).await;
+    let redeem = server.post("/Users/AuthenticateWithQuickConnect").json(&json!({"Secret": secret}));
+    assert_eq!(redeem.value().await["User"]["Name"], "sam");
+    server.leave().await;
+}

@@ -20,6 +20,25 @@ async fn a_server_that_is_down_answers_nothing_until_it_is_up() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_gone_refuses_connections_and_comes_back_at_the_same_address() {
+    let server = Server::quick().await;
+    assert_eq!(server.get("/identity").status().await, 200);
+    let address = server.running.address();
+    server.running.faults().set(Fault::Gone);
+    while let Ok(stream) = tokio::net::TcpStream::connect(address).await {
+        drop(stream);
+        tokio::task::yield_now().await;
+    }
+    assert!(server.get("/identity").try_send().await.is_err());
+    server.running.faults().clear();
+    while tokio::net::TcpStream::connect(address).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.get("/identity").status().await, 200);
+    server.done().await;
+}
+
+#[tokio::test]
 async fn a_fault_strikes_only_below_its_prefix() {
     let server = Server::quick().await;
     server.running.faults().set_for("/library/sections", Fault::Down);
@@ -142,5 +161,28 @@ async fn a_slow_read_does_not_know_what_was_written_in_its_second_half() {
     assert_eq!(read["greenroomSeq"], 0);
     assert!(rows(&read)[0].get("userRating").is_none());
     assert_eq!(server.json("/library/metadata/1").await["greenroomSeq"], 1);
+    server.done().await;
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_only_tls_says_so_to_a_plain_request() {
+    let server = Server::quick().await;
+    server.running.faults().set(Fault::EncryptedOnly);
+    let told = server.get("/identity").send().await;
+    assert_eq!(told.status, 400);
+    assert!(told.text().contains("HTTP request to an HTTPS server"));
+    server.done().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_wrong_shows_in_the_date() {
+    let server = Server::quick().await;
+    server.running.faults().set(Fault::WrongClock(-7_200));
+    let told = server.get("/identity").send().await;
+    assert_eq!(told.status, 200);
+    let date = httpdate::parse_http_date(told.header("date")).unwrap();
+    let now_s = greenroom_simulator::clock::Clock::system(1.0).now_s();
+    let behind_s = now_s - date.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    assert!((7_199..7_230).contains(&behind_s), "{behind_s}");
     server.done().await;
 }

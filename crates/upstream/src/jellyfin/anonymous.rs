@@ -17,6 +17,13 @@ pub(crate) fn open(method: &Method, target: &str) -> Open {
     }
 }
 
+/// What the server answers to whoever only asks whether it is there.
+pub(crate) fn sign_of_life(target: &str) -> Option<(&'static str, &'static [u8])> {
+    let address = Address::split(target).ok()?;
+    let is_ping = address.low() == ["system", "ping"];
+    is_ping.then_some(("application/json; charset=utf-8", b"\"Jellyfin Server\""))
+}
+
 fn asking(address: &Address<'_>, low: &[&str]) -> Open {
     match low {
         ["system", "info", "public"] => Open::Keep,
@@ -38,5 +45,23 @@ fn posting(low: &[&str]) -> Open {
         | ["quickconnect", "initiate"]
         | ["system", "ping"] => Open::Pass,
         _ => Open::No,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ping_is_answered_in_the_servers_words_on_every_path_it_has() {
+        for target in ["/System/Ping", "/system/ping?x=1", "/emby/System/Ping"] {
+            assert_eq!(
+                sign_of_life(target).map(|(_, body)| body),
+                Some(&b"\"Jellyfin Server\""[..]),
+                "{target}"
+            );
+        }
+        assert_eq!(sign_of_life("/System/Info/Public"), None);
+        assert_eq!(sign_of_life("/Sessions/Playing/Ping"), None);
     }
 }

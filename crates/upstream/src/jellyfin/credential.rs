@@ -1,5 +1,7 @@
 //! Who asks: the token and the client's word about itself, from wherever clients of any age put them.
 
+use std::borrow::Cow;
+
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
@@ -11,6 +13,9 @@ use crate::credential::{Credential, Form, Secret};
 const X_EMBY_AUTHORIZATION: HeaderName = HeaderName::from_static("x-emby-authorization");
 const X_EMBY_TOKEN: HeaderName = HeaderName::from_static("x-emby-token");
 const X_MEDIABROWSER_TOKEN: HeaderName = HeaderName::from_static("x-mediabrowser-token");
+
+/// A token longer than this is none. The server's are 32 digits.
+const MAX_TOKEN_BYTES: usize = 4096;
 
 /// Who asks. The first token by the server's own order of preference counts; if another place holds another one,
 /// the server may be of another opinion, and the credential says so.
@@ -38,7 +43,8 @@ pub(crate) fn credential(ask: &Ask<'_>) -> Credential {
         !token.is_empty()
     });
     let ambiguous = found.windows(2).any(|pair| pair[0].1 != pair[1].1);
-    let first = found.into_iter().next();
+    // A token that no header can carry would be sent as none at all, and the server may trust a nameless neighbour.
+    let first = found.into_iter().next().filter(|(_, token)| is_sendable(token));
     Credential {
         form: first.as_ref().map_or(Form::None, |(form, _)| *form),
         token: first.map(|(_, token)| Secret::new(token)),
@@ -66,6 +72,21 @@ pub(crate) fn credential_headers(
         _ => today.into(),
     };
     headers.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// The target without the old form of a token in its query; every other byte stays.
+pub(crate) fn without_legacy_key(target: &str) -> Cow<'_, str> {
+    let Some((path, query)) = target.split_once('?') else { return target.into() };
+    if !query.split('&').any(is_legacy_key) {
+        return target.into();
+    }
+    let kept: Vec<&str> = query.split('&').filter(|pair| !is_legacy_key(pair)).collect();
+    if kept.is_empty() { path.into() } else { format!("{path}?{}", kept.join("&")).into() }
+}
+
+fn is_legacy_key(pair: &str) -> bool {
+    let name = pair.split('=').next().unwrap_or_default();
+    percent_decode_str(name).decode_utf8_lossy().eq_ignore_ascii_case("api_key")
 }
 
 /// A token in a header of its own, and beside it what the client says about itself.
@@ -101,6 +122,10 @@ impl Authorization {
         self.device_id = self.device_id.take().or(other.device_id);
         self.version = self.version.take().or(other.version);
     }
+}
+
+fn is_sendable(token: &str) -> bool {
+    token.len() <= MAX_TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn texts(headers: &HeaderMap, name: &HeaderName) -> impl Iterator<Item = String> {
@@ -209,6 +234,27 @@ mod tests {
             let headers: Vec<_> = header.into_iter().collect();
             let expected = [(sent.0, HeaderValue::from_static(sent.1))];
             assert_eq!(credential_headers(&of(target, &headers), false), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_no_header_can_carry_is_none() {
+        for odd in ["a%0d%0ab", "%C3%A4", "a%20b", "%00", &"a".repeat(MAX_TOKEN_BYTES + 1)] {
+            assert_eq!(token(&of(&format!("/?api_key={odd}"), &[])), None, "{odd}");
+        }
+        assert_eq!(token(&of("/", &[(AUTHORIZATION, "MediaBrowser Token=\"a b\"")])), None);
+    }
+
+    #[test]
+    fn only_the_old_key_leaves_the_query() {
+        for (target, expected) in [
+            ("/a", "/a"),
+            ("/a?api_key=t", "/a"),
+            ("/a?x=%41&API_KEY=t&&y", "/a?x=%41&&y"),
+            ("/a?ApiKey=t&api%5Fkey=t", "/a?ApiKey=t"),
+            ("/a?url=b%3Fapi_key%3Dt", "/a?url=b%3Fapi_key%3Dt"),
+        ] {
+            assert_eq!(without_legacy_key(target), expected);
         }
     }
 

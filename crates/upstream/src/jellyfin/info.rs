@@ -6,38 +6,55 @@
 use serde::de::IgnoredAny;
 
 /// The field's name in both profiles, without quotes.
-const FIELDS: [&[u8]; 2] = [b"LocalAddress", b"localAddress"];
+const FIELDS: [&str; 2] = ["LocalAddress", "localAddress"];
 
 /// `body` with the server's own address replaced by `address`, every other byte as it was. `None` if there is
 /// nothing to replace.
 pub fn public_info_address(body: &[u8], address: &str) -> Option<Vec<u8>> {
     // A text that parses has balanced quotes and brackets, which is all that the walk below relies on.
     serde_json::from_slice::<IgnoredAny>(body).ok()?;
-    let value = address_of_field(body)?;
     let quoted = serde_json::to_vec(address).ok()?;
-    Some([&body[..value.0], &quoted, &body[value.1..]].concat())
+    let mut changed = Vec::with_capacity(body.len() + quoted.len());
+    let mut copied = 0;
+    for (start, end) in addresses(body) {
+        changed.extend_from_slice(&body[copied..start]);
+        changed.extend_from_slice(&quoted);
+        copied = end;
+    }
+    changed.extend_from_slice(&body[copied..]);
+    (copied > 0).then_some(changed)
 }
 
-/// Where the field's value begins and ends, if the body is an object that has the field.
-fn address_of_field(body: &[u8]) -> Option<(usize, usize)> {
+/// Where the values of the field begin and end, if the body is an object that has the field. A field that comes
+/// twice has two values: readers differ in which they take.
+fn addresses(body: &[u8]) -> Vec<(usize, usize)> {
+    let mut found = Vec::new();
     let mut at = skip_space(body, 0);
     if body.get(at) != Some(&b'{') {
-        return None;
+        return found;
     }
     at = skip_space(body, at + 1);
     while body.get(at) == Some(&b'"') {
         let name_end = end_of_text(body, at);
-        let name = body.get(at + 1..name_end.checked_sub(1)?)?;
         let colon = skip_space(body, name_end);
         let start = skip_space(body, colon + 1);
         let end = end_of_value(body, start);
-        if FIELDS.contains(&name) {
-            return Some((start, end));
+        if is_field(&body[at..name_end]) {
+            found.push((start, end));
         }
         let comma = skip_space(body, end);
         at = skip_space(body, comma + 1);
     }
-    None
+    found
+}
+
+/// Whether this name, in its quotes, is the field's, written with escapes or without.
+fn is_field(quoted: &[u8]) -> bool {
+    let bare = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+    if !bare.contains(&b'\\') {
+        return FIELDS.iter().any(|field| field.as_bytes() == bare);
+    }
+    serde_json::from_slice::<String>(quoted).is_ok_and(|name| FIELDS.contains(&name.as_str()))
 }
 
 fn skip_space(body: &[u8], from: usize) -> usize {
@@ -106,6 +123,24 @@ mod tests {
     }
 
     #[test]
+    fn no_spelling_of_the_field_keeps_the_servers_address() {
+        for (before, after) in [
+            (
+                r#"{"LocalAddress":"a","Id":"x","LocalAddress":"b"}"#,
+                r#"{"LocalAddress":"g","Id":"x","LocalAddress":"g"}"#,
+            ),
+            (r#"{"Local\u0041ddress":"a"}"#, r#"{"Local\u0041ddress":"g"}"#),
+            (
+                r#"{"Local\\u0041ddress":"a","localAddress":"b"}"#,
+                r#"{"Local\\u0041ddress":"a","localAddress":"g"}"#,
+            ),
+        ] {
+            let changed = public_info_address(before.as_bytes(), "g").unwrap();
+            assert_eq!(String::from_utf8(changed).unwrap(), after);
+        }
+    }
+
+    #[test]
     fn where_there_is_no_address_nothing_changes() {
         for body in [
             "",
@@ -135,7 +170,7 @@ mod tests {
         #[test]
         fn any_bytes_are_walked_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             let _ = public_info_address(&bytes, "x");
-            let _ = address_of_field(&bytes);
+            let _ = addresses(&bytes);
         }
     }
 }

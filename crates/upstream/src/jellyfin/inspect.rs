@@ -7,8 +7,9 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
 use super::rows::{self, Row, Rows};
+use super::socket::SCAN_TASK;
 use crate::class::Class;
-use crate::facts::{Facts, MAX_TAGGED_ROWS, Unfit};
+use crate::facts::{Facts, MAX_TAGGED_ROWS, Unfit, tells_how_much};
 use crate::picture;
 use crate::tag::Tag;
 use crate::verdict::{Read, Representation};
@@ -90,6 +91,7 @@ fn facts(read: &Read, rows: &Rows) -> Facts {
         Class::Activities => {
             let at_work = |row: &Row| row.state.as_deref().is_some_and(|state| AT_WORK.contains(&state));
             facts.max_fresh_s = rows.kept.iter().any(at_work).then_some(RUNNING_TASK_FRESH_S);
+            facts.scanning = rows.kept.iter().find(|row| row.key.as_deref() == Some(SCAN_TASK)).map(at_work);
         }
         Class::Users => facts.own_user = own_user(read, rows),
         class if holds_items(class) => {
@@ -98,7 +100,16 @@ fn facts(read: &Read, rows: &Rows) -> Facts {
         }
         _ => {}
     }
+    if tells_how_much(read.class) {
+        facts.total = Some(total(rows));
+    }
     facts
+}
+
+/// A window may say how many there are in all; where counting was not wanted it says 0.
+fn total(rows: &Rows) -> u64 {
+    let here = u64::try_from(rows.count).unwrap_or(u64::MAX);
+    rows.total.unwrap_or(0).max(here).max(rows.counted)
 }
 
 fn own_user(read: &Read, rows: &Rows) -> Option<String> {

@@ -36,19 +36,22 @@ mod setting;
 mod socket;
 mod write;
 
+use std::sync::Arc;
+
 use http::Method;
 
 pub use info::public_info_address;
 
-pub(crate) use anonymous::open;
-pub(crate) use credential::{credential, credential_headers};
+pub(crate) use anonymous::{open, sign_of_life};
+pub(crate) use credential::{credential, credential_headers, without_legacy_key};
 pub(crate) use error::error_body;
 pub(crate) use inspect::inspect;
 pub(crate) use playback::playing;
-pub(crate) use socket::frame;
+pub(crate) use socket::{frame, subscription};
 
 use crate::ask::Ask;
-use crate::verdict::{Refusal, StreamReason, Verdict};
+use crate::redact;
+use crate::verdict::{Read, Refusal, StreamReason, Verdict};
 use address::Address;
 
 /// What a request is. `own_user` is the user the credential is proven to belong to.
@@ -62,6 +65,13 @@ pub(crate) fn classify(ask: &Ask<'_>, own_user: Option<&str>) -> Verdict {
     }
 }
 
+/// Restarting, stopping and setting up: granted to the local network without asking who it is.
+pub(crate) fn is_only_for_neighbours(target: &str) -> bool {
+    // What cannot be read is refused by classification.
+    let Ok(address) = Address::split(target) else { return false };
+    matches!(address.low()[..], ["system", "restart" | "shutdown"] | ["startup", ..])
+}
+
 fn judge(ask: &Ask<'_>, address: &Address<'_>, own_user: Option<&str>) -> Verdict {
     let low = address.low();
     if low.first() == Some(&"startup") {
@@ -71,12 +81,21 @@ fn judge(ask: &Ask<'_>, address: &Address<'_>, own_user: Option<&str>) -> Verdic
         return Verdict::Stream(StreamReason::Socket);
     }
     match *ask.method {
-        Method::GET | Method::HEAD => read::judge(ask, address, own_user)
-            .map_or_else(Verdict::Stream, |read| Verdict::Read(Box::new(read))),
+        Method::GET | Method::HEAD => match read::judge(ask, address, own_user) {
+            Ok(read) if tells_the_token(ask, &read) => Verdict::Stream(StreamReason::Odd),
+            Ok(read) => Verdict::Read(Arc::new(read)),
+            Err(reason) => Verdict::Stream(reason),
+        },
         Method::OPTIONS | Method::TRACE => Verdict::Stream(StreamReason::Moment),
         _ => match passing::of_a_write(&low) {
             Some(reason) => Verdict::Stream(reason),
             None => Verdict::Write(Box::new(write::judge(ask, address, own_user))),
         },
     }
+}
+
+/// Whether the caller's token stands somewhere in the key: searched for, or pasted into a path.
+fn tells_the_token(ask: &Ask<'_>, read: &Read) -> bool {
+    let token = credential(ask).token;
+    token.is_some_and(|token| redact::shows_token(&read.key, token.expose()))
 }

@@ -116,6 +116,12 @@ impl<'a> Query<'a> {
 
     /// Notes the user whom an old path names; a query that names another one contradicts it.
     pub(super) fn name_user(&mut self, user: &str) -> Result<(), StreamReason> {
+        if user.is_empty() || user.trim() != user {
+            return Err(Odd);
+        }
+        if user == guid::NOBODY {
+            return Ok(());
+        }
         if self.user.as_deref().is_some_and(|named| named != user) {
             return Err(Odd);
         }
@@ -222,6 +228,17 @@ mod tests {
 
     fn key(raw: &str) -> String {
         texts(raw, Devices::Idle, None).0
+    }
+
+    #[test]
+    fn a_user_of_the_path_counts_as_one_of_the_query_does() {
+        let mut query = Query::read("limit=1", Devices::Idle).unwrap();
+        assert_eq!(query.name_user("u "), Err(Odd));
+        assert_eq!(query.name_user(""), Err(Odd));
+        query.name_user(guid::NOBODY).unwrap();
+        assert_eq!(query.user(), None);
+        query.name_user(ID).unwrap();
+        assert_eq!(query.user(), Some(ID));
     }
 
     #[test]

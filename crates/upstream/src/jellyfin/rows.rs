@@ -12,6 +12,9 @@ use super::guid;
 /// More rows than this are counted but not remembered.
 pub(super) const MAX_REMEMBERED: usize = 10_000;
 
+/// An id longer than this is foreign and is passed over. The server's are 32 digits.
+const MAX_ID_BYTES: usize = 64;
+
 /// One row, as far as it matters.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Row {
@@ -24,6 +27,8 @@ pub(super) struct Row {
     /// Of music: whose it is, by whatever right.
     pub(super) artists: Vec<String>,
     pub(super) state: Option<String>,
+    /// Of a task: which one it is.
+    pub(super) key: Option<String>,
 }
 
 /// All rows of an answer.
@@ -35,6 +40,10 @@ pub(super) struct Rows {
     pub(super) count: usize,
     /// Whether the body is a list, or holds one under the name lists have.
     pub(super) is_list: bool,
+    /// How many there are in all, where the body is a window and says so.
+    pub(super) total: Option<u64>,
+    /// What is counted by kind, added up.
+    pub(super) counted: u64,
 }
 
 /// Reads a whole body. An error means that it is not JSON, or not an object or a list.
@@ -85,6 +94,15 @@ impl<'de> Visitor<'de> for Node<'_> {
                     row.artists.extend(artists.kept.into_iter().filter_map(|artist| artist.id));
                     continue;
                 }
+                Name::Total => {
+                    self.0.total = self.0.total.max(map.next_value::<serde_json::Value>()?.as_u64());
+                    continue;
+                }
+                Name::Counted => {
+                    let count = map.next_value::<serde_json::Value>()?.as_u64().unwrap_or(0);
+                    self.0.counted = self.0.counted.saturating_add(count);
+                    continue;
+                }
                 Name::Other => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
@@ -96,6 +114,7 @@ impl<'de> Visitor<'de> for Node<'_> {
                 Name::Album => &mut row.album,
                 Name::Parent => &mut row.parent,
                 Name::State => &mut row.state,
+                Name::Key => &mut row.key,
             };
             *place = map.next_value::<Text>()?.0;
         }
@@ -161,6 +180,9 @@ enum Name {
     Parent,
     Artists,
     State,
+    Key,
+    Total,
+    Counted,
     Other,
 }
 
@@ -200,6 +222,12 @@ impl Name {
             "ParentId" | "parentId" => Self::Parent,
             "ArtistItems" | "artistItems" | "AlbumArtists" | "albumArtists" => Self::Artists,
             "State" | "state" => Self::State,
+            "Key" | "key" => Self::Key,
+            "TotalRecordCount" | "totalRecordCount" => Self::Total,
+            "MovieCount" | "movieCount" | "SeriesCount" | "seriesCount" | "EpisodeCount" | "episodeCount"
+            | "SongCount" | "songCount" | "AlbumCount" | "albumCount" | "BookCount" | "bookCount" => {
+                Self::Counted
+            }
             _ => Self::Other,
         }
     }
@@ -220,7 +248,8 @@ impl<'de> Deserialize<'de> for Text {
             }
 
             fn visit_str<E>(self, text: &str) -> Result<Text, E> {
-                Ok(Text(Some(guid::normal(text).into_owned()).filter(|text| !text.is_empty())))
+                let fits = (1..=MAX_ID_BYTES).contains(&text.len());
+                Ok(Text(fits.then(|| guid::normal(text).into_owned())))
             }
 
             fn visit_unit<E>(self) -> Result<Text, E> {
@@ -282,6 +311,12 @@ mod tests {
             ids(r#"[{"Id":"08CA909F-6D10-44AA-9930-BE392943948F"}]"#),
             ["08ca909f6d1044aa9930be392943948f"]
         );
+    }
+
+    #[test]
+    fn what_is_longer_than_an_id_is_none() {
+        let body = format!(r#"[{{"Id":"{}"}},{{"Id":"1"}}]"#, "9".repeat(MAX_ID_BYTES + 1));
+        assert_eq!(ids(&body), ["1"]);
     }
 
     #[test]

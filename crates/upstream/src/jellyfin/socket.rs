@@ -6,14 +6,14 @@ use serde_json::value::RawValue;
 
 use super::guid;
 use super::write::for_everyone;
-use crate::signal::Signal;
+use crate::signal::{Signal, Subscription};
 use crate::tag::{Staling, Tag};
 
 /// A frame that names more items than this is taken to mean the whole library.
 const MAX_IDS: usize = 200;
 
 /// The task that looks for changed files.
-const SCAN_TASK: &str = "RefreshLibrary";
+pub(super) const SCAN_TASK: &str = "RefreshLibrary";
 
 /// Where the progress of a refresh ends.
 const DONE: f64 = 100.0;
@@ -39,6 +39,16 @@ pub(crate) fn frame(frame: &[u8]) -> Vec<Signal> {
         _ => None,
     };
     stale.filter(|stale| !stale.is_empty()).map(Signal::Stale).into_iter().collect()
+}
+
+/// What a client's frame subscribes to: `SessionsStart` begins what `SessionsStop` ends.
+pub(crate) fn subscription(frame: &[u8]) -> Option<Subscription> {
+    let message = serde_json::from_slice::<Message<'_>>(frame).ok()?;
+    let (name, begins) = match message.kind.strip_suffix("Start") {
+        Some(name) => (name, true),
+        None => (message.kind.strip_suffix("Stop")?, false),
+    };
+    Some(Subscription { name: name.to_owned(), begins })
 }
 
 fn read<T: DeserializeOwned>(data: &str) -> Option<T> {

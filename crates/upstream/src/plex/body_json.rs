@@ -131,14 +131,19 @@ impl<'de> Visitor<'de> for Node<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut row = Row::default();
         while let Some(field) = map.next_key_seed(Name)? {
+            let field = field.filter(|field| self.is_root || !field.is_of_the_container());
             let node = Node { gathering: self.gathering, keep: field.is_some(), is_root: false };
             let value = map.next_value_seed(node)?;
             if let (Some(field), Some(value)) = (field, value) {
                 row.note(field, Cow::Owned(value));
             }
         }
-        self.gathering.starting |= self.is_root && row.is_starting();
-        self.gathering.rows.take(&row);
+        if self.is_root {
+            self.gathering.starting |= row.is_starting();
+            self.gathering.rows.take_container(&row);
+        } else {
+            self.gathering.rows.take(&row);
+        }
         Ok(None)
     }
 }

@@ -55,8 +55,10 @@ fn enter(
         if row.is_starting() {
             return Err(Unfit::Starting);
         }
+        rows.take_container(&row);
+    } else {
+        rows.take(&row);
     }
-    rows.take(&row);
     Ok(())
 }
 

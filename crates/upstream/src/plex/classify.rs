@@ -2,6 +2,7 @@
 //! then the allow-list of reads.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::header::{ACCEPT, CONTENT_LENGTH, RANGE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, Method};
@@ -13,9 +14,6 @@ use crate::plex::route::{self, Route};
 use crate::plex::{read, write};
 use crate::redact;
 use crate::verdict::{Read, Refusal, StreamReason, Verdict};
-
-/// A token shorter than this is not looked for in a finished key: it would be found by chance.
-const MIN_TOKEN_BYTES: usize = 8;
 
 pub(super) fn classify(ask: &Ask<'_>) -> Verdict {
     let path = match Path::split(ask.target) {
@@ -49,10 +47,10 @@ fn judge(ask: &Ask<'_>, path: &Path<'_>) -> Verdict {
         return Verdict::Stream(StreamReason::Odd);
     }
     match reading(ask, path) {
-        Ok(read) if who.token.as_ref().is_some_and(|token| shows(&read, token)) => {
+        Ok(read) if who.token.as_ref().is_some_and(|token| redact::shows_token(&read.key, token)) => {
             Verdict::Stream(StreamReason::Odd)
         }
-        Ok(read) => Verdict::Read(Box::new(read)),
+        Ok(read) => Verdict::Read(Arc::new(read)),
         Err(reason) => Verdict::Stream(reason),
     }
 }
@@ -115,9 +113,4 @@ fn has_body(headers: &HeaderMap) -> bool {
 fn lower(part: &str) -> Cow<'_, str> {
     let has_upper = part.bytes().any(|byte| byte.is_ascii_uppercase());
     if has_upper { Cow::Owned(part.to_ascii_lowercase()) } else { Cow::Borrowed(part) }
-}
-
-/// Whether the token shows anywhere in what would be kept.
-fn shows(read: &Read, token: &str) -> bool {
-    token.len() >= MIN_TOKEN_BYTES && redact::shows(&read.key, token)
 }

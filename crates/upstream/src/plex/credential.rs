@@ -68,6 +68,20 @@ pub(super) fn headers(credential: &Credential) -> Vec<(HeaderName, HeaderValue)>
     sent.into_iter().collect()
 }
 
+/// The target without token parameters that are empty.
+pub(super) fn without_empty_tokens(target: &str) -> Cow<'_, str> {
+    let Some((path, query)) = target.split_once('?') else { return Cow::Borrowed(target) };
+    let is_empty_token = |piece: &&str| {
+        let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+        decoded(name).eq_ignore_ascii_case(TOKEN.as_str()) && decoded(value).is_empty()
+    };
+    if !query.split('&').any(|piece| is_empty_token(&piece)) {
+        return Cow::Borrowed(target);
+    }
+    let rest: Vec<&str> = query.split('&').filter(|piece| !is_empty_token(piece)).collect();
+    Cow::Owned(if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) })
+}
+
 fn is_sendable(token: &str) -> bool {
     token.len() <= MAX_TOKEN_BYTES && token.bytes().all(|byte| byte.is_ascii_graphic())
 }
@@ -120,6 +134,21 @@ mod tests {
         let by_header = who("/a", &[("x-plex-token", "ab-cd")]);
         assert_eq!((shown(&by_header), by_header.form), (Some("ab-cd"), Form::PlexHeader));
         assert_eq!(who("/a?X-Plex-Token=", &[]).form, Form::None);
+    }
+
+    #[test]
+    fn an_empty_token_is_not_sent_beside_a_real_one() {
+        for (asked, sent) in [
+            ("/a?X-Plex-Token=", "/a"),
+            ("/a?b=1&x-plex-token=&c", "/a?b=1&c"),
+            ("/a?X-Plex%2DToken=%20&b", "/a?b"),
+            ("/a?X-Plex-Token", "/a"),
+            ("/a?X-Plex-Token=t&b=", "/a?X-Plex-Token=t&b="),
+            ("/a?b=%2F&&c", "/a?b=%2F&&c"),
+            ("/a", "/a"),
+        ] {
+            assert_eq!(without_empty_tokens(asked), sent, "{asked}");
+        }
     }
 
     #[test]

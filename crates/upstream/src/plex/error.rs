@@ -23,7 +23,7 @@ pub(super) fn body(form: Representation, status: u16, message: &str) -> (&'stati
 }
 
 /// Text as an attribute can hold it.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

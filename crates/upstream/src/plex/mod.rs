@@ -14,6 +14,8 @@
 //! - `notification`, `webhook`: what the server tells on its own.
 //! - `error`: error bodies clients can read.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -32,6 +34,7 @@ mod credential;
 mod error;
 mod filter;
 mod image;
+mod introduction;
 mod library;
 mod library_write;
 mod lifted;
@@ -53,6 +56,10 @@ pub fn section_changed(section: &str) -> Vec<Staling> {
     stale::section_whole(section)
 }
 
+pub(crate) fn introduction(json: &Bytes, form: Representation) -> Option<(&'static str, Bytes)> {
+    introduction::in_form(json, form)
+}
+
 pub(crate) fn classify(ask: &Ask<'_>) -> Verdict {
     classify::classify(ask)
 }
@@ -63,6 +70,10 @@ pub(crate) fn credential(ask: &Ask<'_>) -> Credential {
 
 pub(crate) fn credential_headers(credential: &Credential) -> Vec<(HeaderName, HeaderValue)> {
     credential::headers(credential)
+}
+
+pub(crate) fn without_empty_tokens(target: &str) -> Cow<'_, str> {
+    credential::without_empty_tokens(target)
 }
 
 pub(crate) fn inspect(read: &Read, headers: &HeaderMap, body: &Bytes) -> Result<Facts, Unfit> {

@@ -16,6 +16,9 @@ const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
 /// More news than this in one frame make everything stale instead.
 const MAX_NEWS: usize = 512;
 
+/// More answers than this are not named one by one: a frame that names them makes everything stale.
+const MAX_STALINGS: usize = 4096;
+
 /// Entries about the programme guide: their ids collide with those of the library.
 const GUIDE: &str = "tv.plex.";
 
@@ -41,6 +44,9 @@ pub(super) fn read(frame: &[u8]) -> Vec<Signal> {
     each(news, "StatusNotification").for_each(|entry| stale.extend(status(entry)));
     stale.extend(by_kind(news));
     unique(&mut stale);
+    if stale.len() > MAX_STALINGS {
+        return vec![Signal::Stale(stale::all())];
+    }
     if !stale.is_empty() {
         signals.push(Signal::Stale(stale));
     }

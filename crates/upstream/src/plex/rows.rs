@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::class::Class;
-use crate::facts::{Facts, MAX_TAGGED_ROWS};
+use crate::facts::{Facts, MAX_TAGGED_ROWS, tells_how_much};
 use crate::tag::Tag;
 use crate::verdict::Read;
 
@@ -33,6 +33,8 @@ pub(super) enum Field {
     Smart,
     Refreshing,
     StartState,
+    Total,
+    Size,
 }
 
 impl Field {
@@ -48,8 +50,15 @@ impl Field {
             "smart" => Self::Smart,
             "refreshing" => Self::Refreshing,
             "startState" => Self::StartState,
+            "totalSize" => Self::Total,
+            "size" => Self::Size,
             _ => return None,
         })
+    }
+
+    /// Whether it means something only on the container itself; elsewhere the same name is that of something else.
+    pub(super) fn is_of_the_container(self) -> bool {
+        matches!(self, Self::Total | Self::Size)
     }
 }
 
@@ -65,6 +74,8 @@ pub(super) struct Row<'a> {
     smart: Option<bool>,
     refreshing: bool,
     starting: bool,
+    total: Option<u64>,
+    size: Option<u64>,
 }
 
 impl<'a> Row<'a> {
@@ -80,6 +91,8 @@ impl<'a> Row<'a> {
             Field::Smart => self.smart = Some(is_true(&value)),
             Field::Refreshing => self.refreshing = is_true(&value),
             Field::StartState => self.starting = true,
+            Field::Total => self.total = value.parse().ok(),
+            Field::Size => self.size = value.parse().ok(),
         }
     }
 
@@ -106,9 +119,17 @@ pub(super) struct Rows {
     /// Whether a rule chooses what is in a playlist or collection, if the answer says so.
     by_rule: Option<bool>,
     refreshing: bool,
+    /// How many rows the container says there are.
+    total: Option<u64>,
 }
 
 impl Rows {
+    /// Takes the container itself.
+    pub(super) fn take_container(&mut self, container: &Row<'_>) {
+        self.total = container.total.or(container.size);
+        self.take(container);
+    }
+
     /// Takes one element or object, whether it is a row or not.
     pub(super) fn take(&mut self, row: &Row<'_>) {
         self.refreshing |= row.refreshing;
@@ -163,7 +184,9 @@ impl Rows {
         }
         tags.retain(|tag| !read.tags.contains(tag));
         let max_fresh_s = (read.class == Class::Sections && self.refreshing).then_some(SCANNING_FRESH_S);
-        Facts { tags, parents: self.parents, own_user: None, max_fresh_s }
+        let total = self.total.filter(|_| tells_how_much(read.class));
+        let scanning = (read.class == Class::Sections).then_some(self.refreshing);
+        Facts { tags, parents: self.parents, own_user: None, max_fresh_s, total, scanning }
     }
 
     fn tag(&mut self, tag: Tag) {
@@ -197,7 +220,8 @@ impl Rows {
         // Rows come in order, so what was just said about the levels above stands in the last three links.
         let known = |(one, above): &(String, Option<String>)| one == item && above.as_deref() == parent;
         let from = self.parents.len().saturating_sub(3);
-        if self.parents.len() < MAX_PARENTS && !self.parents[from..].iter().any(known) {
+        if parent != Some(item) && self.parents.len() < MAX_PARENTS && !self.parents[from..].iter().any(known)
+        {
             self.parents.push((item.to_owned(), parent.map(str::to_owned)));
         }
     }

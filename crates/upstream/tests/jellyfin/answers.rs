@@ -225,3 +225,37 @@ proptest! {
         let _ = Kind::Jellyfin.inspect(&read(target), &sent, &Bytes::from(body));
     }
 }
+
+#[test]
+fn the_length_of_a_whole_list_is_told_or_counted() {
+    let total = |target: &str, body: &str| inspected(target, JSON, body).expect("it fits").total;
+    assert_eq!(total("/Items", r#"{"Items":[{"Id":"a"}],"TotalRecordCount":700,"StartIndex":0}"#), Some(700));
+    assert_eq!(total("/Items", r#"{"items":[{"id":"a"}],"totalRecordCount":700}"#), Some(700));
+    assert_eq!(total("/Items", r#"{"Items":[{"Id":"a"},{"Id":"b"}],"TotalRecordCount":0}"#), Some(2));
+    assert_eq!(total("/Items", r#"{"Items":[],"TotalRecordCount":0}"#), Some(0));
+    assert_eq!(total("/Items/Latest", r#"[{"Id":"a"},{"Id":"b"}]"#), Some(2));
+    assert_eq!(total("/Items/Counts", r#"{"MovieCount":3,"SeriesCount":4,"SongCount":5}"#), Some(12));
+    assert_eq!(total("/Sessions", r#"[{"Id":"a"}]"#), None);
+}
+
+#[test]
+fn tasks_say_whether_the_library_is_scanned() {
+    let scanning = |body: &str| inspected("/ScheduledTasks", JSON, body).expect("it fits").scanning;
+    assert_eq!(scanning(r#"[{"Id":"t","Key":"RefreshLibrary","State":"Running"}]"#), Some(true));
+    assert_eq!(scanning(r#"[{"Id":"t","Key":"RefreshLibrary","State":"Idle"}]"#), Some(false));
+    assert_eq!(scanning(r#"[{"Id":"t","Key":"CleanLogs","State":"Running"}]"#), None);
+}
+
+#[test]
+fn a_client_subscribes_by_name_until_it_stops() {
+    let said = |frame: &str| {
+        let said = Kind::Jellyfin.subscription(frame.as_bytes())?;
+        Some((said.name, said.begins))
+    };
+    let sessions = |begins| Some(("Sessions".to_owned(), begins));
+    assert_eq!(said(r#"{"MessageType":"SessionsStart","Data":"0,1500"}"#), sessions(true));
+    assert_eq!(said(r#"{"MessageType":"SessionsStop"}"#), sessions(false));
+    assert_eq!(said(r#"{"MessageType":"KeepAlive"}"#), None);
+    assert_eq!(said("no JSON"), None);
+    assert_eq!(Kind::Plex.subscription(br#"{"MessageType":"SessionsStart"}"#), None);
+}

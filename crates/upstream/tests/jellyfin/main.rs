@@ -7,6 +7,8 @@ mod passing;
 mod reads;
 mod writes;
 
+use std::sync::Arc;
+
 use greenroom_upstream::ask::{Ask, Kind};
 use greenroom_upstream::verdict::{Read, StreamReason, Verdict, Write};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -55,7 +57,7 @@ fn read(target: &str) -> Read {
 
 fn read_with(target: &str, pairs: &[(&str, &str)], own: Option<&str>) -> Read {
     match judged(&Method::GET, target, &headers(pairs), &[], own) {
-        Verdict::Read(read) => *read,
+        Verdict::Read(read) => Arc::unwrap_or_clone(read),
         other => panic!("{target} is {other:?}"),
     }
 }

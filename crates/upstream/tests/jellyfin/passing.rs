@@ -161,3 +161,19 @@ fn a_head_is_the_get_it_asks_about() {
         assert_eq!(judged(&Method::HEAD, target, &headers(&[]), &[], Some(super::ME)), got(target));
     }
 }
+
+#[test]
+fn a_read_whose_key_would_tell_the_callers_token_is_not_kept() {
+    let token = "0123456789abcdef0123456789abcdef";
+    let with_token = [("x-emby-token", token)];
+    for target in [
+        format!("/Items?searchTerm=a{token}"),
+        format!("/Items?nameStartsWith={}", token.replace('0', "%30")),
+        format!("/Genres/{token}"),
+        format!("/Items?unheardOf=%2530{}", &token[1..]),
+    ] {
+        let verdict = judged(&Method::GET, &target, &headers(&with_token), &[], None);
+        assert_eq!(streamed(&verdict), Some(Odd), "{target}");
+        assert_eq!(streamed(&got(&target)), None, "somebody else's text: {target}");
+    }
+}

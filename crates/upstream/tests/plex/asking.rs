@@ -1,5 +1,7 @@
 //! A request as one fluent sentence.
 
+use std::sync::Arc;
+
 use greenroom_upstream::ask::{Ask, Kind};
 use greenroom_upstream::credential::Credential;
 use greenroom_upstream::tag::{Staling, Tag, Whose};
@@ -55,7 +57,7 @@ impl Asking {
     /// The read it is; anything else fails the test.
     pub(crate) fn read(&self) -> Read {
         match self.verdict() {
-            Verdict::Read(read) => *read,
+            Verdict::Read(read) => Arc::unwrap_or_clone(read),
             other => panic!("{} {} is {other:?}", self.method, self.target),
         }
     }

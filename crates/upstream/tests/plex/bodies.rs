@@ -42,6 +42,14 @@ const EPISODES_JSON: &str = r#"{"MediaContainer":{"size":2,"librarySectionID":2,
  {"ratingKey":"584","parentRatingKey":"582","grandparentRatingKey":"581","type":"episode","title":"\u00e4"}]}}"#;
 
 #[test]
+fn a_row_that_lies_under_itself_tells_nothing_of_what_lies_under_what() {
+    let body =
+        r#"<MediaContainer><Video ratingKey="12" parentRatingKey="12" type="episode"/></MediaContainer>"#;
+    let facts = xml("/library/metadata/12", body).unwrap();
+    assert!(links(&facts).is_empty());
+}
+
+#[test]
 fn the_rows_of_both_forms_say_the_same() {
     let target = "/library/metadata/582/children";
     let facts = xml(target, EPISODES_XML).unwrap();
@@ -309,4 +317,38 @@ proptest! {
             let _ = inspect(&asking, kind, &body);
         }
     }
+}
+
+#[test]
+fn the_length_of_a_whole_list_is_the_containers_own() {
+    let all = "/library/sections/1/all";
+    let sizes = [
+        (r#""size":2,"totalSize":700"#, r#"size="2" totalSize="700""#, Some(700)),
+        (r#""totalSize":0,"size":0"#, r#"totalSize="0" size="0""#, Some(0)),
+        (r#""size":"3""#, r#"size="3""#, Some(3)),
+        (r#""title1":"x""#, r#"title1="x""#, None),
+    ];
+    for (members, attributes, wanted) in sizes {
+        let inner = r#""Metadata":[{"ratingKey":"1","Media":[{"Part":[{"size":999,"totalSize":999}]}]}]"#;
+        let body = format!(r#"{{"MediaContainer":{{{members},{inner}}}}}"#);
+        assert_eq!(json(all, &body).unwrap().total, wanted, "{body}");
+        let body = format!(
+            r#"<MediaContainer {attributes}><Video ratingKey="1"><Part size="999" totalSize="9"/></Video></MediaContainer>"#
+        );
+        assert_eq!(xml(all, &body).unwrap().total, wanted, "{body}");
+    }
+    let sessions = json("/status/sessions", r#"{"MediaContainer":{"size":4}}"#).unwrap();
+    assert_eq!(sessions.total, None, "who plays is no measure of a library");
+}
+
+#[test]
+fn a_list_of_sections_says_whether_one_is_scanned() {
+    for (refreshing, wanted) in [("true", true), ("false", false)] {
+        let body = format!(
+            r#"{{"MediaContainer":{{"size":1,"Directory":[{{"key":"1","refreshing":{refreshing}}}]}}}}"#
+        );
+        assert_eq!(json("/library/sections", &body).unwrap().scanning, Some(wanted));
+    }
+    let list = r#"{"MediaContainer":{"size":0}}"#;
+    assert_eq!(json("/library/sections/1/all", list).unwrap().scanning, None);
 }

@@ -35,6 +35,22 @@ const MOVED: &str = "across* collections* history* image:581* image:582* image:5
          item:583^* items* section:2* sections* sessions* under:581* under:582* under:583*";
 
 #[test]
+fn a_frame_that_names_too_much_makes_everything_stale() {
+    let ids: Vec<String> = (1..=200).map(|id| id.to_string()).collect();
+    let entry = |at: u32| {
+        let key = format!("/library/metadata/{}", ids.join(&format!("{at},")));
+        json!({ "event": "ended", "Activity": { "type": "library.refresh.items",
+                "Context": { "key": key, "librarySectionID": 1 } } })
+    };
+    let frame = |entries: u32| {
+        let news: Vec<_> = (1..=entries).map(entry).collect();
+        json!({ "NotificationContainer": { "type": "activity", "ActivityNotification": news } })
+    };
+    assert!(stale(&frame(1)).contains("item:1"));
+    assert_eq!(stale(&frame(20)), "all*");
+}
+
+#[test]
 fn a_settled_timeline_entry_makes_item_section_and_everything_above_stale() {
     for state in [0, 5, 9] {
         assert_eq!(stale(&wrapped("timeline", "TimelineEntry", &timeline(4, state))), MOVED, "{state}");

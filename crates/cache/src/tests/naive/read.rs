@@ -33,6 +33,9 @@ impl Naive {
         if demand == Demand::Own {
             return Some(self.alone(caller));
         }
+        if demand == Demand::Offline {
+            return Some(self.offline(seen));
+        }
         let mut soft = false;
         if let Some((kept, Mark::Clear)) = seen {
             let (fresh, stale) = (now_ms < kept.fresh_until_ms, now_ms < kept.stale_until_ms);
@@ -65,6 +68,18 @@ impl Naive {
         let own = joined.is_none();
         let flight = joined.unwrap_or_else(|| self.start(who, true, None));
         self.wait(caller, &flight, soft, own, replaces)
+    }
+
+    /// What is good for anything, at once.
+    fn offline(&self, seen: Option<&(Kept, Mark)>) -> Expected {
+        match seen.filter(|(kept, mark)| self.good_for_anything(kept, *mark)) {
+            Some((kept, mark)) => {
+                let fresh = *mark == Mark::Clear && self.now_ms < kept.fresh_until_ms;
+                let served = if fresh { Served::Hit } else { Served::StaleOnError };
+                Expected::Value(served, Self::text(kept))
+            }
+            None => Expected::Failed(FailureKind::NotCached),
+        }
     }
 
     fn refresh(&mut self, kept: &Kept) {

@@ -2,9 +2,12 @@
 //! every task has to have ended.
 
 pub mod client;
+pub mod encrypted;
+pub mod raw;
 pub mod scripted;
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use greenroom::config::{Settings, Tree};
 use greenroom::process::Process;
@@ -12,15 +15,36 @@ use greenroom_cache::Clock;
 use tempfile::TempDir;
 
 pub use client::{Answer, Client};
+pub use raw::Raw;
 
 /// Configuration of a stage: lines of TOML for servers on loopback, every listener on a free port.
 pub struct Script {
     toml: String,
+    data_dir: Option<PathBuf>,
 }
 
 impl Script {
     pub fn new() -> Self {
-        Self { toml: "[control]\nlisten = \"127.0.0.1:0\"\n".into() }
+        Self::with_control("")
+    }
+
+    /// `more` holds further lines of the control plane's table.
+    pub fn with_control(more: &str) -> Self {
+        Self { toml: format!("[control]\nlisten = \"127.0.0.1:0\"\n{more}\n"), data_dir: None }
+    }
+
+    /// State is kept in this folder, and outlives the stage.
+    #[must_use]
+    pub fn data_dir(mut self, path: &Path) -> Self {
+        self.data_dir = Some(path.to_owned());
+        self
+    }
+
+    /// A line above all tables.
+    #[must_use]
+    pub fn top(mut self, line: &str) -> Self {
+        self.toml = format!("{line}\n{}", self.toml);
+        self
     }
 
     /// One more server; `more` holds further lines of its table.
@@ -42,7 +66,8 @@ impl Script {
         let folder = tempfile::tempdir().expect("a folder");
         let mut tree = Tree::default();
         tree.add_toml("stage", &self.toml);
-        tree.set("data_dir", folder.path().display().to_string(), "stage".into());
+        let data_dir = self.data_dir.as_deref().unwrap_or(folder.path());
+        tree.set("data_dir", data_dir.display().to_string(), "stage".into());
         let settings = Settings::read(tree).unwrap_or_else(|problems| panic!("{problems:?}"));
         let process = Process::start(settings, clock).await.expect("it starts");
         Stage { process, folder }
@@ -64,6 +89,23 @@ impl Stage {
     /// A client of the first server.
     pub fn client(&self) -> Client {
         Client::new(self.address(0))
+    }
+
+    /// A program that shows the control token.
+    pub fn control(&self) -> Client {
+        let bearer = format!("Bearer {}", self.process.token.secret.expose());
+        let client = Client::new(self.process.control).with("content-type", "application/json");
+        client.with("authorization", &bearer)
+    }
+
+    /// Where its files are.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// A connection to the first server's listener on which anything can be said.
+    pub async fn raw(&self) -> Raw {
+        Raw::connect(self.address(0)).await
     }
 
     /// Takes it down; everything that was started has to end.

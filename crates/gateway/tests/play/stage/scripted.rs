@@ -11,6 +11,22 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+impl Arrived {
+    /// The values of a header.
+    pub fn header(&self, name: &str) -> Vec<&str> {
+        let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        lines.filter(|(said, _)| said.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).collect()
+    }
+
+    /// The names of all headers, in lower case and in order.
+    pub fn header_names(&self) -> Vec<String> {
+        let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        let mut names: Vec<String> = lines.map(|(name, _)| name.to_ascii_lowercase()).collect();
+        names.sort();
+        names
+    }
+}
+
 /// A request as it arrived.
 #[derive(Debug, Clone)]
 pub struct Arrived {
@@ -20,6 +36,10 @@ pub struct Arrived {
     pub head: String,
     /// How many requests with the same method and target came before.
     pub before: usize,
+    /// The body, as sent.
+    pub body: Vec<u8>,
+    /// Which connection it came on, counted from 0.
+    pub connection: usize,
 }
 
 /// What to do about it.
@@ -65,10 +85,12 @@ impl Scripted {
         let (arrived, cut_off, news) = (server.arrived.clone(), server.cut_off.clone(), server.news.clone());
         let (stop, owner) = (server.stop.clone(), tasks.clone());
         tasks.spawn(async move {
+            let mut connections = 0..;
             loop {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     Ok((stream, _)) = listener.accept() => {
+                        let stream = (connections.next().expect("they never end"), stream);
                         let talk = converse(stream, script.clone(), arrived.clone(), cut_off.clone(), news.clone());
                         let stop = stop.clone();
                         owner.spawn(async move { tokio::select! { () = stop.cancelled() => {}, () = talk => {} } });
@@ -81,6 +103,11 @@ impl Scripted {
 
     pub fn arrived(&self) -> Vec<Arrived> {
         self.arrived.lock().clone()
+    }
+
+    /// What arrived since this was asked last.
+    pub fn take(&self) -> Vec<Arrived> {
+        std::mem::take(&mut self.arrived.lock())
     }
 
     pub fn count(&self, method: &str, path: &str) -> usize {
@@ -105,21 +132,21 @@ impl Scripted {
 }
 
 async fn converse(
-    mut stream: TcpStream,
+    (connection, mut stream): (usize, TcpStream),
     script: Arc<Script>,
     arrived: Arc<Mutex<Vec<Arrived>>>,
     cut_off: Arc<AtomicUsize>,
     news: Arc<Notify>,
 ) {
     let mut buffer = Vec::new();
-    while let Some(head) = read_head(&mut stream, &mut buffer).await {
+    while let Some((head, body)) = read_request(&mut stream, &mut buffer).await {
         let mut first = head.lines().next().unwrap_or_default().split(' ');
         let (method, target) = (first.next().unwrap_or_default(), first.next().unwrap_or_default());
         let request = {
             let mut arrived = arrived.lock();
             let before = arrived.iter().filter(|one| one.method == method && one.target == target).count();
-            let request =
-                Arrived { method: method.to_owned(), target: target.to_owned(), head: head.clone(), before };
+            let (method, target) = (method.to_owned(), target.to_owned());
+            let request = Arrived { method, target, head: head.clone(), before, body, connection };
             arrived.push(request.clone());
             request
         };
@@ -169,7 +196,7 @@ async fn flood(stream: &mut TcpStream, head: &[u8], length: u64) -> std::io::Res
 /// After so many bytes a flood repeats itself.
 pub const PERIOD: u64 = 1 << 18;
 
-async fn read_head(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
+async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<(String, Vec<u8>)> {
     loop {
         if let Some(at) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&buffer[..at]).into_owned();
@@ -183,8 +210,9 @@ async fn read_head(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Strin
                     return None;
                 }
             }
+            let body = buffer[at + 4..at + 4 + length].to_vec();
             buffer.drain(..at + 4 + length);
-            return Some(head);
+            return Some((head, body));
         }
         if stream.read_buf(buffer).await.ok()? == 0 {
             return None;

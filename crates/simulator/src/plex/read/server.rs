@@ -67,7 +67,7 @@ pub(super) fn starting(call: &Call<'_>, path: &[&str]) -> Outcome {
 pub(in crate::plex) fn identity(server: &Server) -> Node {
     container(0)
         .set("apiVersion", API_VERSION)
-        .set("claimed", true)
+        .set("claimed", server.switches.claimed)
         .set("machineIdentifier", &server.machine)
         .set("version", VERSION)
 }

@@ -1,4 +1,4 @@
-//! What went wrong once, or was foreseen: each by name.
+//! What went wrong once: each by name.
 
 use futures_util::future::join_all;
 use greenroom_simulator::faults::Fault;

@@ -1,0 +1,64 @@
+//! The cold crowd: everybody asks at once for what nobody has, and the origin takes its time.
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+
+use crate::client;
+use crate::figures::{Rounds, head, line, percentile_us};
+use crate::hits::asked;
+use crate::origin;
+
+/// How many ask at once.
+const CALLERS: usize = 200;
+
+/// Lets the crowd loose on every server in turns: its name and port.
+pub(crate) async fn compare(
+    peers: &[(&str, u16)],
+    origin_port: u16,
+    ids: &mut impl Iterator<Item = usize>,
+    rounds: usize,
+) -> Result<(), String> {
+    let mut figures: Vec<[Rounds; 4]> = peers.iter().map(|_| Default::default()).collect();
+    for _ in 0..rounds {
+        for ((name, port), figures) in peers.iter().zip(&mut figures) {
+            let asked_before = asked(origin_port).await?;
+            let request = client::request(&origin::slow(ids.next().unwrap_or(0)));
+            let arrived = crowd(*port, &request).await.map_err(|why| format!("{name}: {why}"))?;
+            let first = arrived.first().copied().unwrap_or_default();
+            let after: Vec<Duration> = arrived.iter().map(|at| at.saturating_sub(first)).collect();
+            figures[0].0.push((asked(origin_port).await? - asked_before) as f64);
+            figures[1].0.push(percentile_us(&arrived, 0.0) / 1e3);
+            figures[2].0.push(percentile_us(&after, 0.5) / 1e3);
+            figures[3].0.push(percentile_us(&after, 1.0) / 1e3);
+        }
+    }
+    let title = format!("{CALLERS} callers at once, cold, origin takes {} ms", origin::SLOW.as_millis());
+    head(
+        &title,
+        &["server", "asked the origin", "first ms", "median after first, ms", "last after first, ms"],
+    );
+    for ((name, _), figures) in peers.iter().zip(&figures) {
+        let mut cells = vec![(*name).to_owned()];
+        cells.extend(figures.iter().map(ToString::to_string));
+        line(&cells);
+    }
+    Ok(())
+}
+
+/// When each had its answer, counted from when all had asked; the first comes first.
+async fn crowd(port: u16, request: &[u8]) -> Result<Vec<Duration>, String> {
+    let mut callers = client::open(port, CALLERS).await?;
+    let expected = origin::body(origin::SLOW_BYTES);
+    let began = client::now();
+    let arrivals = callers.iter_mut().map(|caller| {
+        let expected = &expected;
+        async move {
+            let answer = caller.ask(request).await?;
+            if answer.body == expected { Ok(began.elapsed()) } else { Err("another body came".to_owned()) }
+        }
+    });
+    let mut arrived = try_join_all(arrivals).await?;
+    arrived.sort_unstable();
+    Ok(arrived)
+}

@@ -1,0 +1,108 @@
+//! Greenroom beside nginx, Varnish and a bare responder: the same client, bodies and machine, in turns, in one run.
+//!
+//! What counts is CPU time per request, of all processes of a server, and ratios within a round: on a machine that
+//! others use too, nothing else holds. Started by `make bench`.
+
+mod bare;
+mod client;
+mod cpu;
+mod crowd;
+mod figures;
+mod hits;
+mod misses;
+mod origin;
+mod peer;
+
+use std::process::ExitCode;
+
+/// How much is done. `--quick` is for seeing that everything works.
+struct Effort {
+    rounds: usize,
+    requests: usize,
+    misses: usize,
+}
+
+const FULL: Effort = Effort { rounds: 15, requests: 8_000, misses: 200 };
+const QUICK: Effort = Effort { rounds: 3, requests: 3_200, misses: 50 };
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["origin", port] => on_all_cores(bare::listen(number(port), origin::answer)),
+        ["bare", port] => on_all_cores(bare::serve(number(port), &hits::LENGTHS)),
+        parts => {
+            let effort = if parts.contains(&"--quick") { QUICK } else { FULL };
+            let other = parts.iter().find_map(|part| part.strip_prefix("--beside="));
+            let length = parts.iter().find_map(|part| part.strip_prefix("--length=")?.parse().ok());
+            let parts: Vec<&str> = parts.iter().copied().filter(|part| !part.starts_with("--")).collect();
+            on_one_core(bench(&effort, &parts, other, length))
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("bench: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Everything, or only the parts that are named: `hits`, `misses`, `crowd`. `--beside=PROGRAM` is another build of
+/// Greenroom to measure in the same rounds, `--length=BYTES` the only length of hits.
+async fn bench(
+    effort: &Effort,
+    parts: &[&str],
+    other: Option<&str>,
+    length: Option<usize>,
+) -> Result<(), String> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let folder = folder.path();
+    let origin = peer::own("origin").await?;
+    let greenroom = peer::greenroom("Greenroom", None, origin.port, folder).await?;
+    let beside = match other {
+        Some(program) => Some(peer::greenroom("beside", Some(program), origin.port, folder).await?),
+        None => None,
+    };
+    let (nginx, nginx_locked) = peer::nginx("nginx", origin.port, folder, "").await?;
+    let open_files = "open_file_cache max=1000 inactive=60s;";
+    let (nginx_open, _) = peer::nginx("nginx + open_file_cache", origin.port, folder, open_files).await?;
+    let varnish = peer::varnish(origin.port, folder).await?;
+    let bare = peer::own("bare").await?;
+    let mut ids = 1..;
+    let wanted = |part: &str| parts.is_empty() || parts.contains(&part);
+    if wanted("hits") {
+        let mut peers = vec![&greenroom, &nginx, &nginx_open, &varnish, &bare];
+        peers.extend(&beside);
+        let lengths = length.map_or_else(|| hits::LENGTHS.to_vec(), |length| vec![length]);
+        hits::compare(&peers, &lengths, origin.port, effort.rounds, effort.requests).await?;
+    }
+    if wanted("misses") {
+        misses::compare(&[&origin, &greenroom, &nginx, &varnish], &mut ids, effort.rounds, effort.misses)
+            .await?;
+    }
+    if wanted("crowd") {
+        let peers = [
+            ("Greenroom", greenroom.port),
+            ("Varnish", varnish.port),
+            ("nginx + proxy_cache_lock", nginx_locked),
+        ];
+        crowd::compare(&peers, origin.port, &mut ids, effort.rounds).await?;
+    }
+    Ok(())
+}
+
+/// The runtime of the gateway.
+fn on_all_cores(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(work)
+}
+
+fn on_one_core(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(work)
+}
+
+fn number(port: &str) -> u16 {
+    port.parse().unwrap_or(0)
+}

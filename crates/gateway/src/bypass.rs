@@ -1,0 +1,221 @@
+//! What is bypassed: reads that go to the server as if Greenroom were not there, until that is taken back.
+//!
+//! The list is short, is kept in one small file, and survives a restart. Writes still invalidate and events still
+//! apply while something is bypassed, so what was kept before is as good afterwards as if nothing had been.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::RwLock;
+use serde::{Deserialize, Serialize};
+
+use crate::keys::DataDir;
+
+const FILE: &str = "bypass.json";
+/// So many are kept; a person sets one or two.
+pub const MAX_BYPASSES: usize = 64;
+
+/// What is bypassed: all that fits every word that is said. Nothing said is everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bypass {
+    /// Reads of this server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// Reads of this class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// Reads of this app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<String>,
+}
+
+impl Bypass {
+    /// Whether it covers a read.
+    pub fn covers(&self, server: &str, class: &str, app: &str) -> bool {
+        let fits = |said: &Option<String>, is: &str| said.as_deref().is_none_or(|said| said == is);
+        fits(&self.server, server) && fits(&self.class, class) && fits(&self.app, app)
+    }
+
+    /// Whether it lies within `other`: all that it covers, the other one covers.
+    pub fn lies_within(&self, other: &Self) -> bool {
+        let within = |own: &Option<String>, other: &Option<String>| other.is_none() || own == other;
+        within(&self.server, &other.server)
+            && within(&self.class, &other.class)
+            && within(&self.app, &other.app)
+    }
+}
+
+/// As it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    bypasses: Vec<Bypass>,
+}
+
+/// All that is bypassed, for all servers.
+#[derive(Debug, Default)]
+pub struct Bypasses {
+    list: RwLock<Vec<Bypass>>,
+    /// Whether the list holds anything, so that a hit takes no lock while it does not.
+    any: AtomicBool,
+    /// Where it is kept; nowhere in tests.
+    data_dir: Option<DataDir>,
+}
+
+impl Bypasses {
+    /// What is kept in the data directory. A file that cannot be understood is said once and ignored.
+    pub fn open(data_dir: &DataDir) -> Arc<Self> {
+        let list = match data_dir.read(FILE) {
+            Ok(None) => Vec::new(),
+            Ok(Some(bytes)) => match serde_json::from_slice::<Kept>(&bytes) {
+                Ok(kept) => kept.bypasses,
+                Err(error) => {
+                    tracing::warn!(
+                        line = error.line(),
+                        "{FILE} is damaged and is ignored: nothing is bypassed; the next change replaces it"
+                    );
+                    Vec::new()
+                }
+            },
+            Err(error) => {
+                tracing::warn!(%error, "{FILE} cannot be read: nothing is bypassed");
+                Vec::new()
+            }
+        };
+        let list: Vec<Bypass> = list.into_iter().take(MAX_BYPASSES).collect();
+        let any = AtomicBool::new(!list.is_empty());
+        Arc::new(Self { list: RwLock::new(list), any, data_dir: Some(data_dir.clone()) })
+    }
+
+    /// Whether a read is bypassed.
+    pub fn covers(&self, server: &str, class: &str, app: &str) -> bool {
+        self.any.load(Ordering::Acquire)
+            && self.list.read().iter().any(|bypass| bypass.covers(server, class, app))
+    }
+
+    /// Whether every read of a server is bypassed.
+    pub fn covers_all_of(&self, server: &str) -> bool {
+        let whole = Bypass { server: Some(server.to_owned()), ..Bypass::default() };
+        self.list.read().iter().any(|bypass| whole.lies_within(bypass))
+    }
+
+    /// All of them.
+    pub fn list(&self) -> Vec<Bypass> {
+        self.list.read().clone()
+    }
+
+    /// Bypasses this from now on. It takes the place of what it covers. Returns whether that changes
+    /// anything.
+    ///
+    /// # Errors
+    /// If there are too many, or if it cannot be kept: then nothing has changed.
+    pub fn add(&self, bypass: Bypass) -> Result<bool, String> {
+        let mut list = self.list.write();
+        let mut wanted: Vec<Bypass> =
+            list.iter().filter(|other| !other.lies_within(&bypass)).cloned().collect();
+        if wanted.len() >= MAX_BYPASSES {
+            return Err(format!("no more than {MAX_BYPASSES} things can be bypassed one by one"));
+        }
+        wanted.push(bypass);
+        self.replace(&mut list, wanted)
+    }
+
+    /// Takes back all that lies within this. Returns whether that changes anything.
+    ///
+    /// # Errors
+    /// If that cannot be kept: then nothing has changed.
+    pub fn remove(&self, bypass: &Bypass) -> Result<bool, String> {
+        let mut list = self.list.write();
+        let wanted = list.iter().filter(|other| !other.lies_within(bypass)).cloned().collect();
+        self.replace(&mut list, wanted)
+    }
+
+    fn replace(&self, list: &mut Vec<Bypass>, wanted: Vec<Bypass>) -> Result<bool, String> {
+        if *list == wanted {
+            return Ok(false);
+        }
+        if let Some(data_dir) = &self.data_dir {
+            let kept = Kept { bypasses: wanted };
+            let text = serde_json::to_string_pretty(&kept).map_err(|error| error.to_string())?;
+            data_dir.replace(FILE, text.as_bytes())?;
+            *list = kept.bypasses;
+        } else {
+            *list = wanted;
+        }
+        self.any.store(!list.is_empty(), Ordering::Release);
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn of(server: &str, class: &str, app: &str) -> Bypass {
+        let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Bypass { server: said(server), class: said(class), app: said(app) }
+    }
+
+    #[test]
+    fn a_bypass_covers_what_fits_every_word_of_it() {
+        let everything = Bypass::default();
+        assert!(everything.covers("home", "lists", "Kometa"));
+        assert!(of("home", "", "").covers("home", "lists", "Kometa"));
+        assert!(!of("attic", "", "").covers("home", "lists", "Kometa"));
+        assert!(!of("home", "images", "").covers("home", "lists", "Kometa"));
+        assert!(of("", "lists", "Kometa").covers("home", "lists", "Kometa"));
+    }
+
+    #[test]
+    fn taking_back_a_server_takes_back_all_of_it_and_nothing_else() {
+        let bypasses = Bypasses::default();
+        for bypass in [of("home", "lists", ""), of("attic", "", ""), of("", "", "Kometa")] {
+            bypasses.add(bypass).expect("there is room");
+        }
+        assert!(bypasses.covers_all_of("attic") && !bypasses.covers_all_of("home"));
+        bypasses.remove(&of("home", "", "")).expect("it can be taken back");
+        assert_eq!(bypasses.list(), [of("attic", "", ""), of("", "", "Kometa")]);
+        bypasses.remove(&Bypass::default()).expect("it can be taken back");
+        assert!(!bypasses.covers("attic", "lists", "Kometa"));
+    }
+
+    #[test]
+    fn what_a_wider_one_covers_is_not_kept_beside_it() {
+        let bypasses = Bypasses::default();
+        bypasses.add(of("home", "lists", "")).expect("there is room");
+        bypasses.add(of("home", "", "")).expect("there is room");
+        bypasses.add(of("home", "", "")).expect("twice is once");
+        assert_eq!(bypasses.list(), [of("home", "", "")]);
+    }
+
+    #[test]
+    fn the_list_is_bounded() {
+        let bypasses = Bypasses::default();
+        for index in 0..MAX_BYPASSES {
+            bypasses.add(of("", "", &index.to_string())).expect("there is room");
+        }
+        assert!(bypasses.add(of("", "", "one more")).is_err());
+        assert_eq!(bypasses.list().len(), MAX_BYPASSES);
+    }
+
+    #[test]
+    fn it_is_kept_for_the_owner_alone_and_a_damaged_file_bypasses_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = DataDir::open(folder.path()).expect("it is there");
+        Bypasses::open(&dir).add(of("home", "", "")).expect("it can be kept");
+        assert_eq!(Bypasses::open(&dir).list(), [of("home", "", "")]);
+        let path = folder.path().join(FILE);
+        let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        for damaged in ["{\"bypasses\": [", "{\"bypasses\": [{\"sever\": \"home\"}]}", ""] {
+            std::fs::write(&path, damaged).expect("written");
+            let bypasses = Bypasses::open(&dir);
+            assert!(!bypasses.covers("home", "lists", "x"), "{damaged}");
+            bypasses.add(of("attic", "", "")).expect("the next change replaces it");
+            assert_eq!(Bypasses::open(&dir).list(), [of("attic", "", "")]);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Talking to the gateway that runs: its control plane, asked with the control token.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::Args;
+use greenroom_upstream::credential::Secret;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+use super::{FAILED, MISUSED};
+use crate::config::Tree;
+use crate::config::settings::{CONTROL_PORT, default_data_dir};
+use crate::keys::DataDir;
+
+/// How long an answer may take; a question why waits for the media server.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest answer that is read.
+const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// Where the gateway is found.
+#[derive(Debug, Args, Default)]
+pub(super) struct Place {
+    /// Configuration file of the running gateway
+    #[arg(long, short, value_name = "FILE", env = "GREENROOM_CONFIG")]
+    config: Option<PathBuf>,
+    /// Its data directory, where the control token is
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Address of its control plane [default: as configured, else 127.0.0.1:8710]
+    #[arg(long, value_name = "URL")]
+    control: Option<String>,
+    /// File with its control token [default: the one in the data directory]
+    #[arg(long, value_name = "FILE")]
+    control_token_file: Option<PathBuf>,
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub(super) struct Remote {
+    base: String,
+    token: Option<Secret>,
+}
+
+impl Remote {
+    /// Finds out where it is and with which token it is asked. A problem is printed.
+    pub(super) fn find(place: &Place) -> Result<Self, u8> {
+        let mut tree = Tree::default();
+        if let Some(path) = &place.config {
+            match std::fs::read_to_string(path) {
+                Ok(text) => tree.add_toml(&path.display().to_string(), &text),
+                Err(error) => return Err(misused(&format!("{}: cannot be read: {error}", path.display()))),
+            }
+        }
+        tree.add_environment(std::env::vars());
+        let configured = tree.take("control.listen").map(|leaf| leaf.text);
+        let base = match (&place.control, configured) {
+            (Some(url), _) => url.clone(),
+            (None, Some(listen)) => reachable(&listen),
+            (None, None) => format!("127.0.0.1:{CONTROL_PORT}"),
+        };
+        let base = base_of(&base).map_err(|problem| misused(&problem))?;
+        let data_dir = place.data_dir.clone().or_else(|| tree.take("data_dir").map(|leaf| leaf.text.into()));
+        let token = match &place.control_token_file {
+            Some(path) => Some(read_token(path)?),
+            None => DataDir::control_token_in(&data_dir.unwrap_or_else(default_data_dir)),
+        };
+        Ok(Self { base, token })
+    }
+
+    /// Asks for something.
+    pub(super) async fn get(&self, path: &str) -> Result<Value, u8> {
+        self.ask(Method::GET, path, None).await
+    }
+
+    /// Asks with a body. A problem is printed.
+    pub(super) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, u8> {
+        match tokio::time::timeout(PATIENCE, self.exchange(method, path, body)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(problem)) => Err(failed(&problem)),
+            Err(_) => Err(failed(&format!("the gateway at {} does not answer", self.base))),
+        }
+    }
+
+    async fn exchange(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, String> {
+        let text = body.map(Value::to_string).unwrap_or_default();
+        let mut request = Request::builder().method(method).uri(format!("http://{}/{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
+        }
+        if body.is_some() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
+        let request = request.body(Full::new(Bytes::from(text)));
+        let request = request.map_err(|_| "the control token is not one: it holds odd letters".to_owned())?;
+        let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+        let response = client.request(request).await.map_err(|error| {
+            if error.is_connect() {
+                format!("no gateway answers at {}; is it running? --control names another address", self.base)
+            } else {
+                format!("the gateway at {} broke off", self.base)
+            }
+        })?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
+        let body = body.map_err(|_| format!("the answer of {} broke off", self.base))?.to_bytes();
+        let answer: Value = serde_json::from_slice(&body)
+            .map_err(|_| format!("what answers at {} is no Greenroom", self.base))?;
+        if status.is_success() { Ok(answer) } else { Err(refusal(status, &answer)) }
+    }
+}
+
+/// What the gateway says against it.
+fn refusal(status: StatusCode, problem: &Value) -> String {
+    let said = |name: &str| problem[name].as_str().unwrap_or_default().to_owned();
+    match (said("title"), said("detail")) {
+        (title, detail) if !title.is_empty() => format!("{title}. {detail}"),
+        _ => format!("the gateway answers {status}"),
+    }
+}
+
+/// Host, port and base path of an address, with or without a scheme.
+fn base_of(text: &str) -> Result<String, String> {
+    let text = text.trim().trim_end_matches('/');
+    if text.starts_with("https://") {
+        return Err(
+            "--control: the control plane is asked over http://; use a tunnel for other machines".into()
+        );
+    }
+    let bare = text.strip_prefix("http://").unwrap_or(text);
+    let is_address = format!("http://{bare}/").parse::<Uri>().is_ok_and(|uri| {
+        uri.query().is_none() && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+    });
+    if is_address {
+        Ok(bare.to_owned())
+    } else {
+        Err("--control must look like http://127.0.0.1:8710".into())
+    }
+}
+
+/// Who listens everywhere is found on this machine.
+fn reachable(listen: &str) -> String {
+    let Ok(mut address) = listen.trim().parse::<SocketAddr>() else { return listen.to_owned() };
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address.to_string()
+}
+
+/// Reads a token from a file. A problem is printed.
+pub(super) fn read_token(path: &std::path::Path) -> Result<Secret, u8> {
+    match std::fs::read_to_string(path) {
+        Ok(text) if !text.trim().is_empty() => Ok(Secret::new(text.trim())),
+        Ok(_) => Err(misused(&format!("{}: the token file is empty", path.display()))),
+        Err(error) => Err(misused(&format!("{}: cannot be read: {error}", path.display()))),
+    }
+}
+
+fn failed(problem: &str) -> u8 {
+    eprintln!("greenroom: {problem}");
+    FAILED
+}
+
+fn misused(problem: &str) -> u8 {
+    eprintln!("greenroom: {problem}");
+    MISUSED
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_taken_with_or_without_its_scheme() {
+        for text in ["127.0.0.1:8710", "http://127.0.0.1:8710/", " http://127.0.0.1:8710"] {
+            assert_eq!(base_of(text).as_deref(), Ok("127.0.0.1:8710"));
+        }
+        assert_eq!(base_of("http://nas/greenroom/").as_deref(), Ok("nas/greenroom"));
+        for text in ["https://nas", "http://a b", "user:pass@nas", "nas?x=1", ""] {
+            assert!(base_of(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn who_listens_everywhere_is_found_here() {
+        assert_eq!(reachable("0.0.0.0:8710"), "127.0.0.1:8710");
+        assert_eq!(reachable("[::]:8710"), "[::1]:8710");
+        assert_eq!(reachable("192.168.1.2:1"), "192.168.1.2:1");
+    }
+
+    #[test]
+    fn what_the_gateway_says_against_it_is_repeated() {
+        let problem = serde_json::json!({"title": "No such server", "detail": "None."});
+        assert_eq!(refusal(StatusCode::NOT_FOUND, &problem), "No such server. None.");
+        assert_eq!(refusal(StatusCode::BAD_GATEWAY, &Value::Null), "the gateway answers 502 Bad Gateway");
+    }
+}

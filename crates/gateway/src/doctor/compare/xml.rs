@@ -1,0 +1,76 @@
+//! A document as a value: attributes are fields, children are lists under their element's name.
+
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
+use serde_json::{Map, Value};
+
+/// Deepest element that is read.
+const MAX_DEPTH: usize = 64;
+
+/// The document, if it is one.
+pub(super) fn value(body: &[u8]) -> Option<Value> {
+    let mut reader = Reader::from_str(std::str::from_utf8(body).ok()?);
+    let mut open: Vec<(String, Map<String, Value>)> = vec![(String::new(), Map::new())];
+    loop {
+        match reader.read_event().ok()? {
+            Event::Start(start) if open.len() < MAX_DEPTH => open.push(element(&start)?),
+            Event::Start(_) => return None,
+            Event::Empty(start) => {
+                let (name, fields) = element(&start)?;
+                adopt(&mut open, &name, fields)?;
+            }
+            Event::End(_) => {
+                let (name, fields) = open.pop()?;
+                adopt(&mut open, &name, fields)?;
+            }
+            Event::Text(text) if !text.trim().is_empty() => {
+                open.last_mut()?.1.insert("#".into(), text.trim().into());
+            }
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    let (_, root) = open.pop().filter(|_| open.is_empty())?;
+    // A document has one element at its root: no list there.
+    let (name, elements) = root.into_iter().next()?;
+    let first = elements.as_array()?.first()?.clone();
+    Some(Value::Object(Map::from_iter([(name, first)])))
+}
+
+fn element(start: &BytesStart<'_>) -> Option<(String, Map<String, Value>)> {
+    let mut fields = Map::new();
+    for attribute in start.attributes() {
+        let attribute = attribute.ok()?;
+        let name = attribute.key.as_ref().to_owned();
+        fields.insert(name, attribute.value.into_owned().into());
+    }
+    Some((start.name().as_ref().to_owned(), fields))
+}
+
+fn adopt(open: &mut [(String, Map<String, Value>)], name: &str, fields: Map<String, Value>) -> Option<()> {
+    let (_, parent) = open.last_mut()?;
+    let list = parent.entry(name.to_owned()).or_insert_with(|| Value::Array(Vec::new()));
+    list.as_array_mut()?.push(Value::Object(fields));
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_document_becomes_a_value_and_half_of_one_does_not() {
+        let text = r#"<?xml version="1.0"?><M size="2"><V key="1"><T>x</T></V><V key="2"/></M>"#;
+        let wanted = json!({"M": {"size": "2", "V": [{"key": "1", "T": [{"#": "x"}]}, {"key": "2"}]}});
+        assert_eq!(value(text.as_bytes()), Some(wanted));
+        assert_eq!(value(b"<M><V>"), None);
+        assert_eq!(value(b"nothing"), None);
+    }
+
+    #[test]
+    fn a_document_without_end_is_not_followed_down() {
+        assert_eq!(value("<a>".repeat(100_000).as_bytes()), None);
+    }
+}

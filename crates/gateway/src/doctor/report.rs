@@ -1,0 +1,90 @@
+//! How findings are shown.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::finding::{Finding, Level};
+
+/// What was found of one thing.
+#[derive(Debug, Clone, Serialize)]
+pub struct Subject {
+    /// The thing.
+    pub name: String,
+    /// What was found.
+    pub findings: Vec<Finding>,
+}
+
+/// Everything that was found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// By thing.
+    pub subjects: Vec<Subject>,
+}
+
+impl Report {
+    /// How often something of this level was found.
+    pub fn count(&self, level: Level) -> usize {
+        self.subjects.iter().flat_map(|subject| &subject.findings).filter(|one| one.level == level).count()
+    }
+
+    /// Whether nothing keeps Greenroom from working.
+    pub fn is_well(&self) -> bool {
+        self.count(Level::Problem) == 0
+    }
+
+    /// For people.
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        for subject in &self.subjects {
+            let _ = writeln!(text, "{}", subject.name);
+            for finding in &subject.findings {
+                let _ = writeln!(text, "  {:<8} {}: {}", finding.level.name(), finding.check, finding.what);
+                if let Some(remedy) = &finding.remedy {
+                    let _ = writeln!(text, "           -> {remedy}");
+                }
+            }
+        }
+        let (problems, warnings) = (self.count(Level::Problem), self.count(Level::Warning));
+        let _ = match (problems, warnings) {
+            (0, 0) => writeln!(text, "nothing is wrong"),
+            (0, _) => writeln!(text, "it works; warnings: {warnings}"),
+            _ => writeln!(text, "problems: {problems}; warnings: {warnings}"),
+        };
+        text
+    }
+
+    /// For programs.
+    pub fn json(&self) -> String {
+        serde_json::json!({
+            "well": self.is_well(),
+            "problems": self.count(Level::Problem),
+            "warnings": self.count(Level::Warning),
+            "subjects": self.subjects,
+        })
+        .to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_says_what_and_what_to_do_and_ends_with_a_verdict() {
+        let findings = vec![Finding::ok("name", "good"), Finding::warning("clock", "late", "set it")];
+        let mut report = Report { subjects: vec![Subject { name: "home".into(), findings }] };
+        assert!(report.is_well());
+        assert_eq!(
+            report.render(),
+            "home\n  ok       name: good\n  warning  clock: late\n           -> set it\nit works; warnings: 1\n"
+        );
+        report.subjects[0].findings.push(Finding::problem("token", "refused", "log in"));
+        assert!(!report.is_well());
+        assert!(report.render().ends_with("problems: 1; warnings: 1\n"));
+        let json: serde_json::Value = serde_json::from_str(&report.json()).expect("JSON");
+        assert_eq!(json["subjects"][0]["findings"][2]["level"], "problem");
+        assert!(json["subjects"][0]["findings"][0].get("remedy").is_none());
+    }
+}

@@ -1,0 +1,76 @@
+//! How a certificate or its public key is named: by its SHA-256, in hexadecimal digits.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+
+/// A SHA-256, of a whole certificate or of the public key in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint([u8; SHA256_OUTPUT_LEN]);
+
+/// The text is no fingerprint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotFingerprint;
+
+impl Fingerprint {
+    /// The fingerprint of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut own = [0; SHA256_OUTPUT_LEN];
+        own.copy_from_slice(digest(&SHA256, bytes).as_ref());
+        Self(own)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = NotFingerprint;
+
+    /// 64 hexadecimal digits, with or without colons, as browsers and command lines show them.
+    fn from_str(text: &str) -> Result<Self, NotFingerprint> {
+        let digits: Vec<u32> = text
+            .chars()
+            .filter(|letter| *letter != ':')
+            .map(|letter| letter.to_digit(16).ok_or(NotFingerprint))
+            .collect::<Result<_, _>>()?;
+        let mut own = [0; SHA256_OUTPUT_LEN];
+        if digits.len() != 2 * own.len() {
+            return Err(NotFingerprint);
+        }
+        for (byte, pair) in own.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = u8::try_from(pair[0] * 16 + pair[1]).map_err(|_| NotFingerprint)?;
+        }
+        Ok(Self(own))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    #[test]
+    fn it_is_the_sha_256_in_small_digits() {
+        assert_eq!(Fingerprint::of(b"").to_string(), EMPTY);
+        assert_ne!(Fingerprint::of(b"a"), Fingerprint::of(b"b"));
+    }
+
+    #[test]
+    fn it_is_read_however_it_was_copied() {
+        let pairs: Vec<&str> =
+            EMPTY.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).expect("text")).collect();
+        for text in [EMPTY.to_owned(), EMPTY.to_uppercase(), pairs.join(":"), pairs.join(":").to_uppercase()]
+        {
+            assert_eq!(text.parse(), Ok(Fingerprint::of(b"")), "{text}");
+        }
+        for text in ["", "any", &EMPTY[2..], &format!("{EMPTY}00"), &EMPTY.replace('e', "g")] {
+            assert_eq!(text.parse::<Fingerprint>(), Err(NotFingerprint), "{text}");
+        }
+    }
+}

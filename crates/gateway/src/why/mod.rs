@@ -1,0 +1,453 @@
+//! Why one read is answered as it is: what it is, what is kept for it, what speaks for and against that, and whether
+//! the server says the same now.
+//!
+//! Looking leaves no trace in the cache. The server is asked once, with the token that was given, or the configured
+//! one. Nothing told holds a token.
+//!
+//! Rooms: [`outcome`] (what a request would get now), [`difference`] (where two answers part).
+
+pub mod difference;
+pub mod outcome;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+
+use greenroom_cache::{Cause, Diagnosis, Entry, Key, Marking, Value};
+use greenroom_upstream::ask::Ask;
+use greenroom_upstream::ask::Kind;
+use greenroom_upstream::credential::{Credential, Form, Secret};
+use greenroom_upstream::redact;
+use greenroom_upstream::verdict::{Read, Representation, Sharing, Verdict};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use serde::Serialize;
+
+use crate::apps::App;
+use crate::body::{Collected, collect};
+use crate::identity::Identity;
+use crate::mode::Mode;
+use crate::proxy::answer;
+use crate::proxy::load::{ReadLoader, heed};
+use crate::proxy::read::{Proof, partition_of, prove};
+use crate::queue::Errand;
+use crate::server::Server;
+use outcome::{Outcome, Situation};
+
+/// What is asked.
+#[derive(Debug)]
+pub struct Question {
+    /// Address or path of a read, as an app asks it. A token in it says who asks, and is shown nowhere.
+    pub url: String,
+    /// Whose token, where the address holds none.
+    pub token: Option<Secret>,
+    /// Headers the app sends, where they matter: representation, language, paging.
+    pub headers: HeaderMap,
+}
+
+/// What is told.
+#[derive(Debug, Default, Serialize)]
+pub struct Told {
+    /// The server.
+    pub server: String,
+    /// What was asked about, without secrets.
+    pub asked: String,
+    /// `read`, `write`, `stream` or `refused`.
+    pub kind: &'static str,
+    /// Its class, if it is a read; why it passes or is refused, if not.
+    pub class: String,
+    /// What a request would get from the cache now, in a word.
+    pub outcome: &'static str,
+    /// What a request gets now, as a sentence.
+    pub sentence: String,
+    /// Who asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Asker>,
+    /// What the answer is kept under.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyParts>,
+    /// What is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<Kept>,
+    /// The last invalidation that reaches it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invalidation: Option<Invalidated>,
+    /// What the server says now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_says: Option<Said>,
+}
+
+/// Who asks.
+#[derive(Debug, Serialize)]
+pub struct Asker {
+    /// Where the token came from: `address`, `given`, `configured` or `none`.
+    pub token: &'static str,
+    /// Whether it was seen before.
+    pub known: bool,
+    /// Whether the server's yes to it holds for this class: `holds`, `expired` or `missing`.
+    pub proof: &'static str,
+    /// Whether a live signal tells what becomes stale for it.
+    pub live_signal: bool,
+}
+
+/// What the answer is kept under.
+#[derive(Debug, Serialize)]
+pub struct KeyParts {
+    /// Whose part of the cache: `public`, `images`, or a keyed hash that says nothing about the token.
+    pub partition: String,
+    /// The question in canonical words.
+    pub text: String,
+    /// In which form the answer comes.
+    pub representation: &'static str,
+}
+
+/// What is kept.
+#[derive(Debug, Serialize)]
+pub struct Kept {
+    /// Bytes of the body.
+    pub bytes: usize,
+    /// Where.
+    pub tier: &'static str,
+    /// How old it can be at most, in milliseconds.
+    pub age_ms: u64,
+    /// Why it was loaded.
+    pub loaded_because: &'static str,
+    /// Fresh for so long yet, in milliseconds; negative when that is over.
+    pub fresh_left_ms: i64,
+    /// Then answered while a refresh runs behind.
+    pub stale_left_ms: i64,
+    /// Then answered if the server cannot be asked.
+    pub stale_on_error_left_ms: i64,
+    /// Whether it is kept warm.
+    pub warm: bool,
+    /// What makes it stale.
+    pub tags: Vec<String>,
+}
+
+/// The last invalidation that reaches what is kept.
+#[derive(Debug, Serialize)]
+pub struct Invalidated {
+    /// When, in milliseconds.
+    pub at_ms: u64,
+    /// How long ago, in milliseconds.
+    pub ago_ms: u64,
+    /// By what it reaches it.
+    pub by: String,
+    /// `none` if what is kept is from after it, `marked` if it may only stand in for a failure, `purged` if not even
+    /// that.
+    pub effect: &'static str,
+}
+
+/// What the server says now.
+#[derive(Debug, Serialize)]
+pub struct Said {
+    /// `same`, `different`, `nothing-kept` or `no-answer`.
+    pub word: &'static str,
+    /// Its status, if it answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// Where it differs from what is kept, or why there is no answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// Tells why.
+///
+/// # Errors
+/// If what was given is no address and no path.
+pub async fn tell(server: &Arc<Server>, question: &Question) -> Result<Told, &'static str> {
+    let target = target_of(server, &question.url)?;
+    let mut told =
+        Told { server: server.name().to_owned(), asked: redact::target(&target), ..Told::default() };
+    let case = match look(server, question, &target) {
+        Ok(case) => *case,
+        Err((kind, class, sentence)) => {
+            told.kind = kind;
+            told.class = class.to_owned();
+            told.outcome = kind;
+            told.sentence = sentence;
+            return Ok(told);
+        }
+    };
+    case.describe(server, &mut told);
+    told.server_says = Some(case.ask_the_server(server).await);
+    Ok(told)
+}
+
+/// Path and query of an address, without the server's base path.
+fn target_of(server: &Server, url: &str) -> Result<String, &'static str> {
+    let uri: Uri = url.trim().parse().map_err(|_| "this is no address and no path")?;
+    let whole = uri.path_and_query().map_or("/", |whole| whole.as_str());
+    if !whole.starts_with('/') {
+        return Err("a path begins with a slash");
+    }
+    Ok(crate::proxy::without_base_path(server, whole))
+}
+
+/// One read that is looked at.
+struct Case {
+    read: Arc<Read>,
+    credential: Credential,
+    token: &'static str,
+    /// Who asks, if they were seen before.
+    identity: Option<Arc<Identity>>,
+    key: Option<Key>,
+    diagnosis: Option<Diagnosis>,
+}
+
+type NoRead = (&'static str, &'static str, String);
+
+/// Looks at what the request is. Where the app's representation was not said, the one is taken for which something is
+/// kept.
+fn look(server: &Server, question: &Question, target: &str) -> Result<Box<Case>, NoRead> {
+    let mut first = None;
+    for headers in ways_to_ask(server.settings.kind, &question.headers) {
+        let case = look_as(server, question, target, headers)?;
+        if case.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.entry.is_some()) {
+            return Ok(case);
+        }
+        first.get_or_insert(case);
+    }
+    first.ok_or_else(|| ("refused", "", "the request could not be looked at".to_owned()))
+}
+
+fn ways_to_ask(kind: Kind, said: &HeaderMap) -> Vec<HeaderMap> {
+    if kind == Kind::Jellyfin || said.contains_key(http::header::ACCEPT) {
+        return vec![said.clone()];
+    }
+    let with = |accept| {
+        let mut headers = said.clone();
+        headers.insert(http::header::ACCEPT, HeaderValue::from_static(accept));
+        headers
+    };
+    vec![with("application/json"), with("application/xml")]
+}
+
+fn look_as(
+    server: &Server,
+    question: &Question,
+    target: &str,
+    headers: HeaderMap,
+) -> Result<Box<Case>, NoRead> {
+    let kind = server.settings.kind;
+    let method = Method::GET;
+    let bare = kind.credential(&Ask { method: &method, target, headers: &headers, body: &[] });
+    let (credential, token) = whose(server, question, bare);
+    let identity = server.identities.known(&credential);
+    let account = identity.as_ref().and_then(|identity| identity.account());
+    // The token is no part of the question: it may have come with it, or not.
+    let mut headers = headers;
+    headers.extend(kind.credential_headers(&credential, true));
+    let ask = Ask { method: &method, target, headers: &headers, body: &[] };
+    let read = match kind.classify(&ask, account.as_deref()) {
+        Verdict::Read(read) => read,
+        Verdict::Write(write) => {
+            let sentence = "It changes something: it is forwarded once and never kept.";
+            return Err(("write", write.name, sentence.to_owned()));
+        }
+        Verdict::Stream(reason) => {
+            let sentence = "It passes through as it comes and is never kept.";
+            return Err(("stream", reason.name(), sentence.to_owned()));
+        }
+        Verdict::Refuse(refusal) => {
+            return Err(("refused", "", format!("It is not forwarded: {}.", refusal.message())));
+        }
+    };
+    // Of somebody never seen only what is everybody's can be kept.
+    let is_known = identity.is_some() || read.sharing != Sharing::Identity;
+    let asker = identity.as_deref().unwrap_or_else(|| server.identities.anonymous());
+    let key = is_known.then(|| Key::new(server.name(), partition_of(server, asker, &read), &read.key));
+    // While observing, what is known is what was overheard.
+    let observation = server.switch.observation();
+    let cache = observation.as_ref().map_or(&server.cache, |observation| &observation.cache);
+    let diagnosis = key.as_ref().map(|key| cache.diagnose(key));
+    Ok(Box::new(Case { read, credential, token, identity, key, diagnosis }))
+}
+
+/// The token in the address, else the one that was given, else the configured one.
+fn whose(server: &Server, question: &Question, in_address: Credential) -> (Credential, &'static str) {
+    if in_address.token.is_some() {
+        return (in_address, "address");
+    }
+    let form = if server.settings.kind == Kind::Plex { Form::PlexHeader } else { Form::Authorization };
+    let with = |token: &Secret| Credential { token: Some(token.clone()), form, ..in_address.clone() };
+    match (&question.token, &server.settings.token) {
+        (Some(given), _) => (with(given), "given"),
+        (None, Some(configured)) => (with(configured), "configured"),
+        (None, None) => (in_address, "none"),
+    }
+}
+
+impl Case {
+    fn describe(&self, server: &Server, told: &mut Told) {
+        let now_ms = server.clock.now_ms();
+        let proof = match &self.identity {
+            Some(identity) => prove(server, identity, &self.read, server.clock.now_ms()),
+            None if self.read.sharing == Sharing::Public => Proof::Holds,
+            None => Proof::Missing,
+        };
+        let entry = self.diagnosis.as_ref().and_then(|diagnosis| diagnosis.entry.as_deref());
+        let asker = self.identity.as_deref().unwrap_or_else(|| server.identities.anonymous());
+        let situation = Situation {
+            proof,
+            diagnosis: self.diagnosis.as_ref(),
+            policy: server.policy(&self.read, asker),
+            now_ms,
+        };
+        let outcome = Outcome::of(&situation);
+        told.kind = "read";
+        self.read.class.name().clone_into(&mut told.class);
+        told.outcome = outcome.name();
+        let instead = match server.manner(self.read.class, &App::default()) {
+            Mode::Cache => "",
+            Mode::Observe => "The server is asked every time: the cache only observes. With the cache: ",
+            Mode::Bypass => "The server is asked every time: this is bypassed. Without that: ",
+        };
+        told.sentence = format!("{instead}{}", outcome.sentence());
+        told.identity = Some(Asker {
+            token: self.token,
+            known: self.identity.is_some(),
+            proof: proof_word(proof),
+            live_signal: self.identity.as_ref().is_some_and(|identity| identity.has_signal()),
+        });
+        told.key = self.key.as_ref().map(|key| KeyParts {
+            partition: key.partition().as_str().to_owned(),
+            text: redact::target(key.text()),
+            representation: representation_word(self.read.representation),
+        });
+        let warm = self.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.warm);
+        told.entry = entry.map(|entry| kept(entry, warm, now_ms));
+        told.invalidation = self.diagnosis.as_ref().and_then(|diagnosis| invalidated(diagnosis, now_ms));
+    }
+
+    /// Asks the server once, as a load would.
+    async fn ask_the_server(&self, server: &Arc<Server>) -> Said {
+        let began_ms = server.clock.now_ms();
+        let asked = server.clock.timeout(server.settings.load_timeout, self.ask(server)).await;
+        let took_ms = server.clock.now_ms().saturating_sub(began_ms);
+        let kept = self.diagnosis.as_ref().and_then(|diagnosis| diagnosis.entry.as_ref());
+        let said = |word, status, detail| Said { word, status, detail, took_ms };
+        match asked {
+            Err(_) => said("no-answer", None, Some("the server takes too long".to_owned())),
+            Ok(Err(reason)) => said("no-answer", None, Some(reason)),
+            Ok(Ok((status, body))) => {
+                let code = Some(status.as_u16());
+                match kept.map(|entry| parting(entry.value(), status, &body)) {
+                    None => said("nothing-kept", code, None),
+                    Some(None) => said("same", code, None),
+                    Some(detail) => said("different", code, detail),
+                }
+            }
+        }
+    }
+
+    async fn ask(&self, server: &Arc<Server>) -> Result<(StatusCode, bytes::Bytes), String> {
+        if !server.breaker.admits() {
+            return Err("the server is down".to_owned());
+        }
+        server.counters.own.fetch_add(1, Ordering::Relaxed);
+        let settings = &server.settings;
+        let identity = self.identity.clone().unwrap_or_else(|| Arc::clone(server.identities.anonymous()));
+        let headers = settings.kind.credential_headers(&self.credential, settings.translate_legacy_auth);
+        let loader = ReadLoader {
+            server: Arc::clone(server),
+            identity: Arc::clone(&identity),
+            credential: Arc::new(headers),
+            app: Arc::default(),
+            read: Arc::clone(&self.read),
+        };
+        let errand = Errand::own(None, self.read.class);
+        let Ok(_place) = server.queue.place(errand).await else {
+            return Err("too many requests wait for the server".to_owned());
+        };
+        let response =
+            loader.ask(&AtomicBool::new(false)).await.map_err(|failure| failure.message.to_string())?;
+        let status = response.status();
+        heed(server, &identity, &self.read, status);
+        match collect(response.into_body(), settings.max_body_bytes).await {
+            Collected::Whole(body) => Ok((status, body)),
+            Collected::TooLong(..) => Err("the answer is longer than what is kept".to_owned()),
+            Collected::Broken(_) => Err("the answer broke off".to_owned()),
+        }
+    }
+}
+
+/// Where the server's answer parts from what is kept; `None` if it is the same.
+fn parting(kept: &Value, status: StatusCode, body: &bytes::Bytes) -> Option<String> {
+    let (kept_status, _) = answer::head_of(&kept.meta);
+    if kept_status == status {
+        difference::first(&kept.body, body)
+    } else {
+        Some(format!("it answers {} now", status.as_u16()))
+    }
+}
+
+fn kept(entry: &Entry, warm: bool, now_ms: u64) -> Kept {
+    let left = |until_ms: u64| {
+        let until = i64::try_from(until_ms).unwrap_or(i64::MAX);
+        until.saturating_sub(i64::try_from(now_ms).unwrap_or(i64::MAX))
+    };
+    let horizons = entry.horizons();
+    Kept {
+        bytes: entry.body().len(),
+        tier: "memory",
+        age_ms: u64::try_from(entry.age(now_ms).as_millis()).unwrap_or(u64::MAX),
+        loaded_because: entry.why().name(),
+        fresh_left_ms: left(horizons.fresh_until_ms),
+        stale_left_ms: left(horizons.stale_until_ms),
+        stale_on_error_left_ms: left(horizons.error_until_ms),
+        warm,
+        tags: entry.tags().iter().map(|tag| tag.as_str().to_owned()).collect(),
+    }
+}
+
+fn invalidated(diagnosis: &Diagnosis, now_ms: u64) -> Option<Invalidated> {
+    let at_ms = diagnosis.invalidated?.ms();
+    let by = match diagnosis.cause.as_ref()? {
+        Cause::All => "everything was invalidated".to_owned(),
+        Cause::Namespace => "everything of this server was".to_owned(),
+        Cause::Partition => "everything of this token was".to_owned(),
+        Cause::Key => "this very answer was".to_owned(),
+        Cause::Prefix => "everything below a path was".to_owned(),
+        Cause::Tag(tag) => format!("the tag {} was", tag.as_str()),
+    };
+    let effect = match diagnosis.marking {
+        Marking::Clear => "none",
+        Marking::Marked => "marked",
+        Marking::Purged => "purged",
+    };
+    Some(Invalidated { at_ms, ago_ms: now_ms.saturating_sub(at_ms), by, effect })
+}
+
+fn proof_word(proof: Proof) -> &'static str {
+    match proof {
+        Proof::Holds => "holds",
+        Proof::Expired => "expired",
+        Proof::Missing => "missing",
+    }
+}
+
+fn representation_word(representation: Representation) -> &'static str {
+    match representation {
+        Representation::Xml => "xml",
+        Representation::Json => "json",
+        Representation::JsonCamel => "json-camel",
+        Representation::Opaque => "opaque",
+    }
+}
+
+/// Headers as a person writes them, `name: value` each.
+///
+/// # Errors
+/// If one is no header.
+pub fn headers(lines: &[String]) -> Result<HeaderMap, &'static str> {
+    let mut headers = HeaderMap::new();
+    for line in lines {
+        let (name, value) = line.split_once(':').ok_or("a header is written as \"name: value\"")?;
+        let name: HeaderName = name.trim().parse().map_err(|_| "this is no name of a header")?;
+        let value: HeaderValue = value.trim().parse().map_err(|_| "this is no value of a header")?;
+        headers.append(name, value);
+    }
+    Ok(headers)
+}

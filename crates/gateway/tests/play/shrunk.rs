@@ -1,0 +1,157 @@
+//! A library that comes back empty or half is not believed at once; a library that really shrank is, in the end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use greenroom_cache::Clock;
+use tokio_util::task::TaskTracker;
+
+use crate::outages::{gateway, json};
+use crate::stage::scripted::{Arrived, Reply, Scripted, answer};
+use crate::stage::{Answer, Client, Script, Stage};
+
+const ALL: &str = "/library/sections/1/all";
+const AT_ONCE: &str = "[server.lifetimes.lists]\nfresh_s = 0\nstale_s = 0\n[server.lifetimes.sections]\nfresh_s = 0\nstale_s = 0\n";
+
+/// A library of so many films; `usize::MAX` is a server that starts.
+struct Library {
+    films: Arc<AtomicUsize>,
+    scanning: Arc<AtomicUsize>,
+    server: Scripted,
+}
+
+impl Library {
+    async fn start(films: usize) -> (Self, Stage, Client) {
+        let (films, scanning) = (Arc::new(AtomicUsize::new(films)), Arc::new(AtomicUsize::new(0)));
+        let (now, scans) = (Arc::clone(&films), Arc::clone(&scanning));
+        let server = Scripted::start(&TaskTracker::new(), move |request: &Arrived| {
+            let body = match (request.target.starts_with(ALL), now.load(Ordering::SeqCst)) {
+                (_, usize::MAX) => return Reply::Bytes(answer("503 Service Unavailable", "text/html", "")),
+                (true, films) => format!(r#"{{"MediaContainer":{{"size":0,"totalSize":{films}}}}}"#),
+                (false, _) => {
+                    let scans = scans.load(Ordering::SeqCst) > 0;
+                    format!(r#"{{"MediaContainer":{{"size":1,"Directory":[{{"key":"1","refreshing":{scans}}}]}}}}"#)
+                }
+            };
+            Reply::Bytes(answer("200 OK", "application/json", &body))
+        })
+        .await;
+        let stage = Script::new()
+            .server("home", "plex", &format!("http://{}", server.address), AT_ONCE)
+            .start_at(Clock::scaled(30.0))
+            .await;
+        let client = json(&stage, "anna");
+        (Self { films, scanning, server }, stage, client)
+    }
+
+    fn has(&self, films: usize) {
+        self.films.store(films, Ordering::SeqCst);
+    }
+
+    async fn end(self, stage: Stage) {
+        self.server.stop();
+        stage.down().await;
+    }
+}
+
+fn films(said: &Answer) -> u64 {
+    said.json()["MediaContainer"]["totalSize"].as_u64().expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_library_that_comes_back_empty_or_half_is_not_believed_until_it_is_whole() {
+    let (library, stage, client) = Library::start(1000).await;
+    assert_eq!(films(&client.get(ALL).await), 1000);
+    library.has(usize::MAX);
+    assert_eq!(films(&client.get(ALL).await), 1000);
+    for loaded in [0, 0, 480] {
+        library.has(loaded);
+        let before = library.server.count("GET", ALL);
+        // A failure is remembered for a second.
+        let said = loop {
+            let said = client.get(ALL).await;
+            if library.server.count("GET", ALL) > before {
+                break said;
+            }
+        };
+        assert_eq!(films(&said), 1000, "{loaded}");
+        assert!(
+            said.header("cache-status").contains("stale-on-error-doubted"),
+            "{}",
+            said.header("cache-status")
+        );
+    }
+    assert!(gateway(&stage, 0).doubts.counted() >= 3);
+    library.has(990);
+    let whole = loop {
+        let said = client.get(ALL).await;
+        if !said.header("cache-status").contains("doubted") {
+            break said;
+        }
+    };
+    assert_eq!(films(&whole), 990);
+    library.end(stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_had_nothing_kept_gets_what_the_server_says() {
+    let (library, stage, client) = Library::start(usize::MAX).await;
+    assert_eq!(client.get(ALL).await.status, 503);
+    library.has(0);
+    let said = loop {
+        let said = client.get(ALL).await;
+        if said.status == 200 {
+            break said;
+        }
+    };
+    assert_eq!(films(&said), 0);
+    library.end(stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_library_that_really_shrank_is_believed_in_the_end() {
+    let (library, stage, client) = Library::start(1000).await;
+    let clock = stage.process.clock.clone();
+    assert_eq!(films(&client.get(ALL).await), 1000);
+    library.has(usize::MAX);
+    client.get(ALL).await;
+    library.has(100);
+    let began_ms = clock.now_ms();
+    loop {
+        let said = films(&client.get(ALL).await);
+        if said == 100 {
+            break;
+        }
+        assert_eq!(said, 1000);
+        assert!(clock.now_ms() < began_ms + 150_000, "it is believed after two minutes");
+    }
+    assert!(clock.now_ms() >= began_ms + 110_000, "but not before");
+    library.end(stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_while_all_is_well_is_believed_at_once() {
+    let (library, stage, client) = Library::start(1000).await;
+    assert_eq!(films(&client.get(ALL).await), 1000);
+    library.has(3);
+    assert_eq!(films(&client.get(ALL).await), 3);
+    library.end(stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_library_that_halves_while_it_is_scanned_is_believed_when_the_scan_is_over() {
+    let (library, stage, client) = Library::start(1000).await;
+    let clock = stage.process.clock.clone();
+    assert_eq!(films(&client.get(ALL).await), 1000);
+    library.scanning.store(1, Ordering::SeqCst);
+    client.get("/library/sections").await;
+    library.has(200);
+    assert_eq!(films(&client.get(ALL).await), 1000);
+    library.scanning.store(0, Ordering::SeqCst);
+    client.get("/library/sections").await;
+    let ended_ms = clock.now_ms();
+    while films(&client.get(ALL).await) != 200 {
+        assert!(clock.now_ms() < ended_ms + 30_000, "twice the same is enough");
+    }
+    library.end(stage).await;
+}

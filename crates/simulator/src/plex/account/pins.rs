@@ -1,0 +1,159 @@
+//! Codes that a person types, or follows, to let a device in.
+
+use std::fmt;
+
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+
+use super::instant;
+use crate::chance::Chance;
+
+/// A code that is followed as a link is good for so long.
+const STRONG_LASTS_S: u64 = 1_800;
+/// One that is typed.
+const SHORT_LASTS_S: u64 = 900;
+/// Letters of a code that is followed.
+const STRONG_LENGTH: u32 = 25;
+/// Letters of a code that is typed.
+const SHORT_LENGTH: u32 = 4;
+/// Letters that are not mistaken for each other.
+const LETTERS: &[u8] = b"abcdefghjkmnpqrstuvwxyz23456789";
+/// Codes that wait at the most: the oldest makes room.
+const MAX_WAITING: usize = 256;
+
+/// A device that waits to be let in.
+#[derive(Clone)]
+pub(super) struct Pin {
+    id: u64,
+    code: String,
+    client: String,
+    product: String,
+    begun_ms: u64,
+    lasts_s: u64,
+    token: Option<String>,
+}
+
+impl fmt::Debug for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pin").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// All devices that wait.
+#[derive(Debug)]
+pub(in crate::plex) struct Pins {
+    waiting: Mutex<(u64, Vec<Pin>)>,
+    chance: Chance,
+}
+
+impl Pin {
+    fn ends_ms(&self) -> u64 {
+        self.begun_ms + self.lasts_s * 1_000
+    }
+
+    /// As the service writes it.
+    pub(super) fn written(&self, now_ms: u64) -> Value {
+        json!({
+            "id": self.id,
+            "code": self.code,
+            "product": self.product,
+            "trusted": false,
+            "qr": format!("https://plex.tv/api/v2/pins/qr/{}", self.code),
+            "clientIdentifier": self.client,
+            "expiresIn": self.ends_ms().saturating_sub(now_ms) / 1_000,
+            "createdAt": instant(self.begun_ms),
+            "expiresAt": instant(self.ends_ms()),
+            "authToken": self.token,
+            "newRegistration": null,
+        })
+    }
+}
+
+impl Pins {
+    /// Nobody waits yet.
+    pub(in crate::plex) fn new(chance: Chance) -> Self {
+        Self { waiting: Mutex::default(), chance }
+    }
+
+    /// A device begins to wait.
+    pub(super) fn begin(&self, client: &str, product: &str, strong: bool, now_ms: u64) -> Pin {
+        let mut held = self.waiting.lock();
+        let (count, waiting) = &mut *held;
+        *count += 1;
+        let (length, lasts_s) =
+            if strong { (STRONG_LENGTH, STRONG_LASTS_S) } else { (SHORT_LENGTH, SHORT_LASTS_S) };
+        let pin = Pin {
+            id: 500_000_000 + *count,
+            code: (0..length).map(|place| self.letter(*count, place)).collect(),
+            client: client.to_owned(),
+            product: product.to_owned(),
+            begun_ms: now_ms,
+            lasts_s,
+            token: None,
+        };
+        waiting.retain(|old| now_ms < old.ends_ms());
+        if waiting.len() >= MAX_WAITING {
+            waiting.remove(0);
+        }
+        waiting.push(pin.clone());
+        pin
+    }
+
+    /// How it stands with a code. Only the device that began it may look, and only while it lasts.
+    pub(super) fn look(&self, id: u64, client: &str, now_ms: u64) -> Option<Pin> {
+        let held = self.waiting.lock();
+        held.1.iter().find(|pin| pin.id == id && pin.client == client && now_ms < pin.ends_ms()).cloned()
+    }
+
+    /// Somebody lets the device with this code in. Says whether there is one.
+    pub(super) fn link(&self, code: &str, token: &str, now_ms: u64) -> bool {
+        let mut held = self.waiting.lock();
+        let fits = |pin: &&mut Pin| {
+            pin.code.eq_ignore_ascii_case(code) && pin.token.is_none() && now_ms < pin.ends_ms()
+        };
+        held.1.iter_mut().find(fits).map(|pin| pin.token = Some(token.to_owned())).is_some()
+    }
+
+    fn letter(&self, count: u64, place: u32) -> char {
+        let at = self.chance.below("pin", count << 8 | u64::from(place), LETTERS.len() as u64);
+        usize::try_from(at).ok().and_then(|at| LETTERS.get(at)).map_or('a', |letter| char::from(*letter))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pins() -> Pins {
+        Pins::new(Chance::new(3))
+    }
+
+    #[test]
+    fn a_code_gives_a_token_only_after_somebody_agreed() {
+        let pins = pins();
+        let pin = pins.begin("c", "Test", true, 1_000);
+        assert_eq!(pin.code.len(), 25);
+        assert!(pins.look(pin.id, "c", 1_001).is_some_and(|pin| pin.token.is_none()));
+        assert!(pins.link(&pin.code, "t", 1_002));
+        assert_eq!(pins.look(pin.id, "c", 1_003).and_then(|pin| pin.token).as_deref(), Some("t"));
+    }
+
+    #[test]
+    fn a_code_is_not_shown_to_another_device_and_does_not_last() {
+        let pins = pins();
+        let pin = pins.begin("c", "Test", false, 0);
+        assert_eq!(pin.code.len(), 4);
+        assert!(pins.look(pin.id, "d", 1).is_none());
+        assert!(pins.look(pin.id, "c", SHORT_LASTS_S * 1_000 - 1).is_some());
+        assert!(pins.look(pin.id, "c", SHORT_LASTS_S * 1_000).is_none());
+        assert!(!pins.link(&pin.code, "t", SHORT_LASTS_S * 1_000));
+    }
+
+    #[test]
+    fn a_pin_never_prints_its_token() {
+        let pins = pins();
+        let pin = pins.begin("c", "Test", true, 0);
+        pins.link(&pin.code, "sesame", 1);
+        assert!(!format!("{pins:?}").contains("sesame"));
+    }
+}

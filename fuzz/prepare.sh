@@ -1,0 +1,11 @@
+#!/bin/sh
+# Sees to what fuzzing needs beside Rust: a C++ compiler, since libFuzzer is built from source. Installs it where it
+# may (root on a Debian-like machine), else says in one line what is missing.
+set -eu
+command -v c++ >/dev/null 2>&1 && exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends g++ >/dev/null
+else
+    echo "missing: a C++ compiler for the fuzz targets; install g++" >&2
+    exit 1
+fi

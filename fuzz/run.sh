@@ -1,0 +1,73 @@
+#!/bin/sh
+# Fuzzes. fuzz/run.sh [SECONDS] [TARGET...] builds every target (or those that are named) and runs each for so many
+# seconds, JOBS at a time, from the seeds in fuzz/seeds and what earlier runs left in fuzz/corpus. What is found stays
+# in fuzz/findings, and the exit is not 0; fuzz/run.sh again TARGET FILE shows it once more.
+#
+# Needs no nightly Rust: the flags below are all that instrumenting takes.
+set -eu
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+machine=$(rustc -vV | sed -n 's/^host: //p')
+# A directory of its own: what is built here is instrumented, and a long build must not lock the ordinary one.
+CARGO_TARGET_DIR=${FUZZ_TARGET_DIR:-$here/target}
+export CARGO_TARGET_DIR
+programs=$CARGO_TARGET_DIR/$machine/debug
+
+# Builds the targets that are named.
+build() {
+    flags="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4"
+    flags="$flags -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table"
+    flags="$flags -Cllvm-args=-sanitizer-coverage-trace-compares"
+    # When a crate of ours takes on a dependency, the lock file here follows by itself: so not --locked.
+    # With --target the flags do not reach build scripts and macros, which could not be linked with them.
+    # shellcheck disable=SC2046
+    cd "$here" && RUSTFLAGS="--cfg fuzzing $flags" cargo build --quiet --target "$machine" \
+        $(printf -- '--bin %s ' "$@")
+}
+
+# Runs target $1 for $2 seconds and says in one line what came of it.
+run_one() {
+    target=$1
+    seconds=$2
+    corpus=$here/corpus/$target
+    log=$here/corpus/$target.log
+    words=$here/words/${target%%_*}.dict
+    mkdir -p "$corpus" "$here/findings"
+    found=no
+    "$programs/$target" "-dict=$words" "-max_len=$(length_of "$target")" "-max_total_time=$seconds" -timeout=5 \
+        -rss_limit_mb=1024 -print_final_stats=1 "-artifact_prefix=$here/findings/$target-" \
+        "$corpus" "$here/seeds/$target" >"$log" 2>&1 </dev/null || found=yes
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+    edges=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -n 1)
+    printf '%-22s %9s runs, %5s edges reached, found something: %s\n' "$target" "${runs:-?}" "${edges:-?}" "$found"
+    [ "$found" = no ] && return 0
+    grep -a -E -A 3 'panicked at|ERROR: libFuzzer|Test unit written' "$log" | head -n 20 >&2
+    return 1
+}
+
+# The longest input worth trying: long enough for every bound that a parser has, short enough to be fast.
+length_of() {
+    case $1 in
+    *_frames | *_json | *_xml) echo 16384 ;;
+    control | redaction) echo 1024 ;;
+    *) echo 4096 ;;
+    esac
+}
+
+case ${1:-} in
+again)
+    build "$2"
+    exec "$programs/$2" "$3"
+    ;;
+one)
+    run_one "$3" "$2"
+    exit
+    ;;
+esac
+
+seconds=${1:-60}
+[ $# -gt 0 ] && shift
+# shellcheck disable=SC2046
+[ $# -gt 0 ] || set -- $(cd "$here/targets" && ls | sed 's/\.rs$//')
+build "$@"
+printf '%s\n' "$@" | xargs -P "${JOBS:-$(nproc)}" -I '{}' "$here/run.sh" one "$seconds" '{}'

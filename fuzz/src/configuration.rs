@@ -1,0 +1,56 @@
+//! What must hold of any configuration: it is read, or every problem says its place and keeps the secrets.
+
+use greenroom::config::{Settings, Tree};
+
+use super::request::{SECRET, planted, split_once};
+
+/// How the file is called in problems.
+const FILE: &str = "greenroom.toml";
+
+/// Checks what must hold of a configuration: a file, and after a line `---` variables of the environment.
+pub fn check(bytes: &[u8]) {
+    let (file, variables) = split_once(bytes, b"\n---\n");
+    let file = planted(&String::from_utf8_lossy(file));
+    let variables: Vec<(String, String)> = String::from_utf8_lossy(variables)
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), planted(value)))
+        .collect();
+    let names: Vec<&String> = variables.iter().map(|(name, _)| name).collect();
+    let read = || {
+        let mut tree = Tree::default();
+        tree.add_toml(FILE, &file);
+        tree.add_environment(variables.iter().cloned());
+        Settings::read(tree)
+    };
+    match read() {
+        Ok(settings) => {
+            assert!(read().is_ok(), "what was read is read again");
+            assert!(!settings.servers.is_empty());
+            for server in &settings.servers {
+                let is_kept = server.token.as_ref().is_some_and(|token| token.expose() == SECRET);
+                assert!(!is_kept || !format!("{:?}", server.token).contains(SECRET), "a token is printed");
+                assert!(server.base_path.is_empty() || server.base_path.starts_with('/'));
+                assert!(server.origin.authority().is_some() && server.origin.path() == "/");
+            }
+        }
+        Err(problems) => {
+            assert!(!problems.is_empty(), "whoever says no says why");
+            assert_eq!(read().err(), Some(problems.clone()), "the same problems each time");
+            for problem in &problems {
+                let is_placed = problem.place == "configuration"
+                    || problem.place.starts_with("server.")
+                    || problem.place.strip_prefix(FILE).is_some_and(|line| is_line(line, &file))
+                    || names.iter().any(|name| name.eq_ignore_ascii_case(&problem.place));
+                assert!(is_placed, "nobody finds this place: {problem}");
+                assert!(!problem.message.is_empty());
+            }
+        }
+    }
+}
+
+/// Whether this is `:LINE` of a line that the file has.
+fn is_line(text: &str, file: &str) -> bool {
+    let line = text.strip_prefix(':').and_then(|line| line.parse::<usize>().ok());
+    line.is_some_and(|line| (1..=file.lines().count() + 1).contains(&line))
+}

@@ -1,0 +1,49 @@
+//! What must hold of whoever asks, however they say it.
+
+use greenroom_upstream::ask::{Ask, Kind};
+use greenroom_upstream::credential::{Credential, Secret};
+use http::{HeaderMap, Method};
+
+use super::request::{Request, SECRET};
+
+/// Checks what must hold of the credential of any request to a server of this kind.
+pub fn check(kind: Kind, bytes: &[u8]) {
+    let request = Request::read(bytes);
+    let credential = kind.credential(&request.ask());
+    let printed = format!("{credential:?}");
+    let said = [&credential.product, &credential.version, &credential.device, &credential.device_id];
+    let says_it_itself = said.iter().any(|word| word.as_ref().is_some_and(|word| word.contains(SECRET)));
+    if credential.token.as_ref().is_some_and(|token| token.expose() == SECRET) && !says_it_itself {
+        assert!(!printed.contains(SECRET), "a credential prints its token");
+    }
+    for translate in [true, false] {
+        arrives(kind, &request, &credential, translate);
+    }
+}
+
+/// What is sent on is the same token, in one form, and does not print itself.
+fn arrives(kind: Kind, request: &Request, credential: &Credential, translate: bool) {
+    let sent = kind.credential_headers(credential, translate);
+    let mut headers = HeaderMap::new();
+    for (name, value) in &sent {
+        assert!(!headers.contains_key(name), "{name} is sent twice");
+        headers.append(name.clone(), value.clone());
+    }
+    let again = kind.credential(&Ask { method: &Method::GET, target: "/", headers: &headers, body: &[] });
+    assert!(!again.ambiguous, "what is sent is not ambiguous");
+    assert!(
+        again.token == credential.token,
+        "a token that was found arrives: {:?} became {:?} (translated: {translate})",
+        credential.token.as_ref().map(Secret::expose),
+        again.token.as_ref().map(Secret::expose),
+    );
+    let target = kind.target_for_server(&request.target, translate).into_owned();
+    assert_eq!(kind.target_for_server(&target, translate), target, "once is enough");
+    let again = kind.credential(&Ask { method: &Method::GET, target: &target, headers: &headers, body: &[] });
+    assert!(credential.ambiguous || (again.token == credential.token && !again.ambiguous), "beside {target}");
+    if let Some(token) = &credential.token {
+        let printed = format!("{sent:?}");
+        let is_telling = token.expose().len() >= SECRET.len();
+        assert!(!(is_telling && printed.contains(token.expose())), "a header prints the token");
+    }
+}

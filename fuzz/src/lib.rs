@@ -1,0 +1,27 @@
+//! What must hold of every parser of foreign bytes, one room per parser: a property is a function that panics where
+//! it does not hold. The fuzz targets call them with whatever the fuzzer makes up, a test calls them with the seeds.
+//!
+//! Rooms: [`requests`] with [`spelling`], [`credentials`], [`forwarding`]: what clients send. [`answers`] with
+//! [`xml`], [`greetings`], [`address`], [`frames`], [`events`], [`webhooks`]: what servers send. [`configuration`],
+//! [`control`]: what people and browsers send. [`logins`], [`surveys`], [`comparisons`]: what the tools are told. [`redaction`]: what is shown of all that. [`target`] lists them;
+//! [`request`] writes requests as text.
+
+pub mod address;
+pub mod answers;
+pub mod comparisons;
+pub mod configuration;
+pub mod control;
+pub mod credentials;
+pub mod events;
+pub mod forwarding;
+pub mod frames;
+pub mod greetings;
+pub mod logins;
+pub mod redaction;
+pub mod request;
+pub mod requests;
+pub mod spelling;
+pub mod surveys;
+pub mod target;
+pub mod webhooks;
+pub mod xml;

@@ -1,0 +1,143 @@
+//! The fuzz targets: each is one function over any bytes that panics where a property does not hold.
+
+use greenroom_upstream::ask::Kind::{Jellyfin, Plex};
+use greenroom_upstream::verdict::Representation::{Json, Opaque, Xml};
+
+use super::{
+    address, answers, comparisons, configuration, control, credentials, events, forwarding, frames,
+    greetings, logins, redaction, requests, surveys, webhooks,
+};
+
+/// A property of any bytes.
+pub type Property = fn(&[u8]);
+
+/// Every target by its name.
+pub const EVERY: [(&str, Property); 21] = [
+    ("address", address),
+    ("comparisons", comparisons),
+    ("configuration", configuration),
+    ("control", control),
+    ("events", events),
+    ("forwarding", forwarding),
+    ("greetings", greetings),
+    ("jellyfin_credentials", jellyfin_credentials),
+    ("jellyfin_frames", jellyfin_frames),
+    ("jellyfin_json", jellyfin_json),
+    ("jellyfin_requests", jellyfin_requests),
+    ("logins", logins),
+    ("pictures", pictures),
+    ("plex_credentials", plex_credentials),
+    ("plex_frames", plex_frames),
+    ("plex_json", plex_json),
+    ("plex_requests", plex_requests),
+    ("plex_xml", plex_xml),
+    ("redaction", redaction),
+    ("surveys", surveys),
+    ("webhooks", webhooks),
+];
+
+/// The one field that is rewritten.
+pub fn address(bytes: &[u8]) {
+    address::check(bytes);
+}
+
+/// Two answers to one question.
+pub fn comparisons(bytes: &[u8]) {
+    comparisons::check(bytes);
+}
+
+/// A file and variables.
+pub fn configuration(bytes: &[u8]) {
+    configuration::check(bytes);
+}
+
+/// A request to the control plane.
+pub fn control(bytes: &[u8]) {
+    control::check(bytes);
+}
+
+/// A stream of server-sent events.
+pub fn events(bytes: &[u8]) {
+    events::check(bytes);
+}
+
+/// The headers of any message.
+pub fn forwarding(bytes: &[u8]) {
+    forwarding::check(bytes);
+}
+
+/// A server's word about itself.
+pub fn greetings(bytes: &[u8]) {
+    greetings::check(bytes);
+}
+
+/// Who asks a Jellyfin.
+pub fn jellyfin_credentials(bytes: &[u8]) {
+    credentials::check(Jellyfin, bytes);
+}
+
+/// A frame of a Jellyfin's socket.
+pub fn jellyfin_frames(bytes: &[u8]) {
+    frames::check(Jellyfin, bytes);
+}
+
+/// A page of a Jellyfin.
+pub fn jellyfin_json(bytes: &[u8]) {
+    answers::check(Jellyfin, Json, "/Items", bytes);
+}
+
+/// A request to a Jellyfin.
+pub fn jellyfin_requests(bytes: &[u8]) {
+    requests::check(Jellyfin, bytes);
+}
+
+/// An answer to somebody who asks for a token.
+pub fn logins(bytes: &[u8]) {
+    logins::check(bytes);
+}
+
+/// A picture of either.
+pub fn pictures(bytes: &[u8]) {
+    answers::check(Plex, Opaque, "/library/metadata/1/thumb/1", bytes);
+    answers::check(Jellyfin, Opaque, "/Items/1/Images/Primary", bytes);
+}
+
+/// Who asks a Plex.
+pub fn plex_credentials(bytes: &[u8]) {
+    credentials::check(Plex, bytes);
+}
+
+/// A frame of a Plex's socket.
+pub fn plex_frames(bytes: &[u8]) {
+    frames::check(Plex, bytes);
+}
+
+/// A page of a Plex in JSON.
+pub fn plex_json(bytes: &[u8]) {
+    answers::check(Plex, Json, "/library/sections/1/all", bytes);
+}
+
+/// A request to a Plex.
+pub fn plex_requests(bytes: &[u8]) {
+    requests::check(Plex, bytes);
+}
+
+/// A page of a Plex in XML.
+pub fn plex_xml(bytes: &[u8]) {
+    answers::check(Plex, Xml, "/library/sections/1/all", bytes);
+}
+
+/// Anything that is shown.
+pub fn redaction(bytes: &[u8]) {
+    redaction::check(bytes);
+}
+
+/// The answers of a server that is surveyed.
+pub fn surveys(bytes: &[u8]) {
+    surveys::check(bytes);
+}
+
+/// A webhook of Plex.
+pub fn webhooks(bytes: &[u8]) {
+    webhooks::check(bytes);
+}

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Builds the Debian package: the program, then what it says its configuration file is, then the package of both.
+set -eu
+cd "$(dirname "$0")/.."
+target="${1:-}"
+cargo="${CARGO:-cargo}"
+folder="${CARGO_TARGET_DIR:-$("$cargo" metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')}"
+"$cargo" build --release --locked --package greenroom ${target:+--target "$target"}
+mkdir -p target/package
+"$folder/${target:+$target/}release/greenroom" config init > target/package/greenroom.toml
+"$cargo" deb --no-build --strip --locked --package greenroom ${target:+--target "$target"}
