@@ -62,6 +62,8 @@ impl Served {
 pub enum Tier {
     /// In memory.
     Memory,
+    /// On disk, or on its way there.
+    Disk,
     /// At the source: it was loaded.
     Source,
 }
@@ -71,6 +73,7 @@ impl Tier {
     pub fn name(self) -> &'static str {
         match self {
             Self::Memory => "memory",
+            Self::Disk => "disk",
             Self::Source => "source",
         }
     }

@@ -50,6 +50,58 @@ impl Cache {
         Self(Arc::new(House { desk: Desk::new(settings), clock, tasks, tally, warm, stop }))
     }
 
+    /// A cache that also keeps what it loads on disk, so that it outlives the process.
+    ///
+    /// # Errors
+    /// One line that says why there can be no store at that place, and what to do.
+    #[cfg(not(feature = "shuttle"))]
+    pub fn with_disk(
+        settings: Settings,
+        disk_settings: crate::disk::DiskSettings,
+        clock: Clock,
+        tasks: TaskTracker,
+    ) -> Result<Self, String> {
+        let tally = Tally::new(settings.max_stat_cells.max(1));
+        let (warm, stop) = (WarmSet::default(), CancellationToken::new());
+        let mut desk = Desk::new(settings);
+        desk.open_below(disk_settings, &clock)?;
+        Ok(Self(Arc::new(House { desk, clock, tasks, tally, warm, stop })))
+    }
+
+    /// Waits until every invalidation made so far is durable, no longer than the disk's settings say. Without a
+    /// disk there is nothing to wait for. True if all is durable.
+    #[cfg(not(feature = "shuttle"))]
+    pub async fn settled(&self) -> bool {
+        match &self.0.desk.below {
+            Some(below) => below.disk.settled().await,
+            None => true,
+        }
+    }
+
+    /// Waits until everything kept so far is written, or can never be; true if that was within `limit`.
+    #[cfg(not(feature = "shuttle"))]
+    pub async fn flush(&self, limit: std::time::Duration) -> bool {
+        match &self.0.desk.below {
+            Some(below) => below.disk.flushed(limit).await,
+            None => true,
+        }
+    }
+
+    /// What the disk does, where there is one.
+    #[cfg(not(feature = "shuttle"))]
+    pub fn disk_stats(&self) -> Option<crate::disk::DiskStats> {
+        self.0.desk.below.as_ref().map(|below| below.disk.stats())
+    }
+
+    /// Writes what is left and closes the disk. Gives how many entries were lost.
+    #[cfg(not(feature = "shuttle"))]
+    pub async fn close_disk(&self) -> u64 {
+        match &self.0.desk.below {
+            Some(below) => below.disk.close().await,
+            None => 0,
+        }
+    }
+
     /// Answers from the cache, or loads. `loader` is called only if this caller starts a load.
     ///
     /// The load runs in a task of its own: dropping this future neither ends it nor hurts others who wait for it.

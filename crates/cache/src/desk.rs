@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+#[cfg(not(feature = "shuttle"))]
+use crate::below::Below;
 use crate::clock::millis;
 use crate::flight::{Boarding, Flight, Flights, Landed, Lead};
 use crate::key::Key;
@@ -24,11 +26,14 @@ use crate::warmth::Warmth;
 
 pub(crate) struct Desk {
     pub(crate) settings: Settings,
-    sequence: Sequence,
-    pub(crate) markers: Markers,
+    sequence: Arc<Sequence>,
+    pub(crate) markers: Arc<Markers>,
     pub(crate) flights: Arc<Flights>,
     pub(crate) memory: Memory,
     memos: Memos,
+    /// The tier below memory, where there is one.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) below: Option<Below>,
 }
 
 /// What a load needs to be told apart and booked when it lands.
@@ -45,8 +50,8 @@ impl Desk {
     pub(crate) fn new(settings: Settings) -> Self {
         let settings = settings.coherent();
         Self {
-            sequence: Sequence::default(),
-            markers: Markers::new(settings.max_markers),
+            sequence: Arc::default(),
+            markers: Arc::new(Markers::new(settings.max_markers)),
             flights: Arc::new(Flights::new(
                 settings.max_flights,
                 settings.max_waiters,
@@ -54,8 +59,15 @@ impl Desk {
             )),
             memory: Memory::new(&settings),
             memos: Memos::new(settings.max_memo_bytes),
+            #[cfg(not(feature = "shuttle"))]
+            below: None,
             settings,
         }
+    }
+
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) fn sequence(&self) -> &Arc<Sequence> {
+        &self.sequence
     }
 
     /// A caller's arrival, in the order of loads and invalidations.
@@ -184,6 +196,7 @@ impl Desk {
             cell.refuse(refusal);
         } else {
             self.memos.forget(key);
+            self.hand_down(key, &entry);
         }
         (entry, stored.err())
     }
@@ -192,6 +205,7 @@ impl Desk {
     pub(crate) fn discard(&self, key: &Key, created: Stamp) {
         let _commit = self.memory.commit_lock(key);
         self.memory.remove_older(key, created);
+        self.remove_below(key, created);
     }
 
     /// Remembers a failure as long as its kind deserves.
@@ -214,6 +228,7 @@ impl Desk {
     pub(crate) fn invalidate(&self, scope: &Scope, how: &Invalidation, now_ms: u64) -> Stamp {
         let stamp = self.sequence.next(now_ms);
         self.markers.invalidate(Target::of(scope), stamp, how);
+        self.mark_below(scope, stamp, how);
         if let (Scope::Key(key), Mode::Purge) = (scope, how.mode) {
             self.discard(key, stamp);
         }

@@ -136,7 +136,7 @@ impl Key {
     }
 }
 
-fn escape_into(whole: &mut String, part: &str) {
+pub(crate) fn escape_into(whole: &mut String, part: &str) {
     for c in part.chars() {
         match c {
             SEPARATOR => whole.push_str("%7C"),

@@ -118,10 +118,13 @@
 //!   cool down.
 
 pub mod answer;
+mod below;
 mod cache;
 pub mod clock;
 mod desk;
 pub mod diagnosis;
+#[cfg(not(feature = "shuttle"))]
+pub mod disk;
 mod flight;
 pub mod key;
 pub mod load;

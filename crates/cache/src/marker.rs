@@ -13,6 +13,8 @@ use crate::policy::Marking;
 use crate::reach::{ALL, Part, Reach, Target, any_tag};
 use crate::refusal::Refusal;
 use crate::scope::Invalidation;
+#[cfg(not(feature = "shuttle"))]
+use crate::scope::Mode;
 use crate::stamp::Stamp;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{RwLock, read, write};
@@ -69,6 +71,61 @@ impl Markers {
         }
         drop(map);
         self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Takes in a marker that lies in a store, as of `stamp`.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) fn place(&self, target: Target, stamp: Stamp, placed: &crate::disk::store::Placed) {
+        let purge = Invalidation { mode: Mode::Purge, ..Invalidation::mark() };
+        self.invalidate(target, stamp, &if placed.mark.purges { purge } else { Invalidation::mark() });
+        self.number(target, placed);
+        let mut map = write(&self.map);
+        let marks = map.entry(target.scope).or_default();
+        if placed.mark.hold_until > stamp && !marks.holds.contains(&placed.mark.hold_until) {
+            marks.hold(placed.mark.hold_until);
+        }
+    }
+
+    /// Takes in the number a store gave to a marker of ours.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) fn number(&self, target: Target, placed: &crate::disk::store::Placed) {
+        let mut map = write(&self.map);
+        // It may have been folded into its namespace's meanwhile.
+        let scope =
+            if map.contains_key(&target.scope) { target.scope } else { target.namespace.unwrap_or(ALL) };
+        let scope = if map.contains_key(&scope) { scope } else { ALL };
+        let marks = map.entry(scope).or_default();
+        marks.newest_seq = marks.newest_seq.max(placed.seq);
+        if placed.mark.purges {
+            marks.purge_seq = marks.purge_seq.max(placed.seq);
+        }
+    }
+
+    /// The numbers a store gave count no more: it was replaced.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) fn forget_numbers(&self) {
+        for marks in write(&self.map).values_mut() {
+            (marks.newest_seq, marks.purge_seq) = (0, 0);
+        }
+    }
+
+    /// What the markers in reach say about something found in a store whose load knew the markers up to `seen`,
+    /// with the stamp of the one that says so.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) fn marking_of_stored(&self, reach: &Reach, seen: u64) -> (Marking, Stamp) {
+        let map = read(&self.map);
+        let mut marking = (Marking::Clear, Stamp::ZERO);
+        reach.any(|scope| {
+            if let Some(marks) = map.get(&scope) {
+                if marks.purge_seq > seen {
+                    marking = (Marking::Purged, marks.purge);
+                } else if marks.newest_seq > seen && marking.0 == Marking::Clear {
+                    marking = (Marking::Marked, marks.newest);
+                }
+            }
+            marking.0 == Marking::Purged
+        });
+        marking
     }
 
     /// What the markers in reach say about something whose load began at `created`.

@@ -24,6 +24,9 @@ pub(crate) struct Marks {
     /// Loads that began before this live for `settle_fresh_ms` at most.
     pub(crate) settle_until_ms: u64,
     pub(crate) settle_fresh_ms: u64,
+    /// The numbers that a store gave to the newest invalidation and the newest purge; zero if to none.
+    pub(crate) newest_seq: u64,
+    pub(crate) purge_seq: u64,
 }
 
 impl Marks {
@@ -83,6 +86,8 @@ impl Marks {
         self.see(other.newest);
         self.see(other.before);
         self.purge = self.purge.max(other.purge);
+        self.newest_seq = self.newest_seq.max(other.newest_seq);
+        self.purge_seq = self.purge_seq.max(other.purge_seq);
         other.holds.iter().for_each(|end| self.hold(*end));
         if other.settle_until_ms > 0 {
             self.settle(other.settle_until_ms, other.settle_fresh_ms, self.newest.ms());

@@ -36,6 +36,8 @@ pub(crate) struct Read<'a, L, F> {
     /// Taken at most once: a caller starts at most one load.
     factory: Option<F>,
     miss_counted: bool,
+    /// What was found below memory when this read began.
+    below: Option<Arc<Entry>>,
     loader: std::marker::PhantomData<fn() -> L>,
 }
 
@@ -75,6 +77,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
             cell: house.tally.cell(key.namespace(), policy.class),
             factory: Some(factory),
             miss_counted: false,
+            below: None,
             loader: std::marker::PhantomData,
             house,
             key,
@@ -85,11 +88,38 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
 
     /// Reads to the end.
     pub(crate) async fn run(mut self) -> Result<L::Pass> {
+        #[cfg(not(feature = "shuttle"))]
+        self.look_below().await;
         let result = self.rounds().await;
         if result.is_err() {
             self.cell.failed_answers.one();
         }
         result
+    }
+
+    /// What memory does not hold, or holds only for the case that loading fails, may lie below it.
+    #[cfg(not(feature = "shuttle"))]
+    async fn look_below(&mut self) {
+        let (desk, now_ms) = (&self.house.desk, self.house.clock.now_ms());
+        let verdict =
+            desk.memory.peek(self.key).map(|entry| judge(&entry, self.policy, now_ms, desk.marking(&entry)));
+        let is_served = matches!(verdict, Some(Verdict::Fresh { .. } | Verdict::Stale));
+        if self.demand != Demand::Own && !is_served {
+            self.below = desk.take_up(self.key, &self.cell, now_ms).await;
+        }
+    }
+
+    /// What is kept under the key, in memory or, found when this read began, below it; and what the markers say.
+    fn seen(&self) -> Option<(Arc<Entry>, Marking)> {
+        let desk = &self.house.desk;
+        desk.look(self.key)
+            .or_else(|| self.below.clone().map(|entry| (Arc::clone(&entry), desk.marking(&entry))))
+    }
+
+    /// Where an entry was found.
+    fn tier(&self, entry: &Arc<Entry>) -> Tier {
+        let is_from_below = self.below.as_ref().is_some_and(|below| below.created() == entry.created());
+        if is_from_below { Tier::Disk } else { Tier::Memory }
     }
 
     async fn rounds(&mut self) -> Result<L::Pass> {
@@ -109,7 +139,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
     /// Looks and decides once.
     fn round(&mut self) -> Round<L::Pass> {
         let now_ms = self.house.clock.now_ms();
-        let seen = self.house.desk.look(self.key);
+        let seen = self.seen();
         let sight = seen.as_ref().map(|(entry, marking)| self.sight(entry, *marking, now_ms));
         if let Some((entry, Marking::Purged)) = &seen {
             self.house.desk.discard(self.key, entry.created());
@@ -172,7 +202,8 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
         } else if refresh {
             self.refresh_behind(&entry, now_ms);
         }
-        Answer::kept(entry, served, Tier::Memory, now_ms, reason)
+        let tier = self.tier(&entry);
+        Answer::kept(entry, served, tier, now_ms, reason)
     }
 
     /// Starts one refresh behind this read, unless somebody has, or a failure a moment ago speaks against it.
@@ -232,7 +263,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
             self.house.tally.flights_refused.one();
             return Round::Answer(self.overloaded("too many loads are under way"));
         };
-        let old = self.house.desk.look(self.key);
+        let old = self.seen();
         let old = old.and_then(|(entry, marking)| (marking != Marking::Purged).then_some(entry));
         let replaces = old.as_ref().is_some_and(|entry| self.usable(entry, Marking::Clear, now_ms));
         let follow = lead.follow();
@@ -301,7 +332,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
     /// What is kept, when the load takes longer than the soft timeout; nothing if it was invalidated meanwhile.
     fn instead_of_waiting(&self) -> Option<Answer<L::Pass>> {
         let now_ms = self.house.clock.now_ms();
-        let (entry, marking) = self.house.desk.look(self.key)?;
+        let (entry, marking) = self.seen()?;
         let usable = marking == Marking::Clear && self.usable(&entry, marking, now_ms);
         usable.then(|| self.serve_old(entry, Reason::SlowLoad, now_ms))
     }
@@ -352,14 +383,15 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
             return Err(failure);
         }
         let now_ms = self.house.clock.now_ms();
-        let Some((entry, marking)) = self.house.desk.look(self.key) else { return Err(failure) };
+        let Some((entry, marking)) = self.seen() else { return Err(failure) };
         if !self.usable(&entry, marking, now_ms) {
             return Err(failure);
         }
         let fresh = matches!(judge(&entry, self.policy, now_ms, marking), Verdict::Fresh { .. });
         if fresh && self.demand == Demand::Any {
             entry.note_read(now_ms);
-            return Ok(Answer::kept(entry, Served::Hit, Tier::Memory, now_ms, None));
+            let tier = self.tier(&entry);
+            return Ok(Answer::kept(entry, Served::Hit, tier, now_ms, None));
         }
         Ok(self.serve_old(entry, reason, now_ms))
     }
@@ -372,7 +404,8 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
     fn serve_old(&self, entry: Arc<Entry>, reason: Reason, now_ms: u64) -> Answer<L::Pass> {
         self.cell.stale_on_error.one();
         entry.note_read(now_ms);
-        Answer::kept(entry, Served::StaleOnError, Tier::Memory, now_ms, Some(reason))
+        let tier = self.tier(&entry);
+        Answer::kept(entry, Served::StaleOnError, tier, now_ms, Some(reason))
     }
 
     fn count_miss(&mut self, why: LoadReason) {

@@ -53,6 +53,12 @@ impl Sequence {
         let last = last.expect("the step always yields a stamp");
         Stamp((last + 1).max(wall))
     }
+
+    /// Draws nothing, but goes on after `stamp`.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) fn observe(&self, stamp: Stamp) {
+        self.last.fetch_max(stamp.0, Ordering::AcqRel);
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,161 @@
+//! What the desk does with the tier below memory: hands down what it keeps, marks and removes there what it marks
+//! and removes here, and takes up what is found there. Without such a tier all of this is nothing.
+
+use std::sync::Arc;
+
+use crate::desk::Desk;
+use crate::key::Key;
+use crate::scope::{Invalidation, Scope};
+use crate::stamp::Stamp;
+use crate::value::Entry;
+
+#[cfg(feature = "shuttle")]
+impl Desk {
+    #[expect(clippy::unused_self, reason = "the model has no tier below")]
+    pub(crate) fn hand_down(&self, _key: &Key, _entry: &Arc<Entry>) {}
+    #[expect(clippy::unused_self, reason = "the model has no tier below")]
+    pub(crate) fn remove_below(&self, _key: &Key, _than: Stamp) {}
+    #[expect(clippy::unused_self, reason = "the model has no tier below")]
+    pub(crate) fn mark_below(&self, _scope: &Scope, _stamp: Stamp, _how: &Invalidation) {}
+}
+
+#[cfg(not(feature = "shuttle"))]
+pub(crate) use with_disk::Below;
+
+#[cfg(not(feature = "shuttle"))]
+mod with_disk {
+    use super::{Arc, Desk, Entry, Invalidation, Key, Scope, Stamp};
+    use crate::clock::Clock;
+    use crate::disk::ledger::{Known, Ledger};
+    use crate::disk::store::Found;
+    use crate::disk::{Disk, DiskSettings, Look};
+    use crate::load::LoadReason;
+    use crate::policy::{Horizons, Marking};
+    use crate::reach::Reach;
+    use crate::tally::Cell;
+    use crate::value::Draft;
+
+    /// The tier below memory.
+    pub(crate) struct Below {
+        pub(crate) disk: Disk,
+        known: Arc<Known>,
+    }
+
+    /// A value of which the time it was stored lies this far ahead was stored before the clock was set back.
+    const CLOCK_TOLERANCE_MS: u64 = 2_000;
+
+    impl Desk {
+        /// Opens the tier below.
+        pub(crate) fn open_below(&mut self, settings: DiskSettings, clock: &Clock) -> Result<(), String> {
+            let known = Arc::new(Known::default());
+            let (markers, sequence) = (Arc::clone(&self.markers), Arc::clone(self.sequence()));
+            let ledger = Ledger { markers, sequence, known: Arc::clone(&known), clock: clock.clone() };
+            self.below = Some(Below { disk: Disk::open(settings, clock.clone(), ledger)?, known });
+            Ok(())
+        }
+
+        /// What was just kept is written later.
+        pub(crate) fn hand_down(&self, key: &Key, entry: &Arc<Entry>) {
+            if let Some(below) = &self.below {
+                below.disk.offer(key, entry, below.known.at(entry.created()));
+            }
+        }
+
+        pub(crate) fn remove_below(&self, key: &Key, than: Stamp) {
+            if let Some(below) = &self.below {
+                below.disk.remove(key, than);
+            }
+        }
+
+        pub(crate) fn mark_below(&self, scope: &Scope, stamp: Stamp, how: &Invalidation) {
+            if let Some(below) = &self.below {
+                below.disk.mark(scope, stamp, how);
+            }
+        }
+
+        /// Takes up what lies below under a key. Memory need not have room for it.
+        pub(crate) async fn take_up(&self, key: &Key, cell: &Arc<Cell>, now_ms: u64) -> Option<Arc<Entry>> {
+            match self.below.as_ref()?.disk.look(key).await {
+                Look::Nothing => None,
+                Look::Queued(entry) => {
+                    let _commit = self.memory.commit_lock(key);
+                    // Refused or not, it is answered.
+                    let _refusal = self.memory.put(key, &entry);
+                    Some(entry)
+                }
+                Look::Stored(found) => self.admit(key, *found, cell, now_ms),
+            }
+        }
+
+        /// Puts into memory what was found in the store, with what the markers say about it.
+        fn admit(&self, key: &Key, found: Found, cell: &Arc<Cell>, now_ms: u64) -> Option<Arc<Entry>> {
+            let reach = Reach::new(key, &found.tags);
+            // Whatever is invalidated from here on is newer than what was found.
+            self.sequence().observe(found.created);
+            let _commit = self.memory.commit_lock(key);
+            let created = match self.markers.marking_of_stored(&reach, found.seen) {
+                (Marking::Purged, _) => return None,
+                (Marking::Marked, stamp) => found.created.min(stamp),
+                (Marking::Clear, _) => found.created,
+            };
+            let entry = Arc::new(Entry::new(Draft {
+                key,
+                horizons: within(found.horizons, found.stored_ms, now_ms),
+                value: found.value,
+                tags: found.tags,
+                created,
+                created_ms: found.created_ms.min(now_ms),
+                stored_ms: found.stored_ms.min(now_ms),
+                adapted: found.adapted,
+                why: LoadReason::Absent,
+                quota: self.memory.quota(reach.partition),
+                reach,
+                cell: Arc::clone(cell),
+                warmth: None,
+                epoch: 0,
+            }));
+            if self.marking(&entry) == Marking::Purged {
+                return None;
+            }
+            // Refused or not, it is answered.
+            let _refusal = self.memory.put(key, &entry);
+            Some(entry)
+        }
+    }
+
+    /// The horizons of a value whose clock was set back meanwhile: how long it has lived nobody knows, so it is
+    /// fresh no more, and the rest counts from now.
+    fn within(horizons: Horizons, stored_ms: u64, now_ms: u64) -> Horizons {
+        if stored_ms <= now_ms.saturating_add(CLOCK_TOLERANCE_MS) {
+            return horizons;
+        }
+        let back_ms = stored_ms - now_ms;
+        Horizons {
+            fresh_until_ms: now_ms,
+            stale_until_ms: horizons.stale_until_ms.saturating_sub(back_ms),
+            error_until_ms: horizons.error_until_ms.saturating_sub(back_ms),
+            refresh_at_ms: horizons.refresh_at_ms.min(now_ms),
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_clock_set_back_makes_nothing_live_longer() {
+            let horizons = Horizons {
+                fresh_until_ms: 1_060_000,
+                stale_until_ms: 1_120_000,
+                error_until_ms: 2_000_000,
+                refresh_at_ms: u64::MAX,
+            };
+            assert_eq!(within(horizons, 1_000_000, 1_010_000), horizons);
+            let now = within(horizons, 1_000_000, 100_000);
+            assert_eq!(
+                (now.fresh_until_ms, now.stale_until_ms, now.error_until_ms),
+                (100_000, 220_000, 1_100_000)
+            );
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Large bodies: a file each, written whole beside its place and then moved there. A file is worth nothing until a
+//! row names it, so a crash leaves at worst a file that no row names.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use bytes::Bytes;
+
+use crate::stamp::Stamp;
+
+/// The folder of all bodies.
+#[derive(Debug, Clone)]
+pub(crate) struct Bodies(PathBuf);
+
+impl Bodies {
+    pub(crate) fn new(dir: &Path) -> Self {
+        Self(dir.join("bodies"))
+    }
+
+    /// The name of a body: by the hash of its key and the stamp of its load, so that no two loads share a file.
+    pub(crate) fn name(hash: i64, created: Stamp) -> String {
+        let hash = hash.cast_unsigned();
+        format!("{:02x}/{hash:016x}-{:016x}", hash >> 56, created.raw())
+    }
+
+    pub(crate) fn write(&self, name: &str, body: &[u8]) -> io::Result<()> {
+        let path = self.0.join(name);
+        let beside = path.with_extension("new");
+        let mut file = match create(&beside) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let folder = path.parent().unwrap_or(&self.0);
+                DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+                create(&beside)?
+            }
+            other => other?,
+        };
+        let written = file.write_all(body).and_then(|()| std::fs::rename(&beside, &path));
+        if written.is_err() {
+            drop(std::fs::remove_file(&beside));
+        }
+        written
+    }
+
+    /// Reads a body of at most `max_bytes`. A name that points elsewhere is as good as none.
+    pub(crate) fn read(&self, name: &str, max_bytes: usize) -> io::Result<Bytes> {
+        if !is_name(name) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        let mut body = Vec::new();
+        File::open(self.0.join(name))?.take(max_bytes as u64 + 1).read_to_end(&mut body)?;
+        Ok(body.into())
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        if is_name(name) {
+            drop(std::fs::remove_file(self.0.join(name)));
+        }
+    }
+
+    pub(crate) fn remove_all(&self, names: &[String]) {
+        for name in names {
+            self.remove(name);
+        }
+    }
+
+    /// The files of one of 256 folders, each with the time of its last change in wall milliseconds.
+    pub(crate) fn in_folder(&self, folder: u8) -> Vec<(String, u64)> {
+        let Ok(entries) = std::fs::read_dir(self.0.join(format!("{folder:02x}"))) else { return Vec::new() };
+        entries
+            .flatten()
+            .filter_map(|entry| {
+                let name = format!("{folder:02x}/{}", entry.file_name().to_str()?);
+                let changed = entry.metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+                Some((name, crate::clock::millis(changed)))
+            })
+            .collect()
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+/// Whether a text is a name as [`Bodies::name`] makes them: what stands in a damaged row opens no other file.
+fn is_name(name: &str) -> bool {
+    let hex = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    name.len() == 36
+        && name.is_ascii()
+        && name.as_bytes()[2] == b'/'
+        && name.as_bytes()[19] == b'-'
+        && hex(&name[..2])
+        && hex(&name[3..19])
+        && hex(&name[20..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_comes_back_and_only_its_owner_may_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().expect("a folder");
+        let bodies = Bodies::new(dir.path());
+        let name = Bodies::name(-7, Stamp::from_raw(9));
+        bodies.write(&name, b"long").expect("written");
+        assert_eq!(bodies.read(&name, 4).expect("read"), Bytes::from_static(b"long"));
+        assert_eq!(bodies.in_folder(0xff)[0].0, name);
+        let mode =
+            std::fs::metadata(dir.path().join("bodies").join(&name)).expect("it is there").permissions();
+        assert_eq!(mode.mode() & 0o777, 0o600);
+        bodies.remove(&name);
+        assert!(bodies.read(&name, 4).is_err());
+    }
+
+    #[test]
+    fn a_damaged_name_opens_nothing_else() {
+        let dir = tempfile::tempdir().expect("a folder");
+        std::fs::write(dir.path().join("secret"), b"x").expect("written");
+        let bodies = Bodies::new(dir.path());
+        for name in
+            ["../secret", "/etc/passwd", "", "ff/../../secret", "ff/00000000000000zz-0000000000000000"]
+        {
+            assert!(bodies.read(name, 10).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! How markers that lie on disk meet those in memory: the numbers the database gave them, and which of them was the
+//! newest when a load began.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::spelling;
+use super::store::Placed;
+use crate::clock::Clock;
+use crate::marker::Markers;
+use crate::reach::Target;
+use crate::scope::Scope;
+use crate::stamp::{Sequence, Stamp};
+
+/// Steps that are remembered. A load that began before the oldest of them counts as having known no marker.
+const MAX_STEPS: usize = 4096;
+
+/// Which marker was the newest known at which stamp.
+#[derive(Debug, Default)]
+pub(crate) struct Known(Mutex<VecDeque<(Stamp, u64)>>);
+
+impl Known {
+    /// From `stamp` on, markers up to `seq` are known.
+    fn step(&self, stamp: Stamp, seq: u64) {
+        let mut steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if steps.len() >= MAX_STEPS {
+            steps.pop_front();
+        }
+        steps.push_back((stamp, seq));
+    }
+
+    fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The newest marker that was known before a load that began at `created`.
+    pub(crate) fn at(&self, created: Stamp) -> u64 {
+        let steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let after = steps.partition_point(|(stamp, _)| *stamp < created);
+        after.checked_sub(1).map_or(0, |at| steps[at].1)
+    }
+}
+
+/// Writes into memory what is heard of markers on disk.
+pub(crate) struct Ledger {
+    pub(crate) markers: Arc<Markers>,
+    pub(crate) sequence: Arc<Sequence>,
+    pub(crate) known: Arc<Known>,
+    pub(crate) clock: Clock,
+}
+
+impl Ledger {
+    /// The markers of a store that was just opened. Numbers of another store count no more. `is_start` says that
+    /// nothing was loaded yet: then their own stamps hold.
+    pub(crate) fn begin(&self, placed: &[Placed], newest: Stamp, ours: i64, is_start: bool) {
+        self.sequence.observe(newest);
+        self.known.forget();
+        self.markers.forget_numbers();
+        for one in placed {
+            if is_start { self.mark(one, one.mark.stamp) } else { self.hear(one, ours) }
+        }
+        self.step(placed);
+    }
+
+    /// Markers that came since, of this process and of others.
+    pub(crate) fn heard(&self, placed: &[Placed], ours: i64) {
+        for one in placed {
+            self.hear(one, ours);
+        }
+        self.step(placed);
+    }
+
+    /// Ours acted before they were written and only get their number. Those of others act from now on: their clock
+    /// is not ours.
+    fn hear(&self, one: &Placed, ours: i64) {
+        if one.origin == ours {
+            self.markers.number(target(one), one);
+        } else {
+            self.mark(one, self.sequence.next(self.clock.now_ms()));
+        }
+    }
+
+    fn mark(&self, one: &Placed, stamp: Stamp) {
+        self.markers.place(target(one), stamp, one);
+    }
+
+    fn step(&self, placed: &[Placed]) {
+        if let Some(last) = placed.last() {
+            self.known.step(self.sequence.next(self.clock.now_ms()), last.seq);
+        }
+    }
+}
+
+/// A line that cannot be read might have meant anything.
+fn target(one: &Placed) -> Target {
+    Target::of(&spelling::read(&one.mark.scope).unwrap_or(Scope::All))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_knows_the_markers_that_were_known_before_it_began() {
+        let known = Known::default();
+        let at = |raw| Stamp::from_raw(raw);
+        assert_eq!(known.at(at(5)), 0);
+        known.step(at(10), 3);
+        known.step(at(20), 7);
+        assert_eq!([9, 10, 11, 20, 21, 99].map(|raw| known.at(at(raw))), [0, 0, 3, 3, 7, 7]);
+    }
+
+    #[test]
+    fn what_is_forgotten_counts_as_not_known() {
+        let known = Known::default();
+        for step in 0..=MAX_STEPS as u64 {
+            known.step(Stamp::from_raw(step * 10), step + 1);
+        }
+        assert_eq!(known.at(Stamp::from_raw(5)), 0, "the first step is forgotten");
+        assert_eq!(known.at(Stamp::from_raw(15)), 2);
+    }
+}

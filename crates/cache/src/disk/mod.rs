@@ -1,0 +1,336 @@
+//! The disk tier: what is kept outlives the process, and nobody waits for it to be written.
+//!
+//! | room | is |
+//! |---|---|
+//! | `store` | one SQLite file, and all that is read from it and written to it |
+//! | `bodies` | large bodies, a file each |
+//! | `parcel` | how a value is packed: compression, tags, checksum |
+//! | `spelling` | how a scope is written down |
+//! | `ledger` | how markers on disk meet those in memory |
+//! | `queue` | what waits to be written: newest wins, readable, bounded |
+//! | `writer` | the one thread that writes, sweeps, and hears what other processes invalidated |
+//! | `readers` | the threads that read |
+//! | `health` | which services are off, and when they are tried again |
+//! | `trouble` | the ways storage fails, and what each means |
+//! | `place` | whether a directory is fit at all |
+//!
+//! **Two orders.** Within a process stamps order loads and invalidations. On disk, where several processes write,
+//! markers have a sequence number, given by the database when they are committed, and every entry says which
+//! marker was the newest its process knew when its load began (`seen`). An entry is invalid if a marker reaches it
+//! that is newer than that. Clocks have no say in it.
+
+mod bodies;
+mod health;
+pub(crate) mod ledger;
+mod parcel;
+mod place;
+mod queue;
+mod readers;
+mod spelling;
+pub(crate) mod store;
+#[cfg(test)]
+mod tests;
+pub mod trouble;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use self::health::Health;
+use self::ledger::Ledger;
+use self::queue::Queue;
+use self::readers::Readers;
+use self::store::{Found, Mark, Offer};
+use self::trouble::Trouble;
+use crate::clock::Clock;
+use crate::key::Key;
+use crate::scope::{Invalidation, Mode, Scope};
+use crate::stamp::Stamp;
+use crate::value::Entry;
+
+const MIB: u64 = 1024 * 1024;
+
+/// The disk tier's bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiskSettings {
+    /// The directory of the store. Made if need be, for this user only.
+    pub dir: PathBuf,
+    /// Bytes the store may hold; beyond, what was read longest ago makes room.
+    pub max_bytes: u64,
+    /// Longer bodies get a file of their own.
+    pub file_above_bytes: usize,
+    /// Bytes that may wait to be written; beyond, the oldest are dropped and counted.
+    pub max_queued_bytes: u64,
+    /// How long an entry waits for others to be written with.
+    pub write_linger: Duration,
+    /// How long a reader waits for the disk before it is a miss.
+    pub read_timeout: Duration,
+    /// Threads that read.
+    pub readers: usize,
+    /// Looks that wait for one of them.
+    pub max_looks: usize,
+    /// The write-ahead log is cut above this.
+    pub max_wal_bytes: u64,
+    /// How long an invalidation's call waits to be durable.
+    pub mark_timeout: Duration,
+    /// Within this time other processes on the same directory know of an invalidation.
+    pub shared_lag: Duration,
+    /// How long writing what is left may take at the end.
+    pub drain_timeout: Duration,
+}
+
+impl DiskSettings {
+    /// The defaults, for a store in `dir`.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            max_bytes: 2048 * MIB,
+            file_above_bytes: 64 * 1024,
+            max_queued_bytes: 64 * MIB,
+            write_linger: Duration::from_millis(20),
+            read_timeout: Duration::from_millis(20),
+            readers: 2,
+            max_looks: 1024,
+            max_wal_bytes: 16 * MIB,
+            mark_timeout: Duration::from_millis(50),
+            shared_lag: Duration::from_millis(20),
+            drain_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What is counted. All of it only grows, but for what waits and what is held.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DiskStats {
+    /// Looks that found something.
+    pub hits: u64,
+    /// Looks that found nothing.
+    pub misses: u64,
+    /// Looks that took too long, found no free reader, or were not tried because reads are off.
+    pub slow: u64,
+    /// Rows that were not what was written.
+    pub torn: u64,
+    /// Entries written.
+    pub written: u64,
+    /// Entries that could not be written.
+    pub failed: u64,
+    /// Entries dropped because too much waited to be written.
+    pub dropped: u64,
+    /// Invalidations that could not be made durable: what they cover may come back after a crash.
+    pub marks_lost: u64,
+    /// Times a damaged file was set aside.
+    pub set_aside: u64,
+    /// Entries that wait to be written, and their bytes.
+    pub queued: u64,
+    /// See [`DiskStats::queued`].
+    pub queued_bytes: u64,
+    /// Bytes the store holds.
+    pub bytes: u64,
+    /// What is off at the moment, if anything.
+    pub reads_off: bool,
+    /// See [`DiskStats::reads_off`].
+    pub writes_off: bool,
+}
+
+/// Counters shared by the threads.
+#[derive(Debug, Default)]
+struct Counters {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    slow: AtomicU64,
+    torn: AtomicU64,
+    written: AtomicU64,
+    failed: AtomicU64,
+    set_aside: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// What all threads of the tier share.
+#[derive(Debug)]
+struct Shared {
+    settings: DiskSettings,
+    clock: Clock,
+    queue: Queue,
+    health: Health,
+    counters: Counters,
+    /// Grows when the file was replaced: whoever reads opens it anew.
+    generation: AtomicU64,
+    /// Somebody found the file damaged; the writer sees to it.
+    alarm: Mutex<Option<Trouble>>,
+    /// Readers end their reads at once while the log is being cut.
+    cutting: std::sync::atomic::AtomicBool,
+    /// Everything up to this ticket is written, or never will be.
+    done: watch::Sender<u64>,
+}
+
+/// The disk tier.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    shared: Arc<Shared>,
+    readers: Readers,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What a look found.
+pub(crate) enum Look {
+    /// It waits to be written.
+    Queued(Arc<Entry>),
+    /// It lies in the store.
+    Stored(Box<Found>),
+    /// Nothing, or nothing in time.
+    Nothing,
+}
+
+impl Disk {
+    /// Opens the tier and starts its threads. A damaged store is set aside and a new one begun.
+    ///
+    /// # Errors
+    /// One line that says why there can be no store here and what to do.
+    pub(crate) fn open(settings: DiskSettings, clock: Clock, ledger: Ledger) -> Result<Self, String> {
+        if let Some(kind) = place::network_file_system(&settings.dir) {
+            return Err(format!(
+                "{} lies on a network file system ({kind}), where locks do not hold; name a local directory",
+                settings.dir.display()
+            ));
+        }
+        let shared = Arc::new(Shared {
+            queue: Queue::new(settings.max_queued_bytes),
+            clock,
+            health: Health::default(),
+            counters: Counters::default(),
+            generation: AtomicU64::new(0),
+            alarm: Mutex::default(),
+            cutting: std::sync::atomic::AtomicBool::new(false),
+            done: watch::Sender::new(0),
+            settings,
+        });
+        let writer = writer::Writer::open(Arc::clone(&shared), ledger)?;
+        let readers = Readers::start(&shared)?;
+        let writer = std::thread::Builder::new().name("greenroom-writer".into()).spawn(move || writer.run());
+        let writer = writer.map_err(|error| format!("no thread to write with: {error}"))?;
+        Ok(Self { shared, readers, writer: Mutex::new(Some(writer)) })
+    }
+
+    /// Looks a key up, for no longer than the read timeout.
+    pub(crate) async fn look(&self, key: &Key) -> Look {
+        let shared = &self.shared;
+        if let Some(entry) = shared.queue.find(key) {
+            shared.counters.hits.fetch_add(1, Ordering::Relaxed);
+            return Look::Queued(entry);
+        }
+        let now_ms = shared.clock.now_ms();
+        let asked = if shared.health.may_look(now_ms) { self.readers.ask(key) } else { None };
+        let Some(answer) = asked else {
+            shared.counters.slow.fetch_add(1, Ordering::Relaxed);
+            return Look::Nothing;
+        };
+        if let Ok(answer) = tokio::time::timeout(shared.settings.read_timeout, answer).await {
+            shared.health.looked();
+            let found = answer.ok().flatten();
+            let counter = if found.is_some() { &shared.counters.hits } else { &shared.counters.misses };
+            counter.fetch_add(1, Ordering::Relaxed);
+            return found.map_or(Look::Nothing, Look::Stored);
+        }
+        shared.counters.slow.fetch_add(1, Ordering::Relaxed);
+        if shared.health.was_slow(now_ms) {
+            tracing::warn!(
+                dir = %shared.settings.dir.display(),
+                "reading from disk is slow: answers come from memory and the source until it is quick again"
+            );
+        }
+        Look::Nothing
+    }
+
+    /// Takes an entry in, to be written later. Never waits.
+    pub(crate) fn offer(&self, key: &Key, entry: &Arc<Entry>, seen: u64) {
+        self.shared.queue.offer(Offer { key: key.clone(), entry: Arc::clone(entry), seen });
+    }
+
+    /// Takes an invalidation in, to be written at once.
+    pub(crate) fn mark(&self, scope: &Scope, stamp: Stamp, how: &Invalidation) {
+        let hold_until = crate::marks::hold_end(stamp, how).unwrap_or_default();
+        let purges = how.mode == Mode::Purge;
+        self.shared.queue.mark(Mark { scope: spelling::spell(scope), purges, stamp, hold_until });
+    }
+
+    /// Takes in that a key's value is gone.
+    pub(crate) fn remove(&self, key: &Key, than: Stamp) {
+        self.shared.queue.remove(key, than);
+    }
+
+    /// Waits until everything that was taken in so far is written, or can never be. True if it was within `limit`.
+    pub(crate) async fn flushed(&self, limit: Duration) -> bool {
+        let ticket = self.shared.queue.hurry();
+        let mut done = self.shared.done.subscribe();
+        let reached = done.wait_for(|done| *done >= ticket);
+        tokio::time::timeout(limit, reached).await.is_ok_and(|reached| reached.is_ok())
+    }
+
+    /// Waits until every invalidation so far is durable, or no longer than the settings say.
+    pub(crate) async fn settled(&self) -> bool {
+        self.flushed(self.shared.settings.mark_timeout).await
+    }
+
+    /// The figures at this moment.
+    pub(crate) fn stats(&self) -> DiskStats {
+        let shared = &self.shared;
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (counters, depth) = (&shared.counters, shared.queue.depth());
+        DiskStats {
+            hits: read(&counters.hits),
+            misses: read(&counters.misses),
+            slow: read(&counters.slow),
+            torn: read(&counters.torn),
+            written: read(&counters.written),
+            failed: read(&counters.failed),
+            dropped: depth.dropped,
+            marks_lost: depth.marks_lost,
+            set_aside: read(&counters.set_aside),
+            queued: depth.offers,
+            queued_bytes: depth.bytes,
+            bytes: read(&counters.bytes),
+            reads_off: shared.health.reads_are_off(),
+            writes_off: shared.health.writes_are_off(),
+        }
+    }
+
+    /// Writes what is left and ends the threads, within the settings' deadline. Gives how many entries were lost.
+    pub(crate) async fn close(&self) -> u64 {
+        self.shared.queue.close();
+        let mut done = self.shared.done.subscribe();
+        let ended = done.wait_for(|done| *done == u64::MAX);
+        let ended = tokio::time::timeout(self.shared.settings.drain_timeout, ended).await;
+        if ended.is_ok_and(|ended| ended.is_ok()) {
+            let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(writer) = writer {
+                drop(writer.join());
+            }
+        }
+        self.readers.close();
+        self.shared.queue.depth().offers
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+        self.readers.close();
+    }
+}
+
+impl Shared {
+    /// Somebody found the file in trouble.
+    fn raise(&self, trouble: Trouble) {
+        *self.alarm.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
+        self.queue.hurry();
+    }
+
+    fn take_alarm(&self) -> Option<Trouble> {
+        self.alarm.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}

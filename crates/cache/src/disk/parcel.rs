@@ -1,0 +1,135 @@
+//! How a value is packed for the store: texts compressed, everything under one checksum.
+
+use bytes::Bytes;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::key::Tag;
+use crate::value::Value;
+
+/// Bodies below this are kept as they are: there is little to gain.
+const COMPRESS_ABOVE: usize = 1024;
+/// A level that costs about as much as copying.
+const LEVEL: i32 = 1;
+/// This much of a body decides whether it is text.
+const SAMPLE_BYTES: usize = 512;
+/// Separates tags; no tag contains it, and one that does is refused.
+const TAG_END: u8 = 0x1f;
+
+/// A body as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Packed {
+    pub(crate) bytes: Bytes,
+    pub(crate) compressed: bool,
+}
+
+/// Packs a body. Images and other bytes that are no text stay as they are, and so does what would not get at least
+/// a tenth smaller.
+pub(crate) fn pack(body: &Bytes) -> Packed {
+    let as_it_is = || Packed { bytes: body.clone(), compressed: false };
+    if body.len() <= COMPRESS_ABOVE || !is_text(body) {
+        return as_it_is();
+    }
+    match zstd::bulk::compress(body, LEVEL) {
+        Ok(bytes) if bytes.len() < body.len() - body.len() / 10 => {
+            Packed { bytes: bytes.into(), compressed: true }
+        }
+        _ => as_it_is(),
+    }
+}
+
+/// Unpacks a body of which the length is known; `None` if it has another.
+pub(crate) fn unpack(packed: Packed, length: usize) -> Option<Bytes> {
+    let body = if packed.compressed {
+        zstd::bulk::decompress(&packed.bytes, length).ok()?.into()
+    } else {
+        packed.bytes
+    };
+    (body.len() == length).then_some(body)
+}
+
+/// Whether bytes look like text: no control characters but white space, and not much beyond ASCII.
+fn is_text(body: &[u8]) -> bool {
+    let sample = &body[..body.len().min(SAMPLE_BYTES)];
+    let is_control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
+    let beyond_ascii = sample.iter().filter(|byte| !byte.is_ascii()).count();
+    !sample.iter().any(is_control) && beyond_ascii * 2 < sample.len()
+}
+
+/// Writes tags into one field; `None` if one of them cannot be written.
+pub(crate) fn join_tags(tags: &[Tag]) -> Option<Vec<u8>> {
+    let mut field = Vec::with_capacity(tags.iter().map(|tag| tag.as_str().len() + 1).sum());
+    for tag in tags {
+        if tag.as_str().as_bytes().contains(&TAG_END) {
+            return None;
+        }
+        field.extend_from_slice(tag.as_str().as_bytes());
+        field.push(TAG_END);
+    }
+    Some(field)
+}
+
+/// Reads tags out of their field; `None` if it is damaged.
+pub(crate) fn split_tags(field: &[u8]) -> Option<Vec<Tag>> {
+    let Some(field) = field.strip_suffix(&[TAG_END]) else {
+        return field.is_empty().then(Vec::new);
+    };
+    field.split(|byte| *byte == TAG_END).map(|tag| std::str::from_utf8(tag).ok().map(Tag::new)).collect()
+}
+
+/// The checksum over all that was written of a value, `numbers` being its times.
+pub(crate) fn checksum(key: &str, body: &[u8], meta: &[u8], tags: &[u8], numbers: &[i64]) -> i64 {
+    let mut hasher = Xxh3::new();
+    for part in [key.as_bytes(), body, meta, tags] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    for number in numbers {
+        hasher.update(&number.to_le_bytes());
+    }
+    hasher.digest().cast_signed()
+}
+
+/// A value out of its parts.
+pub(crate) fn value(body: Bytes, meta: Vec<u8>) -> Value {
+    Value { body, meta: meta.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn text_gets_smaller_and_images_stay() {
+        let text = Bytes::from("{\"title\":\"Solaris\"},".repeat(200));
+        assert!(pack(&text).compressed && pack(&text).bytes.len() < text.len() / 4);
+        let image: Bytes = (0..4000u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        assert!(!pack(&image).compressed);
+        let short = Bytes::from("{}".repeat(100));
+        assert!(!pack(&short).compressed);
+    }
+
+    #[test]
+    fn a_body_that_unpacks_to_another_length_is_refused() {
+        let text = Bytes::from("a".repeat(5000));
+        assert_eq!(unpack(pack(&text), 5000), Some(text.clone()));
+        assert_eq!(unpack(pack(&text), 4999), None, "a body never grows beyond what its row says");
+        assert_eq!(unpack(pack(&text), 5001), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_packed_is_unpacked(body in proptest::collection::vec(any::<u8>(), 0..3000), times in 1usize..40) {
+            let body = Bytes::from(body.repeat(times));
+            prop_assert_eq!(unpack(pack(&body), body.len()), Some(body));
+        }
+
+        #[test]
+        fn tags_come_back(tags in proptest::collection::vec("[a-z:0-9]{0,8}", 0..5)) {
+            let tags: Vec<Tag> = tags.into_iter().map(Tag::new).collect();
+            let field = join_tags(&tags).expect("they can be written");
+            prop_assert_eq!(split_tags(&field), Some(tags));
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! What waits to be written: newest wins, in the order it came, and readable while it waits.
+//!
+//! An offer never waits: it takes one lock that nobody holds across a system call. When there is too much, the
+//! oldest offer is dropped and counted; markers never are.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::store::{Batch, Mark, Offer};
+use crate::key::{BuildAsHashed, Key};
+use crate::stamp::Stamp;
+use crate::value::Entry;
+
+/// Reads and torn rows that wait to be noted; more are forgotten, which only makes the order of eviction coarser.
+const MAX_NOTES: usize = 4096;
+/// Markers that wait while nothing can be written; of more, the oldest are lost, and counted.
+const MAX_MARKS: usize = 65_536;
+/// Offers in one transaction, and their bytes.
+const BATCH_OFFERS: usize = 256;
+const BATCH_BYTES: u64 = 1024 * 1024;
+/// Removals and markers in one transaction.
+const BATCH_ORDERS: usize = 1024;
+
+/// The queue between the cache and the writer.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    waiting: Mutex<Waiting>,
+    bell: Condvar,
+    max_bytes: u64,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    offers: HashMap<Key, Slot, BuildAsHashed>,
+    /// Keys in the order they came, each with its ticket; some were dropped meanwhile.
+    order: VecDeque<(Key, u64)>,
+    marks: VecDeque<(Mark, u64)>,
+    removals: VecDeque<(Key, Stamp, u64)>,
+    torn: Vec<i64>,
+    used: Vec<i64>,
+    bytes: u64,
+    dropped: u64,
+    /// Markers that waited too long to be written.
+    marks_lost: u64,
+    /// Drawn by everything that comes.
+    ticket: u64,
+    is_urgent: bool,
+    is_closing: bool,
+}
+
+#[derive(Debug)]
+struct Slot {
+    offer: Offer,
+    /// It stands in a batch that is being written.
+    is_leaving: bool,
+}
+
+/// What the writer was woken for.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) batch: Batch,
+    /// Everything that came before this ticket is in this batch or was in one before it.
+    pub(crate) up_to: u64,
+    /// Nothing will come any more, and nothing is left.
+    pub(crate) is_last: bool,
+}
+
+/// How full the queue is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Depth {
+    pub(crate) offers: u64,
+    pub(crate) bytes: u64,
+    pub(crate) dropped: u64,
+    pub(crate) marks_lost: u64,
+}
+
+impl Queue {
+    pub(crate) fn new(max_bytes: u64) -> Self {
+        Self { waiting: Mutex::default(), bell: Condvar::new(), max_bytes }
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes an entry in. It never waits.
+    pub(crate) fn offer(&self, offer: Offer) {
+        let weight = offer.entry.weight();
+        let mut waiting = self.waiting();
+        if waiting.is_closing || weight > self.max_bytes {
+            waiting.dropped += 1;
+            return;
+        }
+        let was_empty = waiting.offers.is_empty();
+        waiting.take_in(offer, weight);
+        while waiting.bytes > self.max_bytes && waiting.drop_oldest() {}
+        let is_full = waiting.bytes >= BATCH_BYTES || waiting.offers.len() >= BATCH_OFFERS;
+        drop(waiting);
+        if was_empty || is_full {
+            self.bell.notify_one();
+        }
+    }
+
+    /// Takes a marker in, which is written without delay. Gives the ticket by which to know when it is.
+    pub(crate) fn mark(&self, mark: Mark) -> u64 {
+        let mut waiting = self.waiting();
+        let ticket = waiting.draw();
+        waiting.marks.push_back((mark, ticket));
+        waiting.is_urgent = true;
+        drop(waiting);
+        self.bell.notify_one();
+        ticket
+    }
+
+    /// Takes in that a key's value is gone, if it is not from a later load than this.
+    pub(crate) fn remove(&self, key: &Key, than: Stamp) {
+        let mut waiting = self.waiting();
+        if waiting.offers.get(key).is_some_and(|slot| slot.offer.entry.created() <= than) {
+            waiting.forget(key);
+        }
+        let ticket = waiting.draw();
+        waiting.removals.push_back((key.clone(), than, ticket));
+        drop(waiting);
+        self.bell.notify_one();
+    }
+
+    /// Notes that a row was read.
+    pub(crate) fn note_used(&self, hash: i64) {
+        let mut waiting = self.waiting();
+        if waiting.used.len() < MAX_NOTES {
+            waiting.used.push(hash);
+        }
+    }
+
+    /// Notes that a row was torn.
+    pub(crate) fn note_torn(&self, hash: i64) {
+        let mut waiting = self.waiting();
+        if waiting.torn.len() < MAX_NOTES {
+            waiting.torn.push(hash);
+        }
+    }
+
+    /// What waits, or is being written, under a key.
+    pub(crate) fn find(&self, key: &Key) -> Option<Arc<Entry>> {
+        let waiting = self.waiting();
+        waiting.offers.get(key).map(|slot| Arc::clone(&slot.offer.entry))
+    }
+
+    /// The ticket of the last that came: a barrier waits for it. What waits is written at once.
+    pub(crate) fn hurry(&self) -> u64 {
+        let mut waiting = self.waiting();
+        waiting.is_urgent = true;
+        let ticket = waiting.ticket;
+        drop(waiting);
+        self.bell.notify_one();
+        ticket
+    }
+
+    /// Takes nothing more in.
+    pub(crate) fn close(&self) {
+        self.waiting().is_closing = true;
+        self.bell.notify_all();
+    }
+
+    /// How full it is.
+    pub(crate) fn depth(&self) -> Depth {
+        let waiting = self.waiting();
+        Depth {
+            offers: waiting.offers.len() as u64,
+            bytes: waiting.bytes,
+            dropped: waiting.dropped,
+            marks_lost: waiting.marks_lost,
+        }
+    }
+
+    /// Waits until there is something to write, and a moment longer in case more comes; or for `idle`.
+    pub(crate) fn next(&self, linger: Duration, idle: Duration) -> Delivery {
+        let mut waiting = self.waiting();
+        if !waiting.has_work() && !waiting.is_closing {
+            waiting = self.bell.wait_timeout(waiting, idle).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if waiting.has_work() && !waiting.is_urgent && !waiting.is_closing && !waiting.is_batch_full() {
+            let is_short =
+                |waiting: &mut Waiting| !waiting.is_urgent && !waiting.is_closing && !waiting.is_batch_full();
+            waiting = self
+                .bell
+                .wait_timeout_while(waiting, linger, is_short)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        waiting.deliver()
+    }
+
+    /// A batch could not be written, but may be later: all of it (`offers` too, or its markers only) goes back to
+    /// where it came from.
+    pub(crate) fn put_back(&self, mut batch: Batch, with_offers: bool) {
+        let offers = if with_offers { std::mem::take(&mut batch.offers) } else { Vec::new() };
+        let mut waiting = self.waiting();
+        for mark in batch.marks.drain(..).rev() {
+            waiting.marks.push_front((mark, 0));
+        }
+        while waiting.marks.len() > MAX_MARKS {
+            waiting.marks.pop_front();
+            waiting.marks_lost += 1;
+        }
+        for offer in offers.into_iter().rev() {
+            if let Some(slot) = waiting.offers.get_mut(&offer.key).filter(|slot| slot.is_leaving) {
+                slot.is_leaving = false;
+                waiting.order.push_front((offer.key, 0));
+            }
+        }
+        for (key, than) in batch.removals.drain(..).rev().take(MAX_NOTES) {
+            waiting.removals.push_front((key, than, 0));
+        }
+        drop(waiting);
+        self.done(&batch);
+    }
+
+    /// Drops all offers: what they say of markers they knew counts no more.
+    pub(crate) fn drop_offers(&self) {
+        let mut waiting = self.waiting();
+        waiting.dropped += waiting.offers.len() as u64;
+        waiting.offers.clear();
+        waiting.order.clear();
+        waiting.bytes = 0;
+    }
+
+    /// A batch was written, or cannot be: what was in it leaves the queue, unless something newer took its place.
+    pub(crate) fn done(&self, batch: &Batch) {
+        let mut waiting = self.waiting();
+        for offer in &batch.offers {
+            let is_same =
+                |slot: &Slot| slot.is_leaving && slot.offer.entry.created() == offer.entry.created();
+            if waiting.offers.get(&offer.key).is_some_and(is_same) {
+                waiting.forget(&offer.key);
+            }
+        }
+    }
+}
+
+impl Waiting {
+    fn draw(&mut self) -> u64 {
+        self.ticket += 1;
+        self.ticket
+    }
+
+    fn take_in(&mut self, offer: Offer, weight: u64) {
+        let ticket = self.draw();
+        self.bytes += weight;
+        let key = offer.key.clone();
+        let before = self.offers.insert(key.clone(), Slot { offer, is_leaving: false });
+        if let Some(before) = &before {
+            self.bytes -= before.offer.entry.weight();
+        }
+        // It keeps the place of what it replaces, unless that is on its way already.
+        if before.is_none_or(|before| before.is_leaving) {
+            self.order.push_back((key, ticket));
+        }
+    }
+
+    fn forget(&mut self, key: &Key) {
+        if let Some(slot) = self.offers.remove(key) {
+            self.bytes -= slot.offer.entry.weight();
+        }
+    }
+
+    fn drop_oldest(&mut self) -> bool {
+        while let Some((key, _)) = self.order.pop_front() {
+            if self.offers.get(&key).is_some_and(|slot| !slot.is_leaving) {
+                self.forget(&key);
+                self.dropped += 1;
+                return true;
+            }
+        }
+        false
+    }
+
+    fn has_work(&self) -> bool {
+        !self.order.is_empty() || !self.marks.is_empty() || !self.removals.is_empty() || !self.torn.is_empty()
+    }
+
+    fn is_batch_full(&self) -> bool {
+        self.order.len() >= BATCH_OFFERS || self.bytes >= BATCH_BYTES
+    }
+
+    fn deliver(&mut self) -> Delivery {
+        let mut batch = Batch::default();
+        let mut open = u64::MAX;
+        while batch.marks.len() < BATCH_ORDERS
+            && let Some((mark, _)) = self.marks.pop_front()
+        {
+            batch.marks.push(mark);
+        }
+        while batch.removals.len() < BATCH_ORDERS
+            && let Some((key, than, _)) = self.removals.pop_front()
+        {
+            batch.removals.push((key, than));
+        }
+        let mut bytes = 0;
+        while batch.offers.len() < BATCH_OFFERS
+            && bytes < BATCH_BYTES
+            && let Some((key, _)) = self.order.pop_front()
+        {
+            if let Some(slot) = self.offers.get_mut(&key).filter(|slot| !slot.is_leaving) {
+                slot.is_leaving = true;
+                bytes += slot.offer.entry.weight();
+                batch.offers.push(slot.offer.clone());
+            }
+        }
+        let firsts = [
+            self.marks.front().map(|(_, ticket)| *ticket),
+            self.removals.front().map(|(.., ticket)| *ticket),
+            self.order.front().map(|(_, ticket)| *ticket),
+        ];
+        for first in firsts.into_iter().flatten() {
+            open = open.min(first);
+        }
+        batch.torn = std::mem::take(&mut self.torn);
+        // A read alone is no reason to write.
+        if !batch.is_empty() {
+            batch.used = std::mem::take(&mut self.used);
+        }
+        let is_empty = open == u64::MAX;
+        self.is_urgent &= !is_empty;
+        Delivery {
+            batch,
+            up_to: if is_empty { self.ticket } else { open.saturating_sub(1) },
+            is_last: self.is_closing && is_empty,
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! How a scope is written down in the store: one line that says all of it and can be read back, by us and by people.
+
+use crate::key::{Key, Partition, Tag, escape_into};
+use crate::scope::Scope;
+
+/// Writes a scope down. No two scopes are written the same way.
+pub(crate) fn spell(scope: &Scope) -> String {
+    match scope {
+        Scope::All => "all".into(),
+        Scope::Namespace(namespace) => line("namespace", namespace, None, ""),
+        Scope::Partition { namespace, partition } => line("partition", namespace, Some(partition), ""),
+        Scope::Key(key) => line("key", key.namespace(), Some(key.partition()), key.text()),
+        Scope::Tag { namespace, partition, tag } => line("tag", namespace, partition.as_ref(), tag.as_str()),
+        Scope::Prefix { namespace, partition, prefix } => {
+            line("prefix", namespace, partition.as_ref(), prefix)
+        }
+    }
+}
+
+/// Reads it back; `None` if it was not written by [`spell`].
+pub(crate) fn read(line: &str) -> Option<Scope> {
+    if line == "all" {
+        return Some(Scope::All);
+    }
+    let mut parts = line.splitn(4, '|');
+    let (kind, namespace, owner, text) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let namespace = unescape(namespace);
+    let partition = owner.strip_prefix('=').map(|id| Partition::new(unescape(id)));
+    Some(match kind {
+        "namespace" => Scope::Namespace(namespace),
+        "partition" => Scope::Partition { namespace, partition: partition? },
+        "key" => Scope::Key(Key::new(&namespace, &partition?, text)),
+        "tag" => Scope::Tag { namespace, partition, tag: Tag::new(text) },
+        "prefix" => Scope::Prefix { namespace, partition, prefix: text.into() },
+        _ => return None,
+    })
+}
+
+/// The first two fields are escaped, so that the text may be anything; a partition is told from none by its `=`.
+fn line(kind: &str, namespace: &str, partition: Option<&Partition>, text: &str) -> String {
+    let mut line = format!("{kind}|");
+    escape_into(&mut line, namespace);
+    line.push('|');
+    if let Some(partition) = partition {
+        line.push('=');
+        escape_into(&mut line, partition.as_str());
+    }
+    line.push('|');
+    line.push_str(text);
+    line
+}
+
+fn unescape(part: &str) -> String {
+    part.replace("%7C", "|").replace("%25", "%")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn scopes() -> impl Strategy<Value = Scope> {
+        let text = || "[a-b|%=7C/]{0,6}";
+        let partition = move || proptest::option::of(text().prop_map(Partition::new));
+        prop_oneof![
+            Just(Scope::All),
+            text().prop_map(Scope::Namespace),
+            (text(), text())
+                .prop_map(|(namespace, id)| Scope::Partition { namespace, partition: Partition::new(id) }),
+            (text(), text(), text()).prop_map(|(namespace, id, text)| Scope::Key(Key::new(
+                &namespace,
+                &Partition::new(id),
+                &text
+            ))),
+            (text(), partition(), text()).prop_map(|(namespace, partition, tag)| Scope::Tag {
+                namespace,
+                partition,
+                tag: Tag::new(tag)
+            }),
+            (text(), partition(), text()).prop_map(|(namespace, partition, prefix)| Scope::Prefix {
+                namespace,
+                partition,
+                prefix
+            }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read_back(scope in scopes()) {
+            prop_assert_eq!(read(&spell(&scope)), Some(scope));
+        }
+
+        #[test]
+        fn any_line_is_read_or_refused(line in ".{0,40}") {
+            if let Some(scope) = read(&line) {
+                prop_assert_eq!(read(&spell(&scope)), Some(scope));
+            }
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! The tier as callers see it: through the cache, on real files, over restarts and beside other processes.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio_util::task::TaskTracker;
+
+use super::DiskSettings;
+use super::store::{FILE, Store};
+use crate::*;
+
+const LONG: Duration = Duration::from_secs(20);
+
+const POLICY: Policy = Policy {
+    class: "test",
+    fresh: Duration::from_hours(1),
+    stale: Duration::ZERO,
+    stale_on_error: Duration::from_hours(24),
+    refresh_ahead: false,
+    warm: false,
+    soft_timeout: Duration::from_secs(1),
+    hard_timeout: Duration::from_secs(10),
+};
+
+/// A source that says how often it was asked.
+#[derive(Clone, Default)]
+struct Source {
+    asked: Arc<AtomicU64>,
+    body: Vec<u8>,
+    tags: Vec<Tag>,
+    is_down: bool,
+}
+
+impl Source {
+    fn of(body: impl Into<Vec<u8>>) -> Self {
+        Self { body: body.into(), ..Self::default() }
+    }
+
+    fn tagged(body: &str, tag: &str) -> Self {
+        Self { tags: vec![Tag::new(tag)], ..Self::of(body) }
+    }
+
+    fn down() -> Self {
+        Self { is_down: true, ..Self::default() }
+    }
+}
+
+impl Loader for Source {
+    type Pass = ();
+
+    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        if self.is_down {
+            return Err(Failure::new(FailureKind::Unreachable, "down"));
+        }
+        let value = Value { body: self.body.clone().into(), meta: "meta".into() };
+        Ok(Load::Store(Fill { tags: self.tags.clone(), ..Fill::new(value) }))
+    }
+}
+
+fn settings(dir: &Path) -> DiskSettings {
+    // Slow test machines: what is being tested is not how fast the disk is.
+    DiskSettings { read_timeout: LONG, mark_timeout: LONG, drain_timeout: LONG, ..DiskSettings::new(dir) }
+}
+
+fn open(dir: &Path) -> Cache {
+    open_with(settings(dir))
+}
+
+fn open_with(disk: DiskSettings) -> Cache {
+    Cache::with_disk(Settings::default(), disk, Clock::system(), TaskTracker::new()).expect("it opens")
+}
+
+fn key(text: &str) -> Key {
+    Key::new("home", &Partition::new("anna"), text)
+}
+
+async fn read(cache: &Cache, text: &str, source: &Source) -> Result<Answer<()>, Failure> {
+    cache.get_or_load(&key(text), &POLICY, Demand::Any, || source.clone()).await
+}
+
+/// Reads, and says how it was served and from where.
+async fn served(cache: &Cache, text: &str, source: &Source) -> (Served, Tier, Vec<u8>) {
+    match read(cache, text, source).await.expect("an answer") {
+        Answer::Kept { entry, served, tier, .. } => (served, tier, entry.body().to_vec()),
+        _ => panic!("not kept"),
+    }
+}
+
+fn tag(name: &str) -> Scope {
+    Scope::Tag { namespace: "home".into(), partition: None, tag: Tag::new(name) }
+}
+
+#[tokio::test]
+async fn what_was_read_before_a_restart_is_a_hit_after_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let texts = "{\"title\":\"Solaris\"}".repeat(100);
+    let bodies = [b"small".to_vec(), texts.into_bytes(), vec![7u8; 300_000], Vec::new()];
+    let cache = open(dir.path());
+    for (at, body) in bodies.iter().enumerate() {
+        served(&cache, &format!("/{at}"), &Source::of(body.clone())).await;
+    }
+    assert_eq!(cache.close_disk().await, 0);
+    let cache = open(dir.path());
+    for (at, body) in bodies.iter().enumerate() {
+        let source = Source::of("another");
+        let got = served(&cache, &format!("/{at}"), &source).await;
+        assert_eq!(got, (Served::Hit, Tier::Disk, body.clone()));
+        let got = served(&cache, &format!("/{at}"), &source).await;
+        assert_eq!(got.1, Tier::Memory, "it was taken up");
+        assert_eq!(source.asked.load(Ordering::Relaxed), 0);
+    }
+}
+
+#[tokio::test]
+async fn what_waits_to_be_written_is_a_hit() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let disk = DiskSettings { write_linger: Duration::from_hours(1), ..settings(dir.path()) };
+    let memory = Settings { max_bytes: 1 << 20, max_entry_bytes: 8 << 10, ..Settings::default() };
+    let cache = Cache::with_disk(memory, disk, Clock::system(), TaskTracker::new()).expect("it opens");
+    let source = Source::of(vec![1; 7000]);
+    for at in 0..200 {
+        served(&cache, &format!("/{at}"), &source).await;
+    }
+    assert!(cache.disk_stats().expect("a disk").queued > 0);
+    for at in 0..200 {
+        let got = served(&cache, &format!("/{at}"), &source).await;
+        assert_eq!(got.0, Served::Hit, "/{at}: memory is too small, the rest waits or is written");
+    }
+    assert_eq!(source.asked.load(Ordering::Relaxed), 200);
+}
+
+#[tokio::test]
+async fn nothing_that_was_invalidated_comes_back_after_a_crash() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    for (text, name) in [("/marked", "a"), ("/purged", "b"), ("/kept", "c")] {
+        served(&cache, text, &Source::tagged("old", name)).await;
+    }
+    assert!(cache.flush(LONG).await);
+    cache.invalidate(&tag("a"), &Invalidation::mark());
+    cache.invalidate(&tag("b"), &Invalidation::purge());
+    assert!(cache.settled().await);
+    // No farewell: as if the process had been killed. The files are what they are.
+    let cache = open(dir.path());
+    let new = Source::of("new");
+    assert_eq!(served(&cache, "/marked", &new).await.2, b"new");
+    assert_eq!(served(&cache, "/purged", &new).await.2, b"new");
+    assert_eq!(served(&cache, "/kept", &new).await, (Served::Hit, Tier::Disk, b"old".to_vec()));
+}
+
+#[tokio::test]
+async fn what_was_marked_before_a_crash_stands_in_for_a_failed_load_and_what_was_purged_does_not() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    served(&cache, "/marked", &Source::tagged("old", "a")).await;
+    served(&cache, "/purged", &Source::tagged("old", "b")).await;
+    assert!(cache.flush(LONG).await);
+    cache.invalidate(&tag("a"), &Invalidation::mark());
+    cache.invalidate(&tag("b"), &Invalidation::purge());
+    assert!(cache.settled().await);
+    let cache = open(dir.path());
+    assert_eq!(served(&cache, "/marked", &Source::down()).await.0, Served::StaleOnError);
+    assert_eq!(
+        read(&cache, "/purged", &Source::down()).await.expect_err("gone").kind,
+        FailureKind::Unreachable
+    );
+}
+
+#[tokio::test]
+async fn what_is_loaded_after_an_invalidation_outlives_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    served(&cache, "/x", &Source::tagged("old", "a")).await;
+    cache.invalidate(&tag("a"), &Invalidation::mark());
+    assert!(cache.settled().await);
+    served(&cache, "/x", &Source::tagged("new", "a")).await;
+    cache.close_disk().await;
+    let cache = open(dir.path());
+    let got = served(&cache, "/x", &Source::of("newer")).await;
+    assert_eq!(got, (Served::Hit, Tier::Disk, b"new".to_vec()));
+}
+
+#[tokio::test]
+async fn two_processes_share_what_they_load_and_what_they_invalidate() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (one, two) = (open(dir.path()), open(dir.path()));
+    served(&one, "/x", &Source::tagged("first", "a")).await;
+    assert!(one.flush(LONG).await);
+    let source = Source::tagged("second", "a");
+    assert_eq!(served(&two, "/x", &source).await, (Served::Hit, Tier::Disk, b"first".to_vec()));
+    one.invalidate(&tag("a"), &Invalidation::mark());
+    assert!(one.settled().await);
+    // Two hears of it by itself; how soon is a figure, that it does is the test.
+    while served(&two, "/x", &source).await.2 != b"second" {
+        tokio::task::yield_now().await;
+    }
+    assert!(two.flush(LONG).await);
+    assert_eq!(served(&one, "/x", &Source::of("third")).await.2, b"second");
+}
+
+#[tokio::test]
+async fn the_newest_of_many_values_of_a_key_is_what_stays() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    for round in 0..50 {
+        cache.invalidate(&Scope::Key(key("/x")), &Invalidation::mark());
+        assert!(cache.settled().await);
+        served(&cache, "/x", &Source::of(format!("{round}"))).await;
+    }
+    assert!(cache.flush(LONG).await);
+    let cache = open(dir.path());
+    assert_eq!(served(&cache, "/x", &Source::of("no")).await, (Served::Hit, Tier::Disk, b"49".to_vec()));
+    assert_eq!(Store::open(dir.path(), 1).expect("it opens").count().expect("counted").entries, 1);
+}
+
+/// What happens to a file while nobody looks.
+type Damage = fn(&Path);
+
+#[tokio::test]
+async fn a_damaged_file_is_set_aside_and_service_goes_on() {
+    let damages: [(&str, Damage); 5] = [
+        ("cut", |file| {
+            let length = std::fs::metadata(file).expect("it is there").len();
+            std::fs::File::options().write(true).open(file).expect("open").set_len(length / 2).expect("cut");
+        }),
+        ("empty pages", |file| std::fs::write(file, vec![0u8; 8192]).expect("written")),
+        ("text", |file| {
+            std::fs::write(file, "this is no database, it is a text of some length").expect("written");
+        }),
+        ("newer", |file| {
+            let db = rusqlite::Connection::open(file).expect("open");
+            db.pragma_update(None, "user_version", 99).expect("set");
+        }),
+        ("foreign", |file| {
+            std::fs::remove_file(file).expect("removed");
+            let db = rusqlite::Connection::open(file).expect("open");
+            db.execute_batch("CREATE TABLE theirs (x)").expect("made");
+        }),
+    ];
+    for (name, damage) in damages {
+        let dir = tempfile::tempdir().expect("a folder");
+        let cache = open(dir.path());
+        for at in 0..200 {
+            served(&cache, &format!("/{at}"), &Source::of(format!("{at}").repeat(100))).await;
+        }
+        cache.close_disk().await;
+        drop(cache);
+        damage(&dir.path().join(FILE));
+        let cache = open(dir.path());
+        for at in 0..200 {
+            served(&cache, &format!("/{at}"), &Source::of("new")).await;
+        }
+        assert!(cache.flush(LONG).await, "{name}");
+        let stats = cache.disk_stats().expect("a disk");
+        assert!(stats.set_aside >= 1, "{name}: {stats:?}");
+        assert!(dir.path().join(format!("{FILE}.set-aside")).exists(), "{name}");
+        assert_eq!(cache.close_disk().await, 0, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_is_torn_is_a_miss_and_goes() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    served(&cache, "/small", &Source::of("old")).await;
+    served(&cache, "/large", &Source::of(vec![1; 200_000])).await;
+    served(&cache, "/whole", &Source::of("old")).await;
+    cache.close_disk().await;
+    let db = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
+    db.execute("UPDATE entry SET body = 'xxx' WHERE key LIKE '%/small'", []).expect("flipped");
+    drop(db);
+    std::fs::remove_dir_all(dir.path().join("bodies")).expect("the file behind a row is gone");
+    let cache = open(dir.path());
+    assert_eq!(served(&cache, "/small", &Source::of("new")).await.2, b"new");
+    assert_eq!(served(&cache, "/large", &Source::of("new")).await.2, b"new");
+    assert_eq!(served(&cache, "/whole", &Source::of("new")).await.2, b"old");
+    assert_eq!(cache.disk_stats().expect("a disk").torn, 2);
+}
+
+#[tokio::test]
+async fn a_store_deleted_while_running_is_begun_anew() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    served(&cache, "/a", &Source::of("a")).await;
+    assert!(cache.flush(LONG).await);
+    for file in std::fs::read_dir(dir.path()).expect("listed").flatten() {
+        drop(std::fs::remove_file(file.path()));
+    }
+    for round in 0..3 {
+        served(&cache, &format!("/b{round}"), &Source::of("b")).await;
+        assert!(cache.flush(LONG).await);
+    }
+    cache.close_disk().await;
+    let cache = open(dir.path());
+    assert_eq!(served(&cache, "/b2", &Source::of("no")).await.2, b"b");
+}
+
+#[tokio::test]
+async fn the_store_stays_within_its_bytes_and_keeps_what_is_read() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    for at in 0..300u32 {
+        let noise: Vec<u8> =
+            (0..4000u32).map(|byte| ((byte + at).wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        served(&cache, &format!("/{at}"), &Source::of(noise)).await;
+    }
+    cache.close_disk().await;
+    let mut store = Store::open(dir.path(), 65_536).expect("it opens");
+    let now_ms = Clock::system().now_ms();
+    let db = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
+    db.execute("UPDATE entry SET used_ms = used_ms + 1000000 WHERE key LIKE '%/7%'", []).expect("read later");
+    while store.sweep(now_ms, 200_000).expect("swept") {}
+    let holds = store.count().expect("counted");
+    assert!(holds.bytes <= 200_000 && holds.bytes == store.bytes().expect("told"), "{holds:?}");
+    let read_later: i64 = db
+        .query_row("SELECT count(*) FROM entry WHERE key LIKE '%/7%'", [], |row| row.get(0))
+        .expect("counted");
+    assert_eq!(read_later, 11, "/7 and /70 to /79");
+    while store.sweep(u64::MAX / 2, u64::MAX / 2).expect("swept") {}
+    assert_eq!(store.count().expect("counted").entries, 0, "what has ended goes whatever there is room for");
+}
+
+#[tokio::test]
+async fn a_read_only_directory_costs_writes_and_nothing_else() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    let db = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
+    // Root may write anywhere, so the refusal comes from the database itself.
+    db.execute_batch("CREATE TRIGGER no BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'no'); END")
+        .expect("made");
+    for at in 0..20 {
+        served(&cache, &format!("/{at}"), &Source::of("x")).await;
+    }
+    assert!(cache.flush(LONG).await);
+    let stats = cache.disk_stats().expect("a disk");
+    assert_eq!((stats.written, stats.failed), (0, 20), "{stats:?}");
+    db.execute_batch("DROP TRIGGER no").expect("gone");
+}
+
+#[test]
+fn files_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().expect("a folder");
+    let place = dir.path().join("cache");
+    let store = Store::open(&place, 10).expect("it opens");
+    store.begin_read().expect("begun");
+    for file in std::fs::read_dir(&place).expect("listed").flatten() {
+        let mode = file.metadata().expect("known").permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", file.path().display());
+    }
+    assert_eq!(std::fs::metadata(&place).expect("known").permissions().mode() & 0o777, 0o700);
+}

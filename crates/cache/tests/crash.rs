@@ -1,0 +1,215 @@
+//! Processes that are killed while they write, a hundred times at random moments. What was flushed is there, what
+//! was invalidated is not, and nothing is torn.
+//!
+//! The victim is this very test binary, started again to do nothing but write and say what it did.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use greenroom_cache::disk::DiskSettings;
+use greenroom_cache::*;
+use tokio_util::task::TaskTracker;
+
+/// Set for a victim: the directory, and its number.
+const DIR: &str = "GREENROOM_CRASH_DIR";
+const NUMBER: &str = "GREENROOM_CRASH_NUMBER";
+const LONG: Duration = Duration::from_secs(30);
+const ROUNDS: u64 = 100;
+
+const POLICY: Policy = Policy {
+    class: "crash",
+    fresh: Duration::from_hours(1),
+    stale: Duration::ZERO,
+    stale_on_error: Duration::ZERO,
+    refresh_ahead: false,
+    warm: false,
+    soft_timeout: Duration::from_secs(1),
+    hard_timeout: Duration::from_secs(10),
+};
+
+struct Source {
+    body: Vec<u8>,
+    tag: String,
+}
+
+impl Loader for Source {
+    type Pass = ();
+
+    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
+        let fill = Fill::new(Value::new(self.body.clone()));
+        Ok(Load::Store(Fill { tags: vec![Tag::new(self.tag.clone())], ..fill }))
+    }
+}
+
+struct Nothing;
+
+impl Loader for Nothing {
+    type Pass = ();
+
+    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
+        Err(Failure::new(FailureKind::Refused, "only what is kept counts"))
+    }
+}
+
+fn open(dir: &Path) -> Cache {
+    let disk = DiskSettings {
+        read_timeout: LONG,
+        mark_timeout: LONG,
+        drain_timeout: LONG,
+        ..DiskSettings::new(dir)
+    };
+    Cache::with_disk(Settings::default(), disk, Clock::system(), TaskTracker::new()).expect("it opens")
+}
+
+fn key(name: &str) -> Key {
+    Key::new("home", &Partition::new("anna"), name)
+}
+
+/// A body that says whose it is, and is long enough now and then to lie in a file of its own.
+fn body(name: &str, number: u64) -> Vec<u8> {
+    let length = match number % 11 {
+        0 => 150_000,
+        5 => 20_000,
+        _ => 700,
+    };
+    name.bytes().chain([0]).cycle().take(length).collect()
+}
+
+/// The victim: keeps, flushes and says so; invalidates, waits and says so.
+#[test]
+#[ignore = "the victim of the test below"]
+fn victim() {
+    let (Ok(dir), Ok(victim)) = (std::env::var(DIR), std::env::var(NUMBER)) else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let cache = open(Path::new(&dir));
+        let mut out = std::io::stdout();
+        let mut say = |line: String| writeln!(out, "{line}").and_then(|()| out.flush()).expect("said");
+        for number in 0..u64::MAX {
+            let name = format!("{victim}-{number}");
+            let source = Source { body: body(&name, number), tag: name.clone() };
+            cache.get_or_load(&key(&name), &POLICY, Demand::Any, || source).await.expect("kept");
+            if number % 4 == 3 {
+                assert!(cache.flush(LONG).await);
+                say(format!("flushed {number}"));
+            }
+            if number % 8 == 7 {
+                let gone = format!("{victim}-{}", number - 2);
+                let tag = Tag::new(gone);
+                let scope = Scope::Tag { namespace: "home".into(), partition: None, tag };
+                say(format!("invalidating {}", number - 2));
+                cache.invalidate(&scope, &Invalidation::mark());
+                assert!(cache.settled().await);
+                say(format!("invalidated {}", number - 2));
+            }
+        }
+    });
+}
+
+/// What a victim said before it died.
+#[derive(Default)]
+struct Said {
+    flushed: Option<u64>,
+    invalidating: BTreeSet<u64>,
+    invalidated: BTreeSet<u64>,
+}
+
+fn start(dir: &Path, number: &str) -> (Child, BufReader<ChildStdout>) {
+    let mut child = Command::new(std::env::current_exe().expect("this binary"))
+        .args(["--exact", "victim", "--ignored", "--nocapture"])
+        .env(DIR, dir)
+        .env(NUMBER, number)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let out = BufReader::new(child.stdout.take().expect("its output"));
+    (child, out)
+}
+
+impl Said {
+    /// Hears one line; false at the end.
+    fn hear(&mut self, out: &mut BufReader<ChildStdout>) -> bool {
+        let mut line = String::new();
+        if out.read_line(&mut line).expect("readable") == 0 {
+            return false;
+        }
+        if let Some((verb, number)) = line.trim().split_once(' ')
+            && let Ok(number) = number.parse()
+        {
+            match verb {
+                "flushed" => self.flushed = Some(number),
+                "invalidating" => drop(self.invalidating.insert(number)),
+                "invalidated" => drop(self.invalidated.insert(number)),
+                _ => {}
+            }
+        }
+        true
+    }
+}
+
+async fn kept(cache: &Cache, name: &str) -> Option<Vec<u8>> {
+    match cache.get_or_load(&key(name), &POLICY, Demand::OnlyIfCached, || Nothing).await {
+        Ok(Answer::Kept { entry, .. }) => Some(entry.body().to_vec()),
+        _ => None,
+    }
+}
+
+async fn check(cache: &Cache, victim: &str, said: &Said) {
+    for number in 0..=said.flushed.unwrap_or(0) {
+        let name = format!("{victim}-{number}");
+        let found = kept(cache, &name).await;
+        if said.invalidated.contains(&number) {
+            assert_eq!(found, None, "{name} was invalidated and came back");
+        } else if said.flushed.is_some() && !said.invalidating.contains(&number) {
+            assert_eq!(found.as_ref().map(Vec::len), Some(body(&name, number).len()), "{name} was flushed");
+            assert!(found == Some(body(&name, number)), "{name} is torn");
+        }
+    }
+    let stats = cache.disk_stats().expect("a disk");
+    assert_eq!((stats.torn, stats.set_aside), (0, 0), "{stats:?}");
+}
+
+/// Kills `victims` processes at once, each after it has said a few lines, and looks at what is left.
+async fn massacre(victims: u64, rounds: u64) {
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    for round in 0..rounds {
+        let dir = tempfile::tempdir().expect("a folder");
+        let names: Vec<String> = (0..victims).map(|victim| format!("{round}-{victim}")).collect();
+        let mut started: Vec<_> = names.iter().map(|name| start(dir.path(), name)).collect();
+        let mut said: BTreeMap<&str, Said> =
+            names.iter().map(|name| (name.as_str(), Said::default())).collect();
+        for (name, (child, out)) in names.iter().zip(&mut started) {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let lines = 4 + (random >> 33) % 40;
+            let said = said.get_mut(name.as_str()).expect("it is there");
+            for _ in 0..lines {
+                assert!(said.hear(out), "the victim died by itself");
+            }
+            child.kill().expect("killed");
+        }
+        for (name, (child, out)) in names.iter().zip(&mut started) {
+            child.wait().expect("dead");
+            // What it said and nobody had read yet was said before it died.
+            while said.get_mut(name.as_str()).expect("it is there").hear(out) {}
+        }
+        let cache = open(dir.path());
+        for (name, said) in &said {
+            check(&cache, name, said).await;
+        }
+        cache.close_disk().await;
+    }
+}
+
+#[tokio::test]
+async fn a_process_killed_while_it_writes_loses_nothing_it_had_flushed() {
+    massacre(1, ROUNDS / 2).await;
+}
+
+#[tokio::test]
+async fn two_processes_killed_while_they_write_lose_nothing_they_had_flushed() {
+    massacre(2, ROUNDS / 2).await;
+}
