@@ -30,6 +30,7 @@ mod with_disk {
     use crate::disk::store::Found;
     use crate::disk::{Disk, DiskSettings, Look};
     use crate::load::LoadReason;
+    use crate::looks::Looks;
     use crate::policy::{Horizons, Marking};
     use crate::reach::Reach;
     use crate::tally::Cell;
@@ -38,6 +39,7 @@ mod with_disk {
     /// The tier below memory.
     pub(crate) struct Below {
         pub(crate) disk: Disk,
+        pub(crate) looks: Looks,
         known: Arc<Known>,
     }
 
@@ -50,7 +52,8 @@ mod with_disk {
             let known = Arc::new(Known::default());
             let (markers, sequence) = (Arc::clone(&self.markers), Arc::clone(self.sequence()));
             let ledger = Ledger { markers, sequence, known: Arc::clone(&known), clock: clock.clone() };
-            self.below = Some(Below { disk: Disk::open(settings, clock.clone(), ledger)?, known });
+            let disk = Disk::open(settings, clock.clone(), ledger)?;
+            self.below = Some(Below { disk, looks: Looks::default(), known });
             Ok(())
         }
 
