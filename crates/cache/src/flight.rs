@@ -25,6 +25,9 @@ const SHARDS: usize = 16;
 pub(crate) enum Landed {
     /// With a value to keep; whether it was.
     Kept { entry: Arc<Entry>, refusal: Option<Refusal> },
+    /// With a value that another process loaded.
+    #[cfg_attr(feature = "shuttle", expect(dead_code, reason = "the model has no tier below"))]
+    Adopted(Arc<Entry>),
     /// With a value for now.
     Shared(Value),
     /// With something for its starter only.
@@ -295,7 +298,7 @@ impl Landed {
     /// whether the tags are unknown.
     pub(crate) fn reach<'a>(&'a self, of_key: &'a Reach) -> (&'a Reach, bool) {
         match self {
-            Self::Kept { entry, .. } => (&entry.reach, false),
+            Self::Kept { entry, .. } | Self::Adopted(entry) => (&entry.reach, false),
             Self::Shared(_) | Self::Failed(_) | Self::Uncacheable => (of_key, true),
         }
     }

@@ -148,6 +148,7 @@ mod run;
 pub mod scope;
 pub mod settings;
 pub mod stamp;
+mod start;
 pub mod stats;
 mod sync;
 mod tally;

@@ -385,7 +385,8 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
         if !self.house.desk.serves(&follow.flight, &landed, &self.reach, self.arrived) {
             return None;
         }
-        let served = match (own.is_some(), replaces) {
+        let is_own = own.is_some() && !matches!(landed, Landed::Adopted(_));
+        let served = match (is_own, replaces) {
             (false, _) => Served::Joined,
             (true, true) => Served::Refreshed,
             (true, false) => Served::Loaded,
@@ -399,6 +400,11 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
                 entry.note_loaded(now_ms);
                 let reason = refusal.map(Reason::NotStored);
                 Some(Ok(Answer::kept(entry, served, Tier::Source, now_ms, reason)))
+            }
+            Landed::Adopted(entry) => {
+                let now_ms = self.house.clock.now_ms();
+                entry.note_loaded(now_ms);
+                Some(Ok(Answer::kept(entry, served, Tier::Disk, now_ms, None)))
             }
             Landed::Shared(value) => Some(Ok(Answer::Shared { value, served })),
             Landed::Failed(failure) => {

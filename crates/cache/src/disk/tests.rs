@@ -1,5 +1,7 @@
 //! The tier as callers see it: through the cache, on real files, over restarts and beside other processes.
 
+mod sharing;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
