@@ -13,6 +13,7 @@
 //! | `health` | which services are off, and when they are tried again |
 //! | `trouble` | the ways storage fails, and what each means |
 //! | `place` | whether a directory is fit at all |
+//! | `gauge` | for measuring: what a reading thread does |
 //!
 //! **Two orders.** Within a process stamps order loads and invalidations. On disk, where several processes write,
 //! markers have a sequence number, given by the database when they are committed, and every entry says which
@@ -20,6 +21,8 @@
 //! that is newer than that. Clocks have no say in it.
 
 mod bodies;
+#[doc(hidden)]
+pub mod gauge;
 mod health;
 pub(crate) mod ledger;
 mod parcel;
