@@ -5,6 +5,7 @@
 //! | `store` | one SQLite file, and all that is read from it and written to it |
 //! | `bodies` | large bodies, a file each |
 //! | `parcel` | how a value is packed: compression, tags, checksum |
+//! | `markers` | the markers in it: placed, folded, swept |
 //! | `spelling` | how a scope is written down |
 //! | `ledger` | how markers on disk meet those in memory |
 //! | `queue` | what waits to be written: newest wins, readable, bounded |
@@ -25,6 +26,7 @@ mod bodies;
 pub(crate) mod claims;
 mod health;
 pub(crate) mod ledger;
+mod markers;
 mod parcel;
 mod place;
 mod presence;
@@ -52,9 +54,9 @@ use self::queue::Queue;
 use self::readers::Readers;
 use self::store::{Found, Mark, Offer};
 use self::trouble::Trouble;
-use crate::clock::Clock;
+use crate::clock::{Clock, millis};
 use crate::key::Key;
-use crate::scope::{Invalidation, Mode, Scope};
+use crate::scope::{Invalidation, Mode, Scope, Settle};
 use crate::stamp::Stamp;
 use crate::tally::Counter;
 use crate::value::Entry;
@@ -295,8 +297,15 @@ impl Disk {
     /// Takes an invalidation in, to be written at once.
     pub(crate) fn mark(&self, scope: &Scope, stamp: Stamp, how: &Invalidation) {
         let hold_until = crate::marks::hold_end(stamp, how).unwrap_or_default();
-        let purges = how.mode == Mode::Purge;
-        self.shared.queue.mark(Mark { scope: spelling::spell(scope), purges, stamp, hold_until });
+        let settle_until = |settle: Settle| stamp.ms().saturating_add(millis(settle.lasting));
+        self.shared.queue.mark(Mark {
+            scope: spelling::spell(scope),
+            purges: how.mode == Mode::Purge,
+            stamp,
+            hold_until,
+            settle_until_ms: how.settle.map_or(0, settle_until),
+            settle_fresh_ms: how.settle.map_or(0, |settle| millis(settle.max_fresh)),
+        });
     }
 
     /// Takes in that a key's value is gone.

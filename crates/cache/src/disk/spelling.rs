@@ -36,6 +36,18 @@ pub(crate) fn read(line: &str) -> Option<Scope> {
     })
 }
 
+/// The next broader scope, as it is written: of what lies in a namespace the namespace, and of that everything. A
+/// line that cannot be read might have meant anything.
+pub(crate) fn broader(line: &str) -> String {
+    match line.split_once('|') {
+        Some((kind, rest)) if kind != "namespace" && read(line).is_some() => {
+            let namespace = rest.split_once('|').map_or(rest, |(namespace, _)| namespace);
+            format!("namespace|{namespace}||")
+        }
+        _ => spell(&Scope::All),
+    }
+}
+
 /// The first two fields are escaped, so that the text may be anything; a partition is told from none by its `=`.
 fn line(kind: &str, namespace: &str, partition: Option<&Partition>, text: &str) -> String {
     let mut line = format!("{kind}|");
@@ -84,6 +96,16 @@ mod tests {
                 prefix
             }),
         ]
+    }
+
+    #[test]
+    fn a_broader_scope_is_the_namespace_and_then_everything() {
+        let tag = Scope::Tag { namespace: "a|b".into(), partition: None, tag: Tag::new("x|y") };
+        let namespace = spell(&Scope::Namespace("a|b".into()));
+        assert_eq!(broader(&spell(&tag)), namespace);
+        assert_eq!(broader(&namespace), spell(&Scope::All));
+        assert_eq!(broader("gibberish|a|b|c"), spell(&Scope::All));
+        assert_eq!(broader(&spell(&Scope::All)), spell(&Scope::All));
     }
 
     proptest! {

@@ -16,6 +16,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::bodies::Bodies;
+use super::markers;
 use super::parcel::{self, Packed};
 use super::trouble::{Failing, Trouble};
 use crate::key::{Key, Tag};
@@ -73,12 +74,15 @@ const SCHEMA: &str = "
     CREATE UNIQUE INDEX entry_hash ON entry (hash);
     CREATE INDEX entry_end ON entry (error_until_ms);
     CREATE INDEX entry_used ON entry (used_ms);
+    CREATE INDEX entry_seen ON entry (seen);
     CREATE TABLE marker (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
         scope TEXT NOT NULL,
         purges INTEGER NOT NULL,
         stamp INTEGER NOT NULL,
         hold_until INTEGER NOT NULL,
+        settle_until_ms INTEGER NOT NULL DEFAULT 0,
+        settle_fresh_ms INTEGER NOT NULL DEFAULT 0,
         origin INTEGER NOT NULL,
         UNIQUE (scope, purges)
     );
@@ -154,6 +158,9 @@ pub(crate) struct Mark {
     pub(crate) stamp: Stamp,
     /// Until when nothing it covers may be stored; zero if it may.
     pub(crate) hold_until: Stamp,
+    /// Until when loads of what it covers live for `settle_fresh_ms` at most; zero if as long as ever.
+    pub(crate) settle_until_ms: u64,
+    pub(crate) settle_fresh_ms: u64,
 }
 
 /// A marker with its place in the order of all processes.
@@ -216,6 +223,8 @@ pub(crate) struct Store {
     inode: u64,
     seed: u64,
     file_above: usize,
+    /// Markers it may hold.
+    pub(super) max_markers: u64,
 }
 
 impl Store {
@@ -240,7 +249,8 @@ impl Store {
         prepare(&mut db)?;
         let seed = about(&db, "seed")?.cast_unsigned();
         let inode = std::fs::metadata(&path)?.ino();
-        Ok(Self { db, bodies: Bodies::new(dir), path, inode, seed, file_above })
+        let max_markers = markers::MAX_MARKERS;
+        Ok(Self { db, bodies: Bodies::new(dir), path, inode, seed, file_above, max_markers })
     }
 
     /// Whether the file at this place is still the one that was opened.
@@ -293,8 +303,12 @@ impl Store {
         let change = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let mut bytes = 0i64;
         for mark in &batch.marks {
-            place(&change, mark, origin)?;
+            markers::place(&change, mark, origin)?;
         }
+        if !batch.marks.is_empty() {
+            markers::fold(&change, self.max_markers)?;
+        }
+        let floor = markers::floor(&change)?;
         for (key, than) in &batch.removals {
             let hash = xxh3_64_with_seed(key.whole().as_bytes(), seed).cast_signed();
             bytes -= take_out(&change, hash, Some(*than), &mut replaced)?;
@@ -308,7 +322,9 @@ impl Store {
                 .execute(params![hash, int(now_ms)])?;
         }
         for row in &packed {
-            match put(&change, row, &mut replaced) {
+            // A marker that it did not know may have been swept.
+            let put = if row.seen < floor { Ok(None) } else { put(&change, row, &mut replaced) };
+            match put {
                 Ok(Some(grown)) => {
                     bytes += grown;
                     written.stored += 1;
@@ -365,22 +381,12 @@ impl Store {
 
     /// All markers after `seq`, in order.
     pub(crate) fn marks_after(&self, seq: u64) -> Result<Vec<Placed>, Failing> {
-        let mut select = self.db.prepare_cached(
-            "SELECT seq, origin, scope, purges, stamp, hold_until FROM marker WHERE seq > ?1 ORDER BY seq",
-        )?;
-        let rows = select.query_map([int(seq)], |row| {
-            Ok(Placed {
-                seq: row.get::<_, i64>(0)?.cast_unsigned(),
-                origin: row.get(1)?,
-                mark: Mark {
-                    scope: row.get(2)?,
-                    purges: row.get(3)?,
-                    stamp: Stamp::from_raw(row.get::<_, i64>(4)?.cast_unsigned()),
-                    hold_until: Stamp::from_raw(row.get::<_, i64>(5)?.cast_unsigned()),
-                },
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        markers::after(&self.db, seq)
+    }
+
+    /// The number of the newest marker there ever was.
+    pub(crate) fn newest_mark(&self) -> Result<u64, Failing> {
+        markers::newest(&self.db)
     }
 
     /// A number that changes whenever another connection has written.
@@ -412,9 +418,12 @@ impl Store {
             }
             freed += taken;
         }
-        change
-            .prepare_cached("UPDATE about SET value = value - ?1 WHERE name = 'bytes'")?
-            .execute([freed])?;
+        // Where nothing is to be done, nothing is written.
+        if freed > 0 {
+            let sql = "UPDATE about SET value = value - ?1 WHERE name = 'bytes'";
+            change.prepare_cached(sql)?.execute([freed])?;
+        }
+        markers::sweep(&change, now_ms)?;
         change.commit()?;
         self.bodies.remove_all(&files);
         Ok(gone.len() >= usize::try_from(SWEEP_ROWS).unwrap_or(usize::MAX) || freed < too_many)
@@ -659,20 +668,6 @@ fn take_out(
     Ok(size)
 }
 
-/// Writes a marker behind all others. One of the same scope and kind is replaced: what it says, the new one says.
-fn place(db: &Connection, mark: &Mark, origin: i64) -> Result<(), Failing> {
-    let before: Option<i64> = db
-        .prepare_cached("DELETE FROM marker WHERE scope = ?1 AND purges = ?2 RETURNING hold_until")?
-        .query_row(params![mark.scope, mark.purges], |row| row.get(0))
-        .optional()?;
-    let hold_until = mark.hold_until.raw().cast_signed().max(before.unwrap_or(0));
-    db.prepare_cached(
-        "INSERT INTO marker (scope, purges, stamp, hold_until, origin) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?
-    .execute(params![mark.scope, mark.purges, mark.stamp.raw().cast_signed(), hold_until, origin])?;
-    Ok(())
-}
-
 fn hashes(db: &Connection, sql: &str, until: i64) -> Result<Vec<i64>, Failing> {
     let mut select = db.prepare_cached(sql)?;
     let rows = select.query_map([until, SWEEP_ROWS], |row| row.get(0))?;
@@ -691,7 +686,8 @@ fn prepare(db: &mut Connection) -> Result<(), Failing> {
             change.execute_batch(SCHEMA)?;
             change.execute_batch(&format!(
                 "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};
-                 INSERT INTO about VALUES ('seed', random()), ('bytes', 0), ('stamp', 0);"
+                 INSERT INTO about VALUES ('seed', random()), ('bytes', 0), ('stamp', 0),
+                    ('markers', 0), ('floor', 0);"
             ))?;
         }
         change.commit()?;
@@ -708,7 +704,7 @@ fn prepare(db: &mut Connection) -> Result<(), Failing> {
     Ok(())
 }
 
-fn about(db: &Connection, name: &str) -> Result<i64, Failing> {
+pub(super) fn about(db: &Connection, name: &str) -> Result<i64, Failing> {
     let value = db
         .prepare_cached("SELECT value FROM about WHERE name = ?1")?
         .query_row([Field::Text(name.into())], |row| row.get(0));
@@ -727,7 +723,7 @@ fn numbers(created: i64, times: &[i64; 6], adapted: bool, seen: i64, length: i64
     all
 }
 
-fn int(number: u64) -> i64 {
+pub(super) fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 

@@ -112,9 +112,12 @@ impl Writer {
         let settings = &self.shared.settings;
         let store = Store::open(&settings.dir, settings.file_above_bytes)?;
         self.version = store.version()?;
-        let placed = store.marks_after(0)?;
-        self.known = placed.last().map_or(0, |last| last.seq);
-        self.ledger.begin(&placed, store.newest_stamp()?, self.origin, is_start);
+        store.begin_read()?;
+        let (placed, newest) = (store.marks_after(0), store.newest_mark());
+        store.end_read();
+        let (placed, newest) = (placed?, newest?);
+        self.known = newest;
+        self.ledger.begin(&placed, newest, store.newest_stamp()?, self.origin, is_start);
         self.shared.counters.bytes.store(store.bytes()?, Ordering::Relaxed);
         self.store = Some(store);
         Ok(())
