@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::spelling;
 use super::store::Placed;
 use crate::clock::Clock;
+use crate::key::Key;
 use crate::marker::Markers;
+use crate::memo::{Memo, Memos};
 use crate::reach::Target;
 use crate::scope::Scope;
 use crate::stamp::{Sequence, Stamp};
@@ -41,9 +43,10 @@ impl Known {
     }
 }
 
-/// Writes into memory what is heard of markers on disk.
+/// Writes into memory what is heard of markers on disk, and of what is remembered there.
 pub(crate) struct Ledger {
     pub(crate) markers: Arc<Markers>,
+    pub(crate) memos: Arc<Memos>,
     pub(crate) sequence: Arc<Sequence>,
     pub(crate) known: Arc<Known>,
     pub(crate) clock: Clock,
@@ -60,6 +63,13 @@ impl Ledger {
             if is_start { self.mark(one, one.mark.stamp) } else { self.hear(one, ours) }
         }
         self.step(newest_seq);
+    }
+
+    /// What was remembered beside values before a restart.
+    pub(crate) fn remember(&self, memos: Vec<(Key, Memo)>) {
+        for (key, memo) in memos {
+            self.memos.set(&key, Arc::new(memo));
+        }
     }
 
     /// Markers that came since, of this process and of others.

@@ -6,6 +6,7 @@
 //! | `bodies` | large bodies, a file each |
 //! | `parcel` | how a value is packed: compression, tags, checksum |
 //! | `markers` | the markers in it: placed, folded, swept |
+//! | `memos` | what is remembered of keys beside values |
 //! | `spelling` | how a scope is written down |
 //! | `ledger` | how markers on disk meet those in memory |
 //! | `queue` | what waits to be written: newest wins, readable, bounded |
@@ -27,6 +28,7 @@ pub(crate) mod claims;
 mod health;
 pub(crate) mod ledger;
 mod markers;
+mod memos;
 mod parcel;
 mod place;
 mod presence;
@@ -56,6 +58,7 @@ use self::store::{Found, Mark, Offer};
 use self::trouble::Trouble;
 use crate::clock::{Clock, millis};
 use crate::key::Key;
+use crate::memo::Memo;
 use crate::scope::{Invalidation, Mode, Scope, Settle};
 use crate::stamp::Stamp;
 use crate::tally::Counter;
@@ -306,6 +309,13 @@ impl Disk {
             settle_until_ms: how.settle.map_or(0, settle_until),
             settle_fresh_ms: how.settle.map_or(0, |settle| millis(settle.max_fresh)),
         });
+    }
+
+    /// Takes in what is remembered of a key beside its value, if it is worth being written.
+    pub(crate) fn remember(&self, key: &Key, memo: &Arc<Memo>) {
+        if memos::is_worth_writing(memo) {
+            self.shared.queue.remember(key, memo);
+        }
     }
 
     /// Takes in that a key's value is gone.

@@ -36,6 +36,13 @@ pub(crate) fn read(line: &str) -> Option<Scope> {
     })
 }
 
+/// Reads a key's escaped triple back.
+pub(crate) fn key(whole: &str) -> Option<Key> {
+    let mut parts = whole.splitn(3, '|');
+    let (namespace, partition, text) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(Key::new(&unescape(namespace), &Partition::new(unescape(partition)), text))
+}
+
 /// The next broader scope, as it is written: of what lies in a namespace the namespace, and of that everything. A
 /// line that cannot be read might have meant anything.
 pub(crate) fn broader(line: &str) -> String {
@@ -112,6 +119,12 @@ mod tests {
         #[test]
         fn what_was_written_is_read_back(scope in scopes()) {
             prop_assert_eq!(read(&spell(&scope)), Some(scope));
+        }
+
+        #[test]
+        fn a_key_is_read_back(namespace in "[a-b|%]{0,4}", id in "[a-b|%]{0,4}", text in "[a-b|%]{0,4}") {
+            let written = Key::new(&namespace, &Partition::new(id), &text);
+            prop_assert_eq!(key(written.whole()), Some(written));
         }
 
         #[test]

@@ -17,9 +17,11 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::bodies::Bodies;
 use super::markers;
+use super::memos;
 use super::parcel::{self, Packed};
 use super::trouble::{Failing, Trouble};
 use crate::key::{Key, Tag};
+use crate::memo::Memo;
 use crate::policy::Horizons;
 use crate::stamp::Stamp;
 use crate::value::{Entry, Value};
@@ -178,6 +180,8 @@ pub(crate) struct Batch {
     pub(crate) offers: Vec<Offer>,
     /// Keys to take out if what is kept is not from a later load than this.
     pub(crate) removals: Vec<(Key, Stamp)>,
+    /// What is remembered of keys beside values.
+    pub(crate) memos: Vec<(Key, Arc<Memo>)>,
     /// Rows that were torn, by hash of their key.
     pub(crate) torn: Vec<i64>,
     /// Rows that were read, by hash of their key.
@@ -189,6 +193,7 @@ impl Batch {
         self.marks.is_empty()
             && self.offers.is_empty()
             && self.removals.is_empty()
+            && self.memos.is_empty()
             && self.torn.is_empty()
             && self.used.is_empty()
     }
@@ -313,6 +318,10 @@ impl Store {
             let hash = xxh3_64_with_seed(key.whole().as_bytes(), seed).cast_signed();
             bytes -= take_out(&change, hash, Some(*than), &mut replaced)?;
         }
+        for (key, memo) in &batch.memos {
+            let hash = xxh3_64_with_seed(key.whole().as_bytes(), seed).cast_signed();
+            memos::write(&change, hash, key, memo)?;
+        }
         for hash in &batch.torn {
             bytes -= take_out(&change, *hash, None, &mut replaced)?;
         }
@@ -384,6 +393,11 @@ impl Store {
         markers::after(&self.db, seq)
     }
 
+    /// What is remembered of keys beside values, as far as it is alive.
+    pub(crate) fn memos(&self, now_ms: u64) -> Result<Vec<(Key, Memo)>, Failing> {
+        memos::alive(&self.db, now_ms)
+    }
+
     /// The number of the newest marker there ever was.
     pub(crate) fn newest_mark(&self) -> Result<u64, Failing> {
         markers::newest(&self.db)
@@ -424,6 +438,7 @@ impl Store {
             change.prepare_cached(sql)?.execute([freed])?;
         }
         markers::sweep(&change, now_ms)?;
+        memos::sweep(&change, now_ms)?;
         change.commit()?;
         self.bodies.remove_all(&files);
         Ok(gone.len() >= usize::try_from(SWEEP_ROWS).unwrap_or(usize::MAX) || freed < too_many)
@@ -684,6 +699,7 @@ fn prepare(db: &mut Connection) -> Result<(), Failing> {
         let change = db.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive)?;
         if number(&change, "schema_version")? == 0 {
             change.execute_batch(SCHEMA)?;
+            change.execute_batch(memos::SCHEMA)?;
             change.execute_batch(&format!(
                 "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};
                  INSERT INTO about VALUES ('seed', random()), ('bytes', 0), ('stamp', 0),

@@ -1,6 +1,7 @@
 //! The tier as callers see it: through the cache, on real files, over restarts and beside other processes.
 
 mod markers;
+mod restarts;
 mod sharing;
 
 use std::path::Path;

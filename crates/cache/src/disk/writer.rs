@@ -118,6 +118,9 @@ impl Writer {
         let (placed, newest) = (placed?, newest?);
         self.known = newest;
         self.ledger.begin(&placed, newest, store.newest_stamp()?, self.origin, is_start);
+        if is_start {
+            self.ledger.remember(store.memos(self.shared.clock.now_ms())?);
+        }
         self.shared.counters.bytes.store(store.bytes()?, Ordering::Relaxed);
         self.store = Some(store);
         Ok(())
