@@ -56,7 +56,8 @@ mod with_disk {
             let (markers, sequence) = (Arc::clone(&self.markers), Arc::clone(self.sequence()));
             let (memos, clock_too) = (Arc::clone(&self.memos), clock.clone());
             let ledger = Ledger { markers, memos, sequence, known: Arc::clone(&known), clock: clock_too };
-            self.below = Some(Below { disk: Disk::open(settings, clock.clone(), ledger)?, known });
+            let disk = Disk::open(settings, clock.clone(), ledger, Arc::clone(&self.memory))?;
+            self.below = Some(Below { disk, known });
             Ok(())
         }
 

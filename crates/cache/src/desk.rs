@@ -29,7 +29,7 @@ pub(crate) struct Desk {
     sequence: Arc<Sequence>,
     pub(crate) markers: Arc<Markers>,
     pub(crate) flights: Arc<Flights>,
-    pub(crate) memory: Memory,
+    pub(crate) memory: Arc<Memory>,
     pub(crate) memos: Arc<Memos>,
     /// The tier below memory, where there is one.
     #[cfg(not(feature = "shuttle"))]
@@ -57,7 +57,7 @@ impl Desk {
                 settings.max_waiters,
                 millis(settings.flight_max_age),
             )),
-            memory: Memory::new(&settings),
+            memory: Arc::new(Memory::new(&settings)),
             memos: Arc::new(Memos::new(settings.max_memo_bytes)),
             #[cfg(not(feature = "shuttle"))]
             below: None,

@@ -31,7 +31,7 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// No memo lives longer; one that seems to was written before the clock was set back.
 const LONGEST_MS: u64 = 60_000;
 /// Memos that one sweep takes out at most.
-const SWEEP_ROWS: u64 = 500;
+pub(crate) const SWEEP_ROWS: u64 = 500;
 
 /// Whether a failure is worth being written: that a source could not be reached says nothing after a restart.
 pub(crate) fn is_worth_writing(memo: &Memo) -> bool {

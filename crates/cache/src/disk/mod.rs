@@ -59,6 +59,7 @@ use self::trouble::Trouble;
 use crate::clock::{Clock, millis};
 use crate::key::Key;
 use crate::memo::Memo;
+use crate::memory::Memory;
 use crate::scope::{Invalidation, Mode, Scope, Settle};
 use crate::stamp::Stamp;
 use crate::tally::Counter;
@@ -71,7 +72,9 @@ const MIB: u64 = 1024 * 1024;
 pub struct DiskSettings {
     /// The directory of the store. Made if need be, for this user only.
     pub dir: PathBuf,
-    /// Bytes the store may hold; beyond, what was read longest ago makes room.
+    /// Bytes the store may hold, in pages that are used and in files of their own; beyond, what was read longest ago
+    /// makes room. Beside it lies the write-ahead log (see [`DiskSettings::max_wal_bytes`]), and free pages stay in
+    /// the file until they are a quarter of it.
     pub max_bytes: u64,
     /// Longer bodies get a file of their own.
     pub file_above_bytes: usize,
@@ -234,7 +237,12 @@ impl Disk {
     ///
     /// # Errors
     /// One line that says why there can be no store here and what to do.
-    pub(crate) fn open(settings: DiskSettings, clock: Clock, ledger: Ledger) -> Result<Self, String> {
+    pub(crate) fn open(
+        settings: DiskSettings,
+        clock: Clock,
+        ledger: Ledger,
+        memory: Arc<Memory>,
+    ) -> Result<Self, String> {
         if let Some(kind) = place::network_file_system(&settings.dir) {
             return Err(format!(
                 "{} lies on a network file system ({kind}), where locks do not hold; name a local directory",
@@ -253,7 +261,7 @@ impl Disk {
             done: watch::Sender::new(0),
             settings,
         });
-        let writer = writer::Writer::open(Arc::clone(&shared), ledger)?;
+        let writer = writer::Writer::open(Arc::clone(&shared), ledger, memory)?;
         let readers = Readers::start(&shared)?;
         let claims = Claims::start(&shared.settings.dir, shared.settings.read_timeout)?;
         let writer = std::thread::Builder::new().name("greenroom-writer".into()).spawn(move || writer.run());

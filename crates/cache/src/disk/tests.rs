@@ -3,6 +3,7 @@
 mod markers;
 mod restarts;
 mod sharing;
+mod sizes;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -318,7 +319,8 @@ async fn the_store_stays_within_its_bytes_and_keeps_what_is_read() {
     db.execute("UPDATE entry SET used_ms = used_ms + 1000000 WHERE key LIKE '%/7%'", []).expect("read later");
     while store.sweep(now_ms, 200_000).expect("swept") {}
     let holds = store.count().expect("counted");
-    assert!(holds.bytes <= 200_000 && holds.bytes == store.bytes().expect("told"), "{holds:?}");
+    let bytes = store.bytes().expect("told");
+    assert!(bytes <= 200_000 && holds.entries > 25, "{bytes} of {holds:?}");
     let read_later: i64 = db
         .query_row("SELECT count(*) FROM entry WHERE key LIKE '%/7%'", [], |row| row.get(0))
         .expect("counted");

@@ -88,7 +88,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn entry(key: &Key, tags: Vec<Tag>, created: Stamp) -> Arc<Entry> {
+/// An entry that lives for ever.
+pub(super) fn entry_of(key: &Key, tags: Vec<Tag>, created: Stamp, body: &[u8]) -> Arc<Entry> {
     let reach = Reach::new(key, &tags);
     let never = Horizons {
         fresh_until_ms: u64::MAX,
@@ -98,7 +99,7 @@ fn entry(key: &Key, tags: Vec<Tag>, created: Stamp) -> Arc<Entry> {
     };
     Arc::new(Entry::new(Draft {
         key,
-        value: Value::new(format!("{created:?}")),
+        value: Value::new(body.to_vec()),
         tags,
         created,
         created_ms: 0,
@@ -180,7 +181,7 @@ fn play(steps: &[Step], max_markers: u64) {
             Step::Put { key, tags, missed } => {
                 let newest = history.marks.len() as u64;
                 let seen = newest.saturating_sub(*missed);
-                let entry = entry(&key_at(*key), tags_of(*tags), stamp);
+                let entry = entry_of(&key_at(*key), tags_of(*tags), stamp, b"value");
                 batch.offers.push(Offer { key: key_at(*key), entry, seen });
                 history.kept[*key] = Some((*tags, usize::try_from(seen).expect("small"), stamp));
             }
