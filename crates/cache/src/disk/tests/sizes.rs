@@ -52,13 +52,20 @@ async fn a_store_takes_no_more_of_the_disk_than_it_may_whatever_lies_in_it() {
         let now_ms = Clock::system().now_ms();
         while store.sweep(now_ms, max_bytes).expect("swept") {}
         store.truncate_wal().expect("cut");
+        let db = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
+        let number = |sql: &str| -> i64 { db.query_row(sql, [], |row| row.get(0)).expect("told") };
+        for (name, column) in [("bytes", "size"), ("file_bytes", "file_bytes")] {
+            let booked = number(&format!("SELECT value FROM about WHERE name = '{name}'"));
+            assert_eq!(booked, number(&format!("SELECT sum({column}) FROM entry")), "{name}");
+        }
+        drop(db);
         let (told, after) = (store.bytes().expect("told"), on_disk(dir.path()));
         assert!(told <= max_bytes, "{length}: {told} of {max_bytes}");
         // A few free pages are kept, for what comes.
         assert!(after <= max_bytes + max_bytes / 3 + 256 * 4096, "{length}: {after} for {max_bytes}");
         let entries = store.count().expect("counted").entries;
         assert!(
-            entries as usize > count / 6,
+            entries > count as u64 / 6,
             "{length}: {entries} of {count} are left, in {told} of {max_bytes}"
         );
     }
