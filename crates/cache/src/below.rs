@@ -34,6 +34,7 @@ mod with_disk {
     use crate::disk::store::Found;
     use crate::disk::{Disk, DiskSettings, Look, Snapshot};
     use crate::load::LoadReason;
+    use crate::looks::Looks;
     use crate::policy::{Horizons, Marking};
     use crate::reach::Reach;
     use crate::tally::Cell;
@@ -43,6 +44,7 @@ mod with_disk {
     /// The tier below memory.
     pub(crate) struct Below {
         pub(crate) disk: Disk,
+        pub(crate) looks: Looks,
         known: Arc<Known>,
     }
 
@@ -57,7 +59,7 @@ mod with_disk {
             let (memos, clock_too) = (Arc::clone(&self.memos), clock.clone());
             let ledger = Ledger { markers, memos, sequence, known: Arc::clone(&known), clock: clock_too };
             let disk = Disk::open(settings, clock.clone(), ledger, Arc::clone(&self.memory))?;
-            self.below = Some(Below { disk, known });
+            self.below = Some(Below { disk, looks: Looks::default(), known });
             Ok(())
         }
 

@@ -203,7 +203,7 @@ impl Flights {
         if let Some(flight) = shard.get(key) {
             let stuck = now_ms.saturating_sub(flight.began_ms) >= self.max_age_ms;
             if !stuck && joinable(flight) {
-                return flight.follow(self.max_waiters).map_or(Boarding::TooManyWaiters, Boarding::Follow);
+                return self.join(flight);
             }
         } else if settled() {
             return Boarding::LookAgain;
@@ -213,6 +213,17 @@ impl Flights {
         };
         shard.insert(key.clone(), Arc::clone(&lead.flight));
         Boarding::Lead(lead)
+    }
+
+    /// Joins a flight that was begun for this caller too, whether it has landed by now or not.
+    pub(crate) fn join(&self, flight: &Arc<Flight>) -> Boarding {
+        flight.follow(self.max_waiters).map_or(Boarding::TooManyWaiters, Boarding::Follow)
+    }
+
+    /// Whether this key is being loaded.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) fn is_under_way(&self, key: &Key) -> bool {
+        lock(self.shard(key)).contains_key(key)
     }
 
     /// Starts a flight nobody can join.

@@ -48,6 +48,7 @@ fn gateway() {
     let policy = Policy {
         class: "company",
         fresh: Duration::from_hours(1),
+        earlier: None,
         stale: Duration::ZERO,
         stale_on_error: Duration::ZERO,
         refresh_ahead: false,

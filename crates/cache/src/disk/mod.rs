@@ -17,6 +17,7 @@
 //! | `presence` | who else has the store open |
 //! | `claims` | who loads a key, among all who have |
 //! | `place` | whether a directory is fit at all |
+//! | `gauge` | for measuring: what a reading thread does |
 //!
 //! **Two orders.** Within a process stamps order loads and invalidations. On disk, where several processes write,
 //! markers have a sequence number, given by the database when they are committed, and every entry says which
@@ -25,6 +26,8 @@
 
 mod bodies;
 pub(crate) mod claims;
+#[doc(hidden)]
+pub mod gauge;
 mod health;
 pub(crate) mod ledger;
 mod markers;
