@@ -11,10 +11,11 @@ use std::time::Duration;
 use super::store::{Batch, Mark, Offer};
 use crate::clock::Clock;
 use crate::key::{BuildAsHashed, Key};
+use crate::memo::Memo;
 use crate::stamp::Stamp;
 use crate::value::Entry;
 
-/// Reads and torn rows that wait to be noted; more are forgotten, which only makes the order of eviction coarser.
+/// Reads, memos and torn rows that wait to be noted; more are forgotten, which only makes the order of eviction coarser.
 const MAX_NOTES: usize = 4096;
 /// Markers that wait while nothing can be written; of more, the oldest are lost, and counted.
 const MAX_MARKS: usize = 65_536;
@@ -43,6 +44,7 @@ struct Waiting {
     order: VecDeque<(Key, u64)>,
     marks: VecDeque<(Mark, u64)>,
     removals: VecDeque<(Key, Stamp, u64)>,
+    memos: HashMap<Key, Arc<Memo>, BuildAsHashed>,
     torn: Vec<i64>,
     used: Vec<i64>,
     bytes: u64,
@@ -148,6 +150,16 @@ impl Queue {
         }
         let ticket = waiting.draw();
         waiting.removals.push_back((key.clone(), than, ticket));
+        drop(waiting);
+        self.bell.notify_one();
+    }
+
+    /// Takes in what is remembered of a key beside its value.
+    pub(crate) fn remember(&self, key: &Key, memo: &Arc<Memo>) {
+        let mut waiting = self.waiting();
+        if !waiting.is_closing && (waiting.memos.len() < MAX_NOTES || waiting.memos.contains_key(key)) {
+            waiting.memos.insert(key.clone(), Arc::clone(memo));
+        }
         drop(waiting);
         self.bell.notify_one();
     }
@@ -316,6 +328,7 @@ impl Waiting {
     fn has_work(&self, now_ms: u64) -> bool {
         !self.marks.is_empty()
             || !self.removals.is_empty()
+            || !self.memos.is_empty()
             || !self.torn.is_empty()
             || self.ready(now_ms).0 > 0
     }
@@ -391,6 +404,7 @@ impl Waiting {
         };
         let reach = Progress { all: up_to(&[marked, removed, offered]), orders: up_to(&[marked, removed]) };
         let is_empty = marked.is_none() && removed.is_none() && offered.is_none();
+        batch.memos.extend(self.memos.drain());
         batch.torn = std::mem::take(&mut self.torn);
         // A read alone is no reason to write.
         if !batch.is_empty() {

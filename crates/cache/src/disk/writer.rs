@@ -13,11 +13,17 @@ use super::presence::Presence;
 use super::queue::{Delivery, Progress};
 use super::store::{Batch, FILE, Store};
 use super::trouble::{Failing, Trouble};
+use crate::key::Key;
+use crate::memory::Memory;
 
 /// Pause between two sweeps when there is nothing to take out.
 const SWEEP_EVERY_MS: u64 = 30_000;
 /// Pause between two chunks when there is.
 const SWEEP_AGAIN_MS: u64 = 20;
+
+/// How often what was read from memory is noted in the store, and how many rows at a time.
+const USES_EVERY_MS: u64 = 3_600_000;
+const USES_AT_A_TIME: usize = 500;
 
 /// Pauses before what could not be written is tried again: because somebody else writes, or for another reason.
 const LOCKED_PAUSE: Duration = Duration::from_millis(20);
@@ -36,6 +42,10 @@ enum Outcome {
 pub(crate) struct Writer {
     shared: Arc<Shared>,
     ledger: Ledger,
+    memory: Arc<Memory>,
+    /// What was read from memory, and is yet to be noted in the store; and when to ask for more.
+    uses: Vec<Key>,
+    uses_at_ms: u64,
     store: Option<Store>,
     /// Which process this is, among all that ever wrote here.
     origin: i64,
@@ -51,11 +61,13 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Opens the store; one that is damaged is set aside first. What was invalidated before is told.
-    pub(crate) fn open(shared: Arc<Shared>, ledger: Ledger) -> Result<Self, String> {
+    pub(crate) fn open(shared: Arc<Shared>, ledger: Ledger, memory: Arc<Memory>) -> Result<Self, String> {
         let mut writer = Self {
             origin: (i64::from(std::process::id()) << 32)
                 ^ shared.clock.now_ms().cast_signed()
                 ^ RandomState::new().hash_one(0).cast_signed(),
+            uses: Vec::new(),
+            uses_at_ms: shared.clock.now_ms() + USES_EVERY_MS,
             store: None,
             known: 0,
             version: 0,
@@ -64,6 +76,7 @@ impl Writer {
             presence: None,
             shared,
             ledger,
+            memory,
         };
         let dir = writer.shared.settings.dir.clone();
         let explain = |failing: &Failing| {
@@ -113,9 +126,15 @@ impl Writer {
         let settings = &self.shared.settings;
         let store = Store::open(&settings.dir, settings.file_above_bytes)?;
         self.version = store.version()?;
-        let placed = store.marks_after(0)?;
-        self.known = placed.last().map_or(0, |last| last.seq);
-        self.ledger.begin(&placed, store.newest_stamp()?, self.origin, is_start);
+        store.begin_read()?;
+        let (placed, newest) = (store.marks_after(0), store.newest_mark());
+        store.end_read();
+        let (placed, newest) = (placed?, newest?);
+        self.known = newest;
+        self.ledger.begin(&placed, newest, store.newest_stamp()?, self.origin, is_start);
+        if is_start {
+            self.ledger.remember(store.memos(self.shared.clock.now_ms())?);
+        }
         self.shared.counters.bytes.store(store.bytes()?, Ordering::Relaxed);
         self.store = Some(store);
         Ok(())
@@ -258,8 +277,26 @@ impl Writer {
         }
     }
 
+    /// Notes now and then what was read from memory: what is read there all day is not to be taken out here as unread.
+    fn note_uses(&mut self, now_ms: u64) {
+        if self.uses.is_empty() && now_ms >= self.uses_at_ms {
+            self.uses_at_ms = now_ms + USES_EVERY_MS;
+            self.uses = self.memory.take_uses();
+        }
+        if self.uses.is_empty() || !self.shared.health.may_write(now_ms) {
+            return;
+        }
+        let Some(store) = &mut self.store else { return };
+        let chunk = self.uses.split_off(self.uses.len().saturating_sub(USES_AT_A_TIME));
+        if let Err(failing) = store.note_used(&chunk, now_ms) {
+            self.uses.clear();
+            self.failed(&failing, now_ms);
+        }
+    }
+
     fn tidy(&mut self) {
         let now_ms = self.shared.clock.now_ms();
+        self.note_uses(now_ms);
         if now_ms < self.sweep_at_ms {
             return;
         }
