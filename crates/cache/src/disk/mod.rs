@@ -11,6 +11,7 @@
 //! | `writer` | the one thread that writes, sweeps, and hears what other processes invalidated |
 //! | `readers` | the threads that read |
 //! | `health` | which services are off, and when they are tried again |
+//! | `renewal` | what the writer does when the store fails |
 //! | `trouble` | the ways storage fails, and what each means |
 //! | `presence` | who else has the store open |
 //! | `claims` | who loads a key, among all who have |
@@ -33,6 +34,7 @@ mod place;
 mod presence;
 mod queue;
 mod readers;
+mod renewal;
 mod spelling;
 pub(crate) mod store;
 #[cfg(test)]
@@ -54,7 +56,7 @@ use self::ledger::Ledger;
 use self::queue::Queue;
 use self::readers::Readers;
 use self::store::{Found, Mark, Offer};
-use self::trouble::Trouble;
+use self::trouble::{Failing, Trouble};
 use crate::clock::Clock;
 use crate::key::Key;
 use crate::scope::{Invalidation, Mode, Scope};
@@ -188,8 +190,10 @@ struct Shared {
     counters: Counters,
     /// Grows when the file was replaced: whoever reads opens it anew.
     generation: AtomicU64,
+    /// The writer has the file open and told all its markers: only then may anybody read it.
+    is_open: AtomicBool,
     /// Somebody found the file damaged; the writer sees to it.
-    alarm: Mutex<Option<Trouble>>,
+    alarm: Mutex<Option<Failing>>,
     /// Readers end their reads at once while the log is being cut.
     cutting: AtomicBool,
     /// Another process has the store open.
@@ -228,7 +232,8 @@ pub(crate) enum Look {
 }
 
 impl Disk {
-    /// Opens the tier and starts its threads. A damaged store is set aside and a new one begun.
+    /// Opens the tier and starts its threads. A damaged store is set aside and a new one begun; one that cannot be
+    /// opened now is tried again.
     ///
     /// # Errors
     /// One line that says why there can be no store here and what to do.
@@ -245,13 +250,14 @@ impl Disk {
             health: Health::default(),
             counters: Counters::default(),
             generation: AtomicU64::new(0),
+            is_open: AtomicBool::new(false),
             alarm: Mutex::default(),
             cutting: AtomicBool::new(false),
             has_company: AtomicBool::new(false),
             done: watch::Sender::new(0),
             settings,
         });
-        let writer = writer::Writer::open(Arc::clone(&shared), ledger)?;
+        let writer = writer::Writer::open(Arc::clone(&shared), ledger);
         let readers = Readers::start(&shared)?;
         let claims = Claims::start(&shared.settings.dir, shared.settings.read_timeout)?;
         let writer = std::thread::Builder::new().name("greenroom-writer".into()).spawn(move || writer.run());
@@ -343,6 +349,11 @@ impl Disk {
         self.flushed(self.shared.settings.mark_timeout).await
     }
 
+    /// What is wrong with the disk at this moment, if anything.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.shared.health.trouble()
+    }
+
     /// The figures at this moment.
     pub(crate) fn stats(&self) -> DiskStats {
         let shared = &self.shared;
@@ -397,13 +408,18 @@ impl Drop for Disk {
 }
 
 impl Shared {
-    /// Somebody found the file in trouble.
-    fn raise(&self, trouble: Trouble) {
-        *self.alarm.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
-        self.queue.hurry();
+    /// Somebody found the file of that generation in trouble. Of one that was replaced since it is no news.
+    fn raise(&self, failing: Failing, generation: u64) {
+        let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_open.load(Ordering::Acquire) && generation == self.generation.load(Ordering::Acquire) {
+            *alarm = Some(failing);
+            drop(alarm);
+            self.queue.hurry();
+        }
     }
 
-    fn take_alarm(&self) -> Option<Trouble> {
+    /// What was raised, unless it is about a file that was replaced meanwhile.
+    fn take_alarm(&self) -> Option<Failing> {
         self.alarm.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

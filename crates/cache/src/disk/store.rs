@@ -328,7 +328,10 @@ impl Store {
                     replaced.extend(row.file.clone());
                     written.outdated += 1;
                 }
-                Err(failing) if failing.trouble == Trouble::Failing => written.failed += 1,
+                // Where the whole transaction is gone, so are the others.
+                Err(failing) if failing.trouble == Trouble::Failing && !change.is_autocommit() => {
+                    written.failed += 1;
+                }
                 Err(failing) => return Err(failing),
             }
         }
@@ -451,6 +454,12 @@ impl Store {
         Ok(removed)
     }
 
+    /// Whether it holds no entry at all.
+    pub(crate) fn is_empty(&self) -> Result<bool, Failing> {
+        let any = self.db.query_row("SELECT 1 FROM entry LIMIT 1", [], |_| Ok(())).optional()?;
+        Ok(any.is_none())
+    }
+
     /// What is held, without counting rows.
     pub(crate) fn bytes(&self) -> Result<u64, Failing> {
         Ok(about(&self.db, "bytes")?.max(0).cast_unsigned())
@@ -474,6 +483,17 @@ impl Store {
             self.db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(Holds { bytes: bytes.max(0).cast_unsigned(), entries: entries.max(0).cast_unsigned() })
     }
+}
+
+/// Moves the file out of the way, and what belongs to it; what was set aside before goes. Tells where it lies now.
+pub(crate) fn set_aside(dir: &Path) -> Result<PathBuf, Failing> {
+    let _turn = Turn::take(dir)?;
+    let aside = dir.join(format!("{FILE}.set-aside"));
+    std::fs::rename(dir.join(FILE), &aside)?;
+    for tail in ["-wal", "-shm"] {
+        drop(std::fs::remove_file(dir.join(format!("{FILE}{tail}"))));
+    }
+    Ok(aside)
 }
 
 /// The turn of one process to open the store: two that make it, or turn its log on, at once would fail each other.

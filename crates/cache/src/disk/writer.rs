@@ -2,7 +2,6 @@
 //! damage: a file that is not ours or not whole is set aside, and a new one begun.
 
 use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,13 +10,15 @@ use super::Shared;
 use super::ledger::Ledger;
 use super::presence::Presence;
 use super::queue::Delivery;
-use super::store::{Batch, FILE, Store};
+use super::store::{Batch, Store};
 use super::trouble::{Failing, Trouble};
 
 /// Pause between two sweeps when there is nothing to take out.
 const SWEEP_EVERY_MS: u64 = 30_000;
 /// Pause between two chunks when there is.
 const SWEEP_AGAIN_MS: u64 = 20;
+/// Pause between two looks at whether the file is in its place.
+const LOOK_EVERY_MS: u64 = 1_000;
 
 /// Pauses before what could not be written is tried again: because somebody else writes, or for another reason.
 const LOCKED_PAUSE: Duration = Duration::from_millis(20);
@@ -34,15 +35,19 @@ enum Outcome {
 
 /// The writer.
 pub(crate) struct Writer {
-    shared: Arc<Shared>,
-    ledger: Ledger,
-    store: Option<Store>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) ledger: Ledger,
+    pub(super) store: Option<Store>,
     /// Which process this is, among all that ever wrote here.
-    origin: i64,
+    pub(super) origin: i64,
     /// Markers up to this one are known.
     known: u64,
     version: i64,
     sweep_at_ms: u64,
+    /// When to see whether the file is in its place.
+    look_at_ms: u64,
+    /// When the file may be set aside again.
+    pub(super) renew_at_ms: u64,
     /// Shows this process to others on the same directory.
     presence: Option<Presence>,
     /// The next of 256 folders to look for files that no row names.
@@ -50,8 +55,9 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Opens the store; one that is damaged is set aside first. What was invalidated before is told.
-    pub(crate) fn open(shared: Arc<Shared>, ledger: Ledger) -> Result<Self, String> {
+    /// Opens the store, if that is possible now; one that is damaged is set aside first. What was invalidated before
+    /// is told.
+    pub(crate) fn open(shared: Arc<Shared>, ledger: Ledger) -> Self {
         let mut writer = Self {
             origin: (i64::from(std::process::id()) << 32)
                 ^ shared.clock.now_ms().cast_signed()
@@ -60,25 +66,18 @@ impl Writer {
             known: 0,
             version: 0,
             sweep_at_ms: 0,
+            look_at_ms: 0,
+            renew_at_ms: 0,
             folder: 0,
             presence: None,
             shared,
             ledger,
         };
-        let dir = writer.shared.settings.dir.clone();
-        let explain = |failing: &Failing| {
-            format!("{}: {}; {}", dir.join(FILE).display(), failing.message, failing.trouble.remedy())
-        };
-        if let Err(failing) = writer.begin(true) {
-            if failing.trouble != Trouble::Damaged {
-                return Err(explain(&failing));
-            }
-            writer.set_aside(&failing);
-            writer.begin(true).map_err(|failing| explain(&failing))?;
-        }
-        writer.presence = Some(Presence::enter(&dir, writer.origin));
+        writer.start();
+        let dir = &writer.shared.settings.dir;
+        writer.presence = Some(Presence::enter(dir, writer.origin));
         writer.look_around();
-        Ok(writer)
+        writer
     }
 
     /// Writes until the queue is closed and empty.
@@ -89,6 +88,7 @@ impl Writer {
             let (is_last, up_to) = (delivery.is_last, delivery.up_to);
             let outcome = self.deliver(delivery);
             self.hear();
+            self.look_after();
             self.look_around();
             match outcome {
                 Outcome::Done => self.tell(up_to),
@@ -108,7 +108,7 @@ impl Writer {
         self.shared.done.send_replace(u64::MAX);
     }
 
-    fn begin(&mut self, is_start: bool) -> Result<(), Failing> {
+    pub(super) fn begin(&mut self, is_start: bool) -> Result<(), Failing> {
         let settings = &self.shared.settings;
         let store = Store::open(&settings.dir, settings.file_above_bytes)?;
         self.version = store.version()?;
@@ -121,15 +121,15 @@ impl Writer {
     }
 
     /// Writes what came.
-    fn deliver(&mut self, delivery: Delivery) -> Outcome {
+    fn deliver(&mut self, mut delivery: Delivery) -> Outcome {
         let now_ms = self.shared.clock.now_ms();
-        if let Some(trouble) = self.shared.take_alarm() {
-            self.renew(&Failing::new(trouble, "a reader found it so"));
+        if let Some(failing) = self.shared.take_alarm() {
+            self.failed(&failing, now_ms);
         }
         if delivery.batch.is_empty() {
             return Outcome::Done;
         }
-        let outcome = self.write(&delivery.batch, now_ms);
+        let outcome = self.write(&mut delivery.batch, now_ms);
         match outcome {
             Outcome::Done => self.shared.queue.done(&delivery.batch),
             Outcome::Again { with_offers } => self.shared.queue.put_back(delivery.batch, with_offers),
@@ -145,21 +145,26 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, batch: &Batch, now_ms: u64) -> Outcome {
+    fn write(&mut self, batch: &mut Batch, now_ms: u64) -> Outcome {
         let counters = &self.shared.counters;
-        let lost = batch.offers.len() as u64;
+        let mut lost = batch.offers.len() as u64;
         // Markers are always tried: it is they that must not be lost.
         if batch.marks.is_empty() && !self.shared.health.may_write(now_ms) {
             counters.failed.fetch_add(lost, Ordering::Relaxed);
             return Outcome::Done;
         }
         if !self.store.as_ref().is_some_and(Store::is_in_place) {
-            self.renew(&Failing::new(Trouble::Gone, "it is not there any more"));
+            self.failed(&Failing::new(Trouble::Gone, "it is not there any more"), now_ms);
+            // Which markers they knew was said in the numbers of the store before.
+            batch.offers.clear();
+            self.shared.counters.failed.fetch_add(std::mem::take(&mut lost), Ordering::Relaxed);
         }
         let origin = self.origin;
         let written = match &mut self.store {
             Some(store) => store.write(batch, origin, now_ms),
-            None => Err(Failing::new(Trouble::Gone, "there is no store")),
+            // Why not was said when it was tried.
+            None if batch.marks.is_empty() => return Outcome::Done,
+            None => return Outcome::Again { with_offers: false },
         };
         match written {
             Ok(written) => {
@@ -185,65 +190,36 @@ impl Writer {
         }
     }
 
-    fn failed(&mut self, failing: &Failing, now_ms: u64) {
-        if self.shared.health.failed(failing.trouble, now_ms) {
-            tracing::warn!(
-                dir = %self.shared.settings.dir.display(),
-                reason = failing.message,
-                remedy = failing.trouble.remedy(),
-                "nothing is written to disk for now ({}); answers go on",
-                failing.trouble
-            );
-        }
-        if matches!(failing.trouble, Trouble::Damaged | Trouble::Gone) {
-            self.renew(failing);
-        }
-    }
-
-    /// Begins again: with the file that lies there now, or with a new one if that is no good.
-    fn renew(&mut self, failing: &Failing) {
-        let is_ours = self.store.as_ref().is_some_and(Store::is_in_place);
-        self.store = None;
-        if failing.trouble == Trouble::Damaged && is_ours {
-            self.set_aside(failing);
-        }
-        self.shared.queue.drop_offers();
-        if let Err(failing) = self.begin(false) {
-            if failing.trouble == Trouble::Damaged {
-                self.set_aside(&failing);
-            }
-            drop(self.begin(false));
-        }
-        self.shared.generation.fetch_add(1, Ordering::Release);
-    }
-
-    fn set_aside(&self, failing: &Failing) {
-        let dir = &self.shared.settings.dir;
-        let aside = dir.join(format!("{FILE}.set-aside"));
-        tracing::warn!(
-            file = %dir.join(FILE).display(),
-            reason = failing.message,
-            aside = %aside.display(),
-            "the cache on disk is damaged or of another format: it is set aside and a new one begun; {}",
-            Trouble::Damaged.remedy()
-        );
-        set_aside(dir, &aside);
-        self.shared.counters.set_aside.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Hears which markers were placed since: ours with their number, and those of others.
     fn hear(&mut self) {
-        let Some(store) = &self.store else { return };
-        let heard = store.version().and_then(|version| {
-            let placed = store.marks_after(self.known)?;
-            Ok((version, placed))
-        });
-        if let Ok((version, placed)) = heard {
-            self.version = version;
-            if let Some(last) = placed.last() {
-                self.known = last.seq;
-                self.ledger.heard(&placed, self.origin);
-            }
+        if let Err(failing) = self.listen() {
+            self.failed(&failing, self.shared.clock.now_ms());
+        }
+    }
+
+    pub(super) fn listen(&mut self) -> Result<(), Failing> {
+        let Some(store) = &self.store else { return Ok(()) };
+        self.version = store.version()?;
+        let placed = store.marks_after(self.known)?;
+        if let Some(last) = placed.last() {
+            self.known = last.seq;
+            self.ledger.heard(&placed, self.origin);
+        }
+        Ok(())
+    }
+
+    /// Sees now and then whether the file is in its place, and tries again to open it where there is none.
+    fn look_after(&mut self) {
+        let now_ms = self.shared.clock.now_ms();
+        if now_ms < self.look_at_ms {
+            return;
+        }
+        self.look_at_ms = now_ms + LOOK_EVERY_MS;
+        match &self.store {
+            Some(store) if store.is_in_place() => {}
+            Some(_) => self.failed(&Failing::new(Trouble::Gone, "it is not there any more"), now_ms),
+            None if self.shared.health.may_write(now_ms) => self.reopen(now_ms),
+            None => {}
         }
     }
 
@@ -283,13 +259,5 @@ impl Writer {
             drop(store.truncate_wal());
             self.shared.cutting.store(false, Ordering::Relaxed);
         }
-    }
-}
-
-/// Moves the file and what belongs to it out of the way; what was set aside before goes.
-fn set_aside(dir: &Path, aside: &Path) {
-    drop(std::fs::rename(dir.join(FILE), aside));
-    for tail in ["-wal", "-shm"] {
-        drop(std::fs::remove_file(dir.join(format!("{FILE}{tail}"))));
     }
 }
