@@ -12,6 +12,7 @@
 //! | `readers` | the threads that read |
 //! | `health` | which services are off, and when they are tried again |
 //! | `renewal` | what the writer does when the store fails |
+//! | `witness` | how a log that was lost is noticed |
 //! | `trouble` | the ways storage fails, and what each means |
 //! | `presence` | who else has the store open |
 //! | `claims` | who loads a key, among all who have |
@@ -40,6 +41,7 @@ pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 pub mod trouble;
+mod witness;
 mod writer;
 
 use std::path::PathBuf;

@@ -72,7 +72,7 @@ impl Writer {
         }
         // Only now: from here on offers say what they know in the numbers of this store.
         self.shared.queue.drop_offers();
-        match begun.and_then(|()| self.distrust(now_ms)) {
+        match begun.and_then(|()| self.distrust("it came in place of another")) {
             Ok(()) => {
                 self.shared.generation.fetch_add(1, Ordering::Release);
                 self.shared.is_open.store(true, Ordering::Release);
@@ -87,9 +87,9 @@ impl Writer {
         }
     }
 
-    /// What lies in a store that came in place of another was not there for what was invalidated meanwhile: none of
-    /// it counts.
-    fn distrust(&mut self, now_ms: u64) -> Result<(), Failing> {
+    /// What lies in a store that was not there for all that was invalidated does not count.
+    pub(super) fn distrust(&mut self, reason: &str) -> Result<(), Failing> {
+        let now_ms = self.shared.clock.now_ms();
         let Some(store) = &mut self.store else { return Ok(()) };
         if store.is_empty()? {
             return Ok(());
@@ -101,6 +101,12 @@ impl Writer {
             hold_until: Stamp::default(),
         };
         store.write(&Batch { marks: vec![all], ..Batch::default() }, self.origin, now_ms)?;
+        tracing::warn!(
+            dir = %self.shared.settings.dir.display(),
+            reason,
+            "what is kept on disk may be outdated and is not used; {}",
+            Trouble::Damaged.remedy()
+        );
         self.listen()
     }
 

@@ -454,6 +454,18 @@ impl Store {
         Ok(removed)
     }
 
+    /// The number of the newest marker there ever was.
+    pub(crate) fn newest_seq(&self) -> Result<u64, Failing> {
+        let mut select = self.db.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'marker'")?;
+        let seq: Option<i64> = select.query_row([], |row| row.get(0)).optional()?;
+        Ok(seq.unwrap_or(0).cast_unsigned())
+    }
+
+    /// By which it is told from every other store.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// Whether it holds no entry at all.
     pub(crate) fn is_empty(&self) -> Result<bool, Failing> {
         let any = self.db.query_row("SELECT 1 FROM entry LIMIT 1", [], |_| Ok(())).optional()?;

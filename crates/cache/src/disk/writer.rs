@@ -12,6 +12,7 @@ use super::presence::Presence;
 use super::queue::Delivery;
 use super::store::{Batch, Store};
 use super::trouble::{Failing, Trouble};
+use super::witness::Witness;
 
 /// Pause between two sweeps when there is nothing to take out.
 const SWEEP_EVERY_MS: u64 = 30_000;
@@ -38,6 +39,7 @@ pub(crate) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) ledger: Ledger,
     pub(super) store: Option<Store>,
+    pub(super) witness: Option<Witness>,
     /// Which process this is, among all that ever wrote here.
     pub(super) origin: i64,
     /// Markers up to this one are known.
@@ -63,6 +65,7 @@ impl Writer {
                 ^ shared.clock.now_ms().cast_signed()
                 ^ RandomState::new().hash_one(0).cast_signed(),
             store: None,
+            witness: None,
             known: 0,
             version: 0,
             sweep_at_ms: 0,
@@ -116,8 +119,11 @@ impl Writer {
         self.known = placed.last().map_or(0, |last| last.seq);
         self.ledger.begin(&placed, store.newest_stamp()?, self.origin, is_start);
         self.shared.counters.bytes.store(store.bytes()?, Ordering::Relaxed);
+        let witness = Witness::open(&settings.dir, store.seed())?;
+        let is_short = witness.saw() > store.newest_seq()?;
         self.store = Some(store);
-        Ok(())
+        self.witness = Some(witness);
+        if is_short { self.distrust("its log is damaged, and invalidations are lost with it") } else { Ok(()) }
     }
 
     /// Writes what came.
@@ -204,6 +210,9 @@ impl Writer {
         if let Some(last) = placed.last() {
             self.known = last.seq;
             self.ledger.heard(&placed, self.origin);
+            if let Some(witness) = &self.witness {
+                witness.see(last.seq)?;
+            }
         }
         Ok(())
     }
