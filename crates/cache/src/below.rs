@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::desk::Desk;
 use crate::key::Key;
+use crate::memo::Memo;
 use crate::scope::{Invalidation, Scope};
 use crate::stamp::Stamp;
 use crate::value::Entry;
@@ -16,6 +17,8 @@ impl Desk {
     #[expect(clippy::unused_self, reason = "the model has no tier below")]
     pub(crate) fn remove_below(&self, _key: &Key, _than: Stamp) {}
     #[expect(clippy::unused_self, reason = "the model has no tier below")]
+    pub(crate) fn remember_below(&self, _key: &Key, _memo: &Arc<Memo>) {}
+    #[expect(clippy::unused_self, reason = "the model has no tier below")]
     pub(crate) fn mark_below(&self, _scope: &Scope, _stamp: Stamp, _how: &Invalidation) {}
 }
 
@@ -24,7 +27,7 @@ pub(crate) use with_disk::Below;
 
 #[cfg(not(feature = "shuttle"))]
 mod with_disk {
-    use super::{Arc, Desk, Entry, Invalidation, Key, Scope, Stamp};
+    use super::{Arc, Desk, Entry, Invalidation, Key, Memo, Scope, Stamp};
     use crate::clock::Clock;
     use crate::desk::Booking;
     use crate::disk::ledger::{Known, Ledger};
@@ -53,8 +56,9 @@ mod with_disk {
         pub(crate) fn open_below(&mut self, settings: DiskSettings, clock: &Clock) -> Result<(), String> {
             let known = Arc::new(Known::default());
             let (markers, sequence) = (Arc::clone(&self.markers), Arc::clone(self.sequence()));
-            let ledger = Ledger { markers, sequence, known: Arc::clone(&known), clock: clock.clone() };
-            let disk = Disk::open(settings, clock.clone(), ledger)?;
+            let (memos, clock_too) = (Arc::clone(&self.memos), clock.clone());
+            let ledger = Ledger { markers, memos, sequence, known: Arc::clone(&known), clock: clock_too };
+            let disk = Disk::open(settings, clock.clone(), ledger, Arc::clone(&self.memory))?;
             self.below = Some(Below { disk, looks: Looks::default(), known });
             Ok(())
         }
@@ -69,6 +73,13 @@ mod with_disk {
         pub(crate) fn remove_below(&self, key: &Key, than: Stamp) {
             if let Some(below) = &self.below {
                 below.disk.remove(key, than);
+            }
+        }
+
+        /// What is remembered beside values is written later, if it is worth it.
+        pub(crate) fn remember_below(&self, key: &Key, memo: &Arc<Memo>) {
+            if let Some(below) = &self.below {
+                below.disk.remember(key, memo);
             }
         }
 

@@ -29,8 +29,8 @@ pub(crate) struct Desk {
     sequence: Arc<Sequence>,
     pub(crate) markers: Arc<Markers>,
     pub(crate) flights: Arc<Flights>,
-    pub(crate) memory: Memory,
-    memos: Memos,
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) memos: Arc<Memos>,
     /// The tier below memory, where there is one.
     #[cfg(not(feature = "shuttle"))]
     pub(crate) below: Option<Below>,
@@ -57,8 +57,8 @@ impl Desk {
                 settings.max_waiters,
                 millis(settings.flight_max_age),
             )),
-            memory: Memory::new(&settings),
-            memos: Memos::new(settings.max_memo_bytes),
+            memory: Arc::new(Memory::new(&settings)),
+            memos: Arc::new(Memos::new(settings.max_memo_bytes)),
             #[cfg(not(feature = "shuttle"))]
             below: None,
             settings,
@@ -104,7 +104,7 @@ impl Desk {
             Memo::Failed { began, until_ms, .. } => {
                 now_ms < *until_ms && !self.markers.since_any_tag(reach, *began)
             }
-            Memo::Uncacheable { until_ms } => now_ms < *until_ms,
+            Memo::Uncacheable { until_ms, .. } => now_ms < *until_ms,
         };
         holds.then_some(memo)
     }
@@ -219,14 +219,20 @@ impl Desk {
         if lasting > 0 {
             let until_ms = now_ms.saturating_add(lasting);
             let memo = Memo::Failed { failure: failure.clone(), began: flight.created, until_ms };
-            self.memos.set(key, memo);
+            self.remember(key, memo);
         }
     }
 
     /// Remembers that the key's value is not for keeping.
-    pub(crate) fn remember_uncacheable(&self, key: &Key, now_ms: u64) {
+    pub(crate) fn remember_uncacheable(&self, key: &Key, flight: &Flight, now_ms: u64) {
         let until_ms = now_ms.saturating_add(millis(self.settings.uncacheable_for));
-        self.memos.set(key, Memo::Uncacheable { until_ms });
+        self.remember(key, Memo::Uncacheable { began: flight.created, until_ms });
+    }
+
+    fn remember(&self, key: &Key, memo: Memo) {
+        let memo = Arc::new(memo);
+        self.memos.set(key, Arc::clone(&memo));
+        self.remember_below(key, &memo);
     }
 
     /// Invalidates. When this returns, nothing whose load began before is fresh, stale or joined any more.

@@ -85,7 +85,7 @@ impl House {
             Ok(Load::Pass(value)) => {
                 cell.loads_passed.one();
                 if !lead.is_solo() {
-                    self.desk.remember_uncacheable(key, now_ms);
+                    self.desk.remember_uncacheable(key, &lead.flight, now_ms);
                 }
                 // Nobody takes it where a refresh brought it, or the caller left: then it is dropped.
                 drop(pass.send(value));

@@ -5,6 +5,8 @@
 //! | `store` | one SQLite file, and all that is read from it and written to it |
 //! | `bodies` | large bodies, a file each |
 //! | `parcel` | how a value is packed: compression, tags, checksum |
+//! | `markers` | the markers in it: placed, folded, swept |
+//! | `memos` | what is remembered of keys beside values |
 //! | `spelling` | how a scope is written down |
 //! | `ledger` | how markers on disk meet those in memory |
 //! | `queue` | what waits to be written: newest wins, readable, bounded |
@@ -30,6 +32,8 @@ pub(crate) mod claims;
 pub mod gauge;
 mod health;
 pub(crate) mod ledger;
+mod markers;
+mod memos;
 mod parcel;
 mod place;
 mod presence;
@@ -59,9 +63,11 @@ use self::queue::Queue;
 use self::readers::Readers;
 use self::store::{Found, Mark, Offer};
 use self::trouble::{Failing, Trouble};
-use crate::clock::Clock;
+use crate::clock::{Clock, millis};
 use crate::key::Key;
-use crate::scope::{Invalidation, Mode, Scope};
+use crate::memo::Memo;
+use crate::memory::Memory;
+use crate::scope::{Invalidation, Mode, Scope, Settle};
 use crate::stamp::Stamp;
 use crate::tally::Counter;
 use crate::value::Entry;
@@ -73,7 +79,9 @@ const MIB: u64 = 1024 * 1024;
 pub struct DiskSettings {
     /// The directory of the store. Made if need be, for this user only.
     pub dir: PathBuf,
-    /// Bytes the store may hold; beyond, what was read longest ago makes room.
+    /// Bytes the store may hold, in pages that are used and in files of their own; beyond, what was read longest ago
+    /// makes room. Beside it lies the write-ahead log (see [`DiskSettings::max_wal_bytes`]), and free pages stay in
+    /// the file until they are a quarter of it.
     pub max_bytes: u64,
     /// Longer bodies get a file of their own.
     pub file_above_bytes: usize,
@@ -239,7 +247,12 @@ impl Disk {
     ///
     /// # Errors
     /// One line that says why there can be no store here and what to do.
-    pub(crate) fn open(settings: DiskSettings, clock: Clock, ledger: Ledger) -> Result<Self, String> {
+    pub(crate) fn open(
+        settings: DiskSettings,
+        clock: Clock,
+        ledger: Ledger,
+        memory: Arc<Memory>,
+    ) -> Result<Self, String> {
         if let Some(kind) = place::network_file_system(&settings.dir) {
             return Err(format!(
                 "{} lies on a network file system ({kind}), where locks do not hold; name a local directory",
@@ -259,7 +272,7 @@ impl Disk {
             done: watch::Sender::new(0),
             settings,
         });
-        let writer = writer::Writer::open(Arc::clone(&shared), ledger);
+        let writer = writer::Writer::open(Arc::clone(&shared), ledger, memory);
         let readers = Readers::start(&shared)?;
         let claims = Claims::start(&shared.settings.dir, shared.settings.read_timeout)?;
         let writer = std::thread::Builder::new().name("greenroom-writer".into()).spawn(move || writer.run());
@@ -306,8 +319,22 @@ impl Disk {
     /// Takes an invalidation in, to be written at once.
     pub(crate) fn mark(&self, scope: &Scope, stamp: Stamp, how: &Invalidation) {
         let hold_until = crate::marks::hold_end(stamp, how).unwrap_or_default();
-        let purges = how.mode == Mode::Purge;
-        self.shared.queue.mark(Mark { scope: spelling::spell(scope), purges, stamp, hold_until });
+        let settle_until = |settle: Settle| stamp.ms().saturating_add(millis(settle.lasting));
+        self.shared.queue.mark(Mark {
+            scope: spelling::spell(scope),
+            purges: how.mode == Mode::Purge,
+            stamp,
+            hold_until,
+            settle_until_ms: how.settle.map_or(0, settle_until),
+            settle_fresh_ms: how.settle.map_or(0, |settle| millis(settle.max_fresh)),
+        });
+    }
+
+    /// Takes in what is remembered of a key beside its value, if it is worth being written.
+    pub(crate) fn remember(&self, key: &Key, memo: &Arc<Memo>) {
+        if memos::is_worth_writing(memo) {
+            self.shared.queue.remember(key, memo);
+        }
     }
 
     /// Takes in that a key's value is gone.
@@ -348,6 +375,10 @@ impl Disk {
 
     /// Waits until every invalidation so far is durable, or no longer than the settings say.
     pub(crate) async fn settled(&self) -> bool {
+        if self.shared.health.writes_are_off() {
+            // It will not be within that time.
+            return false;
+        }
         self.flushed(self.shared.settings.mark_timeout).await
     }
 

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use super::store::{Batch, Mark, Offer};
 use crate::key::{BuildAsHashed, Key};
+use crate::memo::Memo;
 use crate::stamp::Stamp;
 use crate::value::Entry;
 
-/// Reads and torn rows that wait to be noted; more are forgotten, which only makes the order of eviction coarser.
+/// Reads, memos and torn rows that wait to be noted; more are forgotten, which only makes the order of eviction coarser.
 const MAX_NOTES: usize = 4096;
 /// Markers that wait while nothing can be written; of more, the oldest are lost, and counted.
 const MAX_MARKS: usize = 65_536;
@@ -37,6 +38,7 @@ struct Waiting {
     order: VecDeque<(Key, u64)>,
     marks: VecDeque<(Mark, u64)>,
     removals: VecDeque<(Key, Stamp, u64)>,
+    memos: HashMap<Key, Arc<Memo>, BuildAsHashed>,
     torn: Vec<i64>,
     used: Vec<i64>,
     bytes: u64,
@@ -121,6 +123,16 @@ impl Queue {
         }
         let ticket = waiting.draw();
         waiting.removals.push_back((key.clone(), than, ticket));
+        drop(waiting);
+        self.bell.notify_one();
+    }
+
+    /// Takes in what is remembered of a key beside its value.
+    pub(crate) fn remember(&self, key: &Key, memo: &Arc<Memo>) {
+        let mut waiting = self.waiting();
+        if !waiting.is_closing && (waiting.memos.len() < MAX_NOTES || waiting.memos.contains_key(key)) {
+            waiting.memos.insert(key.clone(), Arc::clone(memo));
+        }
         drop(waiting);
         self.bell.notify_one();
     }
@@ -282,7 +294,11 @@ impl Waiting {
     }
 
     fn has_work(&self) -> bool {
-        !self.order.is_empty() || !self.marks.is_empty() || !self.removals.is_empty() || !self.torn.is_empty()
+        !self.order.is_empty()
+            || !self.marks.is_empty()
+            || !self.removals.is_empty()
+            || !self.memos.is_empty()
+            || !self.torn.is_empty()
     }
 
     fn is_batch_full(&self) -> bool {
@@ -321,6 +337,7 @@ impl Waiting {
         for first in firsts.into_iter().flatten() {
             open = open.min(first);
         }
+        batch.memos.extend(self.memos.drain());
         batch.torn = std::mem::take(&mut self.torn);
         // A read alone is no reason to write.
         if !batch.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use super::presence::Presence;
 use super::spelling;
 use super::store::{self, Batch, FILE, Mark, Store};
 use super::trouble::{Failing, Trouble};
@@ -24,7 +25,10 @@ impl Writer {
         }
         match begun {
             Ok(()) => self.shared.is_open.store(true, Ordering::Release),
-            Err(failing) => self.say(&failing, self.shared.clock.now_ms()),
+            Err(failing) => {
+                self.store = None;
+                self.say(&failing, self.shared.clock.now_ms());
+            }
         }
     }
 
@@ -72,8 +76,9 @@ impl Writer {
         }
         // Only now: from here on offers say what they know in the numbers of this store.
         self.shared.queue.drop_offers();
-        match begun.and_then(|()| self.distrust("it came in place of another")) {
+        match begun {
             Ok(()) => {
+                self.presence = Some(Presence::enter(&self.shared.settings.dir, self.origin));
                 self.shared.generation.fetch_add(1, Ordering::Release);
                 self.shared.is_open.store(true, Ordering::Release);
                 if self.shared.health.mended() {
@@ -99,6 +104,8 @@ impl Writer {
             purges: true,
             stamp: self.ledger.sequence.next(now_ms),
             hold_until: Stamp::default(),
+            settle_until_ms: 0,
+            settle_fresh_ms: 0,
         };
         store.write(&Batch { marks: vec![all], ..Batch::default() }, self.origin, now_ms)?;
         tracing::warn!(

@@ -1,6 +1,9 @@
 //! The tier as callers see it: through the cache, on real files, over restarts and beside other processes.
 
+mod markers;
+mod restarts;
 mod sharing;
+mod sizes;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -315,9 +318,10 @@ async fn the_store_stays_within_its_bytes_and_keeps_what_is_read() {
     let now_ms = Clock::system().now_ms();
     let db = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
     db.execute("UPDATE entry SET used_ms = used_ms + 1000000 WHERE key LIKE '%/7%'", []).expect("read later");
-    while store.sweep(now_ms, 200_000).expect("swept") {}
+    while store.sweep(now_ms, 600_000).expect("swept") {}
     let holds = store.count().expect("counted");
-    assert!(holds.bytes <= 200_000 && holds.bytes == store.bytes().expect("told"), "{holds:?}");
+    let bytes = store.bytes().expect("told");
+    assert!(bytes <= 600_000 && holds.entries > 50, "{bytes} of {holds:?}");
     let read_later: i64 = db
         .query_row("SELECT count(*) FROM entry WHERE key LIKE '%/7%'", [], |row| row.get(0))
         .expect("counted");

@@ -13,6 +13,8 @@ use super::queue::Delivery;
 use super::store::{Batch, Store};
 use super::trouble::{Failing, Trouble};
 use super::witness::Witness;
+use crate::key::Key;
+use crate::memory::Memory;
 
 /// Pause between two sweeps when there is nothing to take out.
 const SWEEP_EVERY_MS: u64 = 30_000;
@@ -20,6 +22,10 @@ const SWEEP_EVERY_MS: u64 = 30_000;
 const SWEEP_AGAIN_MS: u64 = 20;
 /// Pause between two looks at whether the file is in its place.
 const LOOK_EVERY_MS: u64 = 1_000;
+
+/// How often what was read from memory is noted in the store, and how many rows at a time.
+const USES_EVERY_MS: u64 = 3_600_000;
+const USES_AT_A_TIME: usize = 500;
 
 /// Pauses before what could not be written is tried again: because somebody else writes, or for another reason.
 const LOCKED_PAUSE: Duration = Duration::from_millis(20);
@@ -34,15 +40,33 @@ enum Outcome {
     Again { with_offers: bool },
 }
 
+/// What a store that is opened is to the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kinship {
+    /// There was none, and nothing was loaded yet.
+    First,
+    /// There was none, but the cache has been at work already.
+    Late,
+    /// It is the same.
+    Same,
+    /// It is another, or an older state of the same.
+    Other,
+}
+
 /// The writer.
 pub(crate) struct Writer {
     pub(super) shared: Arc<Shared>,
     pub(super) ledger: Ledger,
     pub(super) store: Option<Store>,
     pub(super) witness: Option<Witness>,
+    memory: Arc<Memory>,
+    /// What was read from memory, and is yet to be noted in the store; and when to ask for more.
+    uses: Vec<Key>,
+    uses_at_ms: u64,
     /// Which process this is, among all that ever wrote here.
     pub(super) origin: i64,
-    /// Markers up to this one are known.
+    /// The store that was opened last, and up to which of its markers all are known.
+    seed: Option<u64>,
     known: u64,
     version: i64,
     sweep_at_ms: u64,
@@ -51,7 +75,7 @@ pub(crate) struct Writer {
     /// When the file may be set aside again.
     pub(super) renew_at_ms: u64,
     /// Shows this process to others on the same directory.
-    presence: Option<Presence>,
+    pub(super) presence: Option<Presence>,
     /// The next of 256 folders to look for files that no row names.
     folder: u8,
 }
@@ -59,13 +83,16 @@ pub(crate) struct Writer {
 impl Writer {
     /// Opens the store, if that is possible now; one that is damaged is set aside first. What was invalidated before
     /// is told.
-    pub(crate) fn open(shared: Arc<Shared>, ledger: Ledger) -> Self {
+    pub(crate) fn open(shared: Arc<Shared>, ledger: Ledger, memory: Arc<Memory>) -> Self {
         let mut writer = Self {
             origin: (i64::from(std::process::id()) << 32)
                 ^ shared.clock.now_ms().cast_signed()
                 ^ RandomState::new().hash_one(0).cast_signed(),
+            uses: Vec::new(),
+            uses_at_ms: shared.clock.now_ms() + USES_EVERY_MS,
             store: None,
             witness: None,
+            seed: None,
             known: 0,
             version: 0,
             sweep_at_ms: 0,
@@ -75,6 +102,7 @@ impl Writer {
             presence: None,
             shared,
             ledger,
+            memory,
         };
         writer.start();
         let dir = &writer.shared.settings.dir;
@@ -115,15 +143,36 @@ impl Writer {
         let settings = &self.shared.settings;
         let store = Store::open(&settings.dir, settings.file_above_bytes)?;
         self.version = store.version()?;
-        let placed = store.marks_after(0)?;
-        self.known = placed.last().map_or(0, |last| last.seq);
-        self.ledger.begin(&placed, store.newest_stamp()?, self.origin, is_start);
+        let (placed, newest) = store.all_marks()?;
+        let newest_stamp = store.newest_stamp()?;
+        let kinship = match self.seed {
+            None if is_start => Kinship::First,
+            None => Kinship::Late,
+            Some(seed) if seed == store.seed() && newest >= self.known => Kinship::Same,
+            Some(_) => Kinship::Other,
+        };
+        match kinship {
+            Kinship::First | Kinship::Other => {
+                self.ledger.begin(&placed, newest, newest_stamp, self.origin, is_start);
+            }
+            Kinship::Late | Kinship::Same => {
+                let news: Vec<_> = placed.into_iter().filter(|one| one.seq > self.known).collect();
+                self.ledger.resume(&news, newest, newest_stamp, self.origin);
+            }
+        }
+        if is_start {
+            self.ledger.remember(store.memos(self.shared.clock.now_ms())?);
+        }
         self.shared.counters.bytes.store(store.bytes()?, Ordering::Relaxed);
         let witness = Witness::open(&settings.dir, store.seed())?;
-        let is_short = witness.saw() > store.newest_seq()?;
-        self.store = Some(store);
-        self.witness = Some(witness);
-        if is_short { self.distrust("its log is damaged, and invalidations are lost with it") } else { Ok(()) }
+        let is_short = witness.saw() > newest;
+        (self.known, self.seed) = (newest, Some(store.seed()));
+        (self.store, self.witness) = (Some(store), Some(witness));
+        match kinship {
+            _ if is_short => self.distrust("its log is damaged, and invalidations are lost with it"),
+            Kinship::Other => self.distrust("it came in place of another"),
+            _ => Ok(()),
+        }
     }
 
     /// Writes what came.
@@ -160,7 +209,10 @@ impl Writer {
             return Outcome::Done;
         }
         if !self.store.as_ref().is_some_and(Store::is_in_place) {
-            self.failed(&Failing::new(Trouble::Gone, "it is not there any more"), now_ms);
+            match self.store {
+                Some(_) => self.failed(&Failing::new(Trouble::Gone, "it is not there any more"), now_ms),
+                None => self.reopen(now_ms),
+            }
             // Which markers they knew was said in the numbers of the store before.
             batch.offers.clear();
             self.shared.counters.failed.fetch_add(std::mem::take(&mut lost), Ordering::Relaxed);
@@ -240,8 +292,26 @@ impl Writer {
         }
     }
 
+    /// Notes now and then what was read from memory: what is read there all day is not to be taken out here as unread.
+    fn note_uses(&mut self, now_ms: u64) {
+        if self.uses.is_empty() && now_ms >= self.uses_at_ms {
+            self.uses_at_ms = now_ms + USES_EVERY_MS;
+            self.uses = self.memory.take_uses();
+        }
+        if self.uses.is_empty() || !self.shared.health.may_write(now_ms) {
+            return;
+        }
+        let Some(store) = &mut self.store else { return };
+        let chunk = self.uses.split_off(self.uses.len().saturating_sub(USES_AT_A_TIME));
+        if let Err(failing) = store.note_used(&chunk, now_ms) {
+            self.uses.clear();
+            self.failed(&failing, now_ms);
+        }
+    }
+
     fn tidy(&mut self) {
         let now_ms = self.shared.clock.now_ms();
+        self.note_uses(now_ms);
         if now_ms < self.sweep_at_ms {
             return;
         }

@@ -11,6 +11,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use greenroom_cache::disk::trouble::Trouble;
+use greenroom_cache::{Invalidation, Scope, Tag};
 
 use crate::ears::heard_of;
 use crate::stage::{Stage, disk, open};
@@ -132,13 +133,20 @@ async fn starts_read_only(dir: &Path, allow: impl FnOnce()) {
     for at in 0..50 {
         assert_eq!(stage.read(&format!("/{at}"), 1, 300).await, 1, "nothing can be read there either");
     }
-    stage.invalidate("/1").await;
+    stage.keep("/1", 300).await;
+    let scope = Scope::Tag { namespace: "home".into(), partition: None, tag: Tag::new("/1") };
+    stage.cache.invalidate(&scope, &Invalidation::mark());
+    assert!(!stage.cache.settled().await, "it is not durable, and nobody waits for what cannot be");
     assert_eq!(stage.cache.disk_trouble(), Some(Trouble::ReadOnly));
     let said = heard_of(dir);
     assert_eq!(said.len(), 1, "{said:#?}");
     assert!(said[0].contains("writable"), "{said:#?}");
     allow();
     stage.until_written("/later").await;
+    stage.cache.close_disk().await;
+    let stage = open(dir);
+    assert_eq!(stage.read("/2", 2, 300).await, 0, "what was kept before is there again");
+    assert_eq!(stage.read("/1", 2, 300).await, 2, "but for what was invalidated meanwhile");
 }
 
 #[tokio::test]
