@@ -13,6 +13,8 @@
 //! | `writer` | the one thread that writes, sweeps, and hears what other processes invalidated |
 //! | `readers` | the threads that read |
 //! | `health` | which services are off, and when they are tried again |
+//! | `renewal` | what the writer does when the store fails |
+//! | `witness` | how a log that was lost is noticed |
 //! | `trouble` | the ways storage fails, and what each means |
 //! | `presence` | who else has the store open |
 //! | `claims` | who loads a key, among all who have |
@@ -37,11 +39,13 @@ mod place;
 mod presence;
 mod queue;
 mod readers;
+mod renewal;
 mod spelling;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 pub mod trouble;
+mod witness;
 mod writer;
 
 use std::path::PathBuf;
@@ -58,7 +62,7 @@ use self::ledger::Ledger;
 use self::queue::{Progress, Queue};
 use self::readers::Readers;
 use self::store::{Found, Mark, Offer};
-use self::trouble::Trouble;
+use self::trouble::{Failing, Trouble};
 use crate::clock::{Clock, millis};
 use crate::key::Key;
 use crate::memo::Memo;
@@ -196,8 +200,10 @@ struct Shared {
     counters: Counters,
     /// Grows when the file was replaced: whoever reads opens it anew.
     generation: AtomicU64,
+    /// The writer has the file open and told all its markers: only then may anybody read it.
+    is_open: AtomicBool,
     /// Somebody found the file damaged; the writer sees to it.
-    alarm: Mutex<Option<Trouble>>,
+    alarm: Mutex<Option<Failing>>,
     /// Readers end their reads at once while the log is being cut.
     cutting: AtomicBool,
     /// Another process has the store open.
@@ -246,7 +252,8 @@ pub(crate) enum Look {
 }
 
 impl Disk {
-    /// Opens the tier and starts its threads. A damaged store is set aside and a new one begun.
+    /// Opens the tier and starts its threads. A damaged store is set aside and a new one begun; one that cannot be
+    /// opened now is tried again.
     ///
     /// # Errors
     /// One line that says why there can be no store here and what to do.
@@ -268,13 +275,14 @@ impl Disk {
             health: Health::default(),
             counters: Counters::default(),
             generation: AtomicU64::new(0),
+            is_open: AtomicBool::new(false),
             alarm: Mutex::default(),
             cutting: AtomicBool::new(false),
             has_company: AtomicBool::new(false),
             done: watch::Sender::default(),
             settings,
         });
-        let writer = writer::Writer::open(Arc::clone(&shared), ledger, memory)?;
+        let writer = writer::Writer::open(Arc::clone(&shared), ledger, memory);
         let readers = Readers::start(&shared)?;
         let claims = Claims::start(&shared.settings.dir, shared.settings.read_timeout)?;
         let writer = std::thread::Builder::new().name("greenroom-writer".into()).spawn(move || writer.run());
@@ -384,8 +392,17 @@ impl Disk {
 
     /// Waits until every invalidation so far is durable, or no longer than the settings say.
     pub(crate) async fn settled(&self) -> bool {
+        if self.shared.health.writes_are_off() {
+            // It will not be within that time.
+            return false;
+        }
         let ticket = self.shared.queue.newest();
         self.reached(|done| done.orders >= ticket, self.shared.settings.mark_timeout).await
+    }
+
+    /// What is wrong with the disk at this moment, if anything.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.shared.health.trouble()
     }
 
     /// The figures at this moment.
@@ -442,13 +459,18 @@ impl Drop for Disk {
 }
 
 impl Shared {
-    /// Somebody found the file in trouble.
-    fn raise(&self, trouble: Trouble) {
-        *self.alarm.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
-        self.queue.ring();
+    /// Somebody found the file of that generation in trouble. Of one that was replaced since it is no news.
+    fn raise(&self, failing: Failing, generation: u64) {
+        let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_open.load(Ordering::Acquire) && generation == self.generation.load(Ordering::Acquire) {
+            *alarm = Some(failing);
+            drop(alarm);
+            self.queue.ring();
+        }
     }
 
-    fn take_alarm(&self) -> Option<Trouble> {
+    /// What was raised, unless it is about a file that was replaced meanwhile.
+    fn take_alarm(&self) -> Option<Failing> {
         self.alarm.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
