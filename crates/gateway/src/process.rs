@@ -14,12 +14,15 @@ use crate::config::{self, Settings};
 use crate::control::{Control, Token};
 use crate::keys::{ControlToken, DataDir};
 use crate::server::Server;
+use crate::state::State;
 use crate::tls::Shown;
 use crate::tls::shown::Files;
 use crate::{breaker, control, follower, listener, openness};
 
 /// How long requests under way may take to end after the process was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
+/// For so long clients wait at the start for word of a server that was down when the last process ended.
+const WORD: Duration = Duration::from_secs(1);
 
 /// A running process.
 #[derive(Debug)]
@@ -36,6 +39,8 @@ pub struct Process {
     pub cache: Cache,
     /// The clock everything runs by.
     pub clock: Clock,
+    /// What outlives the process.
+    pub state: Arc<State>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -52,6 +57,8 @@ impl Process {
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
         let bypasses = Bypasses::open(&data_dir);
+        let state = Arc::new(State::open(data_dir.path()));
+        state.introduce().await;
         let cache = Cache::new(engine_settings(&settings.memory), clock.clone(), tasks.clone());
         let mut servers = Vec::new();
         let mut listeners = Vec::new();
@@ -70,6 +77,8 @@ impl Process {
                 secrets.clone(),
             )?;
             server.bypasses = Arc::clone(&bypasses);
+            server.state = Arc::clone(&state);
+            state.restore(&server);
             server.turn_to(mode);
             let server = Arc::new(server);
             servers.push((Arc::clone(&server), address));
@@ -82,13 +91,14 @@ impl Process {
         let scheme = if shown.is_some() { "https" } else { "http" };
         let page = format!("{scheme}://{control}{}/", settings.control.base_path);
         tasks.spawn(control::serve(Arc::new(plane), control_listener, settings.control, shown, stop.clone()));
+        state.keep(&listeners.iter().map(|(server, ..)| Arc::clone(server)).collect::<Vec<_>>(), &clock)?;
         for (server, listener, shown) in listeners {
-            tasks.spawn(listener::serve(Arc::clone(&server), listener, shown));
             tasks.spawn(breaker::keep(Arc::clone(&server)));
+            tasks.spawn(listen(Arc::clone(&server), listener, shown));
             tasks.spawn(follower::follow(server));
         }
         cache.run_warmer();
-        Ok(Self { servers, control, page, token, cache, clock, tasks, stop })
+        Ok(Self { servers, control, page, token, cache, clock, state, tasks, stop })
     }
 
     /// From now on asks the servers whether they let their neighbours in, and warns of it.
@@ -107,8 +117,16 @@ impl Process {
             server.switch.rest();
         }
         self.tasks.close();
-        self.clock.timeout(DRAIN, self.tasks.wait()).await.is_ok()
+        let is_well = self.clock.timeout(DRAIN, self.tasks.wait()).await.is_ok();
+        self.state.close().await && is_well
     }
+}
+
+/// Takes clients in, once it is known whether a server that was down still is: what is not kept would be refused to
+/// them although it is back.
+async fn listen(server: Arc<Server>, listener: TcpListener, shown: Option<Shown>) {
+    drop(server.clock.timeout(WORD, server.breaker.is_judged()).await);
+    listener::serve(server, listener, shown).await;
 }
 
 fn engine_settings(memory: &config::Memory) -> greenroom_cache::Settings {
