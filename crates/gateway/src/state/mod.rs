@@ -28,6 +28,8 @@ pub mod layout;
 pub mod presence;
 pub mod proofs;
 pub mod refusals;
+#[cfg(test)]
+mod tests;
 pub mod trouble;
 
 use std::hash::{BuildHasher, RandomState};

@@ -78,6 +78,8 @@ impl From<rusqlite::Error> for Failing {
                 | ErrorCode::TypeMismatch,
             )
             | None => Trouble::Damaged,
+            // A page that is not there any more: the file was cut.
+            Some(ErrorCode::SystemIoFailure) if is_short_read(&error) => Trouble::Damaged,
             Some(_) => Trouble::Failing,
         };
         Self::new(trouble, error.to_string())
@@ -88,4 +90,9 @@ impl From<io::Error> for Failing {
     fn from(error: io::Error) -> Self {
         Self::new(Trouble::Failing, error.to_string())
     }
+}
+
+fn is_short_read(error: &rusqlite::Error) -> bool {
+    let short = rusqlite::ffi::SQLITE_IOERR_SHORT_READ;
+    matches!(error, rusqlite::Error::SqliteFailure(failure, _) if failure.extended_code == short)
 }
