@@ -271,7 +271,8 @@ fn inspect(path: &Path) -> Result<(), Failing> {
     layout::check(&db)
 }
 
-fn take_turn(data_dir: &Path) -> Result<File, Failing> {
+/// Keeps other processes from opening the file, as long as what it gives lives.
+pub(super) fn take_turn(data_dir: &Path) -> Result<File, Failing> {
     let path = data_dir.join(TURN_FILE);
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
     for _ in 0..TURN_TRIES {

@@ -13,6 +13,7 @@ mod doctor;
 mod encryption;
 mod failures;
 mod hazards;
+mod kept;
 mod listening;
 mod login;
 mod media;
