@@ -13,7 +13,8 @@
 //!   [`bounds`]: how many there may be, and who had to stay outside.
 //! - [`tls`]: whose certificate is believed, and which one is shown.
 //! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
-//! - [`state`]: what outlives the process and is no cache. [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
+//! - [`storage`]: the engine with its tiers. [`state`]: what outlives the process and is no cache.
+//! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
 //! - [`mode`]: how reads are answered. [`observe`]: what the cache would have answered. [`bypass`]: what it is kept out
 //!   of. [`why`]: why one read is answered as it is.
 //! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
@@ -52,6 +53,7 @@ pub mod server;
 pub mod shell;
 pub mod stale;
 pub mod state;
+pub mod storage;
 pub mod tls;
 pub mod warnings;
 pub mod why;

@@ -8,11 +8,12 @@ use std::time::Duration;
 use greenroom_cache::Clock;
 
 use super::Shared;
-use super::book::{Book, FILE, Heard, Page, Writer};
+use super::book::{Book, Heard, Page, Writer};
 use super::presence::Presence;
 use super::proofs::Hearing;
 use super::trouble::Failing;
 use crate::server::Server;
+use crate::stale;
 
 /// So often what came is written.
 pub(super) const EVERY: Duration = Duration::from_secs(1);
@@ -109,7 +110,7 @@ impl Keeper {
         match self.keep(now_ms) {
             Ok(()) => {
                 self.is_behind = false;
-                self.recover();
+                self.shared.recover(&self.dir);
                 true
             }
             Err(failing) => {
@@ -167,34 +168,9 @@ impl Keeper {
     }
 
     fn fail(&mut self, failing: &Failing) {
-        if self.shared.enter(Some(failing.trouble)) {
-            self.warn(failing);
-        }
+        self.shared.fail(&self.dir, failing);
         if failing.trouble.is_final() {
             self.book = None;
-        }
-    }
-
-    fn warn(&self, failing: &Failing) {
-        let warning = failing.trouble.warning();
-        tracing::warn!(
-            file = %self.dir.join(FILE).display(),
-            reason = failing.message,
-            remedy = warning.remedy,
-            "{}",
-            warning.text
-        );
-        for server in self.members.iter().filter_map(|member| member.server.upgrade()) {
-            server.warnings.raise(warning);
-        }
-    }
-
-    fn recover(&self) {
-        let Some(before) = self.shared.trouble() else { return };
-        self.shared.enter(None);
-        tracing::info!(file = %self.dir.join(FILE).display(), "the state is kept again");
-        for server in self.members.iter().filter_map(|member| member.server.upgrade()) {
-            server.warnings.lower(before.warning());
         }
     }
 }
@@ -206,7 +182,11 @@ fn hear(members: &[Member], heard: &Heard) {
             continue;
         }
         match &heard.partition {
-            Some(partition) => server.identities.unprove(partition),
+            Some(partition) => {
+                if let Some(identity) = server.identities.unprove(partition) {
+                    stale::purge_partition(&server, &identity);
+                }
+            }
             None => server.identities.unprove_all(),
         }
     }

@@ -43,6 +43,7 @@ use greenroom_cache::Clock;
 use parking_lot::Mutex;
 
 use crate::server::Server;
+use crate::warnings::Warnings;
 use bell::Bell;
 use book::{Book, FILE};
 use keeper::{Keeper, Member};
@@ -83,12 +84,13 @@ struct Shared {
     /// Whether somebody keeps.
     is_kept: AtomicBool,
     trouble: Mutex<Option<Trouble>>,
+    warnings: Arc<Warnings>,
 }
 
 impl Default for Shared {
     fn default() -> Self {
         let (is_alone, is_kept) = (AtomicBool::new(true), AtomicBool::new(false));
-        Self { bell: Arc::default(), is_alone, is_kept, trouble: Mutex::default() }
+        Self { bell: Arc::default(), is_alone, is_kept, trouble: Mutex::default(), warnings: Arc::default() }
     }
 }
 
@@ -102,17 +104,37 @@ impl Shared {
         self.trouble().is_some_and(Trouble::is_final)
     }
 
-    /// Returns whether that is news.
-    fn enter(&self, trouble: Option<Trouble>) -> bool {
-        std::mem::replace(&mut *self.trouble.lock(), trouble) != trouble
+    /// Says what is wrong, once.
+    fn fail(&self, data_dir: &Path, failing: &Failing) {
+        *self.trouble.lock() = Some(failing.trouble);
+        let warning = failing.trouble.warning();
+        if self.warnings.raise(warning.clone()) {
+            tracing::warn!(
+                file = %data_dir.join(FILE).display(),
+                reason = failing.message,
+                remedy = %warning.remedy,
+                "{}",
+                warning.text
+            );
+        }
+    }
+
+    /// It works.
+    fn recover(&self, data_dir: &Path) {
+        if let Some(before) = self.trouble.lock().take() {
+            self.warnings.lower(before.warning().code);
+            tracing::info!(file = %data_dir.join(FILE).display(), "the state is kept again");
+        }
     }
 }
 
 impl State {
     /// Opens the state of this directory. Whatever is wrong with it, it can be worked with: then nothing is kept.
-    pub fn open(data_dir: &Path) -> Self {
+    pub fn open(data_dir: &Path, warnings: &Arc<Warnings>) -> Self {
         let presence = Presence::announce(data_dir).ok();
-        let state = Self::default();
+        let shared = Shared { warnings: Arc::clone(warnings), ..Shared::default() };
+        let (opened, keeper) = (Mutex::default(), Mutex::default());
+        let state = Self { shared: Arc::new(shared), opened, keeper };
         let is_alone = presence.as_ref().is_some_and(Presence::is_alone);
         state.shared.is_alone.store(is_alone, Ordering::Release);
         let begun = Book::open(data_dir).and_then(|book| {
@@ -123,7 +145,7 @@ impl State {
         let (book, heard, version) = match begun {
             Ok((book, heard, version)) => (Some(book), heard, version),
             Err(failing) => {
-                state.warn(data_dir, &failing);
+                state.shared.fail(data_dir, &failing);
                 (None, 0, 0)
             }
         };
@@ -146,7 +168,7 @@ impl State {
         let Kept { hearing, identities, images } = match book.read(server.name(), server.clock.now_ms()) {
             Ok(kept) => kept,
             Err(failing) => {
-                self.warn(&opened.dir, &failing);
+                self.shared.fail(&opened.dir, &failing);
                 opened.book = None;
                 return;
             }
@@ -168,9 +190,6 @@ impl State {
         };
         for server in servers {
             server.identities.refused().attend(&self.shared.bell);
-            if let Some(trouble) = self.trouble() {
-                server.warnings.raise(trouble.warning());
-            }
         }
         let keeper = Keeper {
             dir,
@@ -227,19 +246,6 @@ impl State {
             drop(keeper.join());
         }
         is_done
-    }
-
-    fn warn(&self, data_dir: &Path, failing: &Failing) {
-        let warning = failing.trouble.warning();
-        if self.shared.enter(Some(failing.trouble)) {
-            tracing::warn!(
-                file = %data_dir.join(FILE).display(),
-                reason = failing.message,
-                remedy = warning.remedy,
-                "{}",
-                warning.text
-            );
-        }
     }
 }
 

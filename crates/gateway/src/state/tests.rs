@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 
 use greenroom_upstream::class::Class;
 use rusqlite::Connection;
@@ -177,7 +178,7 @@ fn a_file_that_is_damaged_newer_or_foreign_is_not_touched() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(FILE);
         std::fs::write(&path, &bytes).expect("written");
-        let state = State::open(folder.path());
+        let state = State::open(folder.path(), &Arc::default());
         assert_eq!(state.trouble(), Some(trouble), "{what}");
         drop(state);
         assert!(std::fs::read(&path).expect("it is there") == bytes, "{what}: it was changed");
@@ -188,5 +189,5 @@ fn a_file_that_is_damaged_newer_or_foreign_is_not_touched() {
 fn an_empty_file_is_begun() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join(FILE), "").expect("written");
-    assert_eq!(State::open(folder.path()).trouble(), None);
+    assert_eq!(State::open(folder.path(), &Arc::default()).trouble(), None);
 }
