@@ -25,6 +25,7 @@ mod packaging;
 mod queue;
 mod regressions;
 mod remote;
+mod restarts;
 mod shrunk;
 mod sockets;
 mod sockets_dropped;
