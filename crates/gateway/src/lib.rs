@@ -14,7 +14,7 @@
 //! - [`departure`]: what waits until an answer has left.
 //! - [`tls`]: whose certificate is believed, and which one is shown.
 //! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
-//! - [`storage`]: the engine with its tiers.
+//! - [`storage`]: the engine with its tiers. [`state`]: what outlives the process and is no cache.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
 //! - [`mode`]: how reads are answered. [`observe`]: what the cache would have answered. [`bypass`]: what it is kept out
 //!   of. [`why`]: why one read is answered as it is.
@@ -54,6 +54,7 @@ pub mod seats;
 pub mod server;
 pub mod shell;
 pub mod stale;
+pub mod state;
 pub mod storage;
 pub mod tls;
 pub mod warnings;

@@ -18,6 +18,7 @@
 //! | `trouble` | the ways storage fails, and what each means |
 //! | `presence` | who else has the store open |
 //! | `claims` | who loads a key, among all who have |
+//! | `inspect` | looking at a store from outside |
 //! | `place` | whether a directory is fit at all |
 //! | `gauge` | for measuring: what a reading thread does |
 //!
@@ -31,6 +32,7 @@ pub(crate) mod claims;
 #[doc(hidden)]
 pub mod gauge;
 mod health;
+pub mod inspect;
 pub(crate) mod ledger;
 mod markers;
 mod memos;

@@ -1,5 +1,6 @@
 //! The tier as callers see it: through the cache, on real files, over restarts and beside other processes.
 
+mod inspecting;
 mod markers;
 mod restarts;
 mod sharing;
