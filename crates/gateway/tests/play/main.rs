@@ -8,6 +8,7 @@ mod arrows;
 mod bad_input;
 mod binary;
 mod bypass;
+mod cache_tools;
 mod crowd;
 mod doctor;
 mod encryption;
