@@ -68,8 +68,8 @@ impl House {
         let landed = match result {
             Ok(Load::Store(fill)) => {
                 cell.loads_ok.one();
-                let (entry, refusal) = self.desk.keep(booking, &lead.flight, fill, now_ms);
-                Landed::Kept { entry, refusal }
+                let (entry, refusal, leaving) = self.desk.keep(booking, &lead.flight, fill, now_ms);
+                Landed::Kept { entry, refusal, leaving }
             }
             Ok(Load::Share(value)) => {
                 cell.loads_shared.one();
@@ -85,7 +85,7 @@ impl House {
             Ok(Load::Pass(value)) => {
                 cell.loads_passed.one();
                 if !lead.is_solo() {
-                    self.desk.remember_uncacheable(key, now_ms);
+                    self.desk.remember_uncacheable(key, &lead.flight, now_ms);
                 }
                 // Nobody takes it where a refresh brought it, or the caller left: then it is dropped.
                 drop(pass.send(value));

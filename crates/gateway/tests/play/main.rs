@@ -26,6 +26,7 @@ mod packaging;
 mod queue;
 mod regressions;
 mod remote;
+mod restart;
 mod restarts;
 mod shrunk;
 mod sockets;
