@@ -8,6 +8,7 @@ mod arrows;
 mod bad_input;
 mod binary;
 mod bypass;
+mod cache_tools;
 mod crowd;
 mod deferred;
 mod doctor;
@@ -27,6 +28,7 @@ mod queue;
 mod regressions;
 mod remote;
 
+mod restart;
 mod restarts;
 mod shrunk;
 mod sockets;
