@@ -29,6 +29,7 @@ impl House {
         match booking.why {
             LoadReason::Refresh => booking.cell.refreshes.one(),
             LoadReason::Warm => booking.cell.warm_loads.one(),
+            LoadReason::Ahead => booking.cell.ahead_loads.one(),
             _ => {}
         }
         let house = Arc::clone(self);
