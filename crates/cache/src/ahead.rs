@@ -14,7 +14,7 @@ use crate::value::{Entry, Value};
 
 /// What came of loading ahead.
 #[derive(Debug)]
-pub enum Ahead {
+pub enum Ahead<P> {
     /// A read would be answered at once with what is kept: nothing was loaded.
     Kept,
     /// Somebody loads it already.
@@ -23,8 +23,8 @@ pub enum Ahead {
     Withheld,
     /// It was loaded.
     Loaded(Value),
-    /// What came is for its caller only, and there is none.
-    Uncacheable,
+    /// What came is not for keeping.
+    Passed(P),
 }
 
 impl Cache {
@@ -43,7 +43,7 @@ impl Cache {
         key: &Key,
         policy: &Policy,
         loader: impl FnOnce() -> L,
-    ) -> Result<Ahead, Failure> {
+    ) -> Result<Ahead<L::Pass>, Failure> {
         let house = &self.0;
         let Some(seen) = house.find_ahead(key, policy).await else { return Ok(Ahead::Kept) };
         let (reach, now_ms) = (Reach::of_key(key), house.clock.now_ms());
@@ -68,7 +68,7 @@ impl Cache {
         key: &Key,
         policy: &Policy,
         loader: impl FnOnce() -> L,
-    ) -> Result<Ahead, Failure> {
+    ) -> Result<Ahead<L::Pass>, Failure> {
         let house = &self.0;
         match house.desk.solo(house.clock.now_ms()) {
             Some(lead) => house.fly_ahead(lead, (key, policy), None, loader()).await,
@@ -100,7 +100,7 @@ impl House {
         (key, policy): (&Key, &Policy),
         seen: Option<Arc<Entry>>,
         loader: L,
-    ) -> Result<Ahead, Failure> {
+    ) -> Result<Ahead<L::Pass>, Failure> {
         let booking = Booking {
             key: key.clone(),
             policy: *policy,
@@ -110,12 +110,11 @@ impl House {
         };
         let old = seen.filter(|entry| self.desk.marking(entry) != Marking::Purged);
         let follow = lead.follow();
-        drop(self.launch(lead, booking, Arc::new(loader), old, None));
-        let landed = self.clock.timeout(policy.hard_timeout, follow).await;
-        match landed {
+        let passed = self.launch(lead, booking, Arc::new(loader), old, None);
+        match self.clock.timeout(policy.hard_timeout, follow).await {
             Ok(Landed::Kept { entry, .. }) => Ok(Ahead::Loaded(entry.value().clone())),
             Ok(Landed::Shared(value)) => Ok(Ahead::Loaded(value)),
-            Ok(Landed::Uncacheable) => Ok(Ahead::Uncacheable),
+            Ok(Landed::Uncacheable) => Ok(passed.await.map_or(Ahead::Withheld, Ahead::Passed)),
             Ok(Landed::Failed(failure)) => Err(failure),
             Err(_) => Err(Failure::new(FailureKind::TimedOut, "the load takes too long")),
         }

@@ -4,7 +4,7 @@ use super::stage::{FromSource, POLICY, Says, Stage, kind, said, settle};
 use crate::Served::{Hit, Joined};
 use crate::{Ahead, Demand, Failure, FailureKind, LoadReason, Settings};
 
-async fn load(stage: &Stage, text: &str) -> Result<Ahead, Failure> {
+async fn load(stage: &Stage, text: &str) -> Result<Ahead<String>, Failure> {
     let key = Stage::key(text);
     stage.cache.load_ahead(&key, &stage.policy, || FromSource::new(stage, &key)).await
 }
@@ -85,6 +85,15 @@ async fn a_failure_is_told_and_replaces_nothing() {
     let answer = stage.read("/a").await;
     assert_eq!(said(&answer).1, "anna v0");
     stage.strike(2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_for_keeping_is_told_and_not_loaded_ahead_again() {
+    let stage = Stage::new();
+    stage.source.says("/a", Says::Pass);
+    assert!(matches!(load(&stage, "/a").await, Ok(Ahead::Passed(_))));
+    assert!(matches!(load(&stage, "/a").await, Ok(Ahead::Withheld)));
+    stage.strike(1).await;
 }
 
 #[tokio::test(start_paused = true)]
