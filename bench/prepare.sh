@@ -1,7 +1,20 @@
 #!/bin/sh
-# Sees to the servers that Greenroom is compared with. Installs them where it may (root on a Debian-like machine), else
+# Sees to what Greenroom is compared with. Installs them where it may (root on a Debian-like machine), else
 # says in one line what is missing. Both are only run by the bench itself, on ports and in folders of its own.
 set -eu
+bench=$(cd "$(dirname "$0")" && pwd)
+
+# Python's diskcache, in an environment of its own: bench/.venv.
+if ! cmp -s "$bench/requirements.txt" "$bench/.venv/installed.txt"; then
+  if python3 -c 'import ensurepip' 2>/dev/null; then
+    python3 -m venv --clear "$bench/.venv"
+    "$bench/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$bench/requirements.txt"
+    cp "$bench/requirements.txt" "$bench/.venv/installed.txt"
+  else
+    echo "missing: Python 3 with venv, so the disk tier is measured alone; on Debian: apt-get install python3-venv" >&2
+  fi
+fi
+
 lacking=""
 command -v nginx >/dev/null 2>&1 || [ -x /usr/sbin/nginx ] || lacking="$lacking nginx"
 command -v varnishd >/dev/null 2>&1 || [ -x /usr/sbin/varnishd ] || lacking="$lacking varnish"

@@ -28,6 +28,7 @@ const CAPACITY: u64 = 256 * 1024 * 1024;
 const POLICY: Policy = Policy {
     class: "bench",
     fresh: Duration::from_hours(1),
+    earlier: None,
     stale: Duration::from_hours(1),
     stale_on_error: Duration::from_hours(24),
     refresh_ahead: true,

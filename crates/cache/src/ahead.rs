@@ -113,6 +113,7 @@ impl House {
         let passed = self.launch(lead, booking, Arc::new(loader), old, None);
         match self.clock.timeout(policy.hard_timeout, follow).await {
             Ok(Landed::Kept { entry, .. }) => Ok(Ahead::Loaded(entry.value().clone())),
+            Ok(Landed::Adopted(_)) => Ok(Ahead::Kept),
             Ok(Landed::Shared(value)) => Ok(Ahead::Loaded(value)),
             Ok(Landed::Uncacheable) => Ok(passed.await.map_or(Ahead::Withheld, Ahead::Passed)),
             Ok(Landed::Failed(failure)) => Err(failure),

@@ -26,18 +26,22 @@ pub(crate) use with_disk::Below;
 mod with_disk {
     use super::{Arc, Desk, Entry, Invalidation, Key, Scope, Stamp};
     use crate::clock::Clock;
+    use crate::desk::Booking;
     use crate::disk::ledger::{Known, Ledger};
     use crate::disk::store::Found;
-    use crate::disk::{Disk, DiskSettings, Look};
+    use crate::disk::{Disk, DiskSettings, Look, Snapshot};
     use crate::load::LoadReason;
+    use crate::looks::Looks;
     use crate::policy::{Horizons, Marking};
     use crate::reach::Reach;
     use crate::tally::Cell;
     use crate::value::Draft;
+    use crate::warmth::Warmth;
 
     /// The tier below memory.
     pub(crate) struct Below {
         pub(crate) disk: Disk,
+        pub(crate) looks: Looks,
         known: Arc<Known>,
     }
 
@@ -50,7 +54,8 @@ mod with_disk {
             let known = Arc::new(Known::default());
             let (markers, sequence) = (Arc::clone(&self.markers), Arc::clone(self.sequence()));
             let ledger = Ledger { markers, sequence, known: Arc::clone(&known), clock: clock.clone() };
-            self.below = Some(Below { disk: Disk::open(settings, clock.clone(), ledger)?, known });
+            let disk = Disk::open(settings, clock.clone(), ledger)?;
+            self.below = Some(Below { disk, looks: Looks::default(), known });
             Ok(())
         }
 
@@ -75,7 +80,26 @@ mod with_disk {
 
         /// Takes up what lies below under a key. Memory need not have room for it.
         pub(crate) async fn take_up(&self, key: &Key, cell: &Arc<Cell>, now_ms: u64) -> Option<Arc<Entry>> {
-            match self.below.as_ref()?.disk.look(key).await {
+            let look = self.below.as_ref()?.disk.look(key, Snapshot::Any).await;
+            self.take(look, key, cell, None, now_ms)
+        }
+
+        /// The same, and what another process has written before this call is seen.
+        pub(crate) async fn take_up_anew(&self, booking: &Booking, now_ms: u64) -> Option<Arc<Entry>> {
+            let Booking { key, cell, warmth, .. } = booking;
+            let look = self.below.as_ref()?.disk.look(key, Snapshot::Now).await;
+            self.take(look, key, cell, warmth.clone(), now_ms)
+        }
+
+        fn take(
+            &self,
+            look: Look,
+            key: &Key,
+            cell: &Arc<Cell>,
+            warmth: Option<Arc<Warmth>>,
+            now_ms: u64,
+        ) -> Option<Arc<Entry>> {
+            match look {
                 Look::Nothing => None,
                 Look::Queued(entry) => {
                     let _commit = self.memory.commit_lock(key);
@@ -83,19 +107,29 @@ mod with_disk {
                     let _refusal = self.memory.put(key, &entry);
                     Some(entry)
                 }
-                Look::Stored(found) => self.admit(key, *found, cell, now_ms),
+                Look::Stored(found) => self.admit(key, *found, cell, warmth, now_ms),
             }
         }
 
         /// Puts into memory what was found in the store, with what the markers say about it.
-        fn admit(&self, key: &Key, found: Found, cell: &Arc<Cell>, now_ms: u64) -> Option<Arc<Entry>> {
+        fn admit(
+            &self,
+            key: &Key,
+            found: Found,
+            cell: &Arc<Cell>,
+            warmth: Option<Arc<Warmth>>,
+            now_ms: u64,
+        ) -> Option<Arc<Entry>> {
             let reach = Reach::new(key, &found.tags);
             // Whatever is invalidated from here on is newer than what was found.
+            let now = self.sequence().next(now_ms);
             self.sequence().observe(found.created);
             let _commit = self.memory.commit_lock(key);
             let created = match self.markers.marking_of_stored(&reach, found.seen) {
                 (Marking::Purged, _) => return None,
                 (Marking::Marked, stamp) => found.created.min(stamp),
+                // It is newer than what it was compared with, whatever the clocks say of whoever loaded it.
+                (Marking::Clear, stamp) if stamp < now => found.created.max(stamp.next()),
                 (Marking::Clear, _) => found.created,
             };
             let entry = Arc::new(Entry::new(Draft {
@@ -111,7 +145,7 @@ mod with_disk {
                 quota: self.memory.quota(reach.partition),
                 reach,
                 cell: Arc::clone(cell),
-                warmth: None,
+                warmth,
                 epoch: 0,
             }));
             if self.marking(&entry) == Marking::Purged {

@@ -208,6 +208,11 @@ impl Desk {
         self.remove_below(key, created);
     }
 
+    /// Forgets what is remembered of the key beside values.
+    pub(crate) fn forget_memo(&self, key: &Key) {
+        self.memos.forget(key);
+    }
+
     /// Remembers a failure as long as its kind deserves.
     pub(crate) fn remember_failure(&self, key: &Key, flight: &Flight, failure: &Failure, now_ms: u64) {
         let lasting = millis(failure.kind.remembered_for(&self.settings));

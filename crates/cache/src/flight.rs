@@ -25,6 +25,9 @@ const SHARDS: usize = 16;
 pub(crate) enum Landed {
     /// With a value to keep; whether it was.
     Kept { entry: Arc<Entry>, refusal: Option<Refusal> },
+    /// With a value that another process loaded.
+    #[cfg_attr(feature = "shuttle", expect(dead_code, reason = "the model has no tier below"))]
+    Adopted(Arc<Entry>),
     /// With a value for now.
     Shared(Value),
     /// With something for its starter only.
@@ -200,7 +203,7 @@ impl Flights {
         if let Some(flight) = shard.get(key) {
             let stuck = now_ms.saturating_sub(flight.began_ms) >= self.max_age_ms;
             if !stuck && joinable(flight) {
-                return flight.follow(self.max_waiters).map_or(Boarding::TooManyWaiters, Boarding::Follow);
+                return self.join(flight);
             }
         } else if settled() {
             return Boarding::LookAgain;
@@ -210,6 +213,17 @@ impl Flights {
         };
         shard.insert(key.clone(), Arc::clone(&lead.flight));
         Boarding::Lead(lead)
+    }
+
+    /// Joins a flight that was begun for this caller too, whether it has landed by now or not.
+    pub(crate) fn join(&self, flight: &Arc<Flight>) -> Boarding {
+        flight.follow(self.max_waiters).map_or(Boarding::TooManyWaiters, Boarding::Follow)
+    }
+
+    /// Whether this key is being loaded.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) fn is_under_way(&self, key: &Key) -> bool {
+        lock(self.shard(key)).contains_key(key)
     }
 
     /// Starts a flight nobody can join.
@@ -284,7 +298,7 @@ impl Landed {
     /// whether the tags are unknown.
     pub(crate) fn reach<'a>(&'a self, of_key: &'a Reach) -> (&'a Reach, bool) {
         match self {
-            Self::Kept { entry, .. } => (&entry.reach, false),
+            Self::Kept { entry, .. } | Self::Adopted(entry) => (&entry.reach, false),
             Self::Shared(_) | Self::Failed(_) | Self::Uncacheable => (of_key, true),
         }
     }

@@ -34,6 +34,7 @@
 //! let policy = Policy {
 //!     class: "weather",
 //!     fresh: Duration::from_secs(60),
+//!     earlier: None,
 //!     stale: Duration::from_secs(60),
 //!     stale_on_error: Duration::from_secs(86_400),
 //!     refresh_ahead: true,
@@ -129,6 +130,8 @@ pub mod disk;
 mod flight;
 pub mod key;
 pub mod load;
+#[cfg(not(feature = "shuttle"))]
+mod looks;
 mod marker;
 mod marks;
 mod memo;
@@ -146,6 +149,7 @@ mod run;
 pub mod scope;
 pub mod settings;
 pub mod stamp;
+mod start;
 pub mod stats;
 mod sync;
 mod tally;
@@ -163,7 +167,7 @@ pub use clock::Clock;
 pub use diagnosis::{Cause, Diagnosis};
 pub use key::{Key, Partition, Tag};
 pub use load::{Failure, FailureKind, Fill, Load, LoadReason, Loader};
-pub use policy::{Horizons, Marking, Policy, Verdict, judge};
+pub use policy::{Earlier, Horizons, Marking, Policy, Verdict, judge};
 pub use refusal::Refusal;
 pub use scope::{Invalidation, Mode, Scope, Settle};
 pub use settings::Settings;

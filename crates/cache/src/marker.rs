@@ -54,6 +54,10 @@ impl Markers {
     /// Writes the marker of an invalidation. `stamp` is drawn before. When this returns, nothing that began before
     /// is valid any more.
     pub(crate) fn invalidate(&self, target: Target, stamp: Stamp, how: &Invalidation) {
+        self.write(target, stamp, how, true);
+    }
+
+    fn write(&self, target: Target, stamp: Stamp, how: &Invalidation, is_ours: bool) {
         let mut map = write(&self.map);
         if map.len() >= self.max && !map.contains_key(&target.scope) {
             self.folded.fetch_add(fold(&mut map, self.max), Ordering::Relaxed);
@@ -62,6 +66,9 @@ impl Markers {
         let above = target.namespace.filter(|namespace| *namespace != target.scope);
         marks.folds_into = above;
         marks.invalidate(stamp, how);
+        if is_ours {
+            marks.ours = marks.ours.max(stamp);
+        }
         if let (true, Some(namespace)) = (target.is_tag, target.namespace) {
             let any = map.entry(any_tag(namespace)).or_default();
             any.see(stamp);
@@ -77,8 +84,9 @@ impl Markers {
     #[cfg(not(feature = "shuttle"))]
     pub(crate) fn place(&self, target: Target, stamp: Stamp, placed: &crate::disk::store::Placed) {
         let purge = Invalidation { mode: Mode::Purge, ..Invalidation::mark() };
-        self.invalidate(target, stamp, &if placed.mark.purges { purge } else { Invalidation::mark() });
-        self.number(target, placed);
+        let how = if placed.mark.purges { purge } else { Invalidation::mark() };
+        self.write(target, stamp, &how, false);
+        self.number(target, placed, stamp, false);
         let mut map = write(&self.map);
         let marks = map.entry(target.scope).or_default();
         if placed.mark.hold_until > stamp && !marks.holds.contains(&placed.mark.hold_until) {
@@ -86,9 +94,15 @@ impl Markers {
         }
     }
 
-    /// Takes in the number a store gave to a marker of ours.
+    /// Takes in the number a store gave to the marker with that stamp.
     #[cfg(not(feature = "shuttle"))]
-    pub(crate) fn number(&self, target: Target, placed: &crate::disk::store::Placed) {
+    pub(crate) fn number(
+        &self,
+        target: Target,
+        placed: &crate::disk::store::Placed,
+        stamp: Stamp,
+        is_ours: bool,
+    ) {
         let mut map = write(&self.map);
         // It may have been folded into its namespace's meanwhile.
         let scope =
@@ -96,6 +110,10 @@ impl Markers {
         let scope = if map.contains_key(&scope) { scope } else { ALL };
         let marks = map.entry(scope).or_default();
         marks.newest_seq = marks.newest_seq.max(placed.seq);
+        marks.numbered = marks.numbered.max(stamp);
+        if is_ours {
+            marks.ours_numbered = marks.ours_numbered.max(stamp);
+        }
         if placed.mark.purges {
             marks.purge_seq = marks.purge_seq.max(placed.seq);
         }
@@ -106,21 +124,26 @@ impl Markers {
     pub(crate) fn forget_numbers(&self) {
         for marks in write(&self.map).values_mut() {
             (marks.newest_seq, marks.purge_seq) = (0, 0);
+            (marks.numbered, marks.ours, marks.ours_numbered) = (Stamp::ZERO, Stamp::ZERO, Stamp::ZERO);
         }
     }
 
     /// What the markers in reach say about something found in a store whose load knew the markers up to `seen`,
-    /// with the stamp of the one that says so.
+    /// with the stamp of the one that says so; if none does, with that of the newest it was compared with. Clocks of
+    /// two processes are not compared: a marker of ours that has no number yet counts as newer than all that is there.
     #[cfg(not(feature = "shuttle"))]
     pub(crate) fn marking_of_stored(&self, reach: &Reach, seen: u64) -> (Marking, Stamp) {
         let map = read(&self.map);
         let mut marking = (Marking::Clear, Stamp::ZERO);
         reach.any(|scope| {
             if let Some(marks) = map.get(&scope) {
-                if marks.purge_seq > seen {
+                let is_pending = marks.is_pending();
+                if marks.purge_seq > seen || (is_pending && marks.purge > marks.ours_numbered) {
                     marking = (Marking::Purged, marks.purge);
-                } else if marks.newest_seq > seen && marking.0 == Marking::Clear {
+                } else if (marks.newest_seq > seen || is_pending) && marking.0 == Marking::Clear {
                     marking = (Marking::Marked, marks.newest);
+                } else if marking.0 == Marking::Clear {
+                    marking.1 = marking.1.max(marks.numbered);
                 }
             }
             marking.0 == Marking::Purged

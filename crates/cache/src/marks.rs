@@ -27,6 +27,11 @@ pub(crate) struct Marks {
     /// The numbers that a store gave to the newest invalidation and the newest purge; zero if to none.
     pub(crate) newest_seq: u64,
     pub(crate) purge_seq: u64,
+    /// The newest invalidation of any process that has a number.
+    pub(crate) numbered: Stamp,
+    /// The newest invalidation of this process, and the newest of those that has a number.
+    pub(crate) ours: Stamp,
+    pub(crate) ours_numbered: Stamp,
 }
 
 impl Marks {
@@ -81,6 +86,11 @@ impl Marks {
         self.settle_until_ms = self.settle_until_ms.max(until_ms);
     }
 
+    /// Whether an invalidation of this process has no number yet: what a store holds cannot be compared with it.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.ours > self.ours_numbered
+    }
+
     /// Takes over all that `other` forbids.
     pub(crate) fn absorb(&mut self, other: &Self) {
         self.see(other.newest);
@@ -88,6 +98,11 @@ impl Marks {
         self.purge = self.purge.max(other.purge);
         self.newest_seq = self.newest_seq.max(other.newest_seq);
         self.purge_seq = self.purge_seq.max(other.purge_seq);
+        self.numbered = self.numbered.max(other.numbered);
+        let both = [self.ours_numbered, other.ours_numbered];
+        let is_pending = self.is_pending() || other.is_pending();
+        self.ours = self.ours.max(other.ours);
+        self.ours_numbered = if is_pending { both[0].min(both[1]) } else { both[0].max(both[1]) };
         other.holds.iter().for_each(|end| self.hold(*end));
         if other.settle_until_ms > 0 {
             self.settle(other.settle_until_ms, other.settle_fresh_ms, self.newest.ms());

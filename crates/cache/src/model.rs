@@ -30,6 +30,7 @@ const NOW_MS: u64 = 1_000;
 const POLICY: Policy = Policy {
     class: "model",
     fresh: Duration::from_secs(100),
+    earlier: None,
     stale: Duration::ZERO,
     stale_on_error: Duration::from_secs(100),
     refresh_ahead: false,

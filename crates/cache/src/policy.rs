@@ -19,6 +19,8 @@ pub struct Policy {
     pub class: &'static str,
     /// Answered without loading.
     pub fresh: Duration,
+    /// What was loaded before a certain moment is not fresh for that long.
+    pub earlier: Option<Earlier>,
     /// Then answered at once while one refresh runs behind.
     pub stale: Duration,
     /// Then answered only if loading fails or takes too long.
@@ -31,6 +33,16 @@ pub struct Policy {
     pub soft_timeout: Duration,
     /// How long a caller waits for a load at all.
     pub hard_timeout: Duration,
+}
+
+/// A bound on the fresh time of values whose load began before a moment: whatever tells of changes since then was not
+/// there before, so they may have missed one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Earlier {
+    /// The moment, in wall milliseconds.
+    pub than_ms: u64,
+    /// For so long they are fresh.
+    pub fresh: Duration,
 }
 
 /// Until when a value lives, in wall milliseconds.
@@ -93,6 +105,21 @@ impl Horizons {
     }
 }
 
+impl Earlier {
+    /// The horizons of a value as far as this bounds them: what it takes from the fresh time goes to nobody.
+    fn bound(self, kept: Horizons, created_ms: u64, stored_ms: u64) -> Horizons {
+        if created_ms >= self.than_ms {
+            return kept;
+        }
+        let cut_ms = kept.fresh_until_ms.saturating_sub(stored_ms.saturating_add(millis(self.fresh)));
+        Horizons {
+            fresh_until_ms: kept.fresh_until_ms - cut_ms,
+            stale_until_ms: kept.stale_until_ms - cut_ms,
+            ..kept
+        }
+    }
+}
+
 /// 80 % of the fresh time, moved by up to 5 % of that to either side.
 fn refresh_after_ms(fresh_ms: u64, spread: u64) -> u64 {
     let middle = fresh_ms / 100 * REFRESH_AT_PERCENT + fresh_ms % 100 * REFRESH_AT_PERCENT / 100;
@@ -136,7 +163,9 @@ pub enum Verdict {
 /// Judges a kept value. Pure: time and markers are arguments.
 pub fn judge(entry: &Entry, policy: &Policy, now_ms: u64, marking: Marking) -> Verdict {
     let kept = entry.horizons();
-    let horizons = if entry.adapted() { kept } else { kept.shortened_to(policy, entry.stored_ms()) };
+    let kept = if entry.adapted() { kept } else { kept.shortened_to(policy, entry.stored_ms()) };
+    let bound = |earlier: Earlier| earlier.bound(kept, entry.created_ms(), entry.stored_ms());
+    let horizons = policy.earlier.map_or(kept, bound);
     judge_horizons(horizons, policy.refresh_ahead, now_ms, marking)
 }
 
@@ -165,10 +194,23 @@ mod tests {
 
     const SECOND: u64 = 1000;
 
+    #[test]
+    fn what_was_loaded_before_changes_were_told_of_is_fresh_for_less_long() {
+        let earlier = Earlier { than_ms: 10 * SECOND, fresh: Duration::from_secs(30) };
+        let kept = Horizons::new(&policy(), 11 * SECOND, 50);
+        let bound = earlier.bound(kept, 9 * SECOND, 11 * SECOND);
+        assert_eq!((bound.fresh_until_ms, bound.stale_until_ms), (41 * SECOND, 91 * SECOND));
+        assert_eq!(bound.error_until_ms, kept.error_until_ms);
+        assert_eq!(earlier.bound(kept, 10 * SECOND, 11 * SECOND), kept);
+        let longer = Earlier { fresh: Duration::from_secs(500), ..earlier };
+        assert_eq!(longer.bound(kept, 9 * SECOND, 11 * SECOND), kept, "it only takes away");
+    }
+
     fn policy() -> Policy {
         Policy {
             class: "test",
             fresh: Duration::from_secs(100),
+            earlier: None,
             stale: Duration::from_secs(50),
             stale_on_error: Duration::from_secs(1000),
             refresh_ahead: true,

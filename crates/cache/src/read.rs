@@ -9,9 +9,11 @@ use crate::answer::{Answer, Demand, Reason, Served, Tier};
 use crate::cache::House;
 use crate::clock::millis;
 use crate::desk::Booking;
-use crate::flight::{Boarding, Follow, Landed, Lead};
+use crate::flight::{Boarding, Flight, Follow, Landed, Lead};
 use crate::key::Key;
 use crate::load::{Failure, FailureKind, LoadReason, Loader};
+#[cfg(not(feature = "shuttle"))]
+use crate::looks::{Seen, Turn};
 use crate::memo::Memo;
 use crate::plan::{Plan, Sight, plan};
 use crate::policy::{Marking, Policy, Verdict, judge};
@@ -38,6 +40,8 @@ pub(crate) struct Read<'a, L, F> {
     miss_counted: bool,
     /// What was found below memory when this read began.
     below: Option<Arc<Entry>>,
+    /// The load that whoever looked there for us went on with.
+    offered: Option<Arc<Flight>>,
     loader: std::marker::PhantomData<fn() -> L>,
 }
 
@@ -78,6 +82,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
             factory: Some(factory),
             miss_counted: false,
             below: None,
+            offered: None,
             loader: std::marker::PhantomData,
             house,
             key,
@@ -88,25 +93,57 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
 
     /// Reads to the end.
     pub(crate) async fn run(mut self) -> Result<L::Pass> {
-        #[cfg(not(feature = "shuttle"))]
-        self.look_below().await;
-        let result = self.rounds().await;
+        let first = self.first_round().await;
+        let result = self.rounds(first).await;
         if result.is_err() {
             self.cell.failed_answers.one();
         }
         result
     }
 
-    /// What memory does not hold, or holds only for the case that loading fails, may lie below it.
+    /// Without a tier below there is nothing to look for first.
+    #[cfg(feature = "shuttle")]
+    async fn first_round(&mut self) -> Round<L::Pass> {
+        self.round()
+    }
+
+    /// What memory does not hold, or holds only for the case that loading fails, may lie below it. While it is being
+    /// loaded, somebody has looked.
     #[cfg(not(feature = "shuttle"))]
-    async fn look_below(&mut self) {
+    async fn first_round(&mut self) -> Round<L::Pass> {
+        let house = self.house;
+        let Some(below) = &house.desk.below else { return self.round() };
+        while self.may_lie_below() {
+            match below.looks.turn(self.key) {
+                Turn::Lead(lead) => {
+                    self.below = house.desk.take_up(self.key, &self.cell, house.clock.now_ms()).await;
+                    let round = self.round();
+                    let flight = match &round {
+                        Round::Wait(wait) => Some(Arc::clone(&wait.follow.flight)),
+                        Round::Answer(_) | Round::Again => None,
+                    };
+                    lead.tell(Seen { entry: self.below.clone(), flight });
+                    return round;
+                }
+                Turn::Follow(mut told) => {
+                    let seen = told.wait_for(Option::is_some).await.ok().and_then(|seen| seen.clone());
+                    if let Some(seen) = seen {
+                        (self.below, self.offered) = (seen.entry, seen.flight);
+                        break;
+                    }
+                }
+            }
+        }
+        self.round()
+    }
+
+    #[cfg(not(feature = "shuttle"))]
+    fn may_lie_below(&self) -> bool {
         let (desk, now_ms) = (&self.house.desk, self.house.clock.now_ms());
         let verdict =
             desk.memory.peek(self.key).map(|entry| judge(&entry, self.policy, now_ms, desk.marking(&entry)));
         let is_served = matches!(verdict, Some(Verdict::Fresh { .. } | Verdict::Stale));
-        if self.demand != Demand::Own && !is_served {
-            self.below = desk.take_up(self.key, &self.cell, now_ms).await;
-        }
+        self.demand != Demand::Own && !is_served && !desk.flights.is_under_way(self.key)
     }
 
     /// What is kept under the key, in memory or, found when this read began, below it; and what the markers say.
@@ -122,16 +159,19 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
         if is_from_below { Tier::Disk } else { Tier::Memory }
     }
 
-    async fn rounds(&mut self) -> Result<L::Pass> {
+    async fn rounds(&mut self, first: Round<L::Pass>) -> Result<L::Pass> {
+        let mut round = first;
         for _ in 0..MAX_ROUNDS {
-            let wait = match self.round() {
+            match round {
                 Round::Answer(answer) => return answer,
-                Round::Again => continue,
-                Round::Wait(wait) => wait,
-            };
-            if let Some(answer) = self.wait(wait).await {
-                return answer;
+                Round::Again => {}
+                Round::Wait(wait) => {
+                    if let Some(answer) = self.wait(wait).await {
+                        return answer;
+                    }
+                }
             }
+            round = self.round();
         }
         self.alone(LoadReason::Demanded).await
     }
@@ -227,7 +267,10 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
         now_ms: u64,
     ) -> Round<L::Pass> {
         let (house, kept) = (self.house, seen.as_ref().map(|(entry, _)| entry));
-        let boarding = house.desk.board(self.key, &self.reach, kept, now_ms);
+        let boarding = match self.offered.take() {
+            Some(flight) => house.desk.flights.join(&flight),
+            None => house.desk.board(self.key, &self.reach, kept, now_ms),
+        };
         let replaces = seen.as_ref().is_some_and(|(entry, marking)| self.usable(entry, *marking, now_ms));
         let soft = soft.then_some(self.policy.soft_timeout);
         match boarding {
@@ -342,7 +385,8 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
         if !self.house.desk.serves(&follow.flight, &landed, &self.reach, self.arrived) {
             return None;
         }
-        let served = match (own.is_some(), replaces) {
+        let is_own = own.is_some() && !matches!(landed, Landed::Adopted(_));
+        let served = match (is_own, replaces) {
             (false, _) => Served::Joined,
             (true, true) => Served::Refreshed,
             (true, false) => Served::Loaded,
@@ -356,6 +400,11 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
                 entry.note_loaded(now_ms);
                 let reason = refusal.map(Reason::NotStored);
                 Some(Ok(Answer::kept(entry, served, Tier::Source, now_ms, reason)))
+            }
+            Landed::Adopted(entry) => {
+                let now_ms = self.house.clock.now_ms();
+                entry.note_loaded(now_ms);
+                Some(Ok(Answer::kept(entry, served, Tier::Disk, now_ms, None)))
             }
             Landed::Shared(value) => Some(Ok(Answer::Shared { value, served })),
             Landed::Failed(failure) => {

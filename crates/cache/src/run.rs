@@ -13,6 +13,7 @@ use crate::desk::Booking;
 use crate::flight::{Landed, Lead};
 use crate::load::{Failure, FailureKind, Load, LoadReason, Loader};
 use crate::refusal::Refusal;
+use crate::start::Start;
 use crate::value::{Entry, RefreshClaim};
 
 impl House {
@@ -26,25 +27,33 @@ impl House {
         claim: Option<RefreshClaim>,
     ) -> oneshot::Receiver<L::Pass> {
         let (pass, passed) = oneshot::channel();
-        match booking.why {
-            LoadReason::Refresh => booking.cell.refreshes.one(),
-            LoadReason::Warm => booking.cell.warm_loads.one(),
-            LoadReason::Ahead => booking.cell.ahead_loads.one(),
-            _ => {}
-        }
         let house = Arc::clone(self);
         self.tasks.spawn(async move {
+            let claimed = match house.start(&lead, &booking, old.as_ref()).await {
+                Start::Load(claimed) => claimed,
+                Start::Adopt(entry) => {
+                    house.desk.forget_memo(&booking.key);
+                    return lead.land(Landed::Adopted(entry));
+                }
+            };
             let why = booking.why;
+            match why {
+                LoadReason::Refresh => booking.cell.refreshes.one(),
+                LoadReason::Warm => booking.cell.warm_loads.one(),
+                _ => {}
+            }
             let loading = guarded(async { loader.load(why, old).await });
             let result = house.clock.timeout(house.desk.settings.flight_max_age, loading).await;
             let result =
                 result.unwrap_or_else(|_| Err(Failure::new(FailureKind::TimedOut, "the load never ended")));
-            house.land(lead, &booking, result, claim.as_ref(), pass);
+            let is_kept = house.land(lead, &booking, result, claim.as_ref(), pass);
+            drop(claim);
+            claimed.give_back(&house, is_kept).await;
         });
         passed
     }
 
-    /// Keeps, shares, remembers; then wakes whoever waits.
+    /// Keeps, shares, remembers; then wakes whoever waits. True if what was loaded is kept.
     fn land<P>(
         &self,
         lead: Lead,
@@ -52,7 +61,7 @@ impl House {
         result: Result<Load<P>, Failure>,
         claim: Option<&RefreshClaim>,
         pass: oneshot::Sender<P>,
-    ) {
+    ) -> bool {
         let (key, cell) = (&booking.key, &booking.cell);
         let now_ms = self.clock.now_ms();
         cell.load_took(lead.flight.age_ms(now_ms));
@@ -60,6 +69,9 @@ impl House {
             Ok(Load::Store(fill)) => {
                 cell.loads_ok.one();
                 let (entry, refusal) = self.desk.keep(booking, &lead.flight, fill, now_ms);
+                if booking.why == LoadReason::Ahead && refusal.is_none() {
+                    cell.ahead_loads.one();
+                }
                 Landed::Kept { entry, refusal }
             }
             Ok(Load::Share(value)) => {
@@ -98,7 +110,9 @@ impl House {
             let settings = &self.desk.settings;
             claim.failed(now_ms, settings.refresh_backoff, settings.refresh_backoff_max);
         }
+        let is_kept = matches!(landed, Landed::Kept { refusal: None, .. });
         lead.land(landed);
+        is_kept
     }
 }
 
@@ -107,6 +121,7 @@ fn leaves_old(landed: &Landed) -> bool {
     match landed {
         // It was not even tried; when the source is back, nothing is to wait.
         Landed::Failed(failure) if failure.kind == FailureKind::Offline => false,
+        Landed::Adopted(_) => false,
         Landed::Kept { refusal, .. } => {
             refusal.is_some_and(|refusal| !matches!(refusal, Refusal::Invalidated | Refusal::Older))
         }

@@ -32,6 +32,12 @@ impl Stamp {
         Self(raw)
     }
 
+    /// The stamp right after this one.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
     /// The last stamp that can be drawn in that millisecond.
     pub(crate) fn end_of(ms: u64) -> Self {
         Self((ms << COUNTER_BITS) | ((1 << COUNTER_BITS) - 1))

@@ -81,7 +81,7 @@ pub struct ClassStats {
     pub warm_useful: u64,
     /// Warmed values that went unread.
     pub warm_useless: u64,
-    /// Loads ahead of a read that was likely to come.
+    /// Values that were loaded ahead of a read that was likely to come, and kept.
     pub ahead_loads: u64,
     /// Values loaded ahead that a client has read.
     pub ahead_useful: u64,

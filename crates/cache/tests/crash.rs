@@ -23,6 +23,7 @@ const ROUNDS: u64 = 100;
 const POLICY: Policy = Policy {
     class: "crash",
     fresh: Duration::from_hours(1),
+    earlier: None,
     stale: Duration::ZERO,
     stale_on_error: Duration::ZERO,
     refresh_ahead: false,

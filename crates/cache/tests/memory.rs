@@ -19,6 +19,7 @@ const SCANNED: usize = if cfg!(debug_assertions) { 250_000 } else { 1_000_000 };
 const POLICY: Policy = Policy {
     class: "scan",
     fresh: Duration::from_mins(5),
+    earlier: None,
     stale: Duration::from_mins(5),
     stale_on_error: Duration::from_hours(24),
     refresh_ahead: true,

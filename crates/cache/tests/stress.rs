@@ -20,6 +20,7 @@ const ROUNDS: u64 = 2_000;
 const POLICY: Policy = Policy {
     class: "stress",
     fresh: Duration::from_millis(5),
+    earlier: None,
     stale: Duration::from_millis(5),
     stale_on_error: Duration::from_mins(1),
     refresh_ahead: true,

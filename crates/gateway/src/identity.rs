@@ -52,6 +52,8 @@ pub struct Identity {
     refusals: AtomicU64,
     /// Sockets of this identity that pass through us and tell what becomes stale.
     sockets: AtomicUsize,
+    /// Since when there is one without a break, in milliseconds.
+    signal_since_ms: AtomicU64,
     last_seen_ms: AtomicU64,
     /// Whether its place was needed for somebody else: whoever shows its token is a new identity.
     is_forgotten: AtomicBool,
@@ -67,6 +69,7 @@ impl Identity {
             account: RwLock::new(None),
             refusals: AtomicU64::new(0),
             sockets: AtomicUsize::new(0),
+            signal_since_ms: AtomicU64::new(0),
             last_seen_ms: AtomicU64::new(0),
             is_forgotten: AtomicBool::new(false),
         }
@@ -164,11 +167,21 @@ impl Identity {
 
     /// Whether a live signal tells what becomes stale for this identity.
     pub fn has_signal(&self) -> bool {
-        self.sockets.load(Ordering::Acquire) > 0
+        self.signal_since_ms().is_some()
+    }
+
+    /// Since when a live signal tells what becomes stale for this identity. What was loaded before may have missed
+    /// something, if only while we were not running.
+    pub fn signal_since_ms(&self) -> Option<u64> {
+        let is_open = self.sockets.load(Ordering::Acquire) > 0;
+        is_open.then(|| self.signal_since_ms.load(Ordering::Acquire))
     }
 
     /// A socket of this identity passes through us from now on.
-    pub fn socket_opened(&self) {
+    pub fn socket_opened(&self, now_ms: u64) {
+        if self.sockets.load(Ordering::Acquire) == 0 {
+            self.signal_since_ms.store(now_ms, Ordering::Release);
+        }
         self.sockets.fetch_add(1, Ordering::AcqRel);
     }
 

@@ -13,6 +13,7 @@
 //!   [`bounds`]: how many there may be, and who had to stay outside.
 //! - [`tls`]: whose certificate is believed, and which one is shown.
 //! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
+//! - [`storage`]: the engine with its tiers.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
 //! - [`mode`]: how reads are answered. [`observe`]: what the cache would have answered. [`bypass`]: what it is kept out
 //!   of. [`why`]: why one read is answered as it is.
@@ -51,6 +52,7 @@ pub mod seats;
 pub mod server;
 pub mod shell;
 pub mod stale;
+pub mod storage;
 pub mod tls;
 pub mod warnings;
 pub mod why;

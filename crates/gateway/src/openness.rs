@@ -1,6 +1,7 @@
 //! Whether a Plex server lets its neighbours in without a token. Behind a gateway everybody looks like one, so
 //! somebody should know.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -27,10 +28,14 @@ const ASKED_FOR: &str = "/library/sections";
 /// What is said about a server that is open.
 pub const OPEN: Warning = Warning {
     code: "server-answers-without-a-token",
-    text: "The server answers without a token. Greenroom still asks every app for one, but cannot say whether it is \
+    text: Cow::Borrowed(
+        "The server answers without a token. Greenroom still asks every app for one, but cannot say whether it is \
            a right one: the server takes whoever comes through here for a neighbour.",
-    remedy: "Empty \"List of IP addresses and networks that are allowed without auth\" in the server's network \
+    ),
+    remedy: Cow::Borrowed(
+        "Empty \"List of IP addresses and networks that are allowed without auth\" in the server's network \
              settings, or take this machine off it; claim the server if nobody has yet.",
+    ),
 };
 
 /// Asks now and every hour, until the process stops. Only Plex trusts its neighbours with everything.
@@ -51,9 +56,9 @@ pub async fn watch(server: Arc<Server>) {
 pub async fn check(server: &Server) {
     match server.clock.timeout(PATIENCE, ask(server)).await.ok().flatten() {
         Some(StatusCode::OK) if server.warnings.raise(OPEN) => {
-            tracing::warn!(server = server.name(), remedy = OPEN.remedy, "{}", OPEN.text);
+            tracing::warn!(server = server.name(), remedy = %OPEN.remedy, "{}", OPEN.text);
         }
-        Some(status) if status.is_client_error() => server.warnings.lower(OPEN),
+        Some(status) if status.is_client_error() => server.warnings.lower(OPEN.code),
         _ => {}
     }
 }

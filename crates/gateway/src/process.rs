@@ -14,8 +14,10 @@ use crate::config::{self, Settings};
 use crate::control::{Control, Token};
 use crate::keys::{ControlToken, DataDir};
 use crate::server::Server;
+use crate::storage;
 use crate::tls::Shown;
 use crate::tls::shown::Files;
+use crate::warnings::Warnings;
 use crate::{breaker, control, follower, listener, openness};
 
 /// How long requests under way may take to end after the process was told to stop.
@@ -52,7 +54,9 @@ impl Process {
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
         let bypasses = Bypasses::open(&data_dir);
-        let cache = Cache::new(engine_settings(&settings.memory), clock.clone(), tasks.clone());
+        let warnings = Arc::new(Warnings::default());
+        let memory = engine_settings(&settings.memory);
+        let cache = storage::open(&memory, settings.disk, &clock, &tasks, &warnings);
         let mut servers = Vec::new();
         let mut listeners = Vec::new();
         for server in settings.servers {
@@ -77,7 +81,8 @@ impl Process {
         }
         let control_listener = bind(settings.control.listen, "the control plane").await?;
         let control = address_of(&control_listener)?;
-        let plane = Control::new(servers.clone(), cache.clone(), clock.clone(), Token::of(data_dir)?);
+        let plane =
+            Control::new(servers.clone(), cache.clone(), clock.clone(), Token::of(data_dir)?, warnings);
         let shown = open_shown(settings.control.shown.as_ref(), "the control plane", &clock)?;
         let scheme = if shown.is_some() { "https" } else { "http" };
         let page = format!("{scheme}://{control}{}/", settings.control.base_path);
@@ -98,8 +103,8 @@ impl Process {
         }
     }
 
-    /// Ends everything: nothing new is accepted, what is under way may end within ten seconds. Returns whether
-    /// all of it did.
+    /// Ends everything: nothing new is accepted, what is under way may end within ten seconds, then what waits to be
+    /// written is. Returns whether all of it did.
     pub async fn stop(self) -> bool {
         self.stop.cancel();
         self.cache.shutdown();
@@ -107,7 +112,12 @@ impl Process {
             server.switch.rest();
         }
         self.tasks.close();
-        self.clock.timeout(DRAIN, self.tasks.wait()).await.is_ok()
+        let ended = self.clock.timeout(DRAIN, self.tasks.wait()).await.is_ok();
+        let lost = self.cache.close_disk().await;
+        if lost > 0 {
+            tracing::warn!(lost, "the disk was too slow at the end: so many answers were not written");
+        }
+        ended
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use greenroom_cache::{Cache, Clock, Invalidation, Partition, Policy, Scope};
+use greenroom_cache::{Cache, Clock, Earlier, Invalidation, Partition, Policy, Scope};
 use greenroom_library::lineage::Lineage;
 use greenroom_upstream::class::Class;
 use greenroom_upstream::credential::Secret;
@@ -225,11 +225,13 @@ impl Server {
     /// The policy for what was asked, before the answer is known.
     pub fn policy(&self, read: &Read, identity: &Identity) -> Policy {
         let lifetime = self.settings.lifetime(read.class, read.lifetime);
-        let signalled = !lifetime.user_state || identity.has_signal();
-        let fresh_s = if signalled { lifetime.fresh_with_signal_s } else { lifetime.fresh_s };
+        let unsignalled = Duration::from_secs(lifetime.fresh_s.into());
+        let signalled = Duration::from_secs(lifetime.fresh_with_signal_s.into());
+        let since_ms = if lifetime.user_state { identity.signal_since_ms() } else { Some(0) };
         Policy {
             class: read.class.name(),
-            fresh: Duration::from_secs(fresh_s.into()),
+            fresh: if since_ms.is_some() { signalled } else { unsignalled },
+            earlier: since_ms.map(|than_ms| Earlier { than_ms, fresh: unsignalled }),
             stale: Duration::from_secs(lifetime.stale_s.into()),
             stale_on_error: Duration::from_secs(lifetime.stale_on_error_s.into()),
             // With a stale window the read that finds an answer too old is answered at once and refreshes behind;

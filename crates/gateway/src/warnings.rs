@@ -1,20 +1,22 @@
 //! Warnings: what is set up badly around us, and what to do about it. Said once in the log, shown as long as it is so.
 
+use std::borrow::Cow;
+
 use parking_lot::Mutex;
 use serde::Serialize;
 
 /// Something a person should change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
     /// The word for it.
     pub code: &'static str,
     /// What is so.
-    pub text: &'static str,
+    pub text: Cow<'static, str>,
     /// What to do.
-    pub remedy: &'static str,
+    pub remedy: Cow<'static, str>,
 }
 
-/// The warnings about one server that hold now.
+/// The warnings that hold now, about one server or about the process.
 #[derive(Debug, Default)]
 pub struct Warnings(Mutex<Vec<Warning>>);
 
@@ -30,8 +32,8 @@ impl Warnings {
     }
 
     /// This is not so any more.
-    pub fn lower(&self, warning: Warning) {
-        self.0.lock().retain(|held| held.code != warning.code);
+    pub fn lower(&self, code: &str) {
+        self.0.lock().retain(|held| held.code != code);
     }
 
     /// What holds now.
@@ -47,11 +49,11 @@ mod tests {
     #[test]
     fn a_warning_is_news_once_and_holds_until_it_is_lowered() {
         let warnings = Warnings::default();
-        let warning = Warning { code: "odd", text: "It is odd.", remedy: "Mend it." };
-        assert!(warnings.raise(warning));
-        assert!(!warnings.raise(warning));
-        assert_eq!(warnings.holding(), [warning]);
-        warnings.lower(warning);
+        let warning = Warning { code: "odd", text: "It is odd.".into(), remedy: "Mend it.".into() };
+        assert!(warnings.raise(warning.clone()));
+        assert!(!warnings.raise(warning.clone()));
+        assert_eq!(warnings.holding().len(), 1);
+        warnings.lower(warning.code);
         assert!(warnings.holding().is_empty());
         assert!(warnings.raise(warning), "when it comes back it is news again");
     }

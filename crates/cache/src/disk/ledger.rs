@@ -74,7 +74,7 @@ impl Ledger {
     /// is not ours.
     fn hear(&self, one: &Placed, ours: i64) {
         if one.origin == ours {
-            self.markers.number(target(one), one);
+            self.markers.number(target(one), one, one.mark.stamp, true);
         } else {
             self.mark(one, self.sequence.next(self.clock.now_ms()));
         }

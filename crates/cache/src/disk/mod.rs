@@ -12,7 +12,10 @@
 //! | `readers` | the threads that read |
 //! | `health` | which services are off, and when they are tried again |
 //! | `trouble` | the ways storage fails, and what each means |
+//! | `presence` | who else has the store open |
+//! | `claims` | who loads a key, among all who have |
 //! | `place` | whether a directory is fit at all |
+//! | `gauge` | for measuring: what a reading thread does |
 //!
 //! **Two orders.** Within a process stamps order loads and invalidations. On disk, where several processes write,
 //! markers have a sequence number, given by the database when they are committed, and every entry says which
@@ -20,10 +23,14 @@
 //! that is newer than that. Clocks have no say in it.
 
 mod bodies;
+pub(crate) mod claims;
+#[doc(hidden)]
+pub mod gauge;
 mod health;
 pub(crate) mod ledger;
 mod parcel;
 mod place;
+mod presence;
 mod queue;
 mod readers;
 mod spelling;
@@ -34,13 +41,14 @@ pub mod trouble;
 mod writer;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
+use self::claims::Claims;
 use self::health::Health;
 use self::ledger::Ledger;
 use self::queue::Queue;
@@ -51,6 +59,7 @@ use crate::clock::Clock;
 use crate::key::Key;
 use crate::scope::{Invalidation, Mode, Scope};
 use crate::stamp::Stamp;
+use crate::tally::Counter;
 use crate::value::Entry;
 
 const MIB: u64 = 1024 * 1024;
@@ -131,6 +140,16 @@ pub struct DiskStats {
     pub queued_bytes: u64,
     /// Bytes the store holds.
     pub bytes: u64,
+    /// Loads that waited for another process, which loaded the same key.
+    pub waits: u64,
+    /// Loads that were spared because another process had made them.
+    pub adopted: u64,
+    /// Waits for another process that took too long: then this one loaded as well.
+    pub overdue: u64,
+    /// Loads made without asking other processes: there were too many at once, or the disk did not answer.
+    pub unclaimed: u64,
+    /// Whether another process has the store open.
+    pub has_company: bool,
     /// What is off at the moment, if anything.
     pub reads_off: bool,
     /// See [`DiskStats::reads_off`].
@@ -150,6 +169,15 @@ struct Counters {
     bytes: AtomicU64,
 }
 
+/// What loading beside other processes comes to.
+#[derive(Debug, Default)]
+pub(crate) struct Sharing {
+    pub(crate) waits: Counter,
+    pub(crate) adopted: Counter,
+    pub(crate) overdue: Counter,
+    pub(crate) unclaimed: Counter,
+}
+
 /// What all threads of the tier share.
 #[derive(Debug)]
 struct Shared {
@@ -163,7 +191,9 @@ struct Shared {
     /// Somebody found the file damaged; the writer sees to it.
     alarm: Mutex<Option<Trouble>>,
     /// Readers end their reads at once while the log is being cut.
-    cutting: std::sync::atomic::AtomicBool,
+    cutting: AtomicBool,
+    /// Another process has the store open.
+    has_company: AtomicBool,
     /// Everything up to this ticket is written, or never will be.
     done: watch::Sender<u64>,
 }
@@ -173,7 +203,18 @@ struct Shared {
 pub(crate) struct Disk {
     shared: Arc<Shared>,
     readers: Readers,
+    claims: Claims,
+    sharing: Sharing,
     writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Which state of the store a look is to see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Snapshot {
+    /// That of looks just before it, or a later one.
+    Any,
+    /// The one at the moment it is asked for.
+    Now,
 }
 
 /// What a look found.
@@ -205,26 +246,29 @@ impl Disk {
             counters: Counters::default(),
             generation: AtomicU64::new(0),
             alarm: Mutex::default(),
-            cutting: std::sync::atomic::AtomicBool::new(false),
+            cutting: AtomicBool::new(false),
+            has_company: AtomicBool::new(false),
             done: watch::Sender::new(0),
             settings,
         });
         let writer = writer::Writer::open(Arc::clone(&shared), ledger)?;
         let readers = Readers::start(&shared)?;
+        let claims = Claims::start(&shared.settings.dir, shared.settings.read_timeout)?;
         let writer = std::thread::Builder::new().name("greenroom-writer".into()).spawn(move || writer.run());
         let writer = writer.map_err(|error| format!("no thread to write with: {error}"))?;
-        Ok(Self { shared, readers, writer: Mutex::new(Some(writer)) })
+        let sharing = Sharing::default();
+        Ok(Self { shared, readers, claims, sharing, writer: Mutex::new(Some(writer)) })
     }
 
     /// Looks a key up, for no longer than the read timeout.
-    pub(crate) async fn look(&self, key: &Key) -> Look {
+    pub(crate) async fn look(&self, key: &Key, snapshot: Snapshot) -> Look {
         let shared = &self.shared;
         if let Some(entry) = shared.queue.find(key) {
             shared.counters.hits.fetch_add(1, Ordering::Relaxed);
             return Look::Queued(entry);
         }
         let now_ms = shared.clock.now_ms();
-        let asked = if shared.health.may_look(now_ms) { self.readers.ask(key) } else { None };
+        let asked = if shared.health.may_look(now_ms) { self.readers.ask(key, snapshot) } else { None };
         let Some(answer) = asked else {
             shared.counters.slow.fetch_add(1, Ordering::Relaxed);
             return Look::Nothing;
@@ -265,10 +309,33 @@ impl Disk {
 
     /// Waits until everything that was taken in so far is written, or can never be. True if it was within `limit`.
     pub(crate) async fn flushed(&self, limit: Duration) -> bool {
-        let ticket = self.shared.queue.hurry();
+        self.reached(self.shared.queue.hurry(), limit).await
+    }
+
+    /// The same, but nothing is hurried for it.
+    pub(crate) async fn written(&self, limit: Duration) -> bool {
+        self.reached(self.shared.queue.newest(), limit).await
+    }
+
+    async fn reached(&self, ticket: u64, limit: Duration) -> bool {
         let mut done = self.shared.done.subscribe();
         let reached = done.wait_for(|done| *done >= ticket);
         tokio::time::timeout(limit, reached).await.is_ok_and(|reached| reached.is_ok())
+    }
+
+    /// Whether another process has the store open.
+    pub(crate) fn has_company(&self) -> bool {
+        self.shared.has_company.load(Ordering::Relaxed)
+    }
+
+    /// Who loads a key, among all processes.
+    pub(crate) fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// What loading beside other processes comes to.
+    pub(crate) fn sharing(&self) -> &Sharing {
+        &self.sharing
     }
 
     /// Waits until every invalidation so far is durable, or no longer than the settings say.
@@ -294,6 +361,11 @@ impl Disk {
             queued: depth.offers,
             queued_bytes: depth.bytes,
             bytes: read(&counters.bytes),
+            waits: self.sharing.waits.get(),
+            adopted: self.sharing.adopted.get(),
+            overdue: self.sharing.overdue.get(),
+            unclaimed: self.sharing.unclaimed.get(),
+            has_company: self.has_company(),
             reads_off: shared.health.reads_are_off(),
             writes_off: shared.health.writes_are_off(),
         }
@@ -312,6 +384,7 @@ impl Disk {
             }
         }
         self.readers.close();
+        self.claims.close();
         self.shared.queue.depth().offers
     }
 }

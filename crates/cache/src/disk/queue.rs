@@ -157,6 +157,11 @@ impl Queue {
         ticket
     }
 
+    /// The ticket of the last that came.
+    pub(crate) fn newest(&self) -> u64 {
+        self.waiting().ticket
+    }
+
     /// Takes nothing more in.
     pub(crate) fn close(&self) {
         self.waiting().is_closing = true;

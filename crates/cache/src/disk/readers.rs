@@ -7,9 +7,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::oneshot;
 
-use super::Shared;
 use super::store::{Found, Sight, Store};
 use super::trouble::{Failing, Trouble};
+use super::{Shared, Snapshot};
 use crate::key::Key;
 
 /// Looks in one read transaction: more would keep the log from being cut.
@@ -20,6 +20,7 @@ type Answer = oneshot::Receiver<Option<Box<Found>>>;
 /// One look, and where its answer is waited for.
 struct Ask {
     key: Key,
+    snapshot: Snapshot,
     answer: oneshot::Sender<Option<Box<Found>>>,
 }
 
@@ -44,11 +45,11 @@ impl Readers {
     }
 
     /// Asks for a key; `None` if too many wait already.
-    pub(crate) fn ask(&self, key: &Key) -> Option<Answer> {
+    pub(crate) fn ask(&self, key: &Key, snapshot: Snapshot) -> Option<Answer> {
         let doors = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let at = usize::try_from(key.hash64() >> 32).unwrap_or(0).checked_rem(doors.len())?;
         let (answer, answered) = oneshot::channel();
-        doors[at].try_send(Ask { key: key.clone(), answer }).ok()?;
+        doors[at].try_send(Ask { key: key.clone(), snapshot, answer }).ok()?;
         Some(answered)
     }
 
@@ -67,13 +68,17 @@ struct Reader {
 impl Reader {
     fn run(mut self, asks: &Receiver<Ask>) {
         while let Ok(first) = asks.recv() {
-            let is_reading = self.open().is_some_and(|store| store.begin_read().is_ok());
+            let mut is_reading = self.open().is_some_and(|store| store.begin_read().is_ok());
             self.answer(first);
             let mut looks = 1;
             while looks < LOOKS_PER_READ
                 && !self.shared.cutting.load(Ordering::Relaxed)
                 && let Ok(next) = asks.try_recv()
             {
+                if let (Snapshot::Now, true, Some(store)) = (next.snapshot, is_reading, &self.store) {
+                    store.end_read();
+                    is_reading = store.begin_read().is_ok();
+                }
                 self.answer(next);
                 looks += 1;
             }

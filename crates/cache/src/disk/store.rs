@@ -36,6 +36,14 @@ const APPLICATION: i64 = 0x4772_6e72;
 const FORMAT: i64 = 1;
 /// How long a lock of another process is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Larger than usual: a page is written with two calls, and twice, whatever its length, and most rows fit four times.
+const PAGE_BYTES: i64 = 16 * 1024;
+/// Pages that a connection keeps in memory at most, in KiB.
+const PAGES_KEPT_KIB: i64 = 16 * 1024;
+/// From here on the log is moved into the database: rarely, because whoever moves it waits for the disk twice.
+const LOG_MOVED_BYTES: i64 = 12 * 1024 * 1024;
+/// What of the log's file is kept for the next turn: cutting it and making it again costs more than it takes.
+const LOG_KEPT_BYTES: i64 = 16 * 1024 * 1024;
 /// What a row costs beside its own bytes: its numbers, its places in four trees, and what pages leave empty.
 const ROW_OVERHEAD: usize = 240;
 /// Rows that one sweep takes out at most, so that it is never long.
@@ -234,9 +242,12 @@ impl Store {
         db.busy_timeout(BUSY_TIMEOUT)?;
         db.set_prepared_statement_cache_capacity(32);
         db.pragma_update(None, "mmap_size", 0)?;
+        db.pragma_update(None, "page_size", PAGE_BYTES)?;
+        db.pragma_update(None, "cache_size", -PAGES_KEPT_KIB)?;
         db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         db.pragma_update(None, "synchronous", "NORMAL")?;
-        db.pragma_update(None, "journal_size_limit", 0)?;
+        db.pragma_update(None, "journal_size_limit", LOG_KEPT_BYTES)?;
+        db.pragma_update(None, "wal_autocheckpoint", LOG_MOVED_BYTES / PAGE_BYTES)?;
         prepare(&mut db)?;
         let seed = about(&db, "seed")?.cast_unsigned();
         let inode = std::fs::metadata(&path)?.ino();

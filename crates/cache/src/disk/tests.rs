@@ -1,5 +1,7 @@
 //! The tier as callers see it: through the cache, on real files, over restarts and beside other processes.
 
+mod sharing;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +18,7 @@ const LONG: Duration = Duration::from_secs(20);
 const POLICY: Policy = Policy {
     class: "test",
     fresh: Duration::from_hours(1),
+    earlier: None,
     stale: Duration::ZERO,
     stale_on_error: Duration::from_hours(24),
     refresh_ahead: false,
@@ -352,4 +355,39 @@ fn files_are_for_their_owner_alone() {
         assert_eq!(mode, 0o600, "{}", file.path().display());
     }
     assert_eq!(std::fs::metadata(&place).expect("known").permissions().mode() & 0o777, 0o700);
+}
+
+/// A source of what is for those who wait only, which says nothing before it may.
+struct ForNow(Arc<AtomicU64>, Arc<tokio::sync::Semaphore>);
+
+impl Loader for ForNow {
+    type Pass = ();
+
+    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        drop(self.1.acquire().await);
+        Ok(Load::Share(Value::default()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_that_looks_below_together_is_one_load_even_if_nothing_of_it_is_kept() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    for round in 0..50 {
+        let (asked, go) = (Arc::new(AtomicU64::new(0)), Arc::new(tokio::sync::Semaphore::new(0)));
+        let key = key(&format!("/{round}"));
+        let crowd = futures_util::future::join_all((0..50).map(|_| {
+            let (asked, go) = (Arc::clone(&asked), Arc::clone(&go));
+            cache.get_or_load(&key, &POLICY, Demand::Any, move || ForNow(asked, go))
+        }));
+        let mut crowd = std::pin::pin!(crowd);
+        assert!(futures_util::poll!(crowd.as_mut()).is_pending());
+        // All of them have come. From here on the load may be over before the last of them hears of the look.
+        go.add_permits(1);
+        for answer in crowd.await {
+            assert!(matches!(answer, Ok(Answer::Shared { .. })));
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 1, "round {round}");
+    }
 }

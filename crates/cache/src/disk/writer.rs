@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::Shared;
 use super::ledger::Ledger;
+use super::presence::Presence;
 use super::queue::Delivery;
 use super::store::{Batch, FILE, Store};
 use super::trouble::{Failing, Trouble};
@@ -42,6 +43,8 @@ pub(crate) struct Writer {
     known: u64,
     version: i64,
     sweep_at_ms: u64,
+    /// Shows this process to others on the same directory.
+    presence: Option<Presence>,
     /// The next of 256 folders to look for files that no row names.
     folder: u8,
 }
@@ -58,6 +61,7 @@ impl Writer {
             version: 0,
             sweep_at_ms: 0,
             folder: 0,
+            presence: None,
             shared,
             ledger,
         };
@@ -72,6 +76,8 @@ impl Writer {
             writer.set_aside(&failing);
             writer.begin(true).map_err(|failing| explain(&failing))?;
         }
+        writer.presence = Some(Presence::enter(&dir, writer.origin));
+        writer.look_around();
         Ok(writer)
     }
 
@@ -83,6 +89,7 @@ impl Writer {
             let (is_last, up_to) = (delivery.is_last, delivery.up_to);
             let outcome = self.deliver(delivery);
             self.hear();
+            self.look_around();
             match outcome {
                 Outcome::Done => self.tell(up_to),
                 _ if is_last => {}
@@ -237,6 +244,14 @@ impl Writer {
                 self.known = last.seq;
                 self.ledger.heard(&placed, self.origin);
             }
+        }
+    }
+
+    /// Looks who else has the store open.
+    fn look_around(&mut self) {
+        if let Some(presence) = &mut self.presence {
+            let has_company = presence.look(self.shared.clock.now_ms());
+            self.shared.has_company.store(has_company, Ordering::Relaxed);
         }
     }
 

@@ -154,6 +154,7 @@ pub(crate) struct Stage {
 pub(crate) const POLICY: Policy = Policy {
     class: "scene",
     fresh: Duration::from_secs(100),
+    earlier: None,
     stale: Duration::from_secs(50),
     stale_on_error: Duration::from_secs(1000),
     refresh_ahead: true,

@@ -6,10 +6,11 @@
 //! a problem too.
 //!
 //! Rooms: [`tree`] (where values come from), [`settings`] (what they mean), [`control`] (who may do what on the control
-//! plane), [`hygiene`] and [`networks`] (what of strangers is borne), [`tls`] (who is believed and what is shown),
+//! plane), [`disk`] (what outlives the process), [`hygiene`] and [`networks`] (what of strangers is borne), [`tls`] (who is believed and what is shown),
 //! [`template`] (`config init`).
 
 pub mod control;
+pub mod disk;
 pub mod hygiene;
 pub mod networks;
 pub mod settings;

@@ -7,12 +7,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use greenroom_cache::disk::DiskSettings;
 use greenroom_upstream::ask::Kind;
 use greenroom_upstream::class::{Class, Lifetime};
 use greenroom_upstream::credential::Secret;
 use http::Uri;
 
 use super::control::Control;
+use super::disk;
 use super::hygiene::{self, Hygiene};
 use super::networks::Networks;
 use super::tls::{Upstream, read_shown};
@@ -35,12 +37,14 @@ const YEAR_S: u64 = 365 * 24 * 3600;
 /// Everything the process was told.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where state is kept: the control token and the key that hides identities.
+    /// Where state is kept: secrets, proofs, and, unless it is told otherwise, the cache.
     pub data_dir: PathBuf,
     /// The control plane.
     pub control: Control,
     /// The memory tier.
     pub memory: Memory,
+    /// The disk tier, where there is one.
+    pub disk: Option<DiskSettings>,
     /// The media servers, in the order they were written.
     pub servers: Vec<Server>,
 }
@@ -135,6 +139,7 @@ impl Settings {
         let data_dir = tree.take("data_dir").map_or_else(default_data_dir, |leaf| PathBuf::from(leaf.text));
         let control = Control::read(&mut tree);
         let memory = read_memory(&mut tree);
+        let disk = disk::read(&mut tree, &data_dir);
         let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
         let mut servers = Vec::new();
         for (name, place) in tree.servers() {
@@ -149,7 +154,7 @@ impl Settings {
         }
         tree.reject_unknown();
         if tree.problems.is_empty() {
-            Ok(Self { data_dir, control, memory, servers })
+            Ok(Self { data_dir, control, memory, disk, servers })
         } else {
             Err(tree.problems)
         }

@@ -7,7 +7,7 @@ pub const TEMPLATE: &str = r#"# Greenroom. Every key is also an environment vari
 # Variables alone are enough, without any file. A server is there as soon as its kind is said:
 #   GREENROOM_SERVER_HOME_KIND=plex  GREENROOM_SERVER_HOME_URL=http://192.168.1.10:32400
 
-# Where the control token and the key that hides identities are kept. Default: your state directory.
+# Where the control token, the key that hides identities and the cache are kept. Default: your state directory.
 # data_dir = "/var/lib/greenroom"
 
 # Reverse proxies whose word on a client's address counts. From anybody else it is not even passed on.
@@ -29,6 +29,17 @@ listen = "127.0.0.1:8710"
 # max_bytes = 268435456            # all kept answers together
 # max_entry_bytes = 33554432       # one answer
 # max_partition_bytes = 134217728  # the answers of one identity
+
+# What outlives a restart. It may be deleted at any time, also while Greenroom runs.
+[disk]
+# enabled = true
+# dir = "/var/cache/greenroom"     # a local disk; default: the folder "cache" in data_dir
+# max_bytes = 2147483648           # beyond, what was read longest ago makes room
+# max_queued_bytes = 67108864      # answers that wait to be written; beyond, the oldest are dropped
+# max_wal_bytes = 16777216         # the write-ahead log is cut above this
+# read_timeout_ms = 20             # a slower disk is passed over
+# shared_lag_ms = 20               # two processes on one directory know of each other's writes within this time
+# drain_timeout_ms = 5000          # for writing what is left when it is stopped
 
 [[server]]
 name   = "home"

@@ -113,7 +113,7 @@ export function show(figures) {
 function showWarnings(warnings) {
   $("warnings").hidden = warnings.length === 0;
   keep($("warnings"), warnings, (warning) => warning.server + " " + warning.code, () => element("li"),
-    (item, warning) => setText(item, warning.server + ": " + warning.text + " " + warning.remedy));
+    (item, warning) => setText(item, (warning.server ? warning.server + ": " : "") + warning.text + " " + warning.remedy));
 }
 
 function showTotals(figures) {
@@ -297,9 +297,9 @@ function showClasses(figures) {
   classes.sort((one, other) => asked(other) - asked(one) || (one.class < other.class ? -1 : 1));
   $("classes-empty").hidden = classes.length > 0;
   $("classes-card").hidden = classes.length === 0;
-  const { memory } = figures;
+  const { memory, disk } = figures;
   setText($("memory"), count(memory.entries) + (memory.entries === 1 ? " answer" : " answers") + " in " +
-    bytes(memory.bytes) + " of " + bytes(memory.max_bytes) + " memory.");
+    bytes(memory.bytes) + " of " + bytes(memory.max_bytes) + " memory" + (disk ? ", and " + bytes(disk.bytes) + " on disk." : "."));
   const several = figures.servers.length > 1;
   const names = ["At once", "Fresh", "Stale", "Joined", "Loaded", "Failed", "Kept", "Our own"];
   keep($("classes"), classes, (of) => JSON.stringify([of.server, of.class]), () => makeRow(names), (row, of) => {

@@ -3,6 +3,8 @@
 use greenroom_cache::{Cache, ClassStats, LOAD_TIME_BUCKETS_MS, Stats};
 use serde::Serialize;
 
+use super::disk::DiskFigures;
+
 /// What was counted for one server and class. Clients' questions only, unless a field says otherwise.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(super) struct ClassFigures {
@@ -75,6 +77,8 @@ pub(super) struct Memory {
 pub(super) struct Engine {
     pub(super) classes: Vec<ClassFigures>,
     pub(super) memory: Memory,
+    /// The disk tier, where there is one.
+    pub(super) disk: Option<DiskFigures>,
     pub(super) loads_under_way: u64,
     pub(super) invalidations: u64,
     /// What was refused because a limit of the engine was reached, by limit.
@@ -84,7 +88,7 @@ pub(super) struct Engine {
 impl Engine {
     /// Reads the engine's counters.
     pub(super) fn read(cache: &Cache) -> Self {
-        Self::from(&cache.stats())
+        Self { disk: cache.disk_stats().map(DiskFigures::from), ..Self::from(&cache.stats()) }
     }
 }
 
@@ -93,6 +97,7 @@ impl From<&Stats> for Engine {
         Self {
             classes: stats.classes.iter().map(ClassFigures::from).collect(),
             memory: Memory { bytes: stats.bytes, max_bytes: stats.max_bytes, entries: stats.entries },
+            disk: None,
             loads_under_way: stats.flights,
             invalidations: stats.invalidations,
             limits_reached: vec![

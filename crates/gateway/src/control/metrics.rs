@@ -65,6 +65,14 @@ impl Collector for Scrape {
         let engine = &self.counted.engine;
         out.gauge("cache_bytes", "Bytes kept in memory", engine.memory.bytes)?;
         out.gauge("cache_max_bytes", "Bytes that may be kept in memory", engine.memory.max_bytes)?;
+        if let Some(disk) = &engine.disk {
+            out.gauge("disk_bytes", "Bytes kept on disk", disk.bytes)?;
+            out.gauge("disk_queued", "Answers that wait to be written to disk", disk.queued)?;
+            out.gauge("disk_queued_bytes", "Bytes that wait to be written to disk", disk.queued_bytes)?;
+            for (name, help, count) in disk.counters() {
+                out.counters(name, help, [([], count)])?;
+            }
+        }
         out.gauge("cache_loads_under_way", "Loads under way", engine.loads_under_way)?;
         out.counters("cache_invalidations", "Times something went stale", [([], engine.invalidations)])?;
         out.counters(

@@ -10,6 +10,7 @@
 //! query that an app asked for: what is not gathered cannot be shown by mistake. Who asks why names a path himself.
 
 mod api;
+mod disk;
 mod door;
 mod facts;
 mod figures;
@@ -44,6 +45,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config;
 use crate::server::Server;
+use crate::storage;
+use crate::warnings::Warnings;
 use figures::Engine;
 use guard::Decision;
 use introduction::Introduction;
@@ -63,6 +66,8 @@ pub struct Control {
     cache: Cache,
     clock: Clock,
     token: Token,
+    /// What is wrong with the process itself.
+    warnings: Arc<Warnings>,
     sessions: Sessions,
     throttle: Throttle,
     refusals: [AtomicU64; Decision::REFUSALS.len()],
@@ -83,7 +88,7 @@ impl Shown {
     fn warnings(&self) -> impl Iterator<Item = ServerWarning> {
         let server = self.server.name().to_owned();
         let holding = self.server.warnings.holding().into_iter();
-        holding.map(move |warning| ServerWarning { server: server.clone(), warning })
+        holding.map(move |warning| ServerWarning { server: Some(server.clone()), warning })
     }
 }
 
@@ -97,13 +102,21 @@ struct Plane {
 }
 
 impl Control {
-    /// Shows these servers, each with the address its clients find it at. `token` lets in.
-    pub fn new(servers: Vec<(Arc<Server>, SocketAddr)>, cache: Cache, clock: Clock, token: Token) -> Self {
+    /// Shows these servers, each with the address its clients find it at. `token` lets in; `warnings` are those about
+    /// the process.
+    pub fn new(
+        servers: Vec<(Arc<Server>, SocketAddr)>,
+        cache: Cache,
+        clock: Clock,
+        token: Token,
+        warnings: Arc<Warnings>,
+    ) -> Self {
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),
             cache,
             token,
+            warnings,
             sessions: Sessions::default(),
             throttle: Throttle::default(),
             refusals: [const { AtomicU64::new(0) }; Decision::REFUSALS.len()],
@@ -129,8 +142,15 @@ impl Control {
             servers: self.servers.iter().map(figures).collect(),
             apps: self.servers.iter().flat_map(|shown| AppFigures::read(&shown.server)).collect(),
             engine: Engine::read(&self.cache),
-            warnings: self.servers.iter().flat_map(Shown::warnings).collect(),
+            warnings: self.own_warnings().chain(self.servers.iter().flat_map(Shown::warnings)).collect(),
         }
+    }
+
+    /// What is wrong with the process itself.
+    fn own_warnings(&self) -> impl Iterator<Item = ServerWarning> {
+        let disk = self.cache.disk_stats().map(|stats| storage::troubles(&stats)).unwrap_or_default();
+        let holding = self.warnings.holding().into_iter().chain(disk);
+        holding.map(|warning| ServerWarning { server: None, warning })
     }
 
     /// Drops what is kept, for one server or for all, and counts from here. Loads under way are dropped too.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::RwLock;
 use serde::Serialize;
 
+use super::disk::DiskFigures;
 use super::figures::{self, ClassFigures, Engine, Memory};
 use super::introduction::Introduced;
 use super::queueing::QueueFigures;
@@ -28,6 +29,8 @@ pub(super) struct Snapshot {
     pub(super) version: &'static str,
     pub(super) totals: Totals,
     pub(super) memory: Memory,
+    /// The disk tier, where there is one.
+    pub(super) disk: Option<DiskFigures>,
     /// What is set up badly, and what to do about it.
     pub(super) warnings: Vec<ServerWarning>,
     pub(super) servers: Vec<ServerFigures>,
@@ -113,8 +116,8 @@ pub(super) struct OutageFigures {
 /// Something a person should change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct ServerWarning {
-    /// Which server it is about.
-    pub(super) server: String,
+    /// Which server it is about; none if it is about the process.
+    pub(super) server: Option<String>,
     #[serde(flatten)]
     pub(super) warning: Warning,
 }
@@ -349,6 +352,7 @@ impl Baseline {
             version: env!("CARGO_PKG_VERSION"),
             totals,
             memory: counted.engine.memory,
+            disk: counted.engine.disk,
             warnings: counted.warnings,
             servers,
             apps,

@@ -75,7 +75,7 @@ impl House {
         let dir = crate::keys::DataDir::open(folder.path()).expect("it is there");
         let token = super::Token::of(dir).expect("it is there");
         let listen: SocketAddr = "0.0.0.0:32500".parse().expect("an address");
-        let control = Control::new(vec![(server, listen)], cache, clock, token);
+        let control = Control::new(vec![(server, listen)], cache, clock, token, Arc::default());
         let own: SocketAddr = "127.0.0.1:8710".parse().expect("an address");
         Self {
             plane: Arc::new(Plane { control: Arc::new(control), settings: told, listen: own, stop }),

@@ -290,14 +290,12 @@ impl ReadLoader {
     fn fill(&self, headers: &HeaderMap, body: Bytes, facts: &Facts) -> Fill {
         let told = self.read.tags.iter().chain(&facts.tags).map(|tag| tag.as_str().into());
         let tags = told.chain([class_tag(self.read.class)]).collect();
-        let policy = self.server.policy(&self.read, &self.identity);
-        let fresh =
-            facts.max_fresh_s.map_or(policy.fresh, |most| policy.fresh.min(Duration::from_secs(most.into())));
-        Fill {
-            value: answer::value(StatusCode::OK, headers, body),
-            tags,
-            policy: Some(Policy { fresh, ..policy }),
-        }
+        // Else the policy that it is read with: what is configured shorter after a restart applies at once.
+        let policy = facts.max_fresh_s.map(|most_s| {
+            let policy = self.server.policy(&self.read, &self.identity);
+            Policy { fresh: policy.fresh.min(Duration::from_secs(most_s.into())), ..policy }
+        });
+        Fill { value: answer::value(StatusCode::OK, headers, body), tags, policy }
     }
 
     /// An answer that says no, or that the server is in trouble.

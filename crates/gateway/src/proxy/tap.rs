@@ -56,7 +56,7 @@ impl Watching {
         if server.settings.kind != Kind::Jellyfin || identity.account().is_none() {
             return None;
         }
-        identity.socket_opened();
+        identity.socket_opened(server.clock.now_ms());
         Some(Self { server: Arc::clone(server), identity: Arc::clone(identity) })
     }
 }

@@ -71,7 +71,14 @@ pub async fn pass(visit: Visit, target: &str, parts: request::Parts, body: Incom
     }
 }
 
+/// Sends the write. What it made stale is durable before its answer is given.
 async fn forward(visit: &Visit, write: Write, request: Request<Body>) -> Response<Body> {
+    let response = attempt(visit, write, request).await;
+    visit.server.cache.settled().await;
+    response
+}
+
+async fn attempt(visit: &Visit, write: Write, request: Request<Body>) -> Response<Body> {
     let server = &visit.server;
     let Ok(_place) = server.queue.place(Errand::write(&visit.app)).await else {
         let message = "too many writes wait for the media server; this one was not sent";

@@ -110,6 +110,7 @@ mod tests {
     const POLICY: Policy = Policy {
         class: "lists",
         fresh: Duration::from_secs(60),
+        earlier: None,
         stale: Duration::ZERO,
         stale_on_error: Duration::from_secs(60),
         refresh_ahead: false,

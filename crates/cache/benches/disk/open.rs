@@ -1,0 +1,77 @@
+//! How soon a store that was killed answers.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::figures::{Rounds, micros, now};
+use crate::house::{self, LONG};
+
+const COUNTS: [usize; 2] = [100_000, 1_000_000];
+const LENGTH: usize = 1024;
+
+/// Fills a store until it is killed.
+pub(crate) fn victim(words: &[String]) {
+    let [dir, count] = words else { return };
+    let count: usize = count.parse().expect("a number");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    runtime.block_on(async {
+        let cache = house::open(Path::new(dir), house::small(), |disk| disk.max_bytes = 1 << 40);
+        let mut random = house::Random(count as u64 + 1);
+        for at in 0..count {
+            house::keep(&cache, &house::key(&format!("/library/metadata/{at}")), &random.bytes(LENGTH)).await;
+            if at % 1000 == 999 {
+                assert!(cache.flush(LONG).await);
+            }
+        }
+        println!("full");
+        std::io::stdout().flush().expect("said");
+        // Until it is killed: more is written.
+        for at in count.. {
+            house::keep(&cache, &house::key(&format!("/more/{}", at % 5_000)), &random.bytes(LENGTH)).await;
+            assert!(cache.flush(LONG).await);
+        }
+    });
+}
+
+/// Prints the table.
+pub(crate) fn measure(rounds: usize) {
+    println!("\n## From opening a store whose process was killed to the first hit, ms\n");
+    println!("| entries | opened | first hit |");
+    println!("| ---: | ---: | ---: |");
+    for count in COUNTS {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = folder.path();
+        let mut child = Command::new(std::env::current_exe().expect("this program"))
+            .arg("victim")
+            .arg(dir)
+            .arg(count.to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("it says so");
+        assert_eq!(line.trim(), "full");
+        child.kill().expect("killed");
+        child.wait().expect("dead");
+        let (mut opened, mut hit) = (Rounds::default(), Rounds::default());
+        for round in 0..rounds {
+            // Each on a copy of what the kill left, which is what a start finds.
+            let copy = tempfile::tempdir().expect("a folder");
+            for file in ["cache.db", "cache.db-wal"] {
+                drop(std::fs::copy(dir.join(file), copy.path().join(file)));
+            }
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+            let _inside = runtime.enter();
+            let began = now();
+            let cache = house::open(copy.path(), house::small(), |disk| disk.max_bytes = 1 << 40);
+            opened.0.push(micros(now() - began) / 1e3);
+            let key = house::key(&format!("/library/metadata/{}", round * 6_007 % count));
+            runtime.block_on(async { assert!(house::read(&cache, &key).await.is_some(), "a hit") });
+            hit.0.push(micros(now() - began) / 1e3);
+            runtime.block_on(cache.close_disk());
+        }
+        println!("| {count} | {opened} | {hit} |");
+    }
+}

@@ -1,0 +1,83 @@
+//! The engine with the tiers that were asked for, and what is wrong with its disk.
+//!
+//! A disk that cannot be had is no reason not to start: everything works from memory, and a warning says so.
+
+use greenroom_cache::disk::{DiskSettings, DiskStats};
+use greenroom_cache::{Cache, Clock, Settings};
+use tokio_util::task::TaskTracker;
+
+use crate::warnings::{Warning, Warnings};
+
+/// The engine, with a disk tier where one was asked for and can be had.
+pub fn open(
+    memory: &Settings,
+    disk: Option<DiskSettings>,
+    clock: &Clock,
+    tasks: &TaskTracker,
+    warnings: &Warnings,
+) -> Cache {
+    let Some(disk) = disk else { return Cache::new(memory.clone(), clock.clone(), tasks.clone()) };
+    match Cache::with_disk(memory.clone(), disk, clock.clone(), tasks.clone()) {
+        Ok(cache) => cache,
+        Err(reason) => {
+            let warning = absent(&reason);
+            tracing::warn!(remedy = %warning.remedy, "{}", warning.text);
+            warnings.raise(warning);
+            Cache::new(memory.clone(), clock.clone(), tasks.clone())
+        }
+    }
+}
+
+fn absent(reason: &str) -> Warning {
+    Warning {
+        code: "no-disk",
+        text: format!("Nothing outlives a restart: {reason}.").into(),
+        remedy:
+            "Mend that and start again, or set disk.enabled = false; until then everything works from memory."
+                .into(),
+    }
+}
+
+/// What is wrong with the disk at this moment.
+pub fn troubles(stats: &DiskStats) -> Vec<Warning> {
+    let mut troubles = Vec::new();
+    if stats.writes_off {
+        troubles.push(Warning {
+            code: "disk-writes-off",
+            text: "Nothing is written to disk for now; answers go on.".into(),
+            remedy: "The log says why and what to do; it is tried again by itself.".into(),
+        });
+    }
+    if stats.reads_off {
+        troubles.push(Warning {
+            code: "disk-reads-off",
+            text: "The disk is too slow to be asked for answers; they come from memory and the server.".into(),
+            remedy: "Look at what keeps the disk busy, or set disk.dir to a faster one; it is tried again by itself.".into(),
+        });
+    }
+    troubles
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_off_is_said_as_long_as_it_is() {
+        let codes =
+            |stats: DiskStats| troubles(&stats).iter().map(|warning| warning.code).collect::<Vec<_>>();
+        assert!(codes(DiskStats::default()).is_empty());
+        let both = DiskStats { reads_off: true, writes_off: true, ..DiskStats::default() };
+        assert_eq!(codes(both), ["disk-writes-off", "disk-reads-off"]);
+    }
+
+    #[tokio::test]
+    async fn a_place_that_is_no_directory_is_said_and_everything_works_without() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let warnings = Warnings::default();
+        let disk = DiskSettings::new(file.path().join("cache"));
+        let cache = open(&Settings::default(), Some(disk), &Clock::system(), &TaskTracker::new(), &warnings);
+        assert!(cache.disk_stats().is_none());
+        assert_eq!(warnings.holding().iter().map(|warning| warning.code).collect::<Vec<_>>(), ["no-disk"]);
+    }
+}
