@@ -9,6 +9,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
+use crate::prefetch::farewell::Farewell;
 use crate::proxy::tap::EventTap;
 
 /// A body on its way to a client or to a media server.
@@ -25,6 +26,8 @@ pub enum Body {
         /// What is still to come.
         rest: Incoming,
     },
+    /// All of it, and what is to be told when it has left.
+    Watched(Option<Bytes>, Box<Farewell>),
     /// Server-sent events, each applied before it is passed on.
     Events(Box<EventTap>),
 }
@@ -52,6 +55,10 @@ impl HttpBody for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Watched(bytes, farewell) => {
+                farewell.last_byte();
+                Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))
+            }
             Self::Stream(incoming) => Pin::new(incoming).poll_frame(context),
             Self::Resumed { read, rest } => match read.pop_front() {
                 Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
@@ -63,7 +70,7 @@ impl HttpBody for Body {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole(bytes) => bytes.is_none(),
+            Self::Whole(bytes) | Self::Watched(bytes, _) => bytes.is_none(),
             Self::Stream(incoming) => incoming.is_end_stream(),
             Self::Resumed { read, rest } => read.is_empty() && rest.is_end_stream(),
             Self::Events(_) => false,
@@ -72,7 +79,9 @@ impl HttpBody for Body {
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Whole(bytes) | Self::Watched(bytes, _) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
             Self::Stream(incoming) => incoming.size_hint(),
             Self::Resumed { read, rest } => {
                 let before: u64 = read.iter().map(|bytes| bytes.len() as u64).sum();

@@ -16,6 +16,7 @@ use super::load::{ImageLoader, ReadLoader};
 use super::{Visit, address, offline};
 use crate::body::Body;
 use crate::identity::{IMAGE_PROOF_TTL, Identity};
+use crate::prefetch::farewell;
 use crate::server::Server;
 
 /// Answers a read.
@@ -28,7 +29,8 @@ pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> Re
     match outcome {
         Ok(Answer::Kept { entry, served, tier, age, left_ms, reason }) => {
             let history = History { served, tier, age, left_ms, reason };
-            answer_kept(&visit, &read, &entry, history, wanted)
+            let response = answer_kept(&visit, &read, &entry, history, wanted);
+            farewell::watch(&visit, &read, &entry, &parts.method, response)
         }
         Ok(Answer::Shared { value, served }) => {
             note_saved(&visit, served, None);
