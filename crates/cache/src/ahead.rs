@@ -34,6 +34,13 @@ impl Cache {
         self.0.find_ahead(key, policy).await.is_none()
     }
 
+    /// A client was given what is kept under this key by another way: by joining a load that filled it.
+    pub fn note_read(&self, key: &Key) {
+        if let Some(entry) = self.0.desk.memory.peek(key) {
+            entry.note_read(self.0.clock.now_ms());
+        }
+    }
+
     /// Loads what a read would have to load, for nobody. Whoever asks meanwhile joins.
     ///
     /// # Errors

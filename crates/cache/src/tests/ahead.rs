@@ -114,6 +114,18 @@ async fn a_load_ahead_never_shows_after_an_invalidation() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_was_given_it_by_another_way_has_read_it() {
+    let stage = Stage::new();
+    load(&stage, "/a").await.unwrap();
+    stage.cache.note_read(&Stage::key("/b"));
+    assert_eq!(stage.class().ahead_useful, 0);
+    stage.cache.note_read(&Stage::key("/a"));
+    stage.cache.note_read(&Stage::key("/a"));
+    assert_eq!((stage.class().ahead_useful, stage.class().hits), (1, 0));
+    stage.strike(1).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_load_of_ones_own_is_joined_by_nobody() {
     let stage = Stage::new();
     stage.source.takes("/a", 500);

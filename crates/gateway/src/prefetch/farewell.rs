@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use greenroom_cache::{Entry, Stamp};
+use greenroom_cache::{Stamp, Value};
 use greenroom_upstream::verdict::Read;
 use http::{Method, Response, StatusCode};
 use parking_lot::Mutex;
@@ -63,20 +63,19 @@ impl Told {
     }
 }
 
-/// The response, so that it is noticed when it has left, where that is of interest.
+/// The response with this value, so that it is noticed when it has left, where that is of interest. `created` is the
+/// stamp of a value that is kept under the key of this request.
 pub fn watch(
     visit: &Visit,
     read: &Arc<Read>,
-    entry: &Entry,
+    (created, value): (Option<Stamp>, &Value),
     method: &Method,
     response: Response<Body>,
 ) -> Response<Body> {
     let server = &visit.server;
     let is_whole = method == Method::GET && response.status() == StatusCode::OK;
-    if !is_whole
-        || !concerns(server, &visit.meaning, read)
-        || !visit.told.is_news(entry.created(), server.clock.now_ms())
-    {
+    let is_news = || created.is_none_or(|created| visit.told.is_news(created, server.clock.now_ms()));
+    if !is_whole || !concerns(server, &visit.meaning, read) || !is_news() {
         return response;
     }
     response.map(|body| match body {
@@ -84,7 +83,7 @@ pub fn watch(
             let heard = Heard {
                 meaning: Arc::clone(&visit.meaning),
                 read: Arc::clone(read),
-                body: entry.body().clone(),
+                body: value.body.clone(),
                 at_ms: 0,
             };
             let farewell = Farewell { server: Arc::clone(server), heard: Some(heard), is_out: false };

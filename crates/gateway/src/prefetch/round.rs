@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use greenroom_cache::FailureKind;
 use greenroom_upstream::sequel::habits::Expected;
+use parking_lot::Mutex;
 
 use super::ahead::{Outcome, load};
 use super::guests::Guest;
@@ -36,18 +37,24 @@ impl std::fmt::Debug for Round {
 }
 
 impl Round {
-    /// Loads what may be loaded.
+    /// Loads what may be loaded. What is under way when something speaks against the rest is awaited.
     pub(super) async fn run(self, server: &Arc<Server>) {
         let Self { guest, meaning, expected, at_ms } = self;
-        let (mut left, prefetch) = (expected.len(), &server.prefetch);
+        let (prefetch, ended) = (&server.prefetch, Mutex::new(None));
         let loads = stream::iter(expected).map(|expected| {
             let (ground, read) = (expected.ground, Arc::new(expected.read));
-            let meaning = &meaning;
-            async move { (ground, load(server, meaning, &read, at_ms).await) }
+            let (meaning, ended) = (&meaning, &ended);
+            async move {
+                let why = *ended.lock();
+                let outcome = match why {
+                    Some(why) => Outcome::Skipped(why),
+                    None => load(server, meaning, &read, at_ms).await,
+                };
+                (ground, outcome)
+            }
         });
         let mut loads = pin!(loads.buffer_unordered(AT_A_TIME));
         while let Some((ground, outcome)) = loads.next().await {
-            left -= 1;
             let now_ms = server.clock.now_ms();
             match outcome {
                 Outcome::Loaded => {
@@ -57,7 +64,7 @@ impl Round {
                 Outcome::Skipped(why) => {
                     prefetch.tally.skip(why, 1);
                     if ends_round(why) {
-                        return prefetch.tally.skip(why, left);
+                        ended.lock().get_or_insert(why);
                     }
                 }
                 Outcome::Failed(kind) => {
@@ -65,7 +72,7 @@ impl Round {
                     if speaks_of_server(kind) {
                         prefetch.pause.lock().failed(now_ms);
                     }
-                    return prefetch.tally.skip(Skip::Stopped, left);
+                    ended.lock().get_or_insert(Skip::Stopped);
                 }
             }
         }

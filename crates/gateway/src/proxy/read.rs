@@ -30,11 +30,14 @@ pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> Re
         Ok(Answer::Kept { entry, served, tier, age, left_ms, reason }) => {
             let history = History { served, tier, age, left_ms, reason };
             let response = answer_kept(&visit, &read, &entry, history, wanted);
-            farewell::watch(&visit, &read, &entry, &parts.method, response)
+            let value = (Some(entry.created()), entry.value());
+            farewell::watch(&visit, &read, value, &parts.method, response)
         }
         Ok(Answer::Shared { value, served }) => {
             note_saved(&visit, served, None);
-            answer::shared(&value, wanted)
+            // A picture that was just loaded comes like this.
+            let response = answer::shared(&value, wanted);
+            farewell::watch(&visit, &read, (None, &value), &parts.method, response)
         }
         Ok(Answer::Passed(response)) => answer::passed(response, "uncacheable"),
         Err(failure) => {
@@ -138,9 +141,13 @@ async fn image<L: Loader + Clone>(
     let own_policy = Policy { warm: false, ..*policy };
     let fill = || {
         let policy = visit.server.policy(read, &visit.identity);
-        ImageLoader { inner: loader(), cache: cache.clone(), shared, policy }
+        ImageLoader { inner: loader(), cache: cache.clone(), shared: shared.clone(), policy }
     };
-    cache.get_or_load(&own, &own_policy, Demand::Reload, fill).await
+    let outcome = cache.get_or_load(&own, &own_policy, Demand::Reload, fill).await;
+    if let Ok(Answer::Shared { served: Served::Joined, .. }) = &outcome {
+        cache.note_read(&shared);
+    }
+    outcome
 }
 
 /// Whether the server was not asked for this answer.

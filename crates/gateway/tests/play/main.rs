@@ -21,6 +21,7 @@ mod not_down;
 mod observe;
 mod outages;
 mod packaging;
+mod prefetch;
 mod queue;
 mod regressions;
 mod remote;

@@ -67,9 +67,12 @@ struct Habit {
     used: u64,
 }
 
-/// After which rows: those of one kind in answers of one class. A picture is a picture wherever it is shown.
+/// After which rows: those of one kind, in answers of one class. The picture of an item is drawn wherever it is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place(Option<(Class, u64)>);
+struct Place {
+    class: Option<Class>,
+    kind: u64,
+}
 
 /// For which rows of one answer such requests were made.
 #[derive(Debug, Clone, Copy)]
@@ -240,7 +243,7 @@ impl Habits {
 
 impl Place {
     fn of(link: Link, class: Class, kind: u64) -> Self {
-        Self((link.thing() != Thing::Picture).then_some((class, kind)))
+        Self { class: (link.thing() != Thing::Picture).then_some(class), kind }
     }
 }
 
