@@ -24,11 +24,10 @@ mod not_down;
 mod observe;
 mod outages;
 mod packaging;
+mod prefetch;
 mod queue;
 mod regressions;
 mod remote;
-
-mod restart;
 mod restarts;
 mod shrunk;
 mod sockets;
