@@ -71,6 +71,11 @@ fn a_short_evening_reaches_the_servers_far_less_often() {
     assert!(saved(app(&comparison, "dashboard")) >= 75.0, "{comparison}");
     assert!(saved(app(&comparison, "widget")) >= 25.0, "{comparison}");
     assert!(saved(app(&comparison, "second visit")) >= 90.0, "{comparison}");
+    let restart = &comparison["restart"];
+    assert!(number(&restart["direct"]["requests"]) > 100, "{comparison}");
+    assert_eq!(restart["direct"]["requests"], restart["through"]["requests"], "{comparison}");
+    assert_eq!(number(&restart["through"]["failed"]), 0, "{comparison}");
+    assert!(saved(restart) >= 40.0, "what was kept is there after the restart: {comparison}");
     let totals = &comparison["totals"];
     assert!(2 * number(&totals["through"]) <= number(&totals["direct"]), "{comparison}");
     let by_apps: u32 = apps.iter().map(|app| number(&app["through"]["upstream_requests"])).sum();

@@ -90,15 +90,29 @@ impl Book {
     }
 }
 
+impl Book {
+    /// All pages as one. So many of their requests reached the servers.
+    pub(super) fn whole(&self, upstream_requests: u64) -> Side {
+        let pages = self.pages.lock();
+        let took_ms: Vec<f64> = pages.iter().flat_map(|page| page.took_ms.iter().copied()).collect();
+        let failed = pages.iter().map(|page| page.failed).sum();
+        side(&took_ms, upstream_requests, failed)
+    }
+}
+
+fn side(took_ms: &[f64], upstream_requests: u64, failed: u64) -> Side {
+    Side {
+        requests: took_ms.len() as u64,
+        upstream_requests,
+        p50_ms: tenths(percentile(took_ms, 50)),
+        p95_ms: tenths(percentile(took_ms, 95)),
+        failed,
+    }
+}
+
 impl Page {
     fn side(&self, upstream_requests: u64) -> Side {
-        Side {
-            requests: self.took_ms.len() as u64,
-            upstream_requests,
-            p50_ms: tenths(percentile(&self.took_ms, 50)),
-            p95_ms: tenths(percentile(&self.took_ms, 95)),
-            failed: self.failed,
-        }
+        side(&self.took_ms, upstream_requests, self.failed)
     }
 }
 

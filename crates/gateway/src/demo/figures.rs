@@ -7,6 +7,8 @@ use serde::Serialize;
 pub struct Comparison {
     /// Every app, the one that gains least first.
     pub apps: Vec<AppFigures>,
+    /// The minute after Greenroom was started again, all apps together.
+    pub restart: AppFigures,
     /// The minute in which the servers were down.
     pub outage: Outage,
     /// Requests that reached the servers.
@@ -72,9 +74,15 @@ pub struct Totals {
 
 impl Comparison {
     /// Puts both runs together. What gains least comes first.
-    pub(super) fn new(mut apps: Vec<AppFigures>, outage: Outage, totals: Totals, time_factor: f64) -> Self {
+    pub(super) fn new(
+        mut apps: Vec<AppFigures>,
+        restart: AppFigures,
+        outage: Outage,
+        totals: Totals,
+        time_factor: f64,
+    ) -> Self {
         apps.sort_by(|one, other| one.saved().total_cmp(&other.saved()));
-        Self { apps, outage, totals, time_factor }
+        Self { apps, restart, outage, totals, time_factor }
     }
 
     /// Percentage of requests that did not reach the servers any more in the whole evening.
@@ -116,7 +124,13 @@ pub(super) mod tests {
 
     pub(in super::super) fn comparison(apps: Vec<AppFigures>) -> Comparison {
         let outage = Outage { direct: Reads { reads: 9, failed: 9 }, through: Reads { reads: 9, failed: 0 } };
-        Comparison::new(apps, outage, Totals { direct: 200, through: 50, own: 3 }, 30.0)
+        Comparison::new(
+            apps,
+            app("right after a restart", 40, 3),
+            outage,
+            Totals { direct: 200, through: 50, own: 3 },
+            30.0,
+        )
     }
 
     #[test]
@@ -143,6 +157,11 @@ pub(super) mod tests {
                     "direct": {"requests": 4, "upstream_requests": 4, "p50_ms": 12.5, "p95_ms": 40.0, "failed": 0},
                     "through": {"requests": 4, "upstream_requests": 1, "p50_ms": 12.5, "p95_ms": 40.0, "failed": 0},
                 }],
+                "restart": {
+                    "name": "right after a restart",
+                    "direct": {"requests": 40, "upstream_requests": 40, "p50_ms": 12.5, "p95_ms": 40.0, "failed": 0},
+                    "through": {"requests": 40, "upstream_requests": 3, "p50_ms": 12.5, "p95_ms": 40.0, "failed": 0},
+                },
                 "outage": {"direct": {"reads": 9, "failed": 9}, "through": {"reads": 9, "failed": 0}},
                 "totals": {"direct": 200, "through": 50, "own": 3},
                 "time_factor": 30.0,

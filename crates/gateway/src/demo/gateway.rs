@@ -21,6 +21,7 @@ const ANYWHERE: &str = "127.0.0.1:0";
 #[derive(Debug)]
 pub(super) struct Gateway {
     process: Process,
+    settings: Settings,
     folder: TempDir,
 }
 
@@ -33,8 +34,17 @@ impl Gateway {
             .tempdir()
             .map_err(|error| format!("no temporary folder can be had: {error}"))?;
         let settings = settings(servers, plan, &folder)?;
-        let process = Process::start(settings, Clock::scaled(plan.time_factor)).await?;
-        Ok(Self { process, folder })
+        let process = Process::start(settings.clone(), Clock::scaled(plan.time_factor)).await?;
+        Ok(Self { process, settings, folder })
+    }
+
+    /// Ends the process, and starts another on what it left.
+    pub(super) async fn start_again(self) -> Result<Self, String> {
+        let Self { process, settings, folder } = self;
+        let clock = process.clock.clone();
+        process.stop().await;
+        let process = Process::start(settings.clone(), clock).await?;
+        Ok(Self { process, settings, folder })
     }
 
     /// Where the apps find it.
@@ -60,7 +70,7 @@ impl Gateway {
 
     /// Ends it and forgets its folder. Tells what was observed, once all of it is judged.
     pub(super) async fn stop(self) -> Vec<Report> {
-        let Self { process, folder } = self;
+        let Self { process, folder, .. } = self;
         let servers: Vec<_> = process.servers.iter().map(|(server, _)| Arc::clone(server)).collect();
         process.stop().await;
         // What cannot be removed lies in the system's folder for such things.

@@ -1,15 +1,16 @@
 //! The demo: what Greenroom saves, shown on this machine and on nobody's media.
 //!
 //! Two simulated servers, and an evening of companion apps that is played twice: with the apps pointed at the
-//! servers, and, against servers started afresh from the same seed, pointed at the gateway. Then both servers go
-//! down for a minute, in both runs. Requests are counted where they arrive, at the servers, and include everything
+//! servers, and, against servers started afresh from the same seed, pointed at the gateway. Then the gateway is
+//! started again, and the apps read on; then both servers go down for a minute, in both runs. Requests are counted where they arrive, at the servers, and include everything
 //! that Greenroom causes itself.
 //!
 //! Everything runs faster than the wall's clock by one factor: servers, apps, and the gateway with its lifetimes.
 //! Milliseconds are those of the faster time, so what this machine needs for an answer counts that much more.
 //!
 //! Rooms:
-//! - `apps`: the companion apps. `evening`: when they do what. `outage`: the minute without servers.
+//! - `apps`: the companion apps. `evening`: when they do what. `restart`: the minute after
+//!   the gateway was started again. `outage`: the minute without servers.
 //! - `servers`: the simulated servers. `gateway`: the process in front of them.
 //! - `visitor`: an app's way to its server. `pace`: its time. `book`, `measure`: what is written down.
 //! - [`figures`], `table`, `leftovers`: what comes out.
@@ -25,6 +26,7 @@ mod leftovers;
 mod measure;
 mod outage;
 mod pace;
+mod restart;
 mod servers;
 pub(crate) mod table;
 mod visitor;
@@ -37,7 +39,7 @@ use tokio_util::task::TaskTracker;
 
 use book::Book;
 use evening::{Doors, Evening};
-use figures::{AppFigures, Comparison, Outage, Reads, Side, Totals};
+use figures::{AppFigures, Comparison, Outage, Side, Totals};
 use gateway::Gateway;
 use servers::Servers;
 
@@ -90,7 +92,7 @@ struct Run {
     reached: u64,
     writes: u64,
     leftovers: String,
-    outage: Reads,
+    book: Arc<Book>,
 }
 
 /// Plays the whole demo. What it leaves running must be stopped with [`Scene::stop`].
@@ -106,27 +108,38 @@ pub async fn run(plan: &Plan, tell: Tell) -> Result<(Comparison, Scene), String>
     ));
     tell("First the apps ask the servers directly:");
     let servers = Servers::start(plan, &tasks).await?;
-    let direct = play(plan, &evening, &servers, Doors::of(&servers), tell).await;
+    let doors = Doors::of(&servers);
+    let direct = play(plan, &evening, &servers, doors, tell).await;
+    let direct_after = restart::play(plan, &evening, &servers, doors, &direct.book).await;
+    tell("  and the servers go down for a minute");
+    let direct_down = outage::play(plan, &evening, &servers, doors, &direct.book).await;
     servers.stop().await;
     tell("Now the same apps ask Greenroom, in front of servers started afresh:");
     let servers = Servers::start(plan, &tasks).await?;
     let gateway = Gateway::start(&servers, plan).await?;
     let through = play(plan, &evening, &servers, gateway.doors()?, tell).await;
-    let comparison = compare(plan, direct, &through);
+    tell("  Greenroom is started again, and the apps read on");
+    let gateway = gateway.start_again().await?;
+    let doors = gateway.doors()?;
+    let through_after = restart::play(plan, &evening, &servers, doors, &through.book).await;
+    tell("  and the servers go down for a minute");
+    let through_down = outage::play(plan, &evening, &servers, doors, &through.book).await;
+    let restart =
+        AppFigures { name: "right after a restart".into(), direct: direct_after, through: through_after };
+    let outage = Outage { direct: direct_down, through: through_down };
+    let comparison = compare(plan, direct, &through, restart, outage);
     Ok((comparison, Scene { servers, gateway, tasks, writes: through.writes, leftovers: through.leftovers }))
 }
 
 async fn play(plan: &Plan, evening: &Evening, servers: &Arc<Servers>, doors: Doors, tell: Tell) -> Run {
     let book: Arc<Book> = evening::play(plan, evening, servers, doors, tell).await;
-    // Read before the outage: what is tried in vain does not belong to the evening.
+    // Read before the restart and the outage, which do not belong to the evening.
     let (sides, reached, writes) = (book.figures(), servers.reached(), servers.written());
     let leftovers = leftovers::render(servers);
-    tell("  and the servers go down for a minute");
-    let outage = outage::play(plan, evening, servers, doors, &book).await;
-    Run { sides, reached, writes, leftovers, outage }
+    Run { sides, reached, writes, leftovers, book }
 }
 
-fn compare(plan: &Plan, direct: Run, through: &Run) -> Comparison {
+fn compare(plan: &Plan, direct: Run, through: &Run, restart: AppFigures, outage: Outage) -> Comparison {
     let side_of = |name: &str| through.sides.iter().find(|(other, _)| *other == name).map(|(_, side)| *side);
     let apps: Vec<AppFigures> = direct
         .sides
@@ -139,7 +152,7 @@ fn compare(plan: &Plan, direct: Run, through: &Run) -> Comparison {
         through: through.reached,
         own: through.reached.saturating_sub(with_a_token),
     };
-    Comparison::new(apps, Outage { direct: direct.outage, through: through.outage }, totals, plan.time_factor)
+    Comparison::new(apps, restart, outage, totals, plan.time_factor)
 }
 
 impl Scene {

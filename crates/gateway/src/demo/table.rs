@@ -29,12 +29,13 @@ const GAP: &str = "  ";
 pub(super) fn render(comparison: &Comparison, writes: u64) -> String {
     let mut rows: Vec<Vec<String>> =
         HEADINGS.iter().map(|row| row.iter().map(ToString::to_string).collect()).collect();
-    rows.extend(comparison.apps.iter().map(row));
+    rows.extend(comparison.apps.iter().chain([&comparison.restart]).map(row));
     let mut text = align(&rows);
     let totals = comparison.totals;
     let outage = comparison.outage;
     let lines = [
         String::new(),
+        "right after a restart: all apps read on for a minute, which belongs to no other line".to_owned(),
         format!(
             "whole evening: {} requests reached the servers directly, {} through Greenroom: {:.1} % fewer",
             totals.direct,
@@ -118,6 +119,7 @@ mod tests {
         assert_eq!(end_of(lines[1], "requests"), end_of(lines[3], "12345"));
         assert_eq!(end_of(lines[1], "saved"), end_of(lines[2], "0.0 %"));
         assert!(lines[2].starts_with('b'), "{text}");
+        assert!(lines[4].starts_with("right after a restart") && lines[4].contains("92.5 %"), "{text}");
     }
 
     #[test]
