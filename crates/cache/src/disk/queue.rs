@@ -3,8 +3,9 @@
 //! An offer never waits: it takes one lock that nobody holds across a system call. When there is too much, the
 //! oldest offer is dropped and counted; markers never are.
 
+use std::collections::hash_map::Entry as Place;
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::store::{Batch, Mark, Offer};
@@ -49,11 +50,24 @@ struct Waiting {
     ticket: u64,
     is_urgent: bool,
     is_closing: bool,
+    awaits: Awaits,
+}
+
+/// What the writer sleeps for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Awaits {
+    /// It is awake.
+    #[default]
+    Nothing,
+    Anything,
+    /// Enough for a batch, or somebody in a hurry.
+    Batch,
 }
 
 #[derive(Debug)]
 struct Slot {
-    offer: Offer,
+    entry: Arc<Entry>,
+    seen: u64,
     /// It stands in a batch that is being written.
     is_leaving: bool,
 }
@@ -82,7 +96,7 @@ impl Queue {
         Self { waiting: Mutex::default(), bell: Condvar::new(), max_bytes }
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -94,12 +108,21 @@ impl Queue {
             waiting.dropped += 1;
             return;
         }
-        let was_empty = waiting.offers.is_empty();
         waiting.take_in(offer, weight);
         while waiting.bytes > self.max_bytes && waiting.drop_oldest() {}
-        let is_full = waiting.bytes >= BATCH_BYTES || waiting.offers.len() >= BATCH_OFFERS;
-        drop(waiting);
-        if was_empty || is_full {
+        self.ring(waiting);
+    }
+
+    /// Wakes the writer if this is what it waits for. Ringing where nobody listens would cost a system call.
+    fn ring(&self, mut waiting: MutexGuard<'_, Waiting>) {
+        let wakes = match waiting.awaits {
+            Awaits::Nothing => false,
+            Awaits::Anything => true,
+            Awaits::Batch => !waiting.is_short(),
+        };
+        if wakes {
+            waiting.awaits = Awaits::Nothing;
+            drop(waiting);
             self.bell.notify_one();
         }
     }
@@ -110,21 +133,19 @@ impl Queue {
         let ticket = waiting.draw();
         waiting.marks.push_back((mark, ticket));
         waiting.is_urgent = true;
-        drop(waiting);
-        self.bell.notify_one();
+        self.ring(waiting);
         ticket
     }
 
     /// Takes in that a key's value is gone, if it is not from a later load than this.
     pub(crate) fn remove(&self, key: &Key, than: Stamp) {
         let mut waiting = self.waiting();
-        if waiting.offers.get(key).is_some_and(|slot| slot.offer.entry.created() <= than) {
+        if waiting.offers.get(key).is_some_and(|slot| slot.entry.created() <= than) {
             waiting.forget(key);
         }
         let ticket = waiting.draw();
         waiting.removals.push_back((key.clone(), than, ticket));
-        drop(waiting);
-        self.bell.notify_one();
+        self.ring(waiting);
     }
 
     /// Takes in what is remembered of a key beside its value.
@@ -133,8 +154,7 @@ impl Queue {
         if !waiting.is_closing && (waiting.memos.len() < MAX_NOTES || waiting.memos.contains_key(key)) {
             waiting.memos.insert(key.clone(), Arc::clone(memo));
         }
-        drop(waiting);
-        self.bell.notify_one();
+        self.ring(waiting);
     }
 
     /// Notes that a row was read.
@@ -156,7 +176,7 @@ impl Queue {
     /// What waits, or is being written, under a key.
     pub(crate) fn find(&self, key: &Key) -> Option<Arc<Entry>> {
         let waiting = self.waiting();
-        waiting.offers.get(key).map(|slot| Arc::clone(&slot.offer.entry))
+        waiting.offers.get(key).map(|slot| Arc::clone(&slot.entry))
     }
 
     /// The ticket of the last that came: a barrier waits for it. What waits is written at once.
@@ -164,8 +184,7 @@ impl Queue {
         let mut waiting = self.waiting();
         waiting.is_urgent = true;
         let ticket = waiting.ticket;
-        drop(waiting);
-        self.bell.notify_one();
+        self.ring(waiting);
         ticket
     }
 
@@ -176,8 +195,9 @@ impl Queue {
 
     /// Takes nothing more in.
     pub(crate) fn close(&self) {
-        self.waiting().is_closing = true;
-        self.bell.notify_all();
+        let mut waiting = self.waiting();
+        waiting.is_closing = true;
+        self.ring(waiting);
     }
 
     /// How full it is.
@@ -195,17 +215,18 @@ impl Queue {
     pub(crate) fn next(&self, linger: Duration, idle: Duration) -> Delivery {
         let mut waiting = self.waiting();
         if !waiting.has_work() && !waiting.is_closing {
+            waiting.awaits = Awaits::Anything;
             waiting = self.bell.wait_timeout(waiting, idle).unwrap_or_else(PoisonError::into_inner).0;
         }
-        if waiting.has_work() && !waiting.is_urgent && !waiting.is_closing && !waiting.is_batch_full() {
-            let is_short =
-                |waiting: &mut Waiting| !waiting.is_urgent && !waiting.is_closing && !waiting.is_batch_full();
+        if waiting.has_work() && waiting.is_short() {
+            waiting.awaits = Awaits::Batch;
             waiting = self
                 .bell
-                .wait_timeout_while(waiting, linger, is_short)
+                .wait_timeout_while(waiting, linger, |waiting| waiting.is_short())
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
+        waiting.awaits = Awaits::Nothing;
         waiting.deliver()
     }
 
@@ -247,8 +268,7 @@ impl Queue {
     pub(crate) fn done(&self, batch: &Batch) {
         let mut waiting = self.waiting();
         for offer in &batch.offers {
-            let is_same =
-                |slot: &Slot| slot.is_leaving && slot.offer.entry.created() == offer.entry.created();
+            let is_same = |slot: &Slot| slot.is_leaving && slot.entry.created() == offer.entry.created();
             if waiting.offers.get(&offer.key).is_some_and(is_same) {
                 waiting.forget(&offer.key);
             }
@@ -265,20 +285,27 @@ impl Waiting {
     fn take_in(&mut self, offer: Offer, weight: u64) {
         let ticket = self.draw();
         self.bytes += weight;
-        let key = offer.key.clone();
-        let before = self.offers.insert(key.clone(), Slot { offer, is_leaving: false });
-        if let Some(before) = &before {
-            self.bytes -= before.offer.entry.weight();
-        }
+        let Offer { key, entry, seen } = offer;
+        let slot = Slot { entry, seen, is_leaving: false };
         // It keeps the place of what it replaces, unless that is on its way already.
-        if before.is_none_or(|before| before.is_leaving) {
-            self.order.push_back((key, ticket));
+        match self.offers.entry(key) {
+            Place::Occupied(mut place) => {
+                let before = place.insert(slot);
+                self.bytes -= before.entry.weight();
+                if before.is_leaving {
+                    self.order.push_back((place.key().clone(), ticket));
+                }
+            }
+            Place::Vacant(place) => {
+                self.order.push_back((place.key().clone(), ticket));
+                place.insert(slot);
+            }
         }
     }
 
     fn forget(&mut self, key: &Key) {
         if let Some(slot) = self.offers.remove(key) {
-            self.bytes -= slot.offer.entry.weight();
+            self.bytes -= slot.entry.weight();
         }
     }
 
@@ -299,6 +326,11 @@ impl Waiting {
             || !self.removals.is_empty()
             || !self.memos.is_empty()
             || !self.torn.is_empty()
+    }
+
+    /// Whether it is worth waiting for more.
+    fn is_short(&self) -> bool {
+        !self.is_urgent && !self.is_closing && !self.is_batch_full()
     }
 
     fn is_batch_full(&self) -> bool {
@@ -325,8 +357,8 @@ impl Waiting {
         {
             if let Some(slot) = self.offers.get_mut(&key).filter(|slot| !slot.is_leaving) {
                 slot.is_leaving = true;
-                bytes += slot.offer.entry.weight();
-                batch.offers.push(slot.offer.clone());
+                bytes += slot.entry.weight();
+                batch.offers.push(Offer { key, entry: Arc::clone(&slot.entry), seen: slot.seen });
             }
         }
         let firsts = [
@@ -350,5 +382,71 @@ impl Waiting {
             up_to: if is_empty { self.ticket } else { open.saturating_sub(1) },
             is_last: self.is_closing && is_empty,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::tests::markers::entry_of;
+    use crate::key::Partition;
+
+    fn offer_all(queue: &Queue, created: u64) {
+        for at in 0..1000 {
+            let key = Key::new("home", &Partition::new("anna"), &format!("/{at}"));
+            let entry = entry_of(&key, Vec::new(), Stamp::end_of(created), b"value");
+            queue.offer(Offer { key, entry, seen: 0 });
+        }
+    }
+
+    /// Takes everything out; gives how many batches it was.
+    fn empty(queue: &Queue) -> usize {
+        let mut batches = 0;
+        while queue.depth().offers > 0 {
+            let delivery = queue.next(Duration::ZERO, Duration::ZERO);
+            assert!(delivery.batch.offers.len() <= BATCH_OFFERS);
+            queue.done(&delivery.batch);
+            batches += 1;
+        }
+        batches
+    }
+
+    #[test]
+    fn a_queue_that_has_been_as_full_before_allocates_nothing() {
+        let queue = Queue::new(u64::MAX);
+        let places = || {
+            let waiting = queue.waiting();
+            (waiting.offers.capacity(), waiting.order.capacity())
+        };
+        offer_all(&queue, 1);
+        let before = places();
+        for created in 2..5 {
+            assert_eq!(empty(&queue), 4);
+            offer_all(&queue, created * 2);
+            offer_all(&queue, created * 2 + 1);
+            assert_eq!(queue.waiting().order.len(), 1000, "who is replaced gives his place");
+            assert_eq!(places(), before);
+        }
+    }
+
+    #[test]
+    fn who_sleeps_is_woken_for_what_he_waits_for_and_for_nothing_less() {
+        let queue = Queue::new(u64::MAX);
+        let awaits = |awaits| queue.waiting().awaits = awaits;
+        let key = Key::new("home", &Partition::new("anna"), "/x");
+        let offer =
+            || Offer { key: key.clone(), entry: entry_of(&key, Vec::new(), Stamp::ZERO, b""), seen: 0 };
+        awaits(Awaits::Anything);
+        queue.offer(offer());
+        assert_eq!(queue.waiting().awaits, Awaits::Nothing, "woken for the first");
+        awaits(Awaits::Batch);
+        queue.offer(offer());
+        assert_eq!(queue.waiting().awaits, Awaits::Batch, "one is not enough");
+        queue.hurry();
+        assert_eq!(queue.waiting().awaits, Awaits::Nothing, "somebody is in a hurry");
+        empty(&queue);
+        awaits(Awaits::Batch);
+        offer_all(&queue, 1);
+        assert_eq!(queue.waiting().awaits, Awaits::Nothing, "a batch is full");
     }
 }
