@@ -1,5 +1,6 @@
 //! The tier as callers see it: through the cache, on real files, over restarts and beside other processes.
 
+mod histories;
 pub(super) mod markers;
 mod restarts;
 mod sharing;
