@@ -13,7 +13,10 @@ use crate::value::Entry;
 #[cfg(feature = "shuttle")]
 impl Desk {
     #[expect(clippy::unused_self, reason = "the model has no tier below")]
-    pub(crate) fn hand_down(&self, _key: &Key, _entry: &Arc<Entry>) {}
+    pub(crate) fn hand_down(&self, _key: &Key, _entry: &Arc<Entry>) -> Option<crate::leaving::Leaving> {
+        None
+    }
+
     #[expect(clippy::unused_self, reason = "the model has no tier below")]
     pub(crate) fn remove_below(&self, _key: &Key, _than: Stamp) {}
     #[expect(clippy::unused_self, reason = "the model has no tier below")]
@@ -33,6 +36,7 @@ mod with_disk {
     use crate::disk::ledger::{Known, Ledger};
     use crate::disk::store::Found;
     use crate::disk::{Disk, DiskSettings, Look, Snapshot};
+    use crate::leaving::Leaving;
     use crate::load::LoadReason;
     use crate::looks::Looks;
     use crate::policy::{Horizons, Marking};
@@ -63,11 +67,12 @@ mod with_disk {
             Ok(())
         }
 
-        /// What was just kept is written later.
-        pub(crate) fn hand_down(&self, key: &Key, entry: &Arc<Entry>) {
-            if let Some(below) = &self.below {
-                below.disk.offer(key, entry, below.known.at(entry.created()));
-            }
+        /// What was just kept is written later: when whoever waits for it has his answer.
+        pub(crate) fn hand_down(&self, key: &Key, entry: &Arc<Entry>) -> Option<Leaving> {
+            let below = self.below.as_ref()?;
+            let leaving = Leaving::begin(entry, below.disk.bell());
+            below.disk.offer(key, entry, below.known.at(entry.created()));
+            Some(leaving)
         }
 
         pub(crate) fn remove_below(&self, key: &Key, than: Stamp) {
@@ -169,16 +174,17 @@ mod with_disk {
     }
 
     /// The horizons of a value whose clock was set back meanwhile: how long it has lived nobody knows, so it is
-    /// fresh no more, and the rest counts from now.
+    /// fresh no more, and the windows after that count from now.
     fn within(horizons: Horizons, stored_ms: u64, now_ms: u64) -> Horizons {
         if stored_ms <= now_ms.saturating_add(CLOCK_TOLERANCE_MS) {
             return horizons;
         }
-        let back_ms = stored_ms - now_ms;
+        let after_fresh =
+            |until_ms: u64| now_ms.saturating_add(until_ms.saturating_sub(horizons.fresh_until_ms));
         Horizons {
             fresh_until_ms: now_ms,
-            stale_until_ms: horizons.stale_until_ms.saturating_sub(back_ms),
-            error_until_ms: horizons.error_until_ms.saturating_sub(back_ms),
+            stale_until_ms: after_fresh(horizons.stale_until_ms),
+            error_until_ms: after_fresh(horizons.error_until_ms),
             refresh_at_ms: horizons.refresh_at_ms.min(now_ms),
         }
     }
@@ -199,7 +205,7 @@ mod with_disk {
             let now = within(horizons, 1_000_000, 100_000);
             assert_eq!(
                 (now.fresh_until_ms, now.stale_until_ms, now.error_until_ms),
-                (100_000, 220_000, 1_100_000)
+                (100_000, 160_000, 1_040_000)
             );
         }
     }

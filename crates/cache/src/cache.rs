@@ -24,7 +24,7 @@ use crate::warm::WarmSet;
 
 /// A cache. Cloning copies a handle to the same one.
 #[derive(Clone)]
-pub struct Cache(Arc<House>);
+pub struct Cache(pub(crate) Arc<House>);
 
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,6 +91,21 @@ impl Cache {
     #[cfg(not(feature = "shuttle"))]
     pub fn disk_stats(&self) -> Option<crate::disk::DiskStats> {
         self.0.desk.below.as_ref().map(|below| below.disk.stats())
+    }
+
+    /// What is wrong with the disk at this moment, if anything; it says what a person can do about it.
+    #[cfg(not(feature = "shuttle"))]
+    pub fn disk_trouble(&self) -> Option<crate::disk::trouble::Trouble> {
+        self.0.desk.below.as_ref().and_then(|below| below.disk.trouble())
+    }
+
+    /// Ends the disk as a crash would: what waits to be written never is.
+    #[cfg(test)]
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) async fn crash_disk(&self) {
+        if let Some(below) = &self.0.desk.below {
+            below.disk.crash().await;
+        }
     }
 
     /// Writes what is left and closes the disk. Gives how many entries were lost.

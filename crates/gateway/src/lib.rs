@@ -11,6 +11,7 @@
 //!   [`breaker`]: whether it is down. [`doubt`]: whether a list that came back far shorter is believed.
 //! - [`listener`], [`conversation`], [`proxy`], [`body`]: from a client's connection to its answer. [`seats`] and
 //!   [`bounds`]: how many there may be, and who had to stay outside.
+//! - [`departure`]: what waits until an answer has left.
 //! - [`tls`]: whose certificate is believed, and which one is shown.
 //! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
 //! - [`storage`]: the engine with its tiers.
@@ -31,6 +32,7 @@ pub mod config;
 pub mod control;
 pub mod conversation;
 pub mod demo;
+pub mod departure;
 pub mod doctor;
 pub mod doubt;
 pub mod enquiry;

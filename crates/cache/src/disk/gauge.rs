@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::queue::Queue;
 use super::store::{Offer, Sight, Store};
+use crate::clock::Clock;
 use crate::key::Key;
 use crate::load::LoadReason;
 use crate::policy::Horizons;
@@ -42,6 +43,7 @@ impl Gauge {
 #[derive(Debug)]
 pub struct Intake {
     queue: Queue,
+    clock: Clock,
     offers: Vec<Offer>,
 }
 
@@ -73,7 +75,7 @@ impl Intake {
             }));
             Offer { key: key.clone(), entry, seen: 0 }
         });
-        Self { queue: Queue::new(u64::MAX), offers: offers.collect() }
+        Self { queue: Queue::new(u64::MAX), clock: Clock::system(), offers: offers.collect() }
     }
 
     /// Offers the entry of one key.
@@ -85,7 +87,7 @@ impl Intake {
     /// Takes everything out again, as a writer does.
     pub fn empty(&self) {
         while self.queue.depth().offers > 0 {
-            let delivery = self.queue.next(Duration::ZERO, Duration::ZERO);
+            let delivery = self.queue.next(Duration::ZERO, Duration::ZERO, &self.clock);
             self.queue.done(&delivery.batch);
         }
     }

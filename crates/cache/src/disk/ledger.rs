@@ -65,6 +65,15 @@ impl Ledger {
         self.step(newest_seq);
     }
 
+    /// The markers of the same store that came while it could not be read.
+    pub(crate) fn resume(&self, placed: &[Placed], newest_seq: u64, newest: Stamp, ours: i64) {
+        self.sequence.observe(newest);
+        for one in placed {
+            self.hear(one, ours);
+        }
+        self.step(newest_seq);
+    }
+
     /// What was remembered beside values before a restart.
     pub(crate) fn remember(&self, memos: Vec<(Key, Memo)>) {
         for (key, memo) in memos {

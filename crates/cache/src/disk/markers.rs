@@ -7,6 +7,7 @@
 //! than that is not stored.
 
 use rusqlite::{Connection, OptionalExtension, params};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::spelling;
 use super::store::{Mark, Placed, about, int};
@@ -26,6 +27,28 @@ const INSERT: &str = "
 const COLUMNS: &str = "seq, scope, purges, stamp, hold_until, settle_until_ms, settle_fresh_ms, origin";
 /// The origin of a marker that was folded: it is nobody's own any more.
 const FOLDED: i64 = 0;
+
+impl Placed {
+    /// A number that stands for all of it; positive, so that SQLite can add and subtract without an overflow.
+    fn digest(&self) -> i64 {
+        let Mark { scope, purges, stamp, hold_until, settle_until_ms, settle_fresh_ms } = &self.mark;
+        let numbers = [
+            self.seq,
+            self.origin.cast_unsigned(),
+            u64::from(*purges),
+            stamp.raw(),
+            hold_until.raw(),
+            *settle_until_ms,
+            *settle_fresh_ms,
+        ];
+        let mut hasher = Xxh3::new();
+        for number in numbers {
+            hasher.update(&number.to_le_bytes());
+        }
+        hasher.update(scope.as_bytes());
+        (hasher.digest() >> 2).cast_signed()
+    }
+}
 
 impl Mark {
     /// Takes over all that `other` forbids.
@@ -52,6 +75,12 @@ pub(crate) fn place(db: &Connection, mark: &Mark, origin: i64) -> Result<(), Fai
         mark.absorb(&before.mark);
     }
     insert(db, None, &mark, origin)
+}
+
+/// Whether these are all markers, as they were written: one that is lost or altered would bring back what it
+/// invalidated.
+pub(crate) fn are_whole(db: &Connection, all: &[Placed]) -> Result<bool, Failing> {
+    Ok(about(db, "digest")? == all.iter().fold(0, |digest, one| digest ^ one.digest()))
 }
 
 /// All markers after `seq`, in order.
@@ -111,21 +140,20 @@ pub(crate) fn sweep(db: &Connection, now_ms: u64) -> Result<(), Failing> {
     let least = least.unwrap_or(i64::MAX);
     let old = Stamp::end_of(now_ms.saturating_sub(KEPT_MS)).raw().cast_signed();
     let now = Stamp::end_of(now_ms).raw().cast_signed();
-    let mut delete = db.prepare_cached(
+    let mut delete = db.prepare_cached(&format!(
         "DELETE FROM marker WHERE seq IN (
             SELECT seq FROM marker
             WHERE seq <= ?1 AND stamp < ?2 AND hold_until <= ?3 AND settle_until_ms <= ?4 ORDER BY seq LIMIT ?5)
-         RETURNING seq",
-    )?;
-    let gone: Vec<i64> = delete
-        .query_map(params![least, old, now, int(now_ms), int(CHUNK)], |row| row.get(0))?
+         RETURNING {COLUMNS}",
+    ))?;
+    let gone: Vec<Placed> = delete
+        .query_map(params![least, old, now, int(now_ms), int(CHUNK)], read)?
         .collect::<Result<_, _>>()?;
-    if let Some(newest) = gone.iter().max() {
+    if let Some(newest) = gone.iter().map(|one| one.seq).max() {
         db.prepare_cached("UPDATE about SET value = max(value, ?1) WHERE name = 'floor'")?
-            .execute([newest])?;
-        count(db, -i64::try_from(gone.len()).unwrap_or(i64::MAX))?;
+            .execute([int(newest)])?;
     }
-    Ok(())
+    gone.iter().try_for_each(|one| count(db, -1, one))
 }
 
 fn first(db: &Connection, which: &str, chunk: u64) -> Result<Vec<Placed>, Failing> {
@@ -138,8 +166,8 @@ fn first(db: &Connection, which: &str, chunk: u64) -> Result<Vec<Placed>, Failin
 fn take_out(db: &Connection, scope: &str, purges: bool) -> Result<Option<Placed>, Failing> {
     let sql = format!("DELETE FROM marker WHERE scope = ?1 AND purges = ?2 RETURNING {COLUMNS}");
     let taken = db.prepare_cached(&sql)?.query_row(params![scope, purges], read).optional()?;
-    if taken.is_some() {
-        count(db, -1)?;
+    if let Some(taken) = &taken {
+        count(db, -1, taken)?;
     }
     Ok(taken)
 }
@@ -156,11 +184,16 @@ fn insert(db: &Connection, seq: Option<u64>, mark: &Mark, origin: i64) -> Result
         int(mark.settle_fresh_ms),
         origin
     ])?;
-    count(db, 1)
+    let seq = db.last_insert_rowid().cast_unsigned();
+    count(db, 1, &Placed { seq, origin, mark: mark.clone() })
 }
 
-fn count(db: &Connection, more: i64) -> Result<(), Failing> {
+/// Books a marker that came or went.
+fn count(db: &Connection, more: i64, one: &Placed) -> Result<(), Failing> {
     db.prepare_cached("UPDATE about SET value = value + ?1 WHERE name = 'markers'")?.execute([more])?;
+    // Exclusive or: what comes and goes leaves no trace.
+    let sql = "UPDATE about SET value = (value | ?1) - (value & ?1) WHERE name = 'digest'";
+    db.prepare_cached(sql)?.execute([one.digest()])?;
     Ok(())
 }
 

@@ -13,6 +13,8 @@
 //! | `writer` | the one thread that writes, sweeps, and hears what other processes invalidated |
 //! | `readers` | the threads that read |
 //! | `health` | which services are off, and when they are tried again |
+//! | `renewal` | what the writer does when the store fails |
+//! | `witness` | how a log that was lost is noticed |
 //! | `trouble` | the ways storage fails, and what each means |
 //! | `presence` | who else has the store open |
 //! | `claims` | who loads a key, among all who have |
@@ -37,11 +39,13 @@ mod place;
 mod presence;
 mod queue;
 mod readers;
+mod renewal;
 mod spelling;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 pub mod trouble;
+mod witness;
 mod writer;
 
 use std::path::PathBuf;
@@ -55,10 +59,10 @@ use tokio::sync::watch;
 use self::claims::Claims;
 use self::health::Health;
 use self::ledger::Ledger;
-use self::queue::Queue;
+use self::queue::{Progress, Queue};
 use self::readers::Readers;
 use self::store::{Found, Mark, Offer};
-use self::trouble::Trouble;
+use self::trouble::{Failing, Trouble};
 use crate::clock::{Clock, millis};
 use crate::key::Key;
 use crate::memo::Memo;
@@ -69,6 +73,9 @@ use crate::tally::Counter;
 use crate::value::Entry;
 
 const MIB: u64 = 1024 * 1024;
+/// How often it is looked whether something is written by now, and from when on it is hurried.
+const WRITTEN_POLL: Duration = Duration::from_millis(5);
+const WRITTEN_SOON: Duration = Duration::from_millis(100);
 
 /// The disk tier's bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,14 +203,18 @@ struct Shared {
     counters: Counters,
     /// Grows when the file was replaced: whoever reads opens it anew.
     generation: AtomicU64,
+    /// The writer has the file open and told all its markers: only then may anybody read it.
+    is_open: AtomicBool,
     /// Somebody found the file damaged; the writer sees to it.
-    alarm: Mutex<Option<Trouble>>,
+    alarm: Mutex<Option<Failing>>,
+    /// What the writer has committed: grows before it leaves the queue.
+    commits: AtomicU64,
     /// Readers end their reads at once while the log is being cut.
     cutting: AtomicBool,
     /// Another process has the store open.
     has_company: AtomicBool,
     /// Everything up to this ticket is written, or never will be.
-    done: watch::Sender<u64>,
+    done: watch::Sender<Progress>,
 }
 
 /// The disk tier.
@@ -225,6 +236,16 @@ pub(crate) enum Snapshot {
     Now,
 }
 
+/// Wakes the writer when an answer has left.
+#[derive(Debug, Clone)]
+pub(crate) struct Bell(Arc<Shared>);
+
+impl Bell {
+    pub(crate) fn ring(&self) {
+        self.0.queue.ring();
+    }
+}
+
 /// What a look found.
 pub(crate) enum Look {
     /// It waits to be written.
@@ -236,7 +257,8 @@ pub(crate) enum Look {
 }
 
 impl Disk {
-    /// Opens the tier and starts its threads. A damaged store is set aside and a new one begun.
+    /// Opens the tier and starts its threads. A damaged store is set aside and a new one begun; one that cannot be
+    /// opened now is tried again.
     ///
     /// # Errors
     /// One line that says why there can be no store here and what to do.
@@ -252,19 +274,8 @@ impl Disk {
                 settings.dir.display()
             ));
         }
-        let shared = Arc::new(Shared {
-            queue: Queue::new(settings.max_queued_bytes),
-            clock,
-            health: Health::default(),
-            counters: Counters::default(),
-            generation: AtomicU64::new(0),
-            alarm: Mutex::default(),
-            cutting: AtomicBool::new(false),
-            has_company: AtomicBool::new(false),
-            done: watch::Sender::new(0),
-            settings,
-        });
-        let writer = writer::Writer::open(Arc::clone(&shared), ledger, memory)?;
+        let shared = Arc::new(Shared::new(settings, clock));
+        let writer = writer::Writer::open(Arc::clone(&shared), ledger, memory);
         let readers = Readers::start(&shared)?;
         let claims = Claims::start(&shared.settings.dir, shared.settings.read_timeout)?;
         let writer = std::thread::Builder::new().name("greenroom-writer".into()).spawn(move || writer.run());
@@ -308,6 +319,11 @@ impl Disk {
         self.shared.queue.offer(Offer { key: key.clone(), entry: Arc::clone(entry), seen });
     }
 
+    /// What an answer rings when it has left.
+    pub(crate) fn bell(&self) -> Bell {
+        Bell(Arc::clone(&self.shared))
+    }
+
     /// Takes an invalidation in, to be written at once.
     pub(crate) fn mark(&self, scope: &Scope, stamp: Stamp, how: &Invalidation) {
         let hold_until = crate::marks::hold_end(stamp, how).unwrap_or_default();
@@ -336,17 +352,33 @@ impl Disk {
 
     /// Waits until everything that was taken in so far is written, or can never be. True if it was within `limit`.
     pub(crate) async fn flushed(&self, limit: Duration) -> bool {
-        self.reached(self.shared.queue.hurry(), limit).await
+        let ticket = self.shared.queue.hurry();
+        self.reached(|done| done.all >= ticket, limit).await
     }
 
     /// The same, but nothing is hurried for it.
+    #[cfg(test)]
     pub(crate) async fn written(&self, limit: Duration) -> bool {
-        self.reached(self.shared.queue.newest(), limit).await
+        let ticket = self.shared.queue.newest();
+        self.reached(|done| done.all >= ticket, limit).await
     }
 
-    async fn reached(&self, ticket: u64, limit: Duration) -> bool {
+    /// Waits until what a load brought under a key can be read by other processes. They may be waiting for it, so it
+    /// is hurried if it takes long: because its own answers are read slowly, say.
+    pub(crate) async fn stored(&self, key: &Key, created: Stamp, limit: Duration) {
+        let unhurried = async {
+            while self.shared.queue.holds(key, created) {
+                tokio::time::sleep(WRITTEN_POLL).await;
+            }
+        };
+        if tokio::time::timeout(WRITTEN_SOON, unhurried).await.is_err() {
+            self.flushed(limit).await;
+        }
+    }
+
+    async fn reached(&self, mut is_reached: impl FnMut(&Progress) -> bool, limit: Duration) -> bool {
         let mut done = self.shared.done.subscribe();
-        let reached = done.wait_for(|done| *done >= ticket);
+        let reached = done.wait_for(|done| is_reached(done));
         tokio::time::timeout(limit, reached).await.is_ok_and(|reached| reached.is_ok())
     }
 
@@ -367,7 +399,17 @@ impl Disk {
 
     /// Waits until every invalidation so far is durable, or no longer than the settings say.
     pub(crate) async fn settled(&self) -> bool {
-        self.flushed(self.shared.settings.mark_timeout).await
+        if self.shared.health.writes_are_off() {
+            // It will not be within that time.
+            return false;
+        }
+        let ticket = self.shared.queue.newest();
+        self.reached(|done| done.orders >= ticket, self.shared.settings.mark_timeout).await
+    }
+
+    /// What is wrong with the disk at this moment, if anything.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.shared.health.trouble()
     }
 
     /// The figures at this moment.
@@ -398,11 +440,18 @@ impl Disk {
         }
     }
 
+    /// Ends without writing what is left.
+    #[cfg(test)]
+    pub(crate) async fn crash(&self) {
+        self.shared.queue.abandon();
+        drop(self.shared.done.subscribe().wait_for(|done| *done == Progress::END).await);
+    }
+
     /// Writes what is left and ends the threads, within the settings' deadline. Gives how many entries were lost.
     pub(crate) async fn close(&self) -> u64 {
         self.shared.queue.close();
         let mut done = self.shared.done.subscribe();
-        let ended = done.wait_for(|done| *done == u64::MAX);
+        let ended = done.wait_for(|done| *done == Progress::END);
         let ended = tokio::time::timeout(self.shared.settings.drain_timeout, ended).await;
         if ended.is_ok_and(|ended| ended.is_ok()) {
             let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -424,13 +473,35 @@ impl Drop for Disk {
 }
 
 impl Shared {
-    /// Somebody found the file in trouble.
-    fn raise(&self, trouble: Trouble) {
-        *self.alarm.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
-        self.queue.hurry();
+    fn new(settings: DiskSettings, clock: Clock) -> Self {
+        Self {
+            queue: Queue::new(settings.max_queued_bytes),
+            clock,
+            health: Health::default(),
+            counters: Counters::default(),
+            generation: AtomicU64::new(0),
+            is_open: AtomicBool::new(false),
+            alarm: Mutex::default(),
+            commits: AtomicU64::new(0),
+            cutting: AtomicBool::new(false),
+            has_company: AtomicBool::new(false),
+            done: watch::Sender::default(),
+            settings,
+        }
     }
 
-    fn take_alarm(&self) -> Option<Trouble> {
+    /// Somebody found the file of that generation in trouble. Of one that was replaced since it is no news.
+    fn raise(&self, failing: Failing, generation: u64) {
+        let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_open.load(Ordering::Acquire) && generation == self.generation.load(Ordering::Acquire) {
+            *alarm = Some(failing);
+            drop(alarm);
+            self.queue.ring();
+        }
+    }
+
+    /// What was raised, unless it is about a file that was replaced meanwhile.
+    fn take_alarm(&self) -> Option<Failing> {
         self.alarm.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

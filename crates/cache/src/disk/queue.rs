@@ -1,7 +1,8 @@
 //! What waits to be written: newest wins, in the order it came, and readable while it waits.
 //!
 //! An offer never waits: it takes one lock that nobody holds across a system call. When there is too much, the
-//! oldest offer is dropped and counted; markers never are.
+//! oldest offer is dropped and counted; markers never are. An offer is held back while answers that waited for its
+//! value are on their way to their clients, unless somebody waits for it to be written.
 
 use std::collections::hash_map::Entry as Place;
 use std::collections::{HashMap, VecDeque};
@@ -9,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::store::{Batch, Mark, Offer};
+use crate::clock::Clock;
 use crate::key::{BuildAsHashed, Key};
 use crate::memo::Memo;
 use crate::stamp::Stamp;
@@ -21,6 +23,10 @@ const MAX_MARKS: usize = 65_536;
 /// Offers in one transaction, and their bytes.
 const BATCH_OFFERS: usize = 256;
 const BATCH_BYTES: u64 = 1024 * 1024;
+/// An offer is held back for so long at most, whoever is still reading its answer …
+const MAX_HELD_MS: u64 = 30_000;
+/// … and so many offers are looked at for some that are not.
+const MAX_LOOKED_AT: usize = 2 * BATCH_OFFERS;
 /// Removals and markers in one transaction.
 const BATCH_ORDERS: usize = 1024;
 
@@ -72,14 +78,35 @@ struct Slot {
     is_leaving: bool,
 }
 
+impl Slot {
+    /// Whether answers with its value are still on their way.
+    fn is_held(&self, now_ms: u64) -> bool {
+        !self.entry.has_left() && now_ms.saturating_sub(self.entry.stored_ms()) < MAX_HELD_MS
+    }
+}
+
 /// What the writer was woken for.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) batch: Batch,
-    /// Everything that came before this ticket is in this batch or was in one before it.
-    pub(crate) up_to: u64,
+    /// How far the work is done when this batch is.
+    pub(crate) reach: Progress,
     /// Nothing will come any more, and nothing is left.
     pub(crate) is_last: bool,
+}
+
+/// How far the work is done: everything that came up to a ticket was written, or never will be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Of everything.
+    pub(crate) all: u64,
+    /// Of invalidations and removals.
+    pub(crate) orders: u64,
+}
+
+impl Progress {
+    /// There is nothing more to come.
+    pub(crate) const END: Self = Self { all: u64::MAX, orders: u64::MAX };
 }
 
 /// How full the queue is.
@@ -110,15 +137,15 @@ impl Queue {
         }
         waiting.take_in(offer, weight);
         while waiting.bytes > self.max_bytes && waiting.drop_oldest() {}
-        self.ring(waiting);
+        self.wake(waiting);
     }
 
-    /// Wakes the writer if this is what it waits for. Ringing where nobody listens would cost a system call.
-    fn ring(&self, mut waiting: MutexGuard<'_, Waiting>) {
+    /// Wakes the writer if this may be what it waits for. Ringing where nobody listens would cost a system call.
+    fn wake(&self, mut waiting: MutexGuard<'_, Waiting>) {
         let wakes = match waiting.awaits {
             Awaits::Nothing => false,
             Awaits::Anything => true,
-            Awaits::Batch => !waiting.is_short(),
+            Awaits::Batch => waiting.may_be_due(),
         };
         if wakes {
             waiting.awaits = Awaits::Nothing;
@@ -132,8 +159,7 @@ impl Queue {
         let mut waiting = self.waiting();
         let ticket = waiting.draw();
         waiting.marks.push_back((mark, ticket));
-        waiting.is_urgent = true;
-        self.ring(waiting);
+        self.wake(waiting);
         ticket
     }
 
@@ -145,7 +171,7 @@ impl Queue {
         }
         let ticket = waiting.draw();
         waiting.removals.push_back((key.clone(), than, ticket));
-        self.ring(waiting);
+        self.wake(waiting);
     }
 
     /// Takes in what is remembered of a key beside its value.
@@ -154,7 +180,7 @@ impl Queue {
         if !waiting.is_closing && (waiting.memos.len() < MAX_NOTES || waiting.memos.contains_key(key)) {
             waiting.memos.insert(key.clone(), Arc::clone(memo));
         }
-        self.ring(waiting);
+        self.wake(waiting);
     }
 
     /// Notes that a row was read.
@@ -184,8 +210,22 @@ impl Queue {
         let mut waiting = self.waiting();
         waiting.is_urgent = true;
         let ticket = waiting.ticket;
-        self.ring(waiting);
+        self.wake(waiting);
         ticket
+    }
+
+    /// Wakes the writer: something may be ready by now.
+    pub(crate) fn ring(&self) {
+        let mut waiting = self.waiting();
+        if std::mem::take(&mut waiting.awaits) != Awaits::Nothing {
+            drop(waiting);
+            self.bell.notify_one();
+        }
+    }
+
+    /// Whether what a load brought under a key still waits, or is being written.
+    pub(crate) fn holds(&self, key: &Key, created: Stamp) -> bool {
+        self.waiting().offers.get(key).is_some_and(|slot| slot.entry.created() == created)
     }
 
     /// The ticket of the last that came.
@@ -197,7 +237,15 @@ impl Queue {
     pub(crate) fn close(&self) {
         let mut waiting = self.waiting();
         waiting.is_closing = true;
-        self.ring(waiting);
+        self.wake(waiting);
+    }
+
+    /// Forgets what waits, and takes nothing more in.
+    #[cfg(test)]
+    pub(crate) fn abandon(&self) {
+        let mut waiting = self.waiting();
+        *waiting = Waiting { awaits: waiting.awaits, is_closing: true, ..Waiting::default() };
+        self.wake(waiting);
     }
 
     /// How full it is.
@@ -212,22 +260,25 @@ impl Queue {
     }
 
     /// Waits until there is something to write, and a moment longer in case more comes; or for `idle`.
-    pub(crate) fn next(&self, linger: Duration, idle: Duration) -> Delivery {
+    pub(crate) fn next(&self, linger: Duration, idle: Duration, clock: &Clock) -> Delivery {
         let mut waiting = self.waiting();
-        if !waiting.has_work() && !waiting.is_closing {
+        if !waiting.has_work(clock.now_ms()) && !waiting.is_closing {
             waiting.awaits = Awaits::Anything;
             waiting = self.bell.wait_timeout(waiting, idle).unwrap_or_else(PoisonError::into_inner).0;
         }
-        if waiting.has_work() && waiting.is_short() {
-            waiting.awaits = Awaits::Batch;
+        if waiting.has_work(clock.now_ms()) && !waiting.is_due(clock.now_ms()) {
+            let is_short = |waiting: &mut Waiting| {
+                waiting.awaits = Awaits::Batch;
+                !waiting.is_due(clock.now_ms())
+            };
             waiting = self
                 .bell
-                .wait_timeout_while(waiting, linger, |waiting| waiting.is_short())
+                .wait_timeout_while(waiting, linger, is_short)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
         waiting.awaits = Awaits::Nothing;
-        waiting.deliver()
+        waiting.deliver(clock.now_ms())
     }
 
     /// A batch could not be written, but may be later: all of it (`offers` too, or its markers only) goes back to
@@ -320,26 +371,56 @@ impl Waiting {
         false
     }
 
-    fn has_work(&self) -> bool {
-        !self.order.is_empty()
-            || !self.marks.is_empty()
+    fn has_work(&self, now_ms: u64) -> bool {
+        !self.marks.is_empty()
             || !self.removals.is_empty()
             || !self.memos.is_empty()
             || !self.torn.is_empty()
+            || self.ready(now_ms).0 > 0
     }
 
-    /// Whether it is worth waiting for more.
-    fn is_short(&self) -> bool {
-        !self.is_urgent && !self.is_closing && !self.is_batch_full()
+    /// Whether it is worth looking whether a batch is due: that takes longer than an offer may.
+    fn may_be_due(&self) -> bool {
+        self.is_urgent
+            || self.is_closing
+            || !self.marks.is_empty()
+            || self.order.len() >= BATCH_OFFERS
+            || self.bytes >= BATCH_BYTES
     }
 
-    fn is_batch_full(&self) -> bool {
-        self.order.len() >= BATCH_OFFERS || self.bytes >= BATCH_BYTES
+    /// Whether a batch is to be written without waiting for more.
+    fn is_due(&self, now_ms: u64) -> bool {
+        let (offers, bytes) = self.ready(now_ms);
+        self.is_urgent
+            || self.is_closing
+            || !self.marks.is_empty()
+            || offers >= BATCH_OFFERS
+            || bytes >= BATCH_BYTES
     }
 
-    fn deliver(&mut self) -> Delivery {
+    /// Whether an offer may be written now.
+    fn is_ready(&self, slot: &Slot, now_ms: u64) -> bool {
+        self.is_urgent || self.is_closing || !slot.is_held(now_ms)
+    }
+
+    /// How many offers could be written now, and their bytes, up to a batch.
+    fn ready(&self, now_ms: u64) -> (usize, u64) {
+        let mut ready = (0, 0);
+        for (key, _) in self.order.iter().take(MAX_LOOKED_AT) {
+            if let Some(slot) =
+                self.offers.get(key).filter(|slot| !slot.is_leaving && self.is_ready(slot, now_ms))
+            {
+                ready = (ready.0 + 1, ready.1 + slot.entry.weight());
+                if ready.0 >= BATCH_OFFERS || ready.1 >= BATCH_BYTES {
+                    break;
+                }
+            }
+        }
+        ready
+    }
+
+    fn deliver(&mut self, now_ms: u64) -> Delivery {
         let mut batch = Batch::default();
-        let mut open = u64::MAX;
         while batch.marks.len() < BATCH_ORDERS
             && let Some((mark, _)) = self.marks.pop_front()
         {
@@ -350,38 +431,42 @@ impl Waiting {
         {
             batch.removals.push((key, than));
         }
-        let mut bytes = 0;
+        let (mut bytes, mut held) = (0, Vec::new());
         while batch.offers.len() < BATCH_OFFERS
             && bytes < BATCH_BYTES
-            && let Some((key, _)) = self.order.pop_front()
+            && held.len() < MAX_LOOKED_AT
+            && let Some((key, ticket)) = self.order.pop_front()
         {
-            if let Some(slot) = self.offers.get_mut(&key).filter(|slot| !slot.is_leaving) {
-                slot.is_leaving = true;
-                bytes += slot.entry.weight();
-                batch.offers.push(Offer { key, entry: Arc::clone(&slot.entry), seen: slot.seen });
+            let is_forced = self.is_urgent || self.is_closing;
+            match self.offers.get_mut(&key).filter(|slot| !slot.is_leaving) {
+                Some(slot) if !is_forced && slot.is_held(now_ms) => held.push((key, ticket)),
+                Some(slot) => {
+                    slot.is_leaving = true;
+                    bytes += slot.entry.weight();
+                    batch.offers.push(Offer { key, entry: Arc::clone(&slot.entry), seen: slot.seen });
+                }
+                None => {}
             }
         }
-        let firsts = [
-            self.marks.front().map(|(_, ticket)| *ticket),
-            self.removals.front().map(|(.., ticket)| *ticket),
-            self.order.front().map(|(_, ticket)| *ticket),
-        ];
-        for first in firsts.into_iter().flatten() {
-            open = open.min(first);
+        while let Some(place) = held.pop() {
+            self.order.push_front(place);
         }
+        let marked = self.marks.front().map(|(_, ticket)| *ticket);
+        let removed = self.removals.front().map(|(.., ticket)| *ticket);
+        let offered = self.order.front().map(|(_, ticket)| *ticket);
+        let up_to = |firsts: &[Option<u64>]| {
+            firsts.iter().flatten().min().map_or(self.ticket, |first| first.saturating_sub(1))
+        };
+        let reach = Progress { all: up_to(&[marked, removed, offered]), orders: up_to(&[marked, removed]) };
+        let is_empty = marked.is_none() && removed.is_none() && offered.is_none();
         batch.memos.extend(self.memos.drain());
         batch.torn = std::mem::take(&mut self.torn);
         // A read alone is no reason to write.
         if !batch.is_empty() {
             batch.used = std::mem::take(&mut self.used);
         }
-        let is_empty = open == u64::MAX;
         self.is_urgent &= !is_empty;
-        Delivery {
-            batch,
-            up_to: if is_empty { self.ticket } else { open.saturating_sub(1) },
-            is_last: self.is_closing && is_empty,
-        }
+        Delivery { batch, reach, is_last: self.is_closing && is_empty }
     }
 }
 
@@ -403,7 +488,7 @@ mod tests {
     fn empty(queue: &Queue) -> usize {
         let mut batches = 0;
         while queue.depth().offers > 0 {
-            let delivery = queue.next(Duration::ZERO, Duration::ZERO);
+            let delivery = queue.next(Duration::ZERO, Duration::ZERO, &Clock::system());
             assert!(delivery.batch.offers.len() <= BATCH_OFFERS);
             queue.done(&delivery.batch);
             batches += 1;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value as Field;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -260,6 +261,8 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut db = Connection::open_with_flags(&path, flags)?;
         db.busy_timeout(BUSY_TIMEOUT)?;
+        // The last to close a file that was set aside would remove the log of the one in its place.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         db.set_prepared_statement_cache_capacity(32);
         db.pragma_update(None, "mmap_size", 0)?;
         db.pragma_update(None, "page_size", PAGE_BYTES)?;
@@ -362,7 +365,10 @@ impl Store {
                     replaced.extend(row.file.clone().filter(|_| !row.is_reused));
                     written.outdated += 1;
                 }
-                Err(failing) if failing.trouble == Trouble::Failing => written.failed += 1,
+                // Where the whole transaction is gone, so are the others.
+                Err(failing) if failing.trouble == Trouble::Failing && !change.is_autocommit() => {
+                    written.failed += 1;
+                }
                 Err(failing) => return Err(failing),
             }
         }
@@ -432,6 +438,7 @@ impl Store {
     }
 
     /// The number of the newest marker there ever was.
+    #[cfg(test)]
     pub(crate) fn newest_mark(&self) -> Result<u64, Failing> {
         markers::newest(&self.db)
     }
@@ -503,6 +510,29 @@ impl Store {
         Ok(removed)
     }
 
+    /// All markers, in order, and the number of the newest there ever was. Damaged ones are a failure.
+    pub(crate) fn all_marks(&self) -> Result<(Vec<Placed>, u64), Failing> {
+        self.begin_read()?;
+        let all = markers::after(&self.db, 0)
+            .and_then(|all| Ok((markers::are_whole(&self.db, &all)?, all, markers::newest(&self.db)?)));
+        self.end_read();
+        match all? {
+            (true, all, newest) => Ok((all, newest)),
+            (false, ..) => Err(Failing::new(Trouble::Damaged, "its invalidations are not what was written")),
+        }
+    }
+
+    /// By which it is told from every other store.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Whether it holds no entry at all.
+    pub(crate) fn is_empty(&self) -> Result<bool, Failing> {
+        let any = self.db.query_row("SELECT 1 FROM entry LIMIT 1", [], |_| Ok(())).optional()?;
+        Ok(any.is_none())
+    }
+
     /// Gives some free pages back to the file system, if they are many. True if they still are.
     fn give_back(&self) -> Result<bool, Failing> {
         let (all, free) = (pages(&self.db, "page_count")?, pages(&self.db, "freelist_count")?);
@@ -547,6 +577,17 @@ impl Store {
             self.db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(Holds { bytes: bytes.max(0).cast_unsigned(), entries: entries.max(0).cast_unsigned() })
     }
+}
+
+/// Moves the file out of the way, and what belongs to it; what was set aside before goes. Tells where it lies now.
+pub(crate) fn set_aside(dir: &Path) -> Result<PathBuf, Failing> {
+    let _turn = Turn::take(dir)?;
+    let aside = dir.join(format!("{FILE}.set-aside"));
+    std::fs::rename(dir.join(FILE), &aside)?;
+    for tail in ["-wal", "-shm"] {
+        drop(std::fs::remove_file(dir.join(format!("{FILE}{tail}"))));
+    }
+    Ok(aside)
 }
 
 /// The turn of one process to open the store: two that make it, or turn its log on, at once would fail each other.
@@ -842,7 +883,7 @@ fn prepare(db: &mut Connection) -> Result<(), Failing> {
             change.execute_batch(&format!(
                 "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};
                  INSERT INTO about VALUES ('seed', random()), ('bytes', 0), ('stamp', 0),
-                    ('file_bytes', 0), ('markers', 0), ('floor', 0);"
+                    ('file_bytes', 0), ('markers', 0), ('digest', 0), ('floor', 0);"
             ))?;
         }
         change.commit()?;

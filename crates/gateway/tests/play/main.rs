@@ -24,6 +24,7 @@ mod packaging;
 mod queue;
 mod regressions;
 mod remote;
+mod restart;
 mod shrunk;
 mod sockets;
 mod sockets_dropped;
