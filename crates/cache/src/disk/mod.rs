@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `store` | one SQLite file, and all that is read from it and written to it |
 //! | `bodies` | large bodies, a file each |
+//! | `extent` | how much it holds, and how it shrinks |
 //! | `parcel` | how a value is packed: compression, tags, checksum |
 //! | `markers` | the markers in it: placed, folded, swept |
 //! | `memos` | what is remembered of keys beside values |
@@ -18,6 +19,7 @@
 //! | `trouble` | the ways storage fails, and what each means |
 //! | `presence` | who else has the store open |
 //! | `claims` | who loads a key, among all who have |
+//! | `inspect` | looking at a store from outside |
 //! | `place` | whether a directory is fit at all |
 //! | `gauge` | for measuring: what a reading thread does |
 //!
@@ -28,9 +30,11 @@
 
 mod bodies;
 pub(crate) mod claims;
+mod extent;
 #[doc(hidden)]
 pub mod gauge;
 mod health;
+pub mod inspect;
 pub(crate) mod ledger;
 mod markers;
 mod memos;
