@@ -1,7 +1,7 @@
 //! The tier as callers see it: through the cache, on real files, over restarts and beside other processes.
 
-mod histories;
 mod inspecting;
+mod lives;
 pub(super) mod markers;
 mod restarts;
 mod sharing;

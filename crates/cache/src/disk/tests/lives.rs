@@ -1,4 +1,4 @@
-//! Random histories of loads, invalidations and restarts, clean ones and such as after a crash, beside a list of all
+//! Random lives of a store: loads, invalidations and restarts, clean ones and such as after a crash, beside a list of all
 //! that happened: what was invalidated never comes back, what was purged not even in place of a failure, and what
 //! was flushed is never lost.
 
@@ -192,7 +192,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn histories_with_restarts_bring_nothing_back_and_lose_nothing(steps in proptest::collection::vec(step(), 1..40)) {
+    fn lives_with_restarts_bring_nothing_back_and_lose_nothing(steps in proptest::collection::vec(step(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let dir = tempfile::tempdir().expect("a folder");
