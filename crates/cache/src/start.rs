@@ -68,7 +68,7 @@ mod with_disk {
         pub(crate) async fn start(&self, lead: &Lead, booking: &Booking, old: Option<&Arc<Entry>>) -> Start {
             let alone = Start::Load(Claimed(None));
             let Some(below) = &self.desk.below else { return alone };
-            if lead.is_solo() || !below.disk.has_company() {
+            if lead.is_solo() || !below.disk.may_share() {
                 return alone;
             }
             let sharing = below.disk.sharing();

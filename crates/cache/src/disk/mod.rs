@@ -77,6 +77,8 @@ use crate::tally::Counter;
 use crate::value::Entry;
 
 const MIB: u64 = 1024 * 1024;
+/// A claim may take so many times as long as a look: without it two load, which takes longer.
+const CLAIM_PATIENCE: u32 = 5;
 /// How often it is looked whether something is written by now, and from when on it is hurried.
 const WRITTEN_POLL: Duration = Duration::from_millis(5);
 const WRITTEN_SOON: Duration = Duration::from_millis(100);
@@ -281,7 +283,7 @@ impl Disk {
         let shared = Arc::new(Shared::new(settings, clock));
         let writer = writer::Writer::open(Arc::clone(&shared), ledger, memory);
         let readers = Readers::start(&shared)?;
-        let claims = Claims::start(&shared.settings.dir, shared.settings.read_timeout)?;
+        let claims = Claims::start(&shared.settings.dir, shared.settings.read_timeout * CLAIM_PATIENCE)?;
         let writer = std::thread::Builder::new().name("greenroom-writer".into()).spawn(move || writer.run());
         let writer = writer.map_err(|error| format!("no thread to write with: {error}"))?;
         let sharing = Sharing::default();
@@ -389,6 +391,11 @@ impl Disk {
     /// Whether another process has the store open.
     pub(crate) fn has_company(&self) -> bool {
         self.shared.has_company.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is anybody to share loads with, and a disk that is quick enough for it.
+    pub(crate) fn may_share(&self) -> bool {
+        self.has_company() && !self.shared.health.reads_are_off()
     }
 
     /// Who loads a key, among all processes.
