@@ -99,6 +99,15 @@ impl Cache {
         self.0.desk.below.as_ref().and_then(|below| below.disk.trouble())
     }
 
+    /// Ends the disk as a crash would: what waits to be written never is.
+    #[cfg(test)]
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) async fn crash_disk(&self) {
+        if let Some(below) = &self.0.desk.below {
+            below.disk.crash().await;
+        }
+    }
+
     /// Writes what is left and closes the disk. Gives how many entries were lost.
     #[cfg(not(feature = "shuttle"))]
     pub async fn close_disk(&self) -> u64 {

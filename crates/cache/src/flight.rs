@@ -27,7 +27,6 @@ pub(crate) enum Landed {
     /// With a value to keep; whether it was.
     Kept { entry: Arc<Entry>, refusal: Option<Refusal>, leaving: Option<Leaving> },
     /// With a value that another process loaded.
-    #[cfg_attr(feature = "shuttle", expect(dead_code, reason = "the model has no tier below"))]
     Adopted(Arc<Entry>),
     /// With a value for now.
     Shared(Value),

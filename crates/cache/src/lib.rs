@@ -93,6 +93,8 @@
 //! - **Settling**: after a confirmed write, loads that begin soon live shortly, for sources that need a moment.
 //! - **Memo**: what is remembered of a key beside a value: that its load failed a moment ago, or that its value is
 //!   not for keeping, in which case callers stop waiting for each other.
+//! - **Claim**: the right to load a key among all processes that have the same store open. It spares loads; nothing
+//!   depends on it.
 //! - **Warmth**: when a key is read, and in which rhythm. Keys of a policy with `warm` that are read in a rhythm are
 //!   loaded just before a read that would otherwise find nothing usable: within a budget, and never at the price of
 //!   a load more than their reads would cause.

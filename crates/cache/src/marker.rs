@@ -107,10 +107,7 @@ impl Markers {
         is_ours: bool,
     ) {
         let mut map = write(&self.map);
-        // It may have been folded into its namespace's meanwhile.
-        let scope =
-            if map.contains_key(&target.scope) { target.scope } else { target.namespace.unwrap_or(ALL) };
-        let scope = if map.contains_key(&scope) { scope } else { ALL };
+        let scope = narrowest(&map, target);
         let marks = map.entry(scope).or_default();
         marks.newest_seq = marks.newest_seq.max(placed.seq);
         marks.numbered = marks.numbered.max(stamp);
@@ -120,6 +117,16 @@ impl Markers {
         if placed.mark.purges {
             marks.purge_seq = marks.purge_seq.max(placed.seq);
         }
+    }
+
+    /// A marker of ours lies in a store, and all numbers of that time are taken in: so its own is among them, or
+    /// somebody replaced it by a newer one.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) fn committed(&self, target: Target, stamp: Stamp) {
+        let mut map = write(&self.map);
+        let scope = narrowest(&map, target);
+        let marks = map.entry(scope).or_default();
+        marks.ours_numbered = marks.ours_numbered.max(stamp);
     }
 
     /// The numbers a store gave count no more: it was replaced.
@@ -239,6 +246,13 @@ impl Markers {
     }
 }
 
+/// Under which scope a marker is kept: it may have been folded into its namespace's.
+#[cfg(not(feature = "shuttle"))]
+fn narrowest(map: &HashMap<u64, Marks, BuildAsHashed>, target: Target) -> u64 {
+    let scopes = [Some(target.scope), target.namespace];
+    scopes.into_iter().flatten().find(|scope| map.contains_key(scope)).unwrap_or(ALL)
+}
+
 /// Makes room: the older half of the markers becomes part of their namespaces' markers, which cover more. If that
 /// is not enough (too many namespaces), everything becomes part of the one marker over all. Returns how many went.
 fn fold(map: &mut HashMap<u64, Marks, BuildAsHashed>, max: usize) -> u64 {
@@ -313,6 +327,37 @@ mod tests {
         assert_eq!(markers.epoch(), before + 1);
         let pass = markers.fence(&tagged("n", 2), at(5)).unwrap();
         assert_eq!(pass, Pass { epoch: before + 1, max_fresh: None });
+    }
+
+    /// A marker as a store gives it back.
+    fn placed(seq: u64, stamp: Stamp) -> crate::disk::store::Placed {
+        let mark = crate::disk::store::Mark {
+            scope: String::new(),
+            purges: false,
+            stamp,
+            hold_until: Stamp::ZERO,
+            settle_until_ms: 0,
+            settle_fresh_ms: 0,
+        };
+        crate::disk::store::Placed { seq, origin: 0, mark }
+    }
+
+    #[test]
+    fn a_marker_of_ours_is_newer_than_all_on_disk_until_it_lies_there_itself() {
+        let markers = Markers::new(100);
+        let reach = tagged("n", 1);
+        let said = |seen| markers.marking_of_stored(&reach, seen).0;
+        markers.invalidate(tag("n", 1), at(10), &MARK);
+        assert_eq!(said(u64::MAX), Marking::Marked);
+        markers.number(tag("n", 1), &placed(7, at(10)), at(10), true);
+        assert_eq!((said(6), said(7)), (Marking::Marked, Marking::Clear));
+        markers.invalidate(tag("n", 1), at(20), &MARK);
+        markers.place(tag("n", 1), at(30), &placed(9, at(5)));
+        assert_eq!(said(9), Marking::Marked, "another's says nothing of ours");
+        markers.committed(tag("n", 1), at(20));
+        assert_eq!((said(8), said(9)), (Marking::Marked, Marking::Clear), "the other's took its place");
+        markers.invalidate(tag("n", 1), at(40), &PURGE);
+        assert_eq!(said(u64::MAX), Marking::Purged);
     }
 
     #[test]

@@ -22,9 +22,14 @@ pub(crate) enum Memo {
     /// Its load failed; the same is answered until then, unless it was invalidated since.
     Failed { failure: Failure, began: Stamp, until_ms: u64 },
     /// Its value is not for keeping; until then, callers load without waiting for each other.
-    Uncacheable { began: Stamp, until_ms: u64 },
+    Uncacheable {
+        #[cfg_attr(feature = "shuttle", expect(dead_code, reason = "only the tier below asks"))]
+        began: Stamp,
+        until_ms: u64,
+    },
 }
 
+#[cfg(not(feature = "shuttle"))]
 impl Memo {
     /// The stamp of the load that it came from.
     pub(crate) fn began(&self) -> Stamp {

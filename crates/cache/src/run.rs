@@ -46,9 +46,10 @@ impl House {
             let result = house.clock.timeout(house.desk.settings.flight_max_age, loading).await;
             let result =
                 result.unwrap_or_else(|_| Err(Failure::new(FailureKind::TimedOut, "the load never ended")));
+            let created = lead.flight.created;
             let is_kept = house.land(lead, &booking, result, claim.as_ref(), pass);
             drop(claim);
-            claimed.give_back(&house, is_kept).await;
+            claimed.give_back(&house, is_kept.then_some((&booking.key, created))).await;
         });
         passed
     }

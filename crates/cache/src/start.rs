@@ -9,6 +9,8 @@ use std::sync::Arc;
 use crate::cache::House;
 use crate::desk::Booking;
 use crate::flight::Lead;
+use crate::key::Key;
+use crate::stamp::Stamp;
 use crate::value::Entry;
 
 #[cfg(feature = "shuttle")]
@@ -34,7 +36,7 @@ pub(crate) struct Claimed;
 #[cfg(feature = "shuttle")]
 impl Claimed {
     #[expect(clippy::unused_async, reason = "the model has no tier below")]
-    pub(crate) async fn give_back(self, _house: &House, _is_kept: bool) {}
+    pub(crate) async fn give_back(self, _house: &House, _kept: Option<(&Key, Stamp)>) {}
 }
 
 #[cfg(not(feature = "shuttle"))]
@@ -44,12 +46,11 @@ pub(crate) use with_disk::Claimed;
 mod with_disk {
     use std::time::Duration;
 
-    use super::{Arc, Booking, Entry, House, Lead, Start};
+    use super::{Arc, Booking, Entry, House, Key, Lead, Stamp, Start};
     use crate::clock::millis;
     use crate::disk::claims::{Attempt, Claim};
     use crate::load::LoadReason;
     use crate::policy::{Verdict, judge, spread};
-    use crate::stamp::Stamp;
 
     /// The first and the longest pause between two attempts at a claim.
     const PAUSE_MS: (u64, u64) = (5, 50);
@@ -67,7 +68,7 @@ mod with_disk {
         pub(crate) async fn start(&self, lead: &Lead, booking: &Booking, old: Option<&Arc<Entry>>) -> Start {
             let alone = Start::Load(Claimed(None));
             let Some(below) = &self.desk.below else { return alone };
-            if lead.is_solo() || !below.disk.has_company() {
+            if lead.is_solo() || !below.disk.may_share() {
                 return alone;
             }
             let sharing = below.disk.sharing();
@@ -130,9 +131,9 @@ mod with_disk {
 
     impl Claimed {
         /// Lets others load: at once, or, if what was loaded is kept, when they can read it.
-        pub(crate) async fn give_back(self, house: &House, is_kept: bool) {
-            if let (Some(claim), Some(below), true) = (self.0, &house.desk.below, is_kept) {
-                below.disk.written(WRITE_PATIENCE).await;
+        pub(crate) async fn give_back(self, house: &House, kept: Option<(&Key, Stamp)>) {
+            if let (Some(claim), Some(below), Some((key, created))) = (self.0, &house.desk.below, kept) {
+                below.disk.stored(key, created, WRITE_PATIENCE).await;
                 drop(claim);
             }
         }

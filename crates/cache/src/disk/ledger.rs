@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::spelling;
-use super::store::Placed;
+use super::store::{Mark, Placed};
 use crate::clock::Clock;
 use crate::key::Key;
 use crate::marker::Markers;
@@ -74,6 +74,13 @@ impl Ledger {
         self.step(newest_seq);
     }
 
+    /// Markers of ours that were committed before the last were heard.
+    pub(crate) fn committed(&self, marks: &[Mark]) {
+        for mark in marks {
+            self.markers.committed(spelled(&mark.scope), mark.stamp);
+        }
+    }
+
     /// What was remembered beside values before a restart.
     pub(crate) fn remember(&self, memos: Vec<(Key, Memo)>) {
         for (key, memo) in memos {
@@ -110,9 +117,13 @@ impl Ledger {
     }
 }
 
-/// A line that cannot be read might have meant anything.
 fn target(one: &Placed) -> Target {
-    Target::of(&spelling::read(&one.mark.scope).unwrap_or(Scope::All))
+    spelled(&one.mark.scope)
+}
+
+/// A line that cannot be read might have meant anything.
+fn spelled(scope: &str) -> Target {
+    Target::of(&spelling::read(scope).unwrap_or(Scope::All))
 }
 
 #[cfg(test)]

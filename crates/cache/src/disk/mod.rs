@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `store` | one SQLite file, and all that is read from it and written to it |
 //! | `bodies` | large bodies, a file each |
+//! | `extent` | how much it holds, and how it shrinks |
 //! | `parcel` | how a value is packed: compression, tags, checksum |
 //! | `markers` | the markers in it: placed, folded, swept |
 //! | `memos` | what is remembered of keys beside values |
@@ -29,6 +30,7 @@
 
 mod bodies;
 pub(crate) mod claims;
+mod extent;
 #[doc(hidden)]
 pub mod gauge;
 mod health;
@@ -75,6 +77,11 @@ use crate::tally::Counter;
 use crate::value::Entry;
 
 const MIB: u64 = 1024 * 1024;
+/// A claim may take so many times as long as a look: without it two load, which takes longer.
+const CLAIM_PATIENCE: u32 = 5;
+/// How often it is looked whether something is written by now, and from when on it is hurried.
+const WRITTEN_POLL: Duration = Duration::from_millis(5);
+const WRITTEN_SOON: Duration = Duration::from_millis(100);
 
 /// The disk tier's bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,6 +213,8 @@ struct Shared {
     is_open: AtomicBool,
     /// Somebody found the file damaged; the writer sees to it.
     alarm: Mutex<Option<Failing>>,
+    /// What the writer has committed: grows before it leaves the queue.
+    commits: AtomicU64,
     /// Readers end their reads at once while the log is being cut.
     cutting: AtomicBool,
     /// Another process has the store open.
@@ -271,22 +280,10 @@ impl Disk {
                 settings.dir.display()
             ));
         }
-        let shared = Arc::new(Shared {
-            queue: Queue::new(settings.max_queued_bytes),
-            clock,
-            health: Health::default(),
-            counters: Counters::default(),
-            generation: AtomicU64::new(0),
-            is_open: AtomicBool::new(false),
-            alarm: Mutex::default(),
-            cutting: AtomicBool::new(false),
-            has_company: AtomicBool::new(false),
-            done: watch::Sender::default(),
-            settings,
-        });
+        let shared = Arc::new(Shared::new(settings, clock));
         let writer = writer::Writer::open(Arc::clone(&shared), ledger, memory);
         let readers = Readers::start(&shared)?;
-        let claims = Claims::start(&shared.settings.dir, shared.settings.read_timeout)?;
+        let claims = Claims::start(&shared.settings.dir, shared.settings.read_timeout * CLAIM_PATIENCE)?;
         let writer = std::thread::Builder::new().name("greenroom-writer".into()).spawn(move || writer.run());
         let writer = writer.map_err(|error| format!("no thread to write with: {error}"))?;
         let sharing = Sharing::default();
@@ -366,9 +363,23 @@ impl Disk {
     }
 
     /// The same, but nothing is hurried for it.
+    #[cfg(test)]
     pub(crate) async fn written(&self, limit: Duration) -> bool {
         let ticket = self.shared.queue.newest();
         self.reached(|done| done.all >= ticket, limit).await
+    }
+
+    /// Waits until what a load brought under a key can be read by other processes. They may be waiting for it, so it
+    /// is hurried if it takes long: because its own answers are read slowly, say.
+    pub(crate) async fn stored(&self, key: &Key, created: Stamp, limit: Duration) {
+        let unhurried = async {
+            while self.shared.queue.holds(key, created) {
+                tokio::time::sleep(WRITTEN_POLL).await;
+            }
+        };
+        if tokio::time::timeout(WRITTEN_SOON, unhurried).await.is_err() {
+            self.flushed(limit).await;
+        }
     }
 
     async fn reached(&self, mut is_reached: impl FnMut(&Progress) -> bool, limit: Duration) -> bool {
@@ -380,6 +391,11 @@ impl Disk {
     /// Whether another process has the store open.
     pub(crate) fn has_company(&self) -> bool {
         self.shared.has_company.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is anybody to share loads with, and a disk that is quick enough for it.
+    pub(crate) fn may_share(&self) -> bool {
+        self.has_company() && !self.shared.health.reads_are_off()
     }
 
     /// Who loads a key, among all processes.
@@ -435,6 +451,13 @@ impl Disk {
         }
     }
 
+    /// Ends without writing what is left.
+    #[cfg(test)]
+    pub(crate) async fn crash(&self) {
+        self.shared.queue.abandon();
+        drop(self.shared.done.subscribe().wait_for(|done| *done == Progress::END).await);
+    }
+
     /// Writes what is left and ends the threads, within the settings' deadline. Gives how many entries were lost.
     pub(crate) async fn close(&self) -> u64 {
         self.shared.queue.close();
@@ -461,6 +484,23 @@ impl Drop for Disk {
 }
 
 impl Shared {
+    fn new(settings: DiskSettings, clock: Clock) -> Self {
+        Self {
+            queue: Queue::new(settings.max_queued_bytes),
+            clock,
+            health: Health::default(),
+            counters: Counters::default(),
+            generation: AtomicU64::new(0),
+            is_open: AtomicBool::new(false),
+            alarm: Mutex::default(),
+            commits: AtomicU64::new(0),
+            cutting: AtomicBool::new(false),
+            has_company: AtomicBool::new(false),
+            done: watch::Sender::default(),
+            settings,
+        }
+    }
+
     /// Somebody found the file of that generation in trouble. Of one that was replaced since it is no news.
     fn raise(&self, failing: Failing, generation: u64) {
         let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,8 +4,9 @@
 //! oldest offer is dropped and counted; markers never are. An offer is held back while answers that waited for its
 //! value are on their way to their clients, unless somebody waits for it to be written.
 
+use std::collections::hash_map::Entry as Place;
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::store::{Batch, Mark, Offer};
@@ -55,11 +56,24 @@ struct Waiting {
     ticket: u64,
     is_urgent: bool,
     is_closing: bool,
+    awaits: Awaits,
+}
+
+/// What the writer sleeps for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Awaits {
+    /// It is awake.
+    #[default]
+    Nothing,
+    Anything,
+    /// Enough for a batch, or somebody in a hurry.
+    Batch,
 }
 
 #[derive(Debug)]
 struct Slot {
-    offer: Offer,
+    entry: Arc<Entry>,
+    seen: u64,
     /// It stands in a batch that is being written.
     is_leaving: bool,
 }
@@ -67,8 +81,7 @@ struct Slot {
 impl Slot {
     /// Whether answers with its value are still on their way.
     fn is_held(&self, now_ms: u64) -> bool {
-        let entry = &self.offer.entry;
-        !entry.has_left() && now_ms.saturating_sub(entry.stored_ms()) < MAX_HELD_MS
+        !self.entry.has_left() && now_ms.saturating_sub(self.entry.stored_ms()) < MAX_HELD_MS
     }
 }
 
@@ -110,7 +123,7 @@ impl Queue {
         Self { waiting: Mutex::default(), bell: Condvar::new(), max_bytes }
     }
 
-    fn waiting(&self) -> std::sync::MutexGuard<'_, Waiting> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -122,12 +135,21 @@ impl Queue {
             waiting.dropped += 1;
             return;
         }
-        let was_empty = waiting.offers.is_empty();
         waiting.take_in(offer, weight);
         while waiting.bytes > self.max_bytes && waiting.drop_oldest() {}
-        let is_full = waiting.bytes >= BATCH_BYTES || waiting.offers.len() >= BATCH_OFFERS;
-        drop(waiting);
-        if was_empty || is_full {
+        self.wake(waiting);
+    }
+
+    /// Wakes the writer if this may be what it waits for. Ringing where nobody listens would cost a system call.
+    fn wake(&self, mut waiting: MutexGuard<'_, Waiting>) {
+        let wakes = match waiting.awaits {
+            Awaits::Nothing => false,
+            Awaits::Anything => true,
+            Awaits::Batch => waiting.may_be_due(),
+        };
+        if wakes {
+            waiting.awaits = Awaits::Nothing;
+            drop(waiting);
             self.bell.notify_one();
         }
     }
@@ -137,21 +159,19 @@ impl Queue {
         let mut waiting = self.waiting();
         let ticket = waiting.draw();
         waiting.marks.push_back((mark, ticket));
-        drop(waiting);
-        self.bell.notify_one();
+        self.wake(waiting);
         ticket
     }
 
     /// Takes in that a key's value is gone, if it is not from a later load than this.
     pub(crate) fn remove(&self, key: &Key, than: Stamp) {
         let mut waiting = self.waiting();
-        if waiting.offers.get(key).is_some_and(|slot| slot.offer.entry.created() <= than) {
+        if waiting.offers.get(key).is_some_and(|slot| slot.entry.created() <= than) {
             waiting.forget(key);
         }
         let ticket = waiting.draw();
         waiting.removals.push_back((key.clone(), than, ticket));
-        drop(waiting);
-        self.bell.notify_one();
+        self.wake(waiting);
     }
 
     /// Takes in what is remembered of a key beside its value.
@@ -160,8 +180,7 @@ impl Queue {
         if !waiting.is_closing && (waiting.memos.len() < MAX_NOTES || waiting.memos.contains_key(key)) {
             waiting.memos.insert(key.clone(), Arc::clone(memo));
         }
-        drop(waiting);
-        self.bell.notify_one();
+        self.wake(waiting);
     }
 
     /// Notes that a row was read.
@@ -183,7 +202,7 @@ impl Queue {
     /// What waits, or is being written, under a key.
     pub(crate) fn find(&self, key: &Key) -> Option<Arc<Entry>> {
         let waiting = self.waiting();
-        waiting.offers.get(key).map(|slot| Arc::clone(&slot.offer.entry))
+        waiting.offers.get(key).map(|slot| Arc::clone(&slot.entry))
     }
 
     /// The ticket of the last that came: a barrier waits for it. What waits is written at once.
@@ -191,14 +210,22 @@ impl Queue {
         let mut waiting = self.waiting();
         waiting.is_urgent = true;
         let ticket = waiting.ticket;
-        drop(waiting);
-        self.bell.notify_one();
+        self.wake(waiting);
         ticket
     }
 
     /// Wakes the writer: something may be ready by now.
     pub(crate) fn ring(&self) {
-        self.bell.notify_one();
+        let mut waiting = self.waiting();
+        if std::mem::take(&mut waiting.awaits) != Awaits::Nothing {
+            drop(waiting);
+            self.bell.notify_one();
+        }
+    }
+
+    /// Whether what a load brought under a key still waits, or is being written.
+    pub(crate) fn holds(&self, key: &Key, created: Stamp) -> bool {
+        self.waiting().offers.get(key).is_some_and(|slot| slot.entry.created() == created)
     }
 
     /// The ticket of the last that came.
@@ -208,8 +235,17 @@ impl Queue {
 
     /// Takes nothing more in.
     pub(crate) fn close(&self) {
-        self.waiting().is_closing = true;
-        self.bell.notify_all();
+        let mut waiting = self.waiting();
+        waiting.is_closing = true;
+        self.wake(waiting);
+    }
+
+    /// Forgets what waits, and takes nothing more in.
+    #[cfg(test)]
+    pub(crate) fn abandon(&self) {
+        let mut waiting = self.waiting();
+        *waiting = Waiting { awaits: waiting.awaits, is_closing: true, ..Waiting::default() };
+        self.wake(waiting);
     }
 
     /// How full it is.
@@ -227,16 +263,21 @@ impl Queue {
     pub(crate) fn next(&self, linger: Duration, idle: Duration, clock: &Clock) -> Delivery {
         let mut waiting = self.waiting();
         if !waiting.has_work(clock.now_ms()) && !waiting.is_closing {
+            waiting.awaits = Awaits::Anything;
             waiting = self.bell.wait_timeout(waiting, idle).unwrap_or_else(PoisonError::into_inner).0;
         }
         if waiting.has_work(clock.now_ms()) && !waiting.is_due(clock.now_ms()) {
-            let is_short = |waiting: &mut Waiting| !waiting.is_due(clock.now_ms());
+            let is_short = |waiting: &mut Waiting| {
+                waiting.awaits = Awaits::Batch;
+                !waiting.is_due(clock.now_ms())
+            };
             waiting = self
                 .bell
                 .wait_timeout_while(waiting, linger, is_short)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
+        waiting.awaits = Awaits::Nothing;
         waiting.deliver(clock.now_ms())
     }
 
@@ -278,8 +319,7 @@ impl Queue {
     pub(crate) fn done(&self, batch: &Batch) {
         let mut waiting = self.waiting();
         for offer in &batch.offers {
-            let is_same =
-                |slot: &Slot| slot.is_leaving && slot.offer.entry.created() == offer.entry.created();
+            let is_same = |slot: &Slot| slot.is_leaving && slot.entry.created() == offer.entry.created();
             if waiting.offers.get(&offer.key).is_some_and(is_same) {
                 waiting.forget(&offer.key);
             }
@@ -296,21 +336,27 @@ impl Waiting {
     fn take_in(&mut self, offer: Offer, weight: u64) {
         let ticket = self.draw();
         self.bytes += weight;
-        let key = offer.key.clone();
-        let slot = Slot { offer, is_leaving: false };
-        let before = self.offers.insert(key.clone(), slot);
-        if let Some(before) = &before {
-            self.bytes -= before.offer.entry.weight();
-        }
+        let Offer { key, entry, seen } = offer;
+        let slot = Slot { entry, seen, is_leaving: false };
         // It keeps the place of what it replaces, unless that is on its way already.
-        if before.is_none_or(|before| before.is_leaving) {
-            self.order.push_back((key, ticket));
+        match self.offers.entry(key) {
+            Place::Occupied(mut place) => {
+                let before = place.insert(slot);
+                self.bytes -= before.entry.weight();
+                if before.is_leaving {
+                    self.order.push_back((place.key().clone(), ticket));
+                }
+            }
+            Place::Vacant(place) => {
+                self.order.push_back((place.key().clone(), ticket));
+                place.insert(slot);
+            }
         }
     }
 
     fn forget(&mut self, key: &Key) {
         if let Some(slot) = self.offers.remove(key) {
-            self.bytes -= slot.offer.entry.weight();
+            self.bytes -= slot.entry.weight();
         }
     }
 
@@ -331,6 +377,15 @@ impl Waiting {
             || !self.memos.is_empty()
             || !self.torn.is_empty()
             || self.ready(now_ms).0 > 0
+    }
+
+    /// Whether it is worth looking whether a batch is due: that takes longer than an offer may.
+    fn may_be_due(&self) -> bool {
+        self.is_urgent
+            || self.is_closing
+            || !self.marks.is_empty()
+            || self.order.len() >= BATCH_OFFERS
+            || self.bytes >= BATCH_BYTES
     }
 
     /// Whether a batch is to be written without waiting for more.
@@ -355,7 +410,7 @@ impl Waiting {
             if let Some(slot) =
                 self.offers.get(key).filter(|slot| !slot.is_leaving && self.is_ready(slot, now_ms))
             {
-                ready = (ready.0 + 1, ready.1 + slot.offer.entry.weight());
+                ready = (ready.0 + 1, ready.1 + slot.entry.weight());
                 if ready.0 >= BATCH_OFFERS || ready.1 >= BATCH_BYTES {
                     break;
                 }
@@ -387,8 +442,8 @@ impl Waiting {
                 Some(slot) if !is_forced && slot.is_held(now_ms) => held.push((key, ticket)),
                 Some(slot) => {
                     slot.is_leaving = true;
-                    bytes += slot.offer.entry.weight();
-                    batch.offers.push(slot.offer.clone());
+                    bytes += slot.entry.weight();
+                    batch.offers.push(Offer { key, entry: Arc::clone(&slot.entry), seen: slot.seen });
                 }
                 None => {}
             }
@@ -412,5 +467,71 @@ impl Waiting {
         }
         self.is_urgent &= !is_empty;
         Delivery { batch, reach, is_last: self.is_closing && is_empty }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::tests::markers::entry_of;
+    use crate::key::Partition;
+
+    fn offer_all(queue: &Queue, created: u64) {
+        for at in 0..1000 {
+            let key = Key::new("home", &Partition::new("anna"), &format!("/{at}"));
+            let entry = entry_of(&key, Vec::new(), Stamp::end_of(created), b"value");
+            queue.offer(Offer { key, entry, seen: 0 });
+        }
+    }
+
+    /// Takes everything out; gives how many batches it was.
+    fn empty(queue: &Queue) -> usize {
+        let mut batches = 0;
+        while queue.depth().offers > 0 {
+            let delivery = queue.next(Duration::ZERO, Duration::ZERO, &Clock::system());
+            assert!(delivery.batch.offers.len() <= BATCH_OFFERS);
+            queue.done(&delivery.batch);
+            batches += 1;
+        }
+        batches
+    }
+
+    #[test]
+    fn a_queue_that_has_been_as_full_before_allocates_nothing() {
+        let queue = Queue::new(u64::MAX);
+        let places = || {
+            let waiting = queue.waiting();
+            (waiting.offers.capacity(), waiting.order.capacity())
+        };
+        offer_all(&queue, 1);
+        let before = places();
+        for created in 2..5 {
+            assert_eq!(empty(&queue), 4);
+            offer_all(&queue, created * 2);
+            offer_all(&queue, created * 2 + 1);
+            assert_eq!(queue.waiting().order.len(), 1000, "who is replaced gives his place");
+            assert_eq!(places(), before);
+        }
+    }
+
+    #[test]
+    fn who_sleeps_is_woken_for_what_he_waits_for_and_for_nothing_less() {
+        let queue = Queue::new(u64::MAX);
+        let awaits = |awaits| queue.waiting().awaits = awaits;
+        let key = Key::new("home", &Partition::new("anna"), "/x");
+        let offer =
+            || Offer { key: key.clone(), entry: entry_of(&key, Vec::new(), Stamp::ZERO, b""), seen: 0 };
+        awaits(Awaits::Anything);
+        queue.offer(offer());
+        assert_eq!(queue.waiting().awaits, Awaits::Nothing, "woken for the first");
+        awaits(Awaits::Batch);
+        queue.offer(offer());
+        assert_eq!(queue.waiting().awaits, Awaits::Batch, "one is not enough");
+        queue.hurry();
+        assert_eq!(queue.waiting().awaits, Awaits::Nothing, "somebody is in a hurry");
+        empty(&queue);
+        awaits(Awaits::Batch);
+        offer_all(&queue, 1);
+        assert_eq!(queue.waiting().awaits, Awaits::Nothing, "a batch is full");
     }
 }

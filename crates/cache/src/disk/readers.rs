@@ -34,7 +34,7 @@ impl Readers {
         let mut doors = Vec::new();
         for number in 0..shared.settings.readers.max(1) {
             let (door, asks) = sync_channel(shared.settings.max_looks.max(1));
-            let reader = Reader { shared: Arc::clone(shared), store: None, generation: 0 };
+            let reader = Reader { shared: Arc::clone(shared), store: None, generation: 0, reading: None };
             std::thread::Builder::new()
                 .name(format!("greenroom-reader-{number}"))
                 .spawn(move || reader.run(&asks))
@@ -63,28 +63,36 @@ struct Reader {
     shared: Arc<Shared>,
     store: Option<Store>,
     generation: u64,
+    /// What the writer had committed when the read that is under way began.
+    reading: Option<u64>,
 }
 
 impl Reader {
     fn run(mut self, asks: &Receiver<Ask>) {
         while let Ok(first) = asks.recv() {
-            let mut is_reading = self.open().is_some_and(|store| store.begin_read().is_ok());
+            self.begin();
             self.answer(first);
             let mut looks = 1;
             while looks < LOOKS_PER_READ
                 && !self.shared.cutting.load(Ordering::Relaxed)
                 && let Ok(next) = asks.try_recv()
             {
-                if let (Snapshot::Now, true, Some(store)) = (next.snapshot, is_reading, &self.store) {
-                    store.end_read();
-                    is_reading = store.begin_read().is_ok();
-                }
                 self.answer(next);
                 looks += 1;
             }
-            if let (true, Some(store)) = (is_reading, &self.store) {
-                store.end_read();
-            }
+            self.end();
+        }
+    }
+
+    fn begin(&mut self) {
+        let commits = self.shared.commits.load(Ordering::Acquire);
+        let is_reading = self.open().is_some_and(|store| store.begin_read().is_ok());
+        self.reading = is_reading.then_some(commits);
+    }
+
+    fn end(&mut self) {
+        if let (Some(_), Some(store)) = (self.reading.take(), &self.store) {
+            store.end_read();
         }
     }
 
@@ -113,6 +121,12 @@ impl Reader {
         // Whoever asked may have gone: then nobody is served by looking.
         if ask.answer.is_closed() {
             return;
+        }
+        // What has left the queue since this read began is to be seen in it.
+        let commits = self.shared.commits.load(Ordering::Acquire);
+        if ask.snapshot == Snapshot::Now || self.reading.is_some_and(|known| known != commits) {
+            self.end();
+            self.begin();
         }
         let found = self.look(&ask.key);
         drop(ask.answer.send(found));
@@ -147,5 +161,44 @@ impl Reader {
         if matches!(failing.trouble, Trouble::Damaged | Trouble::Gone) {
             self.shared.raise(failing, self.generation);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::disk::DiskSettings;
+    use crate::disk::store::{Batch, Offer};
+    use crate::disk::tests::markers::entry_of;
+    use crate::key::Partition;
+    use crate::stamp::Stamp;
+
+    #[test]
+    fn a_read_that_goes_on_sees_what_was_committed_since_it_began() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let shared = Arc::new(Shared::new(DiskSettings::new(dir.path()), Clock::system()));
+        shared.is_open.store(true, Ordering::Release);
+        let mut store = Store::open(dir.path(), 65_536).expect("it opens");
+        let mut write = |key: &Key| {
+            let entry = entry_of(key, Vec::new(), Stamp::end_of(1), b"value");
+            let batch =
+                Batch { offers: vec![Offer { key: key.clone(), entry, seen: 0 }], ..Batch::default() };
+            store.write(&batch, 7, 1).expect("written");
+            shared.commits.fetch_add(1, Ordering::Release);
+        };
+        let mut reader = Reader { shared: Arc::clone(&shared), store: None, generation: 0, reading: None };
+        reader.begin();
+        let mut finds = |key: &Key| {
+            let (answer, mut answered) = oneshot::channel();
+            reader.answer(Ask { key: key.clone(), snapshot: Snapshot::Any, answer });
+            answered.try_recv().expect("answered").is_some()
+        };
+        let key = |text| Key::new("home", &Partition::new("anna"), text);
+        write(&key("/a"));
+        assert!(finds(&key("/a")));
+        assert!(!finds(&key("/b")));
+        write(&key("/b"));
+        assert!(finds(&key("/b")), "it has left the queue, so it must be here");
     }
 }

@@ -17,6 +17,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::bodies::Bodies;
+use super::extent::{self, Size};
 use super::markers;
 use super::memos;
 use super::parcel::{self, Packed};
@@ -52,9 +53,6 @@ const LOG_KEPT_BYTES: i64 = 16 * 1024 * 1024;
 const ROW_OVERHEAD: usize = 240;
 /// Rows that one sweep takes out at most, so that it is never long.
 const SWEEP_ROWS: i64 = 500;
-/// Free pages that are given back at a time, and how many of all pages are kept for what comes.
-const FREE_PAGES: u64 = 64;
-const FREE_SHARE: u64 = 4;
 /// A file that no row names is left alone for so long: another process may be about to write its row.
 pub(super) const ORPHAN_AFTER_MS: u64 = 600_000;
 /// How exact the time of the last read is kept.
@@ -382,7 +380,7 @@ impl Store {
         change
             .prepare_cached("UPDATE about SET value = max(value, ?1) WHERE name = 'stamp'")?
             .execute([newest.raw().cast_signed()])?;
-        grow(&change, grown)?;
+        extent::grow(&change, grown)?;
         change.commit()?;
         self.bodies.remove_all(&replaced);
         Ok(written)
@@ -465,9 +463,9 @@ impl Store {
             freed += take_out(&change, *hash, None, &mut files)?;
         }
         let ended = gone.len();
-        let held_now = held(&change)?.saturating_sub(freed.file_bytes.unsigned_abs());
+        let held_now = extent::held(&change)?.saturating_sub(freed.file_bytes.unsigned_abs());
         let booked = about(&change, "bytes")? - freed.bytes;
-        let too_many = excess(held_now, max_bytes, booked);
+        let too_many = extent::excess(held_now, max_bytes, booked);
         if too_many > 0 {
             let oldest = "SELECT hash FROM entry WHERE used_ms <= ?1 ORDER BY used_ms LIMIT ?2";
             let mut taken = 0;
@@ -483,7 +481,7 @@ impl Store {
         }
         // Where nothing is to be done, nothing is written.
         if !gone.is_empty() {
-            grow(&change, Size::default() - freed)?;
+            extent::grow(&change, Size::default() - freed)?;
         }
         markers::sweep(&change, now_ms)?;
         let memos = memos::sweep(&change, now_ms)?;
@@ -491,8 +489,8 @@ impl Store {
         self.bodies.remove_all(&files);
         let is_chunk_full = ended as u64 >= SWEEP_ROWS.cast_unsigned() || memos >= memos::SWEEP_ROWS;
         // How much rows take is known only when they are gone.
-        let is_too_much = gone.len() > ended && held(&self.db)? > max_bytes;
-        Ok(self.give_back()? || is_chunk_full || is_too_much)
+        let is_too_much = gone.len() > ended && extent::held(&self.db)? > max_bytes;
+        Ok(extent::give_back(&self.db)? || is_chunk_full || is_too_much)
     }
 
     /// Removes the bodies of one folder that no row names and that are older than a write takes.
@@ -538,16 +536,6 @@ impl Store {
         Ok(any.is_none())
     }
 
-    /// Gives some free pages back to the file system, if they are many. True if they still are.
-    fn give_back(&self) -> Result<bool, Failing> {
-        let (all, free) = (pages(&self.db, "page_count")?, pages(&self.db, "freelist_count")?);
-        if free < FREE_PAGES || free < all / FREE_SHARE {
-            return Ok(false);
-        }
-        self.db.execute_batch(&format!("PRAGMA incremental_vacuum({FREE_PAGES})"))?;
-        Ok(pages(&self.db, "freelist_count")? < free)
-    }
-
     /// Notes that rows were read.
     pub(crate) fn note_used(&mut self, keys: &[Key], now_ms: u64) -> Result<(), Failing> {
         let hashes: Vec<i64> = keys.iter().map(|key| self.hash(key)).collect();
@@ -561,7 +549,7 @@ impl Store {
 
     /// What is held, without counting rows: pages in use, and bodies in files.
     pub(crate) fn bytes(&self) -> Result<u64, Failing> {
-        held(&self.db)
+        extent::held(&self.db)
     }
 
     /// Bytes in the write-ahead log.
@@ -742,36 +730,6 @@ impl Packing {
     }
 }
 
-/// What rows take.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Size {
-    /// All of it, about.
-    bytes: i64,
-    /// In files of their own, exactly.
-    file_bytes: i64,
-}
-
-impl std::ops::Sub for Size {
-    type Output = Self;
-
-    fn sub(self, other: Self) -> Self {
-        Self { bytes: self.bytes - other.bytes, file_bytes: self.file_bytes - other.file_bytes }
-    }
-}
-
-impl std::ops::AddAssign for Size {
-    fn add_assign(&mut self, other: Self) {
-        self.bytes += other.bytes;
-        self.file_bytes += other.file_bytes;
-    }
-}
-
-impl std::ops::SubAssign for Size {
-    fn sub_assign(&mut self, other: Self) {
-        *self = *self - other;
-    }
-}
-
 /// Writes a row, unless what is there came from a later load. Gives by how much the store grew.
 fn put(db: &Connection, row: &Packing, replaced: &mut Vec<String>) -> Result<Option<Size>, Failing> {
     let before: Option<(i64, Size, Option<String>)> = db
@@ -838,34 +796,6 @@ fn take_out(
     let Some((size, file)) = gone else { return Ok(Size::default()) };
     files.extend(file);
     Ok(size)
-}
-
-/// Books what came or went.
-fn grow(db: &Connection, by: Size) -> Result<(), Failing> {
-    for (name, bytes) in [("bytes", by.bytes), ("file_bytes", by.file_bytes)] {
-        if bytes != 0 {
-            db.prepare_cached("UPDATE about SET value = value + ?1 WHERE name = ?2")?
-                .execute(params![bytes, name])?;
-        }
-    }
-    Ok(())
-}
-
-/// How much is to be taken out of what is `booked` until what is really `held` is within `max_bytes`.
-fn excess(held: u64, max_bytes: u64, booked: i64) -> i64 {
-    let (over, booked) = (held.saturating_sub(max_bytes), booked.max(0).cast_unsigned());
-    let excess = u128::from(over) * u128::from(booked) / u128::from(held.max(1));
-    i64::try_from(excess).unwrap_or(i64::MAX).saturating_add(i64::from(over > 0))
-}
-
-/// Pages in use, and bodies in files.
-fn held(db: &Connection) -> Result<u64, Failing> {
-    let used = pages(db, "page_count")?.saturating_sub(pages(db, "freelist_count")?);
-    Ok(used * pages(db, "page_size")? + about(db, "file_bytes")?.max(0).cast_unsigned())
-}
-
-fn pages(db: &Connection, which: &str) -> Result<u64, Failing> {
-    Ok(db.pragma_query_value(None, which, |row| row.get::<_, i64>(0))?.max(0).cast_unsigned())
 }
 
 fn hashes(db: &Connection, sql: &str, until: i64) -> Result<Vec<i64>, Failing> {

@@ -1,7 +1,8 @@
 //! The tier as callers see it: through the cache, on real files, over restarts and beside other processes.
 
 mod inspecting;
-mod markers;
+mod lives;
+pub(super) mod markers;
 mod restarts;
 mod sharing;
 mod sizes;

@@ -10,7 +10,7 @@ use super::Shared;
 use super::ledger::Ledger;
 use super::presence::Presence;
 use super::queue::{Delivery, Progress};
-use super::store::{Batch, Store};
+use super::store::{Batch, Mark, Store};
 use super::trouble::{Failing, Trouble};
 use super::witness::Witness;
 use crate::key::Key;
@@ -63,6 +63,8 @@ pub(crate) struct Writer {
     /// What was read from memory, and is yet to be noted in the store; and when to ask for more.
     uses: Vec<Key>,
     uses_at_ms: u64,
+    /// Markers of ours that are committed, while their numbers are not known yet.
+    committed: Vec<Mark>,
     /// Which process this is, among all that ever wrote here.
     pub(super) origin: i64,
     /// The store that was opened last, and up to which of its markers all are known.
@@ -89,6 +91,7 @@ impl Writer {
                 ^ shared.clock.now_ms().cast_signed()
                 ^ RandomState::new().hash_one(0).cast_signed(),
             uses: Vec::new(),
+            committed: Vec::new(),
             uses_at_ms: shared.clock.now_ms() + USES_EVERY_MS,
             store: None,
             witness: None,
@@ -187,7 +190,11 @@ impl Writer {
         }
         let outcome = self.write(&mut delivery.batch, now_ms);
         match outcome {
-            Outcome::Done => self.shared.queue.done(&delivery.batch),
+            Outcome::Done => {
+                self.shared.commits.fetch_add(1, Ordering::Release);
+                self.shared.queue.done(&delivery.batch);
+                self.committed.append(&mut delivery.batch.marks);
+            }
             Outcome::Again { with_offers } => self.shared.queue.put_back(delivery.batch, with_offers),
         }
         outcome
@@ -253,8 +260,9 @@ impl Writer {
 
     /// Hears which markers were placed since: ours with their number, and those of others.
     fn hear(&mut self) {
-        if let Err(failing) = self.listen() {
-            self.failed(&failing, self.shared.clock.now_ms());
+        match self.listen() {
+            Ok(()) => self.ledger.committed(&std::mem::take(&mut self.committed)),
+            Err(failing) => self.failed(&failing, self.shared.clock.now_ms()),
         }
     }
 

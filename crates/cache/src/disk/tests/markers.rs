@@ -89,7 +89,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// An entry that lives for ever.
-pub(super) fn entry_of(key: &Key, tags: Vec<Tag>, created: Stamp, body: &[u8]) -> Arc<Entry> {
+pub(in crate::disk) fn entry_of(key: &Key, tags: Vec<Tag>, created: Stamp, body: &[u8]) -> Arc<Entry> {
     let reach = Reach::new(key, &tags);
     let never = Horizons {
         fresh_until_ms: u64::MAX,
