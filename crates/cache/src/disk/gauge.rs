@@ -12,19 +12,18 @@ pub struct Gauge(Store);
 impl Gauge {
     /// Opens the store in `dir`.
     pub fn open(dir: &Path) -> Result<Self, String> {
-        Store::open(dir, usize::MAX).map(Self).map_err(|failing| failing.to_string())
+        Store::open(dir, usize::MAX).and_then(Store::only_read).map(Self).map_err(|failing| failing.to_string())
     }
 
     /// Looks keys up within one read transaction. Tells of each how long its body is; `None` if there is none.
     pub fn look(&self, keys: &[Key], mut told: impl FnMut(Option<usize>)) -> Result<(), String> {
-        self.0.begin_read().map_err(|failing| failing.to_string())?;
+        let mut looks = self.0.looks().map_err(|failing| failing.to_string())?;
         for key in keys {
-            match self.0.look(key).map_err(|failing| failing.to_string())? {
+            match looks.look(key).map_err(|failing| failing.to_string())? {
                 Sight::Found(found) => told(Some(found.value.body.len())),
                 Sight::Nothing | Sight::Torn => told(None),
             }
         }
-        self.0.end_read();
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::oneshot;
 
-use super::store::{Found, Sight, Store};
+use super::store::{Found, Looks, Sight, Store};
 use super::trouble::{Failing, Trouble};
 use super::{Shared, Snapshot};
 use crate::key::Key;
@@ -68,31 +68,40 @@ struct Reader {
 impl Reader {
     fn run(mut self, asks: &Receiver<Ask>) {
         while let Ok(first) = asks.recv() {
-            let mut is_reading = self.open().is_some_and(|store| store.begin_read().is_ok());
-            self.answer(first);
-            let mut looks = 1;
-            while looks < LOOKS_PER_READ
-                && !self.shared.cutting.load(Ordering::Relaxed)
-                && let Ok(next) = asks.try_recv()
-            {
-                if let (Snapshot::Now, true, Some(store)) = (next.snapshot, is_reading, &self.store) {
-                    store.end_read();
-                    is_reading = store.begin_read().is_ok();
-                }
-                self.answer(next);
-                looks += 1;
-            }
-            if let (true, Some(store)) = (is_reading, &self.store) {
-                store.end_read();
+            self.open();
+            if let Err(failing) = self.serve(first, asks) {
+                self.report(failing);
+                self.store = None;
             }
         }
     }
 
+    /// Answers a look and those that come meanwhile. Who is not answered finds nothing.
+    fn serve(&self, first: Ask, asks: &Receiver<Ask>) -> Result<(), Failing> {
+        let Some(store) = &self.store else { return Ok(()) };
+        let mut looks = store.looks()?;
+        let (mut next, mut count) = (Some(first), 0);
+        while let Some(ask) = next {
+            if ask.snapshot == Snapshot::Now && count > 0 {
+                looks.renew()?;
+            }
+            // Whoever asked may have gone: then nobody is served by looking.
+            if !ask.answer.is_closed() {
+                let found = self.look(store, &mut looks, &ask.key)?;
+                drop(ask.answer.send(found));
+            }
+            count += 1;
+            let is_enough = count >= LOOKS_PER_READ || self.shared.cutting.load(Ordering::Relaxed);
+            next = if is_enough { None } else { asks.try_recv().ok() };
+        }
+        Ok(())
+    }
+
     /// The store as it is now: opened when first asked for, and anew when the file was replaced.
-    fn open(&mut self) -> Option<&Store> {
+    fn open(&mut self) {
         if !self.shared.is_open.load(Ordering::Acquire) {
             self.store = None;
-            return None;
+            return;
         }
         let generation = self.shared.generation.load(Ordering::Acquire);
         if self.generation != generation {
@@ -101,43 +110,26 @@ impl Reader {
         }
         if self.store.is_none() {
             let settings = &self.shared.settings;
-            match Store::open(&settings.dir, settings.file_above_bytes) {
+            match Store::open(&settings.dir, settings.file_above_bytes).and_then(Store::only_read) {
                 Ok(store) => self.store = Some(store),
                 Err(failing) => self.report(failing),
             }
         }
-        self.store.as_ref()
     }
 
-    fn answer(&mut self, ask: Ask) {
-        // Whoever asked may have gone: then nobody is served by looking.
-        if ask.answer.is_closed() {
-            return;
-        }
-        let found = self.look(&ask.key);
-        drop(ask.answer.send(found));
-    }
-
-    fn look(&mut self, key: &Key) -> Option<Box<Found>> {
-        let store = self.store.as_ref()?;
-        let hash = store.hash(key);
-        match store.look(key) {
-            Ok(Sight::Found(found)) => {
+    fn look(&self, store: &Store, looks: &mut Looks<'_>, key: &Key) -> Result<Option<Box<Found>>, Failing> {
+        match looks.look(key)? {
+            Sight::Found(found) => {
                 if found.is_use_news(self.shared.clock.now_ms()) {
-                    self.shared.queue.note_used(hash);
+                    self.shared.queue.note_used(store.hash(key));
                 }
-                Some(found)
+                Ok(Some(found))
             }
-            Ok(Sight::Nothing) => None,
-            Ok(Sight::Torn) => {
+            Sight::Nothing => Ok(None),
+            Sight::Torn => {
                 self.shared.counters.torn.fetch_add(1, Ordering::Relaxed);
-                self.shared.queue.note_torn(hash);
-                None
-            }
-            Err(failing) => {
-                self.report(failing);
-                self.store = None;
-                None
+                self.shared.queue.note_torn(store.hash(key));
+                Ok(None)
             }
         }
     }
