@@ -24,7 +24,7 @@ use crate::warm::WarmSet;
 
 /// A cache. Cloning copies a handle to the same one.
 #[derive(Clone)]
-pub struct Cache(Arc<House>);
+pub struct Cache(pub(crate) Arc<House>);
 
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,9 +1,13 @@
-//! What a reading thread does, without the thread and without the request around it: for measuring.
+//! For measuring: what a reading thread does without the thread and the request around it, and what an offer costs
+//! without the load before it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::store::{Sight, Store};
+use crate::cache::Cache;
 use crate::key::Key;
+use crate::value::Entry;
 
 /// One connection to a store, as a reading thread has it.
 #[derive(Debug)]
@@ -26,4 +30,9 @@ impl Gauge {
         }
         Ok(())
     }
+}
+
+/// Offers an entry to the disk, as a load does that has just been kept.
+pub fn offer(cache: &Cache, key: &Key, entry: &Arc<Entry>) {
+    cache.0.desk.hand_down(key, entry);
 }
