@@ -13,7 +13,10 @@ use crate::value::Entry;
 #[cfg(feature = "shuttle")]
 impl Desk {
     #[expect(clippy::unused_self, reason = "the model has no tier below")]
-    pub(crate) fn hand_down(&self, _key: &Key, _entry: &Arc<Entry>) {}
+    pub(crate) fn hand_down(&self, _key: &Key, _entry: &Arc<Entry>) -> Option<crate::leaving::Leaving> {
+        None
+    }
+
     #[expect(clippy::unused_self, reason = "the model has no tier below")]
     pub(crate) fn remove_below(&self, _key: &Key, _than: Stamp) {}
     #[expect(clippy::unused_self, reason = "the model has no tier below")]
@@ -33,6 +36,7 @@ mod with_disk {
     use crate::disk::ledger::{Known, Ledger};
     use crate::disk::store::Found;
     use crate::disk::{Disk, DiskSettings, Look, Snapshot};
+    use crate::leaving::Leaving;
     use crate::load::LoadReason;
     use crate::looks::Looks;
     use crate::policy::{Horizons, Marking};
@@ -63,11 +67,12 @@ mod with_disk {
             Ok(())
         }
 
-        /// What was just kept is written later.
-        pub(crate) fn hand_down(&self, key: &Key, entry: &Arc<Entry>) {
-            if let Some(below) = &self.below {
-                below.disk.offer(key, entry, below.known.at(entry.created()));
-            }
+        /// What was just kept is written later: when whoever waits for it has his answer.
+        pub(crate) fn hand_down(&self, key: &Key, entry: &Arc<Entry>) -> Option<Leaving> {
+            let below = self.below.as_ref()?;
+            let leaving = Leaving::begin(entry, below.disk.bell());
+            below.disk.offer(key, entry, below.known.at(entry.created()));
+            Some(leaving)
         }
 
         pub(crate) fn remove_below(&self, key: &Key, than: Stamp) {
@@ -174,7 +179,8 @@ mod with_disk {
         if stored_ms <= now_ms.saturating_add(CLOCK_TOLERANCE_MS) {
             return horizons;
         }
-        let after_fresh = |until_ms: u64| now_ms.saturating_add(until_ms.saturating_sub(horizons.fresh_until_ms));
+        let after_fresh =
+            |until_ms: u64| now_ms.saturating_add(until_ms.saturating_sub(horizons.fresh_until_ms));
         Horizons {
             fresh_until_ms: now_ms,
             stale_until_ms: after_fresh(horizons.stale_until_ms),

@@ -10,6 +10,7 @@ use crate::below::Below;
 use crate::clock::millis;
 use crate::flight::{Boarding, Flight, Flights, Landed, Lead};
 use crate::key::Key;
+use crate::leaving::Leaving;
 use crate::load::{Failure, Fill, LoadReason};
 use crate::marker::Markers;
 use crate::memo::{Memo, Memos};
@@ -156,7 +157,7 @@ impl Desk {
         flight: &Flight,
         fill: Fill,
         now_ms: u64,
-    ) -> (Arc<Entry>, Option<Refusal>) {
+    ) -> (Arc<Entry>, Option<Refusal>, Option<Leaving>) {
         let Booking { key, why, cell, warmth, .. } = booking;
         let policy = fill.policy.as_ref().unwrap_or(&booking.policy);
         let reach = Reach::new(key, &fill.tags);
@@ -192,13 +193,14 @@ impl Desk {
             Ok(_) if too_many_tags => Err(Refusal::TooManyTags),
             Ok(_) => self.memory.put(key, &entry),
         };
-        if let Err(refusal) = stored {
+        let leaving = if let Err(refusal) = stored {
             cell.refuse(refusal);
+            None
         } else {
             self.memos.forget(key);
-            self.hand_down(key, &entry);
-        }
-        (entry, stored.err())
+            self.hand_down(key, &entry)
+        };
+        (entry, stored.err(), leaving)
     }
 
     /// Drops what is kept under the key, unless it came from a later load than this.

@@ -68,8 +68,8 @@ impl House {
         let landed = match result {
             Ok(Load::Store(fill)) => {
                 cell.loads_ok.one();
-                let (entry, refusal) = self.desk.keep(booking, &lead.flight, fill, now_ms);
-                Landed::Kept { entry, refusal }
+                let (entry, refusal, leaving) = self.desk.keep(booking, &lead.flight, fill, now_ms);
+                Landed::Kept { entry, refusal, leaving }
             }
             Ok(Load::Share(value)) => {
                 cell.loads_shared.one();

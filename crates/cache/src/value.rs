@@ -80,6 +80,8 @@ pub struct Entry {
     refreshing: AtomicBool,
     failures: AtomicU32,
     retry_at_ms: AtomicU64,
+    /// Answers that wait for this value, or are on their way with it, since it was loaded.
+    leaving: AtomicU32,
 }
 
 /// What an entry is made of.
@@ -122,6 +124,7 @@ impl Entry {
             refreshing: AtomicBool::new(false),
             failures: AtomicU32::new(0),
             retry_at_ms: AtomicU64::new(0),
+            leaving: AtomicU32::new(0),
         }
     }
 
@@ -194,6 +197,21 @@ impl Entry {
     pub fn left_ms(&self, now_ms: u64) -> i64 {
         let until = i64::try_from(self.horizons.fresh_until_ms).unwrap_or(i64::MAX);
         until.saturating_sub(i64::try_from(now_ms).unwrap_or(i64::MAX))
+    }
+
+    pub(crate) fn answer_begins(&self) {
+        self.leaving.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// True if it was the last one.
+    pub(crate) fn answer_ends(&self) -> bool {
+        self.leaving.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// Whether no answer that waited for its load is on its way any more.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) fn has_left(&self) -> bool {
+        self.leaving.load(Ordering::Acquire) == 0
     }
 
     pub(crate) fn found_valid_at(&self) -> u64 {

@@ -9,6 +9,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
+use crate::departure::Departing;
 use crate::proxy::tap::EventTap;
 
 /// A body on its way to a client or to a media server.
@@ -27,6 +28,8 @@ pub enum Body {
     },
     /// Server-sent events, each applied before it is passed on.
     Events(Box<EventTap>),
+    /// One for whose end something waits.
+    Departing(Box<Departing>),
 }
 
 impl Body {
@@ -58,6 +61,7 @@ impl HttpBody for Body {
                 None => Pin::new(rest).poll_frame(context),
             },
             Self::Events(tap) => Pin::new(tap.as_mut()).poll_frame(context),
+            Self::Departing(departing) => departing.poll_frame(context),
         }
     }
 
@@ -67,6 +71,7 @@ impl HttpBody for Body {
             Self::Stream(incoming) => incoming.is_end_stream(),
             Self::Resumed { read, rest } => read.is_empty() && rest.is_end_stream(),
             Self::Events(_) => false,
+            Self::Departing(departing) => departing.is_end_stream(),
         }
     }
 
@@ -80,6 +85,7 @@ impl HttpBody for Body {
                 hint.exact().map_or_else(SizeHint::default, |after| SizeHint::with_exact(before + after))
             }
             Self::Events(_) => SizeHint::default(),
+            Self::Departing(departing) => departing.size_hint(),
         }
     }
 }

@@ -139,7 +139,10 @@ mod tests {
         assert_eq!(health.trouble(), Some(Trouble::ReadOnly));
         assert!(health.wrote() && health.may_write(0) && !health.wrote());
         assert_eq!(health.trouble(), None);
-        assert!(health.failed(Trouble::Locked, 0) && health.may_write(0), "others end, so nothing is given up");
+        assert!(
+            health.failed(Trouble::Locked, 0) && health.may_write(0),
+            "others end, so nothing is given up"
+        );
         assert!(health.wrote());
         assert!(health.failed(Trouble::Full, 0), "news again");
     }

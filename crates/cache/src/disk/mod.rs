@@ -18,6 +18,7 @@
 //! | `trouble` | the ways storage fails, and what each means |
 //! | `presence` | who else has the store open |
 //! | `claims` | who loads a key, among all who have |
+//! | `inspect` | looking at a store from outside |
 //! | `place` | whether a directory is fit at all |
 //! | `gauge` | for measuring: what a reading thread does |
 //!
@@ -31,6 +32,7 @@ pub(crate) mod claims;
 #[doc(hidden)]
 pub mod gauge;
 mod health;
+pub mod inspect;
 pub(crate) mod ledger;
 mod markers;
 mod memos;
@@ -59,7 +61,7 @@ use tokio::sync::watch;
 use self::claims::Claims;
 use self::health::Health;
 use self::ledger::Ledger;
-use self::queue::Queue;
+use self::queue::{Progress, Queue};
 use self::readers::Readers;
 use self::store::{Found, Mark, Offer};
 use self::trouble::{Failing, Trouble};
@@ -209,7 +211,7 @@ struct Shared {
     /// Another process has the store open.
     has_company: AtomicBool,
     /// Everything up to this ticket is written, or never will be.
-    done: watch::Sender<u64>,
+    done: watch::Sender<Progress>,
 }
 
 /// The disk tier.
@@ -229,6 +231,16 @@ pub(crate) enum Snapshot {
     Any,
     /// The one at the moment it is asked for.
     Now,
+}
+
+/// Wakes the writer when an answer has left.
+#[derive(Debug, Clone)]
+pub(crate) struct Bell(Arc<Shared>);
+
+impl Bell {
+    pub(crate) fn ring(&self) {
+        self.0.queue.ring();
+    }
 }
 
 /// What a look found.
@@ -269,7 +281,7 @@ impl Disk {
             alarm: Mutex::default(),
             cutting: AtomicBool::new(false),
             has_company: AtomicBool::new(false),
-            done: watch::Sender::new(0),
+            done: watch::Sender::default(),
             settings,
         });
         let writer = writer::Writer::open(Arc::clone(&shared), ledger, memory);
@@ -316,6 +328,11 @@ impl Disk {
         self.shared.queue.offer(Offer { key: key.clone(), entry: Arc::clone(entry), seen });
     }
 
+    /// What an answer rings when it has left.
+    pub(crate) fn bell(&self) -> Bell {
+        Bell(Arc::clone(&self.shared))
+    }
+
     /// Takes an invalidation in, to be written at once.
     pub(crate) fn mark(&self, scope: &Scope, stamp: Stamp, how: &Invalidation) {
         let hold_until = crate::marks::hold_end(stamp, how).unwrap_or_default();
@@ -344,17 +361,19 @@ impl Disk {
 
     /// Waits until everything that was taken in so far is written, or can never be. True if it was within `limit`.
     pub(crate) async fn flushed(&self, limit: Duration) -> bool {
-        self.reached(self.shared.queue.hurry(), limit).await
+        let ticket = self.shared.queue.hurry();
+        self.reached(|done| done.all >= ticket, limit).await
     }
 
     /// The same, but nothing is hurried for it.
     pub(crate) async fn written(&self, limit: Duration) -> bool {
-        self.reached(self.shared.queue.newest(), limit).await
+        let ticket = self.shared.queue.newest();
+        self.reached(|done| done.all >= ticket, limit).await
     }
 
-    async fn reached(&self, ticket: u64, limit: Duration) -> bool {
+    async fn reached(&self, mut is_reached: impl FnMut(&Progress) -> bool, limit: Duration) -> bool {
         let mut done = self.shared.done.subscribe();
-        let reached = done.wait_for(|done| *done >= ticket);
+        let reached = done.wait_for(|done| is_reached(done));
         tokio::time::timeout(limit, reached).await.is_ok_and(|reached| reached.is_ok())
     }
 
@@ -379,7 +398,8 @@ impl Disk {
             // It will not be within that time.
             return false;
         }
-        self.flushed(self.shared.settings.mark_timeout).await
+        let ticket = self.shared.queue.newest();
+        self.reached(|done| done.orders >= ticket, self.shared.settings.mark_timeout).await
     }
 
     /// What is wrong with the disk at this moment, if anything.
@@ -419,7 +439,7 @@ impl Disk {
     pub(crate) async fn close(&self) -> u64 {
         self.shared.queue.close();
         let mut done = self.shared.done.subscribe();
-        let ended = done.wait_for(|done| *done == u64::MAX);
+        let ended = done.wait_for(|done| *done == Progress::END);
         let ended = tokio::time::timeout(self.shared.settings.drain_timeout, ended).await;
         if ended.is_ok_and(|ended| ended.is_ok()) {
             let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -447,7 +467,7 @@ impl Shared {
         if self.is_open.load(Ordering::Acquire) && generation == self.generation.load(Ordering::Acquire) {
             *alarm = Some(failing);
             drop(alarm);
-            self.queue.hurry();
+            self.queue.ring();
         }
     }
 

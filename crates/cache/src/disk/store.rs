@@ -35,9 +35,9 @@ const TURN_FILE: &str = "cache.lock";
 const TURN_TRIES: u32 = 1_000;
 const TURN_PAUSE: Duration = Duration::from_millis(2);
 /// Marks a file as ours: "Grnr".
-const APPLICATION: i64 = 0x4772_6e72;
+pub(super) const APPLICATION: i64 = 0x4772_6e72;
 /// The layout below. A file with another is set aside, whichever is newer.
-const FORMAT: i64 = 1;
+pub(super) const FORMAT: i64 = 1;
 /// How long a lock of another process is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Larger than usual: a page is written with two calls, and twice, whatever its length, and most rows fit four times.
@@ -57,7 +57,7 @@ const SWEEP_ROWS: i64 = 500;
 const FREE_PAGES: u64 = 64;
 const FREE_SHARE: u64 = 4;
 /// A file that no row names is left alone for so long: another process may be about to write its row.
-const ORPHAN_AFTER_MS: u64 = 600_000;
+pub(super) const ORPHAN_AFTER_MS: u64 = 600_000;
 /// How exact the time of the last read is kept.
 const USED_EXACT_MS: u64 = 3_600_000;
 
@@ -105,10 +105,15 @@ const SCHEMA: &str = "
     );
 ";
 
-const SELECT: &str = "
-    SELECT key, created, created_ms, stored_ms, fresh_until_ms, stale_until_ms, error_until_ms, refresh_at_ms,
-        adapted, seen, tags, meta, compressed, body, file, length, checksum, used_ms
-    FROM entry WHERE hash = ?1";
+/// The columns that [`Raw`] is read from, in its order.
+macro_rules! columns {
+    () => {
+        "key, created, created_ms, stored_ms, fresh_until_ms, stale_until_ms, error_until_ms, refresh_at_ms,
+        adapted, seen, tags, meta, compressed, body, file, length, checksum, used_ms"
+    };
+}
+pub(super) const COLUMNS: &str = columns!();
+const SELECT: &str = concat!("SELECT ", columns!(), " FROM entry WHERE hash = ?1");
 
 /// A newer load replaces an older one, whoever writes last.
 const UPSERT: &str = "
@@ -654,7 +659,7 @@ impl Turn {
 }
 
 /// A row before it is checked.
-struct Raw {
+pub(super) struct Raw {
     times: [i64; 6],
     created: i64,
     adapted: bool,
@@ -670,7 +675,7 @@ struct Raw {
 }
 
 impl Raw {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             created: row.get(1)?,
             times: [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?],
@@ -688,7 +693,7 @@ impl Raw {
     }
 
     /// The value, if all of it is what was written.
-    fn check(self, key: &Key, bodies: &Bodies) -> Option<Found> {
+    pub(super) fn check(self, key: &Key, bodies: &Bodies) -> Option<Found> {
         let length = usize::try_from(self.length).ok()?;
         let bytes = match (self.body, self.file) {
             (Some(body), None) => body.into(),
@@ -952,7 +957,7 @@ pub(super) fn about(db: &Connection, name: &str) -> Result<i64, Failing> {
     Ok(value?)
 }
 
-fn hash_in(file: &str) -> i64 {
+pub(super) fn hash_in(file: &str) -> i64 {
     let digits = file.get(3..19).unwrap_or_default();
     u64::from_str_radix(digits, 16).unwrap_or_default().cast_signed()
 }

@@ -1,5 +1,6 @@
 //! The tier as callers see it: through the cache, on real files, over restarts and beside other processes.
 
+mod inspecting;
 mod markers;
 mod restarts;
 mod sharing;
@@ -394,4 +395,32 @@ async fn a_crowd_that_looks_below_together_is_one_load_even_if_nothing_of_it_is_
         }
         assert_eq!(asked.load(Ordering::Relaxed), 1, "round {round}");
     }
+}
+
+#[tokio::test]
+async fn what_was_loaded_is_written_when_the_answers_that_waited_for_it_have_left() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    let answer = read(&cache, "/a", &Source::of("large")).await.expect("an answer");
+    // A marker comes after the offer, and what is ready is written with it.
+    cache.invalidate(&tag("other"), &Invalidation::mark());
+    assert!(cache.settled().await);
+    let stats = cache.disk_stats().expect("there is a disk");
+    assert_eq!((stats.queued, stats.written), (1, 0), "its answer is on its way");
+    assert_eq!(served(&cache, "/a", &Source::down()).await.0, Served::Hit, "others are answered");
+    drop(answer);
+    let disk = &cache.0.desk.below.as_ref().expect("there is a disk").disk;
+    assert!(disk.written(LONG).await, "nobody has to ask for it");
+    assert_eq!(cache.disk_stats().expect("there is a disk").written, 1);
+}
+
+#[tokio::test]
+async fn who_waits_until_everything_is_written_waits_for_no_client() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    let answer = read(&cache, "/a", &Source::of("large")).await.expect("an answer");
+    assert!(cache.flush(LONG).await);
+    assert_eq!(cache.disk_stats().expect("there is a disk").written, 1);
+    drop(answer);
+    assert_eq!(cache.close_disk().await, 0);
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Shared;
 use super::ledger::Ledger;
 use super::presence::Presence;
-use super::queue::Delivery;
+use super::queue::{Delivery, Progress};
 use super::store::{Batch, Store};
 use super::trouble::{Failing, Trouble};
 use super::witness::Witness;
@@ -115,14 +115,15 @@ impl Writer {
     pub(crate) fn run(mut self) {
         loop {
             let settings = &self.shared.settings;
-            let delivery = self.shared.queue.next(settings.write_linger, settings.shared_lag / 2);
-            let (is_last, up_to) = (delivery.is_last, delivery.up_to);
+            let delivery =
+                self.shared.queue.next(settings.write_linger, settings.shared_lag / 2, &self.shared.clock);
+            let (is_last, reach) = (delivery.is_last, delivery.reach);
             let outcome = self.deliver(delivery);
             self.hear();
             self.look_after();
             self.look_around();
             match outcome {
-                Outcome::Done => self.tell(up_to),
+                Outcome::Done => self.tell(reach),
                 _ if is_last => {}
                 Outcome::Again { with_offers: true } => std::thread::park_timeout(LOCKED_PAUSE),
                 Outcome::Again { with_offers: false } => std::thread::park_timeout(FAILING_PAUSE),
@@ -136,7 +137,7 @@ impl Writer {
             drop(store.truncate_wal());
         }
         self.store = None;
-        self.shared.done.send_replace(u64::MAX);
+        self.shared.done.send_replace(Progress::END);
     }
 
     pub(super) fn begin(&mut self, is_start: bool) -> Result<(), Failing> {
@@ -194,10 +195,11 @@ impl Writer {
 
     /// Tells who waits how far the work is done: after the numbers of new markers are known, so that what is loaded
     /// from then on knows them.
-    fn tell(&self, up_to: u64) {
-        if up_to > *self.shared.done.borrow() {
-            self.shared.done.send_replace(up_to);
-        }
+    fn tell(&self, reach: Progress) {
+        self.shared.done.send_if_modified(|done| {
+            let further = Progress { all: done.all.max(reach.all), orders: done.orders.max(reach.orders) };
+            std::mem::replace(done, further) != further
+        });
     }
 
     fn write(&mut self, batch: &mut Batch, now_ms: u64) -> Outcome {
@@ -226,6 +228,7 @@ impl Writer {
         };
         match written {
             Ok(written) => {
+                tell_time(batch, self.shared.clock.now_ms().saturating_sub(now_ms));
                 let counters = &self.shared.counters;
                 counters.written.fetch_add(written.stored, Ordering::Relaxed);
                 counters.failed.fetch_add(written.failed, Ordering::Relaxed);
@@ -338,5 +341,19 @@ impl Writer {
             drop(store.truncate_wal());
             self.shared.cutting.store(false, Ordering::Relaxed);
         }
+    }
+}
+
+/// How long it took to write what answers did not wait for.
+fn tell_time(batch: &Batch, took_ms: u64) {
+    if !batch.offers.is_empty() {
+        let bytes: u64 = batch.offers.iter().map(|offer| offer.entry.weight()).sum();
+        tracing::debug!(
+            target: "greenroom::timing",
+            items = batch.offers.len(),
+            bytes,
+            write_ms = took_ms,
+            "written behind"
+        );
     }
 }

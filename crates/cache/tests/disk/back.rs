@@ -15,7 +15,11 @@ async fn comes_back(what: &str, lengths: &[usize], flush_every: usize) {
     }
     stage.flush().await;
     let stats = stage.stats();
-    assert_eq!((stats.written, stats.dropped, stats.failed), (lengths.len() as u64, 0, 0), "{what}: {stats:?}");
+    assert_eq!(
+        (stats.written, stats.dropped, stats.failed),
+        (lengths.len() as u64, 0, 0),
+        "{what}: {stats:?}"
+    );
     let asked = stage.asked();
     for (at, length) in lengths.iter().enumerate() {
         assert_eq!(stage.read(&format!("/{at}"), 1, *length).await, 0, "{what}: /{at}");

@@ -175,7 +175,8 @@ async fn a_store_cut_anywhere_is_survived() {
 async fn bodies_that_are_gone_cut_or_empty_are_loaded_again() {
     let picture = picture(true).await;
     let dir = picture.path();
-    let bodies: Vec<PathBuf> = files(dir).into_iter().filter(|file| file.starts_with(dir.join("bodies"))).collect();
+    let bodies: Vec<PathBuf> =
+        files(dir).into_iter().filter(|file| file.starts_with(dir.join("bodies"))).collect();
     assert!(bodies.len() >= 5, "long bodies lie in files: {bodies:?}");
     for (at, file) in bodies.iter().enumerate() {
         match at % 3 {

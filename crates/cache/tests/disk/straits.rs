@@ -48,7 +48,9 @@ fn has_namespaces() -> bool {
     let tried = Command::new("unshare").args(["-Urm", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
     let may = tried.is_ok_and(|tried| tried.status.success());
     if !may {
-        println!("no file systems of one's own on this machine: only the tests without them say anything here");
+        println!(
+            "no file systems of one's own on this machine: only the tests without them say anything here"
+        );
     }
     may
 }
@@ -182,7 +184,8 @@ async fn starts_in_a_folder_that_is_read_only() {
     let mode = |path: &Path, mode: u32| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
     };
-    let files: Arc<[PathBuf]> = fs::read_dir(&store).expect("listed").flatten().map(|file| file.path()).collect();
+    let files: Arc<[PathBuf]> =
+        fs::read_dir(&store).expect("listed").flatten().map(|file| file.path()).collect();
     let files = Arc::clone(&files);
     for file in files.iter().filter(|file| file.is_file()) {
         mode(file, 0o400);

@@ -1,5 +1,6 @@
 //! The command line: what was typed, and which room answers it.
 
+mod backup;
 mod config;
 mod demo;
 mod doctor;
@@ -81,6 +82,10 @@ enum Command {
     Stats(status::Options),
     /// Use no answer any more that is kept now
     Clear(modes::Clear),
+    /// Save the state and the keys to a file, also while the gateway runs; not the cache
+    Backup(backup::Backup),
+    /// Put a backup back, while no gateway runs
+    Restore(backup::Restore),
     /// Say by the exit code whether the process with this configuration is alive, for whatever supervises it
     Healthcheck(Serve),
     /// Show or renew the token of the control plane
@@ -169,6 +174,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Login(command) => login::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Healthcheck(serve) => healthcheck::run(&serve),
+        Command::Backup(options) => backup::backup(&options),
+        Command::Restore(options) => backup::restore(&options),
         Command::Token(command) => token::run(&command),
         Command::Observe(options) => modes::observe(&options),
         Command::Bypass(options) => modes::bypass(&options),
