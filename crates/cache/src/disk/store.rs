@@ -603,17 +603,14 @@ impl Looks<'_> {
         let row = self
             .select
             .query_row([self.store.hash(key)], |row| {
-                let is_hers = row.get_ref(0)?.as_str().is_ok_and(|kept| kept == key.whole());
-                Ok(is_hers.then(|| Raw::read(row)))
+                if !row.get_ref(0)?.as_bytes().is_ok_and(|kept| kept == key.whole().as_bytes()) {
+                    return Ok(Sight::Nothing);
+                }
+                let found = Raw::read(row).ok().and_then(|raw| raw.check(key, &self.store.bodies));
+                Ok(found.map_or(Sight::Torn, |found| Sight::Found(Box::new(found))))
             })
             .optional()?;
-        match row.flatten() {
-            None => Ok(Sight::Nothing),
-            Some(raw) => Ok(raw
-                .ok()
-                .and_then(|raw| raw.check(key, &self.store.bodies))
-                .map_or(Sight::Torn, |found| Sight::Found(Box::new(found)))),
-        }
+        Ok(row.unwrap_or(Sight::Nothing))
     }
 
     /// From here on the state is the one the store has now.
