@@ -97,5 +97,7 @@ pub(crate) fn read_back(is_quick: bool) {
     let after = found(&cache);
     assert_eq!((before, after), (many, many), "everything comes back");
     let seconds = micros(now() - began) / 1e6;
-    println!("\n## Read back\n\nOf {many} x 1 KiB {before} came back, {after} after a restart ({seconds:.1} s in all).");
+    println!(
+        "\n## Read back\n\nOf {many} x 1 KiB {before} came back, {after} after a restart ({seconds:.1} s in all)."
+    );
 }

@@ -43,7 +43,8 @@ fn compare_one(rounds: usize, length: usize) {
     for _ in 0..rounds {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = folder.path();
-        let cache = house::open(&dir.join("ours"), Settings::default(), |disk| disk.max_queued_bytes = 1 << 30);
+        let cache =
+            house::open(&dir.join("ours"), Settings::default(), |disk| disk.max_queued_bytes = 1 << 30);
         let mut times = Vec::with_capacity(KEYS);
         let (began, cpu) = (now(), cpu_time());
         for (key, entry) in &entries {
@@ -53,7 +54,7 @@ fn compare_one(rounds: usize, length: usize) {
         }
         runtime.block_on(async { assert!(cache.flush(LONG).await) });
         written.0.push(micros(now() - began) / KEYS as f64);
-        our_cpu.0.push(micros(cpu_time() - cpu) / KEYS as f64);
+        our_cpu.0.push(micros(cpu_time().saturating_sub(cpu)) / KEYS as f64);
         offered.0.push(Times::of(times).p50_us);
         assert_eq!(cache.disk_stats().expect("a disk").written, KEYS as u64, "everything is written");
         runtime.block_on(cache.close_disk());

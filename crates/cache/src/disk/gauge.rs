@@ -16,7 +16,10 @@ pub struct Gauge(Store);
 impl Gauge {
     /// Opens the store in `dir`.
     pub fn open(dir: &Path) -> Result<Self, String> {
-        Store::open(dir, usize::MAX).and_then(Store::only_read).map(Self).map_err(|failing| failing.to_string())
+        Store::open(dir, usize::MAX)
+            .and_then(Store::only_read)
+            .map(Self)
+            .map_err(|failing| failing.to_string())
     }
 
     /// Looks keys up within one read transaction. Tells of each how long its body is; `None` if there is none.

@@ -80,9 +80,9 @@ pub(crate) fn split_tags(field: &[u8]) -> Option<Vec<Tag>> {
 /// is quicker than a hasher that is fed; the hash of one is the seed of the next.
 pub(crate) fn checksum(key: &str, body: &[u8], meta: &[u8], tags: &[u8], numbers: &[i64]) -> i64 {
     let body = [body.len() as u64, xxh3_64(body)];
-    let small = [key.as_bytes(), meta, tags].into_iter().fold(body[1], |seed, part| {
-        xxh3_64_with_seed(part, seed.wrapping_add(part.len() as u64))
-    });
+    let small = [key.as_bytes(), meta, tags]
+        .into_iter()
+        .fold(body[1], |seed, part| xxh3_64_with_seed(part, seed.wrapping_add(part.len() as u64)));
     let numbers = numbers.iter().map(|number| number.cast_unsigned());
     let all = body.into_iter().chain(numbers);
     all.fold(small, |seed, number| xxh3_64_with_seed(&number.to_le_bytes(), seed)).cast_signed()
