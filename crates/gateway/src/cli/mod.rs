@@ -1,6 +1,7 @@
 //! The command line: what was typed, and which room answers it.
 
 mod backup;
+mod cache;
 mod config;
 mod demo;
 mod doctor;
@@ -82,6 +83,8 @@ enum Command {
     Stats(status::Options),
     /// Use no answer any more that is kept now
     Clear(modes::Clear),
+    /// Look at what is kept on disk, check it, give room back, forget
+    Cache(cache::Options),
     /// Save the state and the keys to a file, also while the gateway runs; not the cache
     Backup(backup::Backup),
     /// Put a backup back, while no gateway runs
@@ -174,6 +177,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Login(command) => login::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Healthcheck(serve) => healthcheck::run(&serve),
+        Command::Cache(options) => cache::run(&options),
         Command::Backup(options) => backup::backup(&options),
         Command::Restore(options) => backup::restore(&options),
         Command::Token(command) => token::run(&command),

@@ -22,6 +22,7 @@ mod live;
 mod metrics;
 mod modes;
 mod page;
+mod prefetching;
 mod prefix;
 mod problem;
 mod queueing;

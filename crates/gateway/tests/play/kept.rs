@@ -83,13 +83,13 @@ async fn a_server_that_was_down_is_down_after_a_restart_until_a_probe_says_other
 }
 
 /// The program on a folder that outlives it.
-struct Program {
+pub struct Program {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Program {
-    fn start(home: &TempDir, url: &str) -> Self {
+    pub fn start(home: &TempDir, url: &str) -> Self {
         let mut command = command(home);
         command.env("GREENROOM_LOG", "info").stderr(Stdio::inherit());
         let arguments = ["serve", "--plex", url, "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"];
@@ -107,14 +107,27 @@ impl Program {
         }
     }
 
-    async fn client(&mut self, token: &str) -> Client {
+    pub async fn client(&mut self, token: &str) -> Client {
+        self.client_and_control(token).await.0
+    }
+
+    /// A client that shows this token, and the address of the control plane.
+    pub async fn client_and_control(&mut self, token: &str) -> (Client, String) {
         let address = self.after("point your apps at http://").await.parse().expect("an address");
-        self.after("page: ").await;
-        Client::new(address).with("accept", "application/json").with("x-plex-token", token)
+        let page = self.after("page: http://").await;
+        let client = Client::new(address).with("accept", "application/json").with("x-plex-token", token);
+        (client, page.trim_end_matches('/').to_owned())
+    }
+
+    /// Tells it to stop, and waits until it has.
+    pub async fn stop_well(mut self) {
+        let pid = self.child.id().expect("it runs").to_string();
+        assert!(std::process::Command::new("kill").arg(&pid).status().expect("kill runs").success());
+        assert!(self.child.wait().await.expect("it ends").success());
     }
 
     /// As a power switch would, but for the disk.
-    async fn kill(mut self) {
+    pub async fn kill(mut self) {
         self.child.kill().await.expect("it dies");
     }
 }
