@@ -43,15 +43,13 @@ fn bare_gets(db: &Connection, keys: &[Key]) -> Times {
     let mut times = Vec::with_capacity(keys.len());
     for some in keys.chunks(TOGETHER) {
         db.execute_batch("BEGIN").expect("begun");
+        let mut get = db.prepare_cached("SELECT key, body FROM kept WHERE hash = ?1").expect("prepared");
         for key in some {
             let began = now();
-            let body: Vec<u8> = db
-                .prepare_cached("SELECT key, body FROM kept WHERE hash = ?1")
-                .and_then(|mut get| {
-                    get.query_row([hash(key)], |row| {
-                        assert_eq!(row.get_ref(0)?.as_str()?, key.whole());
-                        row.get(1)
-                    })
+            let body: Vec<u8> = get
+                .query_row([hash(key)], |row| {
+                    assert_eq!(row.get_ref(0)?.as_str()?, key.whole());
+                    row.get(1)
                 })
                 .expect("it is there");
             times.push(now() - began);

@@ -1,5 +1,5 @@
-//! What a reading thread does without the thread and the request around it, and what an offer costs without a
-//! writer: for measuring.
+//! For measuring: what a reading thread does without the thread and the request around it, and what an offer costs
+//! without the load before it or without a writer behind it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::queue::Queue;
 use super::store::{Offer, Sight, Store};
+use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::key::Key;
 use crate::load::LoadReason;
@@ -22,19 +23,21 @@ pub struct Gauge(Store);
 impl Gauge {
     /// Opens the store in `dir`.
     pub fn open(dir: &Path) -> Result<Self, String> {
-        Store::open(dir, usize::MAX).map(Self).map_err(|failing| failing.to_string())
+        Store::open(dir, usize::MAX)
+            .and_then(Store::only_read)
+            .map(Self)
+            .map_err(|failing| failing.to_string())
     }
 
     /// Looks keys up within one read transaction. Tells of each how long its body is; `None` if there is none.
     pub fn look(&self, keys: &[Key], mut told: impl FnMut(Option<usize>)) -> Result<(), String> {
-        self.0.begin_read().map_err(|failing| failing.to_string())?;
+        let mut looks = self.0.looks().map_err(|failing| failing.to_string())?;
         for key in keys {
-            match self.0.look(key).map_err(|failing| failing.to_string())? {
+            match looks.look(key).map_err(|failing| failing.to_string())? {
                 Sight::Found(found) => told(Some(found.value.body.len())),
                 Sight::Nothing | Sight::Torn => told(None),
             }
         }
-        self.0.end_read();
         Ok(())
     }
 }
@@ -91,4 +94,9 @@ impl Intake {
             self.queue.done(&delivery.batch);
         }
     }
+}
+
+/// Offers an entry to the disk, as a load does that has just been kept.
+pub fn offer(cache: &Cache, key: &Key, entry: &Arc<Entry>) {
+    cache.0.desk.hand_down(key, entry);
 }

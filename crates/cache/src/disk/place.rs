@@ -4,7 +4,26 @@
 use std::path::Path;
 
 /// File systems on which SQLite's write-ahead log does not work or is not safe.
-const REMOTE: [&str; 9] = ["nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "ncpfs"];
+const REMOTE: [&str; 18] = [
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "afs",
+    "ncpfs",
+    "ceph",
+    "lustre",
+    "vboxsf",
+    "prl_fs",
+    "drvfs",
+    "fuse.sshfs",
+    "fuse.rclone",
+    "fuse.s3fs",
+    "fuse.glusterfs",
+    "fuse.davfs2",
+];
 
 /// The kind of network file system a directory lies on, if it does.
 pub(crate) fn network_file_system(dir: &Path) -> Option<String> {
@@ -22,12 +41,18 @@ fn remote_mount(mounts: &str, dir: &Path) -> Option<String> {
     for line in mounts.lines() {
         let mut fields = line.split(' ').skip(1);
         let (Some(point), Some(kind)) = (fields.next(), fields.next()) else { continue };
-        let point = point.replace("\\040", " ");
+        let point = unescape(point);
         if dir.starts_with(&point) && nearest.is_none_or(|(length, _)| point.len() >= length) {
             nearest = Some((point.len(), kind));
         }
     }
     nearest.map(|(_, kind)| kind).filter(|kind| REMOTE.contains(kind)).map(str::to_owned)
+}
+
+/// White space and backslashes in a mount point are written as octal numbers.
+fn unescape(point: &str) -> String {
+    let escapes = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
+    escapes.iter().fold(point.to_owned(), |point, (escape, meant)| point.replace(escape, meant))
 }
 
 #[cfg(test)]
@@ -45,6 +70,12 @@ mod tests {
         assert_eq!(kind("/mnt/nasty"), None);
         assert_eq!(kind("/mnt/my share/greenroom").as_deref(), Some("cifs"));
         assert_eq!(kind("/var/lib/greenroom"), None);
+        let mounts = "/dev/sda1 / ext4 rw 0 0\nremote: /mnt/cloud fuse.rclone rw 0 0\n";
+        assert_eq!(remote_mount(mounts, Path::new("/mnt/cloud/x")).as_deref(), Some("fuse.rclone"));
+        assert_eq!(remote_mount("half a line", Path::new("/")), None);
+        // What is mounted later at the same place hides what was there.
+        let mounts = "nas:/a /data nfs rw 0 0\n/dev/sdb1 /data ext4 rw 0 0\n";
+        assert_eq!(remote_mount(mounts, Path::new("/data")), None);
     }
 
     #[test]

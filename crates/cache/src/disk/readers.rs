@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::oneshot;
 
-use super::store::{Found, Sight, Store};
+use super::store::{Found, Looks, Sight, Store};
 use super::trouble::{Failing, Trouble};
 use super::{Shared, Snapshot};
 use crate::key::Key;
@@ -34,7 +34,7 @@ impl Readers {
         let mut doors = Vec::new();
         for number in 0..shared.settings.readers.max(1) {
             let (door, asks) = sync_channel(shared.settings.max_looks.max(1));
-            let reader = Reader { shared: Arc::clone(shared), store: None, generation: 0, reading: None };
+            let reader = Reader { shared: Arc::clone(shared), store: None, generation: 0 };
             std::thread::Builder::new()
                 .name(format!("greenroom-reader-{number}"))
                 .spawn(move || reader.run(&asks))
@@ -63,44 +63,54 @@ struct Reader {
     shared: Arc<Shared>,
     store: Option<Store>,
     generation: u64,
-    /// What the writer had committed when the read that is under way began.
-    reading: Option<u64>,
 }
 
 impl Reader {
     fn run(mut self, asks: &Receiver<Ask>) {
         while let Ok(first) = asks.recv() {
-            self.begin();
-            self.answer(first);
-            let mut looks = 1;
-            while looks < LOOKS_PER_READ
-                && !self.shared.cutting.load(Ordering::Relaxed)
-                && let Ok(next) = asks.try_recv()
-            {
-                self.answer(next);
-                looks += 1;
+            self.open();
+            if let Err(failing) = self.serve(first, asks) {
+                self.report(failing);
+                self.store = None;
             }
-            self.end();
         }
     }
 
-    fn begin(&mut self) {
+    /// Answers a look and those that come meanwhile. Who is not answered finds nothing.
+    fn serve(&self, first: Ask, asks: &Receiver<Ask>) -> Result<(), Failing> {
+        let Some(store) = &self.store else { return Ok(()) };
+        let mut known = self.shared.commits.load(Ordering::Acquire);
+        let mut looks = store.looks()?;
+        let (mut next, mut count) = (Some(first), 0);
+        while let Some(ask) = next {
+            self.keep_up(&mut looks, &mut known, ask.snapshot == Snapshot::Now && count > 0)?;
+            // Whoever asked may have gone: then nobody is served by looking.
+            if !ask.answer.is_closed() {
+                let found = self.look(store, &mut looks, &ask.key)?;
+                drop(ask.answer.send(found));
+            }
+            count += 1;
+            let is_enough = count >= LOOKS_PER_READ || self.shared.cutting.load(Ordering::Relaxed);
+            next = if is_enough { None } else { asks.try_recv().ok() };
+        }
+        Ok(())
+    }
+
+    /// What has left the queue since a read began is to be seen in it: `known` is what was committed then.
+    fn keep_up(&self, looks: &mut Looks<'_>, known: &mut u64, is_wanted: bool) -> Result<(), Failing> {
         let commits = self.shared.commits.load(Ordering::Acquire);
-        let is_reading = self.open().is_some_and(|store| store.begin_read().is_ok());
-        self.reading = is_reading.then_some(commits);
-    }
-
-    fn end(&mut self) {
-        if let (Some(_), Some(store)) = (self.reading.take(), &self.store) {
-            store.end_read();
+        if is_wanted || commits != *known {
+            looks.renew()?;
+            *known = commits;
         }
+        Ok(())
     }
 
     /// The store as it is now: opened when first asked for, and anew when the file was replaced.
-    fn open(&mut self) -> Option<&Store> {
+    fn open(&mut self) {
         if !self.shared.is_open.load(Ordering::Acquire) {
             self.store = None;
-            return None;
+            return;
         }
         let generation = self.shared.generation.load(Ordering::Acquire);
         if self.generation != generation {
@@ -109,49 +119,26 @@ impl Reader {
         }
         if self.store.is_none() {
             let settings = &self.shared.settings;
-            match Store::open(&settings.dir, settings.file_above_bytes) {
+            match Store::open(&settings.dir, settings.file_above_bytes).and_then(Store::only_read) {
                 Ok(store) => self.store = Some(store),
                 Err(failing) => self.report(failing),
             }
         }
-        self.store.as_ref()
     }
 
-    fn answer(&mut self, ask: Ask) {
-        // Whoever asked may have gone: then nobody is served by looking.
-        if ask.answer.is_closed() {
-            return;
-        }
-        // What has left the queue since this read began is to be seen in it.
-        let commits = self.shared.commits.load(Ordering::Acquire);
-        if ask.snapshot == Snapshot::Now || self.reading.is_some_and(|known| known != commits) {
-            self.end();
-            self.begin();
-        }
-        let found = self.look(&ask.key);
-        drop(ask.answer.send(found));
-    }
-
-    fn look(&mut self, key: &Key) -> Option<Box<Found>> {
-        let store = self.store.as_ref()?;
-        let hash = store.hash(key);
-        match store.look(key) {
-            Ok(Sight::Found(found)) => {
+    fn look(&self, store: &Store, looks: &mut Looks<'_>, key: &Key) -> Result<Option<Box<Found>>, Failing> {
+        match looks.look(key)? {
+            Sight::Found(found) => {
                 if found.is_use_news(self.shared.clock.now_ms()) {
-                    self.shared.queue.note_used(hash);
+                    self.shared.queue.note_used(store.hash(key));
                 }
-                Some(found)
+                Ok(Some(found))
             }
-            Ok(Sight::Nothing) => None,
-            Ok(Sight::Torn) => {
+            Sight::Nothing => Ok(None),
+            Sight::Torn => {
                 self.shared.counters.torn.fetch_add(1, Ordering::Relaxed);
-                self.shared.queue.note_torn(hash);
-                None
-            }
-            Err(failing) => {
-                self.report(failing);
-                self.store = None;
-                None
+                self.shared.queue.note_torn(store.hash(key));
+                Ok(None)
             }
         }
     }
@@ -187,12 +174,12 @@ mod tests {
             store.write(&batch, 7, 1).expect("written");
             shared.commits.fetch_add(1, Ordering::Release);
         };
-        let mut reader = Reader { shared: Arc::clone(&shared), store: None, generation: 0, reading: None };
-        reader.begin();
+        let reader = Reader { shared: Arc::clone(&shared), store: None, generation: 0 };
+        let opened = Store::open(dir.path(), 65_536).expect("it opens");
+        let (mut looks, mut known) = (opened.looks().expect("a read begins"), 0);
         let mut finds = |key: &Key| {
-            let (answer, mut answered) = oneshot::channel();
-            reader.answer(Ask { key: key.clone(), snapshot: Snapshot::Any, answer });
-            answered.try_recv().expect("answered").is_some()
+            reader.keep_up(&mut looks, &mut known, false).expect("it goes on");
+            reader.look(&opened, &mut looks, key).expect("answered").is_some()
         };
         let key = |text| Key::new("home", &Partition::new("anna"), text);
         write(&key("/a"));

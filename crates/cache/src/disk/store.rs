@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value as Field;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension, Row, params};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::bodies::Bodies;
@@ -43,8 +43,9 @@ pub(super) const FORMAT: i64 = 1;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Larger than usual: a page is written with two calls, and twice, whatever its length, and most rows fit four times.
 const PAGE_BYTES: i64 = 16 * 1024;
-/// Pages that a connection keeps in memory at most, in KiB.
-const PAGES_KEPT_KIB: i64 = 16 * 1024;
+/// Pages that a connection keeps in memory at most, in KiB: one that writes, and one that only reads.
+const PAGES_KEPT_KIB: i64 = 4 * 1024;
+const PAGES_READ_KIB: i64 = 16 * 1024;
 /// From here on the log is moved into the database: rarely, because whoever moves it waits for the disk twice.
 const LOG_MOVED_BYTES: i64 = 12 * 1024 * 1024;
 /// What of the log's file is kept for the next turn: cutting it and making it again costs more than it takes.
@@ -307,21 +308,27 @@ impl Store {
         }
     }
 
-    /// What is kept under a key.
+    /// Keeps more pages in memory: this connection will only read.
+    pub(crate) fn only_read(self) -> Result<Self, Failing> {
+        self.db.pragma_update(None, "cache_size", -PAGES_READ_KIB)?;
+        Ok(self)
+    }
+
+    /// One look.
+    #[cfg(test)]
     pub(crate) fn look(&self, key: &Key) -> Result<Sight, Failing> {
-        let mut select = self.db.prepare_cached(SELECT)?;
-        let row = select
-            .query_row([self.hash(key)], |row| {
-                let is_hers = row.get_ref(0)?.as_str().is_ok_and(|kept| kept == key.whole());
-                Ok(is_hers.then(|| Raw::read(row)))
-            })
-            .optional()?;
-        match row.flatten() {
-            None => Ok(Sight::Nothing),
-            Some(raw) => Ok(raw
-                .ok()
-                .and_then(|raw| raw.check(key, &self.bodies))
-                .map_or(Sight::Torn, |found| Sight::Found(Box::new(found)))),
+        self.looks()?.look(key)
+    }
+
+    /// Begins to look keys up, all of them in the state the store has now.
+    pub(crate) fn looks(&self) -> Result<Looks<'_>, Failing> {
+        self.begin_read()?;
+        match self.db.prepare_cached(SELECT) {
+            Ok(select) => Ok(Looks { store: self, select }),
+            Err(error) => {
+                self.end_read();
+                Err(error.into())
+            }
         }
     }
 
@@ -569,6 +576,41 @@ impl Store {
         let (entries, bytes): (i64, i64) =
             self.db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(Holds { bytes: bytes.max(0).cast_unsigned(), entries: entries.max(0).cast_unsigned() })
+    }
+}
+
+/// Looks at one state of the store. The statement is kept at hand: finding it anew is a tenth of a look.
+pub(crate) struct Looks<'a> {
+    store: &'a Store,
+    select: CachedStatement<'a>,
+}
+
+impl Looks<'_> {
+    /// What is kept under a key.
+    pub(crate) fn look(&mut self, key: &Key) -> Result<Sight, Failing> {
+        let row = self
+            .select
+            .query_row([self.store.hash(key)], |row| {
+                if !row.get_ref(0)?.as_bytes().is_ok_and(|kept| kept == key.whole().as_bytes()) {
+                    return Ok(Sight::Nothing);
+                }
+                let found = Raw::read(row).ok().and_then(|raw| raw.check(key, &self.store.bodies));
+                Ok(found.map_or(Sight::Torn, |found| Sight::Found(Box::new(found))))
+            })
+            .optional()?;
+        Ok(row.unwrap_or(Sight::Nothing))
+    }
+
+    /// From here on the state is the one the store has now.
+    pub(crate) fn renew(&self) -> Result<(), Failing> {
+        self.store.end_read();
+        self.store.begin_read()
+    }
+}
+
+impl Drop for Looks<'_> {
+    fn drop(&mut self) {
+        self.store.end_read();
     }
 }
 

@@ -35,12 +35,12 @@ async fn comes_back(what: &str, lengths: &[usize], flush_every: usize) {
 
 #[tokio::test]
 async fn twenty_thousand_of_4_kib_come_back() {
-    comes_back("4 KiB", &[4096; 20_000], 1_000).await;
+    comes_back("4 KiB", &vec![4096; 20_000], 1_000).await;
 }
 
 #[tokio::test]
 async fn twenty_thousand_of_1_kib_come_back() {
-    comes_back("1 KiB", &[1024; 20_000], 5_000).await;
+    comes_back("1 KiB", &vec![1024; 20_000], 5_000).await;
 }
 
 #[tokio::test]

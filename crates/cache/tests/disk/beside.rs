@@ -32,7 +32,7 @@ async fn side() {
     for at in 0..WRITES {
         stage.keep(&format!("/{side}/{at}"), length(at)).await;
         let other = draw(&mut random) % (at + 1);
-        let whose = ["left", "right"][usize::from(draw(&mut random) % 2 == 0)];
+        let whose = ["left", "right"][usize::from(draw(&mut random).is_multiple_of(2))];
         stage.read(&format!("/{whose}/{other}"), 0, length(other)).await;
         if at >= 20 && is_invalidated(at - 20) {
             stage.invalidate(&format!("/{side}/{}", at - 20)).await;

@@ -41,7 +41,10 @@ async fn carries_on(what: &str, blow: Blow, warnings: std::ops::RangeInclusive<u
     let actors: Vec<_> = (0..READERS).map(|reader| crowd.spawn(start(reader))).collect();
     let acted = async |until: u64| {
         while acts.load(Ordering::Relaxed) < until {
-            assert!(!actors.iter().any(|actor| actor.is_finished()), "{what}: somebody was not answered");
+            assert!(
+                !actors.iter().any(tokio::task::JoinHandle::is_finished),
+                "{what}: somebody was not answered"
+            );
             tokio::task::yield_now().await;
         }
     };
@@ -104,7 +107,8 @@ async fn a_database_overwritten_while_it_is_used_is_set_aside() {
         for name in ["cache.db", "cache.db-wal"] {
             let file = fs::File::options().write(true).open(dir.join(name)).expect("open");
             let length = usize::try_from(file.metadata().expect("known").len()).expect("64 bits");
-            let noise: Vec<u8> = (0..length).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+            let noise: Vec<u8> =
+                (0..length).map(|at| at.wrapping_mul(2_654_435_761).to_le_bytes()[2]).collect();
             file.write_all_at(&noise, 0).expect("overwritten");
         }
     };
