@@ -415,7 +415,8 @@ impl Identities {
         }
         let mut known = self.known.write();
         let forgotten = if known.len() >= MAX_IDENTITIES { forget_least_worthy(&mut known) } else { None };
-        let identity = known.entry(hash).or_insert_with(|| Arc::new(Identity::new(&hex(&hash), false, &self.refused)));
+        let identity =
+            known.entry(hash).or_insert_with(|| Arc::new(Identity::new(&hex(&hash), false, &self.refused)));
         identity.last_seen_ms.store(now_ms, Ordering::Relaxed);
         (Arc::clone(identity), forgotten)
     }

@@ -157,8 +157,16 @@ impl DataDir {
 }
 
 /// Files and folders of the data directory that are no secrets of this room.
-const OTHERS: [&str; 8] =
-    ["state.db", "state.db-wal", "state.db-shm", "state.db.new", "state.lock", "running", "cache", BYPASS_FILE];
+const OTHERS: [&str; 8] = [
+    "state.db",
+    "state.db-wal",
+    "state.db-shm",
+    "state.db.new",
+    "state.lock",
+    "running",
+    "cache",
+    BYPASS_FILE,
+];
 
 /// Whether a file of this name is one this program keeps in its data directory.
 pub fn is_ours(name: &str) -> bool {
@@ -298,7 +306,8 @@ mod tests {
     #[test]
     fn our_files_are_known_by_their_names() {
         let names = [KEY_FILE, TOKEN_FILE, DEVICE_FILE, HOOK_FILE, "living-room.token"];
-        for name in names.into_iter().chain(OTHERS).chain(["state.db.before-v2", "replaced-20260131-235959"]) {
+        for name in names.into_iter().chain(OTHERS).chain(["state.db.before-v2", "replaced-20260131-235959"])
+        {
             assert!(is_ours(name), "{name}");
         }
         for name in ["photos", "My Server.token", ".token", "token"] {

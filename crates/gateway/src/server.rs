@@ -94,6 +94,8 @@ pub struct Server {
     pub switch: Switch,
     /// What is bypassed, for all servers.
     pub bypasses: Arc<Bypasses>,
+    /// When this process began to stand before it, in milliseconds.
+    pub began_ms: u64,
     /// What outlives the process.
     pub state: Arc<State>,
     /// Whether something went stale for some partitions only: those nobody knew of were not among them.
@@ -172,6 +174,7 @@ impl Server {
             hook_secret: secrets.1,
             switch: Switch::default(),
             bypasses: Arc::default(),
+            began_ms: clock.now_ms(),
             state: Arc::default(),
             is_choosy: AtomicBool::new(false),
             introduction: Mutex::default(),

@@ -167,7 +167,11 @@ impl Inspection {
     pub fn totals(&self) -> Result<Totals, Reason> {
         self.try_to(|| {
             let number = |pragma: &str| -> Result<u64, Failing> {
-                Ok(self.db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))?.max(0).cast_unsigned())
+                Ok(self
+                    .db
+                    .pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))?
+                    .max(0)
+                    .cast_unsigned())
             };
             let page = number("page_size")?;
             let markers: i64 = self.db.query_row("SELECT count(*) FROM marker", [], |row| row.get(0))?;
@@ -193,7 +197,9 @@ impl Inspection {
         loop {
             let rows = self.try_to(|| {
                 let mut select = self.db.prepare_cached(sql)?;
-                let rows = select.query_map([after, CHUNK], |row| Ok((row.get::<_, i64>(0)?, listed(row).ok().flatten())))?;
+                let rows = select.query_map([after, CHUNK], |row| {
+                    Ok((row.get::<_, i64>(0)?, listed(row).ok().flatten()))
+                })?;
                 Ok(rows.collect::<Result<Vec<_>, _>>()?)
             })?;
             let Some((last, _)) = rows.last() else { return Ok(()) };
@@ -212,7 +218,8 @@ impl Inspection {
     /// One line that says what is wrong.
     pub fn value(&self, listed: &Listed) -> Result<Option<Value>, Reason> {
         self.try_to(|| {
-            let mut select = self.db.prepare_cached(&format!("SELECT {COLUMNS} FROM entry WHERE hash = ?1"))?;
+            let mut select =
+                self.db.prepare_cached(&format!("SELECT {COLUMNS} FROM entry WHERE hash = ?1"))?;
             let raw = select.query_row([listed.hash], Raw::read).optional()?;
             Ok(raw.and_then(|raw| raw.check(&listed.key, &self.bodies)).map(|found| found.value))
         })
@@ -225,7 +232,8 @@ impl Inspection {
     pub fn covering(&self, listed: &Listed) -> Result<Vec<Covering>, Reason> {
         self.try_to(|| {
             let reach = Reach::new(&listed.key, &listed.tags);
-            let mut select = self.db.prepare_cached("SELECT seq, scope, purges FROM marker ORDER BY seq DESC")?;
+            let mut select =
+                self.db.prepare_cached("SELECT seq, scope, purges FROM marker ORDER BY seq DESC")?;
             let mut rows = select.query([])?;
             let mut covering = Vec::new();
             while let Some(row) = rows.next()? {
@@ -253,14 +261,17 @@ impl Inspection {
         mut progress: impl FnMut(u64, u64),
     ) -> Result<Verified, Reason> {
         let mut verified = Verified::default();
-        let word: String = self.try_to(|| Ok(self.db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?))?;
+        let word: String =
+            self.try_to(|| Ok(self.db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?))?;
         if word != "ok" {
             verified.damage.push(Damage::Database(word));
         }
-        let of: i64 = self.try_to(|| Ok(self.db.query_row("SELECT count(*) FROM entry", [], |row| row.get(0))?))?;
+        let of: i64 =
+            self.try_to(|| Ok(self.db.query_row("SELECT count(*) FROM entry", [], |row| row.get(0))?))?;
         let mut torn = Vec::new();
-        let sql =
-            format!("SELECT {COLUMNS}, id, hash FROM entry WHERE id > ?1 ORDER BY id LIMIT {CHUNK_WITH_BODIES}");
+        let sql = format!(
+            "SELECT {COLUMNS}, id, hash FROM entry WHERE id > ?1 ORDER BY id LIMIT {CHUNK_WITH_BODIES}"
+        );
         let mut after = -1;
         loop {
             let before = verified.rows;
@@ -382,7 +393,9 @@ impl Inspection {
                 let named: Option<i64> = self.try_to(|| {
                     let sql = "SELECT 1 FROM entry WHERE hash = ?1 AND file = ?2";
                     let mut select = self.db.prepare_cached(sql)?;
-                    Ok(select.query_row(rusqlite::params![hash_in(&name), name], |row| row.get(0)).optional()?)
+                    Ok(select
+                        .query_row(rusqlite::params![hash_in(&name), name], |row| row.get(0))
+                        .optional()?)
                 })?;
                 orphans += u64::from(named.is_none());
             }

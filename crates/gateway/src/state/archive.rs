@@ -63,11 +63,18 @@ pub fn save(data_dir: &Path, to: &Path, now_ms: u64) -> Result<Contents, String>
     let names = small_files(data_dir)?;
     let state = data_dir.join(FILE);
     if names.is_empty() && !state.exists() {
-        return Err(format!("{}: no gateway ever ran on this directory; there is nothing to save", data_dir.display()));
+        return Err(format!(
+            "{}: no gateway ever ran on this directory; there is nothing to save",
+            data_dir.display()
+        ));
     }
-    let file = if to.is_dir() { to.join(format!("greenroom-{}.backup", stamp(now_ms))) } else { to.to_owned() };
+    let file =
+        if to.is_dir() { to.join(format!("greenroom-{}.backup", stamp(now_ms))) } else { to.to_owned() };
     if file.exists() && open_backup(&file).is_err() {
-        return Err(format!("{}: it is no backup of Greenroom and is not replaced; name another file", file.display()));
+        return Err(format!(
+            "{}: it is no backup of Greenroom and is not replaced; name another file",
+            file.display()
+        ));
     }
     let beside = file.with_extension("new");
     let has_state = state.exists();
@@ -192,7 +199,8 @@ fn prepare(backup: &Connection, to: &Path) -> Result<(), Failing> {
 fn set_aside(folder: &Path, contents: &Contents, now_ms: u64) -> io::Result<Option<PathBuf>> {
     let state = [FILE.to_owned(), format!("{FILE}-wal"), format!("{FILE}-shm")];
     let state = state.iter().filter(|_| contents.has_state);
-    let there: Vec<&String> = contents.files.iter().chain(state).filter(|name| folder.join(name).exists()).collect();
+    let there: Vec<&String> =
+        contents.files.iter().chain(state).filter(|name| folder.join(name).exists()).collect();
     if there.is_empty() {
         return Ok(None);
     }
@@ -257,7 +265,8 @@ mod tests {
         DataDir::open(&data_dir).expect("it is made").identity_key().expect("a key");
         save(&data_dir, &file, 1).expect("it is saved");
         let db = Connection::open(&file).expect("it opens");
-        db.execute("INSERT INTO backup_file VALUES ('../evil.token', 'x'), ('cache.db', 'x')", []).expect("written");
+        db.execute("INSERT INTO backup_file VALUES ('../evil.token', 'x'), ('cache.db', 'x')", [])
+            .expect("written");
         drop(db);
         let restored = restore(&folder.path().join("other"), &file, 2).expect("it is restored");
         assert_eq!(restored.contents.files, ["identity.key"]);

@@ -145,7 +145,8 @@ impl Book {
         let mut identities = Vec::new();
         while let Some(row) = rows.next()? {
             let (id, proven_ms): (i64, i64) = (row.get(0)?, row.get(3)?);
-            let classes = accepted.query_map([id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+            let classes =
+                accepted.query_map([id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
             let classes = classes.collect::<Result<Vec<_>, _>>()?.into_iter();
             identities.push(IdentityProofs {
                 partition: row.get(1)?,
@@ -189,7 +190,8 @@ impl Book {
     /// # Errors
     /// If the file cannot be read.
     pub fn newest_refusal(&self) -> Result<i64, Failing> {
-        let newest = self.db.query_row("SELECT seq FROM sqlite_sequence WHERE name = 'refusal'", [], |row| row.get(0));
+        let newest =
+            self.db.query_row("SELECT seq FROM sqlite_sequence WHERE name = 'refusal'", [], |row| row.get(0));
         Ok(newest.optional()?.unwrap_or(0))
     }
 
@@ -265,7 +267,8 @@ fn inspect(path: &Path) -> Result<(), Failing> {
     db.busy_timeout(BUSY_TIMEOUT)?;
     let found = layout::of(&db)?;
     if found > layout::newest() {
-        let message = format!("its layout is {found}, and this version knows layouts up to {}", layout::newest());
+        let message =
+            format!("its layout is {found}, and this version knows layouts up to {}", layout::newest());
         return Err(Failing::new(Trouble::Newer, message));
     }
     layout::check(&db)
@@ -290,21 +293,24 @@ fn refusals_after(db: &Transaction<'_>, writer: Writer) -> Result<Vec<Heard>, Fa
     let Writer { origin, heard, .. } = writer;
     let (oldest, newest): (Option<i64>, Option<i64>) = (
         db.query_row("SELECT min(seq) FROM refusal", [], |row| row.get(0))?,
-        db.query_row("SELECT seq FROM sqlite_sequence WHERE name = 'refusal'", [], |row| row.get(0)).optional()?,
+        db.query_row("SELECT seq FROM sqlite_sequence WHERE name = 'refusal'", [], |row| row.get(0))
+            .optional()?,
     );
     let newest = newest.unwrap_or(0);
     if newest > heard && oldest.is_none_or(|oldest| oldest > heard + 1) {
         return Ok(vec![Heard { server: None, partition: None }]);
     }
-    let mut select =
-        db.prepare_cached("SELECT server, partition FROM refusal WHERE seq > ?1 AND origin <> ?2 ORDER BY seq")?;
+    let mut select = db.prepare_cached(
+        "SELECT server, partition FROM refusal WHERE seq > ?1 AND origin <> ?2 ORDER BY seq",
+    )?;
     let rows = select
         .query_map([heard, origin], |row| Ok(Heard { server: Some(row.get(0)?), partition: row.get(1)? }))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn refuse(db: &Transaction<'_>, page: &Page, writer: Writer) -> Result<(), Failing> {
-    let mut tell = db.prepare_cached("INSERT INTO refusal (server, partition, origin) VALUES (?1, ?2, ?3)")?;
+    let mut tell =
+        db.prepare_cached("INSERT INTO refusal (server, partition, origin) VALUES (?1, ?2, ?3)")?;
     if page.refused.everybody {
         db.execute("DELETE FROM identity WHERE server = ?1", [&page.server])?;
         tell.execute(params![page.server, None::<String>, writer.origin])?;

@@ -153,9 +153,10 @@ impl Keeper {
         }
         self.version = version;
         for page in pages {
-            let member = self.members.iter_mut().find(|member| {
-                member.server.upgrade().is_some_and(|server| server.name() == page.server)
-            });
+            let member = self
+                .members
+                .iter_mut()
+                .find(|member| member.server.upgrade().is_some_and(|server| server.name() == page.server));
             if let (Some(member), Some(hearing)) = (member, page.hearing) {
                 member.kept = hearing;
             }

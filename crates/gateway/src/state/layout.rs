@@ -110,9 +110,8 @@ pub(crate) fn bring(db: &mut Connection, path: &Path, steps: &[&str]) -> Result<
     for step in steps.iter().skip(before) {
         change.execute_batch(step)?;
     }
-    change.execute_batch(&format!(
-        "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {newest};"
-    ))?;
+    change
+        .execute_batch(&format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {newest};"))?;
     change.commit()?;
     Ok(copy)
 }
@@ -170,7 +169,8 @@ mod tests {
         let mut db = Connection::open(&path).expect("it can be made");
         let first = "CREATE TABLE pin (name TEXT);";
         bring(&mut db, &path, &[first]).expect("it can");
-        bring(&mut db, &path, &[first, "CREATE TABLE fine (x); CREATE TABLE pin (x);"]).expect_err("there is one");
+        bring(&mut db, &path, &[first, "CREATE TABLE fine (x); CREATE TABLE pin (x);"])
+            .expect_err("there is one");
         assert_eq!(of(&db), Ok(1));
         assert!(db.query_row("SELECT 1 FROM fine", [], |_| Ok(())).is_err());
     }

@@ -205,7 +205,8 @@ impl State {
             swept_ms: 0,
         };
         let thread = std::thread::Builder::new().name("greenroom-state".into()).spawn(move || keeper.run());
-        *self.keeper.lock() = Some(thread.map_err(|error| format!("no thread to keep the state with: {error}"))?);
+        *self.keeper.lock() =
+            Some(thread.map_err(|error| format!("no thread to keep the state with: {error}"))?);
         self.shared.is_kept.store(true, Ordering::Release);
         Ok(())
     }
@@ -220,10 +221,16 @@ impl State {
         self.shared.trouble()
     }
 
+    /// Whether a refusal is not durable yet.
+    pub fn is_behind(&self) -> bool {
+        let shared = &self.shared;
+        shared.is_kept.load(Ordering::Acquire) && !shared.is_off() && shared.bell.is_behind()
+    }
+
     /// Waits until every refusal so far is durable, for [`SETTLE`] at most.
     pub async fn settled(&self) {
         let shared = &self.shared;
-        if shared.is_kept.load(Ordering::Acquire) && !shared.is_off() && shared.bell.is_behind() {
+        if self.is_behind() {
             drop(tokio::time::timeout(SETTLE, shared.bell.is_done(shared.bell.last_ticket())).await);
         }
     }

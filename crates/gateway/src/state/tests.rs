@@ -93,8 +93,7 @@ fn what_another_process_saw_refused_is_heard_of_and_not_written_again() {
     let mut heard = Vec::new();
     let again = page(vec![proofs(ANNA), proofs(BERT)], vec![image(ANNA, NOW_MS)]);
     let writer = Writer { origin: 2, ..ALONE };
-    let up_to =
-        two.write(&[again], writer, NOW_MS, |who| heard.push(who.clone())).expect("it is written");
+    let up_to = two.write(&[again], writer, NOW_MS, |who| heard.push(who.clone())).expect("it is written");
     let anna = Heard { server: Some("home".to_owned()), partition: Some(ANNA.to_owned()) };
     assert_eq!(heard, [anna]);
     let kept = two.read("home", NOW_MS).expect("it is read");
@@ -152,8 +151,11 @@ fn a_file_that_is_damaged_newer_or_foreign_is_not_touched() {
         let many = (0..200).map(|index| image(ANNA, NOW_MS + index)).enumerate();
         let many = many.map(|(index, image)| ImageProof { item: index as u64, ..image }).collect();
         book.write(&[page(vec![proofs(ANNA)], many)], ALONE, NOW_MS, nobody).expect("it is written");
-        layout::copy_into(&Connection::open(folder.path().join(FILE)).expect("it opens"), &folder.path().join("copy"))
-            .expect("it is copied");
+        layout::copy_into(
+            &Connection::open(folder.path().join(FILE)).expect("it opens"),
+            &folder.path().join("copy"),
+        )
+        .expect("it is copied");
         std::fs::read(folder.path().join("copy")).expect("it can be read")
     };
     let flipped = {

@@ -133,8 +133,10 @@ fn state_of(home: &TempDir) -> std::path::PathBuf {
 
 fn proofs_in(home: &TempDir) -> i64 {
     let db = rusqlite::Connection::open(state_of(home)).expect("it opens");
-    db.query_row("SELECT (SELECT count(*) FROM accepted) + (SELECT count(*) FROM image)", [], |row| row.get(0))
-        .expect("it can be read")
+    db.query_row("SELECT (SELECT count(*) FROM accepted) + (SELECT count(*) FROM image)", [], |row| {
+        row.get(0)
+    })
+    .expect("it can be read")
 }
 
 /// Waits until so many proofs are kept: that takes a second.
@@ -166,7 +168,12 @@ async fn a_refusal_the_client_was_told_of_is_never_lost_by_a_kill() {
         let mut program = Program::start(&home, &url);
         let client = program.client(TOKEN).await;
         for target in ["/library/sections", "/library/metadata/1/thumb/2"] {
-            assert_eq!(client.get(target).await.status, 200);
+            let answer = client.get(target).await;
+            assert_eq!(answer.status, 200);
+            assert!(
+                !answer.was_hit(),
+                "round {round}: {target} was answered to a token that had been refused"
+            );
         }
         until_kept(&home, 2).await;
         is_revoked.store(true, Ordering::SeqCst);
@@ -269,7 +276,9 @@ async fn a_backup_is_made_beside_a_running_gateway_and_put_back_only_without_one
     assert_eq!(code, 0, "{errors}");
     assert!(out.contains("state.db, control.token, identity.key, webhook.secret"), "{out}");
     assert!(out.contains("it holds secrets"), "{out}");
-    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).expect("it is there").permissions());
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(&file).expect("it is there").permissions(),
+    );
     assert_eq!(mode & 0o777, 0o600);
     let bytes = std::fs::read(&file).expect("it can be read");
     assert!(!bytes.windows(TOKEN.len()).any(|part| part == TOKEN.as_bytes()), "a client's token is in it");

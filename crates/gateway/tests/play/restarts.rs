@@ -50,7 +50,8 @@ impl House {
 fn moved(apps: Vec<App>, stage: &Stage) -> Vec<App> {
     let last = apps.len() - 1;
     let address = |index: usize| stage.address(usize::from(index == last));
-    let moved = apps.into_iter().enumerate().map(|(index, app)| App { client: app.client.at(address(index)), ..app });
+    let moved =
+        apps.into_iter().enumerate().map(|(index, app)| App { client: app.client.at(address(index)), ..app });
     moved.collect()
 }
 
@@ -125,10 +126,7 @@ const EPISODE_WATCHED: &str = "/:/scrobble?key=3&identifier=com.plexapp.plugins.
 async fn counting() -> Scripted {
     Scripted::start(&TaskTracker::new(), |request| {
         let body = |rows: &str| {
-            format!(
-                r#"{{"MediaContainer":{{"size":1,"number":{},"Metadata":[{rows}]}}}}"#,
-                request.before
-            )
+            format!(r#"{{"MediaContainer":{{"size":1,"number":{},"Metadata":[{rows}]}}}}"#, request.before)
         };
         let season = r#"{"ratingKey":"2","parentRatingKey":"1","type":"season","title":"s"}"#;
         Reply::Bytes(match request.target.split('?').next() {
@@ -160,7 +158,11 @@ async fn a_write_after_a_restart_reaches_what_lies_above_an_item_nobody_knows_th
     assert!(gateway(&second, 0).lineage.lock().is_empty());
     assert!(anna.get(SHOW).await.was_hit(), "it is kept");
     assert_eq!(anna.get(EPISODE_WATCHED).await.status, 200);
-    assert_eq!(number(&anna.get(SHOW).await.json()), 1, "the show's count of unwatched episodes is another now");
+    assert_eq!(
+        number(&anna.get(SHOW).await.json()),
+        1,
+        "the show's count of unwatched episodes is another now"
+    );
     second.down().await;
     server.stop();
 }

@@ -45,7 +45,10 @@ async fn everything_is_listed_beside_a_running_cache_and_shown_whole() {
     let store = look(folder.path());
     let found = rows(&store);
     assert_eq!(found.iter().map(|row| row.key.clone()).collect::<Vec<_>>(), [key("/a"), key("/b")]);
-    assert_eq!((found[0].tags.as_slice(), found[0].length, found[0].has_file), (&[Tag::new("red")][..], 5, false));
+    assert_eq!(
+        (found[0].tags.as_slice(), found[0].length, found[0].has_file),
+        (&[Tag::new("red")][..], 5, false)
+    );
     assert!(found[1].has_file && found[1].length == 200_000);
     assert_eq!(store.value(&found[1]).expect("it is read").expect("it is whole").body, large());
     assert!(store.covering(&found[0]).expect("they are read").is_empty());
@@ -74,7 +77,8 @@ async fn damage_is_found_and_taken_out() {
     assert_eq!(steps.last(), Some(&(4, 4)));
 
     let db = rusqlite::Connection::open(folder.path().join(FILE)).expect("it opens");
-    db.execute("UPDATE entry SET body = 'smalL' WHERE length = 5 AND key LIKE '%/a'", []).expect("it is changed");
+    db.execute("UPDATE entry SET body = 'smalL' WHERE length = 5 AND key LIKE '%/a'", [])
+        .expect("it is changed");
     let file: String =
         db.query_row("SELECT file FROM entry WHERE key LIKE '%/d'", [], |row| row.get(0)).expect("a file");
     drop(db);

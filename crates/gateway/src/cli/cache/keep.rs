@@ -68,7 +68,11 @@ pub(super) fn verify(options: &Verify, now_ms: u64) -> Result<u8, String> {
     if shows {
         eprint!("\r{:1$}\r", "", usize::try_from(BAR).unwrap_or(0) + 10);
     }
-    let code = if verified.damage.is_empty() || is_mended(&verified.damage, verified.repaired) { DONE } else { FAILED };
+    let code = if verified.damage.is_empty() || is_mended(&verified.damage, verified.repaired) {
+        DONE
+    } else {
+        FAILED
+    };
     if options.json {
         let damage: Vec<Value> = verified.damage.iter().map(damage_as_json).collect();
         println!(
@@ -106,8 +110,10 @@ fn said(damage: &Damage) -> String {
         Damage::Torn(key) => format!("damaged: {key}"),
         Damage::NoBody(key) => format!("its file is gone: {key}"),
         Damage::Database(word) => {
-            format!("the database is damaged ({word}): the gateway sets it aside and begins anew when it meets that; \
-                     to do it now, stop it and remove the folder")
+            format!(
+                "the database is damaged ({word}): the gateway sets it aside and begins anew when it meets that; \
+                     to do it now, stop it and remove the folder"
+            )
         }
     }
 }
@@ -167,7 +173,8 @@ pub(super) fn clear(options: &Clear, now_ms: u64) -> Result<u8, String> {
 fn mark(options: &Clear, folders: &Folders, servers: &[String]) -> Result<(), String> {
     let tag = options.filter.class.as_deref().and_then(Class::named).map(class_tag);
     let tag = tag.or_else(|| options.tag.as_deref().map(Into::into));
-    let chosen = servers.iter().filter(|name| options.filter.server.as_ref().is_none_or(|server| server == *name));
+    let chosen =
+        servers.iter().filter(|name| options.filter.server.as_ref().is_none_or(|server| server == *name));
     let scopes: Vec<Scope> = chosen
         .map(|server| match &tag {
             Some(tag) => Scope::Tag { namespace: server.clone(), partition: None, tag: tag.clone() },

@@ -161,7 +161,11 @@ fn tell(store: &Inspection, row: &Listed, with_body: bool, now_ms: u64) -> Resul
     println!("class      {}", class_of(row));
     let kind = value.as_ref().map(|value| head_of(&value.meta).1);
     let kind = kind.and_then(|headers| Some(headers.get("content-type")?.to_str().ok()?.to_owned()));
-    println!("content    {} bytes of {}, {form}", grouped(row.length), kind.as_deref().unwrap_or("unknown type"));
+    println!(
+        "content    {} bytes of {}, {form}",
+        grouped(row.length),
+        kind.as_deref().unwrap_or("unknown type")
+    );
     println!("stored     {}; asked for {}", ago(row.stored_ms), ago(row.created_ms));
     println!("read       {} (exact to the hour)", ago(row.used_ms));
     println!(
@@ -173,16 +177,22 @@ fn tell(store: &Inspection, row: &Listed, with_body: bool, now_ms: u64) -> Resul
     println!("tags       {}", tags.join(", "));
     let covering = store.covering(row)?;
     match covering.iter().find(|marker| marker.is_newer) {
-        Some(marker) if marker.purges => println!("invalid    purged by {}: it is not used any more", spelled(marker)),
+        Some(marker) if marker.purges => {
+            println!("invalid    purged by {}: it is not used any more", spelled(marker))
+        }
         Some(marker) => println!("invalid    by {}: it may only stand in for a failure", spelled(marker)),
         None => println!("invalid    no"),
     }
     match value {
-        None => println!("damaged    its content is not what was written; `greenroom cache verify --repair` takes it out"),
+        None => println!(
+            "damaged    its content is not what was written; `greenroom cache verify --repair` takes it out"
+        ),
         Some(value) if with_body => {
             println!();
             let mut out = std::io::stdout().lock();
-            out.write_all(&value.body).and_then(|()| out.write_all(b"\n")).map_err(|error| error.to_string())?;
+            out.write_all(&value.body)
+                .and_then(|()| out.write_all(b"\n"))
+                .map_err(|error| error.to_string())?;
         }
         Some(_) => {}
     }
@@ -306,7 +316,8 @@ fn left_aligned(rows: &[Vec<String>]) -> String {
     let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
     let line = |row: &Vec<String>| {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
         format!("{}\n", cells.join("  ").trim_end())
     };
     rows.iter().map(line).collect()

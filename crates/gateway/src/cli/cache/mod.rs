@@ -133,8 +133,9 @@ fn folders(config: Option<&PathBuf>, data_dir: Option<&PathBuf>) -> Result<Folde
 }
 
 fn open(folders: &Folders) -> Result<Inspection, String> {
-    Inspection::open(&folders.cache)?
-        .ok_or_else(|| format!("{}: nothing is kept there; --data-dir names another place", folders.cache.display()))
+    Inspection::open(&folders.cache)?.ok_or_else(|| {
+        format!("{}: nothing is kept there; --data-dir names another place", folders.cache.display())
+    })
 }
 
 /// The class of an answer, as its tags say.
@@ -160,7 +161,8 @@ mod tests {
 
     #[test]
     fn a_size_has_the_unit_that_says_it_best() {
-        for (bytes, text) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (5 << 30, "5.0 GiB"), (1 << 41, "2.0 TiB")]
+        for (bytes, text) in
+            [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (5 << 30, "5.0 GiB"), (1 << 41, "2.0 TiB")]
         {
             assert_eq!(size(bytes), text);
         }
