@@ -315,7 +315,7 @@ impl Inspection {
     pub fn vacuum(self, others: bool) -> Result<Vacuumed, Reason> {
         let before_bytes = self.file_bytes();
         let path = self.dir.join(FILE);
-        let Self { db, dir, bodies } = self;
+        let Self { db, bodies, dir } = self;
         drop(db);
         let work = || -> Result<Self, Failing> {
             let db = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -339,7 +339,7 @@ impl Inspection {
                 db.execute_batch("VACUUM")?;
             }
             db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-            Ok(Self { db, dir, bodies })
+            Ok(Self { db, bodies, dir })
         };
         let done = work().map_err(|failing| told(&path, &failing))?;
         Ok(Vacuumed { before_bytes, after_bytes: done.file_bytes() })
