@@ -4,6 +4,7 @@ mod inspecting;
 mod markers;
 mod restarts;
 mod sharing;
+mod warmed;
 mod sizes;
 
 use std::path::Path;
