@@ -2,7 +2,7 @@
 //! it does not hold. The fuzz targets call them with whatever the fuzzer makes up, a test calls them with the seeds.
 //!
 //! Rooms: [`requests`] with [`spelling`], [`credentials`], [`forwarding`]: what clients send. [`answers`] with
-//! [`xml`], [`greetings`], [`address`], [`frames`], [`events`], [`webhooks`]: what servers send. [`configuration`],
+//! [`xml`], [`greetings`], [`address`], [`frames`], [`events`], [`webhooks`]: what servers send. [`sequels`]: what clients are expected to ask. [`configuration`],
 //! [`control`]: what people and browsers send. [`logins`], [`surveys`], [`comparisons`]: what the tools are told. [`redaction`]: what is shown of all that. [`target`] lists them;
 //! [`request`] writes requests as text.
 
@@ -20,6 +20,7 @@ pub mod logins;
 pub mod redaction;
 pub mod request;
 pub mod requests;
+pub mod sequels;
 pub mod spelling;
 pub mod surveys;
 pub mod target;

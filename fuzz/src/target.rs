@@ -5,14 +5,14 @@ use greenroom_upstream::verdict::Representation::{Json, Opaque, Xml};
 
 use super::{
     address, answers, comparisons, configuration, control, credentials, events, forwarding, frames,
-    greetings, logins, redaction, requests, surveys, webhooks,
+    greetings, logins, redaction, requests, sequels, surveys, webhooks,
 };
 
 /// A property of any bytes.
 pub type Property = fn(&[u8]);
 
 /// Every target by its name.
-pub const EVERY: [(&str, Property); 21] = [
+pub const EVERY: [(&str, Property); 22] = [
     ("address", address),
     ("comparisons", comparisons),
     ("configuration", configuration),
@@ -32,6 +32,7 @@ pub const EVERY: [(&str, Property); 21] = [
     ("plex_requests", plex_requests),
     ("plex_xml", plex_xml),
     ("redaction", redaction),
+    ("sequels", sequels),
     ("surveys", surveys),
     ("webhooks", webhooks),
 ];
@@ -44,6 +45,11 @@ pub fn address(bytes: &[u8]) {
 /// Two answers to one question.
 pub fn comparisons(bytes: &[u8]) {
     comparisons::check(bytes);
+}
+
+/// Requests of a client and their answers.
+pub fn sequels(bytes: &[u8]) {
+    sequels::check(bytes);
 }
 
 /// A file and variables.

@@ -118,6 +118,7 @@
 //! - No secrets: keys and partitions appear in diagnosis. Loaders of warm keys may hold one, in memory, until they
 //!   cool down.
 
+pub mod ahead;
 pub mod answer;
 mod below;
 mod cache;
@@ -160,6 +161,7 @@ pub mod value;
 mod warm;
 mod warmth;
 
+pub use ahead::Ahead;
 pub use answer::{Answer, Demand, Reason, Served, Tier};
 pub use cache::Cache;
 pub use clock::Clock;

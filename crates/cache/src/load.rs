@@ -38,12 +38,21 @@ pub enum LoadReason {
     Warm,
     /// The caller did not want what was kept.
     Demanded,
+    /// Nobody asked yet, but somebody is likely to.
+    Ahead,
 }
 
 impl LoadReason {
     /// Every reason.
-    pub const EVERY: [Self; 6] =
-        [Self::Absent, Self::Expired, Self::Invalidated, Self::Refresh, Self::Warm, Self::Demanded];
+    pub const EVERY: [Self; 7] = [
+        Self::Absent,
+        Self::Expired,
+        Self::Invalidated,
+        Self::Refresh,
+        Self::Warm,
+        Self::Demanded,
+        Self::Ahead,
+    ];
 
     /// The word for it.
     pub fn name(self) -> &'static str {
@@ -54,6 +63,7 @@ impl LoadReason {
             Self::Refresh => "refresh",
             Self::Warm => "warm",
             Self::Demanded => "demanded",
+            Self::Ahead => "ahead",
         }
     }
 }

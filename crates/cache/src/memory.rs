@@ -161,6 +161,8 @@ fn leave(entry: &Entry, evicted: bool) {
         (LoadReason::Refresh, false) => cell.refreshes_useless.one(),
         (LoadReason::Warm, true) => cell.warm_useful.one(),
         (LoadReason::Warm, false) => cell.warm_useless.one(),
+        // That it was useful is counted when it is read.
+        (LoadReason::Ahead, false) => cell.ahead_useless.one(),
         _ => {}
     }
 }

@@ -69,6 +69,9 @@ impl House {
             Ok(Load::Store(fill)) => {
                 cell.loads_ok.one();
                 let (entry, refusal, leaving) = self.desk.keep(booking, &lead.flight, fill, now_ms);
+                if booking.why == LoadReason::Ahead && refusal.is_none() {
+                    cell.ahead_loads.one();
+                }
                 Landed::Kept { entry, refusal, leaving }
             }
             Ok(Load::Share(value)) => {

@@ -81,6 +81,12 @@ pub struct ClassStats {
     pub warm_useful: u64,
     /// Warmed values that went unread.
     pub warm_useless: u64,
+    /// Values that were loaded ahead of a read that was likely to come, and kept.
+    pub ahead_loads: u64,
+    /// Values loaded ahead that a client has read.
+    pub ahead_useful: u64,
+    /// Values loaded ahead that left memory unread.
+    pub ahead_useless: u64,
     /// Entries that had to make room.
     pub evictions: u64,
     /// Values not stored, by reason.

@@ -59,6 +59,9 @@ pub(crate) struct Cell {
     pub(crate) warm_loads: Counter,
     pub(crate) warm_useful: Counter,
     pub(crate) warm_useless: Counter,
+    pub(crate) ahead_loads: Counter,
+    pub(crate) ahead_useful: Counter,
+    pub(crate) ahead_useless: Counter,
     pub(crate) evictions: Counter,
     pub(crate) refusals: [Counter; Refusal::EVERY.len()],
     /// Gauges: not reset.
@@ -106,6 +109,9 @@ impl Cell {
             &self.warm_loads,
             &self.warm_useful,
             &self.warm_useless,
+            &self.ahead_loads,
+            &self.ahead_useful,
+            &self.ahead_useless,
             &self.evictions,
         ];
         single.into_iter().chain(&self.misses).chain(&self.load_times).chain(&self.refusals)
@@ -137,6 +143,9 @@ impl Cell {
             warm_loads: self.warm_loads.get(),
             warm_useful: self.warm_useful.get(),
             warm_useless: self.warm_useless.get(),
+            ahead_loads: self.ahead_loads.get(),
+            ahead_useful: self.ahead_useful.get(),
+            ahead_useless: self.ahead_useless.get(),
             evictions: self.evictions.get(),
             refusals: std::array::from_fn(|i| (Refusal::EVERY[i], self.refusals[i].get())),
             bytes: gauge(&self.bytes),

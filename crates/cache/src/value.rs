@@ -224,7 +224,8 @@ impl Entry {
 
     /// Notes that it was loaded for a client: read, but not once more than that.
     pub(crate) fn note_loaded(&self, now_ms: u64) {
-        self.reads.fetch_or(READ, Ordering::Relaxed);
+        let before = self.reads.fetch_or(READ, Ordering::Relaxed);
+        self.note_first_read(before);
         if let Some(warmth) = &self.warmth {
             warmth.note_read(now_ms);
         }
@@ -234,10 +235,18 @@ impl Entry {
     pub(crate) fn note_read(&self, now_ms: u64) {
         const ALL: u8 = READ | READ_SINCE_QUEUED | READ_SINCE_NOTED;
         if self.reads.load(Ordering::Relaxed) != ALL {
-            self.reads.store(ALL, Ordering::Relaxed);
+            let before = self.reads.swap(ALL, Ordering::Relaxed);
+            self.note_first_read(before);
         }
         if let Some(warmth) = &self.warmth {
             warmth.note_read(now_ms);
+        }
+    }
+
+    /// The first to read what was loaded ahead shows that it was useful.
+    fn note_first_read(&self, before: u8) {
+        if self.why == LoadReason::Ahead && before & READ == 0 {
+            self.cell.ahead_useful.one();
         }
     }
 

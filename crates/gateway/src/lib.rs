@@ -12,6 +12,7 @@
 //! - [`listener`], [`conversation`], [`proxy`], [`body`]: from a client's connection to its answer. [`seats`] and
 //!   [`bounds`]: how many there may be, and who had to stay outside.
 //! - [`departure`]: what waits until an answer has left.
+//! - [`prefetch`]: what is loaded before it is asked for.
 //! - [`tls`]: whose certificate is believed, and which one is shown.
 //! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
 //! - [`storage`]: the engine with its tiers. [`state`]: what outlives the process and is no cache.
@@ -47,6 +48,7 @@ pub mod mode;
 pub mod observe;
 pub mod openness;
 pub mod origin;
+pub mod prefetch;
 pub mod process;
 pub mod proxy;
 pub mod queue;

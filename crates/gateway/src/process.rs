@@ -19,7 +19,7 @@ use crate::storage;
 use crate::tls::Shown;
 use crate::tls::shown::Files;
 use crate::warnings::Warnings;
-use crate::{breaker, control, follower, listener, openness};
+use crate::{breaker, control, follower, listener, openness, prefetch};
 
 /// How long requests under way may take to end after the process was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -100,6 +100,7 @@ impl Process {
         for (server, listener, shown) in listeners {
             tasks.spawn(breaker::keep(Arc::clone(&server)));
             tasks.spawn(listen(Arc::clone(&server), listener, shown));
+            tasks.spawn(prefetch::keep(Arc::clone(&server)));
             tasks.spawn(follower::follow(server));
         }
         cache.run_warmer();
@@ -127,7 +128,10 @@ impl Process {
         if lost > 0 {
             tracing::warn!(lost, "the disk was too slow at the end: so many answers were not written");
         }
-        self.state.close().await && ended
+        if !self.state.close().await {
+            tracing::warn!("the disk was too slow at the end: the newest proofs of tokens were not written");
+        }
+        ended
     }
 }
 

@@ -28,6 +28,7 @@ use crate::identity::{HashKey, Identities, Identity};
 use crate::mode::{Mode, Switch};
 use crate::observe::{Observation, Report};
 use crate::origin::{Cause, Lane, NoResponse, Origin};
+use crate::prefetch::Prefetch;
 use crate::proxy::meaning::Meanings;
 use crate::queue::Queue;
 use crate::queue::places::Limits;
@@ -70,6 +71,8 @@ pub struct Server {
     pub lineage: Mutex<Lineage>,
     /// Which apps were seen.
     pub apps: Apps,
+    /// What is loaded before it is asked for.
+    pub prefetch: Prefetch,
     /// How often progress reports were let through to lists.
     pub paces: Paces,
     /// What every player did last.
@@ -159,6 +162,7 @@ impl Server {
             meanings: Meanings::default(),
             lineage: Mutex::new(Lineage::new(MAX_LINEAGE)),
             apps: Apps::default(),
+            prefetch: Prefetch::new(&settings.prefetch),
             paces: Paces::default(),
             players: Players::default(),
             counters: Counters::default(),

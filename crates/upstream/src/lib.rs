@@ -20,6 +20,7 @@
 //! - [`login`]: getting a token by a code or a password.
 //! - [`rights`]: what a token may do.
 //! - [`survey`]: reads that show what a server really has, found in its own answers.
+//! - [`sequel`]: what is likely to be asked next, learnt from what a client asked before.
 //! - [`signal`]: what a frame of a notification socket says.
 //! - [`plex`], [`jellyfin`]: the dialects.
 
@@ -37,6 +38,7 @@ mod picture;
 pub mod plex;
 pub mod redact;
 pub mod rights;
+pub mod sequel;
 pub mod signal;
 pub mod survey;
 pub mod tag;

@@ -1,5 +1,6 @@
 //! Tests of the whole engine in paused time. Each room tests what one promise says; all speak through the stage.
 
+mod ahead;
 mod diagnosis;
 mod failures;
 mod figures;

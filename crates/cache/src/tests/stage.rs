@@ -108,6 +108,12 @@ pub(crate) struct FromSource {
     key: Key,
 }
 
+impl FromSource {
+    pub(crate) fn new(stage: &Stage, key: &Key) -> Self {
+        Self { source: stage.source.clone(), clock: stage.clock.clone(), key: key.clone() }
+    }
+}
+
 impl Loader for FromSource {
     type Pass = String;
 

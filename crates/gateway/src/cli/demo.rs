@@ -1,6 +1,7 @@
 //! `greenroom demo`.
 
 use clap::Args;
+use clap::builder::BoolishValueParser;
 
 use super::{DONE, FAILED, block_on, told_to_stop};
 use crate::demo::{self, Plan};
@@ -39,6 +40,9 @@ pub(super) struct Options {
     /// Tracks on each server
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     tracks: u32,
+    /// Let Greenroom load ahead what apps are likely to ask, or not: on or off
+    #[arg(long, value_name = "WORD", value_parser = BoolishValueParser::new())]
+    prefetch: Option<bool>,
 }
 
 pub(super) fn run(options: &Options) -> u8 {
@@ -49,6 +53,7 @@ pub(super) fn run(options: &Options) -> u8 {
         films: options.films,
         shows: options.shows,
         tracks: options.tracks,
+        prefetch: options.prefetch,
     };
     block_on(async {
         let played = if options.observe { foresee(&plan, options).await } else { play(&plan, options).await };

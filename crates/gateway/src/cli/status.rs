@@ -70,7 +70,8 @@ fn classes(figures: &Value) -> String {
     let mut rows = vec![words(&["class", "fresh", "stale", "joined", "loaded", "failed", "kept KiB", "own"])];
     for class in figures["classes"].as_array().into_iter().flatten() {
         let own = class["refreshes"].as_u64().unwrap_or_default()
-            + class["warm_loads"].as_u64().unwrap_or_default();
+            + class["warm_loads"].as_u64().unwrap_or_default()
+            + class["ahead_loads"].as_u64().unwrap_or_default();
         rows.push(vec![
             format!("{}: {}", text(&class["server"]), text(&class["class"])),
             count(&class["hits"]),

@@ -17,6 +17,7 @@ use super::control::Control;
 use super::disk;
 use super::hygiene::{self, Hygiene};
 use super::networks::Networks;
+use super::prefetch::Prefetch;
 use super::tls::{Upstream, read_shown};
 use super::tree::{Problem, Tree};
 use crate::mode::Mode;
@@ -101,6 +102,8 @@ pub struct Server {
     pub mode: Mode,
     /// What of strangers its listener bears.
     pub hygiene: Hygiene,
+    /// What may be loaded before it is asked for.
+    pub prefetch: Prefetch,
     /// Numbers of a class's lifetime that differ from the default.
     pub lifetimes: BTreeMap<Class, Changed>,
 }
@@ -187,6 +190,7 @@ fn read_server(tree: &mut Tree, name: &str, place: &str, trusted: &Networks) -> 
     let translate_legacy_auth = tree.parse(&key("translate_legacy_auth"), "true or false").unwrap_or(true);
     let mode = read_mode(tree, &key("mode"));
     let hygiene = Hygiene::read(tree, name, trusted);
+    let prefetch = Prefetch::read(tree, name);
     let is_encrypted =
         url.as_ref().is_none_or(|(origin, _)| origin.scheme() == Some(&http::uri::Scheme::HTTPS));
     let tls = Upstream::read(tree, name, is_encrypted);
@@ -215,6 +219,7 @@ fn read_server(tree: &mut Tree, name: &str, place: &str, trusted: &Networks) -> 
         translate_legacy_auth,
         mode,
         hygiene,
+        prefetch,
         lifetimes,
     })
 }

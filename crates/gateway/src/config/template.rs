@@ -78,6 +78,13 @@ listen = "0.0.0.0:32500"               # point your apps here
 # cert_file = "/etc/greenroom/certificate.pem"
 # key_file = "/etc/greenroom/key.pem"
 
+# What an app is likely to ask next, learnt from what it asked before, is loaded when an answer has left.
+# [server.prefetch]
+# enabled = false
+# max_per_answer = 12                        # loads after one answer
+# budget_per_minute = 120                    # loads in any minute
+# classes = ["item", "lists", "images"]      # of these classes
+
 # Lifetimes of a class of answers, in seconds. The three windows add up.
 # [server.lifetimes.sessions]
 # fresh_s = 10

@@ -208,7 +208,9 @@ function makeServer(server) {
   queue.append(element("b", "", "Queue"), document.createTextNode(": "), (parts.queue = element("span")));
   queue.title = "One class of reads may hold half of the places at the most, and a quarter is left to writes: what hangs cannot stop the rest.";
   parts.queue_so_far = element("p", "fine");
-  details.append(parts.queue_so_far);
+  parts.prefetch = element("p", "fine");
+  parts.prefetch.title = "What an app is likely to ask next is loaded when its answer has left, if nobody waits for the server.";
+  details.append(parts.queue_so_far, parts.prefetch);
   card.append(head, parts.says, point, makeCounts(COUNTS, parts), queue, details);
   card.parts = parts;
   return card;
@@ -249,6 +251,18 @@ function outageOf(outage, now) {
   return ["Down since " + moment(outage.since_ms, now), ", answering from cache; " + next];
 }
 
+/** What was loaded ahead, and what became of it. */
+function prefetchOf(server) {
+  const { prefetch } = server;
+  if (!prefetch.enabled) return "off";
+  const classes = last.classes.filter((of) => of.server === server.name);
+  const sum = (name) => classes.reduce((all, of) => all + of[name], 0);
+  const most = prefetch.skipped.filter((of) => of.count > 0 && of.reason !== "kept").sort((one, other) => other.count - one.count)[0];
+  return count(prefetch.started) + " loads started, " + count(sum("ahead_useful")) + " of their answers read, " +
+    count(sum("ahead_useless")) + " let go unread, " + count(prefetch.failed) + " failed" +
+    (most ? "; left out: " + count(most.count) + " (" + most.reason + ")" : "");
+}
+
 function showServer(card, server) {
   const { parts } = card;
   const now = last.as_of_ms;
@@ -268,6 +282,7 @@ function showServer(card, server) {
   if (parts.more.data !== all) parts.more.data = all;
   setText(parts.queue, queueNow(server.queue));
   setText(parts.queue_so_far, "Queue: " + queueSoFar(server.queue) + ".");
+  setText(parts.prefetch, "Prefetch: " + prefetchOf(server) + ".");
   for (const [key] of COUNTS.concat(MORE_COUNTS)) setText(parts[key], count(server[key]));
 }
 
@@ -293,7 +308,7 @@ function showApps(figures) {
 
 function showClasses(figures) {
   const asked = (of) => of.hits + of.stale + of.misses;
-  const classes = figures.classes.filter((of) => asked(of) + of.bytes + of.warm_loads > 0);
+  const classes = figures.classes.filter((of) => asked(of) + of.bytes + of.warm_loads + of.ahead_loads > 0);
   classes.sort((one, other) => asked(other) - asked(one) || (one.class < other.class ? -1 : 1));
   $("classes-empty").hidden = classes.length > 0;
   $("classes-card").hidden = classes.length === 0;
@@ -308,9 +323,9 @@ function showClasses(figures) {
     [of.hits, of.stale, of.joined, of.loaded].forEach((value, index) => showCount(row.cells[index + 2], value));
     showCount(row.cells[6], of.failed, true);
     setText(row.cells[7], bytes(of.bytes));
-    const own = of.refreshes + of.warm_loads;
+    const own = of.refreshes + of.warm_loads + of.ahead_loads;
     showCount(row.cells[8], own);
-    row.cells[8].title = count(of.refreshes_useful) + " were read, " + count(of.refreshes_useless) + " were not";
+    row.cells[8].title = count(of.refreshes_useful + of.ahead_useful) + " were read, " + count(of.refreshes_useless + of.ahead_useless) + " were not";
   });
 }
 

@@ -38,6 +38,12 @@ pub(super) struct ClassFigures {
     pub(super) refreshes_useful: u64,
     /// Of our own loads, those whose answer nobody read.
     pub(super) refreshes_useless: u64,
+    /// Answers loaded before anybody asked for them.
+    pub(super) ahead_loads: u64,
+    /// Of these, those that an app has read.
+    pub(super) ahead_useful: u64,
+    /// Of these, those that were let go unread.
+    pub(super) ahead_useless: u64,
     /// Answers that had to make room.
     pub(super) evictions: u64,
     /// For the metrics only.
@@ -131,6 +137,9 @@ impl From<&ClassStats> for ClassFigures {
             refreshes: stats.refreshes,
             refreshes_useful: stats.refreshes_useful + stats.warm_useful,
             refreshes_useless: stats.refreshes_useless + stats.warm_useless,
+            ahead_loads: stats.ahead_loads,
+            ahead_useful: stats.ahead_useful,
+            ahead_useless: stats.ahead_useless,
             evictions: stats.evictions,
             detail: Detail {
                 misses: stats.misses.iter().map(|(why, count)| (why.name(), *count)).collect(),
@@ -170,6 +179,9 @@ impl ClassFigures {
             refreshes: less(|figures| figures.refreshes),
             refreshes_useful: less(|figures| figures.refreshes_useful),
             refreshes_useless: less(|figures| figures.refreshes_useless),
+            ahead_loads: less(|figures| figures.ahead_loads),
+            ahead_useful: less(|figures| figures.ahead_useful),
+            ahead_useless: less(|figures| figures.ahead_useless),
             evictions: less(|figures| figures.evictions),
             ..self.clone()
         };

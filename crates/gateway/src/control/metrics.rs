@@ -59,6 +59,7 @@ impl Collector for Scrape {
         out.info()?;
         out.servers(&self.counted.servers)?;
         out.queues(&self.counted.servers)?;
+        out.prefetches(&self.counted.servers)?;
         out.apps(&self.counted.apps)?;
         out.classes(&self.counted.engine.classes)?;
         out.loads(&self.counted.engine.classes)?;
@@ -212,6 +213,26 @@ impl Out<'_> {
         )
     }
 
+    fn prefetches(&mut self, servers: &[ServerFigures]) -> fmt::Result {
+        type Pick = fn(&ServerFigures) -> u64;
+        let counters: [(&str, &str, Pick); 3] = [
+            ("prefetch_started", "Loads started before anybody asked", |server| server.prefetch.started),
+            ("prefetch_failed", "Of these, those that failed", |server| server.prefetch.failed),
+            ("prefetch_unheard", "Answers not looked at because too many left at once", |server| {
+                server.prefetch.unheard
+            }),
+        ];
+        for (name, help, pick) in counters {
+            let samples = servers.iter().map(|server| ([("server", server.name.as_str())], pick(server)));
+            self.counters(name, help, samples)?;
+        }
+        let skipped = servers.iter().flat_map(|server| {
+            let labels = |reason| [("server", server.name.as_str()), ("reason", reason)];
+            server.prefetch.skipped.iter().map(move |skipped| (labels(skipped.reason), skipped.count))
+        });
+        self.counters("prefetch_skipped", "Likely requests that were not loaded, by reason", skipped)
+    }
+
     fn apps<'a>(&mut self, apps: &'a [AppFigures]) -> fmt::Result {
         type Pick = fn(&AppFigures) -> u64;
         let counters: [(&str, &str, Pick); 4] = [
@@ -253,7 +274,12 @@ impl Out<'_> {
                 write_counter(&mut family, &labels(class, "served", served), count)?;
             }
         }
-        let counters: [(&str, &str, Pick); 5] = [
+        let counters: [(&str, &str, Pick); 8] = [
+            ("cache_prefetched", "Answers loaded before anybody asked for them", |class| class.ahead_loads),
+            ("cache_prefetched_useful", "Of these, those that an app has read", |class| class.ahead_useful),
+            ("cache_prefetched_useless", "Of these, those that were let go unread", |class| {
+                class.ahead_useless
+            }),
             ("cache_stale_on_error", "Answers that stood in for a server that did not answer", |class| {
                 class.stale_on_error
             }),

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::disk::DiskFigures;
 use super::figures::{self, ClassFigures, Engine, Memory};
 use super::introduction::Introduced;
+use super::prefetching::PrefetchFigures;
 use super::queueing::QueueFigures;
 use crate::bypass::Bypass;
 use crate::mode::Mode;
@@ -87,6 +88,7 @@ pub(super) struct ServerFigures {
     pub(super) own: u64,
     pub(super) in_flight: usize,
     pub(super) queue: QueueFigures,
+    pub(super) prefetch: PrefetchFigures,
     pub(super) writes: u64,
     pub(super) streams: u64,
     pub(super) bypassed: u64,
@@ -201,6 +203,7 @@ impl ServerFigures {
             own: read(&counters.own),
             in_flight: server.origin.in_flight(),
             queue: QueueFigures::read(&server.queue),
+            prefetch: PrefetchFigures::read(server),
             writes: read(&counters.writes),
             streams: read(&counters.streams),
             bypassed: read(&counters.bypassed),
@@ -226,6 +229,7 @@ impl ServerFigures {
             bypassed: less(|server| server.bypassed),
             unauthorised: less(|server| server.unauthorised),
             queue: self.queue.since(&before.queue),
+            prefetch: self.prefetch.since(&before.prefetch),
             refused: less(|server| server.refused),
             offline: less(|server| server.offline),
             outages: less(|server| server.outages),

@@ -115,7 +115,15 @@ mod tests {
     use super::*;
 
     async fn servers() -> Arc<Servers> {
-        let plan = Plan { minutes: 1, time_factor: 1_000.0, seed: 1, films: 5, shows: 1, tracks: 10 };
+        let plan = Plan {
+            minutes: 1,
+            time_factor: 1_000.0,
+            seed: 1,
+            films: 5,
+            shows: 1,
+            tracks: 10,
+            prefetch: None,
+        };
         Servers::start(&plan, &TaskTracker::new()).await.expect("there are free ports")
     }
 

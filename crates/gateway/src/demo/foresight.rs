@@ -102,7 +102,7 @@ pub async fn foresee(plan: &Plan, tell: Tell) -> Result<Foresight, String> {
 async fn play(plan: &Plan, evening: &Evening, mode: Mode, tell: Tell) -> Result<(Vec<Report>, u64), String> {
     let tasks = TaskTracker::new();
     let servers = Servers::start(plan, &tasks).await?;
-    let gateway = Gateway::start(&servers, plan.time_factor).await?;
+    let gateway = Gateway::start(&servers, plan).await?;
     gateway.turn_to(mode);
     let doors = gateway.doors()?;
     drop(evening::play(plan, evening, &servers, doors, tell).await);

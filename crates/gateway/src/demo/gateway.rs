@@ -7,6 +7,7 @@ use greenroom_cache::Clock;
 use greenroom_upstream::ask::Kind;
 use tempfile::TempDir;
 
+use super::Plan;
 use super::evening::Doors;
 use super::servers::Servers;
 use crate::config::{Settings, Tree};
@@ -24,14 +25,15 @@ pub(super) struct Gateway {
 }
 
 impl Gateway {
-    /// Starts the process in front of `servers`, with everything at its default but addresses, tokens and time.
-    pub(super) async fn start(servers: &Servers, time_factor: f64) -> Result<Self, String> {
+    /// Starts the process in front of `servers`, with everything at its default but addresses, tokens, time, and what
+    /// the plan says.
+    pub(super) async fn start(servers: &Servers, plan: &Plan) -> Result<Self, String> {
         let folder = tempfile::Builder::new()
             .prefix("greenroom-demo-")
             .tempdir()
             .map_err(|error| format!("no temporary folder can be had: {error}"))?;
-        let settings = settings(servers, &folder)?;
-        let process = Process::start(settings, Clock::scaled(time_factor)).await?;
+        let settings = settings(servers, plan, &folder)?;
+        let process = Process::start(settings, Clock::scaled(plan.time_factor)).await?;
         Ok(Self { process, folder })
     }
 
@@ -67,7 +69,7 @@ impl Gateway {
     }
 }
 
-fn settings(servers: &Servers, folder: &TempDir) -> Result<Settings, String> {
+fn settings(servers: &Servers, plan: &Plan, folder: &TempDir) -> Result<Settings, String> {
     let mut tree = Tree::default();
     let place = "demo";
     let mut set = |path: String, value: String| tree.set(&path, value, place.to_owned());
@@ -79,6 +81,9 @@ fn settings(servers: &Servers, folder: &TempDir) -> Result<Settings, String> {
         set(format!("server.{name}.url"), servers.of(kind).url());
         set(format!("server.{name}.token"), servers.own_token(kind).to_owned());
         set(format!("server.{name}.listen"), ANYWHERE.to_owned());
+        if let Some(prefetch) = plan.prefetch {
+            set(format!("server.{name}.prefetch.enabled"), prefetch.to_string());
+        }
     }
     for kind in [Kind::Plex, Kind::Jellyfin] {
         tree.add_server(kind.name(), place);

@@ -56,6 +56,8 @@ pub struct Plan {
     pub shows: u32,
     /// Tracks in each library.
     pub tracks: u32,
+    /// Whether Greenroom loads ahead what apps are likely to ask; its default, if nothing is said.
+    pub prefetch: Option<bool>,
 }
 
 impl Plan {
@@ -108,7 +110,7 @@ pub async fn run(plan: &Plan, tell: Tell) -> Result<(Comparison, Scene), String>
     servers.stop().await;
     tell("Now the same apps ask Greenroom, in front of servers started afresh:");
     let servers = Servers::start(plan, &tasks).await?;
-    let gateway = Gateway::start(&servers, plan.time_factor).await?;
+    let gateway = Gateway::start(&servers, plan).await?;
     let through = play(plan, &evening, &servers, gateway.doors()?, tell).await;
     let comparison = compare(plan, direct, &through);
     Ok((comparison, Scene { servers, gateway, tasks, writes: through.writes, leftovers: through.leftovers }))

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_cache::{
-    Answer, Cache, Demand, Entry, Failure, FailureKind, Fill, Key, Load, LoadReason, Loader, Policy, Tag,
-    Value,
+    Ahead, Answer, Cache, Demand, Entry, Failure, FailureKind, Fill, Key, Load, LoadReason, Loader, Policy,
+    Tag, Value,
 };
 use greenroom_upstream::class::Class;
 use greenroom_upstream::facts::{Facts, Unfit};
@@ -27,7 +27,7 @@ use crate::breaker;
 use crate::doubt::{self, Belief};
 use crate::identity::Identity;
 use crate::origin::Lane;
-use crate::queue::Errand;
+use crate::queue::{Errand, Place};
 use crate::server::Server;
 use crate::stale;
 
@@ -56,11 +56,58 @@ impl Loader for ReadLoader {
         let Ok(place) = self.server.queue.place(self.errand(why)).await else {
             return Err(Failure::new(FailureKind::Overloaded, "too many requests wait for the server"));
         };
+        self.load_at(place, why, old).await
+    }
+}
+
+/// Loads an image on behalf of one identity, and fills with it what all share.
+#[derive(Debug, Clone)]
+pub struct ImageLoader<L> {
+    /// Asks the server.
+    pub inner: L,
+    /// The engine that keeps the bytes.
+    pub cache: Cache,
+    /// Where they are kept for all.
+    pub shared: Key,
+    /// How long they live.
+    pub policy: Policy,
+}
+
+impl<L: Loader + Clone> Loader for ImageLoader<L> {
+    type Pass = L::Pass;
+
+    async fn load(&self, why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<Self::Pass>, Failure> {
+        let inner = || self.inner.clone();
+        if why == LoadReason::Ahead {
+            return match self.cache.load_ahead_alone(&self.shared, &self.policy, inner).await? {
+                Ahead::Loaded(value) => Ok(Load::Share(value)),
+                Ahead::Passed(response) => Ok(Load::Pass(response)),
+                Ahead::Kept | Ahead::UnderWay | Ahead::Withheld => {
+                    Err(Failure::new(FailureKind::Overloaded, "too many loads are under way"))
+                }
+            };
+        }
+        Ok(match self.cache.get_or_load(&self.shared, &self.policy, Demand::Own, inner).await? {
+            Answer::Kept { entry, .. } => Load::Share(entry.value().clone()),
+            Answer::Shared { value, .. } => Load::Share(value),
+            Answer::Passed(response) => Load::Pass(response),
+        })
+    }
+}
+
+impl ReadLoader {
+    /// Loads on a place that was given already.
+    pub(crate) async fn load_at(
+        &self,
+        place: Place,
+        why: LoadReason,
+        old: Option<Arc<Entry>>,
+    ) -> Result<Load<Response<Body>>, Failure> {
         if !self.server.breaker.admits() {
             return Err(offline());
         }
         match why {
-            LoadReason::Refresh | LoadReason::Warm => &self.server.counters.own,
+            LoadReason::Refresh | LoadReason::Warm | LoadReason::Ahead => &self.server.counters.own,
             _ => &self.app.reached,
         }
         .fetch_add(1, Ordering::Relaxed);
@@ -81,38 +128,12 @@ impl Loader for ReadLoader {
             }
         }
     }
-}
 
-/// Loads an image on behalf of one identity, and fills with it what all share.
-#[derive(Debug, Clone)]
-pub struct ImageLoader<L> {
-    /// Asks the server.
-    pub inner: L,
-    /// The engine that keeps the bytes.
-    pub cache: Cache,
-    /// Where they are kept for all.
-    pub shared: Key,
-    /// How long they live.
-    pub policy: Policy,
-}
-
-impl<L: Loader + Clone> Loader for ImageLoader<L> {
-    type Pass = L::Pass;
-
-    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<Self::Pass>, Failure> {
-        let inner = || self.inner.clone();
-        Ok(match self.cache.get_or_load(&self.shared, &self.policy, Demand::Own, inner).await? {
-            Answer::Kept { entry, .. } => Load::Share(entry.value().clone()),
-            Answer::Shared { value, .. } => Load::Share(value),
-            Answer::Passed(response) => Load::Pass(response),
-        })
-    }
-}
-
-impl ReadLoader {
     fn errand(&self, why: LoadReason) -> Errand {
         match why {
-            LoadReason::Refresh | LoadReason::Warm => Errand::own(Some(&self.app), self.read.class),
+            LoadReason::Refresh | LoadReason::Warm | LoadReason::Ahead => {
+                Errand::own(Some(&self.app), self.read.class)
+            }
             _ => Errand::read(&self.app, self.read.class, &self.read.key, self.server.clock.now_ms()),
         }
     }

@@ -23,6 +23,7 @@ use super::read::partition_of;
 use super::{representation_of, word_of};
 use crate::apps::App;
 use crate::identity::Identity;
+use crate::prefetch::farewell::Told;
 use crate::server::Server;
 
 /// Heads remembered per server.
@@ -53,6 +54,8 @@ pub struct Meaning {
     pub key: Option<Key>,
     /// The head of its last answer.
     pub letterhead: Letterhead,
+    /// Which of its answers was looked at for what comes next.
+    pub told: Told,
     /// What it may do without a token.
     pub open: Open,
     /// Whether being let in shows that its token is valid: it has one, and nobody is let in without.
@@ -191,6 +194,7 @@ fn understand(server: &Server, ask: &Ask<'_>) -> Meaning {
     Meaning {
         key,
         letterhead: Letterhead::default(),
+        told: Told::default(),
         representation: representation_of(&verdict, ask.headers, kind),
         open: if has_token { Open::Keep } else { open },
         needs_token: has_token && open == Open::No,

@@ -259,7 +259,7 @@ impl Loader for Overhearing {
     type Pass = ();
 
     async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
-        let is_own = matches!(why, LoadReason::Refresh | LoadReason::Warm);
+        let is_own = matches!(why, LoadReason::Refresh | LoadReason::Warm | LoadReason::Ahead);
         let (class, app) = (self.inner.read.class.name(), &self.inner.app.name);
         self.observation.tally.would_ask(class, app, is_own);
         let asked = self.asked.lock().take();

@@ -18,6 +18,7 @@ use super::{Visit, address, offline};
 use crate::body::Body;
 use crate::departure;
 use crate::identity::{IMAGE_PROOF_TTL, Identity};
+use crate::prefetch::farewell;
 use crate::server::Server;
 
 /// Answers a read.
@@ -39,11 +40,13 @@ pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> Re
             if let Some(fetched) = fetched {
                 fetched.tell_after(&mut response, &visit, &read, &entry, history);
             }
-            response
+            farewell::watch(&visit, &read, (Some(entry.created()), entry.value()), &parts.method, response)
         }
         Ok(Answer::Shared { value, served }) => {
             note_saved(&visit, served, None);
-            answer::shared(&value, wanted)
+            // A picture that was just loaded comes like this.
+            let response = answer::shared(&value, wanted);
+            farewell::watch(&visit, &read, (None, &value), &parts.method, response)
         }
         Ok(Answer::Passed(response)) => answer::passed(response, "uncacheable"),
         Err(failure) => {
@@ -159,9 +162,13 @@ async fn image<L: Loader + Clone>(
     let own_policy = Policy { warm: false, ..*policy };
     let fill = || {
         let policy = visit.server.policy(read, &visit.identity);
-        ImageLoader { inner: loader(), cache: cache.clone(), shared, policy }
+        ImageLoader { inner: loader(), cache: cache.clone(), shared: shared.clone(), policy }
     };
-    cache.get_or_load(&own, &own_policy, Demand::Reload, fill).await
+    let outcome = cache.get_or_load(&own, &own_policy, Demand::Reload, fill).await;
+    if let Ok(Answer::Shared { served: Served::Joined, .. }) = &outcome {
+        cache.note_read(&shared);
+    }
+    outcome
 }
 
 /// Whether the server was not asked for this answer.

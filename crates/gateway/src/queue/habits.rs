@@ -55,13 +55,18 @@ impl Habits {
         }
     }
 
+    /// Whether the app has been reading faster than it may.
+    pub fn is_flood(&self, now_ms: u64) -> bool {
+        self.paid_at_ms > now_ms.saturating_add(FLOOD_WITHIN_MS)
+    }
+
     /// Whether the app reads faster than it may. Debts beyond twice the limit are forgotten: an app that stops is
     /// soon like any other.
     fn pay(&mut self, now_ms: u64) -> bool {
         let price_ms = FLOOD_WITHIN_MS / FLOOD_READS;
         let most_ms = now_ms + 2 * FLOOD_WITHIN_MS;
         self.paid_at_ms = (self.paid_at_ms.max(now_ms) + price_ms).min(most_ms);
-        self.paid_at_ms - now_ms > FLOOD_WITHIN_MS
+        self.is_flood(now_ms)
     }
 
     fn is_in_rhythm(&mut self, key: u64, now_ms: u64) -> bool {

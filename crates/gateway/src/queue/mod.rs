@@ -139,6 +139,12 @@ impl Queue {
         }
     }
 
+    /// A place that nobody waits for, if after it another is still free for whoever comes next.
+    pub fn place_to_spare(self: &Arc<Self>, errand: &Errand) -> Option<Place> {
+        let held = self.state.lock().places.enter_to_spare(errand.claim())?;
+        Some(Place::new(self, held))
+    }
+
     /// What the queue looks like now.
     pub fn sight(&self) -> Sight {
         let state = self.state.lock();

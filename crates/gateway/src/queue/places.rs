@@ -186,6 +186,16 @@ impl Places {
         Entrance::Waits { ticket, instead_of }
     }
 
+    /// Somebody would like a place that can be spared: nobody waits, and the next read finds another one, of the same
+    /// class too. He never waits.
+    pub fn enter_to_spare(&mut self, claim: Claim) -> Option<Held> {
+        let is_spare = self.waiting == 0
+            && self.held + 1 < self.limits.places
+            && self.held_reads + 1 < self.limits.reads
+            && self.held_by_class[index(claim.class)] + 1 < self.limits.per_class;
+        is_spare.then(|| self.seat(claim))
+    }
+
     /// Somebody who waits goes. Whoever was given a place meanwhile has to give it back instead: then this does
     /// nothing.
     pub fn leave(&mut self, ticket: Ticket, why: Leaving, now_ms: u64) {

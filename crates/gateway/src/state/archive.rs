@@ -265,7 +265,7 @@ mod tests {
         DataDir::open(&data_dir).expect("it is made").identity_key().expect("a key");
         save(&data_dir, &file, 1).expect("it is saved");
         let db = Connection::open(&file).expect("it opens");
-        db.execute("INSERT INTO backup_file VALUES ('../evil.token', 'x'), ('cache.db', 'x')", [])
+        db.execute("INSERT INTO backup_file VALUES ('../evil.token', x'78'), ('cache.db', x'78')", [])
             .expect("written");
         drop(db);
         let restored = restore(&folder.path().join("other"), &file, 2).expect("it is restored");

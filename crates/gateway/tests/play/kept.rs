@@ -27,7 +27,12 @@ fn credential(token: &str) -> Credential {
 }
 
 async fn stage(data_dir: &Path, url: &str, clock: &Clock) -> Stage {
-    Script::new().data_dir(data_dir).server("home", "plex", url, "").start_at(clock.clone()).await
+    Script::new()
+        .data_dir(data_dir)
+        .table(crate::deferred::PATIENT)
+        .server("home", "plex", url, "")
+        .start_at(clock.clone())
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ pub(super) const NOBODY: &str = "00000000000000000000000000000000";
 const DASHES: [usize; 4] = [8, 13, 18, 23];
 
 /// `id` without dashes and in lower case if it is an id in either form; anything else as it is.
-pub(super) fn normal(id: &str) -> Cow<'_, str> {
+pub(crate) fn normal(id: &str) -> Cow<'_, str> {
     let bytes = id.as_bytes();
     let long = bytes.len() == DIGITS + DASHES.len()
         && bytes.iter().enumerate().all(|(at, byte)| (*byte == b'-') == DASHES.contains(&at));

@@ -21,7 +21,7 @@ mod authorization;
 mod credential;
 mod edit;
 mod error;
-mod guid;
+pub(crate) mod guid;
 mod info;
 mod inspect;
 mod listing;

@@ -15,7 +15,7 @@ use crate::stage::scripted::{Arrived, Reply, Scripted, answer, container};
 use crate::stage::{Script, Stage};
 
 /// Slow test machines: what is being tested is not how fast the disk is.
-const PATIENT: &str = "[disk]\nread_timeout_ms = 20000\ndrain_timeout_ms = 60000\n";
+pub const PATIENT: &str = "[disk]\nread_timeout_ms = 20000\ndrain_timeout_ms = 60000\n";
 
 /// More than the system takes in advance from a connection that nobody reads.
 const LONG_BYTES: usize = 24 << 20;
@@ -124,8 +124,8 @@ async fn a_directory_that_cannot_be_had_costs_hits_after_a_restart_and_nothing_e
     assert!(client.get("/hubs").await.was_hit());
     let figures = stage.control().get("/api/v1/cache/stats").await.json();
     let warning = &figures["warnings"][0];
-    assert_eq!((&warning["code"], &warning["server"]), (&"no-disk".into(), &serde_json::Value::Null));
-    assert!(warning["text"].as_str().expect("a text").contains("cache"), "{warning}");
+    assert_eq!((&warning["code"], &warning["server"]), (&"disk-writes-off".into(), &serde_json::Value::Null));
+    assert!(warning["remedy"].as_str().expect("a text").contains("What to do"), "{warning}");
     stage.down().await;
     server.stop().await;
 }

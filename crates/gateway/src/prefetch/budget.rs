@@ -1,0 +1,53 @@
+//! How many loads a server may be asked for in a minute.
+
+use std::collections::VecDeque;
+
+const MINUTE_MS: u64 = 60_000;
+
+/// So many in any minute.
+#[derive(Debug)]
+pub struct Budget {
+    per_minute: usize,
+    spent_ms: VecDeque<u64>,
+}
+
+impl Budget {
+    /// So many in any minute.
+    pub fn new(per_minute: usize) -> Self {
+        Self { per_minute, spent_ms: VecDeque::new() }
+    }
+
+    /// Spends one, if there is one left in the minute that ends now.
+    pub fn spend(&mut self, now_ms: u64) -> bool {
+        while self.spent_ms.front().is_some_and(|spent_ms| spent_ms.saturating_add(MINUTE_MS) <= now_ms) {
+            self.spent_ms.pop_front();
+        }
+        let is_left = self.spent_ms.len() < self.per_minute;
+        if is_left {
+            self.spent_ms.push_back(now_ms);
+        }
+        is_left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_holds_in_every_minute_and_is_not_saved_up() {
+        let mut budget = Budget::new(5);
+        let spent = |budget: &mut Budget, from_s: u64, to_s: u64| {
+            (from_s..to_s).filter(|at_s| budget.spend(at_s * 1000)).count()
+        };
+        assert_eq!(spent(&mut budget, 0, 60), 5);
+        assert_eq!(spent(&mut budget, 60, 120), 5);
+        assert_eq!(spent(&mut budget, 3600, 3660), 5);
+        assert!(budget.spent_ms.len() <= 5);
+    }
+
+    #[test]
+    fn without_a_budget_there_is_nothing_to_spend() {
+        assert!(!Budget::new(0).spend(1));
+    }
+}

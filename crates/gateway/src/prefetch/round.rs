@@ -1,0 +1,100 @@
+//! The loads after one answer: a few at a time, until one fails.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use greenroom_cache::FailureKind;
+use greenroom_upstream::sequel::habits::Expected;
+use parking_lot::Mutex;
+
+use super::ahead::{Outcome, load};
+use super::guests::Guest;
+use super::judgement::Skip;
+use crate::proxy::meaning::Meaning;
+use crate::server::Server;
+
+/// Loads of a round at a time. Rounds of a server run one after another, so this is all the server ever gets.
+const AT_A_TIME: usize = 2;
+
+/// What is likely to be asked after one answer.
+pub struct Round {
+    /// Whose it is.
+    pub(super) guest: Guest,
+    /// On whose behalf, with the credential that was shown.
+    pub(super) meaning: Arc<Meaning>,
+    /// What is expected, the most likely first.
+    pub(super) expected: Vec<Expected>,
+    /// When the answer left.
+    pub(super) at_ms: u64,
+}
+
+impl std::fmt::Debug for Round {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Round({})", self.expected.len())
+    }
+}
+
+impl Round {
+    /// Loads what may be loaded. What is under way when something speaks against the rest is awaited.
+    pub(super) async fn run(self, server: &Arc<Server>) {
+        let Self { guest, meaning, expected, at_ms } = self;
+        let (prefetch, ended) = (&server.prefetch, Mutex::new(None));
+        let loads = stream::iter(expected).map(|expected| {
+            let (ground, read) = (expected.ground, Arc::new(expected.read));
+            let (meaning, ended) = (&meaning, &ended);
+            async move {
+                let why = *ended.lock();
+                let outcome = match why {
+                    Some(why) => Outcome::Skipped(why),
+                    None => load(server, meaning, &read, at_ms).await,
+                };
+                (ground, outcome)
+            }
+        });
+        let mut loads = pin!(loads.buffer_unordered(AT_A_TIME));
+        while let Some((ground, outcome)) = loads.next().await {
+            let now_ms = server.clock.now_ms();
+            match outcome {
+                Outcome::Loaded => {
+                    prefetch.pause.lock().succeeded(now_ms);
+                    prefetch.guests.with_known(&guest, |habits| habits.spent_on(ground));
+                }
+                Outcome::Skipped(why) => {
+                    prefetch.tally.skip(why, 1);
+                    if ends_round(why) {
+                        ended.lock().get_or_insert(why);
+                    }
+                }
+                Outcome::Failed(kind) => {
+                    prefetch.tally.fail();
+                    if speaks_of_server(kind) {
+                        prefetch.pause.lock().failed(now_ms);
+                    }
+                    ended.lock().get_or_insert(Skip::Stopped);
+                }
+            }
+        }
+    }
+}
+
+/// Whether what is left of a round has no better prospects.
+fn ends_round(why: Skip) -> bool {
+    !matches!(why, Skip::Kept | Skip::UnderWay | Skip::Withheld)
+}
+
+/// Whether a failure is of the server rather than of this client or this request.
+fn speaks_of_server(kind: FailureKind) -> bool {
+    match kind {
+        FailureKind::Unreachable
+        | FailureKind::TimedOut
+        | FailureKind::ServerError
+        | FailureKind::Malformed
+        | FailureKind::Starting
+        | FailureKind::Offline
+        | FailureKind::Panicked
+        | FailureKind::Overloaded => true,
+        FailureKind::Doubted | FailureKind::Denied | FailureKind::Refused | FailureKind::NotCached => false,
+    }
+}
