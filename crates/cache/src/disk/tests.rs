@@ -4,8 +4,8 @@ mod inspecting;
 mod markers;
 mod restarts;
 mod sharing;
-mod warmed;
 mod sizes;
+mod warmed;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -248,6 +248,7 @@ async fn what_one_process_sees_refused_the_other_on_the_same_directory_does_not_
     let one = stage(data.path(), &url, &clock).await;
     let two = stage(data.path(), &url, &clock).await;
     let (in_one, in_two) = (json(&one, "anna"), json(&two, "anna"));
+    assert!(one.process.state.flush().await, "it looks around");
     assert!(!one.process.state.is_alone() && !two.process.state.is_alone());
     for client in [&in_one, &in_two] {
         client.get("/library/sections").await;

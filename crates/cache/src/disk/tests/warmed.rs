@@ -14,12 +14,8 @@ async fn a_rhythm_outlives_the_process_and_no_read_is_counted_for_it() {
         Cache::with_disk(Settings::default(), settings(folder.path()), clock.clone(), TaskTracker::new())
             .expect("it opens")
     };
-    let policy = Policy {
-        warm: true,
-        fresh: Duration::from_secs(100),
-        stale: Duration::from_secs(50),
-        ..POLICY
-    };
+    let policy =
+        Policy { warm: true, fresh: Duration::from_secs(100), stale: Duration::from_secs(50), ..POLICY };
     let source = Source::of("body");
     let cache = open();
     cache.get_or_load(&key("/a"), &policy, Demand::Any, || source.clone()).await.expect("it loads");
