@@ -51,7 +51,7 @@ pub(super) fn named(read: &Read) -> Option<(Thing, Words, Spans)> {
             };
             let words = Words::two(*id, &target[season.clone()]);
             is_id(&target[season.clone()])
-                .then(|| (Thing::Season, words, Spans { first, second: Some(season) }))
+                .then_some((Thing::Season, words, Spans { first, second: Some(season) }))
         }
         _ => None,
     }
