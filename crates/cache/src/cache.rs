@@ -10,7 +10,7 @@ use crate::answer::{Answer, Demand, Served, Tier};
 use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::diagnosis::Diagnosis;
-use crate::key::Key;
+use crate::key::{Key, Partition};
 use crate::load::{Failure, Loader};
 use crate::policy::{Policy, Verdict, judge};
 use crate::read::Read;
@@ -21,6 +21,7 @@ use crate::stats::Stats;
 use crate::tally::Tally;
 use crate::value::Entry;
 use crate::warm::WarmSet;
+use crate::warmth::Rhythm;
 
 /// A cache. Cloning copies a handle to the same one.
 #[derive(Clone)]
@@ -203,6 +204,18 @@ impl Cache {
     /// were asked for.
     pub async fn warm_now(&self, namespace: Option<&str>) -> usize {
         self.0.warm_all(namespace).await
+    }
+
+    /// The keys of a partition that are kept warm, and in which rhythm they are read: what to keep over a restart.
+    pub fn warm_keys(&self, namespace: &str, partition: &Partition) -> Vec<(Key, Rhythm)> {
+        self.0.warm_keys(namespace, partition)
+    }
+
+    /// Keeps a key warm as it was before a restart, with a loader of the caller's own, if something is kept for it
+    /// on disk. It is no read, and what is loaded for it is counted as warming.
+    #[cfg(not(feature = "shuttle"))]
+    pub async fn resume_warm<L: Loader>(&self, key: &Key, policy: &Policy, loader: L, rhythm: Rhythm) {
+        self.0.resume_warm(key, policy, loader, rhythm).await;
     }
 
     /// Starts the warmer on the tracker. It stops at [`Self::shutdown`].

@@ -178,3 +178,4 @@ pub use settings::Settings;
 pub use stamp::Stamp;
 pub use stats::{ClassStats, LOAD_TIME_BUCKETS_MS, LoadTimes, Stats};
 pub use value::{Entry, Value};
+pub use warmth::Rhythm;

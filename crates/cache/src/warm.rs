@@ -13,13 +13,13 @@ use crate::cache::House;
 use crate::clock::millis;
 use crate::desk::Booking;
 use crate::flight::{Boarding, Follow};
-use crate::key::Key;
+use crate::key::{Key, Partition};
 use crate::load::{Failure, Load, LoadReason, Loader};
 use crate::policy::{Marking, Policy};
 use crate::reach::Reach;
 use crate::stamp::Stamp;
 use crate::value::{Entry, RefreshClaim};
-use crate::warmth::Warmth;
+use crate::warmth::{Rhythm, Warmth};
 
 const MINUTE_MS: u64 = 60_000;
 /// A read causes no refresh for at least this much of the fresh time, in percent: what is due at 80 %, less jitter.
@@ -64,6 +64,14 @@ impl Loader for Kept {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn reload<L: Loader>(loader: &Arc<L>) -> Reload {
+    let loader = Arc::clone(loader);
+    Arc::new(move |why, old| {
+        let loader = Arc::clone(&loader);
+        Box::pin(async move { loader.load(why, old).await.map(without_pass) })
+    })
 }
 
 impl WarmSet {
@@ -120,11 +128,7 @@ impl House {
         since: Stamp,
         now_ms: u64,
     ) -> Option<Arc<Warmth>> {
-        let loader = Arc::clone(loader);
-        let reload: Reload = Arc::new(move |why, old| {
-            let loader = Arc::clone(&loader);
-            Box::pin(async move { loader.load(why, old).await.map(without_pass) })
-        });
+        let reload = reload(loader);
         let mut keys = lock(&self.warm.keys);
         if self.stop.is_cancelled() {
             return None;
@@ -138,6 +142,40 @@ impl House {
         warmth.note_read(now_ms);
         keys.insert(key.clone(), WarmKey { reload, policy: *policy, warmth: Arc::clone(&warmth), since });
         Some(warmth)
+    }
+
+    /// The keys of a partition that are kept warm, and how they are read.
+    pub(crate) fn warm_keys(&self, namespace: &str, partition: &Partition) -> Vec<(Key, Rhythm)> {
+        lock(&self.warm.keys)
+            .iter()
+            .filter(|(key, _)| key.namespace() == namespace && key.partition() == partition)
+            .map(|(key, warm)| (key.clone(), warm.warmth.rhythm()))
+            .collect()
+    }
+
+    /// Registers a key as it was kept warm before a restart, unless it is already, and takes up what is kept below.
+    /// That is no read: nothing is counted.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) async fn resume_warm<L: Loader>(&self, key: &Key, policy: &Policy, loader: L, rhythm: Rhythm) {
+        let now_ms = self.clock.now_ms();
+        // From the future: the clock was set back since.
+        if rhythm.last_read_ms > now_ms || self.warm.has(key) {
+            return;
+        }
+        let warmth = Arc::new(Warmth::of(rhythm));
+        let cell = self.tally.cell(key.namespace(), policy.class);
+        let (why, begun) = (LoadReason::Warm, self.desk.sequence().next(now_ms));
+        let booking =
+            Booking { key: key.clone(), policy: *policy, why, cell, warmth: Some(Arc::clone(&warmth)) };
+        if self.desk.take_up_anew(&booking, now_ms).await.is_none() {
+            return;
+        }
+        let mut keys = lock(&self.warm.keys);
+        let is_full = keys.len() >= self.desk.settings.max_warm_keys;
+        if !is_full && !self.stop.is_cancelled() && !keys.contains_key(key) {
+            let (reload, policy) = (reload(&Arc::new(loader)), *policy);
+            keys.insert(key.clone(), WarmKey { reload, policy, warmth, since: begun });
+        }
     }
 
     /// Looks around once: forgets keys nobody reads, and refreshes those that are due.

@@ -21,7 +21,34 @@ pub(crate) struct Warmth {
     latest_ms: AtomicU64,
 }
 
+/// When and how often a key was read, to be kept over a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rhythm {
+    /// The last read, in milliseconds.
+    pub last_read_ms: u64,
+    /// The usual interval; 0 while there was only one visit.
+    pub average_ms: u64,
+    /// The last interval; 0 before there were two.
+    pub latest_ms: u64,
+}
+
 impl Warmth {
+    pub(crate) fn of(rhythm: Rhythm) -> Self {
+        Self {
+            last_read_ms: AtomicU64::new(rhythm.last_read_ms),
+            average_ms: AtomicU64::new(rhythm.average_ms),
+            latest_ms: AtomicU64::new(rhythm.latest_ms),
+        }
+    }
+
+    pub(crate) fn rhythm(&self) -> Rhythm {
+        Rhythm {
+            last_read_ms: self.last_read_ms(),
+            average_ms: self.average_ms.load(Ordering::Relaxed),
+            latest_ms: self.latest_ms.load(Ordering::Relaxed),
+        }
+    }
+
     /// Notes a read. Two at once may count as one: these are hints, not accounts.
     pub(crate) fn note_read(&self, now_ms: u64) {
         let last = self.last_read_ms.load(Ordering::Relaxed);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use greenroom_upstream::ask::Kind;
 use greenroom_upstream::class::Class;
-use greenroom_upstream::credential::{Credential, Form};
+use greenroom_upstream::credential::Credential;
 use http::Request;
 use http::header::{HeaderValue, UPGRADE};
 use hyper_util::rt::TokioIo;
@@ -45,17 +45,7 @@ const MAX_POLLED_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Follows the server's events until it is stopped. Without a token there is nothing to follow.
 pub async fn follow(server: Arc<Server>) {
-    let Some(token) = server.settings.token.clone() else { return };
-    let form = if server.settings.kind == Kind::Plex { Form::PlexHeader } else { Form::Authorization };
-    let credential = Credential {
-        token: Some(token),
-        form,
-        product: Some("Greenroom".into()),
-        version: Some(env!("CARGO_PKG_VERSION").into()),
-        device: Some("Greenroom".into()),
-        device_id: Some(format!("greenroom-{}", server.name())),
-        ambiguous: false,
-    };
+    let Some(credential) = server.own_credential() else { return };
     let identity = server.identify(&credential);
     let mut follower = Follower { server, credential, identity, counters: HashMap::new() };
     let stop = follower.server.stop.clone();

@@ -471,6 +471,11 @@ impl Identities {
         &self.anonymous
     }
 
+    /// The partition of a token.
+    pub fn partition_of(&self, token: &str) -> Partition {
+        Partition::new(hex(&self.hash(token)))
+    }
+
     fn hash(&self, token: &str) -> [u8; 16] {
         let mut hasher = blake3::Hasher::new_keyed(&self.key.0);
         hasher.update(self.server.as_bytes());

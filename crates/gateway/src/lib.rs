@@ -15,6 +15,7 @@
 //! - [`prefetch`]: what is loaded before it is asked for.
 //! - [`tls`]: whose certificate is believed, and which one is shown.
 //! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
+//! - [`resume`]: warming goes on after a restart.
 //! - [`storage`]: the engine with its tiers. [`state`]: what outlives the process and is no cache.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
 //! - [`mode`]: how reads are answered. [`observe`]: what the cache would have answered. [`bypass`]: what it is kept out
@@ -52,6 +53,7 @@ pub mod prefetch;
 pub mod process;
 pub mod proxy;
 pub mod queue;
+pub mod resume;
 pub mod seats;
 pub mod server;
 pub mod shell;

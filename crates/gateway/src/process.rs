@@ -19,7 +19,7 @@ use crate::storage;
 use crate::tls::Shown;
 use crate::tls::shown::Files;
 use crate::warnings::Warnings;
-use crate::{breaker, control, follower, listener, openness, prefetch};
+use crate::{breaker, control, follower, listener, openness, prefetch, resume};
 
 /// How long requests under way may take to end after the process was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -99,6 +99,7 @@ impl Process {
         state.keep(&listeners.iter().map(|(server, ..)| Arc::clone(server)).collect::<Vec<_>>(), &clock)?;
         for (server, listener, shown) in listeners {
             tasks.spawn(breaker::keep(Arc::clone(&server)));
+            tasks.spawn(resume::resume(Arc::clone(&server)));
             tasks.spawn(listen(Arc::clone(&server), listener, shown));
             tasks.spawn(prefetch::keep(Arc::clone(&server)));
             tasks.spawn(follower::follow(server));

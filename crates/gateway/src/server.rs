@@ -8,8 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use greenroom_cache::{Cache, Clock, Earlier, Invalidation, Partition, Policy, Scope};
 use greenroom_library::lineage::Lineage;
+use greenroom_upstream::ask::Kind;
 use greenroom_upstream::class::Class;
-use greenroom_upstream::credential::Secret;
+use greenroom_upstream::credential::{Credential, Form, Secret};
 use greenroom_upstream::verdict::{Read, Representation};
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -32,6 +33,7 @@ use crate::prefetch::Prefetch;
 use crate::proxy::meaning::Meanings;
 use crate::queue::Queue;
 use crate::queue::places::Limits;
+use crate::resume::{OwnReads, WarmRead};
 use crate::seats::Seats;
 use crate::stale::{Paces, Players};
 use crate::state::State;
@@ -97,6 +99,14 @@ pub struct Server {
     pub switch: Switch,
     /// What is bypassed, for all servers.
     pub bypasses: Arc<Bypasses>,
+    /// What is kept warm for the configured token.
+    pub own_reads: OwnReads,
+    /// What was kept warm for it when the last process ended, until it is taken up.
+    pub resumed: Mutex<Vec<WarmRead>>,
+    /// Stands for ourselves, where no app asks.
+    pub own_app: Arc<App>,
+    /// When this process began to stand before it, in milliseconds.
+    pub began_ms: u64,
     /// What outlives the process.
     pub state: Arc<State>,
     /// Whether something went stale for some partitions only: those nobody knew of were not among them.
@@ -176,6 +186,10 @@ impl Server {
             hook_secret: secrets.1,
             switch: Switch::default(),
             bypasses: Arc::default(),
+            own_reads: OwnReads::default(),
+            resumed: Mutex::default(),
+            own_app: Arc::default(),
+            began_ms: clock.now_ms(),
             state: Arc::default(),
             is_choosy: AtomicBool::new(false),
             introduction: Mutex::default(),
@@ -266,6 +280,26 @@ impl Server {
             crate::stale::purge_partition(self, &identity);
         }
         identity
+    }
+
+    /// The configured token, as we show it.
+    pub fn own_credential(&self) -> Option<Credential> {
+        let token = self.settings.token.clone()?;
+        let form = if self.settings.kind == Kind::Plex { Form::PlexHeader } else { Form::Authorization };
+        Some(Credential {
+            token: Some(token),
+            form,
+            product: Some("Greenroom".into()),
+            version: Some(env!("CARGO_PKG_VERSION").into()),
+            device: Some("Greenroom".into()),
+            device_id: Some(format!("greenroom-{}", self.name())),
+            ambiguous: false,
+        })
+    }
+
+    /// Where answers to the configured token are kept.
+    pub fn own_partition(&self) -> Option<Partition> {
+        self.settings.token.as_ref().map(|token| self.identities.partition_of(token.expose()))
     }
 
     /// Answers nothing while what is there is an Emby: it would be misunderstood.

@@ -315,7 +315,7 @@ impl Inspection {
     pub fn vacuum(self, others: bool) -> Result<Vacuumed, Reason> {
         let before_bytes = self.file_bytes();
         let path = self.dir.join(FILE);
-        let Self { db, dir, bodies } = self;
+        let Self { db, bodies, dir } = self;
         drop(db);
         let work = || -> Result<Self, Failing> {
             let db = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;

@@ -6,6 +6,7 @@ pub(super) mod markers;
 mod restarts;
 mod sharing;
 mod sizes;
+mod warmed;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -53,6 +53,11 @@ impl Loader for ReadLoader {
         if !self.server.breaker.admits() {
             return Err(offline());
         }
+        if self.server.own_partition().as_ref() == Some(self.identity.partition())
+            && self.server.policy(&self.read, &self.identity).warm
+        {
+            self.server.own_reads.note(&self.read);
+        }
         let Ok(place) = self.server.queue.place(self.errand(why)).await else {
             return Err(Failure::new(FailureKind::Overloaded, "too many requests wait for the server"));
         };

@@ -75,7 +75,19 @@ pub(super) async fn consult<L: Loader + Clone>(
         image(cache, visit, read, &policy, proof, headers, loader).await
     } else {
         let demand = if proof == Proof::Holds { asked_for(headers) } else { Demand::Ask };
-        cache.get_or_load(&key(visit, read), &policy, demand, loader).await
+        let key = key(visit, read);
+        match cache.get_or_load(&key, &policy, demand, &loader).await {
+            // What was loaded a moment ago stands for a load, but not if an earlier process loaded it: the server may
+            // have said no to that one since.
+            Ok(Answer::Kept { served: Served::Hit, entry, .. })
+                if demand == Demand::Ask
+                    && entry.created_ms() < visit.server.began_ms
+                    && prove() != Proof::Holds =>
+            {
+                cache.get_or_load(&key, &policy, Demand::Own, loader).await
+            }
+            outcome => outcome,
+        }
     };
     match outcome {
         // By an answer that was not believed the server may have said yes to this token after all.

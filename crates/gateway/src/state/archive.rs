@@ -26,7 +26,7 @@ const SCHEMA: &str = "
 /// Proofs grow old within minutes, and one that was refused since the backup must not come back.
 const FORGET_PROOFS: &str = "
     DROP TABLE backup; DROP TABLE backup_file;
-    DELETE FROM accepted; DELETE FROM image; DELETE FROM refusal;
+    DELETE FROM accepted; DELETE FROM image; DELETE FROM refusal; DELETE FROM warm;
     UPDATE identity SET proven_ms = 0;
     UPDATE server SET heard_ms = 0, down_since_ms = 0;";
 

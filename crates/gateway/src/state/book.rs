@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use greenroom_cache::Rhythm;
 use greenroom_upstream::class::Class;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
@@ -13,6 +14,7 @@ use super::proofs::{Changes, Hearing, IdentityProofs, ImageProof, Kept};
 use super::refusals::Refused;
 use super::trouble::{Failing, Trouble};
 use crate::identity::{IMAGE_PROOF_TTL, MAX_IDENTITIES, MAX_IMAGE_PROOFS};
+use crate::resume::WarmRead;
 
 /// Its name in the data directory.
 pub const FILE: &str = "state.db";
@@ -52,6 +54,8 @@ pub struct Page {
     pub changes: Changes,
     /// When it was heard of, if that is worth being written.
     pub hearing: Option<Hearing>,
+    /// What is kept warm, if that is worth being written.
+    pub warm: Option<Vec<WarmRead>>,
 }
 
 /// A refusal another process heard of.
@@ -132,7 +136,23 @@ impl Book {
             hearing,
             identities: self.identities(server, until_ms)?,
             images: self.images(server, now_ms, until_ms)?,
+            warm: self.warm(server)?,
         })
+    }
+
+    fn warm(&self, server: &str) -> Result<Vec<WarmRead>, Failing> {
+        let mut select = self.db.prepare(
+            "SELECT key, target, headers, last_read_ms, average_ms, latest_ms FROM warm WHERE server = ?1 ORDER BY key",
+        )?;
+        let rows = select.query_map([server], |row| {
+            let rhythm = Rhythm {
+                last_read_ms: unsigned(row.get(3)?),
+                average_ms: unsigned(row.get(4)?),
+                latest_ms: unsigned(row.get(5)?),
+            };
+            Ok(WarmRead { key: row.get(0)?, target: row.get(1)?, headers: row.get(2)?, rhythm })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     fn identities(&self, server: &str, until_ms: i64) -> Result<Vec<IdentityProofs>, Failing> {
@@ -229,6 +249,9 @@ impl Book {
             }
             if let Some(hearing) = &page.hearing {
                 put_hearing(&change, &page.server, hearing)?;
+            }
+            if let Some(warm) = &page.warm {
+                put_warm(&change, &page.server, warm)?;
             }
         }
         let newest: Option<i64> = change
@@ -384,6 +407,17 @@ fn put_hearing(db: &Transaction<'_>, server: &str, hearing: &Hearing) -> Result<
             introduction = coalesce(excluded.introduction, introduction)",
     )?
     .execute(params![server, int(hearing.heard_ms), int(hearing.down_since_ms), hearing.introduction])?;
+    Ok(())
+}
+
+/// Replaces what is kept warm.
+fn put_warm(db: &Transaction<'_>, server: &str, warm: &[WarmRead]) -> Result<(), Failing> {
+    db.execute("DELETE FROM warm WHERE server = ?1", [server])?;
+    let mut insert = db.prepare_cached("INSERT INTO warm VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+    for WarmRead { key, target, headers, rhythm } in warm {
+        let times = [rhythm.last_read_ms, rhythm.average_ms, rhythm.latest_ms].map(int);
+        insert.execute(params![server, key, target, headers, times[0], times[1], times[2]])?;
+    }
     Ok(())
 }
 

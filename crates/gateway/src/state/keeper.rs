@@ -12,6 +12,7 @@ use super::book::{Book, Heard, Page, Writer};
 use super::presence::Presence;
 use super::proofs::Hearing;
 use super::trouble::Failing;
+use crate::resume::{self, WarmRead};
 use crate::server::Server;
 use crate::stale;
 
@@ -21,6 +22,8 @@ pub(super) const EVERY: Duration = Duration::from_secs(1);
 const HEARD_EXACT_MS: u64 = 30_000;
 /// A proof by an open socket is kept only if a client asked anything within so long: who is idle writes nothing.
 const IDLE_AFTER_MS: u64 = 600_000;
+/// So often it is looked at what is kept warm.
+const WARM_EVERY_MS: u64 = 60_000;
 /// So often what counts no more is taken out.
 const SWEEP_EVERY_MS: u64 = 600_000;
 
@@ -46,15 +49,30 @@ pub(super) struct Keeper {
 pub(super) struct Member {
     server: Weak<Server>,
     kept: Hearing,
+    kept_warm: Vec<WarmRead>,
+    /// When what is kept warm was looked at last.
+    warm_ms: u64,
 }
 
 impl Member {
     pub(super) fn of(server: &Arc<Server>) -> Self {
-        Self { server: Arc::downgrade(server), kept: hearing_of(server) }
+        let kept_warm = server.resumed.lock().clone();
+        Self { server: Arc::downgrade(server), kept: hearing_of(server), kept_warm, warm_ms: 0 }
+    }
+
+    /// What is kept warm, if it is time to look and something is new.
+    fn warm(&mut self, server: &Server, all: bool, now_ms: u64) -> Option<Vec<WarmRead>> {
+        // What the engine does not keep warm any more since it was told to end is kept all the same.
+        let is_due = all || now_ms.saturating_sub(self.warm_ms) >= WARM_EVERY_MS;
+        if !is_due || server.stop.is_cancelled() || !server.resumed.lock().is_empty() {
+            return None;
+        }
+        self.warm_ms = now_ms;
+        Some(resume::warm_reads(server)).filter(|warm| all || *warm != self.kept_warm)
     }
 
     /// What is to be written of it; with `all` everything there is.
-    fn page(&self, all: bool, now_ms: u64) -> Option<Page> {
+    fn page(&mut self, all: bool, now_ms: u64) -> Option<Page> {
         let server = self.server.upgrade()?;
         let refused = server.identities.refused().take();
         let asked_ms = server.counters.last_asked_ms.load(Ordering::Relaxed);
@@ -68,8 +86,9 @@ impl Member {
                 || heard.introduction != self.kept.introduction
                 || heard.heard_ms.saturating_sub(self.kept.heard_ms) >= HEARD_EXACT_MS);
         let hearing = (is_worth_it || all).then_some(heard);
-        let is_empty = refused.is_empty() && !is_news && hearing.is_none();
-        (!is_empty).then(|| Page { server: server.name().to_owned(), refused, changes, hearing })
+        let warm = self.warm(&server, all, now_ms);
+        let is_empty = refused.is_empty() && !is_news && hearing.is_none() && warm.is_none();
+        (!is_empty).then(|| Page { server: server.name().to_owned(), refused, changes, hearing, warm })
     }
 }
 
@@ -132,7 +151,8 @@ impl Keeper {
         let Some(book) = &mut self.book else { return Ok(()) };
         let version = book.version()?;
         let all = self.is_behind;
-        let pages: Vec<Page> = self.members.iter().filter_map(|member| member.page(all, now_ms)).collect();
+        let pages: Vec<Page> =
+            self.members.iter_mut().filter_map(|member| member.page(all, now_ms)).collect();
         if pages.is_empty() && version == self.version {
             return Ok(());
         }
@@ -157,8 +177,9 @@ impl Keeper {
                 .members
                 .iter_mut()
                 .find(|member| member.server.upgrade().is_some_and(|server| server.name() == page.server));
-            if let (Some(member), Some(hearing)) = (member, page.hearing) {
-                member.kept = hearing;
+            if let Some(member) = member {
+                member.kept = page.hearing.unwrap_or_else(|| member.kept.clone());
+                member.kept_warm = page.warm.unwrap_or_else(|| std::mem::take(&mut member.kept_warm));
             }
         }
         if now_ms.saturating_sub(self.swept_ms) >= SWEEP_EVERY_MS {

@@ -43,6 +43,16 @@ pub(crate) const STEPS: &[&str] = &["
         PRIMARY KEY (identity, item)
     ) WITHOUT ROWID;
     CREATE INDEX image_end ON image (at_ms);
+    CREATE TABLE warm (
+        server TEXT NOT NULL,
+        key TEXT NOT NULL,
+        target TEXT NOT NULL,
+        headers TEXT NOT NULL,
+        last_read_ms INTEGER NOT NULL,
+        average_ms INTEGER NOT NULL,
+        latest_ms INTEGER NOT NULL,
+        PRIMARY KEY (server, key)
+    );
     CREATE TABLE refusal (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
         server TEXT NOT NULL,

@@ -1,6 +1,7 @@
 //! State is not cache: what must outlive the process and cannot be had again by asking. It lies in `state.db`, apart
 //! from what the cache keeps: it is never set aside, never cleared with the cache, and copied before a new version
-//! changes its layout. Kept today: proofs of tokens (as keyed hashes), and when each server was last heard of.
+//! changes its layout. Kept today: proofs of tokens (as keyed hashes), when each server was last heard of, and what was
+//! kept warm for its configured token.
 //!
 //! | room | is |
 //! |---|---|
@@ -56,7 +57,7 @@ pub const SETTLE: Duration = Duration::from_millis(50);
 /// How long writing what is left may take at the end.
 const DRAIN: Duration = Duration::from_secs(5);
 /// A process that comes to a directory of another waits so long, until that one knows of it.
-const INTRODUCTION: Duration = Duration::from_millis(1_500);
+const INTRODUCTION: Duration = Duration::from_secs(2);
 
 /// The state of one data directory.
 #[derive(Debug, Default)]
@@ -165,7 +166,8 @@ impl State {
         let mut opened = self.opened.lock();
         let Some(opened) = opened.as_mut() else { return };
         let Some(book) = &opened.book else { return };
-        let Kept { hearing, identities, images } = match book.read(server.name(), server.clock.now_ms()) {
+        let Kept { hearing, identities, images, warm } = match book.read(server.name(), server.clock.now_ms())
+        {
             Ok(kept) => kept,
             Err(failing) => {
                 self.shared.fail(&opened.dir, &failing);
@@ -174,6 +176,7 @@ impl State {
             }
         };
         server.identities.restore(&identities, &images);
+        *server.resumed.lock() = warm;
         server.breaker.restore(hearing.heard_ms, hearing.down_since_ms);
         if let Some(introduction) = hearing.introduction {
             server.note_introduction(&introduction.into());
@@ -221,10 +224,16 @@ impl State {
         self.shared.trouble()
     }
 
+    /// Whether a refusal is not durable yet.
+    pub fn is_behind(&self) -> bool {
+        let shared = &self.shared;
+        shared.is_kept.load(Ordering::Acquire) && !shared.is_off() && shared.bell.is_behind()
+    }
+
     /// Waits until every refusal so far is durable, for [`SETTLE`] at most.
     pub async fn settled(&self) {
         let shared = &self.shared;
-        if shared.is_kept.load(Ordering::Acquire) && !shared.is_off() && shared.bell.is_behind() {
+        if self.is_behind() {
             drop(tokio::time::timeout(SETTLE, shared.bell.is_done(shared.bell.last_ticket())).await);
         }
     }

@@ -3,6 +3,8 @@
 
 use greenroom_upstream::class::Class;
 
+use crate::resume::WarmRead;
+
 /// What is proven of one token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentityProofs {
@@ -58,4 +60,6 @@ pub struct Kept {
     pub identities: Vec<IdentityProofs>,
     /// Who was shown what, sorted by partition.
     pub images: Vec<ImageProof>,
+    /// What was kept warm for the configured token.
+    pub warm: Vec<WarmRead>,
 }

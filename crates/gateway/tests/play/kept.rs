@@ -173,7 +173,12 @@ async fn a_refusal_the_client_was_told_of_is_never_lost_by_a_kill() {
         let mut program = Program::start(&home, &url);
         let client = program.client(TOKEN).await;
         for target in ["/library/sections", "/library/metadata/1/thumb/2"] {
-            assert_eq!(client.get(target).await.status, 200);
+            let answer = client.get(target).await;
+            assert_eq!(answer.status, 200);
+            assert!(
+                !answer.was_hit(),
+                "round {round}: {target} was answered to a token that had been refused"
+            );
         }
         until_kept(&home, 2).await;
         is_revoked.store(true, Ordering::SeqCst);
@@ -243,6 +248,7 @@ async fn what_one_process_sees_refused_the_other_on_the_same_directory_does_not_
     let one = stage(data.path(), &url, &clock).await;
     let two = stage(data.path(), &url, &clock).await;
     let (in_one, in_two) = (json(&one, "anna"), json(&two, "anna"));
+    assert!(one.process.state.flush().await, "it looks around");
     assert!(!one.process.state.is_alone() && !two.process.state.is_alone());
     for client in [&in_one, &in_two] {
         client.get("/library/sections").await;

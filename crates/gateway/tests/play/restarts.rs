@@ -225,3 +225,42 @@ async fn with_the_clock_set_back_no_proof_counts_and_nothing_fails() {
     second.down().await;
     server.stop();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn warming_goes_on_for_the_configured_token_and_for_no_other() {
+    let (server, data, clock) = (counting().await, folder(), Clock::scaled(FACTOR));
+    let url = format!("http://{}", server.address);
+    let open = async || {
+        let script = Script::new().table(PATIENT).data_dir(data.path());
+        script.server("home", "plex", &url, "token = \"owner\"\n").start_at(clock.clone()).await
+    };
+    let first = open().await;
+    let home = gateway(&first, 0);
+    let own = home.own_partition().expect("a token is configured");
+    for token in ["owner", "anna"] {
+        assert_eq!(json(&first, token).get("/library/sections").await.status, 200);
+    }
+    let warm = first.process.cache.warm_keys("home", &own);
+    assert_eq!(warm.len(), 1);
+    // It is looked at what is kept warm once a minute.
+    let until_ms = clock.now_ms() + 70_000;
+    while clock.now_ms() < until_ms {
+        tokio::task::yield_now().await;
+    }
+    assert!(first.process.state.flush().await);
+    drop(home);
+    first.down().await;
+    let second = open().await;
+    let home = gateway(&second, 0);
+    while !home.resumed.lock().is_empty() || second.process.cache.warm_keys("home", &own).is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(second.process.cache.warm_keys("home", &own), warm);
+    assert_eq!(second.process.cache.stats().warm_keys, 1, "a client's credential is not kept");
+    let asked: u64 =
+        second.process.cache.stats().classes.iter().map(|class| class.hits + class.missed()).sum();
+    assert_eq!(asked, 0, "no read is counted for it");
+    drop(home);
+    second.down().await;
+    server.stop();
+}

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use clap::Args;
 use greenroom_cache::Horizons;
 use greenroom_cache::disk::inspect::{Covering, Inspection, Listed};
-use greenroom_cache::{Partition, Scope};
+use greenroom_cache::{Partition, Scope, Tag};
 use serde_json::{Value, json};
 
 use super::super::why::duration;
@@ -142,7 +142,7 @@ pub(super) fn show(options: &Show, now_ms: u64) -> Result<u8, String> {
 
 fn tell(store: &Inspection, row: &Listed, with_body: bool, now_ms: u64) -> Result<(), String> {
     let value = store.value(row)?;
-    let tags: Vec<&str> = row.tags.iter().map(greenroom_cache::Tag::as_str).collect();
+    let tags: Vec<&str> = row.tags.iter().map(Tag::as_str).collect();
     let left = |until_ms: u64| match until_ms {
         u64::MAX => "for good".to_owned(),
         until_ms if until_ms > now_ms => format!("for {}", duration(until_ms - now_ms)),
@@ -269,7 +269,7 @@ fn state(horizons: &Horizons, now_ms: u64) -> &'static str {
 fn as_json(row: &Listed, now_ms: u64) -> Value {
     json!({
         "key": row.key.text(), "server": row.key.namespace(), "partition": row.key.partition().as_str(),
-        "class": class_of(row), "tags": row.tags.iter().map(greenroom_cache::Tag::as_str).collect::<Vec<_>>(),
+        "class": class_of(row), "tags": row.tags.iter().map(Tag::as_str).collect::<Vec<_>>(),
         "length": row.length, "bytes": row.size, "in_file": row.has_file, "compressed": row.compressed,
         "created_ms": row.created_ms, "stored_ms": row.stored_ms, "used_ms": row.used_ms,
         "fresh_until_ms": row.horizons.fresh_until_ms, "stale_until_ms": row.horizons.stale_until_ms,
