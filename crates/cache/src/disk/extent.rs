@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::store::about;
+use super::layout::about;
 use super::trouble::Failing;
 
 /// Free pages that are given back at a time, and how many of all pages are kept for what comes.
