@@ -86,6 +86,12 @@ impl Prefetch {
         }
     }
 
+    /// Answers that wait to be looked at.
+    #[cfg(test)]
+    fn waiting(&self) -> usize {
+        self.heard.len()
+    }
+
     /// An answer has left.
     pub fn hear(&self, heard: Heard) {
         if self.heard.push(heard).is_some() {
