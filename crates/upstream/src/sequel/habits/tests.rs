@@ -96,6 +96,9 @@ fn who_picks_single_rows_is_not_expected_to_take_them_all() {
     visit.sees("/library/metadata/1/children", &plex_rows("season", 20..25));
     visit.sees(&children(&[23])[0], &plex_rows("episode", 100..105));
     assert!(visit.sees("/library/metadata/2/children", &plex_rows("season", 30..35)).is_empty());
+    visit.sees(&children(&[30])[0], &plex_rows("episode", 100..105));
+    let next = visit.sees("/library/metadata/3/children", &plex_rows("season", 40..45));
+    assert!(next.is_empty(), "once the first is not always the first: {next:?}");
 }
 
 #[test]
