@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::leaving::Leaving;
 use crate::load::FailureKind;
 use crate::refusal::Refusal;
 use crate::value::{Entry, Value};
@@ -129,6 +130,8 @@ pub enum Answer<P> {
         left_ms: i64,
         /// Why it is not simply a fresh one.
         reason: Option<Reason>,
+        /// To be held until the answer has left, if it waited for a load: what was loaded is written after that.
+        leaving: Option<Leaving>,
     },
     /// A value that is not kept, but was shared with everybody who waited for it.
     Shared {
@@ -149,7 +152,18 @@ impl<P> Answer<P> {
         now_ms: u64,
         reason: Option<Reason>,
     ) -> Self {
-        Self::Kept { age: entry.age(now_ms), left_ms: entry.left_ms(now_ms), entry, served, tier, reason }
+        let (age, left_ms) = (entry.age(now_ms), entry.left_ms(now_ms));
+        Self::Kept { age, left_ms, entry, served, tier, reason, leaving: None }
+    }
+
+    /// The same, to be written when it has left.
+    pub(crate) fn and_leaving(self, is_leaving: Option<Leaving>) -> Self {
+        match self {
+            Self::Kept { age, left_ms, entry, served, tier, reason, .. } => {
+                Self::Kept { age, left_ms, entry, served, tier, reason, leaving: is_leaving }
+            }
+            other => other,
+        }
     }
 
     /// The value, where there is one.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::desk::Desk;
 use crate::key::Key;
+use crate::memo::Memo;
 use crate::scope::{Invalidation, Scope};
 use crate::stamp::Stamp;
 use crate::value::Entry;
@@ -12,9 +13,14 @@ use crate::value::Entry;
 #[cfg(feature = "shuttle")]
 impl Desk {
     #[expect(clippy::unused_self, reason = "the model has no tier below")]
-    pub(crate) fn hand_down(&self, _key: &Key, _entry: &Arc<Entry>) {}
+    pub(crate) fn hand_down(&self, _key: &Key, _entry: &Arc<Entry>) -> Option<crate::leaving::Leaving> {
+        None
+    }
+
     #[expect(clippy::unused_self, reason = "the model has no tier below")]
     pub(crate) fn remove_below(&self, _key: &Key, _than: Stamp) {}
+    #[expect(clippy::unused_self, reason = "the model has no tier below")]
+    pub(crate) fn remember_below(&self, _key: &Key, _memo: &Arc<Memo>) {}
     #[expect(clippy::unused_self, reason = "the model has no tier below")]
     pub(crate) fn mark_below(&self, _scope: &Scope, _stamp: Stamp, _how: &Invalidation) {}
 }
@@ -24,12 +30,13 @@ pub(crate) use with_disk::Below;
 
 #[cfg(not(feature = "shuttle"))]
 mod with_disk {
-    use super::{Arc, Desk, Entry, Invalidation, Key, Scope, Stamp};
+    use super::{Arc, Desk, Entry, Invalidation, Key, Memo, Scope, Stamp};
     use crate::clock::Clock;
     use crate::desk::Booking;
     use crate::disk::ledger::{Known, Ledger};
     use crate::disk::store::Found;
     use crate::disk::{Disk, DiskSettings, Look, Snapshot};
+    use crate::leaving::Leaving;
     use crate::load::LoadReason;
     use crate::looks::Looks;
     use crate::policy::{Horizons, Marking};
@@ -53,22 +60,31 @@ mod with_disk {
         pub(crate) fn open_below(&mut self, settings: DiskSettings, clock: &Clock) -> Result<(), String> {
             let known = Arc::new(Known::default());
             let (markers, sequence) = (Arc::clone(&self.markers), Arc::clone(self.sequence()));
-            let ledger = Ledger { markers, sequence, known: Arc::clone(&known), clock: clock.clone() };
-            let disk = Disk::open(settings, clock.clone(), ledger)?;
+            let (memos, clock_too) = (Arc::clone(&self.memos), clock.clone());
+            let ledger = Ledger { markers, memos, sequence, known: Arc::clone(&known), clock: clock_too };
+            let disk = Disk::open(settings, clock.clone(), ledger, Arc::clone(&self.memory))?;
             self.below = Some(Below { disk, looks: Looks::default(), known });
             Ok(())
         }
 
-        /// What was just kept is written later.
-        pub(crate) fn hand_down(&self, key: &Key, entry: &Arc<Entry>) {
-            if let Some(below) = &self.below {
-                below.disk.offer(key, entry, below.known.at(entry.created()));
-            }
+        /// What was just kept is written later: when whoever waits for it has his answer.
+        pub(crate) fn hand_down(&self, key: &Key, entry: &Arc<Entry>) -> Option<Leaving> {
+            let below = self.below.as_ref()?;
+            let leaving = Leaving::begin(entry, below.disk.bell());
+            below.disk.offer(key, entry, below.known.at(entry.created()));
+            Some(leaving)
         }
 
         pub(crate) fn remove_below(&self, key: &Key, than: Stamp) {
             if let Some(below) = &self.below {
                 below.disk.remove(key, than);
+            }
+        }
+
+        /// What is remembered beside values is written later, if it is worth it.
+        pub(crate) fn remember_below(&self, key: &Key, memo: &Arc<Memo>) {
+            if let Some(below) = &self.below {
+                below.disk.remember(key, memo);
             }
         }
 
@@ -158,16 +174,17 @@ mod with_disk {
     }
 
     /// The horizons of a value whose clock was set back meanwhile: how long it has lived nobody knows, so it is
-    /// fresh no more, and the rest counts from now.
+    /// fresh no more, and the windows after that count from now.
     fn within(horizons: Horizons, stored_ms: u64, now_ms: u64) -> Horizons {
         if stored_ms <= now_ms.saturating_add(CLOCK_TOLERANCE_MS) {
             return horizons;
         }
-        let back_ms = stored_ms - now_ms;
+        let after_fresh =
+            |until_ms: u64| now_ms.saturating_add(until_ms.saturating_sub(horizons.fresh_until_ms));
         Horizons {
             fresh_until_ms: now_ms,
-            stale_until_ms: horizons.stale_until_ms.saturating_sub(back_ms),
-            error_until_ms: horizons.error_until_ms.saturating_sub(back_ms),
+            stale_until_ms: after_fresh(horizons.stale_until_ms),
+            error_until_ms: after_fresh(horizons.error_until_ms),
             refresh_at_ms: horizons.refresh_at_ms.min(now_ms),
         }
     }
@@ -188,7 +205,7 @@ mod with_disk {
             let now = within(horizons, 1_000_000, 100_000);
             assert_eq!(
                 (now.fresh_until_ms, now.stale_until_ms, now.error_until_ms),
-                (100_000, 220_000, 1_100_000)
+                (100_000, 160_000, 1_040_000)
             );
         }
     }

@@ -93,6 +93,12 @@ impl Cache {
         self.0.desk.below.as_ref().map(|below| below.disk.stats())
     }
 
+    /// What is wrong with the disk at this moment, if anything; it says what a person can do about it.
+    #[cfg(not(feature = "shuttle"))]
+    pub fn disk_trouble(&self) -> Option<crate::disk::trouble::Trouble> {
+        self.0.desk.below.as_ref().and_then(|below| below.disk.trouble())
+    }
+
     /// Writes what is left and closes the disk. Gives how many entries were lost.
     #[cfg(not(feature = "shuttle"))]
     pub async fn close_disk(&self) -> u64 {

@@ -10,6 +10,7 @@ use crate::below::Below;
 use crate::clock::millis;
 use crate::flight::{Boarding, Flight, Flights, Landed, Lead};
 use crate::key::Key;
+use crate::leaving::Leaving;
 use crate::load::{Failure, Fill, LoadReason};
 use crate::marker::Markers;
 use crate::memo::{Memo, Memos};
@@ -29,8 +30,8 @@ pub(crate) struct Desk {
     sequence: Arc<Sequence>,
     pub(crate) markers: Arc<Markers>,
     pub(crate) flights: Arc<Flights>,
-    pub(crate) memory: Memory,
-    memos: Memos,
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) memos: Arc<Memos>,
     /// The tier below memory, where there is one.
     #[cfg(not(feature = "shuttle"))]
     pub(crate) below: Option<Below>,
@@ -57,8 +58,8 @@ impl Desk {
                 settings.max_waiters,
                 millis(settings.flight_max_age),
             )),
-            memory: Memory::new(&settings),
-            memos: Memos::new(settings.max_memo_bytes),
+            memory: Arc::new(Memory::new(&settings)),
+            memos: Arc::new(Memos::new(settings.max_memo_bytes)),
             #[cfg(not(feature = "shuttle"))]
             below: None,
             settings,
@@ -104,7 +105,7 @@ impl Desk {
             Memo::Failed { began, until_ms, .. } => {
                 now_ms < *until_ms && !self.markers.since_any_tag(reach, *began)
             }
-            Memo::Uncacheable { until_ms } => now_ms < *until_ms,
+            Memo::Uncacheable { until_ms, .. } => now_ms < *until_ms,
         };
         holds.then_some(memo)
     }
@@ -156,7 +157,7 @@ impl Desk {
         flight: &Flight,
         fill: Fill,
         now_ms: u64,
-    ) -> (Arc<Entry>, Option<Refusal>) {
+    ) -> (Arc<Entry>, Option<Refusal>, Option<Leaving>) {
         let Booking { key, why, cell, warmth, .. } = booking;
         let policy = fill.policy.as_ref().unwrap_or(&booking.policy);
         let reach = Reach::new(key, &fill.tags);
@@ -192,13 +193,14 @@ impl Desk {
             Ok(_) if too_many_tags => Err(Refusal::TooManyTags),
             Ok(_) => self.memory.put(key, &entry),
         };
-        if let Err(refusal) = stored {
+        let leaving = if let Err(refusal) = stored {
             cell.refuse(refusal);
+            None
         } else {
             self.memos.forget(key);
-            self.hand_down(key, &entry);
-        }
-        (entry, stored.err())
+            self.hand_down(key, &entry)
+        };
+        (entry, stored.err(), leaving)
     }
 
     /// Drops what is kept under the key, unless it came from a later load than this.
@@ -219,14 +221,20 @@ impl Desk {
         if lasting > 0 {
             let until_ms = now_ms.saturating_add(lasting);
             let memo = Memo::Failed { failure: failure.clone(), began: flight.created, until_ms };
-            self.memos.set(key, memo);
+            self.remember(key, memo);
         }
     }
 
     /// Remembers that the key's value is not for keeping.
-    pub(crate) fn remember_uncacheable(&self, key: &Key, now_ms: u64) {
+    pub(crate) fn remember_uncacheable(&self, key: &Key, flight: &Flight, now_ms: u64) {
         let until_ms = now_ms.saturating_add(millis(self.settings.uncacheable_for));
-        self.memos.set(key, Memo::Uncacheable { until_ms });
+        self.remember(key, Memo::Uncacheable { began: flight.created, until_ms });
+    }
+
+    fn remember(&self, key: &Key, memo: Memo) {
+        let memo = Arc::new(memo);
+        self.memos.set(key, Arc::clone(&memo));
+        self.remember_below(key, &memo);
     }
 
     /// Invalidates. When this returns, nothing whose load began before is fresh, stale or joined any more.

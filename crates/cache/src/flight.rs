@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use crate::key::{BuildAsHashed, Key};
+use crate::leaving::Leaving;
 use crate::load::{Failure, FailureKind};
 use crate::reach::Reach;
 use crate::refusal::Refusal;
@@ -24,7 +25,7 @@ const SHARDS: usize = 16;
 #[derive(Debug, Clone)]
 pub(crate) enum Landed {
     /// With a value to keep; whether it was.
-    Kept { entry: Arc<Entry>, refusal: Option<Refusal> },
+    Kept { entry: Arc<Entry>, refusal: Option<Refusal>, leaving: Option<Leaving> },
     /// With a value that another process loaded.
     #[cfg_attr(feature = "shuttle", expect(dead_code, reason = "the model has no tier below"))]
     Adopted(Arc<Entry>),

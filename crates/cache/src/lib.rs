@@ -129,7 +129,8 @@ pub mod diagnosis;
 pub mod disk;
 mod flight;
 pub mod key;
-pub mod load;
+pub mod leaving;
+mod load;
 #[cfg(not(feature = "shuttle"))]
 mod looks;
 mod marker;
@@ -166,6 +167,7 @@ pub use cache::Cache;
 pub use clock::Clock;
 pub use diagnosis::{Cause, Diagnosis};
 pub use key::{Key, Partition, Tag};
+pub use leaving::Leaving;
 pub use load::{Failure, FailureKind, Fill, Load, LoadReason, Loader};
 pub use policy::{Earlier, Horizons, Marking, Policy, Verdict, judge};
 pub use refusal::Refusal;

@@ -92,6 +92,9 @@ impl Markers {
         if placed.mark.hold_until > stamp && !marks.holds.contains(&placed.mark.hold_until) {
             marks.hold(placed.mark.hold_until);
         }
+        if placed.mark.settle_until_ms > 0 {
+            marks.settle(placed.mark.settle_until_ms, placed.mark.settle_fresh_ms, stamp.ms());
+        }
     }
 
     /// Takes in the number a store gave to the marker with that stamp.

@@ -22,10 +22,26 @@ pub(crate) enum Memo {
     /// Its load failed; the same is answered until then, unless it was invalidated since.
     Failed { failure: Failure, began: Stamp, until_ms: u64 },
     /// Its value is not for keeping; until then, callers load without waiting for each other.
-    Uncacheable { until_ms: u64 },
+    Uncacheable { began: Stamp, until_ms: u64 },
+}
+
+impl Memo {
+    /// The stamp of the load that it came from.
+    pub(crate) fn began(&self) -> Stamp {
+        match self {
+            Self::Failed { began, .. } | Self::Uncacheable { began, .. } => *began,
+        }
+    }
+
+    pub(crate) fn until_ms(&self) -> u64 {
+        match self {
+            Self::Failed { until_ms, .. } | Self::Uncacheable { until_ms, .. } => *until_ms,
+        }
+    }
 }
 
 /// Every memo.
+#[derive(Debug)]
 pub(crate) struct Memos {
     map: Cache<Key, Arc<Memo>, ByBytes>,
 }
@@ -42,8 +58,8 @@ impl Memos {
         if self.map.is_empty() { None } else { self.map.get(key) }
     }
 
-    pub(crate) fn set(&self, key: &Key, memo: Memo) {
-        self.map.insert(key.clone(), Arc::new(memo));
+    pub(crate) fn set(&self, key: &Key, memo: Arc<Memo>) {
+        self.map.insert(key.clone(), memo);
     }
 
     pub(crate) fn forget(&self, key: &Key) {

@@ -118,6 +118,12 @@ impl Memory {
         }
     }
 
+    /// The keys whose entries were read since this was last asked.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) fn take_uses(&self) -> Vec<Key> {
+        self.map.iter().filter(|(_, entry)| entry.take_use()).map(|(key, _)| key).collect()
+    }
+
     /// Lets a partition's own entries make room: the oldest first, those read since they came get a second turn.
     fn make_room(&self, quota: &Quota, wanted: u64, keep: &Key) {
         let mut turns = quota.queued().saturating_mul(2);

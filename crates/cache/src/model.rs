@@ -76,8 +76,8 @@ impl World {
         thread::yield_now();
         let value = Value::new(Bytes::from(version.to_string()));
         let fill = Fill { value, tags: vec![Tag::new("item:1")], policy: None };
-        let (entry, refusal) = self.desk.keep(&self.booking(), &lead.flight, fill, NOW_MS);
-        lead.land(Landed::Kept { entry, refusal });
+        let (entry, refusal, leaving) = self.desk.keep(&self.booking(), &lead.flight, fill, NOW_MS);
+        lead.land(Landed::Kept { entry, refusal, leaving });
         version
     }
 

@@ -395,11 +395,12 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
             self.cell.joins.one();
         }
         match landed {
-            Landed::Kept { entry, refusal } => {
+            Landed::Kept { entry, refusal, leaving } => {
                 let now_ms = self.house.clock.now_ms();
                 entry.note_loaded(now_ms);
                 let reason = refusal.map(Reason::NotStored);
-                Some(Ok(Answer::kept(entry, served, Tier::Source, now_ms, reason)))
+                let answer = Answer::kept(entry, served, Tier::Source, now_ms, reason);
+                Some(Ok(answer.and_leaving(leaving)))
             }
             Landed::Adopted(entry) => {
                 let now_ms = self.house.clock.now_ms();

@@ -68,11 +68,11 @@ impl House {
         let landed = match result {
             Ok(Load::Store(fill)) => {
                 cell.loads_ok.one();
-                let (entry, refusal) = self.desk.keep(booking, &lead.flight, fill, now_ms);
+                let (entry, refusal, leaving) = self.desk.keep(booking, &lead.flight, fill, now_ms);
                 if booking.why == LoadReason::Ahead && refusal.is_none() {
                     cell.ahead_loads.one();
                 }
-                Landed::Kept { entry, refusal }
+                Landed::Kept { entry, refusal, leaving }
             }
             Ok(Load::Share(value)) => {
                 cell.loads_shared.one();
@@ -88,7 +88,7 @@ impl House {
             Ok(Load::Pass(value)) => {
                 cell.loads_passed.one();
                 if !lead.is_solo() {
-                    self.desk.remember_uncacheable(key, now_ms);
+                    self.desk.remember_uncacheable(key, &lead.flight, now_ms);
                 }
                 // Nobody takes it where a refresh brought it, or the caller left: then it is dropped.
                 drop(pass.send(value));

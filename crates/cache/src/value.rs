@@ -24,6 +24,7 @@ const TAG_OVERHEAD: usize = 56;
 
 const READ: u8 = 1;
 const READ_SINCE_QUEUED: u8 = 2;
+const READ_SINCE_NOTED: u8 = 4;
 
 /// A value: bytes, and a little that belongs to them. Both are opaque here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,6 +80,8 @@ pub struct Entry {
     refreshing: AtomicBool,
     failures: AtomicU32,
     retry_at_ms: AtomicU64,
+    /// Answers that wait for this value, or are on their way with it, since it was loaded.
+    leaving: AtomicU32,
 }
 
 /// What an entry is made of.
@@ -121,6 +124,7 @@ impl Entry {
             refreshing: AtomicBool::new(false),
             failures: AtomicU32::new(0),
             retry_at_ms: AtomicU64::new(0),
+            leaving: AtomicU32::new(0),
         }
     }
 
@@ -195,6 +199,21 @@ impl Entry {
         until.saturating_sub(i64::try_from(now_ms).unwrap_or(i64::MAX))
     }
 
+    pub(crate) fn answer_begins(&self) {
+        self.leaving.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// True if it was the last one.
+    pub(crate) fn answer_ends(&self) -> bool {
+        self.leaving.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// Whether no answer that waited for its load is on its way any more.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) fn has_left(&self) -> bool {
+        self.leaving.load(Ordering::Acquire) == 0
+    }
+
     pub(crate) fn found_valid_at(&self) -> u64 {
         self.valid_at.load(Ordering::Relaxed)
     }
@@ -214,9 +233,9 @@ impl Entry {
 
     /// Notes a client's read.
     pub(crate) fn note_read(&self, now_ms: u64) {
-        const BOTH: u8 = READ | READ_SINCE_QUEUED;
-        if self.reads.load(Ordering::Relaxed) != BOTH {
-            let before = self.reads.swap(BOTH, Ordering::Relaxed);
+        const ALL: u8 = READ | READ_SINCE_QUEUED | READ_SINCE_NOTED;
+        if self.reads.load(Ordering::Relaxed) != ALL {
+            let before = self.reads.swap(ALL, Ordering::Relaxed);
             self.note_first_read(before);
         }
         if let Some(warmth) = &self.warmth {
@@ -238,6 +257,13 @@ impl Entry {
     /// Whether it was read since this was last asked: its second chance in its partition's queue.
     pub(crate) fn take_second_chance(&self) -> bool {
         self.reads.fetch_and(!READ_SINCE_QUEUED, Ordering::Relaxed) & READ_SINCE_QUEUED != 0
+    }
+
+    /// Whether it was read since this was last asked: then the tier below notes it.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) fn take_use(&self) -> bool {
+        self.reads.load(Ordering::Relaxed) & READ_SINCE_NOTED != 0
+            && self.reads.fetch_and(!READ_SINCE_NOTED, Ordering::Relaxed) & READ_SINCE_NOTED != 0
     }
 
     /// Whether a refresh that is due may start: none is running, and no failed one asks to wait longer.

@@ -9,7 +9,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-use crate::prefetch::farewell::Farewell;
+use crate::departure::Departing;
 use crate::proxy::tap::EventTap;
 
 /// A body on its way to a client or to a media server.
@@ -26,10 +26,10 @@ pub enum Body {
         /// What is still to come.
         rest: Incoming,
     },
-    /// All of it, and what is to be told when it has left.
-    Watched(Option<Bytes>, Box<Farewell>),
     /// Server-sent events, each applied before it is passed on.
     Events(Box<EventTap>),
+    /// One for whose end something waits.
+    Departing(Box<Departing>),
 }
 
 impl Body {
@@ -55,33 +55,29 @@ impl HttpBody for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match &mut *self {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Watched(bytes, farewell) => {
-                farewell.last_byte();
-                Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))))
-            }
             Self::Stream(incoming) => Pin::new(incoming).poll_frame(context),
             Self::Resumed { read, rest } => match read.pop_front() {
                 Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
                 None => Pin::new(rest).poll_frame(context),
             },
             Self::Events(tap) => Pin::new(tap.as_mut()).poll_frame(context),
+            Self::Departing(departing) => departing.poll_frame(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole(bytes) | Self::Watched(bytes, _) => bytes.is_none(),
+            Self::Whole(bytes) => bytes.is_none(),
             Self::Stream(incoming) => incoming.is_end_stream(),
             Self::Resumed { read, rest } => read.is_empty() && rest.is_end_stream(),
             Self::Events(_) => false,
+            Self::Departing(departing) => departing.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(bytes) | Self::Watched(bytes, _) => {
-                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
-            }
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Stream(incoming) => incoming.size_hint(),
             Self::Resumed { read, rest } => {
                 let before: u64 = read.iter().map(|bytes| bytes.len() as u64).sum();
@@ -89,6 +85,7 @@ impl HttpBody for Body {
                 hint.exact().map_or_else(SizeHint::default, |after| SizeHint::with_exact(before + after))
             }
             Self::Events(_) => SizeHint::default(),
+            Self::Departing(departing) => departing.size_hint(),
         }
     }
 }

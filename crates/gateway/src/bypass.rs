@@ -9,9 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 
-use crate::keys::DataDir;
+use crate::keys::{BYPASS_FILE as FILE, DataDir};
 
-const FILE: &str = "bypass.json";
 /// So many are kept; a person sets one or two.
 pub const MAX_BYPASSES: usize = 64;
 

@@ -20,6 +20,8 @@ use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::departure::Task;
+
 /// A client that takes no byte for so long is hung up on …
 const PATIENCE: Duration = Duration::from_secs(60);
 /// … but a player may be paused for so long in the middle of a film.
@@ -38,6 +40,10 @@ pub struct Conversation {
     in_a_head: AtomicBool,
     plays: AtomicBool,
     was_too_slow: AtomicBool,
+    /// What waits for the answer that leaves now.
+    departing: Mutex<Vec<Task>>,
+    /// Whether anything does.
+    is_awaited: AtomicBool,
 }
 
 impl fmt::Debug for Conversation {
@@ -227,6 +233,22 @@ impl Conversation {
         self.was_too_slow.load(Ordering::Relaxed)
     }
 
+    /// These wait for what was said so far to be taken.
+    pub fn departs(&self, tasks: Vec<Task>) {
+        self.departing.lock().extend(tasks);
+        self.is_awaited.store(true, Ordering::Release);
+    }
+
+    /// Everything that was said is taken.
+    fn has_departed(&self) {
+        if self.is_awaited.swap(false, Ordering::AcqRel) {
+            let tasks = std::mem::take(&mut *self.departing.lock());
+            for task in tasks {
+                task();
+            }
+        }
+    }
+
     fn hear(&self, bytes: &[u8]) {
         self.in_a_head.store(true, Ordering::Relaxed);
         self.heard.lock().hear(bytes);
@@ -317,6 +339,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.stream).poll_flush(context);
+        if matches!(outcome, Poll::Ready(Ok(()))) {
+            self.conversation.has_departed();
+        }
         self.attempted(context, outcome)
     }
 

@@ -5,6 +5,8 @@
 //! *this server* for *this class* of answers within the last `auth_ttl`; for an image, that it was shown this
 //! item's image within [`IMAGE_PROOF_TTL`].
 //!
+//! Proofs outlive the process: [`crate::state`] asks now and then for what is new, and is told at once of a refusal.
+//!
 //! While the server is down it cannot be asked. Then a token counts that was proven, by any answer or by an open
 //! socket, within `auth_ttl` before the server was last heard of; and it gets what it was given before, class by class.
 
@@ -20,13 +22,17 @@ use greenroom_upstream::credential::Credential;
 use parking_lot::{Mutex, RwLock};
 
 use crate::breaker::Outage;
+use crate::state::proofs::{Changes, IdentityProofs, ImageProof};
+use crate::state::refusals::Refusals;
 
 /// How long the proof for an image holds.
 pub const IMAGE_PROOF_TTL: Duration = Duration::from_secs(24 * 3600);
 /// Identities remembered per server. One is some 400 bytes; a household has tens.
-const MAX_IDENTITIES: usize = 4096;
+pub(crate) const MAX_IDENTITIES: usize = 4096;
 /// Image proofs remembered per server, some 50 bytes each.
-const MAX_IMAGE_PROOFS: usize = 200_000;
+pub(crate) const MAX_IMAGE_PROOFS: usize = 200_000;
+/// A token is shown to be good with every answer; that alone is worth being kept only so often.
+const PROVEN_EXACT_MS: u64 = 30_000;
 
 /// The secret that turns tokens into partitions. Prints nothing of itself.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,10 +63,19 @@ pub struct Identity {
     last_seen_ms: AtomicU64,
     /// Whether its place was needed for somebody else: whoever shows its token is a new identity.
     is_forgotten: AtomicBool,
+    /// Whether nobody knew of it before: what was kept for it earlier was out of reach of what went stale since.
+    is_new: AtomicBool,
+    /// A yes and a no never cross: both are noted under this lock.
+    judging: Mutex<()>,
+    /// Whether it has proofs that are not kept yet.
+    is_changed: AtomicBool,
+    /// The proof of the token that was kept last.
+    kept_proven_ms: AtomicU64,
+    refused: Arc<Refusals>,
 }
 
 impl Identity {
-    fn new(partition: &str, anonymous: bool) -> Self {
+    fn new(partition: &str, anonymous: bool, refused: &Arc<Refusals>) -> Self {
         Self {
             partition: Partition::new(partition),
             anonymous,
@@ -72,6 +87,11 @@ impl Identity {
             signal_since_ms: AtomicU64::new(0),
             last_seen_ms: AtomicU64::new(0),
             is_forgotten: AtomicBool::new(false),
+            is_new: AtomicBool::new(true),
+            judging: Mutex::new(()),
+            is_changed: AtomicBool::new(false),
+            kept_proven_ms: AtomicU64::new(0),
+            refused: Arc::clone(refused),
         }
     }
 
@@ -101,15 +121,23 @@ impl Identity {
 
     /// The server answered 200 for this class to this token, asked at that generation.
     pub fn accept(&self, class: Class, now_ms: u64, generation: u64) {
+        let _judging = self.judging.lock();
         if self.generation() == generation {
             self.accepted_ms[class as usize].store(now_ms, Ordering::Release);
-            self.prove(now_ms);
+            self.proven_ms.fetch_max(now_ms, Ordering::AcqRel);
+            self.is_changed.store(true, Ordering::Release);
         }
     }
 
-    /// The server shows that it accepts this token: it answered, or keeps a socket of it open.
-    pub fn prove(&self, now_ms: u64) {
-        self.proven_ms.fetch_max(now_ms, Ordering::AcqRel);
+    /// The server shows that it accepts this token, as of that generation: it answered, or keeps a socket of it open.
+    pub fn prove(&self, now_ms: u64, generation: u64) {
+        let _judging = self.judging.lock();
+        if self.generation() == generation {
+            self.proven_ms.fetch_max(now_ms, Ordering::AcqRel);
+            if now_ms.saturating_sub(self.kept_proven_ms.load(Ordering::Acquire)) >= PROVEN_EXACT_MS {
+                self.is_changed.store(true, Ordering::Release);
+            }
+        }
     }
 
     /// Whether the token was proven when the server was last heard of, and that was within `offline_ttl`.
@@ -134,13 +162,54 @@ impl Identity {
         self.accepted_ms[class as usize].load(Ordering::Acquire) > 0
     }
 
-    /// The server refused this token: nothing is proven any more.
+    /// The server refused this token: nothing is proven any more, and nothing of it comes back after a crash.
     pub fn refuse(&self) {
+        self.unprove();
+        self.refused.note(self.partition.as_str());
+    }
+
+    fn unprove(&self) {
+        let _judging = self.judging.lock();
         self.refusals.fetch_add(1, Ordering::AcqRel);
         for accepted in &self.accepted_ms {
             accepted.store(0, Ordering::Release);
         }
         self.proven_ms.store(0, Ordering::Release);
+        self.is_changed.store(false, Ordering::Release);
+    }
+
+    /// Whether nobody knew of it before now; asked once.
+    pub fn take_newness(&self) -> bool {
+        self.is_new.swap(false, Ordering::AcqRel)
+    }
+
+    /// Its proofs, if there are some that are not kept yet.
+    fn take_changed(&self) -> Option<IdentityProofs> {
+        let _judging = self.judging.lock();
+        if !self.is_changed.swap(false, Ordering::AcqRel) {
+            return None;
+        }
+        let proven_ms = self.proven_ms.load(Ordering::Acquire);
+        self.kept_proven_ms.store(proven_ms, Ordering::Release);
+        let accepted = Class::EVERY
+            .iter()
+            .map(|class| (*class, self.accepted_ms[*class as usize].load(Ordering::Acquire)))
+            .filter(|(_, at_ms)| *at_ms > 0)
+            .collect();
+        let account = self.account().map(|account| account.to_string());
+        Some(IdentityProofs { partition: self.partition.as_str().to_owned(), account, proven_ms, accepted })
+    }
+
+    fn restore(&self, proofs: &IdentityProofs) {
+        for (class, at_ms) in &proofs.accepted {
+            self.accepted_ms[*class as usize].store(*at_ms, Ordering::Release);
+        }
+        self.proven_ms.store(proofs.proven_ms, Ordering::Release);
+        self.kept_proven_ms.store(proofs.proven_ms, Ordering::Release);
+        *self.account.write() = proofs.account.as_deref().map(Into::into);
+        let last_ms = proofs.accepted.iter().map(|(_, at_ms)| *at_ms).max().unwrap_or(0);
+        self.last_seen_ms.store(last_ms, Ordering::Relaxed);
+        self.is_new.store(false, Ordering::Release);
     }
 
     /// Whether the server refused this token, and was not seen to accept it since.
@@ -162,6 +231,7 @@ impl Identity {
     pub fn prove_account(&self, account: &str) {
         if self.account.read().as_deref() != Some(account) {
             *self.account.write() = Some(account.into());
+            self.is_changed.store(true, Ordering::Release);
         }
     }
 
@@ -195,6 +265,60 @@ impl Identity {
     }
 }
 
+/// Who was shown which image.
+#[derive(Debug, Default)]
+struct Images {
+    /// When, and at which generation.
+    shown: HashMap<(Partition, u64), (u64, u64)>,
+    /// What is not kept yet.
+    news: HashMap<(Partition, u64), News>,
+    /// There was too much of it: all is to be kept anew.
+    is_news_lost: bool,
+}
+
+#[derive(Debug)]
+struct News {
+    identity: Arc<Identity>,
+    item: u64,
+    /// When it was shown and at which generation; `None` if that was taken back.
+    shown: Option<(u64, u64)>,
+}
+
+impl News {
+    /// As it is kept. What was shown to a token that was refused since is not.
+    fn proof(&self) -> Option<ImageProof> {
+        let at_ms = match self.shown {
+            None => 0,
+            Some((at_ms, generation)) => (self.identity.generation() == generation).then_some(at_ms)?,
+        };
+        Some(ImageProof { partition: self.identity.partition.as_str().to_owned(), item: self.item, at_ms })
+    }
+}
+
+impl Images {
+    fn tell(&mut self, news: News) {
+        if self.news.len() < MAX_IMAGE_PROOFS {
+            self.news.insert((news.identity.partition.clone(), news.item), news);
+        } else {
+            self.is_news_lost = true;
+        }
+    }
+
+    /// What is not kept yet, or all there is; and whether it is all.
+    fn take_news(&mut self, all: bool, everybody: &[Arc<Identity>]) -> (Vec<News>, bool) {
+        let news = std::mem::take(&mut self.news);
+        if !std::mem::take(&mut self.is_news_lost) && !all {
+            return (news.into_values().collect(), false);
+        }
+        let by_partition: HashMap<_, _> = everybody.iter().map(|one| (&one.partition, one)).collect();
+        let whole = self.shown.iter().filter_map(|((partition, item), shown)| {
+            let identity = Arc::clone(by_partition.get(partition)?);
+            Some(News { identity, item: *item, shown: Some(*shown) })
+        });
+        (whole.collect(), true)
+    }
+}
+
 /// The identities of one server.
 #[derive(Debug)]
 pub struct Identities {
@@ -202,15 +326,82 @@ pub struct Identities {
     key: HashKey,
     known: RwLock<HashMap<[u8; 16], Arc<Identity>>>,
     anonymous: Arc<Identity>,
-    /// Which image was shown to whom: when, and at which generation.
-    images: Mutex<HashMap<(Partition, u64), (u64, u64)>>,
+    images: Mutex<Images>,
+    refused: Arc<Refusals>,
 }
 
 impl Identities {
     /// Nobody yet. `key` hides the tokens.
     pub fn new(server: &str, key: HashKey) -> Self {
-        let anonymous = Arc::new(Identity::new("anonymous", true));
-        Self { server: server.to_owned(), key, known: RwLock::default(), anonymous, images: Mutex::default() }
+        let refused = Arc::<Refusals>::default();
+        let anonymous = Arc::new(Identity::new("anonymous", true, &refused));
+        let (known, images) = (RwLock::default(), Mutex::default());
+        Self { server: server.to_owned(), key, known, anonymous, images, refused }
+    }
+
+    /// What was refused and is not kept as such yet.
+    pub fn refused(&self) -> &Arc<Refusals> {
+        &self.refused
+    }
+
+    /// Takes over what was kept. Nobody may have been seen yet.
+    pub fn restore(&self, identities: &[IdentityProofs], images: &[ImageProof]) {
+        let mut known = self.known.write();
+        for proofs in identities.iter().take(MAX_IDENTITIES) {
+            if proofs.partition == self.anonymous.partition.as_str() {
+                self.anonymous.restore(proofs);
+            } else if let Some(hash) = unhex(&proofs.partition) {
+                let identity = Identity::new(&proofs.partition, false, &self.refused);
+                identity.restore(proofs);
+                known.insert(hash, Arc::new(identity));
+            }
+        }
+        let shown = &mut self.images.lock().shown;
+        let mut partition = self.anonymous.partition.clone();
+        for proof in images.iter().take(MAX_IMAGE_PROOFS) {
+            // They come sorted, so that one partition's share its text.
+            if partition.as_str() != proof.partition {
+                partition = Partition::new(&*proof.partition);
+            }
+            shown.insert((partition.clone(), proof.item), (proof.at_ms, 0));
+        }
+    }
+
+    /// The proofs that are not kept yet, or all of them. Those of whoever has a socket open count as of `sockets_ms`.
+    pub fn take_changes(&self, all: bool, sockets_ms: Option<u64>) -> Changes {
+        let mut everybody = self.all();
+        everybody.push(Arc::clone(&self.anonymous));
+        if let Some(now_ms) = sockets_ms {
+            // As long as it is open the server keeps to its yes.
+            let open = everybody.iter().filter(|identity| identity.has_signal() && !identity.is_refused());
+            open.for_each(|identity| identity.prove(now_ms, identity.generation()));
+        }
+        let (news, all) = self.images.lock().take_news(all, &everybody);
+        if all {
+            let proven = everybody.iter().filter(|identity| identity.was_ever_accepted());
+            proven.for_each(|identity| identity.is_changed.store(true, Ordering::Release));
+        }
+        Changes {
+            all,
+            identities: everybody.iter().filter_map(|identity| identity.take_changed()).collect(),
+            images: news.iter().filter_map(News::proof).collect(),
+        }
+    }
+
+    /// Another process heard that this token is refused. Gives whose it is, if that was known.
+    pub fn unprove(&self, partition: &str) -> Option<Arc<Identity>> {
+        let identity = if partition == self.anonymous.partition.as_str() {
+            Arc::clone(&self.anonymous)
+        } else {
+            self.known.read().get(&unhex(partition)?).cloned()?
+        };
+        identity.unprove();
+        Some(identity)
+    }
+
+    /// Nobody is proven any more.
+    pub fn unprove_all(&self) {
+        self.all().iter().chain([&self.anonymous]).for_each(|identity| identity.unprove());
     }
 
     /// Who shows this credential, and, if another identity had to be forgotten for it, which one: the caller must
@@ -224,7 +415,8 @@ impl Identities {
         }
         let mut known = self.known.write();
         let forgotten = if known.len() >= MAX_IDENTITIES { forget_least_worthy(&mut known) } else { None };
-        let identity = known.entry(hash).or_insert_with(|| Arc::new(Identity::new(&hex(&hash), false)));
+        let identity =
+            known.entry(hash).or_insert_with(|| Arc::new(Identity::new(&hex(&hash), false, &self.refused)));
         identity.last_seen_ms.store(now_ms, Ordering::Relaxed);
         (Arc::clone(identity), forgotten)
     }
@@ -243,29 +435,33 @@ impl Identities {
     }
 
     /// The server showed this identity an image of the item, asked at that generation.
-    pub fn accept_image(&self, identity: &Identity, item: &str, now_ms: u64, generation: u64) {
-        let mut images = self.images.lock();
-        if images.len() >= MAX_IMAGE_PROOFS {
-            images.retain(|_, (at_ms, _)| within(*at_ms, now_ms, IMAGE_PROOF_TTL));
-            if images.len() >= MAX_IMAGE_PROOFS {
-                images.clear();
+    pub fn accept_image(&self, identity: &Arc<Identity>, item: &str, now_ms: u64, generation: u64) {
+        let (images, item) = (&mut *self.images.lock(), hash_text(item));
+        if images.shown.len() >= MAX_IMAGE_PROOFS {
+            images.shown.retain(|_, (at_ms, _)| within(*at_ms, now_ms, IMAGE_PROOF_TTL));
+            if images.shown.len() >= MAX_IMAGE_PROOFS {
+                images.shown.clear();
             }
         }
-        images.insert((identity.partition.clone(), hash_text(item)), (now_ms, generation));
-        if identity.generation() == generation {
-            identity.prove(now_ms);
-        }
+        let shown = (now_ms, generation);
+        images.shown.insert((identity.partition.clone(), item), shown);
+        images.tell(News { identity: Arc::clone(identity), item, shown: Some(shown) });
+        identity.prove(now_ms, generation);
     }
 
     /// The server would not show this identity the item's image any more.
-    pub fn refuse_image(&self, identity: &Identity, item: &str) {
-        self.images.lock().remove(&(identity.partition.clone(), hash_text(item)));
+    pub fn refuse_image(&self, identity: &Arc<Identity>, item: &str) {
+        let (images, item) = (&mut *self.images.lock(), hash_text(item));
+        if images.shown.remove(&(identity.partition.clone(), item)).is_some() {
+            images.tell(News { identity: Arc::clone(identity), item, shown: None });
+            self.refused.hurry();
+        }
     }
 
     /// Whether the server showed this identity an image of the item within `ttl`, and did not refuse it since.
     pub fn is_image_accepted(&self, identity: &Identity, item: &str, now_ms: u64, ttl: Duration) -> bool {
         let images = self.images.lock();
-        images.get(&(identity.partition.clone(), hash_text(item))).is_some_and(|(at_ms, generation)| {
+        images.shown.get(&(identity.partition.clone(), hash_text(item))).is_some_and(|(at_ms, generation)| {
             within(*at_ms, now_ms, ttl) && *generation == identity.generation()
         })
     }
@@ -296,6 +492,8 @@ fn forget_least_worthy(known: &mut HashMap<[u8; 16], Arc<Identity>>) -> Option<A
         .map(|(hash, _)| *hash)?;
     let identity = known.remove(&hash)?;
     identity.is_forgotten.store(true, Ordering::Release);
+    // Nothing is kept of it; in flight there may be something yet.
+    identity.refuse();
     Some(identity)
 }
 
@@ -313,6 +511,11 @@ fn hex(bytes: &[u8]) -> String {
         .flat_map(|byte| [byte >> 4, byte & 15])
         .filter_map(|digit| char::from_digit(digit.into(), 16))
         .collect()
+}
+
+fn unhex(text: &str) -> Option<[u8; 16]> {
+    let is_hash = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hash.then(|| u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)).flatten()
 }
 
 #[cfg(test)]
@@ -344,7 +547,7 @@ mod tests {
 
     #[test]
     fn a_proof_holds_for_its_class_and_its_time_only() {
-        let identity = Identity::new("x", false);
+        let identity = Identity::new("x", false, &Arc::default());
         assert!(!identity.is_accepted(Class::Lists, 0, TTL));
         identity.accept(Class::Lists, 1_000, 0);
         assert!(identity.is_accepted(Class::Lists, 301_000, TTL));
@@ -355,7 +558,7 @@ mod tests {
     #[test]
     fn offline_a_token_counts_that_was_proven_when_the_server_was_last_heard_of() {
         let (day, minute) = (Duration::from_secs(86_400), 60_000);
-        let identity = Identity::new("x", false);
+        let identity = Identity::new("x", false, &Arc::default());
         let outage = Outage { since_ms: 21 * minute, heard_ms: 20 * minute, next_probe_ms: 0 };
         let counts = |at_min: u64| identity.is_proven_offline(&outage, at_min * minute, TTL, day);
         assert!(!counts(21), "never proven");

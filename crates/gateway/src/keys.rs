@@ -15,10 +15,13 @@ use greenroom_upstream::credential::Secret;
 use crate::config::tree::is_server_name;
 use crate::identity::HashKey;
 
-const KEY_FILE: &str = "identity.key";
+/// The key that hides identities: without it what is kept of them is worthless.
+pub(crate) const KEY_FILE: &str = "identity.key";
 const TOKEN_FILE: &str = "control.token";
 const DEVICE_FILE: &str = "device.id";
 const HOOK_FILE: &str = "webhook.secret";
+/// What is bypassed.
+pub(crate) const BYPASS_FILE: &str = "bypass.json";
 /// A kept token that is shorter was damaged.
 const LEAST_TOKEN_LENGTH: usize = 16;
 /// Longest file that is read.
@@ -153,9 +156,28 @@ impl DataDir {
     }
 }
 
+/// Files and folders of the data directory that are no secrets of this room.
+const OTHERS: [&str; 8] = [
+    "state.db",
+    "state.db-wal",
+    "state.db-shm",
+    "state.db.new",
+    "state.lock",
+    "running",
+    "cache",
+    BYPASS_FILE,
+];
+
 /// Whether a file of this name is one this program keeps in its data directory.
 pub fn is_ours(name: &str) -> bool {
-    [KEY_FILE, TOKEN_FILE, DEVICE_FILE, HOOK_FILE].contains(&name) || is_server_token(name)
+    is_saved(name)
+        || OTHERS.contains(&name)
+        || ["state.db.before-v", "replaced-"].iter().any(|start| name.starts_with(start))
+}
+
+/// Whether a file of this name belongs into a backup.
+pub fn is_saved(name: &str) -> bool {
+    [KEY_FILE, TOKEN_FILE, DEVICE_FILE, HOOK_FILE, BYPASS_FILE].contains(&name) || is_server_token(name)
 }
 
 /// Whether a file of this name holds the token of a media server, as `login` writes it.
@@ -169,7 +191,7 @@ pub fn is_server_token(name: &str) -> bool {
 /// What it holds instead.
 pub fn may_hold_server_token(path: &Path) -> Result<(), String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    if [KEY_FILE, TOKEN_FILE, DEVICE_FILE, HOOK_FILE].contains(&name.as_ref()) {
+    if is_ours(&name) && !is_server_token(&name) {
         return Err(format!(
             "{}: this name is kept for a file of Greenroom's own; choose another",
             path.display()
@@ -283,7 +305,9 @@ mod tests {
 
     #[test]
     fn our_files_are_known_by_their_names() {
-        for name in [KEY_FILE, TOKEN_FILE, DEVICE_FILE, HOOK_FILE, "living-room.token"] {
+        let names = [KEY_FILE, TOKEN_FILE, DEVICE_FILE, HOOK_FILE, "living-room.token"];
+        for name in names.into_iter().chain(OTHERS).chain(["state.db.before-v2", "replaced-20260131-235959"])
+        {
             assert!(is_ours(name), "{name}");
         }
         for name in ["photos", "My Server.token", ".token", "token"] {

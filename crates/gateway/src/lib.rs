@@ -11,10 +11,11 @@
 //!   [`breaker`]: whether it is down. [`doubt`]: whether a list that came back far shorter is believed.
 //! - [`listener`], [`conversation`], [`proxy`], [`body`]: from a client's connection to its answer. [`seats`] and
 //!   [`bounds`]: how many there may be, and who had to stay outside.
+//! - [`departure`]: what waits until an answer has left.
 //! - [`prefetch`]: what is loaded before it is asked for.
 //! - [`tls`]: whose certificate is believed, and which one is shown.
 //! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
-//! - [`storage`]: the engine with its tiers.
+//! - [`storage`]: the engine with its tiers. [`state`]: what outlives the process and is no cache.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
 //! - [`mode`]: how reads are answered. [`observe`]: what the cache would have answered. [`bypass`]: what it is kept out
 //!   of. [`why`]: why one read is answered as it is.
@@ -32,6 +33,7 @@ pub mod config;
 pub mod control;
 pub mod conversation;
 pub mod demo;
+pub mod departure;
 pub mod doctor;
 pub mod doubt;
 pub mod enquiry;
@@ -54,6 +56,7 @@ pub mod seats;
 pub mod server;
 pub mod shell;
 pub mod stale;
+pub mod state;
 pub mod storage;
 pub mod tls;
 pub mod warnings;

@@ -14,6 +14,7 @@ use crate::config::{self, Settings};
 use crate::control::{Control, Token};
 use crate::keys::{ControlToken, DataDir};
 use crate::server::Server;
+use crate::state::State;
 use crate::storage;
 use crate::tls::Shown;
 use crate::tls::shown::Files;
@@ -22,6 +23,8 @@ use crate::{breaker, control, follower, listener, openness, prefetch};
 
 /// How long requests under way may take to end after the process was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
+/// For so long clients wait at the start for word of a server that was down when the last process ended.
+const WORD: Duration = Duration::from_secs(1);
 
 /// A running process.
 #[derive(Debug)]
@@ -38,6 +41,8 @@ pub struct Process {
     pub cache: Cache,
     /// The clock everything runs by.
     pub clock: Clock,
+    /// What outlives the process.
+    pub state: Arc<State>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -55,6 +60,8 @@ impl Process {
         let stop = CancellationToken::new();
         let bypasses = Bypasses::open(&data_dir);
         let warnings = Arc::new(Warnings::default());
+        let state = Arc::new(State::open(data_dir.path(), &warnings));
+        state.introduce().await;
         let memory = engine_settings(&settings.memory);
         let cache = storage::open(&memory, settings.disk, &clock, &tasks, &warnings);
         let mut servers = Vec::new();
@@ -74,6 +81,8 @@ impl Process {
                 secrets.clone(),
             )?;
             server.bypasses = Arc::clone(&bypasses);
+            server.state = Arc::clone(&state);
+            state.restore(&server);
             server.turn_to(mode);
             let server = Arc::new(server);
             servers.push((Arc::clone(&server), address));
@@ -87,14 +96,15 @@ impl Process {
         let scheme = if shown.is_some() { "https" } else { "http" };
         let page = format!("{scheme}://{control}{}/", settings.control.base_path);
         tasks.spawn(control::serve(Arc::new(plane), control_listener, settings.control, shown, stop.clone()));
+        state.keep(&listeners.iter().map(|(server, ..)| Arc::clone(server)).collect::<Vec<_>>(), &clock)?;
         for (server, listener, shown) in listeners {
-            tasks.spawn(listener::serve(Arc::clone(&server), listener, shown));
             tasks.spawn(breaker::keep(Arc::clone(&server)));
+            tasks.spawn(listen(Arc::clone(&server), listener, shown));
             tasks.spawn(prefetch::keep(Arc::clone(&server)));
             tasks.spawn(follower::follow(server));
         }
         cache.run_warmer();
-        Ok(Self { servers, control, page, token, cache, clock, tasks, stop })
+        Ok(Self { servers, control, page, token, cache, clock, state, tasks, stop })
     }
 
     /// From now on asks the servers whether they let their neighbours in, and warns of it.
@@ -118,8 +128,18 @@ impl Process {
         if lost > 0 {
             tracing::warn!(lost, "the disk was too slow at the end: so many answers were not written");
         }
+        if !self.state.close().await {
+            tracing::warn!("the disk was too slow at the end: the newest proofs of tokens were not written");
+        }
         ended
     }
+}
+
+/// Takes clients in, once it is known whether a server that was down still is: what is not kept would be refused to
+/// them although it is back.
+async fn listen(server: Arc<Server>, listener: TcpListener, shown: Option<Shown>) {
+    drop(server.clock.timeout(WORD, server.breaker.is_judged()).await);
+    listener::serve(server, listener, shown).await;
 }
 
 fn engine_settings(memory: &config::Memory) -> greenroom_cache::Settings {

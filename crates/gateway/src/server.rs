@@ -34,6 +34,7 @@ use crate::queue::Queue;
 use crate::queue::places::Limits;
 use crate::seats::Seats;
 use crate::stale::{Paces, Players};
+use crate::state::State;
 use crate::warnings::Warnings;
 
 /// Items whose place in the library is remembered; some 100 bytes each.
@@ -96,6 +97,10 @@ pub struct Server {
     pub switch: Switch,
     /// What is bypassed, for all servers.
     pub bypasses: Arc<Bypasses>,
+    /// What outlives the process.
+    pub state: Arc<State>,
+    /// Whether something went stale for some partitions only: those nobody knew of were not among them.
+    pub is_choosy: AtomicBool,
     /// Who the server said to be when it was asked last without a token, in its own words.
     introduction: Mutex<Option<Bytes>>,
     /// What answers there is an Emby, whose requests we do not understand.
@@ -171,6 +176,8 @@ impl Server {
             hook_secret: secrets.1,
             switch: Switch::default(),
             bypasses: Arc::default(),
+            state: Arc::default(),
+            is_choosy: AtomicBool::new(false),
             introduction: Mutex::default(),
             is_emby: AtomicBool::new(false),
             settings,
@@ -247,11 +254,16 @@ impl Server {
         }
     }
 
-    /// Who shows this credential. An identity that had to be forgotten loses what was kept for it.
+    /// Who shows this credential. An identity that had to be forgotten loses what was kept for it, and so does one
+    /// that nobody knew of while things went stale for those who were known: on disk there may be something of it.
     pub fn identify(&self, credential: &greenroom_upstream::credential::Credential) -> Arc<Identity> {
         let (identity, forgotten) = self.identities.resolve(credential, self.clock.now_ms());
         if let Some(forgotten) = forgotten {
             crate::stale::purge_partition(self, &forgotten);
+        }
+        let is_new = !identity.is_anonymous() && identity.take_newness();
+        if is_new && self.is_choosy.load(Ordering::Acquire) && self.cache.disk_stats().is_some() {
+            crate::stale::purge_partition(self, &identity);
         }
         identity
     }
@@ -271,6 +283,11 @@ impl Server {
         if self.settings.kind.introduction_in_form(said, Representation::Json).is_some() {
             *self.introduction.lock() = Some(said.clone());
         }
+    }
+
+    /// Who the server said to be, in its own words.
+    pub fn introduced(&self) -> Option<Vec<u8>> {
+        self.introduction.lock().as_ref().map(|said| said.to_vec())
     }
 
     /// Who the server said to be, in the representation asked for.

@@ -10,6 +10,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use greenroom_cache::{Invalidation, Mode, Partition, Scope, Settle};
@@ -174,6 +175,12 @@ fn concerned(server: &Server, whose: &Whose, by: By<'_>) -> Concerned {
         (Whose::Account, _) => by.identity().account(),
     };
     let Some(account) = account else { return Concerned::All };
+    // Another process on this directory knows tokens that we do not.
+    if !server.state.is_alone() {
+        return Concerned::All;
+    }
+    // Before the list is made: whoever comes too late for it finds this said.
+    server.is_choosy.store(true, Ordering::Release);
     let is_anothers = |identity: &Identity| identity.account().is_some_and(|other| other != account);
     let everybody = server.identities.all();
     if !everybody.iter().any(|identity| is_anothers(identity)) {

@@ -54,6 +54,10 @@ impl Bodies {
         Ok(body.into())
     }
 
+    pub(crate) fn is_there(&self, name: &str) -> bool {
+        is_name(name) && self.0.join(name).exists()
+    }
+
     pub(crate) fn remove(&self, name: &str) {
         if is_name(name) {
             drop(std::fs::remove_file(self.0.join(name)));

@@ -69,19 +69,38 @@ impl Health {
         !self.writes_are_off() || now_ms >= self.retry_at_ms.load(Ordering::Relaxed)
     }
 
-    /// A write went well. True if writes had been off.
+    /// A write went well. True if that is news.
     pub(crate) fn wrote(&self) -> bool {
         self.write_failures.store(0, Ordering::Relaxed);
-        self.said.store(0, Ordering::Relaxed);
-        self.writes_off.swap(false, Ordering::Relaxed)
+        self.mended()
     }
 
-    /// A write failed: the next is tried after a pause that doubles. True if this trouble was not said yet.
+    /// The store was opened again: writes may be tried. True if they had been off.
+    pub(crate) fn mended(&self) -> bool {
+        self.writes_off.store(false, Ordering::Relaxed);
+        self.said.swap(0, Ordering::Relaxed) != 0
+    }
+
+    /// The trouble that was said last, if it is not over.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        let number = usize::try_from(self.said.load(Ordering::Relaxed)).unwrap_or(0);
+        Trouble::EVERY.get(number.checked_sub(1)?).copied()
+    }
+
+    /// A write failed: the next is tried after a pause that doubles, or at once if somebody else only writes. True if
+    /// this trouble was not said yet.
     pub(crate) fn failed(&self, trouble: Trouble, now_ms: u64) -> bool {
+        if trouble == Trouble::Locked {
+            return self.say(trouble);
+        }
         let failures = self.write_failures.fetch_add(1, Ordering::Relaxed).min(16);
         let pause_ms = RETRY_MS.0.saturating_mul(1 << failures).min(RETRY_MS.1);
         self.retry_at_ms.store(now_ms.saturating_add(pause_ms), Ordering::Relaxed);
         self.writes_off.store(true, Ordering::Relaxed);
+        self.say(trouble)
+    }
+
+    fn say(&self, trouble: Trouble) -> bool {
         let number = Trouble::EVERY.iter().position(|every| *every == trouble).unwrap_or(0) + 1;
         let number = u32::try_from(number).unwrap_or(u32::MAX);
         self.said.swap(number, Ordering::Relaxed) != number
@@ -117,7 +136,14 @@ mod tests {
         }
         assert!(health.may_write(60_000), "never longer than a minute");
         assert!(health.failed(Trouble::ReadOnly, 0), "another trouble is news");
+        assert_eq!(health.trouble(), Some(Trouble::ReadOnly));
         assert!(health.wrote() && health.may_write(0) && !health.wrote());
+        assert_eq!(health.trouble(), None);
+        assert!(
+            health.failed(Trouble::Locked, 0) && health.may_write(0),
+            "others end, so nothing is given up"
+        );
+        assert!(health.wrote());
         assert!(health.failed(Trouble::Full, 0), "news again");
     }
 }

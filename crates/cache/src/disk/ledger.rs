@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::spelling;
 use super::store::Placed;
 use crate::clock::Clock;
+use crate::key::Key;
 use crate::marker::Markers;
+use crate::memo::{Memo, Memos};
 use crate::reach::Target;
 use crate::scope::Scope;
 use crate::stamp::{Sequence, Stamp};
@@ -41,25 +43,42 @@ impl Known {
     }
 }
 
-/// Writes into memory what is heard of markers on disk.
+/// Writes into memory what is heard of markers on disk, and of what is remembered there.
 pub(crate) struct Ledger {
     pub(crate) markers: Arc<Markers>,
+    pub(crate) memos: Arc<Memos>,
     pub(crate) sequence: Arc<Sequence>,
     pub(crate) known: Arc<Known>,
     pub(crate) clock: Clock,
 }
 
 impl Ledger {
-    /// The markers of a store that was just opened. Numbers of another store count no more. `is_start` says that
-    /// nothing was loaded yet: then their own stamps hold.
-    pub(crate) fn begin(&self, placed: &[Placed], newest: Stamp, ours: i64, is_start: bool) {
+    /// The markers of a store that was just opened, with the number of the newest there ever was. Numbers of another
+    /// store count no more. `is_start` says that nothing was loaded yet: then their own stamps hold.
+    pub(crate) fn begin(&self, placed: &[Placed], newest_seq: u64, newest: Stamp, ours: i64, is_start: bool) {
         self.sequence.observe(newest);
         self.known.forget();
         self.markers.forget_numbers();
         for one in placed {
             if is_start { self.mark(one, one.mark.stamp) } else { self.hear(one, ours) }
         }
-        self.step(placed);
+        self.step(newest_seq);
+    }
+
+    /// The markers of the same store that came while it could not be read.
+    pub(crate) fn resume(&self, placed: &[Placed], newest_seq: u64, newest: Stamp, ours: i64) {
+        self.sequence.observe(newest);
+        for one in placed {
+            self.hear(one, ours);
+        }
+        self.step(newest_seq);
+    }
+
+    /// What was remembered beside values before a restart.
+    pub(crate) fn remember(&self, memos: Vec<(Key, Memo)>) {
+        for (key, memo) in memos {
+            self.memos.set(&key, Arc::new(memo));
+        }
     }
 
     /// Markers that came since, of this process and of others.
@@ -67,7 +86,7 @@ impl Ledger {
         for one in placed {
             self.hear(one, ours);
         }
-        self.step(placed);
+        self.step(placed.last().map_or(0, |last| last.seq));
     }
 
     /// Ours acted before they were written and only get their number. Those of others act from now on: their clock
@@ -84,9 +103,9 @@ impl Ledger {
         self.markers.place(target(one), stamp, one);
     }
 
-    fn step(&self, placed: &[Placed]) {
-        if let Some(last) = placed.last() {
-            self.known.step(self.sequence.next(self.clock.now_ms()), last.seq);
+    fn step(&self, seq: u64) {
+        if seq > 0 {
+            self.known.step(self.sequence.next(self.clock.now_ms()), seq);
         }
     }
 }

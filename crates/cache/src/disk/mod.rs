@@ -5,15 +5,20 @@
 //! | `store` | one SQLite file, and all that is read from it and written to it |
 //! | `bodies` | large bodies, a file each |
 //! | `parcel` | how a value is packed: compression, tags, checksum |
+//! | `markers` | the markers in it: placed, folded, swept |
+//! | `memos` | what is remembered of keys beside values |
 //! | `spelling` | how a scope is written down |
 //! | `ledger` | how markers on disk meet those in memory |
 //! | `queue` | what waits to be written: newest wins, readable, bounded |
 //! | `writer` | the one thread that writes, sweeps, and hears what other processes invalidated |
 //! | `readers` | the threads that read |
 //! | `health` | which services are off, and when they are tried again |
+//! | `renewal` | what the writer does when the store fails |
+//! | `witness` | how a log that was lost is noticed |
 //! | `trouble` | the ways storage fails, and what each means |
 //! | `presence` | who else has the store open |
 //! | `claims` | who loads a key, among all who have |
+//! | `inspect` | looking at a store from outside |
 //! | `place` | whether a directory is fit at all |
 //! | `gauge` | for measuring: what a reading thread does |
 //!
@@ -27,17 +32,22 @@ pub(crate) mod claims;
 #[doc(hidden)]
 pub mod gauge;
 mod health;
+pub mod inspect;
 pub(crate) mod ledger;
+mod markers;
+mod memos;
 mod parcel;
 mod place;
 mod presence;
 mod queue;
 mod readers;
+mod renewal;
 mod spelling;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 pub mod trouble;
+mod witness;
 mod writer;
 
 use std::path::PathBuf;
@@ -51,13 +61,15 @@ use tokio::sync::watch;
 use self::claims::Claims;
 use self::health::Health;
 use self::ledger::Ledger;
-use self::queue::Queue;
+use self::queue::{Progress, Queue};
 use self::readers::Readers;
 use self::store::{Found, Mark, Offer};
-use self::trouble::Trouble;
-use crate::clock::Clock;
+use self::trouble::{Failing, Trouble};
+use crate::clock::{Clock, millis};
 use crate::key::Key;
-use crate::scope::{Invalidation, Mode, Scope};
+use crate::memo::Memo;
+use crate::memory::Memory;
+use crate::scope::{Invalidation, Mode, Scope, Settle};
 use crate::stamp::Stamp;
 use crate::tally::Counter;
 use crate::value::Entry;
@@ -69,7 +81,9 @@ const MIB: u64 = 1024 * 1024;
 pub struct DiskSettings {
     /// The directory of the store. Made if need be, for this user only.
     pub dir: PathBuf,
-    /// Bytes the store may hold; beyond, what was read longest ago makes room.
+    /// Bytes the store may hold, in pages that are used and in files of their own; beyond, what was read longest ago
+    /// makes room. Beside it lies the write-ahead log (see [`DiskSettings::max_wal_bytes`]), and free pages stay in
+    /// the file until they are a quarter of it.
     pub max_bytes: u64,
     /// Longer bodies get a file of their own.
     pub file_above_bytes: usize,
@@ -188,14 +202,16 @@ struct Shared {
     counters: Counters,
     /// Grows when the file was replaced: whoever reads opens it anew.
     generation: AtomicU64,
+    /// The writer has the file open and told all its markers: only then may anybody read it.
+    is_open: AtomicBool,
     /// Somebody found the file damaged; the writer sees to it.
-    alarm: Mutex<Option<Trouble>>,
+    alarm: Mutex<Option<Failing>>,
     /// Readers end their reads at once while the log is being cut.
     cutting: AtomicBool,
     /// Another process has the store open.
     has_company: AtomicBool,
     /// Everything up to this ticket is written, or never will be.
-    done: watch::Sender<u64>,
+    done: watch::Sender<Progress>,
 }
 
 /// The disk tier.
@@ -217,6 +233,16 @@ pub(crate) enum Snapshot {
     Now,
 }
 
+/// Wakes the writer when an answer has left.
+#[derive(Debug, Clone)]
+pub(crate) struct Bell(Arc<Shared>);
+
+impl Bell {
+    pub(crate) fn ring(&self) {
+        self.0.queue.ring();
+    }
+}
+
 /// What a look found.
 pub(crate) enum Look {
     /// It waits to be written.
@@ -228,11 +254,17 @@ pub(crate) enum Look {
 }
 
 impl Disk {
-    /// Opens the tier and starts its threads. A damaged store is set aside and a new one begun.
+    /// Opens the tier and starts its threads. A damaged store is set aside and a new one begun; one that cannot be
+    /// opened now is tried again.
     ///
     /// # Errors
     /// One line that says why there can be no store here and what to do.
-    pub(crate) fn open(settings: DiskSettings, clock: Clock, ledger: Ledger) -> Result<Self, String> {
+    pub(crate) fn open(
+        settings: DiskSettings,
+        clock: Clock,
+        ledger: Ledger,
+        memory: Arc<Memory>,
+    ) -> Result<Self, String> {
         if let Some(kind) = place::network_file_system(&settings.dir) {
             return Err(format!(
                 "{} lies on a network file system ({kind}), where locks do not hold; name a local directory",
@@ -245,13 +277,14 @@ impl Disk {
             health: Health::default(),
             counters: Counters::default(),
             generation: AtomicU64::new(0),
+            is_open: AtomicBool::new(false),
             alarm: Mutex::default(),
             cutting: AtomicBool::new(false),
             has_company: AtomicBool::new(false),
-            done: watch::Sender::new(0),
+            done: watch::Sender::default(),
             settings,
         });
-        let writer = writer::Writer::open(Arc::clone(&shared), ledger)?;
+        let writer = writer::Writer::open(Arc::clone(&shared), ledger, memory);
         let readers = Readers::start(&shared)?;
         let claims = Claims::start(&shared.settings.dir, shared.settings.read_timeout)?;
         let writer = std::thread::Builder::new().name("greenroom-writer".into()).spawn(move || writer.run());
@@ -295,11 +328,30 @@ impl Disk {
         self.shared.queue.offer(Offer { key: key.clone(), entry: Arc::clone(entry), seen });
     }
 
+    /// What an answer rings when it has left.
+    pub(crate) fn bell(&self) -> Bell {
+        Bell(Arc::clone(&self.shared))
+    }
+
     /// Takes an invalidation in, to be written at once.
     pub(crate) fn mark(&self, scope: &Scope, stamp: Stamp, how: &Invalidation) {
         let hold_until = crate::marks::hold_end(stamp, how).unwrap_or_default();
-        let purges = how.mode == Mode::Purge;
-        self.shared.queue.mark(Mark { scope: spelling::spell(scope), purges, stamp, hold_until });
+        let settle_until = |settle: Settle| stamp.ms().saturating_add(millis(settle.lasting));
+        self.shared.queue.mark(Mark {
+            scope: spelling::spell(scope),
+            purges: how.mode == Mode::Purge,
+            stamp,
+            hold_until,
+            settle_until_ms: how.settle.map_or(0, settle_until),
+            settle_fresh_ms: how.settle.map_or(0, |settle| millis(settle.max_fresh)),
+        });
+    }
+
+    /// Takes in what is remembered of a key beside its value, if it is worth being written.
+    pub(crate) fn remember(&self, key: &Key, memo: &Arc<Memo>) {
+        if memos::is_worth_writing(memo) {
+            self.shared.queue.remember(key, memo);
+        }
     }
 
     /// Takes in that a key's value is gone.
@@ -309,17 +361,19 @@ impl Disk {
 
     /// Waits until everything that was taken in so far is written, or can never be. True if it was within `limit`.
     pub(crate) async fn flushed(&self, limit: Duration) -> bool {
-        self.reached(self.shared.queue.hurry(), limit).await
+        let ticket = self.shared.queue.hurry();
+        self.reached(|done| done.all >= ticket, limit).await
     }
 
     /// The same, but nothing is hurried for it.
     pub(crate) async fn written(&self, limit: Duration) -> bool {
-        self.reached(self.shared.queue.newest(), limit).await
+        let ticket = self.shared.queue.newest();
+        self.reached(|done| done.all >= ticket, limit).await
     }
 
-    async fn reached(&self, ticket: u64, limit: Duration) -> bool {
+    async fn reached(&self, mut is_reached: impl FnMut(&Progress) -> bool, limit: Duration) -> bool {
         let mut done = self.shared.done.subscribe();
-        let reached = done.wait_for(|done| *done >= ticket);
+        let reached = done.wait_for(|done| is_reached(done));
         tokio::time::timeout(limit, reached).await.is_ok_and(|reached| reached.is_ok())
     }
 
@@ -340,7 +394,17 @@ impl Disk {
 
     /// Waits until every invalidation so far is durable, or no longer than the settings say.
     pub(crate) async fn settled(&self) -> bool {
-        self.flushed(self.shared.settings.mark_timeout).await
+        if self.shared.health.writes_are_off() {
+            // It will not be within that time.
+            return false;
+        }
+        let ticket = self.shared.queue.newest();
+        self.reached(|done| done.orders >= ticket, self.shared.settings.mark_timeout).await
+    }
+
+    /// What is wrong with the disk at this moment, if anything.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.shared.health.trouble()
     }
 
     /// The figures at this moment.
@@ -375,7 +439,7 @@ impl Disk {
     pub(crate) async fn close(&self) -> u64 {
         self.shared.queue.close();
         let mut done = self.shared.done.subscribe();
-        let ended = done.wait_for(|done| *done == u64::MAX);
+        let ended = done.wait_for(|done| *done == Progress::END);
         let ended = tokio::time::timeout(self.shared.settings.drain_timeout, ended).await;
         if ended.is_ok_and(|ended| ended.is_ok()) {
             let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -397,13 +461,18 @@ impl Drop for Disk {
 }
 
 impl Shared {
-    /// Somebody found the file in trouble.
-    fn raise(&self, trouble: Trouble) {
-        *self.alarm.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
-        self.queue.hurry();
+    /// Somebody found the file of that generation in trouble. Of one that was replaced since it is no news.
+    fn raise(&self, failing: Failing, generation: u64) {
+        let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_open.load(Ordering::Acquire) && generation == self.generation.load(Ordering::Acquire) {
+            *alarm = Some(failing);
+            drop(alarm);
+            self.queue.ring();
+        }
     }
 
-    fn take_alarm(&self) -> Option<Trouble> {
+    /// What was raised, unless it is about a file that was replaced meanwhile.
+    fn take_alarm(&self) -> Option<Failing> {
         self.alarm.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

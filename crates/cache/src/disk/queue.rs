@@ -1,24 +1,31 @@
 //! What waits to be written: newest wins, in the order it came, and readable while it waits.
 //!
 //! An offer never waits: it takes one lock that nobody holds across a system call. When there is too much, the
-//! oldest offer is dropped and counted; markers never are.
+//! oldest offer is dropped and counted; markers never are. An offer is held back while answers that waited for its
+//! value are on their way to their clients, unless somebody waits for it to be written.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::store::{Batch, Mark, Offer};
+use crate::clock::Clock;
 use crate::key::{BuildAsHashed, Key};
+use crate::memo::Memo;
 use crate::stamp::Stamp;
 use crate::value::Entry;
 
-/// Reads and torn rows that wait to be noted; more are forgotten, which only makes the order of eviction coarser.
+/// Reads, memos and torn rows that wait to be noted; more are forgotten, which only makes the order of eviction coarser.
 const MAX_NOTES: usize = 4096;
 /// Markers that wait while nothing can be written; of more, the oldest are lost, and counted.
 const MAX_MARKS: usize = 65_536;
 /// Offers in one transaction, and their bytes.
 const BATCH_OFFERS: usize = 256;
 const BATCH_BYTES: u64 = 1024 * 1024;
+/// An offer is held back for so long at most, whoever is still reading its answer …
+const MAX_HELD_MS: u64 = 30_000;
+/// … and so many offers are looked at for some that are not.
+const MAX_LOOKED_AT: usize = 2 * BATCH_OFFERS;
 /// Removals and markers in one transaction.
 const BATCH_ORDERS: usize = 1024;
 
@@ -37,6 +44,7 @@ struct Waiting {
     order: VecDeque<(Key, u64)>,
     marks: VecDeque<(Mark, u64)>,
     removals: VecDeque<(Key, Stamp, u64)>,
+    memos: HashMap<Key, Arc<Memo>, BuildAsHashed>,
     torn: Vec<i64>,
     used: Vec<i64>,
     bytes: u64,
@@ -56,14 +64,36 @@ struct Slot {
     is_leaving: bool,
 }
 
+impl Slot {
+    /// Whether answers with its value are still on their way.
+    fn is_held(&self, now_ms: u64) -> bool {
+        let entry = &self.offer.entry;
+        !entry.has_left() && now_ms.saturating_sub(entry.stored_ms()) < MAX_HELD_MS
+    }
+}
+
 /// What the writer was woken for.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) batch: Batch,
-    /// Everything that came before this ticket is in this batch or was in one before it.
-    pub(crate) up_to: u64,
+    /// How far the work is done when this batch is.
+    pub(crate) reach: Progress,
     /// Nothing will come any more, and nothing is left.
     pub(crate) is_last: bool,
+}
+
+/// How far the work is done: everything that came up to a ticket was written, or never will be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Of everything.
+    pub(crate) all: u64,
+    /// Of invalidations and removals.
+    pub(crate) orders: u64,
+}
+
+impl Progress {
+    /// There is nothing more to come.
+    pub(crate) const END: Self = Self { all: u64::MAX, orders: u64::MAX };
 }
 
 /// How full the queue is.
@@ -107,7 +137,6 @@ impl Queue {
         let mut waiting = self.waiting();
         let ticket = waiting.draw();
         waiting.marks.push_back((mark, ticket));
-        waiting.is_urgent = true;
         drop(waiting);
         self.bell.notify_one();
         ticket
@@ -121,6 +150,16 @@ impl Queue {
         }
         let ticket = waiting.draw();
         waiting.removals.push_back((key.clone(), than, ticket));
+        drop(waiting);
+        self.bell.notify_one();
+    }
+
+    /// Takes in what is remembered of a key beside its value.
+    pub(crate) fn remember(&self, key: &Key, memo: &Arc<Memo>) {
+        let mut waiting = self.waiting();
+        if !waiting.is_closing && (waiting.memos.len() < MAX_NOTES || waiting.memos.contains_key(key)) {
+            waiting.memos.insert(key.clone(), Arc::clone(memo));
+        }
         drop(waiting);
         self.bell.notify_one();
     }
@@ -157,6 +196,11 @@ impl Queue {
         ticket
     }
 
+    /// Wakes the writer: something may be ready by now.
+    pub(crate) fn ring(&self) {
+        self.bell.notify_one();
+    }
+
     /// The ticket of the last that came.
     pub(crate) fn newest(&self) -> u64 {
         self.waiting().ticket
@@ -180,21 +224,20 @@ impl Queue {
     }
 
     /// Waits until there is something to write, and a moment longer in case more comes; or for `idle`.
-    pub(crate) fn next(&self, linger: Duration, idle: Duration) -> Delivery {
+    pub(crate) fn next(&self, linger: Duration, idle: Duration, clock: &Clock) -> Delivery {
         let mut waiting = self.waiting();
-        if !waiting.has_work() && !waiting.is_closing {
+        if !waiting.has_work(clock.now_ms()) && !waiting.is_closing {
             waiting = self.bell.wait_timeout(waiting, idle).unwrap_or_else(PoisonError::into_inner).0;
         }
-        if waiting.has_work() && !waiting.is_urgent && !waiting.is_closing && !waiting.is_batch_full() {
-            let is_short =
-                |waiting: &mut Waiting| !waiting.is_urgent && !waiting.is_closing && !waiting.is_batch_full();
+        if waiting.has_work(clock.now_ms()) && !waiting.is_due(clock.now_ms()) {
+            let is_short = |waiting: &mut Waiting| !waiting.is_due(clock.now_ms());
             waiting = self
                 .bell
                 .wait_timeout_while(waiting, linger, is_short)
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
-        waiting.deliver()
+        waiting.deliver(clock.now_ms())
     }
 
     /// A batch could not be written, but may be later: all of it (`offers` too, or its markers only) goes back to
@@ -254,7 +297,8 @@ impl Waiting {
         let ticket = self.draw();
         self.bytes += weight;
         let key = offer.key.clone();
-        let before = self.offers.insert(key.clone(), Slot { offer, is_leaving: false });
+        let slot = Slot { offer, is_leaving: false };
+        let before = self.offers.insert(key.clone(), slot);
         if let Some(before) = &before {
             self.bytes -= before.offer.entry.weight();
         }
@@ -281,17 +325,47 @@ impl Waiting {
         false
     }
 
-    fn has_work(&self) -> bool {
-        !self.order.is_empty() || !self.marks.is_empty() || !self.removals.is_empty() || !self.torn.is_empty()
+    fn has_work(&self, now_ms: u64) -> bool {
+        !self.marks.is_empty()
+            || !self.removals.is_empty()
+            || !self.memos.is_empty()
+            || !self.torn.is_empty()
+            || self.ready(now_ms).0 > 0
     }
 
-    fn is_batch_full(&self) -> bool {
-        self.order.len() >= BATCH_OFFERS || self.bytes >= BATCH_BYTES
+    /// Whether a batch is to be written without waiting for more.
+    fn is_due(&self, now_ms: u64) -> bool {
+        let (offers, bytes) = self.ready(now_ms);
+        self.is_urgent
+            || self.is_closing
+            || !self.marks.is_empty()
+            || offers >= BATCH_OFFERS
+            || bytes >= BATCH_BYTES
     }
 
-    fn deliver(&mut self) -> Delivery {
+    /// Whether an offer may be written now.
+    fn is_ready(&self, slot: &Slot, now_ms: u64) -> bool {
+        self.is_urgent || self.is_closing || !slot.is_held(now_ms)
+    }
+
+    /// How many offers could be written now, and their bytes, up to a batch.
+    fn ready(&self, now_ms: u64) -> (usize, u64) {
+        let mut ready = (0, 0);
+        for (key, _) in self.order.iter().take(MAX_LOOKED_AT) {
+            if let Some(slot) =
+                self.offers.get(key).filter(|slot| !slot.is_leaving && self.is_ready(slot, now_ms))
+            {
+                ready = (ready.0 + 1, ready.1 + slot.offer.entry.weight());
+                if ready.0 >= BATCH_OFFERS || ready.1 >= BATCH_BYTES {
+                    break;
+                }
+            }
+        }
+        ready
+    }
+
+    fn deliver(&mut self, now_ms: u64) -> Delivery {
         let mut batch = Batch::default();
-        let mut open = u64::MAX;
         while batch.marks.len() < BATCH_ORDERS
             && let Some((mark, _)) = self.marks.pop_front()
         {
@@ -302,36 +376,41 @@ impl Waiting {
         {
             batch.removals.push((key, than));
         }
-        let mut bytes = 0;
+        let (mut bytes, mut held) = (0, Vec::new());
         while batch.offers.len() < BATCH_OFFERS
             && bytes < BATCH_BYTES
-            && let Some((key, _)) = self.order.pop_front()
+            && held.len() < MAX_LOOKED_AT
+            && let Some((key, ticket)) = self.order.pop_front()
         {
-            if let Some(slot) = self.offers.get_mut(&key).filter(|slot| !slot.is_leaving) {
-                slot.is_leaving = true;
-                bytes += slot.offer.entry.weight();
-                batch.offers.push(slot.offer.clone());
+            let is_forced = self.is_urgent || self.is_closing;
+            match self.offers.get_mut(&key).filter(|slot| !slot.is_leaving) {
+                Some(slot) if !is_forced && slot.is_held(now_ms) => held.push((key, ticket)),
+                Some(slot) => {
+                    slot.is_leaving = true;
+                    bytes += slot.offer.entry.weight();
+                    batch.offers.push(slot.offer.clone());
+                }
+                None => {}
             }
         }
-        let firsts = [
-            self.marks.front().map(|(_, ticket)| *ticket),
-            self.removals.front().map(|(.., ticket)| *ticket),
-            self.order.front().map(|(_, ticket)| *ticket),
-        ];
-        for first in firsts.into_iter().flatten() {
-            open = open.min(first);
+        while let Some(place) = held.pop() {
+            self.order.push_front(place);
         }
+        let marked = self.marks.front().map(|(_, ticket)| *ticket);
+        let removed = self.removals.front().map(|(.., ticket)| *ticket);
+        let offered = self.order.front().map(|(_, ticket)| *ticket);
+        let up_to = |firsts: &[Option<u64>]| {
+            firsts.iter().flatten().min().map_or(self.ticket, |first| first.saturating_sub(1))
+        };
+        let reach = Progress { all: up_to(&[marked, removed, offered]), orders: up_to(&[marked, removed]) };
+        let is_empty = marked.is_none() && removed.is_none() && offered.is_none();
+        batch.memos.extend(self.memos.drain());
         batch.torn = std::mem::take(&mut self.torn);
         // A read alone is no reason to write.
         if !batch.is_empty() {
             batch.used = std::mem::take(&mut self.used);
         }
-        let is_empty = open == u64::MAX;
         self.is_urgent &= !is_empty;
-        Delivery {
-            batch,
-            up_to: if is_empty { self.ticket } else { open.saturating_sub(1) },
-            is_last: self.is_closing && is_empty,
-        }
+        Delivery { batch, reach, is_last: self.is_closing && is_empty }
     }
 }

@@ -90,6 +90,10 @@ impl Reader {
 
     /// The store as it is now: opened when first asked for, and anew when the file was replaced.
     fn open(&mut self) -> Option<&Store> {
+        if !self.shared.is_open.load(Ordering::Acquire) {
+            self.store = None;
+            return None;
+        }
         let generation = self.shared.generation.load(Ordering::Acquire);
         if self.generation != generation {
             self.store = None;
@@ -99,7 +103,7 @@ impl Reader {
             let settings = &self.shared.settings;
             match Store::open(&settings.dir, settings.file_above_bytes) {
                 Ok(store) => self.store = Some(store),
-                Err(failing) => self.report(&failing),
+                Err(failing) => self.report(failing),
             }
         }
         self.store.as_ref()
@@ -131,17 +135,17 @@ impl Reader {
                 None
             }
             Err(failing) => {
-                self.report(&failing);
+                self.report(failing);
                 self.store = None;
                 None
             }
         }
     }
 
-    fn report(&self, failing: &Failing) {
+    fn report(&self, failing: Failing) {
         tracing::debug!(%failing, "a look failed");
         if matches!(failing.trouble, Trouble::Damaged | Trouble::Gone) {
-            self.shared.raise(failing.trouble);
+            self.shared.raise(failing, self.generation);
         }
     }
 }

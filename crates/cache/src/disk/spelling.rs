@@ -36,6 +36,25 @@ pub(crate) fn read(line: &str) -> Option<Scope> {
     })
 }
 
+/// Reads a key's escaped triple back.
+pub(crate) fn key(whole: &str) -> Option<Key> {
+    let mut parts = whole.splitn(3, '|');
+    let (namespace, partition, text) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(Key::new(&unescape(namespace), &Partition::new(unescape(partition)), text))
+}
+
+/// The next broader scope, as it is written: of what lies in a namespace the namespace, and of that everything. A
+/// line that cannot be read might have meant anything.
+pub(crate) fn broader(line: &str) -> String {
+    match line.split_once('|') {
+        Some((kind, rest)) if kind != "namespace" && read(line).is_some() => {
+            let namespace = rest.split_once('|').map_or(rest, |(namespace, _)| namespace);
+            format!("namespace|{namespace}||")
+        }
+        _ => spell(&Scope::All),
+    }
+}
+
 /// The first two fields are escaped, so that the text may be anything; a partition is told from none by its `=`.
 fn line(kind: &str, namespace: &str, partition: Option<&Partition>, text: &str) -> String {
     let mut line = format!("{kind}|");
@@ -86,10 +105,26 @@ mod tests {
         ]
     }
 
+    #[test]
+    fn a_broader_scope_is_the_namespace_and_then_everything() {
+        let tag = Scope::Tag { namespace: "a|b".into(), partition: None, tag: Tag::new("x|y") };
+        let namespace = spell(&Scope::Namespace("a|b".into()));
+        assert_eq!(broader(&spell(&tag)), namespace);
+        assert_eq!(broader(&namespace), spell(&Scope::All));
+        assert_eq!(broader("gibberish|a|b|c"), spell(&Scope::All));
+        assert_eq!(broader(&spell(&Scope::All)), spell(&Scope::All));
+    }
+
     proptest! {
         #[test]
         fn what_was_written_is_read_back(scope in scopes()) {
             prop_assert_eq!(read(&spell(&scope)), Some(scope));
+        }
+
+        #[test]
+        fn a_key_is_read_back(namespace in "[a-b|%]{0,4}", id in "[a-b|%]{0,4}", text in "[a-b|%]{0,4}") {
+            let written = Key::new(&namespace, &Partition::new(id), &text);
+            prop_assert_eq!(key(written.whole()), Some(written));
         }
 
         #[test]

@@ -11,14 +11,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::Value as Field;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
-use xxhash_rust::xxh3::xxh3_64_with_seed;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::bodies::Bodies;
+use super::markers;
+use super::memos;
 use super::parcel::{self, Packed};
 use super::trouble::{Failing, Trouble};
 use crate::key::{Key, Tag};
+use crate::memo::Memo;
 use crate::policy::Horizons;
 use crate::stamp::Stamp;
 use crate::value::{Entry, Value};
@@ -31,9 +35,9 @@ const TURN_FILE: &str = "cache.lock";
 const TURN_TRIES: u32 = 1_000;
 const TURN_PAUSE: Duration = Duration::from_millis(2);
 /// Marks a file as ours: "Grnr".
-const APPLICATION: i64 = 0x4772_6e72;
+pub(super) const APPLICATION: i64 = 0x4772_6e72;
 /// The layout below. A file with another is set aside, whichever is newer.
-const FORMAT: i64 = 1;
+pub(super) const FORMAT: i64 = 1;
 /// How long a lock of another process is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Larger than usual: a page is written with two calls, and twice, whatever its length, and most rows fit four times.
@@ -48,8 +52,11 @@ const LOG_KEPT_BYTES: i64 = 16 * 1024 * 1024;
 const ROW_OVERHEAD: usize = 240;
 /// Rows that one sweep takes out at most, so that it is never long.
 const SWEEP_ROWS: i64 = 500;
+/// Free pages that are given back at a time, and how many of all pages are kept for what comes.
+const FREE_PAGES: u64 = 64;
+const FREE_SHARE: u64 = 4;
 /// A file that no row names is left alone for so long: another process may be about to write its row.
-const ORPHAN_AFTER_MS: u64 = 600_000;
+pub(super) const ORPHAN_AFTER_MS: u64 = 600_000;
 /// How exact the time of the last read is kept.
 const USED_EXACT_MS: u64 = 3_600_000;
 
@@ -74,6 +81,8 @@ const SCHEMA: &str = "
         compressed INTEGER NOT NULL,
         body BLOB,
         file TEXT,
+        file_bytes INTEGER NOT NULL DEFAULT 0,
+        file_hash INTEGER,
         length INTEGER NOT NULL,
         size INTEGER NOT NULL,
         checksum INTEGER NOT NULL
@@ -81,34 +90,43 @@ const SCHEMA: &str = "
     CREATE UNIQUE INDEX entry_hash ON entry (hash);
     CREATE INDEX entry_end ON entry (error_until_ms);
     CREATE INDEX entry_used ON entry (used_ms);
+    CREATE INDEX entry_seen ON entry (seen);
     CREATE TABLE marker (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
         scope TEXT NOT NULL,
         purges INTEGER NOT NULL,
         stamp INTEGER NOT NULL,
         hold_until INTEGER NOT NULL,
+        settle_until_ms INTEGER NOT NULL DEFAULT 0,
+        settle_fresh_ms INTEGER NOT NULL DEFAULT 0,
         origin INTEGER NOT NULL,
         UNIQUE (scope, purges)
     );
 ";
 
-const SELECT: &str = "
-    SELECT key, created, created_ms, stored_ms, fresh_until_ms, stale_until_ms, error_until_ms, refresh_at_ms,
-        adapted, seen, tags, meta, compressed, body, file, length, checksum, used_ms
-    FROM entry WHERE hash = ?1";
+/// The columns that [`Raw`] is read from, in its order.
+macro_rules! columns {
+    () => {
+        "key, created, created_ms, stored_ms, fresh_until_ms, stale_until_ms, error_until_ms, refresh_at_ms,
+        adapted, seen, tags, meta, compressed, body, file, length, checksum, used_ms"
+    };
+}
+pub(super) const COLUMNS: &str = columns!();
+const SELECT: &str = concat!("SELECT ", columns!(), " FROM entry WHERE hash = ?1");
 
 /// A newer load replaces an older one, whoever writes last.
 const UPSERT: &str = "
     INSERT INTO entry (hash, key, created, created_ms, stored_ms, fresh_until_ms, stale_until_ms, error_until_ms,
-        refresh_at_ms, adapted, seen, used_ms, tags, meta, compressed, body, file, length, size, checksum)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+        refresh_at_ms, adapted, seen, used_ms, tags, meta, compressed, body, file, length, size, checksum, file_bytes,
+        file_hash)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
     ON CONFLICT (hash) DO UPDATE SET key = excluded.key, created = excluded.created,
         created_ms = excluded.created_ms, stored_ms = excluded.stored_ms, fresh_until_ms = excluded.fresh_until_ms,
         stale_until_ms = excluded.stale_until_ms, error_until_ms = excluded.error_until_ms,
         refresh_at_ms = excluded.refresh_at_ms, adapted = excluded.adapted, seen = excluded.seen,
         used_ms = excluded.used_ms, tags = excluded.tags, meta = excluded.meta, compressed = excluded.compressed,
         body = excluded.body, file = excluded.file, length = excluded.length, size = excluded.size,
-        checksum = excluded.checksum";
+        checksum = excluded.checksum, file_bytes = excluded.file_bytes, file_hash = excluded.file_hash";
 
 /// A value as it was found on disk, with all of an entry that outlives the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,6 +180,9 @@ pub(crate) struct Mark {
     pub(crate) stamp: Stamp,
     /// Until when nothing it covers may be stored; zero if it may.
     pub(crate) hold_until: Stamp,
+    /// Until when loads of what it covers live for `settle_fresh_ms` at most; zero if as long as ever.
+    pub(crate) settle_until_ms: u64,
+    pub(crate) settle_fresh_ms: u64,
 }
 
 /// A marker with its place in the order of all processes.
@@ -179,6 +200,8 @@ pub(crate) struct Batch {
     pub(crate) offers: Vec<Offer>,
     /// Keys to take out if what is kept is not from a later load than this.
     pub(crate) removals: Vec<(Key, Stamp)>,
+    /// What is remembered of keys beside values.
+    pub(crate) memos: Vec<(Key, Arc<Memo>)>,
     /// Rows that were torn, by hash of their key.
     pub(crate) torn: Vec<i64>,
     /// Rows that were read, by hash of their key.
@@ -190,6 +213,7 @@ impl Batch {
         self.marks.is_empty()
             && self.offers.is_empty()
             && self.removals.is_empty()
+            && self.memos.is_empty()
             && self.torn.is_empty()
             && self.used.is_empty()
     }
@@ -224,6 +248,8 @@ pub(crate) struct Store {
     inode: u64,
     seed: u64,
     file_above: usize,
+    /// Markers it may hold.
+    pub(super) max_markers: u64,
 }
 
 impl Store {
@@ -240,10 +266,15 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut db = Connection::open_with_flags(&path, flags)?;
         db.busy_timeout(BUSY_TIMEOUT)?;
+        // The last to close a file that was set aside would remove the log of the one in its place.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         db.set_prepared_statement_cache_capacity(32);
         db.pragma_update(None, "mmap_size", 0)?;
         db.pragma_update(None, "page_size", PAGE_BYTES)?;
         db.pragma_update(None, "cache_size", -PAGES_KEPT_KIB)?;
+        // Before the first page is written, or never. It costs a write about a twentieth, and without it a file that
+        // was large once would stay so whatever the settings say.
+        db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
         db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         db.pragma_update(None, "synchronous", "NORMAL")?;
         db.pragma_update(None, "journal_size_limit", LOG_KEPT_BYTES)?;
@@ -251,7 +282,8 @@ impl Store {
         prepare(&mut db)?;
         let seed = about(&db, "seed")?.cast_unsigned();
         let inode = std::fs::metadata(&path)?.ino();
-        Ok(Self { db, bodies: Bodies::new(dir), path, inode, seed, file_above })
+        let max_markers = markers::MAX_MARKERS;
+        Ok(Self { db, bodies: Bodies::new(dir), path, inode, seed, file_above, max_markers })
     }
 
     /// Whether the file at this place is still the one that was opened.
@@ -302,16 +334,24 @@ impl Store {
         let packed = self.pack(&batch.offers, now_ms, &mut written)?;
         let seed = self.seed;
         let change = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let mut bytes = 0i64;
+        let mut grown = Size::default();
         for mark in &batch.marks {
-            place(&change, mark, origin)?;
+            markers::place(&change, mark, origin)?;
         }
+        if !batch.marks.is_empty() {
+            markers::fold(&change, self.max_markers)?;
+        }
+        let floor = markers::floor(&change)?;
         for (key, than) in &batch.removals {
             let hash = xxh3_64_with_seed(key.whole().as_bytes(), seed).cast_signed();
-            bytes -= take_out(&change, hash, Some(*than), &mut replaced)?;
+            grown -= take_out(&change, hash, Some(*than), &mut replaced)?;
+        }
+        for (key, memo) in &batch.memos {
+            let hash = xxh3_64_with_seed(key.whole().as_bytes(), seed).cast_signed();
+            memos::write(&change, hash, key, memo)?;
         }
         for hash in &batch.torn {
-            bytes -= take_out(&change, *hash, None, &mut replaced)?;
+            grown -= take_out(&change, *hash, None, &mut replaced)?;
         }
         for hash in &batch.used {
             change
@@ -319,16 +359,21 @@ impl Store {
                 .execute(params![hash, int(now_ms)])?;
         }
         for row in &packed {
-            match put(&change, row, &mut replaced) {
-                Ok(Some(grown)) => {
-                    bytes += grown;
+            // A marker that it did not know may have been swept.
+            let put = if row.seen < floor { Ok(None) } else { put(&change, row, &mut replaced) };
+            match put {
+                Ok(Some(more)) => {
+                    grown += more;
                     written.stored += 1;
                 }
                 Ok(None) => {
-                    replaced.extend(row.file.clone());
+                    replaced.extend(row.file.clone().filter(|_| !row.is_reused));
                     written.outdated += 1;
                 }
-                Err(failing) if failing.trouble == Trouble::Failing => written.failed += 1,
+                // Where the whole transaction is gone, so are the others.
+                Err(failing) if failing.trouble == Trouble::Failing && !change.is_autocommit() => {
+                    written.failed += 1;
+                }
                 Err(failing) => return Err(failing),
             }
         }
@@ -337,9 +382,7 @@ impl Store {
         change
             .prepare_cached("UPDATE about SET value = max(value, ?1) WHERE name = 'stamp'")?
             .execute([newest.raw().cast_signed()])?;
-        change
-            .prepare_cached("UPDATE about SET value = value + ?1 WHERE name = 'bytes'")?
-            .execute([bytes])?;
+        grow(&change, grown)?;
         change.commit()?;
         self.bodies.remove_all(&replaced);
         Ok(written)
@@ -354,6 +397,13 @@ impl Store {
                 continue;
             };
             if row.body.bytes.len() > self.file_above {
+                let hash = xxh3_64(&row.body.bytes).cast_signed();
+                (row.file_bytes, row.file_hash) = (count(row.body.bytes.len()), Some(hash));
+                if let Some(name) = self.same_file(&row)? {
+                    (row.file, row.is_reused) = (Some(name), true);
+                    rows.push(row);
+                    continue;
+                }
                 let name = Bodies::name(row.hash, offer.entry.created());
                 match self.bodies.write(&name, &row.body.bytes).map_err(Failing::from) {
                     Ok(()) => row.file = Some(name),
@@ -369,6 +419,14 @@ impl Store {
         Ok(rows)
     }
 
+    /// The file of the row that is to be replaced, if it holds the very same bytes: then only the row is written.
+    fn same_file(&self, row: &Packing) -> Result<Option<String>, Failing> {
+        let sql = "SELECT file FROM entry WHERE hash = ?1 AND file_hash = ?2 AND file_bytes = ?3";
+        let mut select = self.db.prepare_cached(sql)?;
+        let same = select.query_row(params![row.hash, row.file_hash, row.file_bytes], |row| row.get(0));
+        Ok(same.optional()?.flatten())
+    }
+
     /// The newest stamp that was ever written: ours begin after it.
     pub(crate) fn newest_stamp(&self) -> Result<Stamp, Failing> {
         Ok(Stamp::from_raw(about(&self.db, "stamp")?.cast_unsigned()))
@@ -376,22 +434,18 @@ impl Store {
 
     /// All markers after `seq`, in order.
     pub(crate) fn marks_after(&self, seq: u64) -> Result<Vec<Placed>, Failing> {
-        let mut select = self.db.prepare_cached(
-            "SELECT seq, origin, scope, purges, stamp, hold_until FROM marker WHERE seq > ?1 ORDER BY seq",
-        )?;
-        let rows = select.query_map([int(seq)], |row| {
-            Ok(Placed {
-                seq: row.get::<_, i64>(0)?.cast_unsigned(),
-                origin: row.get(1)?,
-                mark: Mark {
-                    scope: row.get(2)?,
-                    purges: row.get(3)?,
-                    stamp: Stamp::from_raw(row.get::<_, i64>(4)?.cast_unsigned()),
-                    hold_until: Stamp::from_raw(row.get::<_, i64>(5)?.cast_unsigned()),
-                },
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        markers::after(&self.db, seq)
+    }
+
+    /// What is remembered of keys beside values, as far as it is alive.
+    pub(crate) fn memos(&self, now_ms: u64) -> Result<Vec<(Key, Memo)>, Failing> {
+        memos::alive(&self.db, now_ms)
+    }
+
+    /// The number of the newest marker there ever was.
+    #[cfg(test)]
+    pub(crate) fn newest_mark(&self) -> Result<u64, Failing> {
+        markers::newest(&self.db)
     }
 
     /// A number that changes whenever another connection has written.
@@ -400,17 +454,20 @@ impl Store {
     }
 
     /// Takes out some of what has ended, then some of what was read longest ago while there is more than
-    /// `max_bytes`. True if there is more to do.
+    /// `max_bytes`, and gives some free pages back. True if there is more to do.
     pub(crate) fn sweep(&mut self, now_ms: u64, max_bytes: u64) -> Result<bool, Failing> {
         let mut files = Vec::new();
         let change = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let ended = "SELECT hash FROM entry WHERE error_until_ms <= ?1 LIMIT ?2";
         let mut gone = hashes(&change, ended, int(now_ms))?;
-        let mut freed = 0;
+        let mut freed = Size::default();
         for hash in &gone {
             freed += take_out(&change, *hash, None, &mut files)?;
         }
-        let too_many = about(&change, "bytes")? - freed - int(max_bytes);
+        let ended = gone.len();
+        let held_now = held(&change)?.saturating_sub(freed.file_bytes.unsigned_abs());
+        let booked = about(&change, "bytes")? - freed.bytes;
+        let too_many = excess(held_now, max_bytes, booked);
         if too_many > 0 {
             let oldest = "SELECT hash FROM entry WHERE used_ms <= ?1 ORDER BY used_ms LIMIT ?2";
             let mut taken = 0;
@@ -418,17 +475,24 @@ impl Store {
                 if taken >= too_many {
                     break;
                 }
-                taken += take_out(&change, hash, None, &mut files)?;
+                let one = take_out(&change, hash, None, &mut files)?;
+                taken += one.bytes;
+                freed += one;
                 gone.push(hash);
             }
-            freed += taken;
         }
-        change
-            .prepare_cached("UPDATE about SET value = value - ?1 WHERE name = 'bytes'")?
-            .execute([freed])?;
+        // Where nothing is to be done, nothing is written.
+        if !gone.is_empty() {
+            grow(&change, Size::default() - freed)?;
+        }
+        markers::sweep(&change, now_ms)?;
+        let memos = memos::sweep(&change, now_ms)?;
         change.commit()?;
         self.bodies.remove_all(&files);
-        Ok(gone.len() >= usize::try_from(SWEEP_ROWS).unwrap_or(usize::MAX) || freed < too_many)
+        let is_chunk_full = ended as u64 >= SWEEP_ROWS.cast_unsigned() || memos >= memos::SWEEP_ROWS;
+        // How much rows take is known only when they are gone.
+        let is_too_much = gone.len() > ended && held(&self.db)? > max_bytes;
+        Ok(self.give_back()? || is_chunk_full || is_too_much)
     }
 
     /// Removes the bodies of one folder that no row names and that are older than a write takes.
@@ -451,9 +515,53 @@ impl Store {
         Ok(removed)
     }
 
-    /// What is held, without counting rows.
+    /// All markers, in order, and the number of the newest there ever was. Damaged ones are a failure.
+    pub(crate) fn all_marks(&self) -> Result<(Vec<Placed>, u64), Failing> {
+        self.begin_read()?;
+        let all = markers::after(&self.db, 0)
+            .and_then(|all| Ok((markers::are_whole(&self.db, &all)?, all, markers::newest(&self.db)?)));
+        self.end_read();
+        match all? {
+            (true, all, newest) => Ok((all, newest)),
+            (false, ..) => Err(Failing::new(Trouble::Damaged, "its invalidations are not what was written")),
+        }
+    }
+
+    /// By which it is told from every other store.
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Whether it holds no entry at all.
+    pub(crate) fn is_empty(&self) -> Result<bool, Failing> {
+        let any = self.db.query_row("SELECT 1 FROM entry LIMIT 1", [], |_| Ok(())).optional()?;
+        Ok(any.is_none())
+    }
+
+    /// Gives some free pages back to the file system, if they are many. True if they still are.
+    fn give_back(&self) -> Result<bool, Failing> {
+        let (all, free) = (pages(&self.db, "page_count")?, pages(&self.db, "freelist_count")?);
+        if free < FREE_PAGES || free < all / FREE_SHARE {
+            return Ok(false);
+        }
+        self.db.execute_batch(&format!("PRAGMA incremental_vacuum({FREE_PAGES})"))?;
+        Ok(pages(&self.db, "freelist_count")? < free)
+    }
+
+    /// Notes that rows were read.
+    pub(crate) fn note_used(&mut self, keys: &[Key], now_ms: u64) -> Result<(), Failing> {
+        let hashes: Vec<i64> = keys.iter().map(|key| self.hash(key)).collect();
+        let change = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let sql = "UPDATE entry SET used_ms = ?2 WHERE hash = ?1 AND used_ms < ?2";
+        for hash in hashes {
+            change.prepare_cached(sql)?.execute(params![hash, int(now_ms)])?;
+        }
+        Ok(change.commit()?)
+    }
+
+    /// What is held, without counting rows: pages in use, and bodies in files.
     pub(crate) fn bytes(&self) -> Result<u64, Failing> {
-        Ok(about(&self.db, "bytes")?.max(0).cast_unsigned())
+        held(&self.db)
     }
 
     /// Bytes in the write-ahead log.
@@ -476,6 +584,17 @@ impl Store {
     }
 }
 
+/// Moves the file out of the way, and what belongs to it; what was set aside before goes. Tells where it lies now.
+pub(crate) fn set_aside(dir: &Path) -> Result<PathBuf, Failing> {
+    let _turn = Turn::take(dir)?;
+    let aside = dir.join(format!("{FILE}.set-aside"));
+    std::fs::rename(dir.join(FILE), &aside)?;
+    for tail in ["-wal", "-shm"] {
+        drop(std::fs::remove_file(dir.join(format!("{FILE}{tail}"))));
+    }
+    Ok(aside)
+}
+
 /// The turn of one process to open the store: two that make it, or turn its log on, at once would fail each other.
 struct Turn(#[expect(dead_code, reason = "held until it is dropped")] File);
 
@@ -495,7 +614,7 @@ impl Turn {
 }
 
 /// A row before it is checked.
-struct Raw {
+pub(super) struct Raw {
     times: [i64; 6],
     created: i64,
     adapted: bool,
@@ -511,7 +630,7 @@ struct Raw {
 }
 
 impl Raw {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             created: row.get(1)?,
             times: [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?],
@@ -529,7 +648,7 @@ impl Raw {
     }
 
     /// The value, if all of it is what was written.
-    fn check(self, key: &Key, bodies: &Bodies) -> Option<Found> {
+    pub(super) fn check(self, key: &Key, bodies: &Bodies) -> Option<Found> {
         let length = usize::try_from(self.length).ok()?;
         let bytes = match (self.body, self.file) {
             (Some(body), None) => body.into(),
@@ -570,6 +689,10 @@ struct Packing {
     meta: bytes::Bytes,
     body: Packed,
     file: Option<String>,
+    /// The file belongs to the row that is to be replaced, and holds the same bytes.
+    is_reused: bool,
+    file_bytes: i64,
+    file_hash: Option<i64>,
     length: i64,
     checksum: i64,
 }
@@ -605,23 +728,64 @@ impl Packing {
             meta: entry.meta().clone(),
             body,
             file: None,
+            is_reused: false,
+            file_bytes: 0,
+            file_hash: None,
             length,
         })
     }
 
-    fn size(&self) -> i64 {
+    /// About what it takes, its file included.
+    fn size(&self) -> Size {
         let bytes = self.key.whole().len() + self.tags.len() + self.meta.len() + self.body.bytes.len();
-        i64::try_from(bytes + ROW_OVERHEAD).unwrap_or(i64::MAX)
+        Size { bytes: count(bytes + ROW_OVERHEAD), file_bytes: self.file_bytes }
     }
 }
 
-/// Writes a row, unless what is there came from a later load. Gives by how many bytes the store grew.
-fn put(db: &Connection, row: &Packing, replaced: &mut Vec<String>) -> Result<Option<i64>, Failing> {
-    let before: Option<(i64, i64, Option<String>)> = db
-        .prepare_cached("SELECT created, size, file FROM entry WHERE hash = ?1")?
-        .query_row([row.hash], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+/// What rows take.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Size {
+    /// All of it, about.
+    bytes: i64,
+    /// In files of their own, exactly.
+    file_bytes: i64,
+}
+
+impl std::ops::Sub for Size {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self { bytes: self.bytes - other.bytes, file_bytes: self.file_bytes - other.file_bytes }
+    }
+}
+
+impl std::ops::AddAssign for Size {
+    fn add_assign(&mut self, other: Self) {
+        self.bytes += other.bytes;
+        self.file_bytes += other.file_bytes;
+    }
+}
+
+impl std::ops::SubAssign for Size {
+    fn sub_assign(&mut self, other: Self) {
+        *self = *self - other;
+    }
+}
+
+/// Writes a row, unless what is there came from a later load. Gives by how much the store grew.
+fn put(db: &Connection, row: &Packing, replaced: &mut Vec<String>) -> Result<Option<Size>, Failing> {
+    let before: Option<(i64, Size, Option<String>)> = db
+        .prepare_cached("SELECT created, size, file_bytes, file FROM entry WHERE hash = ?1")?
+        .query_row([row.hash], |row| {
+            Ok((row.get(0)?, Size { bytes: row.get(1)?, file_bytes: row.get(2)? }, row.get(3)?))
+        })
         .optional()?;
     if before.as_ref().is_some_and(|(created, ..)| *created >= row.created) {
+        return Ok(None);
+    }
+    let (_, size_before, file_before) = before.unwrap_or_default();
+    // Another process may have replaced the file that was to be used again.
+    if row.is_reused && file_before != row.file {
         return Ok(None);
     }
     let body = if row.file.is_some() { None } else { Some(&row.body.bytes[..]) };
@@ -645,11 +809,14 @@ fn put(db: &Connection, row: &Packing, replaced: &mut Vec<String>) -> Result<Opt
         body,
         row.file,
         row.length,
-        row.size(),
+        row.size().bytes,
         row.checksum,
+        row.file_bytes,
+        row.file_hash,
     ])?;
-    let (_, size_before, file_before) = before.unwrap_or_default();
-    replaced.extend(file_before);
+    if !row.is_reused {
+        replaced.extend(file_before);
+    }
     Ok(Some(row.size() - size_before))
 }
 
@@ -659,29 +826,46 @@ fn take_out(
     hash: i64,
     not_after: Option<Stamp>,
     files: &mut Vec<String>,
-) -> Result<i64, Failing> {
+) -> Result<Size, Failing> {
     let than = not_after.map_or(i64::MAX, |stamp| stamp.raw().cast_signed());
-    let gone: Option<(i64, Option<String>)> = db
-        .prepare_cached("DELETE FROM entry WHERE hash = ?1 AND created <= ?2 RETURNING size, file")?
-        .query_row([hash, than], |row| Ok((row.get(0)?, row.get(1)?)))
+    let sql = "DELETE FROM entry WHERE hash = ?1 AND created <= ?2 RETURNING size, file_bytes, file";
+    let gone: Option<(Size, Option<String>)> = db
+        .prepare_cached(sql)?
+        .query_row([hash, than], |row| {
+            Ok((Size { bytes: row.get(0)?, file_bytes: row.get(1)? }, row.get(2)?))
+        })
         .optional()?;
-    let Some((size, file)) = gone else { return Ok(0) };
+    let Some((size, file)) = gone else { return Ok(Size::default()) };
     files.extend(file);
     Ok(size)
 }
 
-/// Writes a marker behind all others. One of the same scope and kind is replaced: what it says, the new one says.
-fn place(db: &Connection, mark: &Mark, origin: i64) -> Result<(), Failing> {
-    let before: Option<i64> = db
-        .prepare_cached("DELETE FROM marker WHERE scope = ?1 AND purges = ?2 RETURNING hold_until")?
-        .query_row(params![mark.scope, mark.purges], |row| row.get(0))
-        .optional()?;
-    let hold_until = mark.hold_until.raw().cast_signed().max(before.unwrap_or(0));
-    db.prepare_cached(
-        "INSERT INTO marker (scope, purges, stamp, hold_until, origin) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?
-    .execute(params![mark.scope, mark.purges, mark.stamp.raw().cast_signed(), hold_until, origin])?;
+/// Books what came or went.
+fn grow(db: &Connection, by: Size) -> Result<(), Failing> {
+    for (name, bytes) in [("bytes", by.bytes), ("file_bytes", by.file_bytes)] {
+        if bytes != 0 {
+            db.prepare_cached("UPDATE about SET value = value + ?1 WHERE name = ?2")?
+                .execute(params![bytes, name])?;
+        }
+    }
     Ok(())
+}
+
+/// How much is to be taken out of what is `booked` until what is really `held` is within `max_bytes`.
+fn excess(held: u64, max_bytes: u64, booked: i64) -> i64 {
+    let (over, booked) = (held.saturating_sub(max_bytes), booked.max(0).cast_unsigned());
+    let excess = u128::from(over) * u128::from(booked) / u128::from(held.max(1));
+    i64::try_from(excess).unwrap_or(i64::MAX).saturating_add(i64::from(over > 0))
+}
+
+/// Pages in use, and bodies in files.
+fn held(db: &Connection) -> Result<u64, Failing> {
+    let used = pages(db, "page_count")?.saturating_sub(pages(db, "freelist_count")?);
+    Ok(used * pages(db, "page_size")? + about(db, "file_bytes")?.max(0).cast_unsigned())
+}
+
+fn pages(db: &Connection, which: &str) -> Result<u64, Failing> {
+    Ok(db.pragma_query_value(None, which, |row| row.get::<_, i64>(0))?.max(0).cast_unsigned())
 }
 
 fn hashes(db: &Connection, sql: &str, until: i64) -> Result<Vec<i64>, Failing> {
@@ -700,9 +884,11 @@ fn prepare(db: &mut Connection) -> Result<(), Failing> {
         let change = db.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive)?;
         if number(&change, "schema_version")? == 0 {
             change.execute_batch(SCHEMA)?;
+            change.execute_batch(memos::SCHEMA)?;
             change.execute_batch(&format!(
                 "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};
-                 INSERT INTO about VALUES ('seed', random()), ('bytes', 0), ('stamp', 0);"
+                 INSERT INTO about VALUES ('seed', random()), ('bytes', 0), ('stamp', 0),
+                    ('file_bytes', 0), ('markers', 0), ('digest', 0), ('floor', 0);"
             ))?;
         }
         change.commit()?;
@@ -719,14 +905,14 @@ fn prepare(db: &mut Connection) -> Result<(), Failing> {
     Ok(())
 }
 
-fn about(db: &Connection, name: &str) -> Result<i64, Failing> {
+pub(super) fn about(db: &Connection, name: &str) -> Result<i64, Failing> {
     let value = db
         .prepare_cached("SELECT value FROM about WHERE name = ?1")?
         .query_row([Field::Text(name.into())], |row| row.get(0));
     Ok(value?)
 }
 
-fn hash_in(file: &str) -> i64 {
+pub(super) fn hash_in(file: &str) -> i64 {
     let digits = file.get(3..19).unwrap_or_default();
     u64::from_str_radix(digits, 16).unwrap_or_default().cast_signed()
 }
@@ -738,8 +924,12 @@ fn numbers(created: i64, times: &[i64; 6], adapted: bool, seen: i64, length: i64
     all
 }
 
-fn int(number: u64) -> i64 {
+pub(super) fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn count(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 /// Times that never come are the largest number both ways.

@@ -2,7 +2,6 @@
 //! damage: a file that is not ours or not whole is set aside, and a new one begun.
 
 use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -10,14 +9,23 @@ use std::time::Duration;
 use super::Shared;
 use super::ledger::Ledger;
 use super::presence::Presence;
-use super::queue::Delivery;
-use super::store::{Batch, FILE, Store};
+use super::queue::{Delivery, Progress};
+use super::store::{Batch, Store};
 use super::trouble::{Failing, Trouble};
+use super::witness::Witness;
+use crate::key::Key;
+use crate::memory::Memory;
 
 /// Pause between two sweeps when there is nothing to take out.
 const SWEEP_EVERY_MS: u64 = 30_000;
 /// Pause between two chunks when there is.
 const SWEEP_AGAIN_MS: u64 = 20;
+/// Pause between two looks at whether the file is in its place.
+const LOOK_EVERY_MS: u64 = 1_000;
+
+/// How often what was read from memory is noted in the store, and how many rows at a time.
+const USES_EVERY_MS: u64 = 3_600_000;
+const USES_AT_A_TIME: usize = 500;
 
 /// Pauses before what could not be written is tried again: because somebody else writes, or for another reason.
 const LOCKED_PAUSE: Duration = Duration::from_millis(20);
@@ -32,66 +40,90 @@ enum Outcome {
     Again { with_offers: bool },
 }
 
+/// What a store that is opened is to the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kinship {
+    /// There was none, and nothing was loaded yet.
+    First,
+    /// There was none, but the cache has been at work already.
+    Late,
+    /// It is the same.
+    Same,
+    /// It is another, or an older state of the same.
+    Other,
+}
+
 /// The writer.
 pub(crate) struct Writer {
-    shared: Arc<Shared>,
-    ledger: Ledger,
-    store: Option<Store>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) ledger: Ledger,
+    pub(super) store: Option<Store>,
+    pub(super) witness: Option<Witness>,
+    memory: Arc<Memory>,
+    /// What was read from memory, and is yet to be noted in the store; and when to ask for more.
+    uses: Vec<Key>,
+    uses_at_ms: u64,
     /// Which process this is, among all that ever wrote here.
-    origin: i64,
-    /// Markers up to this one are known.
+    pub(super) origin: i64,
+    /// The store that was opened last, and up to which of its markers all are known.
+    seed: Option<u64>,
     known: u64,
     version: i64,
     sweep_at_ms: u64,
+    /// When to see whether the file is in its place.
+    look_at_ms: u64,
+    /// When the file may be set aside again.
+    pub(super) renew_at_ms: u64,
     /// Shows this process to others on the same directory.
-    presence: Option<Presence>,
+    pub(super) presence: Option<Presence>,
     /// The next of 256 folders to look for files that no row names.
     folder: u8,
 }
 
 impl Writer {
-    /// Opens the store; one that is damaged is set aside first. What was invalidated before is told.
-    pub(crate) fn open(shared: Arc<Shared>, ledger: Ledger) -> Result<Self, String> {
+    /// Opens the store, if that is possible now; one that is damaged is set aside first. What was invalidated before
+    /// is told.
+    pub(crate) fn open(shared: Arc<Shared>, ledger: Ledger, memory: Arc<Memory>) -> Self {
         let mut writer = Self {
             origin: (i64::from(std::process::id()) << 32)
                 ^ shared.clock.now_ms().cast_signed()
                 ^ RandomState::new().hash_one(0).cast_signed(),
+            uses: Vec::new(),
+            uses_at_ms: shared.clock.now_ms() + USES_EVERY_MS,
             store: None,
+            witness: None,
+            seed: None,
             known: 0,
             version: 0,
             sweep_at_ms: 0,
+            look_at_ms: 0,
+            renew_at_ms: 0,
             folder: 0,
             presence: None,
             shared,
             ledger,
+            memory,
         };
-        let dir = writer.shared.settings.dir.clone();
-        let explain = |failing: &Failing| {
-            format!("{}: {}; {}", dir.join(FILE).display(), failing.message, failing.trouble.remedy())
-        };
-        if let Err(failing) = writer.begin(true) {
-            if failing.trouble != Trouble::Damaged {
-                return Err(explain(&failing));
-            }
-            writer.set_aside(&failing);
-            writer.begin(true).map_err(|failing| explain(&failing))?;
-        }
-        writer.presence = Some(Presence::enter(&dir, writer.origin));
+        writer.start();
+        let dir = &writer.shared.settings.dir;
+        writer.presence = Some(Presence::enter(dir, writer.origin));
         writer.look_around();
-        Ok(writer)
+        writer
     }
 
     /// Writes until the queue is closed and empty.
     pub(crate) fn run(mut self) {
         loop {
             let settings = &self.shared.settings;
-            let delivery = self.shared.queue.next(settings.write_linger, settings.shared_lag / 2);
-            let (is_last, up_to) = (delivery.is_last, delivery.up_to);
+            let delivery =
+                self.shared.queue.next(settings.write_linger, settings.shared_lag / 2, &self.shared.clock);
+            let (is_last, reach) = (delivery.is_last, delivery.reach);
             let outcome = self.deliver(delivery);
             self.hear();
+            self.look_after();
             self.look_around();
             match outcome {
-                Outcome::Done => self.tell(up_to),
+                Outcome::Done => self.tell(reach),
                 _ if is_last => {}
                 Outcome::Again { with_offers: true } => std::thread::park_timeout(LOCKED_PAUSE),
                 Outcome::Again { with_offers: false } => std::thread::park_timeout(FAILING_PAUSE),
@@ -105,31 +137,55 @@ impl Writer {
             drop(store.truncate_wal());
         }
         self.store = None;
-        self.shared.done.send_replace(u64::MAX);
+        self.shared.done.send_replace(Progress::END);
     }
 
-    fn begin(&mut self, is_start: bool) -> Result<(), Failing> {
+    pub(super) fn begin(&mut self, is_start: bool) -> Result<(), Failing> {
         let settings = &self.shared.settings;
         let store = Store::open(&settings.dir, settings.file_above_bytes)?;
         self.version = store.version()?;
-        let placed = store.marks_after(0)?;
-        self.known = placed.last().map_or(0, |last| last.seq);
-        self.ledger.begin(&placed, store.newest_stamp()?, self.origin, is_start);
+        let (placed, newest) = store.all_marks()?;
+        let newest_stamp = store.newest_stamp()?;
+        let kinship = match self.seed {
+            None if is_start => Kinship::First,
+            None => Kinship::Late,
+            Some(seed) if seed == store.seed() && newest >= self.known => Kinship::Same,
+            Some(_) => Kinship::Other,
+        };
+        match kinship {
+            Kinship::First | Kinship::Other => {
+                self.ledger.begin(&placed, newest, newest_stamp, self.origin, is_start);
+            }
+            Kinship::Late | Kinship::Same => {
+                let news: Vec<_> = placed.into_iter().filter(|one| one.seq > self.known).collect();
+                self.ledger.resume(&news, newest, newest_stamp, self.origin);
+            }
+        }
+        if is_start {
+            self.ledger.remember(store.memos(self.shared.clock.now_ms())?);
+        }
         self.shared.counters.bytes.store(store.bytes()?, Ordering::Relaxed);
-        self.store = Some(store);
-        Ok(())
+        let witness = Witness::open(&settings.dir, store.seed())?;
+        let is_short = witness.saw() > newest;
+        (self.known, self.seed) = (newest, Some(store.seed()));
+        (self.store, self.witness) = (Some(store), Some(witness));
+        match kinship {
+            _ if is_short => self.distrust("its log is damaged, and invalidations are lost with it"),
+            Kinship::Other => self.distrust("it came in place of another"),
+            _ => Ok(()),
+        }
     }
 
     /// Writes what came.
-    fn deliver(&mut self, delivery: Delivery) -> Outcome {
+    fn deliver(&mut self, mut delivery: Delivery) -> Outcome {
         let now_ms = self.shared.clock.now_ms();
-        if let Some(trouble) = self.shared.take_alarm() {
-            self.renew(&Failing::new(trouble, "a reader found it so"));
+        if let Some(failing) = self.shared.take_alarm() {
+            self.failed(&failing, now_ms);
         }
         if delivery.batch.is_empty() {
             return Outcome::Done;
         }
-        let outcome = self.write(&delivery.batch, now_ms);
+        let outcome = self.write(&mut delivery.batch, now_ms);
         match outcome {
             Outcome::Done => self.shared.queue.done(&delivery.batch),
             Outcome::Again { with_offers } => self.shared.queue.put_back(delivery.batch, with_offers),
@@ -139,30 +195,40 @@ impl Writer {
 
     /// Tells who waits how far the work is done: after the numbers of new markers are known, so that what is loaded
     /// from then on knows them.
-    fn tell(&self, up_to: u64) {
-        if up_to > *self.shared.done.borrow() {
-            self.shared.done.send_replace(up_to);
-        }
+    fn tell(&self, reach: Progress) {
+        self.shared.done.send_if_modified(|done| {
+            let further = Progress { all: done.all.max(reach.all), orders: done.orders.max(reach.orders) };
+            std::mem::replace(done, further) != further
+        });
     }
 
-    fn write(&mut self, batch: &Batch, now_ms: u64) -> Outcome {
+    fn write(&mut self, batch: &mut Batch, now_ms: u64) -> Outcome {
         let counters = &self.shared.counters;
-        let lost = batch.offers.len() as u64;
+        let mut lost = batch.offers.len() as u64;
         // Markers are always tried: it is they that must not be lost.
         if batch.marks.is_empty() && !self.shared.health.may_write(now_ms) {
             counters.failed.fetch_add(lost, Ordering::Relaxed);
             return Outcome::Done;
         }
         if !self.store.as_ref().is_some_and(Store::is_in_place) {
-            self.renew(&Failing::new(Trouble::Gone, "it is not there any more"));
+            match self.store {
+                Some(_) => self.failed(&Failing::new(Trouble::Gone, "it is not there any more"), now_ms),
+                None => self.reopen(now_ms),
+            }
+            // Which markers they knew was said in the numbers of the store before.
+            batch.offers.clear();
+            self.shared.counters.failed.fetch_add(std::mem::take(&mut lost), Ordering::Relaxed);
         }
         let origin = self.origin;
         let written = match &mut self.store {
             Some(store) => store.write(batch, origin, now_ms),
-            None => Err(Failing::new(Trouble::Gone, "there is no store")),
+            // Why not was said when it was tried.
+            None if batch.marks.is_empty() => return Outcome::Done,
+            None => return Outcome::Again { with_offers: false },
         };
         match written {
             Ok(written) => {
+                tell_time(batch, self.shared.clock.now_ms().saturating_sub(now_ms));
                 let counters = &self.shared.counters;
                 counters.written.fetch_add(written.stored, Ordering::Relaxed);
                 counters.failed.fetch_add(written.failed, Ordering::Relaxed);
@@ -185,65 +251,39 @@ impl Writer {
         }
     }
 
-    fn failed(&mut self, failing: &Failing, now_ms: u64) {
-        if self.shared.health.failed(failing.trouble, now_ms) {
-            tracing::warn!(
-                dir = %self.shared.settings.dir.display(),
-                reason = failing.message,
-                remedy = failing.trouble.remedy(),
-                "nothing is written to disk for now ({}); answers go on",
-                failing.trouble
-            );
-        }
-        if matches!(failing.trouble, Trouble::Damaged | Trouble::Gone) {
-            self.renew(failing);
-        }
-    }
-
-    /// Begins again: with the file that lies there now, or with a new one if that is no good.
-    fn renew(&mut self, failing: &Failing) {
-        let is_ours = self.store.as_ref().is_some_and(Store::is_in_place);
-        self.store = None;
-        if failing.trouble == Trouble::Damaged && is_ours {
-            self.set_aside(failing);
-        }
-        self.shared.queue.drop_offers();
-        if let Err(failing) = self.begin(false) {
-            if failing.trouble == Trouble::Damaged {
-                self.set_aside(&failing);
-            }
-            drop(self.begin(false));
-        }
-        self.shared.generation.fetch_add(1, Ordering::Release);
-    }
-
-    fn set_aside(&self, failing: &Failing) {
-        let dir = &self.shared.settings.dir;
-        let aside = dir.join(format!("{FILE}.set-aside"));
-        tracing::warn!(
-            file = %dir.join(FILE).display(),
-            reason = failing.message,
-            aside = %aside.display(),
-            "the cache on disk is damaged or of another format: it is set aside and a new one begun; {}",
-            Trouble::Damaged.remedy()
-        );
-        set_aside(dir, &aside);
-        self.shared.counters.set_aside.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Hears which markers were placed since: ours with their number, and those of others.
     fn hear(&mut self) {
-        let Some(store) = &self.store else { return };
-        let heard = store.version().and_then(|version| {
-            let placed = store.marks_after(self.known)?;
-            Ok((version, placed))
-        });
-        if let Ok((version, placed)) = heard {
-            self.version = version;
-            if let Some(last) = placed.last() {
-                self.known = last.seq;
-                self.ledger.heard(&placed, self.origin);
+        if let Err(failing) = self.listen() {
+            self.failed(&failing, self.shared.clock.now_ms());
+        }
+    }
+
+    pub(super) fn listen(&mut self) -> Result<(), Failing> {
+        let Some(store) = &self.store else { return Ok(()) };
+        self.version = store.version()?;
+        let placed = store.marks_after(self.known)?;
+        if let Some(last) = placed.last() {
+            self.known = last.seq;
+            self.ledger.heard(&placed, self.origin);
+            if let Some(witness) = &self.witness {
+                witness.see(last.seq)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Sees now and then whether the file is in its place, and tries again to open it where there is none.
+    fn look_after(&mut self) {
+        let now_ms = self.shared.clock.now_ms();
+        if now_ms < self.look_at_ms {
+            return;
+        }
+        self.look_at_ms = now_ms + LOOK_EVERY_MS;
+        match &self.store {
+            Some(store) if store.is_in_place() => {}
+            Some(_) => self.failed(&Failing::new(Trouble::Gone, "it is not there any more"), now_ms),
+            None if self.shared.health.may_write(now_ms) => self.reopen(now_ms),
+            None => {}
         }
     }
 
@@ -255,8 +295,26 @@ impl Writer {
         }
     }
 
+    /// Notes now and then what was read from memory: what is read there all day is not to be taken out here as unread.
+    fn note_uses(&mut self, now_ms: u64) {
+        if self.uses.is_empty() && now_ms >= self.uses_at_ms {
+            self.uses_at_ms = now_ms + USES_EVERY_MS;
+            self.uses = self.memory.take_uses();
+        }
+        if self.uses.is_empty() || !self.shared.health.may_write(now_ms) {
+            return;
+        }
+        let Some(store) = &mut self.store else { return };
+        let chunk = self.uses.split_off(self.uses.len().saturating_sub(USES_AT_A_TIME));
+        if let Err(failing) = store.note_used(&chunk, now_ms) {
+            self.uses.clear();
+            self.failed(&failing, now_ms);
+        }
+    }
+
     fn tidy(&mut self) {
         let now_ms = self.shared.clock.now_ms();
+        self.note_uses(now_ms);
         if now_ms < self.sweep_at_ms {
             return;
         }
@@ -286,10 +344,16 @@ impl Writer {
     }
 }
 
-/// Moves the file and what belongs to it out of the way; what was set aside before goes.
-fn set_aside(dir: &Path, aside: &Path) {
-    drop(std::fs::rename(dir.join(FILE), aside));
-    for tail in ["-wal", "-shm"] {
-        drop(std::fs::remove_file(dir.join(format!("{FILE}{tail}"))));
+/// How long it took to write what answers did not wait for.
+fn tell_time(batch: &Batch, took_ms: u64) {
+    if !batch.offers.is_empty() {
+        let bytes: u64 = batch.offers.iter().map(|offer| offer.entry.weight()).sum();
+        tracing::debug!(
+            target: "greenroom::timing",
+            items = batch.offers.len(),
+            bytes,
+            write_ms = took_ms,
+            "written behind"
+        );
     }
 }

@@ -115,6 +115,22 @@ impl Machine {
         self.state.is_down().then_some(Outage { since_ms, heard_ms, next_probe_ms })
     }
 
+    /// When the server answered last; 0 if it never did.
+    pub fn heard_ms(&self) -> u64 {
+        self.heard_ms
+    }
+
+    /// Takes over how an earlier process left the server: heard of last then, and down since, or not (0). One that
+    /// was down is so until it is probed, which is at once.
+    pub fn restore(&mut self, heard_ms: u64, down_since_ms: u64) {
+        self.heard_ms = heard_ms;
+        if down_since_ms > 0 {
+            self.state = State::Open;
+            self.since_ms = down_since_ms;
+            self.next_probe_ms = 0;
+        }
+    }
+
     /// Notes what came of a request for `key`. Returns whether a probe is wanted that was not wanted before.
     pub fn note(&mut self, key: u64, outcome: Outcome, now_ms: u64) -> bool {
         if self.state.is_down() {
@@ -220,6 +236,22 @@ mod tests {
         machine.note(9, Outcome::Answered, 1_000);
         assert!(!fail(&mut machine, &[1, 2, 3, 4]), "an answer between starts the count again");
         assert!(fail(&mut machine, &[5]));
+    }
+
+    #[test]
+    fn one_that_was_down_when_the_process_ended_is_probed_at_once_and_down_until_then() {
+        let mut machine = Machine::default();
+        machine.restore(700, 800);
+        assert_eq!(machine.outage(), Some(Outage { since_ms: 800, heard_ms: 700, next_probe_ms: 0 }));
+        assert_eq!(machine.probe_due_ms(), Some(0));
+        machine.begin_probe(5_000, 0);
+        assert_eq!(machine.probed(false, 5_001), Change::None);
+        assert_eq!(machine.outage().map(|outage| outage.heard_ms), Some(700));
+        machine.begin_probe(7_000, 0);
+        assert_eq!(machine.probed(true, 7_001), Change::Closed);
+        let mut well = Machine::default();
+        well.restore(700, 0);
+        assert_eq!((well.state(), well.heard_ms()), (State::Closed, 700));
     }
 
     #[test]

@@ -47,6 +47,8 @@ pub struct Breaker {
     /// Event sockets that were cut and are not attached again.
     attaching: watch::Sender<usize>,
     probe_wanted: Notify,
+    /// How often a probe gave a verdict.
+    judged: watch::Sender<u64>,
     opened: AtomicU64,
     probes: AtomicU64,
     /// When the server last was in trouble that a restart looks like, in milliseconds.
@@ -62,6 +64,7 @@ impl Default for Breaker {
             phase: watch::Sender::new(Phase::There),
             attaching: watch::Sender::new(0),
             probe_wanted: Notify::new(),
+            judged: watch::Sender::new(0),
             opened: AtomicU64::new(0),
             probes: AtomicU64::new(0),
             troubled_ms: AtomicU64::new(0),
@@ -117,6 +120,27 @@ impl Breaker {
             return None;
         }
         self.machine.lock().outage().or(*self.last_outage.lock())
+    }
+
+    /// When the server answered last, and since when it is down; 0 for never and not.
+    pub fn heard(&self) -> (u64, u64) {
+        let machine = self.machine.lock();
+        (machine.heard_ms(), machine.outage().map_or(0, |outage| outage.since_ms))
+    }
+
+    /// Takes over how an earlier process left the server: see [`Machine::restore`].
+    pub fn restore(&self, heard_ms: u64, down_since_ms: u64) {
+        self.machine.lock().restore(heard_ms, down_since_ms);
+        if down_since_ms > 0 {
+            self.enter(Phase::Down);
+        }
+    }
+
+    /// Waits until it is known whether a server that was down before this process began still is.
+    pub async fn is_judged(&self) {
+        if !self.admits() {
+            drop(self.judged.subscribe().wait_for(|judged| *judged > 0).await);
+        }
     }
 
     /// How often it opened, and how many probes were made.
@@ -188,6 +212,7 @@ async fn probing(server: &Server) {
             Change::Opened => open(server),
             Change::Closed => close(server, before, now_ms).await,
         }
+        breaker.judged.send_modify(|judged| *judged += 1);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The command line: what was typed, and which room answers it.
 
+mod backup;
+mod cache;
 mod config;
 mod demo;
 mod doctor;
@@ -81,6 +83,12 @@ enum Command {
     Stats(status::Options),
     /// Use no answer any more that is kept now
     Clear(modes::Clear),
+    /// Look at what is kept on disk, check it, give room back, forget
+    Cache(cache::Options),
+    /// Save the state and the keys to a file, also while the gateway runs; not the cache
+    Backup(backup::Backup),
+    /// Put a backup back, while no gateway runs
+    Restore(backup::Restore),
     /// Say by the exit code whether the process with this configuration is alive, for whatever supervises it
     Healthcheck(Serve),
     /// Show or renew the token of the control plane
@@ -169,6 +177,9 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Login(command) => login::run(&command),
         Command::Config(command) => config::run(&command),
         Command::Healthcheck(serve) => healthcheck::run(&serve),
+        Command::Cache(options) => cache::run(&options),
+        Command::Backup(options) => backup::backup(&options),
+        Command::Restore(options) => backup::restore(&options),
         Command::Token(command) => token::run(&command),
         Command::Observe(options) => modes::observe(&options),
         Command::Bypass(options) => modes::bypass(&options),

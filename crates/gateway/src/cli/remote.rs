@@ -30,10 +30,10 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 pub(super) struct Place {
     /// Configuration file of the running gateway
     #[arg(long, short, value_name = "FILE", env = "GREENROOM_CONFIG")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// Its data directory, where the control token is
     #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    pub(super) data_dir: Option<PathBuf>,
     /// Address of its control plane [default: as configured, else 127.0.0.1:8710]
     #[arg(long, value_name = "URL")]
     control: Option<String>,

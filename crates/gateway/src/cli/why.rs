@@ -154,7 +154,7 @@ fn left(ms: &Value) -> String {
 }
 
 /// A length of time in the unit that says it best.
-fn duration(ms: u64) -> String {
+pub(super) fn duration(ms: u64) -> String {
     match ms / 1000 {
         0..10 => format!("{:.1} s", ms as f64 / 1000.0),
         s @ 10..120 => format!("{s} s"),

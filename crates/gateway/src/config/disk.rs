@@ -9,7 +9,7 @@ use super::tree::Tree;
 
 const MIB: u64 = 1024 * 1024;
 /// The folder of the cache in the data directory.
-const FOLDER: &str = "cache";
+pub(crate) const FOLDER: &str = "cache";
 
 /// Reads the disk tier's settings; `None` if there is to be none.
 pub(super) fn read(tree: &mut Tree, data_dir: &Path) -> Option<DiskSettings> {

@@ -149,8 +149,7 @@ impl Control {
 
     /// What is wrong with the process itself.
     fn own_warnings(&self) -> impl Iterator<Item = ServerWarning> {
-        let disk = self.cache.disk_stats().map(|stats| storage::troubles(&stats)).unwrap_or_default();
-        let holding = self.warnings.holding().into_iter().chain(disk);
+        let holding = self.warnings.holding().into_iter().chain(storage::troubles(&self.cache));
         holding.map(|warning| ServerWarning { server: None, warning })
     }
 

@@ -1,7 +1,5 @@
-//! Notices that an answer has left: its body was handed over to the connection to its last byte. A client that hangs
-//! up before is not looked after.
+//! Notices that an answer has left. A client that hangs up before is not looked after.
 
-use std::fmt;
 use std::sync::Arc;
 
 use greenroom_cache::{Stamp, Value};
@@ -11,41 +9,12 @@ use parking_lot::Mutex;
 
 use super::{Heard, concerns};
 use crate::body::Body;
+use crate::departure;
 use crate::proxy::Visit;
-use crate::server::Server;
 
 /// The same answer to the same request is looked at again after this, in milliseconds. A client that polls teaches
 /// nothing by it.
 const AGAIN_MS: u64 = 30_000;
-
-/// What is to be told when an answer has left. Dropping it before the last byte tells nothing.
-pub struct Farewell {
-    server: Arc<Server>,
-    heard: Option<Heard>,
-    is_out: bool,
-}
-
-impl fmt::Debug for Farewell {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Farewell")
-    }
-}
-
-impl Farewell {
-    /// The last byte was handed over.
-    pub fn last_byte(&mut self) {
-        self.is_out = true;
-    }
-}
-
-impl Drop for Farewell {
-    fn drop(&mut self) {
-        if let (true, Some(heard)) = (self.is_out, self.heard.take()) {
-            let at_ms = self.server.clock.now_ms();
-            self.server.prefetch.hear(Heard { at_ms, ..heard });
-        }
-    }
-}
 
 /// Which answer to a request was looked at last, and when.
 #[derive(Debug, Default)]
@@ -70,27 +39,20 @@ pub fn watch(
     read: &Arc<Read>,
     (created, value): (Option<Stamp>, &Value),
     method: &Method,
-    response: Response<Body>,
+    mut response: Response<Body>,
 ) -> Response<Body> {
     let server = &visit.server;
     let is_whole = method == Method::GET && response.status() == StatusCode::OK;
     let is_news = || created.is_none_or(|created| visit.told.is_news(created, server.clock.now_ms()));
-    if !is_whole || !concerns(server, &visit.meaning, read) || !is_news() {
-        return response;
+    if is_whole && concerns(server, &visit.meaning, read) && is_news() {
+        let (server, meaning, read) = (Arc::clone(server), Arc::clone(&visit.meaning), Arc::clone(read));
+        let body = value.body.clone();
+        departure::after(&mut response, move || {
+            let at_ms = server.clock.now_ms();
+            server.prefetch.hear(Heard { meaning, read, body, at_ms });
+        });
     }
-    response.map(|body| match body {
-        Body::Whole(Some(bytes)) => {
-            let heard = Heard {
-                meaning: Arc::clone(&visit.meaning),
-                read: Arc::clone(read),
-                body: value.body.clone(),
-                at_ms: 0,
-            };
-            let farewell = Farewell { server: Arc::clone(server), heard: Some(heard), is_out: false };
-            Body::Watched(Some(bytes), Box::new(farewell))
-        }
-        other => other,
-    })
+    response
 }
 
 #[cfg(test)]

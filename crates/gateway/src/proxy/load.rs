@@ -349,7 +349,7 @@ impl ReadLoader {
 /// Takes back every proof of a token that the server refuses, and what was kept for it. A no to what was never
 /// allowed (sessions, to who is not the owner) is no news; a no to what was allowed before is a right that ended, and
 /// so is any no to the token itself.
-pub(crate) fn heed(server: &Server, identity: &Identity, read: &Read, status: StatusCode) {
+pub(crate) fn heed(server: &Server, identity: &Arc<Identity>, read: &Read, status: StatusCode) {
     // What it was not shown in one size it would not be shown in another.
     if let (401 | 403 | 404 | 410 | 498, Sharing::Image(item)) = (status.as_u16(), &read.sharing) {
         server.identities.refuse_image(identity, item);

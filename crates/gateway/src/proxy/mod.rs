@@ -1,7 +1,7 @@
 //! From a client's request to its answer.
 //!
 //! Rooms: [`meaning`] (who asks what), [`read`] (from the cache), [`direct`] (past it), [`observe`] (past it, and judged), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
-//! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`load`] (asking the
+//! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`timing`] (how long the parts of an answer take), [`load`] (asking the
 //! server for what is kept), [`offline`] (while the server is down), [`answer`] (what leaves for the client), [`address`] (what is rewritten in it),
 //! [`headers`] (what may pass in either
 //! direction), [`peer`] (where a request comes from).
@@ -20,6 +20,7 @@ pub mod read;
 pub mod socket;
 pub mod stream;
 pub mod tap;
+pub mod timing;
 pub mod write;
 
 use std::borrow::Cow;
@@ -40,6 +41,7 @@ use hyper::body::Incoming;
 use crate::body::Body;
 use crate::bounds::Bound;
 use crate::conversation::{Conversation, Extent};
+use crate::departure;
 use crate::mode::Mode;
 use crate::seats::{Full, Seat};
 use crate::server::Server;
@@ -116,6 +118,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let client = peer::client(peer.ip(), &parts.headers, trusted);
     let is_encrypted =
         server.settings.shown.is_some() || peer::is_said_encrypted(peer.ip(), &parts.headers, trusted);
+    let state = Arc::clone(&server.state);
     let visit = Visit { server, meaning: Arc::clone(&meaning), client, is_encrypted, origin };
     if has_two_lengths {
         let mut refused = answer::problem(&visit, StatusCode::BAD_REQUEST, "the body has two lengths");
@@ -160,15 +163,19 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         (_, Verdict::Write(_)) => write::pass(visit, &target, parts, body).await,
     };
     let status = response.status();
-    if let (StatusCode::SWITCHING_PROTOCOLS, Some(conversation)) = (status, conversation) {
+    if let (StatusCode::SWITCHING_PROTOCOLS, Some(conversation)) = (status, &conversation) {
         conversation.is_handed_over();
+    }
+    if matches!(status.as_u16(), 401 | 403 | 404 | 498) {
+        // What the server took away does not come back, also not if the process is killed from here on.
+        state.settled().await;
     }
     if matches!(status.as_u16(), 401 | 498) {
         meaning.app.unauthorised.fetch_add(1, Ordering::Relaxed);
     } else if meaning.needs_token && status.as_u16() < 400 {
         meaning.app.let_in.fetch_add(1, Ordering::Relaxed);
     }
-    response
+    departure::bind(response, conversation.as_ref())
 }
 
 /// What a request is, in one word for people.

@@ -24,7 +24,7 @@ pub async fn read(
     outage: &Outage,
 ) -> Response<Body> {
     match consult(&visit.server.cache, visit, read, outage, || read::loader(visit, read)).await {
-        Ok(Answer::Kept { entry, served, tier, age, left_ms, reason }) => {
+        Ok(Answer::Kept { entry, served, tier, age, left_ms, reason, .. }) => {
             let history = answer::History { served, tier, age, left_ms, reason };
             read::answer_kept(visit, read, &entry, history, read::wanted(visit, read, parts))
         }

@@ -13,8 +13,10 @@ use http::{HeaderMap, Response, request};
 
 use super::answer::{self, History, Wanted};
 use super::load::{ImageLoader, ReadLoader};
+use super::timing::Stopwatch;
 use super::{Visit, address, offline};
 use crate::body::Body;
+use crate::departure;
 use crate::identity::{IMAGE_PROOF_TTL, Identity};
 use crate::prefetch::farewell;
 use crate::server::Server;
@@ -24,14 +26,21 @@ pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> Re
     if let Some(outage) = visit.server.breaker.outage() {
         return offline::read(&visit, &read, parts, &outage).await;
     }
+    let watch = Stopwatch::start(&visit);
     let outcome = consult(&visit.server.cache, &visit, &read, &parts.headers, || loader(&visit, &read)).await;
+    let fetched = watch.map(Stopwatch::fetched);
     let wanted = wanted(&visit, &read, parts);
     match outcome {
-        Ok(Answer::Kept { entry, served, tier, age, left_ms, reason }) => {
+        Ok(Answer::Kept { entry, served, tier, age, left_ms, reason, leaving }) => {
             let history = History { served, tier, age, left_ms, reason };
-            let response = answer_kept(&visit, &read, &entry, history, wanted);
-            let value = (Some(entry.created()), entry.value());
-            farewell::watch(&visit, &read, value, &parts.method, response)
+            let mut response = answer_kept(&visit, &read, &entry, history, wanted);
+            if let Some(leaving) = leaving {
+                departure::after(&mut response, move || drop(leaving));
+            }
+            if let Some(fetched) = fetched {
+                fetched.tell_after(&mut response, &visit, &read, &entry, history);
+            }
+            farewell::watch(&visit, &read, (Some(entry.created()), entry.value()), &parts.method, response)
         }
         Ok(Answer::Shared { value, served }) => {
             note_saved(&visit, served, None);

@@ -278,10 +278,7 @@ impl Relay {
 
     /// The server has a socket of this token, unless it refused the token since: a refusal is the later word.
     fn prove(&self, generation: u64) {
-        let identity = &self.visit.identity;
-        if identity.generation() == generation {
-            identity.prove(self.now_ms());
-        }
+        self.visit.identity.prove(self.now_ms(), generation);
     }
 
     fn apply(&self, message: &Message) {

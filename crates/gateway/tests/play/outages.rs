@@ -97,9 +97,9 @@ pub async fn until_back(stage: &Stage, index: usize) {
 }
 
 /// One app: a client, and what it reads.
-struct App {
-    client: Client,
-    reads: Vec<String>,
+pub struct App {
+    pub client: Client,
+    pub reads: Vec<String>,
 }
 
 impl App {
@@ -107,7 +107,7 @@ impl App {
         Self { client, reads: reads.iter().map(|target| (*target).to_owned()).collect() }
     }
 
-    async fn read(&self) -> Vec<(String, u16, String)> {
+    pub async fn read(&self) -> Vec<(String, u16, String)> {
         let mut said = Vec::new();
         for target in &self.reads {
             let answer = self.client.get(target).await;
@@ -129,14 +129,14 @@ async fn simulated(more: &str) -> (Running, Running, Stage) {
     (plex, jellyfin, stage)
 }
 
-fn jellyfin_client(stage: &Stage, token: &str) -> Client {
+pub fn jellyfin_client(stage: &Stage, token: &str) -> Client {
     let said =
         format!("MediaBrowser Client=\"T\", Device=\"T\", DeviceId=\"t\", Version=\"1\", Token=\"{token}\"");
     Client::new(stage.address(1)).with("authorization", &said)
 }
 
 /// A dashboard, a library tool that speaks XML, somebody's player, and a Jellyfin client.
-async fn apps(stage: &Stage, plex: &Running, jellyfin: &Running) -> Vec<App> {
+pub async fn apps(stage: &Stage, plex: &Running, jellyfin: &Running) -> Vec<App> {
     let (owner, sam) = (plex.tokens().owner_a(), plex.tokens().sam());
     let dashboard = json(stage, owner);
     let film = dashboard.get("/library/sections/1/all").await.json();

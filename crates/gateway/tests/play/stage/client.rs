@@ -32,6 +32,11 @@ impl Client {
         Self { address, pool, headers: HeaderMap::new() }
     }
 
+    /// The same client of another address.
+    pub fn at(&self, address: SocketAddr) -> Self {
+        Self { address, ..self.clone() }
+    }
+
     /// The same client with one more header on every request.
     pub fn with(&self, name: &'static str, value: &str) -> Self {
         let mut client = self.clone();

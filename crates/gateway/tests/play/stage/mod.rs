@@ -40,6 +40,14 @@ impl Script {
         self
     }
 
+    /// One more table, as it is written.
+    #[must_use]
+    pub fn table(mut self, table: &str) -> Self {
+        self.toml += table;
+        self.toml += "\n";
+        self
+    }
+
     /// A line above all tables.
     #[must_use]
     pub fn top(mut self, line: &str) -> Self {

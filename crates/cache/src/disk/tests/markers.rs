@@ -1,0 +1,291 @@
+//! Markers on disk beside a list of all there ever were: however they are folded and swept, what the list says is
+//! invalid never passes for valid; and as long as nothing is folded, what it says is valid stays.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::disk::spelling;
+use crate::disk::store::{Batch, Mark, Offer, Sight};
+use crate::marker::Markers;
+use crate::policy::Horizons;
+use crate::reach::{Reach, Target};
+use crate::value::Draft;
+
+const KEYS: usize = 6;
+const TAGS: usize = 5;
+const NAMESPACES: [&str; 2] = ["home", "away"];
+/// Long after every marker: old enough to be swept.
+const LATER_MS: u64 = 1_000_000_000;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Mark {
+        scope: Covers,
+        purges: bool,
+    },
+    /// An entry whose load knew all markers but the newest few.
+    Put {
+        key: usize,
+        tags: u8,
+        missed: u64,
+    },
+    Sweep,
+    Reopen,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Covers {
+    Tag(usize, usize),
+    Key(usize),
+    Namespace(usize),
+    All,
+}
+
+impl Covers {
+    fn scope(self) -> Scope {
+        match self {
+            Self::Tag(namespace, tag) => {
+                let (namespace, tag) = (NAMESPACES[namespace].into(), Tag::new(format!("t{tag}")));
+                Scope::Tag { namespace, partition: None, tag }
+            }
+            Self::Key(key) => Scope::Key(key_at(key)),
+            Self::Namespace(namespace) => Scope::Namespace(NAMESPACES[namespace].into()),
+            Self::All => Scope::All,
+        }
+    }
+
+    fn covers(self, key: usize, tags: u8) -> bool {
+        match self {
+            Self::Tag(namespace, tag) => namespace == key % 2 && tags & (1 << tag) != 0,
+            Self::Key(other) => other == key,
+            Self::Namespace(namespace) => namespace == key % 2,
+            Self::All => true,
+        }
+    }
+}
+
+fn key_at(key: usize) -> Key {
+    Key::new(NAMESPACES[key % 2], &Partition::new("anna"), &format!("/{key}"))
+}
+
+fn tags_of(tags: u8) -> Vec<Tag> {
+    (0..TAGS).filter(|tag| tags & (1 << tag) != 0).map(|tag| Tag::new(format!("t{tag}"))).collect()
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let covers = prop_oneof![
+        12 => (0..2usize, 0..TAGS).prop_map(|(namespace, tag)| Covers::Tag(namespace, tag)),
+        4 => (0..KEYS).prop_map(Covers::Key),
+        1 => (0..2usize).prop_map(Covers::Namespace),
+        1 => Just(Covers::All),
+    ];
+    let missed = prop_oneof![4 => Just(0u64), 1 => 1..4u64];
+    prop_oneof![
+        6 => (covers, proptest::bool::weighted(0.2)).prop_map(|(scope, purges)| Step::Mark { scope, purges }),
+        6 => (0..KEYS, 0..32u8, missed).prop_map(|(key, tags, missed)| Step::Put { key, tags, missed }),
+        2 => Just(Step::Sweep),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+/// An entry that lives for ever.
+pub(super) fn entry_of(key: &Key, tags: Vec<Tag>, created: Stamp, body: &[u8]) -> Arc<Entry> {
+    let reach = Reach::new(key, &tags);
+    let never = Horizons {
+        fresh_until_ms: u64::MAX,
+        stale_until_ms: u64::MAX,
+        error_until_ms: u64::MAX,
+        refresh_at_ms: u64::MAX,
+    };
+    Arc::new(Entry::new(Draft {
+        key,
+        value: Value::new(body.to_vec()),
+        tags,
+        created,
+        created_ms: 0,
+        stored_ms: 0,
+        horizons: never,
+        adapted: false,
+        why: LoadReason::Absent,
+        reach,
+        cell: Arc::default(),
+        quota: Arc::default(),
+        warmth: None,
+        epoch: 0,
+    }))
+}
+
+/// All that ever happened.
+#[derive(Default)]
+struct History {
+    marks: Vec<(Covers, bool)>,
+    /// The newest entry of each key: its tags, how many of the markers its load knew, and its stamp.
+    kept: [Option<(u8, usize, Stamp)>; KEYS],
+}
+
+impl History {
+    fn marking(&self, key: usize) -> Marking {
+        let Some((tags, knew, _)) = self.kept[key] else { return Marking::Purged };
+        let since = self.marks[knew..].iter().filter(|(covers, _)| covers.covers(key, tags));
+        since.fold(Marking::Clear, |marking, (_, purges)| match (marking, purges) {
+            (Marking::Purged, _) | (_, true) => Marking::Purged,
+            _ => Marking::Marked,
+        })
+    }
+}
+
+/// What a process that opens the store now is told of a key.
+fn told(store: &Store, key: usize) -> Option<(Marking, Stamp)> {
+    let markers = Markers::new(1000);
+    for placed in store.marks_after(0).expect("read") {
+        let target = Target::of(&spelling::read(&placed.mark.scope).expect("it can be read"));
+        markers.place(target, placed.mark.stamp, &placed);
+    }
+    match store.look(&key_at(key)).expect("looked") {
+        Sight::Found(found) => {
+            let reach = Reach::new(&key_at(key), &found.tags);
+            Some((markers.marking_of_stored(&reach, found.seen).0, found.created))
+        }
+        Sight::Nothing => None,
+        Sight::Torn => panic!("it is whole"),
+    }
+}
+
+/// Plays steps to a store that holds at most `max_markers`, and compares after each.
+fn play(steps: &[Step], max_markers: u64) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let open = || {
+        let mut store = Store::open(dir.path(), 65_536).expect("it opens");
+        store.max_markers = max_markers;
+        store
+    };
+    let (mut store, mut history, mut clock) = (open(), History::default(), 0u64);
+    for step in steps {
+        clock += 1;
+        let stamp = Stamp::end_of(clock);
+        let mut batch = Batch::default();
+        match step {
+            Step::Mark { scope, purges } => {
+                let (settle_until_ms, settle_fresh_ms, hold_until) = (0, 0, Stamp::ZERO);
+                let scope_line = spelling::spell(&scope.scope());
+                batch.marks.push(Mark {
+                    scope: scope_line,
+                    purges: *purges,
+                    stamp,
+                    hold_until,
+                    settle_until_ms,
+                    settle_fresh_ms,
+                });
+                history.marks.push((*scope, *purges));
+            }
+            Step::Put { key, tags, missed } => {
+                let newest = history.marks.len() as u64;
+                let seen = newest.saturating_sub(*missed);
+                let entry = entry_of(&key_at(*key), tags_of(*tags), stamp, b"value");
+                batch.offers.push(Offer { key: key_at(*key), entry, seen });
+                history.kept[*key] = Some((*tags, usize::try_from(seen).expect("small"), stamp));
+            }
+            Step::Sweep => drop(store.sweep(LATER_MS, u64::MAX).expect("swept")),
+            Step::Reopen => store = open(),
+        }
+        store.write(&batch, 7, clock).expect("written");
+        assert_eq!(store.newest_mark().expect("told"), history.marks.len() as u64);
+        let placed = store.marks_after(0).expect("read").len() as u64;
+        assert!(placed <= max_markers.max(2), "{placed} markers");
+        for key in 0..KEYS {
+            let wanted = history.marking(key);
+            let (got, created) = match told(&store, key) {
+                Some((got, created)) => (got, Some(created)),
+                None => (Marking::Purged, None),
+            };
+            let is_newest = history.kept[key].is_some_and(|(.., stamp)| created == Some(stamp));
+            if wanted == Marking::Purged && is_newest {
+                assert_eq!(got, Marking::Purged, "key {key}: purged, and told to be {got:?}");
+            }
+            assert!(wanted == Marking::Clear || got != Marking::Clear || !is_newest, "key {key} is invalid");
+            // Only who had missed a marker may be turned away.
+            let knew_all = history.kept[key].is_some_and(|(_, knew, _)| knew == history.marks.len());
+            assert!(!knew_all || (is_newest && got == Marking::Clear), "key {key} knew all markers");
+            if max_markers > 100 && is_newest {
+                assert_eq!(got, wanted, "key {key}: nothing was folded");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn markers_folded_and_swept_let_nothing_pass(steps in proptest::collection::vec(step(), 1..60)) {
+        play(&steps, 5);
+    }
+
+    #[test]
+    fn markers_swept_are_missed_by_nobody(steps in proptest::collection::vec(step(), 1..60)) {
+        play(&steps, 1000);
+    }
+}
+
+#[test]
+fn a_marker_that_holds_or_settles_outlives_what_it_covers() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = Store::open(dir.path(), 65_536).expect("it opens");
+    let mark = |name: &str, hold_until, settle_until_ms| Mark {
+        scope: spelling::spell(&tag(name)),
+        purges: false,
+        stamp: Stamp::end_of(1),
+        hold_until,
+        settle_until_ms,
+        settle_fresh_ms: 1000,
+    };
+    let marks = vec![
+        mark("plain", Stamp::ZERO, 0),
+        mark("held", Stamp::end_of(LATER_MS + 1), 0),
+        mark("settling", Stamp::ZERO, LATER_MS + 1),
+    ];
+    store.write(&Batch { marks, ..Batch::default() }, 7, 1).expect("written");
+    store.sweep(LATER_MS, u64::MAX).expect("swept");
+    assert_eq!(store.marks_after(0).expect("read").len(), 2);
+    store.sweep(LATER_MS + 1, u64::MAX).expect("swept");
+    assert_eq!(store.marks_after(0).expect("read").len(), 0);
+}
+
+#[tokio::test]
+async fn loads_after_a_restart_know_markers_that_were_swept_before_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    cache.invalidate(&tag("a"), &Invalidation::mark());
+    assert!(cache.settled().await);
+    cache.close_disk().await;
+    let mut store = Store::open(dir.path(), 65_536).expect("it opens");
+    store.sweep(Clock::system().now_ms() + LATER_MS, u64::MAX).expect("swept");
+    assert_eq!(store.marks_after(0).expect("read").len(), 0);
+    drop(store);
+    let cache = open(dir.path());
+    served(&cache, "/x", &Source::tagged("value", "a")).await;
+    cache.close_disk().await;
+    let cache = open(dir.path());
+    assert_eq!(served(&cache, "/x", &Source::of("no")).await.0, Served::Hit);
+}
+
+#[tokio::test]
+async fn an_opening_reads_no_more_markers_than_a_store_may_hold() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = Store::open(dir.path(), 65_536).expect("it opens");
+    store.max_markers = 100;
+    let marks = (0..1000u64).map(|at| Mark {
+        scope: spelling::spell(&tag(&format!("t{at}"))),
+        purges: false,
+        stamp: Stamp::end_of(at),
+        hold_until: Stamp::ZERO,
+        settle_until_ms: 0,
+        settle_fresh_ms: 0,
+    });
+    store.write(&Batch { marks: marks.collect(), ..Batch::default() }, 7, 1).expect("written");
+    let placed = store.marks_after(0).expect("read");
+    assert!(placed.len() <= 100, "{}", placed.len());
+    let folded = placed.first().expect("the broad one comes first");
+    assert_eq!(folded.mark.scope, "namespace|home||");
+    assert!(folded.seq > 800 && folded.seq < 1000, "as new as the newest in it: {}", folded.seq);
+}

@@ -1,0 +1,134 @@
+//! What is known beside values comes back after a restart, for as long as it lives.
+
+use super::*;
+
+/// A source that does not answer with a value.
+struct Bad(Arc<AtomicU64>, Option<FailureKind>);
+
+impl Loader for Bad {
+    type Pass = ();
+
+    async fn load(&self, _why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        let answer = Some(Value { body: "no".into(), meta: "403".into() });
+        match self.1 {
+            Some(kind) => Err(Failure { kind, message: "said no".into(), answer }),
+            None => Ok(Load::Pass(())),
+        }
+    }
+}
+
+async fn ask(
+    cache: &Cache,
+    text: &str,
+    asked: &Arc<AtomicU64>,
+    kind: Option<FailureKind>,
+) -> Option<Failure> {
+    let loader = || Bad(Arc::clone(asked), kind);
+    cache.get_or_load(&key(text), &POLICY, Demand::Any, loader).await.err()
+}
+
+/// Settings under which what is remembered outlives a slow test.
+fn open_remembering(dir: &Path) -> Cache {
+    let long = Duration::from_mins(1);
+    let memory =
+        Settings { error_memory: long, denied_memory: long, uncacheable_for: long, ..Settings::default() };
+    Cache::with_disk(memory, settings(dir), Clock::system(), TaskTracker::new()).expect("it opens")
+}
+
+#[tokio::test]
+async fn failures_are_remembered_over_a_restart_but_not_that_nobody_answered() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let asked = Arc::default();
+    let kinds =
+        [FailureKind::Denied, FailureKind::ServerError, FailureKind::Unreachable, FailureKind::TimedOut];
+    let cache = open_remembering(dir.path());
+    for kind in kinds {
+        ask(&cache, kind.name(), &asked, Some(kind)).await.expect("it fails");
+    }
+    cache.close_disk().await;
+    let cache = open_remembering(dir.path());
+    for (kind, is_remembered) in kinds.into_iter().zip([true, true, false, false]) {
+        let before = asked.load(Ordering::Relaxed);
+        let failure = ask(&cache, kind.name(), &asked, Some(kind)).await.expect("it fails");
+        assert_eq!(asked.load(Ordering::Relaxed) == before, is_remembered, "{kind:?}");
+        assert_eq!((failure.kind, &*failure.message), (kind, "said no"));
+        assert_eq!(failure.answer, Some(Value { body: "no".into(), meta: "403".into() }));
+    }
+}
+
+#[tokio::test]
+async fn a_failure_remembered_over_a_restart_ends_with_an_invalidation_before_or_after_it() {
+    for is_before in [true, false] {
+        let dir = tempfile::tempdir().expect("a folder");
+        let asked = Arc::default();
+        let cache = open_remembering(dir.path());
+        ask(&cache, "/x", &asked, Some(FailureKind::Denied)).await.expect("it fails");
+        if is_before {
+            cache.invalidate(&tag("any"), &Invalidation::mark());
+        }
+        cache.close_disk().await;
+        let cache = open_remembering(dir.path());
+        if !is_before {
+            cache.invalidate(&tag("any"), &Invalidation::mark());
+        }
+        ask(&cache, "/x", &asked, Some(FailureKind::Denied)).await.expect("it fails");
+        assert_eq!(asked.load(Ordering::Relaxed), 2, "asked again");
+    }
+}
+
+#[tokio::test]
+async fn that_a_key_is_not_for_keeping_is_remembered_over_a_restart_unless_it_was_kept_since() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let asked = Arc::default();
+    let cache = open_remembering(dir.path());
+    ask(&cache, "/never", &asked, None).await;
+    ask(&cache, "/once", &asked, None).await;
+    served(&cache, "/once", &Source::of("value")).await;
+    cache.invalidate(&Scope::Key(key("/once")), &Invalidation::mark());
+    cache.close_disk().await;
+    let cache = open_remembering(dir.path());
+    assert!(cache.diagnose(&key("/never")).uncacheable);
+    assert!(!cache.diagnose(&key("/once")).uncacheable);
+}
+
+#[tokio::test]
+async fn what_is_remembered_lives_no_longer_for_a_clock_set_back_and_is_swept_when_it_is_over() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open_remembering(dir.path());
+    ask(&cache, "/x", &Arc::default(), None).await;
+    cache.close_disk().await;
+    let mut store = Store::open(dir.path(), 65_536).expect("it opens");
+    let (_, memo) = store.memos(1000).expect("read").pop().expect("it is there");
+    assert_eq!(memo.until_ms(), 61_000);
+    let now_ms = Clock::system().now_ms() + 120_000;
+    assert!(store.memos(now_ms).expect("read").is_empty());
+    store.sweep(now_ms, u64::MAX).expect("swept");
+    assert!(store.memos(0).expect("read").is_empty());
+}
+
+#[tokio::test]
+async fn a_source_that_settles_and_a_write_nobody_knows_of_count_after_a_restart() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let settle = Settle { lasting: Duration::from_hours(1), max_fresh: Duration::from_millis(700) };
+    let settling = Invalidation { settle: Some(settle), ..Invalidation::mark() };
+    let unknown = Invalidation { unstorable_for: Some(Duration::from_hours(1)), ..Invalidation::mark() };
+    let cache = open(dir.path());
+    let other = open(dir.path());
+    cache.invalidate(&tag("settling"), &settling);
+    cache.invalidate(&tag("unknown"), &unknown);
+    // A later one that says nothing of it ends neither.
+    cache.invalidate(&tag("settling"), &Invalidation::mark());
+    cache.invalidate(&tag("unknown"), &Invalidation::mark());
+    assert!(cache.settled().await);
+    other.invalidate(&tag("other"), &Invalidation::mark());
+    assert!(other.settled().await, "it has heard of all that was written before");
+    let restarted = open(dir.path());
+    for (which, cache) in [("restarted", restarted), ("other", other)] {
+        served(&cache, &format!("/settling/{which}"), &Source::tagged("value", "settling")).await;
+        let entry = cache.peek(&key(&format!("/settling/{which}"))).expect("kept");
+        assert_eq!(entry.horizons().fresh_until_ms - entry.stored_ms(), 700, "{which}");
+        served(&cache, &format!("/unknown/{which}"), &Source::tagged("value", "unknown")).await;
+        assert!(cache.peek(&key(&format!("/unknown/{which}"))).is_none(), "{which}");
+    }
+}

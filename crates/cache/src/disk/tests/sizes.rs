@@ -1,0 +1,165 @@
+//! How much the store holds, what makes room in it, and what is written of a value that did not change.
+
+use std::os::unix::fs::MetadataExt;
+
+use super::*;
+use crate::disk::store::{Batch, Offer};
+
+const KIB: usize = 1024;
+
+/// Bytes that do not get smaller.
+fn noise(seed: u32, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state.to_le_bytes()[0]
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+/// All bytes of a folder's files.
+fn on_disk(dir: &Path) -> u64 {
+    let entries = std::fs::read_dir(dir).expect("listed").flatten();
+    entries
+        .map(|entry| match entry.metadata().expect("known") {
+            folder if folder.is_dir() => on_disk(&entry.path()),
+            file => file.len(),
+        })
+        .sum()
+}
+
+/// Fills a store with bodies of these lengths.
+async fn filled(dir: &Path, lengths: impl Iterator<Item = usize>) {
+    let cache = open(dir);
+    for (at, length) in lengths.enumerate() {
+        served(&cache, &format!("/{at}"), &Source::of(noise(u32::try_from(at).expect("few"), length))).await;
+    }
+    assert_eq!(cache.close_disk().await, 0);
+}
+
+#[tokio::test]
+async fn a_store_takes_no_more_of_the_disk_than_it_may_whatever_lies_in_it() {
+    for (length, count) in [(200, 8000), (2500, 1500), (20 * KIB, 200), (150 * KIB, 40)] {
+        let dir = tempfile::tempdir().expect("a folder");
+        filled(dir.path(), std::iter::repeat_n(length, count)).await;
+        let mut store = Store::open(dir.path(), 64 * KIB).expect("it opens");
+        let before = on_disk(dir.path());
+        let told = store.bytes().expect("told");
+        assert!(told <= before && told > before - before / 10, "{length}: {told} of {before}");
+        let max_bytes = told / 3;
+        let now_ms = Clock::system().now_ms();
+        while store.sweep(now_ms, max_bytes).expect("swept") {}
+        store.truncate_wal().expect("cut");
+        let db = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
+        let number = |sql: &str| -> i64 { db.query_row(sql, [], |row| row.get(0)).expect("told") };
+        for (name, column) in [("bytes", "size"), ("file_bytes", "file_bytes")] {
+            let booked = number(&format!("SELECT value FROM about WHERE name = '{name}'"));
+            assert_eq!(booked, number(&format!("SELECT sum({column}) FROM entry")), "{name}");
+        }
+        drop(db);
+        let (told, after) = (store.bytes().expect("told"), on_disk(dir.path()));
+        assert!(told <= max_bytes, "{length}: {told} of {max_bytes}");
+        // A few free pages are kept, for what comes.
+        assert!(after <= max_bytes + max_bytes / 3 + 64 * 16 * 1024, "{length}: {after} for {max_bytes}");
+        let entries = store.count().expect("counted").entries;
+        assert!(
+            entries > count as u64 / 6,
+            "{length}: {entries} of {count} are left, in {told} of {max_bytes}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_bound_that_nothing_can_keep_empties_the_store_and_ends() {
+    let dir = tempfile::tempdir().expect("a folder");
+    filled(dir.path(), std::iter::repeat_n(3000, 50)).await;
+    let mut store = Store::open(dir.path(), 64 * KIB).expect("it opens");
+    while store.sweep(Clock::system().now_ms(), 1).expect("swept") {}
+    assert_eq!(store.count().expect("counted").entries, 0);
+}
+
+#[tokio::test]
+async fn a_sweep_with_nothing_to_do_writes_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    filled(dir.path(), std::iter::repeat_n(3000, 50)).await;
+    let mut store = Store::open(dir.path(), 64 * KIB).expect("it opens");
+    let other = Store::open(dir.path(), 64 * KIB).expect("it opens");
+    let before = other.version().expect("told");
+    assert!(!store.sweep(Clock::system().now_ms(), u64::MAX).expect("swept"));
+    assert_eq!(other.version().expect("told"), before);
+}
+
+#[tokio::test]
+async fn what_is_read_from_memory_counts_as_read_on_disk() {
+    let dir = tempfile::tempdir().expect("a folder");
+    // An hour in 36 ms.
+    let clock = Clock::scaled(100_000.0);
+    let cache = Cache::with_disk(Settings::default(), settings(dir.path()), clock, TaskTracker::new());
+    let cache = cache.expect("it opens");
+    let long = Policy { fresh: Duration::from_hours(100_000), ..POLICY };
+    let get = async |text: &str| {
+        let loader = || Source::of("value");
+        let answer = cache.get_or_load(&key(text), &long, Demand::Any, loader).await.expect("an answer");
+        answer.served()
+    };
+    get("/hot").await;
+    get("/cold").await;
+    assert!(cache.flush(LONG).await);
+    let db = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
+    let used = |text: &str| -> i64 {
+        let sql = "SELECT used_ms FROM entry WHERE key LIKE '%' || ?1";
+        db.query_row(sql, [text], |row| row.get(0)).expect("it is there")
+    };
+    let (hot, cold) = (used("/hot"), used("/cold"));
+    while used("/hot") < hot + 2 * 3_600_000 {
+        assert_eq!(get("/hot").await, Some(Served::Hit));
+    }
+    assert_eq!(used("/cold"), cold);
+    assert_eq!(cache.disk_stats().expect("a disk").hits, 0, "all of it came from memory");
+}
+
+/// Offers one body under one key at a time, to the store itself.
+struct Rewrites {
+    store: Store,
+    at: u64,
+}
+
+impl Rewrites {
+    fn write(&mut self, body: &[u8]) {
+        self.at += 1;
+        let name = key("/x");
+        let entry = super::markers::entry_of(&name, Vec::new(), Stamp::end_of(self.at), body);
+        let batch = Batch { offers: vec![Offer { key: name, entry, seen: 0 }], ..Batch::default() };
+        assert_eq!(self.store.write(&batch, 7, self.at).expect("written").stored, 1);
+    }
+}
+
+#[test]
+fn a_large_body_that_did_not_change_is_not_written_again() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut rewrites = Rewrites { store: Store::open(dir.path(), 64 * KIB).expect("it opens"), at: 0 };
+    let files = || {
+        let bodies = dir.path().join("bodies");
+        let folders = std::fs::read_dir(bodies).expect("listed").flatten();
+        let files = folders.flat_map(|folder| std::fs::read_dir(folder.path()).expect("listed").flatten());
+        files.map(|file| file.metadata().expect("known").ino()).collect::<Vec<_>>()
+    };
+    let found = |store: &Store| match store.look(&key("/x")).expect("looked") {
+        crate::disk::store::Sight::Found(found) => found,
+        other => panic!("{other:?}"),
+    };
+    let (one, two) = (noise(1, 100_000), noise(2, 100_000));
+    rewrites.write(&one);
+    let before = files();
+    let held = rewrites.store.bytes().expect("told");
+    rewrites.write(&one);
+    assert_eq!(files(), before);
+    assert_eq!(found(&rewrites.store).created, Stamp::end_of(2), "the row is the new one");
+    assert_eq!(found(&rewrites.store).value.body, one);
+    rewrites.write(&two);
+    assert_ne!(files(), before);
+    assert_eq!((files().len(), &found(&rewrites.store).value.body[..]), (1, &two[..]));
+    assert_eq!(rewrites.store.bytes().expect("told"), held, "the old one is gone");
+}

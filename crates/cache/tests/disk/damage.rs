@@ -1,0 +1,230 @@
+//! Damage done while nobody looks: bits that flipped, files that were cut, removed, or are somebody else's.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::ears::heard_of;
+use crate::stage::{draw, open};
+
+const ENTRIES: usize = 120;
+/// Trials per picture of a store.
+const TRIALS: u64 = 60;
+/// Bytes of a page of the database.
+const PAGE: u64 = 16 * 1024;
+
+/// Small, compressible or not, and some in files of their own.
+fn length(at: usize) -> usize {
+    match at % 12 {
+        3 => 90_000,
+        7 => 9_000,
+        _ => 200 + at * 11,
+    }
+}
+
+fn name(at: usize) -> String {
+    format!("/item/{at}")
+}
+
+fn is_invalidated(at: usize) -> bool {
+    at % 5 == 2
+}
+
+/// A store with entries of edition 0, some of which were invalidated; copied as it is in the middle of the work, when
+/// most of it lies in the log, or after it was closed.
+async fn picture(is_closed: bool) -> tempfile::TempDir {
+    let (dir, copy) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let stage = open(dir.path());
+    for at in 0..ENTRIES {
+        stage.keep(&name(at), length(at)).await;
+    }
+    stage.flush().await;
+    for at in (0..ENTRIES).filter(|at| is_invalidated(*at)) {
+        stage.invalidate(&name(at)).await;
+    }
+    if is_closed {
+        assert_eq!(stage.cache.close_disk().await, 0);
+    }
+    copy_all(dir.path(), copy.path());
+    copy
+}
+
+/// Copies what outlives a process: the map of the log is made anew from the log.
+fn copy_all(from: &Path, to: &Path) {
+    for file in files(from) {
+        let target = to.join(file.strip_prefix(from).expect("it lies there"));
+        fs::create_dir_all(target.parent().expect("it lies in a folder")).expect("made");
+        fs::copy(&file, target).expect("copied");
+    }
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).expect("listed").flatten() {
+        match entry.path() {
+            path if path.is_dir() => files.extend(self::files(&path)),
+            path if path.extension().is_some_and(|tail| tail == "db-shm") => {}
+            path => files.push(path),
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Flips some bits of one file; where pages and the file begin as often as anywhere else. Says where.
+fn flip(dir: &Path, random: &mut u64) -> String {
+    let files: Vec<PathBuf> =
+        files(dir).into_iter().filter(|file| fs::metadata(file).is_ok_and(|file| file.len() > 0)).collect();
+    // The database and its log as often as all bodies together.
+    let large: Vec<&PathBuf> =
+        files.iter().filter(|file| file.to_string_lossy().contains("cache.db")).collect();
+    let file = match draw(random) % 3 {
+        0 => &files[usize::try_from(draw(random)).expect("64 bits") % files.len()],
+        _ => large[usize::try_from(draw(random)).expect("64 bits") % large.len()],
+    };
+    let mut bytes = fs::read(file).expect("read");
+    let length = bytes.len() as u64;
+    let mut places = Vec::new();
+    for _ in 0..=draw(random) % 4 {
+        let place = match draw(random) % 4 {
+            0 => draw(random) % 100.min(length),
+            1 => (draw(random) % length / PAGE * PAGE + draw(random) % 64).min(length - 1),
+            _ => draw(random) % length,
+        };
+        bytes[usize::try_from(place).expect("64 bits")] ^= 1 << (draw(random) % 8);
+        places.push(place);
+    }
+    fs::write(file, bytes).expect("written");
+    format!("{} at {places:?}", file.display())
+}
+
+/// Reads everything from a store with something done to it: every answer is whole and right, and what was invalidated
+/// does not come back. What is kept then is there after another start.
+async fn survives(dir: &Path, what: &str) {
+    let stage = open(dir);
+    let mut old = BTreeSet::new();
+    for at in 0..ENTRIES {
+        let edition = stage.read(&name(at), 1, length(at)).await;
+        if edition == 0 {
+            old.insert(at);
+        }
+    }
+    let undone: Vec<&usize> = old.iter().filter(|at| is_invalidated(**at)).collect();
+    assert!(undone.is_empty(), "{what}: invalidated, and came back: {undone:?}");
+    stage.flush().await;
+    stage.until_written("/later").await;
+    let said = heard_of(dir);
+    assert!(said.len() <= 2, "{what}: said once, not: {said:#?}");
+    assert_eq!(stage.cache.close_disk().await, 0, "{what}");
+    let stage = open(dir);
+    for at in 0..ENTRIES {
+        stage.read(&name(at), 2, length(at)).await;
+    }
+    stage.cache.close_disk().await;
+}
+
+async fn flips(is_closed: bool, seed: u64) {
+    let picture = picture(is_closed).await;
+    let mut random = seed;
+    for trial in 0..TRIALS {
+        let dir = tempfile::tempdir().expect("a folder");
+        copy_all(picture.path(), dir.path());
+        let place = flip(dir.path(), &mut random);
+        survives(dir.path(), &format!("trial {trial}: {place}")).await;
+    }
+}
+
+#[tokio::test]
+async fn bits_that_flip_in_a_closed_store_show_in_no_answer() {
+    flips(true, 0x1234_5678_9abc_def1).await;
+}
+
+#[tokio::test]
+async fn bits_that_flip_in_a_store_whose_log_is_full_show_in_no_answer() {
+    flips(false, 0x0fed_cba9_8765_4321).await;
+}
+
+#[tokio::test]
+async fn a_store_without_damage_answers_everything_it_kept() {
+    for is_closed in [true, false] {
+        let picture = picture(is_closed).await;
+        let stage = open(picture.path());
+        for at in 0..ENTRIES {
+            let edition = stage.read(&name(at), 1, length(at)).await;
+            assert_eq!(edition, u64::from(is_invalidated(at)), "{at}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_cut_anywhere_is_survived() {
+    for is_closed in [true, false] {
+        let picture = picture(is_closed).await;
+        for part in 0..16u64 {
+            let dir = tempfile::tempdir().expect("a folder");
+            copy_all(picture.path(), dir.path());
+            let file = dir.path().join(if is_closed { "cache.db" } else { "cache.db-wal" });
+            let length = fs::metadata(&file).expect("it is there").len() * part / 16 + part % 3;
+            fs::File::options().write(true).open(&file).expect("open").set_len(length).expect("cut");
+            survives(dir.path(), &format!("{} cut to {length}", file.display())).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_are_gone_cut_or_empty_are_loaded_again() {
+    let picture = picture(true).await;
+    let dir = picture.path();
+    let bodies: Vec<PathBuf> =
+        files(dir).into_iter().filter(|file| file.starts_with(dir.join("bodies"))).collect();
+    assert!(bodies.len() >= 5, "long bodies lie in files: {bodies:?}");
+    for (at, file) in bodies.iter().enumerate() {
+        match at % 3 {
+            0 => fs::remove_file(file).expect("removed"),
+            1 => fs::write(file, "").expect("emptied"),
+            _ => fs::write(file, &fs::read(file).expect("read")[1..]).expect("cut"),
+        }
+    }
+    let stage = open(dir);
+    for at in 0..ENTRIES {
+        let edition = stage.read(&name(at), 1, length(at)).await;
+        assert_eq!(edition, u64::from(is_invalidated(at) || length(at) == 90_000), "{at}");
+    }
+    assert_eq!(stage.stats().torn, bodies.len() as u64);
+    assert_eq!(stage.stats().set_aside, 0, "the store itself is whole");
+}
+
+#[tokio::test]
+async fn what_is_set_aside_is_said_once_with_what_to_do_and_kept() {
+    let picture = picture(true).await;
+    let dir = picture.path();
+    fs::write(dir.join("cache.db"), "this is no database, it is a text of some length").expect("written");
+    let stage = open(dir);
+    stage.until_written("/later").await;
+    let said = heard_of(dir);
+    assert_eq!(said.len(), 1, "{said:#?}");
+    assert!(said[0].contains("set aside") && said[0].contains("disk's health"), "{said:#?}");
+    let kept = fs::read(dir.join("cache.db.set-aside")).expect("it is kept");
+    assert!(kept.starts_with(b"this is no database"));
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_makes_nothing_fresh_for_longer() {
+    use greenroom_cache::Clock;
+
+    use crate::stage::{Stage, disk};
+    let dir = tempfile::tempdir().expect("a folder");
+    // A clock that runs ahead by hours within moments.
+    let ahead = Clock::scaled(1e7);
+    let stage = Stage::open_at(disk(dir.path()), ahead.clone());
+    while ahead.now_ms() < Clock::system().now_ms() + 10 * 3_600_000 {
+        tokio::task::yield_now().await;
+    }
+    stage.keep("/x", 500).await;
+    stage.cache.close_disk().await;
+    let stage = open(dir.path());
+    assert_eq!(stage.read("/x", 1, 500).await, 1, "nobody knows how old it is");
+    assert_eq!(stage.read("/x", 2, 500).await, 1);
+    stage.cache.close_disk().await;
+    assert_eq!(open(dir.path()).read("/x", 2, 500).await, 1, "what is kept now is fresh as long as ever");
+}

@@ -1,0 +1,187 @@
+//! Damage done while everybody reads and writes.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tokio_util::task::TaskTracker;
+
+use crate::ears::heard_of;
+use crate::stage::{Stage, draw, open};
+
+const NAMES: u64 = 400;
+const READERS: u64 = 4;
+/// Reads and writes before the damage and after it.
+const ACTS: u64 = 1_500;
+
+fn length(at: u64) -> usize {
+    match at % 40 {
+        7 => 150_000,
+        at => 300 + usize::try_from(at * 37).expect("small"),
+    }
+}
+
+/// What is done to a directory in which a store is open.
+type Blow = fn(&Path);
+
+/// Some read and write all the time; in the middle of it something happens to the directory. Nobody notices, and in the
+/// end what is kept outlives a restart.
+async fn carries_on(what: &str, blow: Blow, warnings: std::ops::RangeInclusive<usize>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("cache");
+    let stage = open(&dir);
+    for at in 0..NAMES {
+        stage.keep(&format!("/{at}"), length(at)).await;
+    }
+    stage.flush().await;
+    let (acts, is_over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let crowd = TaskTracker::new();
+    let start = |reader| act(stage.clone(), reader, Arc::clone(&acts), Arc::clone(&is_over));
+    let actors: Vec<_> = (0..READERS).map(|reader| crowd.spawn(start(reader))).collect();
+    let acted = async |until: u64| {
+        while acts.load(Ordering::Relaxed) < until {
+            assert!(!actors.iter().any(|actor| actor.is_finished()), "{what}: somebody was not answered");
+            tokio::task::yield_now().await;
+        }
+    };
+    acted(ACTS).await;
+    blow(&dir);
+    let before = acts.load(Ordering::Relaxed);
+    acted(before + ACTS).await;
+    stage.until_written("/later").await;
+    is_over.store(true, Ordering::Relaxed);
+    for actor in actors {
+        actor.await.unwrap_or_else(|_| panic!("{what}: somebody was not answered"));
+    }
+    stage.keep("/last", 500).await;
+    stage.flush().await;
+    assert_eq!(stage.cache.close_disk().await, 0, "{what}");
+    let again = open(&dir);
+    assert_eq!(again.read("/last", 1, 500).await, 0, "{what}: it was written after the trouble");
+    for at in 0..NAMES {
+        again.read(&format!("/{at}"), 9, length(at)).await;
+    }
+    let said = heard_of(&dir);
+    assert!(warnings.contains(&said.len()), "{what}: {said:#?}");
+}
+
+async fn act(stage: Stage, reader: u64, acts: Arc<AtomicU64>, is_over: Arc<AtomicBool>) {
+    let mut random = reader + 0x51_7c_c1_b7;
+    while !is_over.load(Ordering::Relaxed) {
+        let at = draw(&mut random) % NAMES;
+        match draw(&mut random) % 8 {
+            0 => stage.keep(&format!("/{reader}/{at}"), length(at)).await,
+            _ => drop(stage.read(&format!("/{at}"), 0, length(at)).await),
+        }
+        acts.fetch_add(1, Ordering::Relaxed);
+        tokio::task::yield_now().await;
+    }
+}
+
+fn cut(file: &Path, part: u64) {
+    let file = fs::File::options().write(true).open(file).expect("open");
+    let length = file.metadata().expect("known").len();
+    file.set_len(length / 4 * part).expect("cut");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_cut_while_it_is_used_is_survived() {
+    carries_on("half", |dir| cut(&dir.join("cache.db"), 2), 0..=2).await;
+    carries_on("nothing left", |dir| cut(&dir.join("cache.db"), 0), 0..=2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_cut_while_it_is_used_is_survived() {
+    carries_on("half", |dir| cut(&dir.join("cache.db-wal"), 2), 0..=2).await;
+    carries_on("nothing left", |dir| cut(&dir.join("cache.db-wal"), 0), 0..=2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_overwritten_while_it_is_used_is_set_aside() {
+    let overwrite: Blow = |dir| {
+        use std::os::unix::fs::FileExt;
+        for name in ["cache.db", "cache.db-wal"] {
+            let file = fs::File::options().write(true).open(dir.join(name)).expect("open");
+            let length = usize::try_from(file.metadata().expect("known").len()).expect("64 bits");
+            let noise: Vec<u8> = (0..length).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+            file.write_all_at(&noise, 0).expect("overwritten");
+        }
+    };
+    carries_on("noise", overwrite, 1..=2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_deleted_while_it_is_used_is_begun_anew() {
+    let delete: Blow = |dir| fs::remove_file(dir.join("cache.db")).expect("removed");
+    carries_on("the file", delete, 1..=1).await;
+    let delete_all: Blow = |dir| {
+        for tail in ["", "-wal", "-shm"] {
+            fs::remove_file(dir.join(format!("cache.db{tail}"))).expect("removed");
+        }
+    };
+    carries_on("all files", delete_all, 1..=1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_removed_or_moved_while_it_is_used_is_made_anew() {
+    let moved: Blow = |dir| fs::rename(dir, dir.with_extension("moved")).expect("moved");
+    carries_on("moved", moved, 1..=1).await;
+    // While it is removed, something may be made in it.
+    let removed: Blow = |dir| while dir.exists() && fs::remove_dir_all(dir).is_err() {};
+    carries_on("removed", removed, 1..=2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_in_whose_place_a_file_lies_is_said_and_taken_again_when_it_is_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("cache");
+    let stage = open(&dir);
+    stage.keep("/x", 300).await;
+    stage.flush().await;
+    fs::rename(&dir, folder.path().join("moved")).expect("moved");
+    fs::write(&dir, "in the way").expect("written");
+    while stage.cache.disk_trouble().is_none() {
+        stage.read("/x", 1, 300).await;
+        tokio::task::yield_now().await;
+    }
+    for at in 0..50 {
+        stage.read(&format!("/{at}"), 0, 300).await;
+    }
+    let said = heard_of(&dir);
+    assert_eq!(said.len(), 1, "{said:#?}");
+    assert!(said[0].contains("remedy="), "{said:#?}");
+    fs::remove_file(&dir).expect("removed");
+    stage.until_written("/later").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_copy_put_in_the_place_of_a_running_store_brings_nothing_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (dir, copy) = (folder.path().join("cache"), folder.path().join("copy"));
+    let stage = open(&dir);
+    for at in 0..50 {
+        stage.keep(&format!("/{at}"), 300).await;
+    }
+    stage.cache.close_disk().await;
+    fs::copy(dir.join("cache.db"), &copy).expect("copied");
+    let stage = open(&dir);
+    for at in 0..50 {
+        stage.invalidate(&format!("/{at}")).await;
+        assert_eq!(stage.read(&format!("/{at}"), 1, 300).await, 1);
+    }
+    stage.flush().await;
+    fs::rename(&copy, dir.join("cache.db")).expect("put there");
+    for tail in ["-wal", "-shm"] {
+        fs::remove_file(dir.join(format!("cache.db{tail}"))).expect("removed");
+    }
+    stage.until_written("/later").await;
+    for at in 0..50 {
+        assert_eq!(stage.read(&format!("/{at}"), 1, 300).await, 1, "/{at} while it runs");
+    }
+    stage.cache.close_disk().await;
+    let stage = open(&dir);
+    for at in 0..50 {
+        assert_ne!(stage.read(&format!("/{at}"), 2, 300).await, 0, "/{at} after a restart");
+    }
+}

@@ -1,0 +1,220 @@
+//! Disks that are full or may not be written to, real ones where this machine lets us make them.
+//!
+//! Each test starts this binary again as its child: in a namespace of its own with a small file system; or, which needs
+//! nobody's leave and therefore always runs, with a limit on the length of files, and as a user who may not write.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use greenroom_cache::disk::trouble::Trouble;
+use greenroom_cache::{Invalidation, Scope, Tag};
+
+use crate::ears::heard_of;
+use crate::stage::{Stage, disk, open};
+
+/// Set for a child: where it works.
+const DIR: &str = "GREENROOM_STRAITS_DIR";
+/// The user that is nobody.
+const NOBODY: u32 = 65_534;
+const ENTRIES: usize = 300;
+
+fn this_binary() -> PathBuf {
+    std::env::current_exe().expect("this binary")
+}
+
+/// Runs one of the ignored tests below, and shows what it said if it failed.
+fn run(command: &mut Command, child: &str, dir: &Path) {
+    let arguments = ["--exact", child, "--ignored", "--nocapture"];
+    let output = command.args(arguments).env(DIR, dir).output().expect("it starts");
+    let (said, complained) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains("1 passed"), "{said}\n{complained}");
+}
+
+fn dir() -> Option<PathBuf> {
+    std::env::var_os(DIR).map(PathBuf::from)
+}
+
+fn shell(line: &str) {
+    assert!(Command::new("sh").args(["-c", line]).status().expect("a shell").success(), "{line}");
+}
+
+/// Whether a process here may have file systems of its own.
+fn has_namespaces() -> bool {
+    let tried = Command::new("unshare").args(["-Urm", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
+    let may = tried.is_ok_and(|tried| tried.status.success());
+    if !may {
+        println!(
+            "no file systems of one's own on this machine: only the tests without them say anything here"
+        );
+    }
+    may
+}
+
+fn in_namespace(child: &str) {
+    if has_namespaces() {
+        let folder = tempfile::tempdir().expect("a folder");
+        run(Command::new("unshare").arg("-Urm").arg(this_binary()), child, folder.path());
+    }
+}
+
+/// Keeps much more than there is room for; everything is answered; and more room ends the trouble by itself.
+async fn fills(stage: Stage, dir: &Path, troubles: &[Trouble], make_room: impl FnOnce()) {
+    for at in 0..ENTRIES {
+        let length = if at % 10 == 0 { 100_000 } else { 9_000 };
+        stage.keep(&format!("/{at}"), length).await;
+        assert_eq!(stage.read(&format!("/{at}"), 0, length).await, 0);
+        stage.flush().await;
+    }
+    let stats = stage.stats();
+    assert!(stats.written > 0 && stats.failed > 0, "some found room: {stats:?}");
+    let trouble = stage.cache.disk_trouble();
+    assert!(trouble.is_some_and(|trouble| troubles.contains(&trouble)), "{trouble:?}");
+    assert_eq!(stats.set_aside, 0, "nothing is damaged: {stats:?}");
+    let said = heard_of(dir);
+    assert_eq!(said.len(), 1, "{said:#?}");
+    assert!(said[0].contains("remedy="), "{said:#?}");
+    // What found room is read, though nothing is written.
+    let asked = stage.asked();
+    for at in 0..ENTRIES {
+        let length = if at % 10 == 0 { 100_000 } else { 9_000 };
+        stage.read(&format!("/{at}"), 0, length).await;
+    }
+    assert!(stage.asked() < asked + ENTRIES as u64, "some are hits");
+    make_room();
+    stage.until_written("/later").await;
+    stage.keep("/last", 100_000).await;
+    stage.flush().await;
+    stage.cache.close_disk().await;
+    assert_eq!(open(dir).read("/last", 1, 100_000).await, 0, "it was written");
+}
+
+#[tokio::test]
+#[ignore = "the child of a test below"]
+async fn fills_a_small_disk() {
+    let Some(dir) = dir() else { return };
+    let at = dir.display();
+    shell(&format!("mount -t tmpfs -o size=1m none {at}"));
+    let store = dir.join("cache");
+    let more = || shell(&format!("mount -o remount,size=64m {at}"));
+    fills(open(&store), &store, &[Trouble::Full], more).await;
+}
+
+#[test]
+fn a_full_disk_costs_writes_and_nothing_else() {
+    in_namespace("straits::fills_a_small_disk");
+}
+
+#[tokio::test]
+#[ignore = "the child of a test below"]
+async fn fills_short_files() {
+    let Some(dir) = dir() else { return };
+    let store = dir.join("cache");
+    // The log grows beyond the limit, or the database does when the log is moved.
+    let more = || shell(&format!("prlimit --pid {} --fsize=unlimited", std::process::id()));
+    fills(open(&store), &store, &[Trouble::Full, Trouble::Failing], more).await;
+}
+
+#[test]
+fn files_that_may_not_grow_cost_writes_and_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // The signal that comes with the limit is ignored: then it is an error like others.
+    let limited = "trap '' XFSZ; ulimit -S -f 1024; exec \"$0\" \"$@\"";
+    let mut shell = Command::new("sh");
+    run(shell.args(["-c", limited]).arg(this_binary()), "straits::fills_short_files", folder.path());
+}
+
+/// A start in a directory that may not be written to, in which a store lies: everything is answered, it is said once;
+/// and what was kept before is there again when it may be written.
+async fn starts_read_only(dir: &Path, allow: impl FnOnce()) {
+    let stage = open(dir);
+    for at in 0..50 {
+        assert_eq!(stage.read(&format!("/{at}"), 1, 300).await, 1, "nothing can be read there either");
+    }
+    stage.keep("/1", 300).await;
+    let scope = Scope::Tag { namespace: "home".into(), partition: None, tag: Tag::new("/1") };
+    stage.cache.invalidate(&scope, &Invalidation::mark());
+    assert!(!stage.cache.settled().await, "it is not durable, and nobody waits for what cannot be");
+    assert_eq!(stage.cache.disk_trouble(), Some(Trouble::ReadOnly));
+    let said = heard_of(dir);
+    assert_eq!(said.len(), 1, "{said:#?}");
+    assert!(said[0].contains("writable"), "{said:#?}");
+    allow();
+    stage.until_written("/later").await;
+    stage.cache.close_disk().await;
+    let stage = open(dir);
+    assert_eq!(stage.read("/2", 2, 300).await, 0, "what was kept before is there again");
+    assert_eq!(stage.read("/1", 2, 300).await, 2, "but for what was invalidated meanwhile");
+}
+
+#[tokio::test]
+#[ignore = "the child of a test below"]
+async fn starts_on_a_read_only_disk() {
+    let Some(dir) = dir() else { return };
+    let (at, store) = (dir.display(), dir.join("cache"));
+    shell(&format!("mount -t tmpfs -o size=64m none {at}"));
+    keep_some(&store).await;
+    shell(&format!("mount -o remount,ro {at}"));
+    starts_read_only(&store, || shell(&format!("mount -o remount,rw {at}"))).await;
+}
+
+#[test]
+fn a_read_only_disk_costs_the_tier_until_it_may_be_written() {
+    in_namespace("straits::starts_on_a_read_only_disk");
+}
+
+async fn keep_some(store: &Path) {
+    let stage = Stage::open(disk(store));
+    for at in 0..50 {
+        stage.keep(&format!("/{at}"), 300).await;
+    }
+    stage.cache.close_disk().await;
+}
+
+#[tokio::test]
+#[ignore = "the child of a test below"]
+async fn starts_in_a_folder_that_is_read_only() {
+    let Some(dir) = dir() else { return };
+    let store = dir.join("cache");
+    keep_some(&store).await;
+    let mode = |path: &Path, mode: u32| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+    };
+    let files: Arc<[PathBuf]> =
+        fs::read_dir(&store).expect("listed").flatten().map(|file| file.path()).collect();
+    let files = Arc::clone(&files);
+    for file in files.iter().filter(|file| file.is_file()) {
+        mode(file, 0o400);
+    }
+    mode(&store, 0o500);
+    starts_read_only(&store, || {
+        mode(&store, 0o700);
+        for file in files.iter().filter(|file| file.is_file()) {
+            mode(file, 0o600);
+        }
+    })
+    .await;
+}
+
+/// Root may write anywhere; so for root the child is nobody, with a copy of this binary that nobody may start.
+#[test]
+fn a_folder_without_leave_to_write_costs_the_tier_until_there_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let work = folder.path().join("work");
+    fs::create_dir(&work).expect("made");
+    let is_root = fs::metadata("/proc/self").expect("Linux").uid() == 0;
+    let child = "straits::starts_in_a_folder_that_is_read_only";
+    if is_root {
+        let binary = folder.path().join("binary");
+        fs::copy(this_binary(), &binary).expect("copied");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("opened");
+        std::os::unix::fs::chown(&work, Some(NOBODY), Some(NOBODY)).expect("given away");
+        run(Command::new(binary).uid(NOBODY).gid(NOBODY).current_dir("/"), child, &work);
+    } else {
+        run(&mut Command::new(this_binary()), child, &work);
+    }
+}

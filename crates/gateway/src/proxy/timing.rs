@@ -1,0 +1,83 @@
+//! How long the parts of an answer take, as log events for who wants to know: `GREENROOM_LOG=greenroom::timing=debug`.
+//! What is written behind the answer says so itself, as `greenroom::timing` too, from the disk tier.
+
+use greenroom_cache::{Clock, Entry, Tier};
+use greenroom_upstream::verdict::Read;
+use http::Response;
+
+use super::Visit;
+use super::answer::History;
+use crate::body::Body;
+use crate::departure;
+
+/// The name under which the events are chosen.
+const TARGET: &str = "greenroom::timing";
+
+/// Runs from the arrival of a read, if anybody listens.
+#[derive(Debug)]
+pub(super) struct Stopwatch {
+    clock: Clock,
+    began_ms: u64,
+}
+
+/// The same, after the answer was found or loaded.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    watch: Stopwatch,
+    fetched_ms: u64,
+}
+
+impl Stopwatch {
+    /// Starts, if anybody listens.
+    pub(super) fn start(visit: &Visit) -> Option<Self> {
+        tracing::enabled!(target: TARGET, tracing::Level::DEBUG).then(|| {
+            let clock = visit.server.clock.clone();
+            Self { began_ms: clock.now_ms(), clock }
+        })
+    }
+
+    /// The answer is here.
+    pub(super) fn fetched(self) -> Fetched {
+        Fetched { fetched_ms: self.clock.now_ms(), watch: self }
+    }
+}
+
+impl Fetched {
+    /// Tells how long it took, when the answer has left.
+    pub(super) fn tell_after(
+        self,
+        response: &mut Response<Body>,
+        visit: &Visit,
+        read: &Read,
+        entry: &Entry,
+        history: History,
+    ) {
+        let (visit, class) = (visit.clone(), read.class.name());
+        let (items, bytes) = (items(entry), entry.body().len());
+        let write = if history.tier == Tier::Source { "deferred" } else { "none" };
+        departure::after(response, move || {
+            let Self { watch, fetched_ms } = self;
+            let left_ms = watch.clock.now_ms();
+            tracing::debug!(
+                target: TARGET,
+                server = visit.server.name(),
+                app = visit.app.name,
+                class,
+                served = history.served.name(),
+                tier = history.tier.name(),
+                items,
+                bytes,
+                fetch_ms = fetched_ms.saturating_sub(watch.began_ms),
+                render_ms = left_ms.saturating_sub(fetched_ms),
+                total_ms = left_ms.saturating_sub(watch.began_ms),
+                cache_write = write,
+                "answered"
+            );
+        });
+    }
+}
+
+/// Items in an answer, as far as they are known: each is a tag.
+fn items(entry: &Entry) -> usize {
+    entry.tags().iter().filter(|tag| tag.as_str().starts_with("item:")).count()
+}

@@ -1,0 +1,275 @@
+//! Backup and restore: one file that holds the state and the small files of the data directory, never the cache.
+//!
+//! A backup is a database itself: a copy of `state.db`, made in one piece while others write, with the small files in
+//! a table of its own. It is marked as a backup, so that neither is taken for the other.
+
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use super::book::{self, FILE};
+use super::trouble::Failing;
+use super::{layout, presence};
+use crate::keys::{self, DataDir, explain};
+
+/// Marks a file as a backup: "Grnb".
+const APPLICATION: i64 = 0x4772_6e62;
+/// The state while it is prepared.
+const PREPARED: &str = "state.db.new";
+
+const SCHEMA: &str = "
+    CREATE TABLE backup (made_ms INTEGER NOT NULL, version TEXT NOT NULL);
+    CREATE TABLE backup_file (name TEXT PRIMARY KEY, bytes BLOB NOT NULL);";
+
+/// Proofs grow old within minutes, and one that was refused since the backup must not come back.
+const FORGET_PROOFS: &str = "
+    DROP TABLE backup; DROP TABLE backup_file;
+    DELETE FROM accepted; DELETE FROM image; DELETE FROM refusal;
+    UPDATE identity SET proven_ms = 0;
+    UPDATE server SET heard_ms = 0, down_since_ms = 0;";
+
+/// What a backup holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    /// Its place.
+    pub file: PathBuf,
+    /// Whether the state is in it: there is none before the gateway ran.
+    pub has_state: bool,
+    /// The small files in it, by name.
+    pub files: Vec<String>,
+    /// When it was made, in milliseconds.
+    pub made_ms: u64,
+}
+
+/// What a restore did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// What was restored.
+    pub contents: Contents,
+    /// Where that lies which was there before.
+    pub replaced: Option<PathBuf>,
+    /// The key that hides identities is another than before: what the cache holds is out of reach.
+    pub has_other_key: bool,
+}
+
+/// Saves the state of a directory, whether a gateway runs on it or not. `to` is a file, or a folder to put one in.
+/// Only an older backup is replaced.
+///
+/// # Errors
+/// One line that says what is in the way and what to do.
+pub fn save(data_dir: &Path, to: &Path, now_ms: u64) -> Result<Contents, String> {
+    let names = small_files(data_dir)?;
+    let state = data_dir.join(FILE);
+    if names.is_empty() && !state.exists() {
+        return Err(format!(
+            "{}: no gateway ever ran on this directory; there is nothing to save",
+            data_dir.display()
+        ));
+    }
+    let file =
+        if to.is_dir() { to.join(format!("greenroom-{}.backup", stamp(now_ms))) } else { to.to_owned() };
+    if file.exists() && open_backup(&file).is_err() {
+        return Err(format!(
+            "{}: it is no backup of Greenroom and is not replaced; name another file",
+            file.display()
+        ));
+    }
+    let beside = file.with_extension("new");
+    let has_state = state.exists();
+    let written = write(data_dir, &names, &beside, has_state, now_ms)
+        .and_then(|()| std::fs::rename(&beside, &file).map_err(|error| explain(&file, &error)));
+    if let Err(reason) = written {
+        drop(std::fs::remove_file(&beside));
+        return Err(reason);
+    }
+    Ok(Contents { file, has_state, files: names, made_ms: now_ms })
+}
+
+fn write(data_dir: &Path, names: &[String], to: &Path, has_state: bool, now_ms: u64) -> Result<(), String> {
+    let failed = |failing: Failing| format!("{}: {failing}", to.display());
+    let state = data_dir.join(FILE);
+    let source = if has_state {
+        let damaged = |failing: Failing| {
+            format!(
+                "{}: {failing}; nothing was saved. An older backup can be restored with `greenroom restore`",
+                state.display()
+            )
+        };
+        let db = read_only(&state).map_err(damaged)?;
+        layout::of(&db).and_then(|_| layout::check(&db)).map_err(damaged)?;
+        db
+    } else {
+        Connection::open_in_memory().map_err(|error| failed(error.into()))?
+    };
+    layout::copy_into(&source, to).map_err(failed)?;
+    drop(source);
+    let fill = || -> Result<(), Failing> {
+        let db = Connection::open(to)?;
+        db.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))?;
+        db.execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA application_id = {APPLICATION};"))?;
+        let made_ms = i64::try_from(now_ms).unwrap_or(i64::MAX);
+        db.execute("INSERT INTO backup VALUES (?1, ?2)", params![made_ms, env!("CARGO_PKG_VERSION")])?;
+        for name in names {
+            let bytes = std::fs::read(data_dir.join(name))?;
+            db.execute("INSERT INTO backup_file VALUES (?1, ?2)", params![name, bytes])?;
+        }
+        db.execute_batch("COMMIT")?;
+        Ok(())
+    };
+    fill().map_err(failed)
+}
+
+/// Puts back what a backup holds. What was there before is moved into a folder of its own.
+///
+/// # Errors
+/// One line that says what is in the way and what to do. If the backup is not good, nothing has changed.
+pub fn restore(data_dir: &Path, from: &Path, now_ms: u64) -> Result<Restored, String> {
+    let (backup, contents) = open_backup(from).map_err(|failing| format!("{}: {failing}", from.display()))?;
+    let data_dir = DataDir::open(data_dir)?;
+    let folder = data_dir.path();
+    // Whoever starts now waits for its turn.
+    let _turn = book::take_turn(folder).map_err(|failing| format!("{}: {failing}", folder.display()))?;
+    if presence::is_anybody_there(folder) {
+        return Err(format!("a gateway runs on {}; stop it first, then restore", folder.display()));
+    }
+    let prepared = folder.join(PREPARED);
+    if contents.has_state {
+        prepare(&backup, &prepared).map_err(|failing| format!("{}: {failing}", from.display()))?;
+    }
+    let key_before = std::fs::read(folder.join(keys::KEY_FILE)).ok();
+    let files = read_files(&backup).map_err(|failing| format!("{}: {failing}", from.display()))?;
+    let replaced = set_aside(folder, &contents, now_ms).map_err(|error| explain(folder, &error))?;
+    for (name, bytes) in &files {
+        data_dir.replace(name, bytes)?;
+    }
+    if contents.has_state {
+        std::fs::rename(&prepared, folder.join(FILE)).map_err(|error| explain(&prepared, &error))?;
+    }
+    let key = files.iter().find(|(name, _)| name == keys::KEY_FILE).map(|(_, bytes)| bytes);
+    let has_other_key = key_before.is_some() && key.is_some() && key_before.as_ref() != key;
+    Ok(Restored { contents, replaced, has_other_key })
+}
+
+/// Opens a backup, if it is one, all of it is there, and this version understands it.
+fn open_backup(path: &Path) -> Result<(Connection, Contents), Failing> {
+    use super::trouble::Trouble;
+    let no_backup = || Failing::new(Trouble::Damaged, "it is no backup of Greenroom");
+    let db = read_only(path)?;
+    let number = |pragma: &str| db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    if number("application_id").map_err(|_| no_backup())? != APPLICATION {
+        return Err(no_backup());
+    }
+    layout::check(&db)?;
+    let layout = number("user_version")?;
+    if layout > layout::newest() {
+        let message = "it was made by a newer version of Greenroom; restore it with that version";
+        return Err(Failing::new(Trouble::Newer, message));
+    }
+    let made_ms: Option<i64> = db.query_row("SELECT made_ms FROM backup", [], |row| row.get(0)).optional()?;
+    let contents = Contents {
+        file: path.to_owned(),
+        has_state: layout > 0,
+        files: read_files(&db)?.into_iter().map(|(name, _)| name).collect(),
+        made_ms: made_ms.ok_or_else(no_backup)?.max(0).cast_unsigned(),
+    };
+    Ok((db, contents))
+}
+
+/// The small files in a backup. A name that is not one of ours is left out, so that none leads elsewhere.
+fn read_files(db: &Connection) -> Result<Vec<(String, Vec<u8>)>, Failing> {
+    let mut select = db.prepare("SELECT name, bytes FROM backup_file ORDER BY name")?;
+    let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let files = rows.collect::<Result<Vec<(String, Vec<u8>)>, _>>()?;
+    Ok(files.into_iter().filter(|(name, _)| keys::is_saved(name)).collect())
+}
+
+/// Makes a state out of a backup, beside its place.
+fn prepare(backup: &Connection, to: &Path) -> Result<(), Failing> {
+    layout::copy_into(backup, to)?;
+    let mut db = Connection::open(to)?;
+    db.execute_batch(&format!("PRAGMA application_id = {};", layout::APPLICATION))?;
+    layout::bring(&mut db, to, layout::STEPS)?;
+    db.execute_batch(&format!("BEGIN; {FORGET_PROOFS} COMMIT; VACUUM;"))?;
+    layout::check(&db)
+}
+
+/// Moves away what is going to be replaced.
+fn set_aside(folder: &Path, contents: &Contents, now_ms: u64) -> io::Result<Option<PathBuf>> {
+    let state = [FILE.to_owned(), format!("{FILE}-wal"), format!("{FILE}-shm")];
+    let state = state.iter().filter(|_| contents.has_state);
+    let there: Vec<&String> =
+        contents.files.iter().chain(state).filter(|name| folder.join(name).exists()).collect();
+    if there.is_empty() {
+        return Ok(None);
+    }
+    let aside = folder.join(format!("replaced-{}", stamp(now_ms)));
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&aside)?;
+    for name in there {
+        std::fs::rename(folder.join(name), aside.join(name))?;
+    }
+    Ok(Some(aside))
+}
+
+/// The small files of a data directory that are saved.
+fn small_files(data_dir: &Path) -> Result<Vec<String>, String> {
+    let entries = std::fs::read_dir(data_dir).map_err(|error| explain(data_dir, &error))?;
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let mut names: Vec<String> = names.filter(|name| keys::is_saved(name)).collect();
+    names.sort();
+    Ok(names)
+}
+
+fn read_only(path: &Path) -> Result<Connection, Failing> {
+    Ok(Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?)
+}
+
+/// A moment as it stands in the name of a file: `20260131-235959`, in UTC.
+fn stamp(ms: u64) -> String {
+    let (days, seconds) = (ms / 86_400_000, ms / 1000 % 86_400);
+    // Days are counted from a first of March, so that the day that is sometimes there comes last.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}{month:02}{day:02}-{hour:02}{minute:02}{second:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_has_its_name() {
+        for (ms, name) in [
+            (0, "19700101-000000"),
+            (951_782_400_000, "20000229-000000"),
+            (1_709_251_199_000, "20240229-235959"),
+            (1_709_251_200_000, "20240301-000000"),
+            (1_798_761_599_000, "20261231-235959"),
+        ] {
+            assert_eq!(stamp(ms), name);
+        }
+    }
+
+    #[test]
+    fn a_name_in_a_backup_leads_nowhere_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (data_dir, file) = (folder.path().join("data"), folder.path().join("backup"));
+        DataDir::open(&data_dir).expect("it is made").identity_key().expect("a key");
+        save(&data_dir, &file, 1).expect("it is saved");
+        let db = Connection::open(&file).expect("it opens");
+        db.execute("INSERT INTO backup_file VALUES ('../evil.token', x'78'), ('cache.db', x'78')", [])
+            .expect("written");
+        drop(db);
+        let restored = restore(&folder.path().join("other"), &file, 2).expect("it is restored");
+        assert_eq!(restored.contents.files, ["identity.key"]);
+        assert!(!folder.path().join("evil.token").exists());
+    }
+}

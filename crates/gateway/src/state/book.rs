@@ -1,0 +1,401 @@
+//! The file: all that is read from it and written to it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use greenroom_upstream::class::Class;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use super::layout;
+use super::proofs::{Changes, Hearing, IdentityProofs, ImageProof, Kept};
+use super::refusals::Refused;
+use super::trouble::{Failing, Trouble};
+use crate::identity::{IMAGE_PROOF_TTL, MAX_IDENTITIES, MAX_IMAGE_PROOFS};
+
+/// Its name in the data directory.
+pub const FILE: &str = "state.db";
+/// Locked by the process that is opening it: two that make it at once would fail each other.
+const TURN_FILE: &str = "state.lock";
+/// How often, and with which pause, a process asks for its turn.
+const TURN_TRIES: u32 = 1_000;
+const TURN_PAUSE: Duration = Duration::from_millis(2);
+/// How long another process that writes is waited for.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Refusals that are kept for other processes to hear of. Whoever missed more takes everybody for refused.
+const KEPT_REFUSALS: i64 = 1024;
+/// Whoever was not seen for so long is forgotten.
+const FORGET_AFTER_MS: u64 = 30 * 24 * 3_600_000;
+/// Proofs this far in the future are from before the clock was set back.
+const CLOCK_TOLERANCE_MS: u64 = 2_000;
+/// Rows that one sweep takes out at most.
+const SWEEP_ROWS: i64 = 5_000;
+
+/// One connection to the file.
+#[derive(Debug)]
+pub struct Book {
+    db: Connection,
+    path: PathBuf,
+    /// Which file was opened: another may lie at the same place by now.
+    inode: u64,
+}
+
+/// What one server has to be written.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// Its name.
+    pub server: String,
+    /// Whose proofs are to go. They go before anything is written.
+    pub refused: Refused,
+    /// What came instead.
+    pub changes: Changes,
+    /// When it was heard of, if that is worth being written.
+    pub hearing: Option<Hearing>,
+}
+
+/// A refusal another process heard of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heard {
+    /// Of which server; `None` if that is not known any more: of all.
+    pub server: Option<String>,
+    /// Whose token; `None` for everybody's.
+    pub partition: Option<String>,
+}
+
+/// Who writes.
+#[derive(Debug, Clone, Copy)]
+pub struct Writer {
+    /// Which process it is.
+    pub origin: i64,
+    /// It heard of refusals up to this one.
+    pub heard: i64,
+    /// No other process needs to hear of its own.
+    pub is_alone: bool,
+}
+
+impl Book {
+    /// Opens the file in this directory, making it if there is none. One that is damaged or newer is not touched.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn open(data_dir: &Path) -> Result<Self, Failing> {
+        let path = data_dir.join(FILE);
+        let _turn = take_turn(data_dir)?;
+        // Made by us, so that nobody else may read it; the files beside it get the same mode from SQLite.
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.into()),
+            _ => {}
+        }
+        inspect(&path)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut db = Connection::open_with_flags(&path, flags)?;
+        db.busy_timeout(BUSY_TIMEOUT)?;
+        db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        db.pragma_update(None, "synchronous", "NORMAL")?;
+        db.pragma_update(None, "foreign_keys", true)?;
+        if let Some(copy) = layout::bring(&mut db, &path, layout::STEPS)? {
+            tracing::info!(file = %path.display(), copy = %copy.display(), "the state was brought up to this version; a copy of the older one was kept");
+        }
+        let inode = std::fs::metadata(&path)?.ino();
+        Ok(Self { db, path, inode })
+    }
+
+    /// Whether the file at this place is still the one that was opened.
+    pub fn is_in_place(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|there| there.ino() == self.inode)
+    }
+
+    /// What is kept of a server, but for what lies in the future: the clock was set back since.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn read(&self, server: &str, now_ms: u64) -> Result<Kept, Failing> {
+        let until_ms = int(now_ms.saturating_add(CLOCK_TOLERANCE_MS));
+        let hearing = self
+            .db
+            .query_row(
+                "SELECT heard_ms, down_since_ms, introduction FROM server WHERE name = ?1",
+                [server],
+                |row| {
+                    Ok(Hearing {
+                        heard_ms: unsigned(row.get(0)?),
+                        down_since_ms: unsigned(row.get(1)?),
+                        introduction: row.get(2)?,
+                    })
+                },
+            )
+            .optional()?
+            .filter(|hearing| int(hearing.heard_ms) <= until_ms)
+            .unwrap_or_default();
+        Ok(Kept {
+            hearing,
+            identities: self.identities(server, until_ms)?,
+            images: self.images(server, now_ms, until_ms)?,
+        })
+    }
+
+    fn identities(&self, server: &str, until_ms: i64) -> Result<Vec<IdentityProofs>, Failing> {
+        let mut select = self.db.prepare(
+            "SELECT id, partition, account, proven_ms FROM identity WHERE server = ?1 ORDER BY kept_ms DESC LIMIT ?2",
+        )?;
+        let mut accepted = self.db.prepare("SELECT class, at_ms FROM accepted WHERE identity = ?1")?;
+        let most = i64::try_from(MAX_IDENTITIES).unwrap_or(i64::MAX);
+        let mut rows = select.query(params![server, most])?;
+        let mut identities = Vec::new();
+        while let Some(row) = rows.next()? {
+            let (id, proven_ms): (i64, i64) = (row.get(0)?, row.get(3)?);
+            let classes =
+                accepted.query_map([id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+            let classes = classes.collect::<Result<Vec<_>, _>>()?.into_iter();
+            identities.push(IdentityProofs {
+                partition: row.get(1)?,
+                account: row.get(2)?,
+                proven_ms: if proven_ms <= until_ms { unsigned(proven_ms) } else { 0 },
+                accepted: classes
+                    .filter(|(_, at_ms)| *at_ms <= until_ms)
+                    .filter_map(|(class, at_ms)| Some((Class::named(&class)?, unsigned(at_ms))))
+                    .collect(),
+            });
+        }
+        Ok(identities)
+    }
+
+    fn images(&self, server: &str, now_ms: u64, until_ms: i64) -> Result<Vec<ImageProof>, Failing> {
+        let mut select = self.db.prepare(
+            "SELECT partition, item, at_ms FROM image JOIN identity ON identity.id = image.identity
+             WHERE server = ?1 AND at_ms BETWEEN ?2 AND ?3 ORDER BY image.identity LIMIT ?4",
+        )?;
+        let most = i64::try_from(MAX_IMAGE_PROOFS).unwrap_or(i64::MAX);
+        let rows = select.query_map(params![server, image_end(now_ms), until_ms, most], |row| {
+            Ok(ImageProof {
+                partition: row.get(0)?,
+                item: row.get::<_, i64>(1)?.cast_unsigned(),
+                at_ms: unsigned(row.get(2)?),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// A number that changes whenever another process has written.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn version(&self) -> Result<i64, Failing> {
+        Ok(self.db.pragma_query_value(None, "data_version", |row| row.get(0))?)
+    }
+
+    /// The number of the newest refusal.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn newest_refusal(&self) -> Result<i64, Failing> {
+        let newest =
+            self.db.query_row("SELECT seq FROM sqlite_sequence WHERE name = 'refusal'", [], |row| row.get(0));
+        Ok(newest.optional()?.unwrap_or(0))
+    }
+
+    /// Writes all of it, or nothing. Whoever another process saw refused since is told to `listener` first, and
+    /// nothing is written of him. Gives up to where refusals are heard of now.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write(
+        &mut self,
+        pages: &[Page],
+        writer: Writer,
+        now_ms: u64,
+        mut listener: impl FnMut(&Heard),
+    ) -> Result<i64, Failing> {
+        let change = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let others = refusals_after(&change, writer)?;
+        others.iter().for_each(&mut listener);
+        for page in pages {
+            refuse(&change, page, writer)?;
+            if page.changes.all {
+                change.execute("DELETE FROM identity WHERE server = ?1", [&page.server])?;
+            }
+            let is_refused = |partition: &str| {
+                others.iter().any(|one| {
+                    one.server.as_ref().is_none_or(|server| *server == page.server)
+                        && one.partition.as_deref().is_none_or(|refused| refused == partition)
+                })
+            };
+            for proofs in page.changes.identities.iter().filter(|proofs| !is_refused(&proofs.partition)) {
+                put_identity(&change, &page.server, proofs, now_ms)?;
+            }
+            for proof in page.changes.images.iter().filter(|proof| !is_refused(&proof.partition)) {
+                put_image(&change, &page.server, proof, now_ms)?;
+            }
+            if let Some(hearing) = &page.hearing {
+                put_hearing(&change, &page.server, hearing)?;
+            }
+        }
+        let newest: Option<i64> = change
+            .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'refusal'", [], |row| row.get(0))
+            .optional()?;
+        change.commit()?;
+        Ok(newest.unwrap_or(0))
+    }
+
+    /// Takes out what counts no more.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn sweep(&mut self, now_ms: u64) -> Result<(), Failing> {
+        let gone_ms = int(now_ms.saturating_sub(FORGET_AFTER_MS));
+        let change = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        change.execute(
+            "DELETE FROM image WHERE (identity, item) IN
+                (SELECT identity, item FROM image WHERE at_ms < ?1 LIMIT ?2)",
+            params![image_end(now_ms), SWEEP_ROWS],
+        )?;
+        change.execute("DELETE FROM identity WHERE kept_ms < ?1", [gone_ms])?;
+        change.execute(
+            "DELETE FROM refusal WHERE seq <= (SELECT seq FROM sqlite_sequence WHERE name = 'refusal') - ?1",
+            [KEPT_REFUSALS],
+        )?;
+        change.commit()?;
+        Ok(())
+    }
+}
+
+/// Looks at a file without touching it.
+fn inspect(path: &Path) -> Result<(), Failing> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    db.busy_timeout(BUSY_TIMEOUT)?;
+    let found = layout::of(&db)?;
+    if found > layout::newest() {
+        let message =
+            format!("its layout is {found}, and this version knows layouts up to {}", layout::newest());
+        return Err(Failing::new(Trouble::Newer, message));
+    }
+    layout::check(&db)
+}
+
+/// Keeps other processes from opening the file, as long as what it gives lives.
+pub(super) fn take_turn(data_dir: &Path) -> Result<File, Failing> {
+    let path = data_dir.join(TURN_FILE);
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    for _ in 0..TURN_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::park_timeout(TURN_PAUSE),
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+    }
+    Err(Failing::new(Trouble::Failing, "another process is opening it and does not end"))
+}
+
+/// What others refused after `heard`. If some of it is gone already, anybody may be among them.
+fn refusals_after(db: &Transaction<'_>, writer: Writer) -> Result<Vec<Heard>, Failing> {
+    let Writer { origin, heard, .. } = writer;
+    let (oldest, newest): (Option<i64>, Option<i64>) = (
+        db.query_row("SELECT min(seq) FROM refusal", [], |row| row.get(0))?,
+        db.query_row("SELECT seq FROM sqlite_sequence WHERE name = 'refusal'", [], |row| row.get(0))
+            .optional()?,
+    );
+    let newest = newest.unwrap_or(0);
+    if newest > heard && oldest.is_none_or(|oldest| oldest > heard + 1) {
+        return Ok(vec![Heard { server: None, partition: None }]);
+    }
+    let mut select = db.prepare_cached(
+        "SELECT server, partition FROM refusal WHERE seq > ?1 AND origin <> ?2 ORDER BY seq",
+    )?;
+    let rows = select
+        .query_map([heard, origin], |row| Ok(Heard { server: Some(row.get(0)?), partition: row.get(1)? }))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn refuse(db: &Transaction<'_>, page: &Page, writer: Writer) -> Result<(), Failing> {
+    let mut tell =
+        db.prepare_cached("INSERT INTO refusal (server, partition, origin) VALUES (?1, ?2, ?3)")?;
+    if page.refused.everybody {
+        db.execute("DELETE FROM identity WHERE server = ?1", [&page.server])?;
+        tell.execute(params![page.server, None::<String>, writer.origin])?;
+        return Ok(());
+    }
+    let mut delete = db.prepare_cached("DELETE FROM identity WHERE server = ?1 AND partition = ?2")?;
+    for partition in &page.refused.partitions {
+        // Of who was never kept there is nothing to take back, unless another process is about to keep him.
+        if delete.execute(params![page.server, partition])? > 0 || !writer.is_alone {
+            tell.execute(params![page.server, partition, writer.origin])?;
+        }
+    }
+    Ok(())
+}
+
+fn put_identity(
+    db: &Transaction<'_>,
+    server: &str,
+    proofs: &IdentityProofs,
+    now_ms: u64,
+) -> Result<(), Failing> {
+    let id: i64 = db
+        .prepare_cached(
+            "INSERT INTO identity (server, partition, account, proven_ms, kept_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (server, partition) DO UPDATE SET account = coalesce(excluded.account, account),
+                proven_ms = max(proven_ms, excluded.proven_ms), kept_ms = excluded.kept_ms
+             RETURNING id",
+        )?
+        .query_row(
+            params![server, proofs.partition, proofs.account, int(proofs.proven_ms), int(now_ms)],
+            |row| row.get(0),
+        )?;
+    let mut accept = db.prepare_cached(
+        "INSERT INTO accepted (identity, class, at_ms) VALUES (?1, ?2, ?3)
+         ON CONFLICT (identity, class) DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)",
+    )?;
+    for (class, at_ms) in &proofs.accepted {
+        accept.execute(params![id, class.name(), int(*at_ms)])?;
+    }
+    Ok(())
+}
+
+fn put_image(db: &Transaction<'_>, server: &str, proof: &ImageProof, now_ms: u64) -> Result<(), Failing> {
+    let item = proof.item.cast_signed();
+    if proof.at_ms == 0 {
+        db.prepare_cached(
+            "DELETE FROM image WHERE item = ?3
+             AND identity = (SELECT id FROM identity WHERE server = ?1 AND partition = ?2)",
+        )?
+        .execute(params![server, proof.partition, item])?;
+        return Ok(());
+    }
+    db.prepare_cached(
+        "INSERT INTO identity (server, partition, proven_ms, kept_ms) VALUES (?1, ?2, 0, ?3)
+         ON CONFLICT (server, partition) DO NOTHING",
+    )?
+    .execute(params![server, proof.partition, int(now_ms)])?;
+    db.prepare_cached(
+        "INSERT INTO image (identity, item, at_ms)
+         SELECT id, ?3, ?4 FROM identity WHERE server = ?1 AND partition = ?2
+         ON CONFLICT (identity, item) DO UPDATE SET at_ms = excluded.at_ms",
+    )?
+    .execute(params![server, proof.partition, item, int(proof.at_ms)])?;
+    Ok(())
+}
+
+fn put_hearing(db: &Transaction<'_>, server: &str, hearing: &Hearing) -> Result<(), Failing> {
+    db.prepare_cached(
+        "INSERT INTO server (name, heard_ms, down_since_ms, introduction) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (name) DO UPDATE SET heard_ms = excluded.heard_ms, down_since_ms = excluded.down_since_ms,
+            introduction = coalesce(excluded.introduction, introduction)",
+    )?
+    .execute(params![server, int(hearing.heard_ms), int(hearing.down_since_ms), hearing.introduction])?;
+    Ok(())
+}
+
+fn image_end(now_ms: u64) -> i64 {
+    let ttl_ms = u64::try_from(IMAGE_PROOF_TTL.as_millis()).unwrap_or(u64::MAX);
+    int(now_ms.saturating_sub(ttl_ms))
+}
+
+fn int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn unsigned(number: i64) -> u64 {
+    number.max(0).cast_unsigned()
+}

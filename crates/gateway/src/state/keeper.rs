@@ -1,0 +1,194 @@
+//! The one thread that keeps what is proven: once a second what came since, and at once what must not be lost.
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use greenroom_cache::Clock;
+
+use super::Shared;
+use super::book::{Book, Heard, Page, Writer};
+use super::presence::Presence;
+use super::proofs::Hearing;
+use super::trouble::Failing;
+use crate::server::Server;
+use crate::stale;
+
+/// So often what came is written.
+pub(super) const EVERY: Duration = Duration::from_secs(1);
+/// That a server was heard of again is alone worth a write only after so long.
+const HEARD_EXACT_MS: u64 = 30_000;
+/// A proof by an open socket is kept only if a client asked anything within so long: who is idle writes nothing.
+const IDLE_AFTER_MS: u64 = 600_000;
+/// So often what counts no more is taken out.
+const SWEEP_EVERY_MS: u64 = 600_000;
+
+/// The keeper.
+pub(super) struct Keeper {
+    pub(super) dir: PathBuf,
+    pub(super) shared: Arc<Shared>,
+    pub(super) clock: Clock,
+    pub(super) presence: Option<Presence>,
+    pub(super) book: Option<Book>,
+    /// Which process this is, among all that write here.
+    pub(super) origin: i64,
+    /// Refusals of others up to this one are known.
+    pub(super) heard: i64,
+    pub(super) version: i64,
+    pub(super) members: Vec<Member>,
+    /// Something was not written: everything is to be written anew.
+    pub(super) is_behind: bool,
+    pub(super) swept_ms: u64,
+}
+
+/// One server, and what is kept of when it was heard.
+pub(super) struct Member {
+    server: Weak<Server>,
+    kept: Hearing,
+}
+
+impl Member {
+    pub(super) fn of(server: &Arc<Server>) -> Self {
+        Self { server: Arc::downgrade(server), kept: hearing_of(server) }
+    }
+
+    /// What is to be written of it; with `all` everything there is.
+    fn page(&self, all: bool, now_ms: u64) -> Option<Page> {
+        let server = self.server.upgrade()?;
+        let refused = server.identities.refused().take();
+        let asked_ms = server.counters.last_asked_ms.load(Ordering::Relaxed);
+        let sockets_ms = (now_ms.saturating_sub(asked_ms) < IDLE_AFTER_MS).then_some(now_ms);
+        let changes = server.identities.take_changes(all || refused.everybody, sockets_ms);
+        let is_news = changes.all || !changes.identities.is_empty() || !changes.images.is_empty();
+        let heard = hearing_of(&server);
+        let is_worth_it = heard != self.kept
+            && (is_news
+                || heard.down_since_ms != self.kept.down_since_ms
+                || heard.introduction != self.kept.introduction
+                || heard.heard_ms.saturating_sub(self.kept.heard_ms) >= HEARD_EXACT_MS);
+        let hearing = (is_worth_it || all).then_some(heard);
+        let is_empty = refused.is_empty() && !is_news && hearing.is_none();
+        (!is_empty).then(|| Page { server: server.name().to_owned(), refused, changes, hearing })
+    }
+}
+
+fn hearing_of(server: &Server) -> Hearing {
+    let (heard_ms, down_since_ms) = server.breaker.heard();
+    Hearing { heard_ms, down_since_ms, introduction: server.introduced() }
+}
+
+impl Keeper {
+    /// Keeps until it is told to end.
+    pub(super) fn run(mut self) {
+        loop {
+            let call = self.shared.bell.wait(EVERY);
+            self.look_around();
+            if self.round() {
+                self.shared.bell.tell(call.ticket);
+            }
+            if call.is_last {
+                break;
+            }
+        }
+        self.book = None;
+        self.presence = None;
+        self.shared.bell.tell(u64::MAX);
+    }
+
+    fn look_around(&self) {
+        let is_alone = self.presence.as_ref().is_some_and(Presence::is_alone);
+        self.shared.is_alone.store(is_alone, Ordering::Release);
+    }
+
+    /// Writes what there is to write. True if nothing is left.
+    fn round(&mut self) -> bool {
+        if self.shared.is_off() {
+            return true;
+        }
+        let now_ms = self.clock.now_ms();
+        match self.keep(now_ms) {
+            Ok(()) => {
+                self.is_behind = false;
+                self.shared.recover(&self.dir);
+                true
+            }
+            Err(failing) => {
+                self.is_behind = true;
+                self.fail(&failing);
+                false
+            }
+        }
+    }
+
+    fn keep(&mut self, now_ms: u64) -> Result<(), Failing> {
+        if !self.book.as_ref().is_some_and(Book::is_in_place) {
+            self.book = None;
+            self.is_behind = true;
+            let book = Book::open(&self.dir)?;
+            self.heard = book.newest_refusal()?;
+            self.book = Some(book);
+        }
+        let Some(book) = &mut self.book else { return Ok(()) };
+        let version = book.version()?;
+        let all = self.is_behind;
+        let pages: Vec<Page> = self.members.iter().filter_map(|member| member.page(all, now_ms)).collect();
+        if pages.is_empty() && version == self.version {
+            return Ok(());
+        }
+        let is_alone = self.shared.is_alone.load(Ordering::Acquire);
+        let writer = Writer { origin: self.origin, heard: self.heard, is_alone };
+        let members = &self.members;
+        match book.write(&pages, writer, now_ms, |heard| hear(members, heard)) {
+            Ok(heard) => self.heard = heard,
+            Err(failing) => {
+                for page in &pages {
+                    let found = members.iter().filter_map(|member| member.server.upgrade());
+                    found
+                        .filter(|server| server.name() == page.server)
+                        .for_each(|server| server.identities.refused().put_back(&page.refused));
+                }
+                return Err(failing);
+            }
+        }
+        self.version = version;
+        for page in pages {
+            let member = self
+                .members
+                .iter_mut()
+                .find(|member| member.server.upgrade().is_some_and(|server| server.name() == page.server));
+            if let (Some(member), Some(hearing)) = (member, page.hearing) {
+                member.kept = hearing;
+            }
+        }
+        if now_ms.saturating_sub(self.swept_ms) >= SWEEP_EVERY_MS {
+            self.swept_ms = now_ms;
+            book.sweep(now_ms)?;
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, failing: &Failing) {
+        self.shared.fail(&self.dir, failing);
+        if failing.trouble.is_final() {
+            self.book = None;
+        }
+    }
+}
+
+/// Another process heard that somebody is refused.
+fn hear(members: &[Member], heard: &Heard) {
+    for server in members.iter().filter_map(|member| member.server.upgrade()) {
+        if heard.server.as_deref().is_some_and(|name| name != server.name()) {
+            continue;
+        }
+        match &heard.partition {
+            Some(partition) => {
+                if let Some(identity) = server.identities.unprove(partition) {
+                    stale::purge_partition(&server, &identity);
+                }
+            }
+            None => server.identities.unprove_all(),
+        }
+    }
+}

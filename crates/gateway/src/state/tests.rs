@@ -1,0 +1,195 @@
+//! What is kept comes back, what was refused does not, and a file in trouble is left alone.
+
+use std::collections::HashSet;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use greenroom_upstream::class::Class;
+use rusqlite::Connection;
+
+use super::book::{Book, FILE, Heard, Page, Writer};
+use super::proofs::{Changes, Hearing, IdentityProofs, ImageProof};
+use super::refusals::Refused;
+use super::trouble::Trouble;
+use super::{State, layout};
+
+const ALONE: Writer = Writer { origin: 1, heard: 0, is_alone: true };
+const NOW_MS: u64 = 1_000_000_000;
+const ANNA: &str = "0123456789abcdef0123456789abcdef";
+const BERT: &str = "ffffffffffffffffffffffffffffffff";
+
+fn proofs(partition: &str) -> IdentityProofs {
+    IdentityProofs {
+        partition: partition.to_owned(),
+        account: Some("7".to_owned()),
+        proven_ms: NOW_MS,
+        accepted: vec![(Class::Lists, NOW_MS - 5), (Class::Item, NOW_MS)],
+    }
+}
+
+fn image(partition: &str, at_ms: u64) -> ImageProof {
+    ImageProof { partition: partition.to_owned(), item: u64::MAX - 3, at_ms }
+}
+
+fn page(identities: Vec<IdentityProofs>, images: Vec<ImageProof>) -> Page {
+    let changes = Changes { all: false, identities, images };
+    Page { server: "home".to_owned(), changes, ..Page::default() }
+}
+
+fn refusal(partition: &str) -> Page {
+    let refused = Refused { partitions: HashSet::from([partition.to_owned()]), everybody: false };
+    Page { server: "home".to_owned(), refused, ..Page::default() }
+}
+
+fn nobody(heard: &Heard) {
+    panic!("nobody else writes: {heard:?}");
+}
+
+#[test]
+fn what_is_kept_comes_back_with_another_process() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hearing = Hearing { heard_ms: NOW_MS, down_since_ms: 3, introduction: Some(b"{}".to_vec()) };
+    let mut book = Book::open(folder.path()).expect("it can be made");
+    let written = Page {
+        hearing: Some(hearing.clone()),
+        ..page(vec![proofs(ANNA), proofs(BERT)], vec![image(ANNA, NOW_MS)])
+    };
+    book.write(&[written], ALONE, NOW_MS, nobody).expect("it is written");
+    drop(book);
+    let book = Book::open(folder.path()).expect("it opens");
+    let kept = book.read("home", NOW_MS).expect("it is read");
+    let found: HashSet<_> = kept.identities.iter().map(|one| one.partition.as_str()).collect();
+    assert_eq!(found, HashSet::from([ANNA, BERT]));
+    let mut anna = kept.identities.into_iter().find(|one| one.partition == ANNA).expect("she is kept");
+    anna.accepted.sort_by_key(|(_, at_ms)| *at_ms);
+    assert_eq!(anna, proofs(ANNA));
+    assert_eq!((kept.images, kept.hearing), (vec![image(ANNA, NOW_MS)], hearing));
+    assert_eq!(book.read("den", NOW_MS).expect("it is read"), super::Kept::default());
+    let mode = std::fs::metadata(folder.path().join(FILE)).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_refusal_takes_every_proof_of_that_token_and_of_no_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut book = Book::open(folder.path()).expect("it can be made");
+    let both = page(vec![proofs(ANNA), proofs(BERT)], vec![image(ANNA, NOW_MS), image(BERT, NOW_MS)]);
+    book.write(&[both], ALONE, NOW_MS, nobody).expect("it is written");
+    book.write(&[refusal(ANNA)], ALONE, NOW_MS, nobody).expect("it is written");
+    let kept = book.read("home", NOW_MS).expect("it is read");
+    assert_eq!(kept.images, [image(BERT, NOW_MS)]);
+    assert!(kept.identities.iter().all(|one| one.partition == BERT) && kept.identities.len() == 1);
+    book.write(&[page(vec![], vec![image(BERT, 0)])], ALONE, NOW_MS, nobody).expect("it is written");
+    assert_eq!(book.read("home", NOW_MS).expect("it is read").images, [], "taken back");
+}
+
+#[test]
+fn what_another_process_saw_refused_is_heard_of_and_not_written_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut one = Book::open(folder.path()).expect("it can be made");
+    let mut two = Book::open(folder.path()).expect("it opens");
+    one.write(&[page(vec![proofs(ANNA)], vec![])], ALONE, NOW_MS, nobody).expect("it is written");
+    one.write(&[refusal(ANNA)], ALONE, NOW_MS, nobody).expect("it is written");
+    let mut heard = Vec::new();
+    let again = page(vec![proofs(ANNA), proofs(BERT)], vec![image(ANNA, NOW_MS)]);
+    let writer = Writer { origin: 2, ..ALONE };
+    let up_to = two.write(&[again], writer, NOW_MS, |who| heard.push(who.clone())).expect("it is written");
+    let anna = Heard { server: Some("home".to_owned()), partition: Some(ANNA.to_owned()) };
+    assert_eq!(heard, [anna]);
+    let kept = two.read("home", NOW_MS).expect("it is read");
+    assert!(kept.identities.iter().all(|one| one.partition == BERT) && kept.images.is_empty(), "{kept:?}");
+    two.write(&[], Writer { heard: up_to, ..writer }, NOW_MS, nobody).expect("nothing is new");
+}
+
+#[test]
+fn who_missed_refusals_takes_everybody_for_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut book = Book::open(folder.path()).expect("it can be made");
+    for _ in 0..1_500 {
+        let pages = [page(vec![proofs(ANNA)], vec![])];
+        book.write(&pages, ALONE, NOW_MS, nobody).expect("it is written");
+        book.write(&[refusal(ANNA)], ALONE, NOW_MS, nobody).expect("it is written");
+    }
+    book.sweep(NOW_MS).expect("it is swept");
+    let mut heard = Vec::new();
+    let late = Writer { origin: 2, ..ALONE };
+    book.write(&[], late, NOW_MS, |who| heard.push(who.clone())).expect("it is written");
+    assert_eq!(heard, [Heard { server: None, partition: None }]);
+}
+
+#[test]
+fn proofs_from_the_future_count_as_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut book = Book::open(folder.path()).expect("it can be made");
+    let hearing = Some(Hearing { heard_ms: NOW_MS, ..Hearing::default() });
+    let written = Page { hearing, ..page(vec![proofs(ANNA)], vec![image(ANNA, NOW_MS)]) };
+    book.write(&[written], ALONE, NOW_MS, nobody).expect("it is written");
+    let kept = book.read("home", NOW_MS - 60_000).expect("it is read");
+    assert_eq!((kept.hearing.heard_ms, kept.images.len()), (0, 0));
+    assert_eq!((kept.identities[0].proven_ms, kept.identities[0].accepted.len()), (0, 0));
+}
+
+#[test]
+fn what_counts_no_more_is_taken_out() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut book = Book::open(folder.path()).expect("it can be made");
+    let written = page(vec![proofs(ANNA)], vec![image(ANNA, NOW_MS)]);
+    book.write(&[written], ALONE, NOW_MS, nobody).expect("it is written");
+    let day_ms = 86_400_000;
+    book.sweep(NOW_MS + day_ms + 1).expect("it is swept");
+    let kept = book.read("home", NOW_MS).expect("it is read");
+    assert_eq!((kept.images.len(), kept.identities.len()), (0, 1));
+    book.sweep(NOW_MS + 31 * day_ms).expect("it is swept");
+    assert_eq!(book.read("home", NOW_MS).expect("it is read").identities, []);
+}
+
+#[test]
+fn a_file_that_is_damaged_newer_or_foreign_is_not_touched() {
+    let whole = {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut book = Book::open(folder.path()).expect("it can be made");
+        let many = (0..200).map(|index| image(ANNA, NOW_MS + index)).enumerate();
+        let many = many.map(|(index, image)| ImageProof { item: index as u64, ..image }).collect();
+        book.write(&[page(vec![proofs(ANNA)], many)], ALONE, NOW_MS, nobody).expect("it is written");
+        layout::copy_into(
+            &Connection::open(folder.path().join(FILE)).expect("it opens"),
+            &folder.path().join("copy"),
+        )
+        .expect("it is copied");
+        std::fs::read(folder.path().join("copy")).expect("it can be read")
+    };
+    let flipped = {
+        let mut bytes = whole.clone();
+        bytes[4096..4096 + 200].fill(0xff);
+        bytes
+    };
+    let changed = |pragma: &str| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("other");
+        std::fs::write(&path, &whole).expect("written");
+        Connection::open(&path).expect("it opens").execute_batch(pragma).expect("it is changed");
+        std::fs::read(path).expect("it can be read")
+    };
+    for (what, bytes, trouble) in [
+        ("text", b"this is not a database, but long enough to look at".repeat(20), Trouble::Damaged),
+        ("cut", whole[..whole.len() / 2].to_vec(), Trouble::Damaged),
+        ("flipped", flipped, Trouble::Damaged),
+        ("foreign", changed("PRAGMA application_id = 7"), Trouble::Damaged),
+        ("newer", changed("PRAGMA user_version = 99"), Trouble::Newer),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(FILE);
+        std::fs::write(&path, &bytes).expect("written");
+        let state = State::open(folder.path(), &Arc::default());
+        assert_eq!(state.trouble(), Some(trouble), "{what}");
+        drop(state);
+        assert!(std::fs::read(&path).expect("it is there") == bytes, "{what}: it was changed");
+    }
+}
+
+#[test]
+fn an_empty_file_is_begun() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join(FILE), "").expect("written");
+    assert_eq!(State::open(folder.path(), &Arc::default()).trouble(), None);
+}

@@ -1,0 +1,191 @@
+//! `greenroom cache`, through the program: on a directory with and without a gateway.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio_util::task::TaskTracker;
+
+use crate::binary::{folder, identity, run};
+use crate::kept::Program;
+use crate::stage::Client;
+use crate::stage::scripted::{Reply, Scripted, answer, container};
+
+const TOKEN: &str = "SECRET-token-0123456789";
+
+/// Letters that cannot be made much shorter.
+fn noise() -> String {
+    let letter = |at: u32| char::from(b'!' + (at.wrapping_mul(2_654_435_761) >> 24) as u8 % 90);
+    (0..200_000).map(letter).collect()
+}
+
+async fn plex() -> Scripted {
+    Scripted::start(&TaskTracker::new(), |request| {
+        Reply::Bytes(match request.target.as_str() {
+            "/identity" => identity(),
+            target if target.contains("/thumb/") => {
+                answer("200 OK", "image/gif", &format!("GIF89a {};", noise()))
+            }
+            _ => container(request.before),
+        })
+    })
+    .await
+}
+
+struct House {
+    server: Scripted,
+    home: TempDir,
+}
+
+impl House {
+    async fn build() -> Self {
+        Self { server: plex().await, home: folder() }
+    }
+
+    fn start(&self) -> Program {
+        Program::start(&self.home, &format!("http://{}", self.server.address))
+    }
+
+    /// Runs `greenroom cache …`; nothing of a token may show.
+    async fn cache(&self, arguments: &[&str]) -> (i32, String, String) {
+        let all: Vec<&str> = ["cache"].iter().chain(arguments).copied().collect();
+        let (code, out, errors) = run(&self.home, &all, &[]).await;
+        assert!(!out.contains("SECRET") && !errors.contains("SECRET"), "{out}{errors}");
+        (code, out, errors)
+    }
+
+    async fn json(&self, arguments: &[&str]) -> Value {
+        let (_, out, errors) = self.cache(&[arguments, &["--json"]].concat()).await;
+        serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{errors}"))
+    }
+
+    fn store(&self) -> PathBuf {
+        self.home.path().join(".local/state/greenroom/cache/cache.db")
+    }
+
+    /// Waits until so many answers lie on disk.
+    async fn until(&self, answers: u64) {
+        let kept = async {
+            while !self.store().exists() || self.json(&["stats"]).await["answers"].as_u64() < Some(answers) {}
+        };
+        tokio::time::timeout(Duration::from_secs(20), kept).await.expect("they are kept");
+    }
+}
+
+async fn read(client: &Client) {
+    for target in ["/library/sections", "/library/metadata/1", "/library/metadata/1/thumb/2"] {
+        assert_eq!(client.get(target).await.status, 200, "{target}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_is_listed_shown_and_counted_beside_a_running_gateway_and_without_one() {
+    let house = House::build().await;
+    let (code, _, errors) = house.cache(&["ls"]).await;
+    assert_eq!(code, 1);
+    assert!(errors.contains("nothing is kept there"), "{errors}");
+    let mut program = house.start();
+    let client = program.client(TOKEN).await;
+    read(&client).await;
+    house.until(3).await;
+    let mut running = Some(program);
+    for is_running in [true, false] {
+        let (code, out, errors) = house.cache(&["ls"]).await;
+        assert_eq!(code, 0, "{errors}");
+        assert!(out.starts_with("server  class") && out.lines().count() == 4, "{out}");
+        assert!(out.contains("plex    sections") && out.contains("/library/sections json"), "{out}");
+        let (_, out, _) = house.cache(&["ls", "--limit", "1"]).await;
+        assert!(out.ends_with("2 more; --limit 0 shows all\n"), "{out}");
+        let images = house.json(&["ls", "--class", "images"]).await;
+        assert!(images[0]["in_file"] == true && images[0]["state"] == "fresh", "{images}");
+        assert_eq!(house.json(&["ls", "--server", "attic"]).await, serde_json::json!([]));
+        assert_eq!(house.json(&["ls", "--expired"]).await, serde_json::json!([]));
+        let url = format!("http://127.0.0.1:32500/library/sections?X-Plex-Token={TOKEN}");
+        let (code, out, errors) = house.cache(&["show", &url]).await;
+        assert_eq!(code, 0, "{errors}");
+        for part in
+            ["class      sections", "bytes of application/json", "invalid    no", "left       fresh for"]
+        {
+            assert!(out.contains(part), "{part} is missing in {out}");
+        }
+        assert!(!out.contains("MediaContainer"), "the content is not asked for: {out}");
+        let (_, out, _) = house.cache(&["show", &url, "--body"]).await;
+        assert!(out.contains("MediaContainer"), "{out}");
+        let (code, _, errors) = house.cache(&["show", "/nothing"]).await;
+        assert!(code == 1 && errors.contains("nothing is kept for /nothing"), "{errors}");
+        let stats = house.json(&["stats"]).await;
+        assert_eq!((&stats["answers"], &stats["files"]), (&3.into(), &1.into()), "{stats}");
+        let (_, out, _) = house.cache(&["stats"]).await;
+        assert!(out.contains("3 answers") && out.contains("plex: sections"), "{out}");
+        let (code, out, _) = house.cache(&["verify"]).await;
+        assert!(code == 0 && out.contains("all are what was written"), "{out}");
+        let (code, out, errors) = house.cache(&["vacuum"]).await;
+        // A gateway that runs lets pages go only where the file was made for it.
+        assert!(
+            (code == 0 && out.contains("given back")) || (is_running && errors.contains("stop the gateway")),
+            "{errors}"
+        );
+        if is_running {
+            running.take().expect("it runs").stop_well().await;
+        }
+    }
+    house.server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_damaged_is_named_and_taken_out() {
+    let house = House::build().await;
+    let mut program = house.start();
+    read(&program.client(TOKEN).await).await;
+    program.stop_well().await;
+    let db = rusqlite::Connection::open(house.store()).expect("it opens");
+    db.execute("UPDATE entry SET length = length + 1 WHERE key LIKE '%/library/sections %'", [])
+        .expect("changed");
+    drop(db);
+    let (code, out, _) = house.cache(&["verify"]).await;
+    assert_eq!(code, 1);
+    assert!(out.contains("damaged: plex|") && out.contains("1 damaged; --repair takes them out"), "{out}");
+    let (code, out, _) = house.cache(&["verify", "--repair"]).await;
+    assert_eq!(code, 0);
+    assert!(out.contains("1 damaged, 1 taken out"), "{out}");
+    let (code, out, _) = house.cache(&["verify"]).await;
+    assert!(code == 0 && out.contains("2 answers"), "{out}");
+    house.server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_cleared_is_not_answered_any_more_whether_a_gateway_runs_or_not() {
+    let house = House::build().await;
+    let mut program = house.start();
+    let (client, control) = program.client_and_control(TOKEN).await;
+    read(&client).await;
+    assert!(client.get("/library/sections").await.was_hit());
+    let (code, out, errors) = house.cache(&["clear", "--class", "sections", "--control", &control]).await;
+    assert_eq!(code, 0, "{errors}");
+    assert!(out.contains("No such answer kept until now"), "{out}");
+    assert!(!client.get("/library/sections").await.was_hit());
+    assert!(client.get("/library/metadata/1").await.was_hit());
+    let (code, _, errors) = house.cache(&["clear", "--control", "127.0.0.1:9"]).await;
+    assert!(code == 1 && errors.contains("no gateway answers at"), "one runs, but not there: {errors}");
+    program.stop_well().await;
+
+    let (code, _, errors) = house.cache(&["clear", "--class", "nonsense"]).await;
+    assert!(code == 2 && errors.contains("nonsense is no class; there are: "), "{errors}");
+    let (code, out, errors) = house.cache(&["clear", "--class", "sections"]).await;
+    assert_eq!(code, 0, "{errors}");
+    assert!(out.contains("1 answers forgotten"), "{out}");
+    let mut program = house.start();
+    let client = program.client(TOKEN).await;
+    assert!(client.get("/library/metadata/1").await.was_hit(), "another class is kept");
+    assert!(!client.get("/library/sections").await.was_hit());
+    program.stop_well().await;
+    let (code, out, errors) = house.cache(&["clear"]).await;
+    assert_eq!(code, 0, "{errors}");
+    assert!(out.contains("answers forgotten"), "{out}");
+    let mut program = house.start();
+    let client = program.client(TOKEN).await;
+    assert!(!client.get("/library/metadata/1").await.was_hit());
+    program.kill().await;
+    house.server.stop();
+}
