@@ -158,5 +158,7 @@ async fn main() {
     let evenings =
         [Opens::First, Opens::Any].into_iter().flat_map(|opens| each.map(|ahead| evening(opens, ahead)));
     let lines = futures_util::future::join_all(evenings).await;
-    lines.iter().for_each(|line| println!("{line}"));
+    for line in lines {
+        println!("{line}");
+    }
 }

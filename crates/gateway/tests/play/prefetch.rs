@@ -194,7 +194,7 @@ async fn another_identity_or_app_gets_nothing_from_it() {
         let asked = bert.get(target).await;
         assert!(!asked.was_hit(), "{target}: {}", asked.header("cache-status"));
         let arrived = upstream.arrived();
-        let own = arrived.iter().filter(|one| one.target == target).last().expect("it arrived");
+        let own = arrived.iter().rfind(|one| one.target == target).expect("it arrived");
         assert_eq!(own.header("x-plex-token"), ["token-of-bert"], "the server was asked on his own behalf");
         assert!(anna.get(target).await.was_hit());
     }
