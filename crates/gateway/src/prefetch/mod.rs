@@ -22,6 +22,7 @@ pub mod tally;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use greenroom_upstream::credential::Secret;
 use greenroom_upstream::sequel::habits::Limits;
 use greenroom_upstream::sequel::{self, Asker};
 use greenroom_upstream::verdict::Read;
@@ -133,7 +134,7 @@ fn learn(server: &Server, heard: &Heard) {
     }
     let guest = Guest::new(meaning);
     let account = meaning.identity.account();
-    let token = meaning.credential.token.as_ref().map(greenroom_upstream::credential::Secret::expose);
+    let token = meaning.credential.token.as_ref().map(Secret::expose);
     let asker = Asker { own_user: account.as_deref(), token };
     let limits = Limits { most: settings.max_per_answer, classes: &settings.classes };
     let expected = server.prefetch.guests.with(&guest, *at_ms, |habits| {
