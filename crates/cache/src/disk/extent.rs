@@ -64,6 +64,11 @@ pub(super) fn held(db: &Connection) -> Result<u64, Failing> {
     Ok(used * pages(db, "page_size")? + about(db, "file_bytes")?.max(0).cast_unsigned())
 }
 
+/// Whether the file has no page yet.
+pub(super) fn is_empty(db: &Connection) -> Result<bool, Failing> {
+    Ok(pages(db, "page_count")? == 0)
+}
+
 fn pages(db: &Connection, which: &str) -> Result<u64, Failing> {
     Ok(db.pragma_query_value(None, which, |row| row.get::<_, i64>(0))?.max(0).cast_unsigned())
 }

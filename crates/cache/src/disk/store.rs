@@ -163,7 +163,10 @@ impl Store {
         db.pragma_update(None, "cache_size", -PAGES_KEPT_KIB)?;
         // Before the first page is written, or never. It costs a write about a twentieth, and without it a file that
         // was large once would stay so whatever the settings say.
-        db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        // Asked for of a file that is in use, it would wait for its turn to write.
+        if extent::is_empty(&db)? {
+            db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        }
         db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         db.pragma_update(None, "synchronous", "NORMAL")?;
         db.pragma_update(None, "journal_size_limit", LOG_KEPT_BYTES)?;
