@@ -64,7 +64,7 @@ impl Refusals {
     /// Waits until all of it so far is durable, and what it purged is too; for [`SETTLE`] at most.
     pub async fn settled(&self) {
         if let Some(Attended { bell, cache }) = self.attended.get() {
-            let written = tokio::time::timeout(SETTLE, bell.is_done(bell.last_ticket()));
+            let written = cache.clock().timeout(SETTLE, bell.is_done(bell.last_ticket()));
             drop(tokio::join!(written, cache.settled()));
         }
     }

@@ -252,6 +252,38 @@ async fn a_state_that_cannot_be_written_delays_nobody_and_what_was_refused_is_ke
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn when_an_app_is_told_of_a_refusal_no_proof_of_that_token_is_kept_any_more() {
+    let is_revoked = Arc::new(AtomicBool::new(false));
+    let revoked = Arc::clone(&is_revoked);
+    let server = Scripted::start(&TaskTracker::new(), move |request| {
+        Reply::Bytes(match request.target.as_str() {
+            "/identity" => identity(),
+            _ if revoked.load(Ordering::SeqCst) => answer("401 Unauthorized", "text/html", "no"),
+            _ => container(request.before),
+        })
+    })
+    .await;
+    let (data, url) = (folder(), format!("http://{}", server.address));
+    // Time hardly passes: a slow machine shall not use up what the answer waits at most.
+    let stage = stage(data.path(), &url, &Clock::scaled(0.01)).await;
+    let other = rusqlite::Connection::open(data.path().join("state.db")).expect("it opens");
+    let mut select = other.prepare("SELECT count(*) FROM accepted").expect("there is such a table");
+    for round in 0..30 {
+        is_revoked.store(false, Ordering::SeqCst);
+        let token = json(&stage, &format!("token-{round}"));
+        assert_eq!(token.get("/library/sections").await.status, 200);
+        assert!(stage.process.state.flush().await);
+        is_revoked.store(true, Ordering::SeqCst);
+        let told = token.get("/library/onDeck").await.status;
+        let proofs: i64 = select.query_row([], |row| row.get(0)).expect("it can be read");
+        assert_eq!((told.as_u16(), proofs), (401, 0), "round {round}");
+    }
+    drop(select);
+    stage.down().await;
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_state_that_is_removed_or_replaced_while_running_is_begun_anew() {
     let moody = Moody::start().await;
     let (data, clock) = (folder(), Clock::scaled(FACTOR));
