@@ -417,14 +417,19 @@ impl Disk {
         &self.sharing
     }
 
-    /// Waits until every invalidation so far is durable, or no longer than the settings say.
+    /// Waits until every invalidation so far is durable, or no longer than the settings say; and until other processes
+    /// on the directory know of it.
     pub(crate) async fn settled(&self) -> bool {
         if self.shared.health.writes_are_off() {
             // It will not be within that time.
             return false;
         }
         let ticket = self.shared.queue.newest();
-        self.reached(|done| done.orders >= ticket, self.shared.settings.mark_timeout).await
+        let is_durable = self.reached(|done| done.orders >= ticket, self.shared.settings.mark_timeout).await;
+        if self.has_company() {
+            tokio::time::sleep(self.shared.settings.shared_lag).await;
+        }
+        is_durable
     }
 
     /// What is wrong with the disk at this moment, if anything.

@@ -166,7 +166,9 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         conversation.is_handed_over();
     }
     let refused = meaning.identity.refused();
-    if matches!(status.as_u16(), 401 | 403 | 404 | 498) && refused.is_behind() {
+    if matches!(status.as_u16(), 401 | 403 | 498)
+        || matches!(status.as_u16(), 404 | 410) && refused.is_behind()
+    {
         // What the server took away does not come back, also not if the process is killed from here on: neither the
         // proof, nor what was kept by it.
         refused.settled().await;
