@@ -254,6 +254,15 @@ pub(crate) struct Store {
 impl Store {
     /// Opens the store in `dir`, making it if there is none. Bodies longer than `file_above` get a file each.
     pub(crate) fn open(dir: &Path, file_above: usize) -> Result<Self, Failing> {
+        let may_write = || OpenOptions::new().write(true).open(dir.join(FILE)).is_ok();
+        Self::connect(dir, file_above).map_err(|failing| match failing.trouble {
+            // Where the system would let us write, it is a damaged file that says so.
+            Trouble::ReadOnly if may_write() => Failing::new(Trouble::Damaged, failing.message),
+            _ => failing,
+        })
+    }
+
+    fn connect(dir: &Path, file_above: usize) -> Result<Self, Failing> {
         let path = dir.join(FILE);
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let _turn = Turn::take(dir)?;
