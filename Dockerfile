@@ -5,6 +5,7 @@ ARG TARGETARCH
 RUN apk add --no-cache build-base ca-certificates
 WORKDIR /source
 COPY Cargo.toml Cargo.lock ./
+COPY bench bench
 COPY crates crates
 RUN --mount=type=cache,id=registry,target=/usr/local/cargo/registry \
     --mount=type=cache,id=target-$TARGETARCH,target=/source/target \

@@ -98,6 +98,8 @@
 //! - **Warmth**: when a key is read, and in which rhythm. Keys of a policy with `warm` that are read in a rhythm are
 //!   loaded just before a read that would otherwise find nothing usable: within a budget, and never at the price of
 //!   a load more than their reads would cause.
+//! - **Ahead**: a load that nobody asked for yet ([`Cache::load_ahead`]). Only what a read would have to load; whoever
+//!   asks meanwhile joins. It is no question of a client, and useful once one reads what it brought.
 //! - **Refusal**: why a value was answered, but not stored. The list is closed and counted.
 //!
 //! # Where to find what

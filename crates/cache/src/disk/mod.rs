@@ -3,6 +3,10 @@
 //! | room | is |
 //! |---|---|
 //! | `store` | one SQLite file, and all that is read from it and written to it |
+//! | `layout` | its tables, and how a file is known to be ours |
+//! | `row` | how an entry becomes a row and comes back |
+//! | `sweep` | making room, in small steps |
+//! | `turn` | whose turn it is to open it |
 //! | `bodies` | large bodies, a file each |
 //! | `extent` | how much it holds, and how it shrinks |
 //! | `parcel` | how a value is packed: compression, tags, checksum |
@@ -35,6 +39,7 @@ mod extent;
 pub mod gauge;
 mod health;
 pub mod inspect;
+mod layout;
 pub(crate) mod ledger;
 mod markers;
 mod memos;
@@ -44,11 +49,14 @@ mod presence;
 mod queue;
 mod readers;
 mod renewal;
+pub(crate) mod row;
 mod spelling;
 pub(crate) mod store;
+mod sweep;
 #[cfg(test)]
 mod tests;
 pub mod trouble;
+mod turn;
 mod witness;
 mod writer;
 
@@ -65,7 +73,8 @@ use self::health::Health;
 use self::ledger::Ledger;
 use self::queue::{Progress, Queue};
 use self::readers::Readers;
-use self::store::{Found, Mark, Offer};
+use self::row::Found;
+use self::store::{Mark, Offer};
 use self::trouble::{Failing, Trouble};
 use crate::clock::{Clock, millis};
 use crate::key::Key;
@@ -408,14 +417,19 @@ impl Disk {
         &self.sharing
     }
 
-    /// Waits until every invalidation so far is durable, or no longer than the settings say.
+    /// Waits until every invalidation so far is durable, or no longer than the settings say; and until other processes
+    /// on the directory know of it.
     pub(crate) async fn settled(&self) -> bool {
         if self.shared.health.writes_are_off() {
             // It will not be within that time.
             return false;
         }
         let ticket = self.shared.queue.newest();
-        self.reached(|done| done.orders >= ticket, self.shared.settings.mark_timeout).await
+        let is_durable = self.reached(|done| done.orders >= ticket, self.shared.settings.mark_timeout).await;
+        if self.has_company() {
+            tokio::time::sleep(self.shared.settings.shared_lag).await;
+        }
+        is_durable
     }
 
     /// What is wrong with the disk at this moment, if anything.

@@ -95,6 +95,7 @@ pub(super) async fn clear(
     let only = what.server.as_deref();
     if what.class.is_none() && what.tag.is_none() {
         plane.control.clear(only)?;
+        plane.control.cache.settled().await;
         let message = format!("No answer kept until now{whose} is used any more; counting begins anew.");
         return Ok(Json(Done::said(message)));
     }
@@ -105,6 +106,7 @@ pub(super) async fn clear(
     if let Some(tag) = &what.tag {
         plane.control.clear_tag(only, tag)?;
     }
+    plane.control.cache.settled().await;
     Ok(Json(Done::said(format!("No such answer kept until now{whose} is used any more."))))
 }
 

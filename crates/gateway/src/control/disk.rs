@@ -29,6 +29,11 @@ pub(super) struct DiskFigures {
     pub(super) marks_lost: u64,
     /// Damaged files set aside.
     pub(super) set_aside: u64,
+    /// Loads that waited for another process on the same directory, and those it spared.
+    pub(super) waits: u64,
+    pub(super) adopted: u64,
+    /// Whether another process has the directory open.
+    pub(super) has_company: bool,
 }
 
 impl From<DiskStats> for DiskFigures {
@@ -46,13 +51,16 @@ impl From<DiskStats> for DiskFigures {
             torn: stats.torn,
             marks_lost: stats.marks_lost,
             set_aside: stats.set_aside,
+            waits: stats.waits,
+            adopted: stats.adopted,
+            has_company: stats.has_company,
         }
     }
 }
 
 impl DiskFigures {
     /// Name, help and value of everything that only grows.
-    pub(super) fn counters(&self) -> [(&'static str, &'static str, u64); 9] {
+    pub(super) fn counters(&self) -> [(&'static str, &'static str, u64); 11] {
         [
             ("disk_hits", "Reads that found their answer on disk", self.hits),
             ("disk_misses", "Reads that did not find their answer on disk", self.misses),
@@ -63,6 +71,8 @@ impl DiskFigures {
             ("disk_torn", "Rows on disk that were not what was written", self.torn),
             ("disk_invalidations_lost", "Invalidations that could not be made durable", self.marks_lost),
             ("disk_set_aside", "Damaged files set aside", self.set_aside),
+            ("disk_claim_waits", "Loads that waited for another process on the directory", self.waits),
+            ("disk_adopted", "Loads that another process had made already", self.adopted),
         ]
     }
 }

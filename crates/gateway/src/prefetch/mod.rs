@@ -1,6 +1,6 @@
 //! Prefetch: after an answer has left, what its client is likely to ask next is loaded, if nothing speaks against it.
 //!
-//! Rooms: [`farewell`] (notices that an answer has left), [`line`] (what waits here, boundedly), [`guests`] (what was
+//! Rooms: [`farewell`] (notices that an answer has left), [`mod@line`] (what waits here, boundedly), [`guests`] (what was
 //! learnt of whom), [`round`] (the loads after one answer), [`ahead`] (one of them), [`judgement`] (whether it may be,
 //! and why not), [`budget`] and [`pause`] (how many, and when again), [`tally`] (what was counted).
 //!
@@ -22,6 +22,7 @@ pub mod tally;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use greenroom_upstream::credential::Secret;
 use greenroom_upstream::sequel::habits::Limits;
 use greenroom_upstream::sequel::{self, Asker};
 use greenroom_upstream::verdict::Read;
@@ -86,6 +87,12 @@ impl Prefetch {
         }
     }
 
+    /// Answers that wait to be looked at.
+    #[cfg(test)]
+    fn waiting(&self) -> usize {
+        self.heard.len()
+    }
+
     /// An answer has left.
     pub fn hear(&self, heard: Heard) {
         if self.heard.push(heard).is_some() {
@@ -133,7 +140,7 @@ fn learn(server: &Server, heard: &Heard) {
     }
     let guest = Guest::new(meaning);
     let account = meaning.identity.account();
-    let token = meaning.credential.token.as_ref().map(greenroom_upstream::credential::Secret::expose);
+    let token = meaning.credential.token.as_ref().map(Secret::expose);
     let asker = Asker { own_user: account.as_deref(), token };
     let limits = Limits { most: settings.max_per_answer, classes: &settings.classes };
     let expected = server.prefetch.guests.with(&guest, *at_ms, |habits| {

@@ -50,6 +50,7 @@ pub async fn receive(
     };
     let stalings = webhook(&payload);
     stale::apply(&server, &stalings, By::Follower(server.identities.anonymous()));
+    server.cache.settled().await;
     plain(StatusCode::OK, "ok\n")
 }
 

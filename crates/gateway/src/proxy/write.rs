@@ -75,6 +75,10 @@ pub async fn pass(visit: Visit, target: &str, parts: request::Parts, body: Incom
 async fn forward(visit: &Visit, write: Write, request: Request<Body>) -> Response<Body> {
     let response = attempt(visit, write, request).await;
     visit.server.cache.settled().await;
+    // A sign-out, say: tokens that are worth nothing any more stay so.
+    if visit.identity.refused().is_behind() {
+        visit.identity.refused().settled().await;
+    }
     response
 }
 

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use greenroom_cache::{Clock, Invalidation, Scope, disk::DiskStats};
+use greenroom_simulator::catalogue::CatalogueSize;
+use greenroom_simulator::jellyfin::Jellyfin;
 use greenroom_simulator::options::Options;
 use greenroom_simulator::plex::Plex;
 use greenroom_simulator::running::Running;
@@ -12,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::outages::json;
 use crate::stage::scripted::{Arrived, Reply, Scripted, answer, container};
-use crate::stage::{Script, Stage};
+use crate::stage::{Client, Script, Stage};
 
 /// Slow test machines: what is being tested is not how fast the disk is.
 pub const PATIENT: &str = "[disk]\nread_timeout_ms = 20000\ndrain_timeout_ms = 60000\n";
@@ -126,6 +128,65 @@ async fn a_directory_that_cannot_be_had_costs_hits_after_a_restart_and_nothing_e
     let warning = &figures["warnings"][0];
     assert_eq!((&warning["code"], &warning["server"]), (&"disk-writes-off".into(), &serde_json::Value::Null));
     assert!(warning["remedy"].as_str().expect("a text").contains("What to do"), "{warning}");
+    stage.down().await;
+    server.stop().await;
+}
+
+/// What an add-on asks for while somebody looks through every show, season and list of episodes. Gives how many
+/// episodes were shown.
+async fn look_through(client: &Client) -> usize {
+    let me = client.get("/Users/Me").await.json();
+    let user = format!("userId={}", me["Id"].as_str().expect("an id"));
+    let fields = "fields=DateCreated%2COverview%2CGenres%2CMediaStreams%2CPath";
+    for menu in ["/UserViews?", "/UserItems/Resume?limit=20&", "/Shows/NextUp?limit=24&"] {
+        assert_eq!(client.get(&format!("{menu}{user}")).await.status, 200);
+    }
+    let ids = |list: &serde_json::Value| -> Vec<String> {
+        let rows = list["Items"].as_array().expect("a list");
+        rows.iter().map(|row| row["Id"].as_str().expect("an id").to_owned()).collect()
+    };
+    let mut count = 0;
+    let shows = format!("/Items?{user}&includeItemTypes=Series&recursive=true&sortBy=SortName&{fields}");
+    for show in ids(&client.get(&shows).await.json()) {
+        let seasons = client.get(&format!("/Shows/{show}/Seasons?{user}&{fields}")).await.json();
+        for season in ids(&seasons) {
+            let episodes = format!("/Shows/{show}/Episodes?{user}&seasonId={season}&{fields}");
+            count += ids(&client.get(&episodes).await.json()).len();
+        }
+    }
+    count
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_an_evening_of_two_thousand_items_costs_the_server_nothing_while_it_is_fresh() {
+    let size =
+        CatalogueSize { shows: 50, seasons_per_show: 4, episodes_per_season: 10, ..CatalogueSize::tiny() };
+    let anywhere = "127.0.0.1:0".parse().expect("an address");
+    let server =
+        Jellyfin::new(Options { size, ..Options::quick() }).start(anywhere, &TaskTracker::new()).await;
+    let (server, folder) = (server.expect("it starts"), tempfile::tempdir().expect("a folder"));
+    // However slow this machine is, all of it happens while it is fresh.
+    let clock = Clock::scaled(0.05);
+    let open = async || {
+        let script = Script::new().table(PATIENT).server("den", "jellyfin", &server.url(), "");
+        let stage = script.data_dir(folder.path()).start_at(clock.clone()).await;
+        let token = server.tokens().sam();
+        let said = format!(
+            "MediaBrowser Client=\"K\", Device=\"K\", DeviceId=\"k\", Version=\"1\", Token=\"{token}\""
+        );
+        let client = stage.client().with("authorization", &said);
+        (stage, client)
+    };
+    let (stage, client) = open().await;
+    assert_eq!(look_through(&client).await, 2_000);
+    let asked = server.ledger().total();
+    assert!(asked > 250, "{asked}");
+    stage.down().await;
+    let (stage, client) = open().await;
+    assert_eq!(look_through(&client).await, 2_000);
+    assert_eq!(server.ledger().total(), asked);
+    let first = disk(&stage);
+    assert!(first.hits >= asked, "all of it came from the disk: {first:?}");
     stage.down().await;
     server.stop().await;
 }

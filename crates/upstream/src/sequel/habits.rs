@@ -261,17 +261,19 @@ impl Habit {
     }
 
     /// How many rows from the top such requests are expected for: as many as last time. A list that was gone through
-    /// to its end says only that it is at least so many; one out of which single rows were picked says nothing.
+    /// to its end says only that it is at least so many; and of a client that picked single rows lately nothing is
+    /// expected.
     fn reach(&self) -> usize {
         let mut at_least = 0;
+        let mut reach = None;
         for walk in self.walks.iter().rev() {
-            match walk.depth() {
-                None => return at_least,
-                Some(depth) if depth < walk.rows => return depth.max(at_least),
-                Some(depth) => at_least = depth.max(at_least),
+            let Some(depth) = walk.depth() else { return 0 };
+            at_least = depth.max(at_least);
+            if depth < walk.rows {
+                reach = reach.or(Some(at_least));
             }
         }
-        at_least
+        reach.unwrap_or(at_least)
     }
 }
 

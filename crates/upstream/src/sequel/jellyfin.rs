@@ -50,11 +50,8 @@ pub(super) fn named(read: &Read) -> Option<(Thing, Words, Spans)> {
                 return parameter(target, "season").is_none().then(|| item(id, first));
             };
             let words = Words::two(*id, &target[season.clone()]);
-            is_id(&target[season.clone()]).then_some((
-                Thing::Season,
-                words,
-                Spans { first, second: Some(season) },
-            ))
+            let is_season = is_id(&target[season.clone()]);
+            is_season.then_some((Thing::Season, words, Spans { first, second: Some(season) }))
         }
         _ => None,
     }
