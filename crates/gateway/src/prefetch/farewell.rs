@@ -57,7 +57,98 @@ pub fn watch(
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use bytes::Bytes;
+    use greenroom_cache::{Cache, Clock, Settings as EngineSettings};
+    use greenroom_upstream::ask::Ask;
+    use greenroom_upstream::credential::Secret;
+    use greenroom_upstream::verdict::Verdict;
+    use http::{HeaderMap, HeaderValue};
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_util::sync::CancellationToken;
+    use tokio_util::task::TaskTracker;
+
     use super::*;
+    use crate::config::{Settings, Tree};
+    use crate::conversation::{Conversation, Patient};
+    use crate::identity::HashKey;
+    use crate::server::Server;
+
+    const BODY: &[u8] = &[b' '; 1000];
+    /// What lies between the two ends of the connection.
+    const BUFFER: usize = 64;
+
+    fn server() -> Arc<Server> {
+        let mut tree = Tree::default();
+        let home = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\n";
+        tree.add_toml("g.toml", &format!("{home}[server.prefetch]\nenabled = true\n"));
+        let settings = Settings::read(tree).expect("it is valid").servers.remove(0);
+        let (clock, tasks) = (Clock::system(), TaskTracker::new());
+        let cache = Cache::new(EngineSettings::default(), clock.clone(), tasks.clone());
+        let secrets = (HashKey([1; 32]), Secret::new("hook"));
+        let server = Server::new(settings, cache, clock, tasks, CancellationToken::new(), secrets);
+        Arc::new(server.expect("it can be had"))
+    }
+
+    /// An answer that is watched.
+    fn answer(server: &Arc<Server>) -> Response<Body> {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-plex-token", HeaderValue::from_static("token-of-anna"));
+        let ask = Ask { method: &Method::GET, target: "/library/metadata/1", headers: &headers, body: &[] };
+        let meaning = server.meanings.of(server, &ask, 1);
+        let Verdict::Read(read) = meaning.verdict.clone() else { panic!("it is a read") };
+        let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let visit = Visit { server: Arc::clone(server), meaning, client, is_encrypted: false, origin: None };
+        let response = Response::new(Body::from(Bytes::from_static(BODY)));
+        watch(&visit, &read, (None, &Value::new(BODY)), &Method::GET, response)
+    }
+
+    /// As long as more of it is unread than lies between the two ends, some of it has not left.
+    #[tokio::test]
+    async fn it_is_told_after_the_last_byte_has_left_and_not_before() {
+        let server = server();
+        let (mut client, gateway) = tokio::io::duplex(BUFFER);
+        let conversation = Arc::new(Conversation::new());
+        let stream = Patient::new(gateway, server.clock.clone(), Arc::clone(&conversation));
+        let owner = Arc::clone(&server);
+        let service = service_fn(move |_| {
+            let response = departure::bind(answer(&owner), Some(&conversation));
+            async move { Ok::<_, std::convert::Infallible>(response) }
+        });
+        let connection =
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let connection = server.tasks.spawn(connection);
+        client.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it is taken");
+        let mut taken = Vec::new();
+        let mut byte = [0];
+        while !taken.ends_with(b"\r\n\r\n") {
+            client.read_exact(&mut byte).await.expect("a byte");
+            taken.extend(byte);
+        }
+        let mut most = vec![0; BODY.len() - BUFFER - 1];
+        client.read_exact(&mut most).await.expect("most of it");
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(server.prefetch.waiting(), 0, "some of it has not left");
+        client.read_exact(&mut [0; BUFFER + 1]).await.expect("the rest");
+        while server.prefetch.waiting() == 0 {
+            tokio::task::yield_now().await;
+        }
+        drop(client);
+        drop(connection.await);
+        assert_eq!(server.prefetch.waiting(), 1);
+    }
+
+    #[test]
+    fn an_answer_that_never_leaves_is_not_told() {
+        let server = server();
+        drop(departure::bind(answer(&server), Some(&Arc::new(Conversation::new()))));
+        assert_eq!(server.prefetch.waiting(), 0);
+    }
 
     #[test]
     fn the_same_answer_is_news_again_only_after_a_while() {

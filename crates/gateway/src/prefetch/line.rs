@@ -29,6 +29,12 @@ impl<T> Line<T> {
         gone
     }
 
+    /// How many things wait.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.waiting.lock().len()
+    }
+
     /// Takes what came first, or waits for something to come.
     pub async fn oldest(&self) -> T {
         self.take(VecDeque::pop_front).await

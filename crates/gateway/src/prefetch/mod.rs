@@ -1,6 +1,6 @@
 //! Prefetch: after an answer has left, what its client is likely to ask next is loaded, if nothing speaks against it.
 //!
-//! Rooms: [`farewell`] (notices that an answer has left), [`line`] (what waits here, boundedly), [`guests`] (what was
+//! Rooms: [`farewell`] (notices that an answer has left), [`mod@line`] (what waits here, boundedly), [`guests`] (what was
 //! learnt of whom), [`round`] (the loads after one answer), [`ahead`] (one of them), [`judgement`] (whether it may be,
 //! and why not), [`budget`] and [`pause`] (how many, and when again), [`tally`] (what was counted).
 //!
@@ -85,6 +85,12 @@ impl Prefetch {
             pause: Mutex::default(),
             tally: Tally::default(),
         }
+    }
+
+    /// Answers that wait to be looked at.
+    #[cfg(test)]
+    fn waiting(&self) -> usize {
+        self.heard.len()
     }
 
     /// An answer has left.

@@ -3,7 +3,7 @@
 //! A companion app that shows a list asks for what the list names: the seasons of a show, the episodes of a season,
 //! the show that an episode to go on with is of, the pictures of everything on the screen. How it phrases that is its
 //! own; and only a request with exactly its parameters meets the key under which it will ask. So nothing is invented:
-//! a [`Phrase`] is a request that this client made, with holes where it named things, and [`Habits`] remember
+//! a [`Phrase`] is a request that this client made, with holes where it named things, and [`habits::Habits`] remember
 //! after which answers, for which of the rows, and how far down it made such requests. Without that nothing is
 //! expected of it.
 //!

@@ -3,6 +3,7 @@
 mod leaving;
 mod naive;
 mod promises;
+mod sparing;
 
 use greenroom_upstream::class::Class;
 
