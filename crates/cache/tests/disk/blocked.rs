@@ -128,10 +128,11 @@ async fn a_disk_on_which_reads_hang_delays_three_requests_by_a_look_and_the_othe
         .filter(|file| file.exists())
         .map(|file| fs::File::options().read(true).write(true).open(file).expect("a pipe opens both ways"))
         .collect();
-    drop(ends);
+    // First the pipes go, then their ends: or a reader that is late would wait at a pipe that nobody opens again.
     for file in &files {
         drop(fs::remove_file(file));
     }
+    drop(ends);
     tokio::time::resume();
     while stage.stats().reads_off {
         stage.cache.clock().sleep(std::time::Duration::from_millis(1)).await;
