@@ -46,7 +46,7 @@ e2e: prepare prepare-e2e
 	$(CARGO) build --quiet -p greenroom
 	sh e2e/run.sh
 
-# Figures, compared side by side in one run: the engine, then the whole gateway beside nginx, Varnish and bare hyper.
+# Figures, compared side by side in one run: the engine, its disk tier, then the whole gateway beside nginx, Varnish and bare hyper.
 bench: prepare prepare-bench
 	$(CARGO) bench -p greenroom-cache
 	$(CARGO) build --release --quiet -p greenroom -p greenroom-bench

@@ -34,7 +34,7 @@ mod with_disk {
     use crate::clock::Clock;
     use crate::desk::Booking;
     use crate::disk::ledger::{Known, Ledger};
-    use crate::disk::store::Found;
+    use crate::disk::row::Found;
     use crate::disk::{Disk, DiskSettings, Look, Snapshot};
     use crate::leaving::Leaving;
     use crate::load::LoadReason;

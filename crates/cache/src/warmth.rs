@@ -33,6 +33,7 @@ pub struct Rhythm {
 }
 
 impl Warmth {
+    #[cfg(not(feature = "shuttle"))]
     pub(crate) fn of(rhythm: Rhythm) -> Self {
         Self {
             last_read_ms: AtomicU64::new(rhythm.last_read_ms),

@@ -178,6 +178,11 @@ impl Identity {
         self.is_changed.store(false, Ordering::Release);
     }
 
+    /// What was refused by its server and is not kept as such yet.
+    pub fn refused(&self) -> &Refusals {
+        &self.refused
+    }
+
     /// Whether nobody knew of it before now; asked once.
     pub fn take_newness(&self) -> bool {
         self.is_new.swap(false, Ordering::AcqRel)

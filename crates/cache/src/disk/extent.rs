@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::store::about;
+use super::layout::about;
 use super::trouble::Failing;
 
 /// Free pages that are given back at a time, and how many of all pages are kept for what comes.
@@ -62,6 +62,11 @@ pub(super) fn excess(held: u64, max_bytes: u64, booked: i64) -> i64 {
 pub(super) fn held(db: &Connection) -> Result<u64, Failing> {
     let used = pages(db, "page_count")?.saturating_sub(pages(db, "freelist_count")?);
     Ok(used * pages(db, "page_size")? + about(db, "file_bytes")?.max(0).cast_unsigned())
+}
+
+/// Whether the file has no page yet.
+pub(super) fn is_empty(db: &Connection) -> Result<bool, Failing> {
+    Ok(pages(db, "page_count")? == 0)
 }
 
 fn pages(db: &Connection, which: &str) -> Result<u64, Failing> {

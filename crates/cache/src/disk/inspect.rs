@@ -11,9 +11,12 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
 use super::bodies::Bodies;
+use super::layout::{APPLICATION, FORMAT};
 use super::parcel;
+use super::row::{COLUMNS, Raw, hash_in};
 use super::spelling;
-use super::store::{APPLICATION, Batch, COLUMNS, FILE, FORMAT, ORPHAN_AFTER_MS, Raw, Store, hash_in};
+use super::store::{Batch, FILE, Store};
+use super::sweep::ORPHAN_AFTER_MS;
 use super::trouble::{Failing, Trouble};
 use crate::key::{Key, Partition, Tag};
 use crate::policy::Horizons;

@@ -3,8 +3,8 @@
 
 use rusqlite::{Connection, params};
 
+use super::row::int;
 use super::spelling;
-use super::store::int;
 use super::trouble::Failing;
 use crate::key::Key;
 use crate::load::{Failure, FailureKind};

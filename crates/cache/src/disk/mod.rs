@@ -3,6 +3,10 @@
 //! | room | is |
 //! |---|---|
 //! | `store` | one SQLite file, and all that is read from it and written to it |
+//! | `layout` | its tables, and how a file is known to be ours |
+//! | `row` | how an entry becomes a row and comes back |
+//! | `sweep` | making room, in small steps |
+//! | `turn` | whose turn it is to open it |
 //! | `bodies` | large bodies, a file each |
 //! | `extent` | how much it holds, and how it shrinks |
 //! | `parcel` | how a value is packed: compression, tags, checksum |
@@ -35,6 +39,7 @@ mod extent;
 pub mod gauge;
 mod health;
 pub mod inspect;
+mod layout;
 pub(crate) mod ledger;
 mod markers;
 mod memos;
@@ -44,11 +49,14 @@ mod presence;
 mod queue;
 mod readers;
 mod renewal;
+pub(crate) mod row;
 mod spelling;
 pub(crate) mod store;
+mod sweep;
 #[cfg(test)]
 mod tests;
 pub mod trouble;
+mod turn;
 mod witness;
 mod writer;
 
@@ -65,7 +73,8 @@ use self::health::Health;
 use self::ledger::Ledger;
 use self::queue::{Progress, Queue};
 use self::readers::Readers;
-use self::store::{Found, Mark, Offer};
+use self::row::Found;
+use self::store::{Mark, Offer};
 use self::trouble::{Failing, Trouble};
 use crate::clock::{Clock, millis};
 use crate::key::Key;

@@ -7,7 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::oneshot;
 
-use super::store::{Found, Looks, Sight, Store};
+use super::row::Found;
+use super::store::{Looks, Sight, Store};
 use super::trouble::{Failing, Trouble};
 use super::{Shared, Snapshot};
 use crate::key::Key;

@@ -5,40 +5,30 @@
 //! is compared in the row), a write-ahead log, prepared statements, many writes in one transaction. `mmap_size` is
 //! zero: a file that is cut while it is mapped kills the process.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::types::Value as Field;
-use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension, Row, params};
+use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension, params};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::bodies::Bodies;
 use super::extent::{self, Size};
-use super::markers;
-use super::memos;
-use super::parcel::{self, Packed};
+use super::layout::{about, prepare};
+use super::row::{Found, Packing, Raw, SELECT, count, int, put, take_out};
 use super::trouble::{Failing, Trouble};
-use crate::key::{Key, Tag};
+use super::turn::Turn;
+use super::{markers, memos};
+use crate::key::Key;
 use crate::memo::Memo;
-use crate::policy::Horizons;
 use crate::stamp::Stamp;
-use crate::value::{Entry, Value};
+use crate::value::Entry;
 
 /// The database's name in its directory.
 pub(crate) const FILE: &str = "cache.db";
-/// Locked by the process that is opening the store.
-const TURN_FILE: &str = "cache.lock";
-/// How often, and with which pause, a process asks for its turn.
-const TURN_TRIES: u32 = 1_000;
-const TURN_PAUSE: Duration = Duration::from_millis(2);
-/// Marks a file as ours: "Grnr".
-pub(super) const APPLICATION: i64 = 0x4772_6e72;
-/// The layout below. A file with another is set aside, whichever is newer.
-pub(super) const FORMAT: i64 = 1;
 /// How long a lock of another process is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Larger than usual: a page is written with two calls, and twice, whatever its length, and most rows fit four times.
@@ -50,106 +40,6 @@ const PAGES_READ_KIB: i64 = 16 * 1024;
 const LOG_MOVED_BYTES: i64 = 12 * 1024 * 1024;
 /// What of the log's file is kept for the next turn: cutting it and making it again costs more than it takes.
 const LOG_KEPT_BYTES: i64 = 16 * 1024 * 1024;
-/// What a row costs beside its own bytes: its numbers, its places in four trees, and what pages leave empty.
-const ROW_OVERHEAD: usize = 240;
-/// Rows that one sweep takes out at most, so that it is never long.
-const SWEEP_ROWS: i64 = 500;
-/// A file that no row names is left alone for so long: another process may be about to write its row.
-pub(super) const ORPHAN_AFTER_MS: u64 = 600_000;
-/// How exact the time of the last read is kept.
-const USED_EXACT_MS: u64 = 3_600_000;
-
-const SCHEMA: &str = "
-    CREATE TABLE about (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-    CREATE TABLE entry (
-        id INTEGER PRIMARY KEY,
-        hash INTEGER NOT NULL,
-        key TEXT NOT NULL,
-        created INTEGER NOT NULL,
-        created_ms INTEGER NOT NULL,
-        stored_ms INTEGER NOT NULL,
-        fresh_until_ms INTEGER NOT NULL,
-        stale_until_ms INTEGER NOT NULL,
-        error_until_ms INTEGER NOT NULL,
-        refresh_at_ms INTEGER NOT NULL,
-        adapted INTEGER NOT NULL,
-        seen INTEGER NOT NULL,
-        used_ms INTEGER NOT NULL,
-        tags BLOB NOT NULL,
-        meta BLOB NOT NULL,
-        compressed INTEGER NOT NULL,
-        body BLOB,
-        file TEXT,
-        file_bytes INTEGER NOT NULL DEFAULT 0,
-        file_hash INTEGER,
-        length INTEGER NOT NULL,
-        size INTEGER NOT NULL,
-        checksum INTEGER NOT NULL
-    );
-    CREATE UNIQUE INDEX entry_hash ON entry (hash);
-    CREATE INDEX entry_end ON entry (error_until_ms);
-    CREATE INDEX entry_used ON entry (used_ms);
-    CREATE INDEX entry_seen ON entry (seen);
-    CREATE TABLE marker (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
-        scope TEXT NOT NULL,
-        purges INTEGER NOT NULL,
-        stamp INTEGER NOT NULL,
-        hold_until INTEGER NOT NULL,
-        settle_until_ms INTEGER NOT NULL DEFAULT 0,
-        settle_fresh_ms INTEGER NOT NULL DEFAULT 0,
-        origin INTEGER NOT NULL,
-        UNIQUE (scope, purges)
-    );
-";
-
-/// The columns that [`Raw`] is read from, in its order.
-macro_rules! columns {
-    () => {
-        "key, created, created_ms, stored_ms, fresh_until_ms, stale_until_ms, error_until_ms, refresh_at_ms,
-        adapted, seen, tags, meta, compressed, body, file, length, checksum, used_ms"
-    };
-}
-pub(super) const COLUMNS: &str = columns!();
-const SELECT: &str = concat!("SELECT ", columns!(), " FROM entry WHERE hash = ?1");
-
-/// A newer load replaces an older one, whoever writes last.
-const UPSERT: &str = "
-    INSERT INTO entry (hash, key, created, created_ms, stored_ms, fresh_until_ms, stale_until_ms, error_until_ms,
-        refresh_at_ms, adapted, seen, used_ms, tags, meta, compressed, body, file, length, size, checksum, file_bytes,
-        file_hash)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
-    ON CONFLICT (hash) DO UPDATE SET key = excluded.key, created = excluded.created,
-        created_ms = excluded.created_ms, stored_ms = excluded.stored_ms, fresh_until_ms = excluded.fresh_until_ms,
-        stale_until_ms = excluded.stale_until_ms, error_until_ms = excluded.error_until_ms,
-        refresh_at_ms = excluded.refresh_at_ms, adapted = excluded.adapted, seen = excluded.seen,
-        used_ms = excluded.used_ms, tags = excluded.tags, meta = excluded.meta, compressed = excluded.compressed,
-        body = excluded.body, file = excluded.file, length = excluded.length, size = excluded.size,
-        checksum = excluded.checksum, file_bytes = excluded.file_bytes, file_hash = excluded.file_hash";
-
-/// A value as it was found on disk, with all of an entry that outlives the process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
-    pub(crate) value: Value,
-    pub(crate) tags: Vec<Tag>,
-    pub(crate) created: Stamp,
-    pub(crate) created_ms: u64,
-    pub(crate) stored_ms: u64,
-    pub(crate) horizons: Horizons,
-    pub(crate) adapted: bool,
-    /// The newest marker that was known when its load began.
-    pub(crate) seen: u64,
-    /// When it was last noted as read.
-    pub(crate) used_ms: u64,
-}
-
-impl Found {
-    /// Whether its time of last read is worth being written down again.
-    pub(crate) fn is_use_news(&self, now_ms: u64) -> bool {
-        now_ms.saturating_sub(self.used_ms) > USED_EXACT_MS
-    }
-}
-
 /// What a look into the store shows.
 #[derive(Debug)]
 pub(crate) enum Sight {
@@ -240,13 +130,13 @@ pub(crate) struct Holds {
 /// One connection to the store.
 #[derive(Debug)]
 pub(crate) struct Store {
-    db: Connection,
-    bodies: Bodies,
-    path: PathBuf,
+    pub(super) db: Connection,
+    pub(super) bodies: Bodies,
+    pub(super) path: PathBuf,
     /// Which file was opened: another may lie at the same place by now.
-    inode: u64,
-    seed: u64,
-    file_above: usize,
+    pub(super) inode: u64,
+    pub(super) seed: u64,
+    pub(super) file_above: usize,
     /// Markers it may hold.
     pub(super) max_markers: u64,
 }
@@ -273,7 +163,10 @@ impl Store {
         db.pragma_update(None, "cache_size", -PAGES_KEPT_KIB)?;
         // Before the first page is written, or never. It costs a write about a twentieth, and without it a file that
         // was large once would stay so whatever the settings say.
-        db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        // Asked for of a file that is in use, it would wait for its turn to write.
+        if extent::is_empty(&db)? {
+            db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        }
         db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         db.pragma_update(None, "synchronous", "NORMAL")?;
         db.pragma_update(None, "journal_size_limit", LOG_KEPT_BYTES)?;
@@ -458,68 +351,6 @@ impl Store {
         Ok(self.db.pragma_query_value(None, "data_version", |row| row.get(0))?)
     }
 
-    /// Takes out some of what has ended, then some of what was read longest ago while there is more than
-    /// `max_bytes`, and gives some free pages back. True if there is more to do.
-    pub(crate) fn sweep(&mut self, now_ms: u64, max_bytes: u64) -> Result<bool, Failing> {
-        let mut files = Vec::new();
-        let change = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let ended = "SELECT hash FROM entry WHERE error_until_ms <= ?1 LIMIT ?2";
-        let mut gone = hashes(&change, ended, int(now_ms))?;
-        let mut freed = Size::default();
-        for hash in &gone {
-            freed += take_out(&change, *hash, None, &mut files)?;
-        }
-        let ended = gone.len();
-        let held_now = extent::held(&change)?.saturating_sub(freed.file_bytes.unsigned_abs());
-        let booked = about(&change, "bytes")? - freed.bytes;
-        let too_many = extent::excess(held_now, max_bytes, booked);
-        if too_many > 0 {
-            let oldest = "SELECT hash FROM entry WHERE used_ms <= ?1 ORDER BY used_ms LIMIT ?2";
-            let mut taken = 0;
-            for hash in hashes(&change, oldest, i64::MAX)? {
-                if taken >= too_many {
-                    break;
-                }
-                let one = take_out(&change, hash, None, &mut files)?;
-                taken += one.bytes;
-                freed += one;
-                gone.push(hash);
-            }
-        }
-        // Where nothing is to be done, nothing is written.
-        if !gone.is_empty() {
-            extent::grow(&change, Size::default() - freed)?;
-        }
-        markers::sweep(&change, now_ms)?;
-        let memos = memos::sweep(&change, now_ms)?;
-        change.commit()?;
-        self.bodies.remove_all(&files);
-        let is_chunk_full = ended as u64 >= SWEEP_ROWS.cast_unsigned() || memos >= memos::SWEEP_ROWS;
-        // How much rows take is known only when they are gone.
-        let is_too_much = gone.len() > ended && extent::held(&self.db)? > max_bytes;
-        Ok(extent::give_back(&self.db)? || is_chunk_full || is_too_much)
-    }
-
-    /// Removes the bodies of one folder that no row names and that are older than a write takes.
-    pub(crate) fn sweep_folder(&self, folder: u8, now_ms: u64) -> Result<u64, Failing> {
-        let mut removed = 0;
-        for (name, changed_ms) in self.bodies.in_folder(folder) {
-            if changed_ms.saturating_add(ORPHAN_AFTER_MS) > now_ms {
-                continue;
-            }
-            let named: Option<i64> = self
-                .db
-                .prepare_cached("SELECT 1 FROM entry WHERE hash = ?1 AND file = ?2")?
-                .query_row(params![hash_in(&name), name], |row| row.get(0))
-                .optional()?;
-            if named.is_none() {
-                self.bodies.remove(&name);
-                removed += 1;
-            }
-        }
-        Ok(removed)
-    }
-
     /// All markers, in order, and the number of the newest there ever was. Damaged ones are a failure.
     pub(crate) fn all_marks(&self) -> Result<(Vec<Placed>, u64), Failing> {
         self.begin_read()?;
@@ -623,288 +454,4 @@ pub(crate) fn set_aside(dir: &Path) -> Result<PathBuf, Failing> {
         drop(std::fs::remove_file(dir.join(format!("{FILE}{tail}"))));
     }
     Ok(aside)
-}
-
-/// The turn of one process to open the store: two that make it, or turn its log on, at once would fail each other.
-struct Turn(#[expect(dead_code, reason = "held until it is dropped")] File);
-
-impl Turn {
-    fn take(dir: &Path) -> Result<Self, Failing> {
-        let path = dir.join(TURN_FILE);
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        for _ in 0..TURN_TRIES {
-            match file.try_lock() {
-                Ok(()) => return Ok(Self(file)),
-                Err(TryLockError::WouldBlock) => std::thread::park_timeout(TURN_PAUSE),
-                Err(TryLockError::Error(error)) => return Err(error.into()),
-            }
-        }
-        Err(Failing::new(Trouble::Locked, "another process is opening it and does not end"))
-    }
-}
-
-/// A row before it is checked.
-pub(super) struct Raw {
-    times: [i64; 6],
-    created: i64,
-    adapted: bool,
-    seen: i64,
-    used_ms: i64,
-    tags: Vec<u8>,
-    meta: Vec<u8>,
-    compressed: bool,
-    body: Option<Vec<u8>>,
-    file: Option<String>,
-    length: i64,
-    checksum: i64,
-}
-
-impl Raw {
-    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            created: row.get(1)?,
-            times: [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?, row.get(7)?],
-            adapted: row.get(8)?,
-            seen: row.get(9)?,
-            tags: row.get(10)?,
-            meta: row.get(11)?,
-            compressed: row.get(12)?,
-            body: row.get(13)?,
-            file: row.get(14)?,
-            length: row.get(15)?,
-            checksum: row.get(16)?,
-            used_ms: row.get(17)?,
-        })
-    }
-
-    /// The value, if all of it is what was written.
-    pub(super) fn check(self, key: &Key, bodies: &Bodies) -> Option<Found> {
-        let length = usize::try_from(self.length).ok()?;
-        let bytes = match (self.body, self.file) {
-            (Some(body), None) => body.into(),
-            (None, Some(file)) => bodies.read(&file, length).ok()?,
-            _ => return None,
-        };
-        let numbers = numbers(self.created, &self.times, self.adapted, self.seen, self.length);
-        if parcel::checksum(key.whole(), &bytes, &self.meta, &self.tags, &numbers) != self.checksum {
-            return None;
-        }
-        let [created_ms, stored_ms, fresh_until_ms, stale_until_ms, error_until_ms, refresh_at_ms] =
-            self.times.map(unsigned);
-        let body = parcel::unpack(Packed { bytes, compressed: self.compressed }, length)?;
-        Some(Found {
-            value: parcel::value(body, self.meta),
-            tags: parcel::split_tags(&self.tags)?,
-            created: Stamp::from_raw(self.created.cast_unsigned()),
-            created_ms,
-            stored_ms,
-            horizons: Horizons { fresh_until_ms, stale_until_ms, error_until_ms, refresh_at_ms },
-            adapted: self.adapted,
-            seen: self.seen.cast_unsigned(),
-            used_ms: unsigned(self.used_ms),
-        })
-    }
-}
-
-/// A row to be.
-struct Packing {
-    hash: i64,
-    key: Key,
-    created: i64,
-    times: [i64; 6],
-    adapted: bool,
-    seen: i64,
-    used_ms: i64,
-    tags: Vec<u8>,
-    meta: bytes::Bytes,
-    body: Packed,
-    file: Option<String>,
-    /// The file belongs to the row that is to be replaced, and holds the same bytes.
-    is_reused: bool,
-    file_bytes: i64,
-    file_hash: Option<i64>,
-    length: i64,
-    checksum: i64,
-}
-
-impl Packing {
-    fn of(offer: &Offer, hash: i64, now_ms: u64) -> Option<Self> {
-        let entry = &offer.entry;
-        let horizons = entry.horizons();
-        let times = [
-            entry.created_ms(),
-            entry.stored_ms(),
-            horizons.fresh_until_ms,
-            horizons.stale_until_ms,
-            horizons.error_until_ms,
-            horizons.refresh_at_ms,
-        ]
-        .map(int);
-        let tags = parcel::join_tags(entry.tags())?;
-        let body = parcel::pack(entry.body());
-        let (created, seen) = (entry.created().raw().cast_signed(), offer.seen.cast_signed());
-        let length = i64::try_from(entry.body().len()).ok()?;
-        let numbers = numbers(created, &times, entry.adapted(), seen, length);
-        Some(Self {
-            checksum: parcel::checksum(offer.key.whole(), &body.bytes, entry.meta(), &tags, &numbers),
-            hash,
-            key: offer.key.clone(),
-            created,
-            times,
-            adapted: entry.adapted(),
-            seen,
-            used_ms: int(now_ms),
-            tags,
-            meta: entry.meta().clone(),
-            body,
-            file: None,
-            is_reused: false,
-            file_bytes: 0,
-            file_hash: None,
-            length,
-        })
-    }
-
-    /// About what it takes, its file included.
-    fn size(&self) -> Size {
-        let bytes = self.key.whole().len() + self.tags.len() + self.meta.len() + self.body.bytes.len();
-        Size { bytes: count(bytes + ROW_OVERHEAD), file_bytes: self.file_bytes }
-    }
-}
-
-/// Writes a row, unless what is there came from a later load. Gives by how much the store grew.
-fn put(db: &Connection, row: &Packing, replaced: &mut Vec<String>) -> Result<Option<Size>, Failing> {
-    let before: Option<(i64, Size, Option<String>)> = db
-        .prepare_cached("SELECT created, size, file_bytes, file FROM entry WHERE hash = ?1")?
-        .query_row([row.hash], |row| {
-            Ok((row.get(0)?, Size { bytes: row.get(1)?, file_bytes: row.get(2)? }, row.get(3)?))
-        })
-        .optional()?;
-    if before.as_ref().is_some_and(|(created, ..)| *created >= row.created) {
-        return Ok(None);
-    }
-    let (_, size_before, file_before) = before.unwrap_or_default();
-    // Another process may have replaced the file that was to be used again.
-    if row.is_reused && file_before != row.file {
-        return Ok(None);
-    }
-    let body = if row.file.is_some() { None } else { Some(&row.body.bytes[..]) };
-    let [created_ms, stored_ms, fresh_ms, stale_ms, error_ms, refresh_ms] = row.times;
-    db.prepare_cached(UPSERT)?.execute(params![
-        row.hash,
-        row.key.whole(),
-        row.created,
-        created_ms,
-        stored_ms,
-        fresh_ms,
-        stale_ms,
-        error_ms,
-        refresh_ms,
-        row.adapted,
-        row.seen,
-        row.used_ms,
-        row.tags,
-        &row.meta[..],
-        row.body.compressed,
-        body,
-        row.file,
-        row.length,
-        row.size().bytes,
-        row.checksum,
-        row.file_bytes,
-        row.file_hash,
-    ])?;
-    if !row.is_reused {
-        replaced.extend(file_before);
-    }
-    Ok(Some(row.size() - size_before))
-}
-
-/// Takes a row out; gives its size.
-fn take_out(
-    db: &Connection,
-    hash: i64,
-    not_after: Option<Stamp>,
-    files: &mut Vec<String>,
-) -> Result<Size, Failing> {
-    let than = not_after.map_or(i64::MAX, |stamp| stamp.raw().cast_signed());
-    let sql = "DELETE FROM entry WHERE hash = ?1 AND created <= ?2 RETURNING size, file_bytes, file";
-    let gone: Option<(Size, Option<String>)> = db
-        .prepare_cached(sql)?
-        .query_row([hash, than], |row| {
-            Ok((Size { bytes: row.get(0)?, file_bytes: row.get(1)? }, row.get(2)?))
-        })
-        .optional()?;
-    let Some((size, file)) = gone else { return Ok(Size::default()) };
-    files.extend(file);
-    Ok(size)
-}
-
-fn hashes(db: &Connection, sql: &str, until: i64) -> Result<Vec<i64>, Failing> {
-    let mut select = db.prepare_cached(sql)?;
-    let rows = select.query_map([until, SWEEP_ROWS], |row| row.get(0))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Sees to it that the file is ours and has the layout we know.
-fn prepare(db: &mut Connection) -> Result<(), Failing> {
-    let number = |db: &Connection, pragma: &str| -> Result<i64, Failing> {
-        Ok(db.pragma_query_value(None, pragma, |row| row.get(0))?)
-    };
-    if number(db, "application_id")? == 0 && number(db, "schema_version")? == 0 {
-        // Two processes may be here at once: the second finds the work done.
-        let change = db.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive)?;
-        if number(&change, "schema_version")? == 0 {
-            change.execute_batch(SCHEMA)?;
-            change.execute_batch(memos::SCHEMA)?;
-            change.execute_batch(&format!(
-                "PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT};
-                 INSERT INTO about VALUES ('seed', random()), ('bytes', 0), ('stamp', 0),
-                    ('file_bytes', 0), ('markers', 0), ('digest', 0), ('floor', 0);"
-            ))?;
-        }
-        change.commit()?;
-    }
-    let (application, format) = (number(db, "application_id")?, number(db, "user_version")?);
-    if application != APPLICATION {
-        return Err(Failing::new(Trouble::Damaged, "it is a database of another program"));
-    }
-    if format != FORMAT {
-        let message =
-            format!("its format is {format}, and this version of the program reads format {FORMAT}");
-        return Err(Failing::new(Trouble::Damaged, message));
-    }
-    Ok(())
-}
-
-pub(super) fn about(db: &Connection, name: &str) -> Result<i64, Failing> {
-    let value = db
-        .prepare_cached("SELECT value FROM about WHERE name = ?1")?
-        .query_row([Field::Text(name.into())], |row| row.get(0));
-    Ok(value?)
-}
-
-pub(super) fn hash_in(file: &str) -> i64 {
-    let digits = file.get(3..19).unwrap_or_default();
-    u64::from_str_radix(digits, 16).unwrap_or_default().cast_signed()
-}
-
-fn numbers(created: i64, times: &[i64; 6], adapted: bool, seen: i64, length: i64) -> [i64; 10] {
-    let mut all = [0; 10];
-    all[..6].copy_from_slice(times);
-    all[6..].copy_from_slice(&[created, i64::from(adapted), seen, length]);
-    all
-}
-
-pub(super) fn int(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn count(bytes: usize) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
-}
-
-/// Times that never come are the largest number both ways.
-fn unsigned(number: i64) -> u64 {
-    if number == i64::MAX { u64::MAX } else { number.max(0).cast_unsigned() }
 }

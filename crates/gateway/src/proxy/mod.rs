@@ -118,7 +118,6 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let client = peer::client(peer.ip(), &parts.headers, trusted);
     let is_encrypted =
         server.settings.shown.is_some() || peer::is_said_encrypted(peer.ip(), &parts.headers, trusted);
-    let (state, cache) = (Arc::clone(&server.state), server.cache.clone());
     let visit = Visit { server, meaning: Arc::clone(&meaning), client, is_encrypted, origin };
     if has_two_lengths {
         let mut refused = answer::problem(&visit, StatusCode::BAD_REQUEST, "the body has two lengths");
@@ -166,10 +165,11 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     if let (StatusCode::SWITCHING_PROTOCOLS, Some(conversation)) = (status, &conversation) {
         conversation.is_handed_over();
     }
-    if matches!(status.as_u16(), 401 | 403 | 404 | 498) && state.is_behind() {
+    let refused = meaning.identity.refused();
+    if matches!(status.as_u16(), 401 | 403 | 404 | 498) && refused.is_behind() {
         // What the server took away does not come back, also not if the process is killed from here on: neither the
         // proof, nor what was kept by it.
-        tokio::join!(state.settled(), cache.settled());
+        refused.settled().await;
     }
     if matches!(status.as_u16(), 401 | 498) {
         meaning.app.unauthorised.fetch_add(1, Ordering::Relaxed);

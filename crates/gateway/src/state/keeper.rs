@@ -103,9 +103,9 @@ impl Keeper {
         loop {
             let call = self.shared.bell.wait(EVERY);
             self.look_around();
-            if self.round() {
-                self.shared.bell.tell(call.ticket);
-            }
+            self.round();
+            // Written, or tried in vain: what is not written waits here, and nobody else waits for it.
+            self.shared.bell.tell(call.ticket);
             if call.is_last {
                 break;
             }
@@ -120,22 +120,20 @@ impl Keeper {
         self.shared.is_alone.store(is_alone, Ordering::Release);
     }
 
-    /// Writes what there is to write. True if nothing is left.
-    fn round(&mut self) -> bool {
+    /// Writes what there is to write.
+    fn round(&mut self) {
         if self.shared.is_off() {
-            return true;
+            return;
         }
         let now_ms = self.clock.now_ms();
         match self.keep(now_ms) {
             Ok(()) => {
                 self.is_behind = false;
                 self.shared.recover(&self.dir);
-                true
             }
             Err(failing) => {
                 self.is_behind = true;
                 self.fail(&failing);
-                false
             }
         }
     }

@@ -192,7 +192,7 @@ impl State {
             return Ok(());
         };
         for server in servers {
-            server.identities.refused().attend(&self.shared.bell);
+            server.identities.refused().attend(&self.shared.bell, &server.cache);
         }
         let keeper = Keeper {
             dir,
@@ -222,20 +222,6 @@ impl State {
     /// What is wrong with the file.
     pub fn trouble(&self) -> Option<Trouble> {
         self.shared.trouble()
-    }
-
-    /// Whether a refusal is not durable yet.
-    pub fn is_behind(&self) -> bool {
-        let shared = &self.shared;
-        shared.is_kept.load(Ordering::Acquire) && !shared.is_off() && shared.bell.is_behind()
-    }
-
-    /// Waits until every refusal so far is durable, for [`SETTLE`] at most.
-    pub async fn settled(&self) {
-        let shared = &self.shared;
-        if self.is_behind() {
-            drop(tokio::time::timeout(SETTLE, shared.bell.is_done(shared.bell.last_ticket())).await);
-        }
     }
 
     /// Waits until everything that is proven so far is written, or cannot be; true if it was within five seconds.

@@ -3,10 +3,12 @@
 
 use std::collections::HashSet;
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use greenroom_cache::Cache;
 use parking_lot::Mutex;
 
+use super::SETTLE;
 use super::bell::Bell;
 
 /// So many wait while nothing can be written; of more, everybody counts as refused.
@@ -14,12 +16,16 @@ const MAX_WAITING: usize = 16_384;
 
 /// What waits, of one server.
 #[derive(Debug, Default)]
-pub struct Refusals(Mutex<Waiting>);
+pub struct Refusals {
+    waiting: Mutex<Refused>,
+    attended: OnceLock<Attended>,
+}
 
-#[derive(Debug, Default)]
-struct Waiting {
-    refused: Refused,
-    bell: Option<Arc<Bell>>,
+/// Who writes it down, and where that lies which was kept for who is refused.
+#[derive(Debug)]
+struct Attended {
+    bell: Arc<Bell>,
+    cache: Cache,
 }
 
 /// Whose proofs are to go.
@@ -33,40 +39,46 @@ pub struct Refused {
 
 impl Refusals {
     /// From now on somebody writes them down, and is woken by this bell.
-    pub fn attend(&self, bell: &Arc<Bell>) {
-        self.0.lock().bell = Some(Arc::clone(bell));
+    pub fn attend(&self, bell: &Arc<Bell>, cache: &Cache) {
+        drop(self.attended.set(Attended { bell: Arc::clone(bell), cache: cache.clone() }));
     }
 
     /// A token was refused.
     pub fn note(&self, partition: &str) {
-        let mut waiting = self.0.lock();
-        waiting.refused.add(partition);
-        waiting.ring();
+        self.waiting.lock().add(partition);
+        self.hurry();
     }
 
-    /// Something else must not be lost.
+    /// Something must not be lost.
     pub fn hurry(&self) {
-        self.0.lock().ring();
+        if let Some(attended) = self.attended.get() {
+            attended.bell.ring();
+        }
+    }
+
+    /// Whether some of it is not durable yet.
+    pub fn is_behind(&self) -> bool {
+        self.attended.get().is_some_and(|attended| attended.bell.is_behind())
+    }
+
+    /// Waits until all of it so far is durable, and what it purged is too; for [`SETTLE`] at most.
+    pub async fn settled(&self) {
+        if let Some(Attended { bell, cache }) = self.attended.get() {
+            let written = cache.clock().timeout(SETTLE, bell.is_done(bell.last_ticket()));
+            drop(tokio::join!(written, cache.settled()));
+        }
     }
 
     /// Takes all that waits.
     pub fn take(&self) -> Refused {
-        mem::take(&mut self.0.lock().refused)
+        mem::take(&mut *self.waiting.lock())
     }
 
     /// It could not be written: it waits on.
     pub fn put_back(&self, refused: &Refused) {
-        let mut waiting = self.0.lock();
-        refused.partitions.iter().for_each(|partition| waiting.refused.add(partition));
-        waiting.refused.everybody |= refused.everybody;
-    }
-}
-
-impl Waiting {
-    fn ring(&self) {
-        if let Some(bell) = &self.bell {
-            bell.ring();
-        }
+        let mut waiting = self.waiting.lock();
+        refused.partitions.iter().for_each(|partition| waiting.add(partition));
+        waiting.everybody |= refused.everybody;
     }
 }
 

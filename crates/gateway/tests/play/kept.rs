@@ -213,6 +213,86 @@ async fn a_damaged_state_is_said_once_and_kept_and_the_gateway_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_cannot_be_written_delays_nobody_and_what_was_refused_is_kept_later() {
+    let is_revoked = Arc::new(AtomicBool::new(false));
+    let revoked = Arc::clone(&is_revoked);
+    let server = Scripted::start(&TaskTracker::new(), move |request| {
+        Reply::Bytes(match request.target.as_str() {
+            "/identity" => identity(),
+            _ if revoked.load(Ordering::SeqCst) => answer("401 Unauthorized", "text/html", "no"),
+            _ => container(request.before),
+        })
+    })
+    .await;
+    let (data, url) = (folder(), format!("http://{}", server.address));
+    let stage = stage(data.path(), &url, &Clock::system()).await;
+    let anna = json(&stage, "anna");
+    assert_eq!(anna.get("/library/sections").await.status, 200);
+    assert!(stage.process.state.flush().await);
+    let other = rusqlite::Connection::open(data.path().join("state.db")).expect("it opens");
+    let proofs = || -> i64 {
+        other.query_row("SELECT count(*) FROM accepted", [], |row| row.get(0)).expect("it can be read")
+    };
+    assert_eq!(proofs(), 1);
+    other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    for target in ["/library/sections", "/library/sections/1/all", "/hubs"] {
+        assert_eq!(anna.get(target).await.status, 200, "{target}");
+    }
+    is_revoked.store(true, Ordering::SeqCst);
+    assert_eq!(anna.get("/library/onDeck").await.status, 401);
+    // All of that was answered while nothing could be written.
+    assert_eq!(proofs(), 1);
+    other.execute_batch("ROLLBACK").expect("it was begun");
+    while proofs() > 0 {
+        assert!(stage.process.state.flush().await);
+    }
+    drop(other);
+    stage.down().await;
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_an_app_is_told_of_a_refusal_no_proof_of_that_token_is_kept_any_more() {
+    let is_revoked = Arc::new(AtomicBool::new(false));
+    let revoked = Arc::clone(&is_revoked);
+    let server = Scripted::start(&TaskTracker::new(), move |request| {
+        Reply::Bytes(match request.target.as_str() {
+            "/identity" => identity(),
+            _ if revoked.load(Ordering::SeqCst) => answer("401 Unauthorized", "text/html", "no"),
+            _ => container(request.before),
+        })
+    })
+    .await;
+    let (data, url) = (folder(), format!("http://{}", server.address));
+    // Time hardly passes: a slow machine shall not use up what the answer waits at most.
+    let stage = stage(data.path(), &url, &Clock::scaled(0.01)).await;
+    let other = rusqlite::Connection::open(data.path().join("state.db")).expect("it opens");
+    let anna = json(&stage, "anna");
+    assert_eq!(anna.get("/library/sections").await.status, 200);
+    assert!(stage.process.state.flush().await);
+    let known = gateway(&stage, 0).identities.known(&credential("anna")).expect("she is known");
+    let tasks = TaskTracker::new();
+    other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    is_revoked.store(true, Ordering::SeqCst);
+    let told = tasks.spawn(async move { anna.get("/library/onDeck").await.status });
+    while !known.is_refused() {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..20_000 {
+        tokio::task::yield_now().await;
+        assert!(!told.is_finished(), "she was told of what is not durable");
+    }
+    other.execute_batch("ROLLBACK").expect("it was begun");
+    assert_eq!(told.await.expect("it did not panic").as_u16(), 401);
+    let proofs: i64 =
+        other.query_row("SELECT count(*) FROM accepted", [], |row| row.get(0)).expect("it can be read");
+    assert_eq!(proofs, 0);
+    drop(other);
+    stage.down().await;
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_state_that_is_removed_or_replaced_while_running_is_begun_anew() {
     let moody = Moody::start().await;
     let (data, clock) = (folder(), Clock::scaled(FACTOR));

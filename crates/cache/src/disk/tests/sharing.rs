@@ -214,3 +214,34 @@ async fn a_refresh_takes_what_another_has_refreshed_already() {
     assert_eq!((old.asked.load(Ordering::Relaxed), new.asked.load(Ordering::Relaxed)), (1, 1));
     assert_eq!(two.stats().classes[0].refreshes, 0, "nothing was loaded for it");
 }
+
+#[tokio::test]
+async fn an_answer_that_is_read_slowly_does_not_keep_the_other_from_adopting_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (one, two) = two(dir.path()).await;
+    let gate = Gate::shut(Source::of("value"));
+    let first = caller(&one, POLICY, &gate);
+    until(|| gate.asked() == 1).await;
+    let second = caller(&two, POLICY, &gate);
+    until(|| stats(&two).waits == 1).await;
+    gate.is_open.send_replace(true);
+    let slow = first.await.expect("it ends").expect("an answer");
+    assert!(
+        matches!(slow, Answer::Kept { leaving: Some(_), .. }),
+        "it is on its way for as long as it is held"
+    );
+    assert_eq!(how(second.await.expect("it ends")).0, Served::Joined);
+    assert_eq!((gate.asked(), stats(&two).adopted), (1, 1));
+    drop(slow);
+}
+
+#[test]
+fn whoever_opens_the_store_does_not_wait_for_who_writes() {
+    let dir = tempfile::tempdir().expect("a folder");
+    drop(Store::open(dir.path(), 65_536).expect("it opens"));
+    let writing = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
+    let vacuum: i64 = writing.pragma_query_value(None, "auto_vacuum", |row| row.get(0)).expect("told");
+    assert_eq!(vacuum, 2, "free pages can be given back");
+    writing.execute_batch("BEGIN IMMEDIATE").expect("nobody else can write");
+    assert!(Store::open(dir.path(), 65_536).is_ok());
+}
