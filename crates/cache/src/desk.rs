@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::answer::Demand;
 #[cfg(not(feature = "shuttle"))]
 use crate::below::Below;
 use crate::clock::millis;
@@ -43,6 +44,8 @@ pub(crate) struct Booking {
     pub(crate) key: Key,
     pub(crate) policy: Policy,
     pub(crate) why: LoadReason,
+    /// What the caller who started it is content with.
+    pub(crate) demand: Demand,
     pub(crate) cell: Arc<Cell>,
     pub(crate) warmth: Option<Arc<Warmth>>,
 }

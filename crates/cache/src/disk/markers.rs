@@ -54,7 +54,7 @@ impl Placed {
 
 impl Mark {
     /// Takes over all that `other` forbids.
-    fn absorb(&mut self, other: &Self) {
+    pub(super) fn absorb(&mut self, other: &Self) {
         self.stamp = self.stamp.max(other.stamp);
         self.hold_until = self.hold_until.max(other.hold_until);
         if other.settle_until_ms > 0 {
