@@ -7,7 +7,7 @@ use crate::desk::Desk;
 use crate::key::Key;
 use crate::memo::Memo;
 use crate::scope::{Invalidation, Scope};
-use crate::stamp::Stamp;
+use crate::stamp::{Moment, Stamp};
 use crate::value::Entry;
 
 #[cfg(feature = "shuttle")]
@@ -22,7 +22,7 @@ impl Desk {
     #[expect(clippy::unused_self, reason = "the model has no tier below")]
     pub(crate) fn remember_below(&self, _key: &Key, _memo: &Arc<Memo>) {}
     #[expect(clippy::unused_self, reason = "the model has no tier below")]
-    pub(crate) fn mark_below(&self, _scope: &Scope, _stamp: Stamp, _how: &Invalidation) {}
+    pub(crate) fn mark_below(&self, _scope: &Scope, _now: Moment, _how: &Invalidation) {}
 }
 
 #[cfg(not(feature = "shuttle"))]
@@ -30,7 +30,7 @@ pub(crate) use with_disk::Below;
 
 #[cfg(not(feature = "shuttle"))]
 mod with_disk {
-    use super::{Arc, Desk, Entry, Invalidation, Key, Memo, Scope, Stamp};
+    use super::{Arc, Desk, Entry, Invalidation, Key, Memo, Moment, Scope, Stamp};
     use crate::clock::Clock;
     use crate::desk::Booking;
     use crate::disk::ledger::{Known, Ledger};
@@ -97,9 +97,9 @@ mod with_disk {
             }
         }
 
-        pub(crate) fn mark_below(&self, scope: &Scope, stamp: Stamp, how: &Invalidation) {
+        pub(crate) fn mark_below(&self, scope: &Scope, now: Moment, how: &Invalidation) {
             if let Some(below) = &self.below {
-                below.disk.mark(scope, stamp, how);
+                below.disk.mark(scope, now, how);
             }
         }
 

@@ -18,7 +18,7 @@ use crate::memo::Memo;
 use crate::plan::{Plan, Sight, plan};
 use crate::policy::{Marking, Policy, Verdict, judge};
 use crate::reach::Reach;
-use crate::stamp::Stamp;
+use crate::stamp::Moment;
 use crate::tally::Cell;
 use crate::value::{Entry, RefreshClaim};
 
@@ -33,7 +33,7 @@ pub(crate) struct Read<'a, L, F> {
     policy: &'a Policy,
     demand: Demand,
     reach: Reach,
-    arrived: Stamp,
+    arrived: Moment,
     cell: Arc<Cell>,
     /// Taken at most once: a caller starts at most one load.
     factory: Option<F>,

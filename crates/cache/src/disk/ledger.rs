@@ -86,7 +86,7 @@ impl Ledger {
         self.known.forget();
         self.markers.forget_numbers();
         for one in placed {
-            if is_start { self.mark(one, one.mark.stamp) } else { self.hear(one, ours) }
+            if is_start { self.mark(one, || one.mark.stamp) } else { self.hear(one, ours) }
         }
         self.step(newest_seq);
     }
@@ -128,12 +128,12 @@ impl Ledger {
         if one.origin == ours {
             self.markers.number(target(one), one, one.mark.stamp, true);
         } else {
-            self.mark(one, self.sequence.next(self.clock.now_ms()));
+            self.mark(one, || self.sequence.next(self.clock.now_ms()));
         }
     }
 
-    fn mark(&self, one: &Placed, stamp: Stamp) {
-        self.markers.place(target(one), stamp, one);
+    fn mark(&self, one: &Placed, draw: impl FnOnce() -> Stamp) {
+        self.markers.place(target(one), draw, one, self.clock.now_ms());
     }
 
     fn step(&self, seq: u64) {

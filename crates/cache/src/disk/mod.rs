@@ -83,7 +83,7 @@ use crate::key::Key;
 use crate::memo::Memo;
 use crate::memory::Memory;
 use crate::scope::{Invalidation, Mode, Scope, Settle};
-use crate::stamp::Stamp;
+use crate::stamp::{Moment, Stamp};
 use crate::tally::Counter;
 use crate::value::Entry;
 
@@ -343,13 +343,13 @@ impl Disk {
     }
 
     /// Takes an invalidation in, to be written at once.
-    pub(crate) fn mark(&self, scope: &Scope, stamp: Stamp, how: &Invalidation) {
-        let hold_until = crate::marks::hold_end(stamp, how).unwrap_or_default();
-        let settle_until = |settle: Settle| stamp.ms().saturating_add(millis(settle.lasting));
+    pub(crate) fn mark(&self, scope: &Scope, now: Moment, how: &Invalidation) {
+        let hold_until = crate::marks::hold_end_ms(now.ms, how).map(Stamp::end_of).unwrap_or_default();
+        let settle_until = |settle: Settle| now.ms.saturating_add(millis(settle.lasting));
         self.shared.queue.mark(Mark {
             scope: spelling::spell(scope),
             purges: how.mode == Mode::Purge,
-            stamp,
+            stamp: now.stamp,
             hold_until,
             settle_until_ms: how.settle.map_or(0, settle_until),
             settle_fresh_ms: how.settle.map_or(0, |settle| millis(settle.max_fresh)),

@@ -505,6 +505,29 @@ mod tests {
     }
 
     #[test]
+    fn nobody_lingers_longer_than_he_may_sleep() {
+        let queue = Queue::new(u64::MAX);
+        let key = Key::new("home", &Partition::new("anna"), "/x");
+        let entry = entry_of(&key, Vec::new(), Stamp::ZERO, b"");
+        queue.offer(Offer { key, entry, seen: 0 }, 0);
+        let (hour, moment) = (Duration::from_hours(1), Duration::from_millis(5));
+        assert_eq!(queue.next(hour, moment, &Clock::system()).batch.offers.len(), 1);
+    }
+
+    #[test]
+    fn what_was_known_in_the_numbers_of_another_store_is_not_taken_in() {
+        let queue = Queue::new(u64::MAX);
+        let key = Key::new("home", &Partition::new("anna"), "/x");
+        let entry = entry_of(&key, Vec::new(), Stamp::ZERO, b"");
+        let offer = |era| queue.offer(Offer { key: key.clone(), entry: Arc::clone(&entry), seen: 9 }, era);
+        queue.drop_offers(1);
+        offer(0);
+        assert_eq!((queue.depth().offers, queue.depth().dropped), (0, 1), "computed before, offered after");
+        offer(1);
+        assert_eq!(queue.depth().offers, 1);
+    }
+
+    #[test]
     fn who_sleeps_is_woken_for_what_he_waits_for_and_for_nothing_less() {
         let queue = Queue::new(u64::MAX);
         let awaits = |awaits| queue.waiting().awaits = awaits;

@@ -226,6 +226,20 @@ async fn an_invalidation_counts_before_it_is_durable_whatever_the_clock_of_who_l
 }
 
 #[tokio::test]
+async fn what_a_clock_ahead_loaded_is_no_newer_than_the_look_that_found_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let two = open(dir.path());
+    put_the_next_ahead(dir.path());
+    let one = open(dir.path());
+    served(&one, "/x", &Source::of("value")).await;
+    assert!(one.flush(LONG).await);
+    assert_eq!(served(&two, "/x", &Source::of("no")).await.1, Tier::Disk);
+    let entry = two.peek(&key("/x")).expect("it was taken up");
+    // Else it would be newer than an invalidation under way, whose stamp is drawn already.
+    assert!(entry.created().ms() <= two.clock().now_ms(), "{:?}", entry.created());
+}
+
+#[tokio::test]
 async fn what_was_loaded_after_an_invalidation_is_shared_whatever_the_clock_of_who_loaded() {
     let dir = tempfile::tempdir().expect("a folder");
     let one = open(dir.path());
