@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::answer::Demand;
 use crate::cache::{Cache, House};
 use crate::desk::Booking;
 use crate::flight::{Boarding, Landed, Lead};
@@ -115,6 +116,7 @@ impl House {
             key: key.clone(),
             policy: *policy,
             why: LoadReason::Ahead,
+            demand: Demand::Any,
             cell: self.tally.cell(key.namespace(), policy.class),
             warmth: None,
         };

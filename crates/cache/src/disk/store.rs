@@ -67,7 +67,7 @@ pub(crate) struct Mark {
     pub(crate) scope: String,
     pub(crate) purges: bool,
     pub(crate) stamp: Stamp,
-    /// Until when nothing it covers may be stored; zero if it may.
+    /// Until the end of which millisecond of the clock nothing it covers may be stored; zero if it may.
     pub(crate) hold_until: Stamp,
     /// Until when loads of what it covers live for `settle_fresh_ms` at most; zero if as long as ever.
     pub(crate) settle_until_ms: u64,
@@ -250,7 +250,7 @@ impl Store {
         let change = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let mut grown = Size::default();
         for mark in &batch.marks {
-            markers::place(&change, mark, origin)?;
+            markers::place(&change, mark, origin, now_ms)?;
         }
         if !batch.marks.is_empty() {
             markers::fold(&change, self.max_markers)?;
@@ -345,7 +345,11 @@ impl Store {
 
     /// The newest stamp that was ever written: ours begin after it.
     pub(crate) fn newest_stamp(&self) -> Result<Stamp, Failing> {
-        Ok(Stamp::from_raw(about(&self.db, "stamp")?.cast_unsigned()))
+        let stamp = about(&self.db, "stamp")?;
+        // There is room to count from any that was ever drawn.
+        u64::try_from(stamp)
+            .map(Stamp::from_raw)
+            .map_err(|_| Failing::new(Trouble::Damaged, "its order has no end"))
     }
 
     /// All markers after `seq`, in order.
