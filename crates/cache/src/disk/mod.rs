@@ -70,6 +70,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use self::place::network_file_system;
+
 use self::claims::Claims;
 use self::health::Health;
 use self::ledger::{Ledger, Seen};
