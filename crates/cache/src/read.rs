@@ -18,7 +18,7 @@ use crate::memo::Memo;
 use crate::plan::{Plan, Sight, plan};
 use crate::policy::{Marking, Policy, Verdict, judge};
 use crate::reach::Reach;
-use crate::stamp::Stamp;
+use crate::stamp::Moment;
 use crate::tally::Cell;
 use crate::value::{Entry, RefreshClaim};
 
@@ -33,7 +33,7 @@ pub(crate) struct Read<'a, L, F> {
     policy: &'a Policy,
     demand: Demand,
     reach: Reach,
-    arrived: Stamp,
+    arrived: Moment,
     cell: Arc<Cell>,
     /// Taken at most once: a caller starts at most one load.
     factory: Option<F>,
@@ -345,6 +345,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
             key: self.key.clone(),
             policy: *self.policy,
             why,
+            demand: self.demand,
             cell: Arc::clone(&self.cell),
             warmth: warmth.flatten(),
         };
@@ -404,6 +405,10 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
             }
             Landed::Adopted(entry) => {
                 let now_ms = self.house.clock.now_ms();
+                // It was taken up for somebody who is content with less.
+                if self.demand.is_anew() && entry.age(now_ms) > self.house.desk.settings.reload_within {
+                    return None;
+                }
                 entry.note_loaded(now_ms);
                 Some(Ok(Answer::kept(entry, served, Tier::Disk, now_ms, None)))
             }

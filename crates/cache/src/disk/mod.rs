@@ -15,6 +15,7 @@
 //! | `spelling` | how a scope is written down |
 //! | `ledger` | how markers on disk meet those in memory |
 //! | `queue` | what waits to be written: newest wins, readable, bounded |
+//! | `orders` | invalidations and removals in it: coalesced, none lost |
 //! | `writer` | the one thread that writes, sweeps, and hears what other processes invalidated |
 //! | `readers` | the threads that read |
 //! | `health` | which services are off, and when they are tried again |
@@ -43,6 +44,7 @@ mod layout;
 pub(crate) mod ledger;
 mod markers;
 mod memos;
+mod orders;
 mod parcel;
 mod place;
 mod presence;
@@ -72,7 +74,7 @@ pub use self::place::network_file_system;
 
 use self::claims::Claims;
 use self::health::Health;
-use self::ledger::Ledger;
+use self::ledger::{Ledger, Seen};
 use self::queue::{Progress, Queue};
 use self::readers::Readers;
 use self::row::Found;
@@ -83,7 +85,7 @@ use crate::key::Key;
 use crate::memo::Memo;
 use crate::memory::Memory;
 use crate::scope::{Invalidation, Mode, Scope, Settle};
-use crate::stamp::Stamp;
+use crate::stamp::{Moment, Stamp};
 use crate::tally::Counter;
 use crate::value::Entry;
 
@@ -162,7 +164,7 @@ pub struct DiskStats {
     pub failed: u64,
     /// Entries dropped because too much waited to be written.
     pub dropped: u64,
-    /// Invalidations that could not be made durable: what they cover may come back after a crash.
+    /// Invalidations and removals that could not be made durable: what they cover may come back.
     pub marks_lost: u64,
     /// Times a damaged file was set aside.
     pub set_aside: u64,
@@ -332,8 +334,9 @@ impl Disk {
     }
 
     /// Takes an entry in, to be written later. Never waits.
-    pub(crate) fn offer(&self, key: &Key, entry: &Arc<Entry>, seen: u64) {
-        self.shared.queue.offer(Offer { key: key.clone(), entry: Arc::clone(entry), seen });
+    pub(crate) fn offer(&self, key: &Key, entry: &Arc<Entry>, seen: Seen) {
+        let offer = Offer { key: key.clone(), entry: Arc::clone(entry), seen: seen.seq };
+        self.shared.queue.offer(offer, seen.era);
     }
 
     /// What an answer rings when it has left.
@@ -342,13 +345,13 @@ impl Disk {
     }
 
     /// Takes an invalidation in, to be written at once.
-    pub(crate) fn mark(&self, scope: &Scope, stamp: Stamp, how: &Invalidation) {
-        let hold_until = crate::marks::hold_end(stamp, how).unwrap_or_default();
-        let settle_until = |settle: Settle| stamp.ms().saturating_add(millis(settle.lasting));
+    pub(crate) fn mark(&self, scope: &Scope, now: Moment, how: &Invalidation) {
+        let hold_until = crate::marks::hold_end_ms(now.ms, how).map(Stamp::end_of).unwrap_or_default();
+        let settle_until = |settle: Settle| now.ms.saturating_add(millis(settle.lasting));
         self.shared.queue.mark(Mark {
             scope: spelling::spell(scope),
             purges: how.mode == Mode::Purge,
-            stamp,
+            stamp: now.stamp,
             hold_until,
             settle_until_ms: how.settle.map_or(0, settle_until),
             settle_fresh_ms: how.settle.map_or(0, |settle| millis(settle.max_fresh)),
@@ -365,6 +368,16 @@ impl Disk {
     /// Takes in that a key's value is gone.
     pub(crate) fn remove(&self, key: &Key, than: Stamp) {
         self.shared.queue.remove(key, than);
+    }
+
+    /// What is to be asked before a look, for [`Self::is_gone`] after it.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.shared.queue.forgotten()
+    }
+
+    /// Whether what a look found that began at `forgotten` is gone, though the store may not know yet.
+    pub(crate) fn is_gone(&self, key: &Key, created: Stamp, forgotten: u64) -> bool {
+        self.shared.queue.is_gone(key, created, forgotten)
     }
 
     /// Waits until everything that was taken in so far is written, or can never be. True if it was within `limit`.

@@ -23,6 +23,7 @@ impl Writer {
             self.set_aside(failing);
             begun = self.begin(true);
         }
+        self.shared.queue.drop_offers(self.ledger.known.era());
         match begun {
             Ok(()) => self.shared.is_open.store(true, Ordering::Release),
             Err(failing) => {
@@ -75,7 +76,7 @@ impl Writer {
             begun = self.begin(false);
         }
         // Only now: from here on offers say what they know in the numbers of this store.
-        self.shared.queue.drop_offers();
+        self.shared.queue.drop_offers(self.ledger.known.era());
         match begun {
             Ok(()) => {
                 self.presence = Some(Presence::enter(&self.shared.settings.dir, self.origin));

@@ -3,6 +3,7 @@
 mod inspecting;
 mod lives;
 pub(super) mod markers;
+mod removals;
 mod restarts;
 mod sharing;
 mod sizes;
