@@ -13,8 +13,8 @@ use super::layout;
 use super::proofs::{Changes, Hearing, IdentityProofs, ImageProof, Kept};
 use super::refusals::Refused;
 use super::trouble::{Failing, Trouble};
-use crate::keys::give_to_owner;
 use crate::identity::{IMAGE_PROOF_TTL, MAX_IDENTITIES, MAX_IMAGE_PROOFS};
+use crate::keys::give_to_owner;
 use crate::resume::WarmRead;
 
 /// Its name in the data directory.

@@ -14,7 +14,8 @@ use crate::keys::give_to_owner;
 pub(crate) const APPLICATION: i64 = 0x4772_6e73;
 
 /// What leads from each layout to the next; the first makes the first one. A step that was released stays as it is.
-pub(crate) const STEPS: &[&str] = &["
+pub(crate) const STEPS: &[&str] = &[
+    "
     CREATE TABLE server (
         name TEXT PRIMARY KEY,
         heard_ms INTEGER NOT NULL,
@@ -60,7 +61,9 @@ pub(crate) const STEPS: &[&str] = &["
         partition TEXT,
         origin INTEGER NOT NULL
     );
-", "ALTER TABLE server ADD COLUMN is_choosy INTEGER NOT NULL DEFAULT 1;"];
+",
+    "ALTER TABLE server ADD COLUMN is_choosy INTEGER NOT NULL DEFAULT 1;",
+];
 
 /// The layout of today.
 pub(crate) fn newest() -> i64 {

@@ -198,16 +198,16 @@ impl State {
         let mut opened = self.opened.lock();
         let Some(opened) = opened.as_mut() else { return };
         let Some(book) = &opened.book else { return };
-        let Kept { hearing, is_stranger, identities, images, warm } = match book.read(server.name(), server.clock.now_ms())
-        {
-            Ok(kept) => kept,
-            Err(failing) => {
-                self.shared.fail(&opened.dir, &failing);
-                self.shared.knows_everybody.store(false, Ordering::Release);
-                opened.book = None;
-                return;
-            }
-        };
+        let Kept { hearing, is_stranger, identities, images, warm } =
+            match book.read(server.name(), server.clock.now_ms()) {
+                Ok(kept) => kept,
+                Err(failing) => {
+                    self.shared.fail(&opened.dir, &failing);
+                    self.shared.knows_everybody.store(false, Ordering::Release);
+                    opened.book = None;
+                    return;
+                }
+            };
         if identities.len() >= MAX_IDENTITIES {
             // There may be more of them in the file.
             self.shared.knows_everybody.store(false, Ordering::Release);

@@ -48,7 +48,8 @@ fn nobody(heard: &Heard) {
 #[test]
 fn what_is_kept_comes_back_with_another_process() {
     let folder = tempfile::tempdir().expect("a folder");
-    let hearing = Hearing { heard_ms: NOW_MS, down_since_ms: 3, introduction: Some(b"{}".to_vec()), is_choosy: true };
+    let hearing =
+        Hearing { heard_ms: NOW_MS, down_since_ms: 3, introduction: Some(b"{}".to_vec()), is_choosy: true };
     let mut book = Book::open(folder.path()).expect("it can be made");
     let written = Page {
         hearing: Some(hearing.clone()),
@@ -234,7 +235,8 @@ fn after_the_clock_was_set_back_the_new_time_counts() {
 fn a_layout_that_another_version_changed_meanwhile_is_newer_and_refusals_are_written_all_the_same() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut book = Book::open(folder.path()).expect("it can be made");
-    book.write(&[page(vec![proofs(ANNA), proofs(BERT)], vec![])], ALONE, NOW_MS, nobody).expect("it is written");
+    book.write(&[page(vec![proofs(ANNA), proofs(BERT)], vec![])], ALONE, NOW_MS, nobody)
+        .expect("it is written");
     let other = Connection::open(folder.path().join(FILE)).expect("it opens");
     let change = format!("DROP TABLE accepted; PRAGMA user_version = {};", layout::newest() + 1);
     other.execute_batch(&change).expect("it is changed");
@@ -243,7 +245,8 @@ fn a_layout_that_another_version_changed_meanwhile_is_newer_and_refusals_are_wri
     let failing = book.write(&pages, ALONE, NOW_MS, nobody).expect_err("the table is gone");
     assert_eq!(failing.trouble, Trouble::Newer, "{failing}");
     book.write_refusals(&[refusal(BERT)], ALONE).expect("it is written");
-    let left: i64 = other.query_row("SELECT count(*) FROM identity", [], |row| row.get(0)).expect("it is read");
+    let left: i64 =
+        other.query_row("SELECT count(*) FROM identity", [], |row| row.get(0)).expect("it is read");
     assert_eq!(left, 1);
 }
 
@@ -252,7 +255,8 @@ fn a_refusal_of_everybody_reaches_tokens_that_only_another_process_knows() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut one = Book::open(folder.path()).expect("it can be made");
     let mut two = Book::open(folder.path()).expect("it opens");
-    two.write(&[page(vec![proofs(BERT)], vec![image(BERT, NOW_MS)])], ALONE, NOW_MS, nobody).expect("written");
+    two.write(&[page(vec![proofs(BERT)], vec![image(BERT, NOW_MS)])], ALONE, NOW_MS, nobody)
+        .expect("written");
     let refusals = Refusals::default();
     refusals.note_everybody();
     let refused = refusals.take();
