@@ -61,9 +61,9 @@ impl Orders {
             Place::Vacant(place) => {
                 let order = (place.key().clone(), ticket);
                 if is_first {
-                    self.mark_order.push_front(order)
+                    self.mark_order.push_front(order);
                 } else {
-                    self.mark_order.push_back(order)
+                    self.mark_order.push_back(order);
                 }
                 place.insert(mark);
             }
