@@ -100,7 +100,7 @@ impl House {
         #[cfg(not(feature = "shuttle"))]
         let kept = {
             let cell = self.tally.cell(key.namespace(), policy.class);
-            self.desk.take_up(key, &cell, now_ms).await.or(kept)
+            self.desk.take_up(key, &cell, now_ms, false).await.or(kept)
         };
         if kept.as_ref().is_some_and(answers) { None } else { Some(kept) }
     }

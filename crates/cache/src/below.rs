@@ -104,9 +104,15 @@ mod with_disk {
         }
 
         /// Takes up what lies below under a key. Memory need not have room for it.
-        pub(crate) async fn take_up(&self, key: &Key, cell: &Arc<Cell>, now_ms: u64) -> Option<Arc<Entry>> {
+        pub(crate) async fn take_up(
+            &self,
+            key: &Key,
+            cell: &Arc<Cell>,
+            now_ms: u64,
+            is_last_resort: bool,
+        ) -> Option<Arc<Entry>> {
             let (below, since) = self.begin_look(now_ms)?;
-            let look = below.disk.look(key, Snapshot::Any).await;
+            let look = below.disk.look(key, Snapshot::Any, is_last_resort).await;
             self.take(look, since, key, cell, None)
         }
 
@@ -114,7 +120,7 @@ mod with_disk {
         pub(crate) async fn take_up_anew(&self, booking: &Booking, now_ms: u64) -> Option<Arc<Entry>> {
             let Booking { key, cell, warmth, .. } = booking;
             let (below, since) = self.begin_look(now_ms)?;
-            let look = below.disk.look(key, Snapshot::Now).await;
+            let look = below.disk.look(key, Snapshot::Now, false).await;
             self.take(look, since, key, cell, warmth.clone())
         }
 

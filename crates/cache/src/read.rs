@@ -116,7 +116,8 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
         while self.may_lie_below() {
             match below.looks.turn(self.key) {
                 Turn::Lead(lead) => {
-                    self.below = house.desk.take_up(self.key, &self.cell, house.clock.now_ms()).await;
+                    let (now_ms, is_last_resort) = (house.clock.now_ms(), self.demand == Demand::Offline);
+                    self.below = house.desk.take_up(self.key, &self.cell, now_ms, is_last_resort).await;
                     let round = self.round();
                     let flight = match &round {
                         Round::Wait(wait) => Some(Arc::clone(&wait.follow.flight)),

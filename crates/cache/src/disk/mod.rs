@@ -70,6 +70,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use self::place::network_file_system;
+
 use self::claims::Claims;
 use self::health::Health;
 use self::ledger::{Ledger, Seen};
@@ -88,6 +90,8 @@ use crate::tally::Counter;
 use crate::value::Entry;
 
 const MIB: u64 = 1024 * 1024;
+/// How long a reader waits for the disk while the source cannot be asked: it is that or no answer.
+const LAST_RESORT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A claim may take so many times as long as a look: without it two load, which takes longer.
 const CLAIM_PATIENCE: u32 = 5;
 /// How often it is looked whether something is written by now, and from when on it is hurried.
@@ -301,20 +305,26 @@ impl Disk {
         Ok(Self { shared, readers, claims, sharing, writer: Mutex::new(Some(writer)) })
     }
 
-    /// Looks a key up, for no longer than the read timeout.
-    pub(crate) async fn look(&self, key: &Key, snapshot: Snapshot) -> Look {
+    /// Looks a key up, for no longer than the read timeout; longer if there is nobody else to ask.
+    pub(crate) async fn look(&self, key: &Key, snapshot: Snapshot, is_last_resort: bool) -> Look {
         let shared = &self.shared;
         if let Some(entry) = shared.queue.find(key) {
             shared.counters.hits.fetch_add(1, Ordering::Relaxed);
             return Look::Queued(entry);
         }
         let now_ms = shared.clock.now_ms();
-        let asked = if shared.health.may_look(now_ms) { self.readers.ask(key, snapshot) } else { None };
+        let usual = shared.settings.read_timeout;
+        let patience = if is_last_resort { usual.max(LAST_RESORT_TIMEOUT) } else { usual };
+        let asked = if is_last_resort || shared.health.may_look(now_ms) {
+            self.readers.ask(key, snapshot)
+        } else {
+            None
+        };
         let Some(answer) = asked else {
             shared.counters.slow.fetch_add(1, Ordering::Relaxed);
             return Look::Nothing;
         };
-        if let Ok(answer) = tokio::time::timeout(shared.settings.read_timeout, answer).await {
+        if let Ok(answer) = tokio::time::timeout(patience, answer).await {
             shared.health.looked();
             let found = answer.ok().flatten();
             let counter = if found.is_some() { &shared.counters.hits } else { &shared.counters.misses };

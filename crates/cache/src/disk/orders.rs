@@ -52,15 +52,21 @@ impl Orders {
 
     fn place(&mut self, mark: Mark, ticket: u64, is_first: bool) {
         let name = (mark.scope.clone(), mark.purges);
-        let (order, is_new) = ((name.clone(), ticket), !self.marks.contains_key(&name));
-        if is_first {
-            self.mark_order.push_front(order);
-        } else if is_new {
-            self.mark_order.push_back(order);
-        }
         match self.marks.entry(name) {
-            Place::Occupied(mut place) => place.get_mut().absorb(&mark),
-            Place::Vacant(place) => drop(place.insert(mark)),
+            Place::Occupied(mut place) if !is_first => place.get_mut().absorb(&mark),
+            Place::Occupied(mut place) => {
+                place.get_mut().absorb(&mark);
+                self.mark_order.push_front((place.key().clone(), ticket));
+            }
+            Place::Vacant(place) => {
+                let order = (place.key().clone(), ticket);
+                if is_first {
+                    self.mark_order.push_front(order);
+                } else {
+                    self.mark_order.push_back(order);
+                }
+                place.insert(mark);
+            }
         }
     }
 

@@ -185,6 +185,9 @@ impl Store {
         db.pragma_update(None, "journal_size_limit", LOG_KEPT_BYTES)?;
         db.pragma_update(None, "wal_autocheckpoint", LOG_MOVED_BYTES / PAGE_BYTES)?;
         prepare(&mut db)?;
+        if db.is_readonly(rusqlite::MAIN_DB)? {
+            return Err(Failing::new(Trouble::ReadOnly, "the file says that it may not be written"));
+        }
         let seed = about(&db, "seed")?.cast_unsigned();
         let inode = std::fs::metadata(&path)?.ino();
         let max_markers = markers::MAX_MARKERS;

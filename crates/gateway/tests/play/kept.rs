@@ -92,6 +92,8 @@ impl Program {
     pub fn start(home: &TempDir, url: &str) -> Self {
         let mut command = command(home);
         command.env("GREENROOM_LOG", "info").stderr(Stdio::inherit());
+        // A slow machine shall not use up what an answer that refuses waits at most.
+        command.env("GREENROOM_STATE_SETTLE_MS", "60000");
         let arguments = ["serve", "--plex", url, "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"];
         let mut child = command.args(arguments).spawn().expect("it starts");
         let lines = BufReader::new(child.stdout.take().expect("it has an output")).lines();
@@ -312,6 +314,46 @@ async fn a_state_that_is_removed_or_replaced_while_running_is_begun_anew() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_could_not_be_opened_at_the_start_is_read_before_it_is_written() {
+    let moody = Moody::start().await;
+    let (data, clock) = (folder(), Clock::scaled(FACTOR));
+    let url = format!("http://{}", moody.server.address);
+    let first = stage(data.path(), &url, &clock).await;
+    for token in ["anna", "carl"] {
+        assert_eq!(json(&first, token).get("/library/sections").await.status, 200);
+    }
+    first.down().await;
+    let (file, aside) = (data.path().join("state.db"), data.path().join("aside"));
+    std::fs::rename(&file, &aside).expect("it was there");
+    std::fs::create_dir(&file).expect("made");
+    let second = stage(data.path(), &url, &clock).await;
+    assert_eq!(second.process.state.trouble(), Some(greenroom::state::trouble::Trouble::Failing));
+    assert_eq!(json(&second, "bert").get("/library/sections").await.status, 200);
+    // The server refuses somebody meanwhile.
+    let home = gateway(&second, 0);
+    home.identify(&credential("carl")).refuse();
+    std::fs::remove_dir(&file).expect("it is empty");
+    std::fs::rename(&aside, &file).expect("it is put back");
+    while second.process.state.trouble().is_some() {
+        assert!(second.process.state.flush().await);
+    }
+    let accepted = |home: &greenroom::server::Server, token: &str| {
+        let known = home.identities.known(&credential(token));
+        known.is_some_and(|one| one.was_accepted(Class::Sections))
+    };
+    assert!(accepted(&home, "anna"), "what was kept counts from now on");
+    assert!(!accepted(&home, "carl"), "but for who was refused meanwhile");
+    drop(home);
+    second.down().await;
+    let third = stage(data.path(), &url, &clock).await;
+    let home = gateway(&third, 0);
+    assert!(accepted(&home, "anna") && accepted(&home, "bert") && !accepted(&home, "carl"));
+    drop(home);
+    third.down().await;
+    moody.server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_one_process_sees_refused_the_other_on_the_same_directory_does_not_answer() {
     let is_revoked = Arc::new(AtomicBool::new(false));
     let revoked = Arc::clone(&is_revoked);
@@ -393,6 +435,22 @@ async fn a_backup_is_made_beside_a_running_gateway_and_put_back_only_without_one
     assert_eq!(program.client(TOKEN).await.get("/library/sections").await.status, 200);
     program.kill().await;
     server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_backup_is_put_back_a_start_invents_no_keys() {
+    let home = folder();
+    let data = home.path().join(".local/state/greenroom");
+    std::fs::create_dir_all(&data).expect("made");
+    let turn = std::fs::File::create(data.join("state.lock")).expect("made");
+    turn.lock().expect("nobody has it");
+    let arguments =
+        ["serve", "--plex", "http://127.0.0.1:9", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"];
+    let (code, _, errors) = run(&home, &arguments, &[]).await;
+    assert_ne!(code, 0);
+    assert!(errors.contains("a backup is being put back"), "{errors}");
+    assert!(!data.join("identity.key").exists() && !data.join("control.token").exists());
+    drop(turn);
 }
 
 #[tokio::test(flavor = "multi_thread")]
