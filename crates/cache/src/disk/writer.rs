@@ -225,8 +225,9 @@ impl Writer {
     fn write(&mut self, batch: &mut Batch, now_ms: u64) -> Outcome {
         let counters = &self.shared.counters;
         let mut lost = batch.offers.len() as u64;
-        // Markers are always tried: it is they that must not be lost.
-        if batch.marks.is_empty() && !self.shared.health.may_write(now_ms) {
+        // Orders are always tried: it is they that must not be lost.
+        let has_orders = !batch.marks.is_empty() || !batch.removals.is_empty();
+        if !has_orders && !self.shared.health.may_write(now_ms) {
             counters.failed.fetch_add(lost, Ordering::Relaxed);
             return Outcome::Done;
         }
@@ -243,8 +244,8 @@ impl Writer {
         let written = match &mut self.store {
             Some(store) => store.write(batch, origin, now_ms),
             // Why not was said when it was tried.
-            None if batch.marks.is_empty() => return Outcome::Done,
-            None => return Outcome::Again { with_offers: false },
+            None if has_orders => return Outcome::Again { with_offers: false },
+            None => return Outcome::Done,
         };
         match written {
             Ok(written) => {
@@ -266,7 +267,7 @@ impl Writer {
             Err(failing) => {
                 self.shared.counters.failed.fetch_add(lost, Ordering::Relaxed);
                 self.failed(&failing, now_ms);
-                if batch.marks.is_empty() { Outcome::Done } else { Outcome::Again { with_offers: false } }
+                if has_orders { Outcome::Again { with_offers: false } } else { Outcome::Done }
             }
         }
     }
