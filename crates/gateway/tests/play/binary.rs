@@ -198,8 +198,8 @@ async fn no_token_is_ever_written_or_shown() {
     assert!(names.contains(&"cache.db") && names.contains(&"state.db"), "{names:?}");
     for file in written {
         let bytes = std::fs::read(&file).expect("it can be read");
-        let shows = |secret: &str| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
-        assert!(!shows("SECRET") && !shows("0123456789"), "{} holds a token", file.display());
+        let holds = |secret: &str| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+        assert!(!holds("SECRET") && !holds("0123456789"), "{} holds a token", file.display());
         assert!(!file.display().to_string().contains("SECRET"), "a name holds a token");
     }
     for part in ["answered", "fetch_ms", "render_ms", "written behind", "write_ms"] {
