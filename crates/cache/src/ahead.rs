@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::answer::Demand;
 use crate::cache::{Cache, House};
 use crate::desk::Booking;
 use crate::flight::{Boarding, Landed, Lead};
@@ -92,13 +93,16 @@ impl House {
             let verdict = judge(entry, policy, now_ms, self.desk.marking(entry));
             matches!(verdict, Verdict::Fresh { .. } | Verdict::Stale)
         };
-        let mut seen = self.desk.memory.peek(key);
-        #[cfg(not(feature = "shuttle"))]
-        if !seen.as_ref().is_some_and(answers) {
-            let cell = self.tally.cell(key.namespace(), policy.class);
-            seen = self.desk.take_up(key, &cell, now_ms).await.or(seen);
+        let kept = self.desk.memory.peek(key);
+        if kept.as_ref().is_some_and(answers) {
+            return None;
         }
-        if seen.as_ref().is_some_and(answers) { None } else { Some(seen) }
+        #[cfg(not(feature = "shuttle"))]
+        let kept = {
+            let cell = self.tally.cell(key.namespace(), policy.class);
+            self.desk.take_up(key, &cell, now_ms, false).await.or(kept)
+        };
+        if kept.as_ref().is_some_and(answers) { None } else { Some(kept) }
     }
 
     async fn fly_ahead<L: Loader>(
@@ -112,6 +116,7 @@ impl House {
             key: key.clone(),
             policy: *policy,
             why: LoadReason::Ahead,
+            demand: Demand::Any,
             cell: self.tally.cell(key.namespace(), policy.class),
             warmth: None,
         };

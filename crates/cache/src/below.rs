@@ -7,7 +7,7 @@ use crate::desk::Desk;
 use crate::key::Key;
 use crate::memo::Memo;
 use crate::scope::{Invalidation, Scope};
-use crate::stamp::Stamp;
+use crate::stamp::{Moment, Stamp};
 use crate::value::Entry;
 
 #[cfg(feature = "shuttle")]
@@ -22,7 +22,7 @@ impl Desk {
     #[expect(clippy::unused_self, reason = "the model has no tier below")]
     pub(crate) fn remember_below(&self, _key: &Key, _memo: &Arc<Memo>) {}
     #[expect(clippy::unused_self, reason = "the model has no tier below")]
-    pub(crate) fn mark_below(&self, _scope: &Scope, _stamp: Stamp, _how: &Invalidation) {}
+    pub(crate) fn mark_below(&self, _scope: &Scope, _now: Moment, _how: &Invalidation) {}
 }
 
 #[cfg(not(feature = "shuttle"))]
@@ -30,7 +30,7 @@ pub(crate) use with_disk::Below;
 
 #[cfg(not(feature = "shuttle"))]
 mod with_disk {
-    use super::{Arc, Desk, Entry, Invalidation, Key, Memo, Scope, Stamp};
+    use super::{Arc, Desk, Entry, Invalidation, Key, Memo, Moment, Scope, Stamp};
     use crate::clock::Clock;
     use crate::desk::Booking;
     use crate::disk::ledger::{Known, Ledger};
@@ -50,6 +50,15 @@ mod with_disk {
         pub(crate) disk: Disk,
         pub(crate) looks: Looks,
         known: Arc<Known>,
+    }
+
+    /// When a look began.
+    #[derive(Debug, Clone, Copy)]
+    struct Since {
+        stamp: Stamp,
+        now_ms: u64,
+        /// See [`Disk::is_gone`].
+        forgotten: u64,
     }
 
     /// A value of which the time it was stored lies this far ahead was stored before the clock was set back.
@@ -88,42 +97,64 @@ mod with_disk {
             }
         }
 
-        pub(crate) fn mark_below(&self, scope: &Scope, stamp: Stamp, how: &Invalidation) {
+        pub(crate) fn mark_below(&self, scope: &Scope, now: Moment, how: &Invalidation) {
             if let Some(below) = &self.below {
-                below.disk.mark(scope, stamp, how);
+                below.disk.mark(scope, now, how);
             }
         }
 
         /// Takes up what lies below under a key. Memory need not have room for it.
-        pub(crate) async fn take_up(&self, key: &Key, cell: &Arc<Cell>, now_ms: u64) -> Option<Arc<Entry>> {
-            let look = self.below.as_ref()?.disk.look(key, Snapshot::Any).await;
-            self.take(look, key, cell, None, now_ms)
+        pub(crate) async fn take_up(
+            &self,
+            key: &Key,
+            cell: &Arc<Cell>,
+            now_ms: u64,
+            is_last_resort: bool,
+        ) -> Option<Arc<Entry>> {
+            let (below, since) = self.begin_look(now_ms)?;
+            let look = below.disk.look(key, Snapshot::Any, is_last_resort).await;
+            self.take(look, since, key, cell, None)
         }
 
         /// The same, and what another process has written before this call is seen.
         pub(crate) async fn take_up_anew(&self, booking: &Booking, now_ms: u64) -> Option<Arc<Entry>> {
             let Booking { key, cell, warmth, .. } = booking;
-            let look = self.below.as_ref()?.disk.look(key, Snapshot::Now).await;
-            self.take(look, key, cell, warmth.clone(), now_ms)
+            let (below, since) = self.begin_look(now_ms)?;
+            let look = below.disk.look(key, Snapshot::Now, false).await;
+            self.take(look, since, key, cell, warmth.clone())
+        }
+
+        fn begin_look(&self, now_ms: u64) -> Option<(&Below, Since)> {
+            let below = self.below.as_ref()?;
+            let forgotten = below.disk.forgotten();
+            Some((below, Since { stamp: self.sequence().next(now_ms), now_ms, forgotten }))
+        }
+
+        /// Whether what was found under a key was removed meanwhile. Told under the key's lock, as removals are.
+        fn is_gone(&self, key: &Key, created: Stamp, since: Since) -> bool {
+            self.below.as_ref().is_some_and(|below| below.disk.is_gone(key, created, since.forgotten))
         }
 
         fn take(
             &self,
             look: Look,
+            since: Since,
             key: &Key,
             cell: &Arc<Cell>,
             warmth: Option<Arc<Warmth>>,
-            now_ms: u64,
         ) -> Option<Arc<Entry>> {
             match look {
                 Look::Nothing => None,
                 Look::Queued(entry) => {
                     let _commit = self.memory.commit_lock(key);
+                    if self.is_gone(key, entry.created(), since) {
+                        return None;
+                    }
                     // Refused or not, it is answered.
                     let _refusal = self.memory.put(key, &entry);
                     Some(entry)
                 }
-                Look::Stored(found) => self.admit(key, *found, cell, warmth, now_ms),
+                Look::Stored(found) => self.admit(key, *found, since, cell, warmth),
             }
         }
 
@@ -132,15 +163,18 @@ mod with_disk {
             &self,
             key: &Key,
             found: Found,
+            since: Since,
             cell: &Arc<Cell>,
             warmth: Option<Arc<Warmth>>,
-            now_ms: u64,
         ) -> Option<Arc<Entry>> {
+            let (now, now_ms) = (since.stamp, since.now_ms);
             let reach = Reach::new(key, &found.tags);
-            // Whatever is invalidated from here on is newer than what was found.
-            let now = self.sequence().next(now_ms);
+            // What is loaded from here on takes its place, whatever the clock of whoever loaded it.
             self.sequence().observe(found.created);
             let _commit = self.memory.commit_lock(key);
+            if self.is_gone(key, found.created, since) {
+                return None;
+            }
             let created = match self.markers.marking_of_stored(&reach, found.seen) {
                 (Marking::Purged, _) => return None,
                 (Marking::Marked, stamp) => found.created.min(stamp),
@@ -148,6 +182,8 @@ mod with_disk {
                 (Marking::Clear, stamp) if stamp < now => found.created.max(stamp.next()),
                 (Marking::Clear, _) => found.created,
             };
+            // Whatever is invalidated since the look began is newer than what was found.
+            let created = created.min(now);
             let entry = Arc::new(Entry::new(Draft {
                 key,
                 horizons: within(found.horizons, found.stored_ms, now_ms),

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::answer::Demand;
 #[cfg(not(feature = "shuttle"))]
 use crate::below::Below;
 use crate::clock::millis;
@@ -20,7 +21,7 @@ use crate::reach::{Reach, Target};
 use crate::refusal::Refusal;
 use crate::scope::{Invalidation, Mode, Scope};
 use crate::settings::Settings;
-use crate::stamp::{Sequence, Stamp};
+use crate::stamp::{Moment, Sequence, Stamp};
 use crate::tally::Cell;
 use crate::value::{Draft, Entry};
 use crate::warmth::Warmth;
@@ -43,6 +44,8 @@ pub(crate) struct Booking {
     pub(crate) key: Key,
     pub(crate) policy: Policy,
     pub(crate) why: LoadReason,
+    /// What the caller who started it is content with.
+    pub(crate) demand: Demand,
     pub(crate) cell: Arc<Cell>,
     pub(crate) warmth: Option<Arc<Warmth>>,
 }
@@ -72,8 +75,8 @@ impl Desk {
     }
 
     /// A caller's arrival, in the order of loads and invalidations.
-    pub(crate) fn arrive(&self, now_ms: u64) -> Stamp {
-        self.sequence.next(now_ms)
+    pub(crate) fn arrive(&self, now_ms: u64) -> Moment {
+        Moment { stamp: self.sequence.next(now_ms), ms: now_ms }
     }
 
     /// What is kept under the key, and what the markers say about it.
@@ -115,11 +118,12 @@ impl Desk {
     /// nothing was kept, the tags are not known, and any tag invalidated meanwhile may be one of them: waiting for
     /// an older load only to find that out would make the reader wait twice.
     pub(crate) fn board(&self, key: &Key, reach: &Reach, seen: Option<&Arc<Entry>>, now_ms: u64) -> Boarding {
+        // Whatever was invalidated so far, whatever the clock says.
+        let until_now = Moment { stamp: Stamp::from_raw(u64::MAX), ms: now_ms };
         let overtaken = |flight: &Flight| {
             let reaches = [Some(reach), seen.map(|entry| &entry.reach)];
-            reaches.into_iter().flatten().any(|reach| self.markers.since(reach, flight.created, now_ms))
-                || (seen.is_none()
-                    && self.markers.between(reach, true, flight.created, Stamp::end_of(now_ms)))
+            reaches.into_iter().flatten().any(|reach| self.markers.since(reach, flight.began(), now_ms))
+                || (seen.is_none() && self.markers.between(reach, true, flight.began(), until_now))
         };
         let landed_meanwhile = || {
             let seen = seen.map_or(Stamp::ZERO, |entry| entry.created());
@@ -142,12 +146,12 @@ impl Desk {
 
     /// Whether what a flight brought is for a caller who arrived then: not if it may have been invalidated after
     /// the load began and before he came.
-    pub(crate) fn serves(&self, flight: &Flight, landed: &Landed, reach: &Reach, arrived: Stamp) -> bool {
-        if arrived <= flight.created || cfg!(sabotage = "join") {
+    pub(crate) fn serves(&self, flight: &Flight, landed: &Landed, reach: &Reach, arrived: Moment) -> bool {
+        if arrived.stamp <= flight.created || cfg!(sabotage = "join") {
             return true;
         }
         let (reach, tags_unknown) = landed.reach(reach);
-        !self.markers.between(reach, tags_unknown, flight.created, arrived)
+        !self.markers.between(reach, tags_unknown, flight.began(), arrived)
     }
 
     /// Keeps what a load brought, unless something forbids it. The value is an entry either way.
@@ -168,7 +172,7 @@ impl Desk {
         let value = if fits { fill.value.compact() } else { fill.value };
 
         let _commit = self.memory.commit_lock(key);
-        let pass = self.markers.fence(&reach, flight.created);
+        let pass = self.markers.fence(&reach, flight.began());
         let max_fresh = pass.ok().and_then(|pass| pass.max_fresh);
         let quota = self.memory.quota(reach.partition);
         let entry = Arc::new(Entry::new(Draft {
@@ -239,9 +243,9 @@ impl Desk {
 
     /// Invalidates. When this returns, nothing whose load began before is fresh, stale or joined any more.
     pub(crate) fn invalidate(&self, scope: &Scope, how: &Invalidation, now_ms: u64) -> Stamp {
-        let stamp = self.sequence.next(now_ms);
-        self.markers.invalidate(Target::of(scope), stamp, how);
-        self.mark_below(scope, stamp, how);
+        let draw = || self.sequence.next(now_ms);
+        let stamp = self.markers.invalidate(Target::of(scope), draw, how, now_ms);
+        self.mark_below(scope, Moment { stamp, ms: now_ms }, how);
         if let (Scope::Key(key), Mode::Purge) = (scope, how.mode) {
             self.discard(key, stamp);
         }

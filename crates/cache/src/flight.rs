@@ -13,7 +13,7 @@ use crate::leaving::Leaving;
 use crate::load::{Failure, FailureKind};
 use crate::reach::Reach;
 use crate::refusal::Refusal;
-use crate::stamp::Stamp;
+use crate::stamp::{Moment, Stamp};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Mutex, lock};
 use crate::value::{Entry, Value};
@@ -287,6 +287,11 @@ impl Drop for Lead {
 }
 
 impl Flight {
+    /// When its load began.
+    pub(crate) fn began(&self) -> Moment {
+        Moment { stamp: self.created, ms: self.began_ms }
+    }
+
     /// How long it has been under way.
     pub(crate) fn age_ms(&self, now_ms: u64) -> u64 {
         now_ms.saturating_sub(self.began_ms)

@@ -8,16 +8,24 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::key::BuildAsHashed;
-use crate::marks::{Marks, hold_end};
+use crate::marks::{Marks, hold_end_ms};
 use crate::policy::Marking;
 use crate::reach::{ALL, Part, Reach, Target, any_tag};
 use crate::refusal::Refusal;
 use crate::scope::Invalidation;
 #[cfg(not(feature = "shuttle"))]
 use crate::scope::Mode;
-use crate::stamp::Stamp;
+use crate::stamp::{Moment, Stamp};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{RwLock, read, write};
+
+/// Stamps lie so far ahead of the clock at most if it was not set back: many may be drawn in a millisecond, and
+/// clocks of two processes differ.
+#[cfg(not(feature = "shuttle"))]
+const CLOCK_TOLERANCE_MS: u64 = 2_000;
+/// How long a hold or a settling time counts whose end was told by a clock that is not ours.
+#[cfg(not(feature = "shuttle"))]
+const LONGEST_AHEAD_MS: u64 = 600_000;
 
 /// A value may be stored: found valid at this epoch, with at most this fresh time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,50 +59,72 @@ impl Markers {
         (read(&self.map).len(), self.folded.load(Ordering::Relaxed))
     }
 
-    /// Writes the marker of an invalidation. `stamp` is drawn before. When this returns, nothing that began before
-    /// is valid any more.
-    pub(crate) fn invalidate(&self, target: Target, stamp: Stamp, how: &Invalidation) {
-        self.write(target, stamp, how, true);
+    /// Writes the marker of an invalidation. When this returns, nothing that began before is valid any more. The stamp
+    /// is drawn while nobody compares: so whoever has compared without this marker drew his own before.
+    pub(crate) fn invalidate(
+        &self,
+        target: Target,
+        draw: impl FnOnce() -> Stamp,
+        how: &Invalidation,
+        now_ms: u64,
+    ) -> Stamp {
+        let mut map = write(&self.map);
+        let stamp = draw();
+        let marks = self.write(&mut map, target, Moment { stamp, ms: now_ms }, how);
+        marks.ours = marks.ours.max(stamp);
+        drop(map);
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        stamp
     }
 
-    fn write(&self, target: Target, stamp: Stamp, how: &Invalidation, is_ours: bool) {
-        let mut map = write(&self.map);
+    fn write<'a>(
+        &self,
+        map: &'a mut HashMap<u64, Marks, BuildAsHashed>,
+        target: Target,
+        now: Moment,
+        how: &Invalidation,
+    ) -> &'a mut Marks {
         if map.len() >= self.max && !map.contains_key(&target.scope) {
-            self.folded.fetch_add(fold(&mut map, self.max), Ordering::Relaxed);
-        }
-        let marks = map.entry(target.scope).or_default();
-        let above = target.namespace.filter(|namespace| *namespace != target.scope);
-        marks.folds_into = above;
-        marks.invalidate(stamp, how);
-        if is_ours {
-            marks.ours = marks.ours.max(stamp);
+            self.folded.fetch_add(fold(map, self.max), Ordering::Relaxed);
         }
         if let (true, Some(namespace)) = (target.is_tag, target.namespace) {
             let any = map.entry(any_tag(namespace)).or_default();
-            any.see(stamp);
-            if let Some(end) = hold_end(stamp, how) {
-                any.hold(end);
+            any.see(now.stamp);
+            if let Some(end_ms) = hold_end_ms(now.ms, how) {
+                any.hold(end_ms);
             }
+        }
+        let marks = map.entry(target.scope).or_default();
+        marks.folds_into = target.namespace.filter(|namespace| *namespace != target.scope);
+        marks.invalidate(now.stamp, how, now.ms);
+        marks
+    }
+
+    /// Takes in a marker that lies in a store, as of the stamp that is drawn while nobody compares.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) fn place(
+        &self,
+        target: Target,
+        draw: impl FnOnce() -> Stamp,
+        placed: &crate::disk::store::Placed,
+        now_ms: u64,
+    ) {
+        let purge = Invalidation { mode: Mode::Purge, ..Invalidation::mark() };
+        let how = if placed.mark.purges { purge } else { Invalidation::mark() };
+        let mut map = write(&self.map);
+        let stamp = draw();
+        let marks = self.write(&mut map, target, Moment { stamp, ms: now_ms }, &how);
+        marks.take_number(placed, stamp);
+        let hold_until_ms = end_now(placed.mark.hold_until.ms(), placed.mark.stamp, now_ms);
+        if hold_until_ms > now_ms {
+            marks.hold(hold_until_ms);
+        }
+        if placed.mark.settle_until_ms > 0 {
+            let until_ms = end_now(placed.mark.settle_until_ms, placed.mark.stamp, now_ms);
+            marks.settle(until_ms, placed.mark.settle_fresh_ms, now_ms);
         }
         drop(map);
         self.epoch.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// Takes in a marker that lies in a store, as of `stamp`.
-    #[cfg(not(feature = "shuttle"))]
-    pub(crate) fn place(&self, target: Target, stamp: Stamp, placed: &crate::disk::store::Placed) {
-        let purge = Invalidation { mode: Mode::Purge, ..Invalidation::mark() };
-        let how = if placed.mark.purges { purge } else { Invalidation::mark() };
-        self.write(target, stamp, &how, false);
-        self.number(target, placed, stamp, false);
-        let mut map = write(&self.map);
-        let marks = map.entry(target.scope).or_default();
-        if placed.mark.hold_until > stamp && !marks.holds.contains(&placed.mark.hold_until) {
-            marks.hold(placed.mark.hold_until);
-        }
-        if placed.mark.settle_until_ms > 0 {
-            marks.settle(placed.mark.settle_until_ms, placed.mark.settle_fresh_ms, stamp.ms());
-        }
     }
 
     /// Takes in the number a store gave to the marker with that stamp.
@@ -109,13 +139,9 @@ impl Markers {
         let mut map = write(&self.map);
         let scope = narrowest(&map, target);
         let marks = map.entry(scope).or_default();
-        marks.newest_seq = marks.newest_seq.max(placed.seq);
-        marks.numbered = marks.numbered.max(stamp);
+        marks.take_number(placed, stamp);
         if is_ours {
             marks.ours_numbered = marks.ours_numbered.max(stamp);
-        }
-        if placed.mark.purges {
-            marks.purge_seq = marks.purge_seq.max(placed.seq);
         }
     }
 
@@ -191,8 +217,8 @@ impl Markers {
         newest
     }
 
-    /// The fence: whether a value whose load began at `created` may be stored now.
-    pub(crate) fn fence(&self, reach: &Reach, created: Stamp) -> Result<Pass, Refusal> {
+    /// The fence: whether a value whose load began then may be stored now.
+    pub(crate) fn fence(&self, reach: &Reach, began: Moment) -> Result<Pass, Refusal> {
         let epoch = self.epoch();
         if cfg!(sabotage = "fence") {
             return Ok(Pass { epoch, max_fresh: None });
@@ -201,12 +227,12 @@ impl Markers {
         let (mut refusal, mut max_fresh_ms) = (None, u64::MAX);
         reach.any(|scope| {
             if let Some(marks) = map.get(&scope) {
-                if created <= marks.newest {
+                if began.stamp <= marks.newest {
                     refusal = Some(Refusal::Invalidated);
-                } else if marks.holds(created) && refusal.is_none() {
+                } else if marks.holds(began.ms) && refusal.is_none() {
                     refusal = Some(Refusal::Unsettled);
                 }
-                if created.ms() < marks.settle_until_ms {
+                if began.ms < marks.settle_until_ms {
                     max_fresh_ms = max_fresh_ms.min(marks.settle_fresh_ms);
                 }
             }
@@ -218,23 +244,23 @@ impl Markers {
 
     /// Whether something covered was invalidated after `began`: then nobody may join that load any more. A hold
     /// that has ended by `now_ms` counts as an invalidation at its end.
-    pub(crate) fn since(&self, reach: &Reach, began: Stamp, now_ms: u64) -> bool {
+    pub(crate) fn since(&self, reach: &Reach, began: Moment, now_ms: u64) -> bool {
         let map = read(&self.map);
         reach.any(|scope| {
-            map.get(&scope)
-                .is_some_and(|marks| began <= marks.newest || marks.held(began, Stamp::end_of(now_ms)))
+            map.get(&scope).is_some_and(|marks| began.stamp <= marks.newest || marks.held(began.ms, now_ms))
         })
     }
 
     /// Whether something covered may have been invalidated between a load's beginning and a caller's arrival.
     /// With `tags_unknown` every tag of the namespace counts. Exact for the two newest invalidations of a scope,
     /// and errs towards "yes" beyond.
-    pub(crate) fn between(&self, reach: &Reach, tags_unknown: bool, began: Stamp, arrived: Stamp) -> bool {
+    pub(crate) fn between(&self, reach: &Reach, tags_unknown: bool, began: Moment, arrived: Moment) -> bool {
         let map = read(&self.map);
         let hit = |scope: u64| {
             map.get(&scope).is_some_and(|marks| {
-                let marked = began <= marks.newest && (marks.newest < arrived || began <= marks.before);
-                marked || marks.held(began, arrived)
+                let (loaded, came) = (began.stamp, arrived.stamp);
+                let marked = loaded <= marks.newest && (marks.newest < came || loaded <= marks.before);
+                marked || marks.held(began.ms, arrived.ms)
             })
         };
         reach.any(hit) || (tags_unknown && hit(reach.any_tag()))
@@ -242,7 +268,9 @@ impl Markers {
 
     /// [`Self::marking`] for what has no tags of its own, like a remembered failure: every tag counts.
     pub(crate) fn since_any_tag(&self, reach: &Reach, began: Stamp) -> bool {
-        self.between(reach, true, began, Stamp::from_raw(u64::MAX))
+        // Of a failure only the stamp is remembered: where that is ahead, it counts a little longer.
+        let began = Moment { stamp: began, ms: began.ms() };
+        self.between(reach, true, began, Moment { stamp: Stamp::from_raw(u64::MAX), ms: u64::MAX })
     }
 }
 
@@ -251,6 +279,14 @@ impl Markers {
 fn narrowest(map: &HashMap<u64, Marks, BuildAsHashed>, target: Target) -> u64 {
     let scopes = [Some(target.scope), target.namespace];
     scopes.into_iter().flatten().find(|scope| map.contains_key(scope)).unwrap_or(ALL)
+}
+
+/// When what a marker in a store says is over. One whose stamp lies ahead was drawn by a clock that was set back
+/// since, or by stamps that had run ahead of theirs: nobody can tell, so its end is trusted no further than this.
+#[cfg(not(feature = "shuttle"))]
+fn end_now(end_ms: u64, stamp: Stamp, now_ms: u64) -> u64 {
+    let is_ahead = stamp.ms() > now_ms.saturating_add(CLOCK_TOLERANCE_MS);
+    if is_ahead { end_ms.min(now_ms.saturating_add(LONGEST_AHEAD_MS)) } else { end_ms }
 }
 
 /// Makes room: the older half of the markers becomes part of their namespaces' markers, which cover more. If that
@@ -300,6 +336,14 @@ mod tests {
         Stamp::end_of(ms)
     }
 
+    fn moment(ms: u64) -> Moment {
+        Moment { stamp: at(ms), ms }
+    }
+
+    fn invalidate(markers: &Markers, target: Target, ms: u64, how: &Invalidation) {
+        markers.invalidate(target, || at(ms), how, ms);
+    }
+
     fn tag(namespace: &str, tag: usize) -> Target {
         let tag = Tag::new(tag.to_string());
         Target::of(&Scope::Tag { namespace: namespace.into(), partition: None, tag })
@@ -312,10 +356,10 @@ mod tests {
     #[test]
     fn equal_counts_as_older() {
         let markers = Markers::new(100);
-        markers.invalidate(tag("n", 1), at(10), &MARK);
+        invalidate(&markers, tag("n", 1), 10, &MARK);
         let reach = tagged("n", 1);
         assert_eq!(markers.marking(&reach, at(10)), Marking::Marked);
-        assert_eq!(markers.fence(&reach, at(10)), Err(Refusal::Invalidated));
+        assert_eq!(markers.fence(&reach, moment(10)), Err(Refusal::Invalidated));
         assert_eq!(markers.marking(&reach, Stamp::from_raw(at(10).raw() + 1)), Marking::Clear);
     }
 
@@ -323,9 +367,9 @@ mod tests {
     fn the_epoch_grows_with_every_marker_and_is_what_the_fence_hands_out() {
         let markers = Markers::new(100);
         let before = markers.epoch();
-        markers.invalidate(tag("n", 1), at(10), &MARK);
+        invalidate(&markers, tag("n", 1), 10, &MARK);
         assert_eq!(markers.epoch(), before + 1);
-        let pass = markers.fence(&tagged("n", 2), at(5)).unwrap();
+        let pass = markers.fence(&tagged("n", 2), moment(5)).unwrap();
         assert_eq!(pass, Pass { epoch: before + 1, max_fresh: None });
     }
 
@@ -347,16 +391,16 @@ mod tests {
         let markers = Markers::new(100);
         let reach = tagged("n", 1);
         let said = |seen| markers.marking_of_stored(&reach, seen).0;
-        markers.invalidate(tag("n", 1), at(10), &MARK);
+        invalidate(&markers, tag("n", 1), 10, &MARK);
         assert_eq!(said(u64::MAX), Marking::Marked);
         markers.number(tag("n", 1), &placed(7, at(10)), at(10), true);
         assert_eq!((said(6), said(7)), (Marking::Marked, Marking::Clear));
-        markers.invalidate(tag("n", 1), at(20), &MARK);
-        markers.place(tag("n", 1), at(30), &placed(9, at(5)));
+        invalidate(&markers, tag("n", 1), 20, &MARK);
+        markers.place(tag("n", 1), || at(30), &placed(9, at(5)), 30);
         assert_eq!(said(9), Marking::Marked, "another's says nothing of ours");
         markers.committed(tag("n", 1), at(20));
         assert_eq!((said(8), said(9)), (Marking::Marked, Marking::Clear), "the other's took its place");
-        markers.invalidate(tag("n", 1), at(40), &PURGE);
+        invalidate(&markers, tag("n", 1), 40, &PURGE);
         assert_eq!(said(u64::MAX), Marking::Purged);
     }
 
@@ -364,30 +408,33 @@ mod tests {
     fn an_invalidation_after_a_caller_came_does_not_hide_one_before_he_came() {
         let markers = Markers::new(100);
         let reach = tagged("n", 1);
-        let began = at(10);
-        markers.invalidate(tag("n", 1), at(20), &MARK);
-        assert!(!markers.between(&reach, false, began, at(15)), "he came before it");
-        assert!(markers.between(&reach, false, began, at(25)), "he came after it");
-        markers.invalidate(tag("n", 1), at(30), &MARK);
-        assert!(markers.between(&reach, false, began, at(25)), "the later one changes nothing");
-        assert!(!markers.between(&reach, false, at(35), at(40)));
+        let began = moment(10);
+        invalidate(&markers, tag("n", 1), 20, &MARK);
+        assert!(!markers.between(&reach, false, began, moment(15)), "he came before it");
+        assert!(markers.between(&reach, false, began, moment(25)), "he came after it");
+        invalidate(&markers, tag("n", 1), 30, &MARK);
+        assert!(markers.between(&reach, false, began, moment(25)), "the later one changes nothing");
+        assert!(!markers.between(&reach, false, moment(35), moment(40)));
     }
 
     #[test]
     fn a_load_whose_tags_are_unknown_may_carry_any_tag_of_its_namespace_and_none_of_another() {
         let markers = Markers::new(100);
         let how = Invalidation { unstorable_for: Some(Duration::from_millis(50)), ..MARK };
-        markers.invalidate(tag("n", 1), at(20), &how);
+        invalidate(&markers, tag("n", 1), 20, &how);
         let unknown = Reach::of_key(&Key::new("n", &Partition::new("anna"), "/a"));
-        assert!(!markers.between(&unknown, false, at(10), at(30)));
-        assert!(markers.between(&unknown, true, at(10), at(30)));
+        assert!(!markers.between(&unknown, false, moment(10), moment(30)));
+        assert!(markers.between(&unknown, true, moment(10), moment(30)));
         assert!(
-            !markers.between(&unknown, true, at(40), at(60)),
+            !markers.between(&unknown, true, moment(40), moment(60)),
             "begun during the hold, come during the hold"
         );
-        assert!(markers.between(&unknown, true, at(40), at(80)), "begun during the hold, come after it");
+        assert!(
+            markers.between(&unknown, true, moment(40), moment(80)),
+            "begun during the hold, come after it"
+        );
         let elsewhere = Reach::of_key(&Key::new("other", &Partition::new("anna"), "/a"));
-        assert!(!markers.between(&elsewhere, true, at(10), at(30)));
+        assert!(!markers.between(&elsewhere, true, moment(10), moment(30)));
     }
 
     #[test]
@@ -395,22 +442,22 @@ mod tests {
         let markers = Markers::new(100);
         let how = Invalidation { unstorable_for: Some(Duration::from_millis(100)), ..MARK };
         let reach = tagged("n", 1);
-        markers.invalidate(tag("n", 1), at(0), &how);
-        markers.invalidate(tag("n", 1), at(50), &how);
-        assert!(!markers.between(&reach, false, at(60), at(90)), "both still run");
-        assert!(markers.between(&reach, false, at(60), at(120)), "the first has ended in between");
+        invalidate(&markers, tag("n", 1), 0, &how);
+        invalidate(&markers, tag("n", 1), 50, &how);
+        assert!(!markers.between(&reach, false, moment(60), moment(90)), "both still run");
+        assert!(markers.between(&reach, false, moment(60), moment(120)), "the first has ended in between");
         assert!(
-            !markers.between(&reach, false, at(110), at(120)),
+            !markers.between(&reach, false, moment(110), moment(120)),
             "begun after the first, within the second"
         );
-        markers.invalidate(tag("n", 1), at(500), &how);
-        assert!(markers.between(&reach, false, at(140), at(520)), "the second ended long ago");
+        invalidate(&markers, tag("n", 1), 500, &how);
+        assert!(markers.between(&reach, false, moment(140), moment(520)), "the second ended long ago");
         for overlapping in 0..100 {
-            markers.invalidate(tag("n", 1), at(510 + overlapping), &how);
+            invalidate(&markers, tag("n", 1), 510 + overlapping, &how);
         }
-        assert!(markers.between(&reach, false, at(610), at(700)), "of many, none is forgotten");
-        assert_eq!(markers.fence(&reach, at(709)), Err(Refusal::Unsettled));
-        assert!(markers.fence(&reach, at(710)).is_ok());
+        assert!(markers.between(&reach, false, moment(610), moment(700)), "of many, none is forgotten");
+        assert_eq!(markers.fence(&reach, moment(709)), Err(Refusal::Unsettled));
+        assert!(markers.fence(&reach, moment(710)).is_ok());
     }
 
     #[test]
@@ -428,26 +475,54 @@ mod tests {
             let pass = markers.fence(&reach, created).unwrap();
             pass.max_fresh.map(|fresh| fresh.as_millis())
         };
-        markers.invalidate(tag("n", 1), at(100), &settle(3000, 10));
-        markers.invalidate(tag("n", 1), at(200), &settle(1000, 500));
-        assert_eq!(max_fresh(at(3000)), Some(10));
-        assert_eq!(max_fresh(at(3100)), None);
-        markers.invalidate(tag("n", 1), at(5000), &settle(1000, 500));
-        assert_eq!(max_fresh(at(5500)), Some(500), "what is over does not count");
+        invalidate(&markers, tag("n", 1), 100, &settle(3000, 10));
+        invalidate(&markers, tag("n", 1), 200, &settle(1000, 500));
+        assert_eq!(max_fresh(moment(3000)), Some(10));
+        assert_eq!(max_fresh(moment(3100)), None);
+        invalidate(&markers, tag("n", 1), 5000, &settle(1000, 500));
+        assert_eq!(max_fresh(moment(5500)), Some(500), "what is over does not count");
+    }
+
+    #[test]
+    fn times_of_a_store_are_those_of_the_clock_and_end_soon_where_it_was_set_back() {
+        let (now_ms, hour_ms) = (1_000_000, 3_600_000);
+        let ends = |stamp_ms, end_ms| {
+            let markers = Markers::new(100);
+            let mut placed = placed(1, at(stamp_ms));
+            (placed.mark.hold_until, placed.mark.settle_until_ms) = (at(end_ms), end_ms);
+            markers.place(tag("n", 1), || at(stamp_ms), &placed, now_ms);
+            // Stamps go on after the marker's.
+            let loads = |ms| markers.fence(&tagged("n", 1), Moment { stamp: at(stamp_ms + 1), ms });
+            let is_held = |ms| loads(ms) == Err(Refusal::Unsettled);
+            let settles = |ms| loads(ms).is_ok_and(|pass| pass.max_fresh.is_some());
+            (now_ms..now_ms + 3 * hour_ms).step_by(1000).find(|ms| !is_held(*ms) && !settles(*ms))
+        };
+        assert_eq!(
+            ends(now_ms, now_ms + 2 * hour_ms),
+            Some(now_ms + 2 * hour_ms + 1000),
+            "as long as it says"
+        );
+        assert_eq!(
+            ends(now_ms + hour_ms, now_ms + 5000),
+            Some(now_ms + 6000),
+            "stamps ahead say nothing of it"
+        );
+        let back = ends(now_ms + hour_ms, now_ms + hour_ms + 5000);
+        assert_eq!(back, Some(now_ms + LONGEST_AHEAD_MS + 1000), "nobody can tell");
     }
 
     #[test]
     fn folding_forgets_nothing_that_is_forbidden() {
         let markers = Markers::new(16);
         let hold = Invalidation { unstorable_for: Some(Duration::from_secs(1000)), ..MARK };
-        markers.invalidate(tag("held", 1), at(10), &hold);
-        markers.invalidate(tag("purged", 1), at(11), &PURGE);
+        invalidate(&markers, tag("held", 1), 10, &hold);
+        invalidate(&markers, tag("purged", 1), 11, &PURGE);
         for (order, other) in (0..200).enumerate() {
-            markers.invalidate(tag("other", other), at(20 + order as u64), &MARK);
+            invalidate(&markers, tag("other", other), 20 + order as u64, &MARK);
         }
         assert!(markers.count().0 <= 17 && markers.count().1 > 150);
         assert_eq!(markers.marking(&tagged("purged", 1), at(11)), Marking::Purged);
-        assert_eq!(markers.fence(&tagged("held", 1), at(15_000)), Err(Refusal::Unsettled));
+        assert_eq!(markers.fence(&tagged("held", 1), moment(15_000)), Err(Refusal::Unsettled));
         for other in 0..200 {
             assert_eq!(markers.marking(&tagged("other", other), at(20)), Marking::Marked);
         }
@@ -459,7 +534,7 @@ mod tests {
         let markers = Markers::new(16);
         for namespace in 0..100 {
             let namespace = Scope::Namespace(namespace.to_string());
-            markers.invalidate(Target::of(&namespace), at(10), &PURGE);
+            invalidate(&markers, Target::of(&namespace), 10, &PURGE);
         }
         assert!(markers.count().0 <= 16, "{:?}", markers.count());
         assert_eq!(markers.marking(&tagged("3", 1), at(10)), Marking::Purged);

@@ -4,8 +4,8 @@ use crate::clock::millis;
 use crate::scope::{Invalidation, Mode};
 use crate::stamp::Stamp;
 
-/// So many writes of unknown outcome are told apart per scope. Of more, the first to end counts as an invalidation
-/// at its end, already now: that may keep callers from joining a load, but lets none join wrongly.
+/// So many writes of unknown outcome are told apart per scope. Of more, the first two to end become one that ends
+/// somewhere between: that may keep callers from joining a load, but lets none join wrongly.
 const MAX_HOLDS: usize = 8;
 
 /// What is known of one scope. All stamps and times only grow.
@@ -20,7 +20,7 @@ pub(crate) struct Marks {
     pub(crate) purge: Stamp,
     /// The ends of holds (writes of unknown outcome), some of them in the future: loads that began before one are
     /// not stored, and nobody who came after one joins a load that began before it.
-    pub(crate) holds: Vec<Stamp>,
+    pub(crate) holds: Vec<HoldEnd>,
     /// Loads that began before this live for `settle_fresh_ms` at most.
     pub(crate) settle_until_ms: u64,
     pub(crate) settle_fresh_ms: u64,
@@ -34,21 +34,25 @@ pub(crate) struct Marks {
     pub(crate) ours_numbered: Stamp,
 }
 
+/// One or more holds end between these, and the last of them at the later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HoldEnd {
+    first_ms: u64,
+    last_ms: u64,
+}
+
 impl Marks {
-    pub(crate) fn invalidate(&mut self, stamp: Stamp, how: &Invalidation) {
+    pub(crate) fn invalidate(&mut self, stamp: Stamp, how: &Invalidation, now_ms: u64) {
         self.see(stamp);
         if how.mode == Mode::Purge {
             self.purge = self.purge.max(stamp);
         }
         if let Some(settle) = how.settle {
-            self.settle(
-                stamp.ms().saturating_add(millis(settle.lasting)),
-                millis(settle.max_fresh),
-                stamp.ms(),
-            );
+            let until_ms = now_ms.saturating_add(millis(settle.lasting));
+            self.settle(until_ms, millis(settle.max_fresh), now_ms);
         }
-        if let Some(end) = hold_end(stamp, how) {
-            self.hold(end);
+        if let Some(end_ms) = hold_end_ms(now_ms, how) {
+            self.hold(end_ms);
         }
     }
 
@@ -61,23 +65,29 @@ impl Marks {
     }
 
     /// Adds the end of a hold.
-    pub(crate) fn hold(&mut self, end: Stamp) {
+    pub(crate) fn hold(&mut self, end_ms: u64) {
+        if !self.holds.iter().any(|end| end.last_ms == end_ms) {
+            self.add(HoldEnd { first_ms: end_ms, last_ms: end_ms });
+        }
+    }
+
+    fn add(&mut self, end: HoldEnd) {
         self.holds.push(end);
         if self.holds.len() > MAX_HOLDS {
-            self.holds.sort_unstable();
+            self.holds.sort_unstable_by_key(|end| end.last_ms);
             let first = self.holds.remove(0);
-            self.see(first);
+            self.holds[0].first_ms = self.holds[0].first_ms.min(first.first_ms);
         }
     }
 
     /// Whether a load that began then is not to be stored.
-    pub(crate) fn holds(&self, began: Stamp) -> bool {
-        self.holds.iter().any(|end| began <= *end)
+    pub(crate) fn holds(&self, began_ms: u64) -> bool {
+        self.holds.iter().any(|end| began_ms <= end.last_ms)
     }
 
     /// Whether a hold over a load that began then had ended when a caller came.
-    pub(crate) fn held(&self, began: Stamp, arrived: Stamp) -> bool {
-        self.holds.iter().any(|end| began <= *end && *end < arrived)
+    pub(crate) fn held(&self, began_ms: u64, arrived_ms: u64) -> bool {
+        self.holds.iter().any(|end| began_ms <= end.last_ms && end.first_ms < arrived_ms)
     }
 
     pub(crate) fn settle(&mut self, until_ms: u64, fresh_ms: u64, now_ms: u64) {
@@ -89,6 +99,16 @@ impl Marks {
     /// Whether an invalidation of this process has no number yet: what a store holds cannot be compared with it.
     pub(crate) fn is_pending(&self) -> bool {
         self.ours > self.ours_numbered
+    }
+
+    /// Takes in the number a store gave to the marker with that stamp.
+    #[cfg(not(feature = "shuttle"))]
+    pub(crate) fn take_number(&mut self, placed: &crate::disk::store::Placed, stamp: Stamp) {
+        self.newest_seq = self.newest_seq.max(placed.seq);
+        self.numbered = self.numbered.max(stamp);
+        if placed.mark.purges {
+            self.purge_seq = self.purge_seq.max(placed.seq);
+        }
     }
 
     /// Takes over all that `other` forbids.
@@ -103,14 +123,15 @@ impl Marks {
         let is_pending = self.is_pending() || other.is_pending();
         self.ours = self.ours.max(other.ours);
         self.ours_numbered = if is_pending { both[0].min(both[1]) } else { both[0].max(both[1]) };
-        other.holds.iter().for_each(|end| self.hold(*end));
+        other.holds.iter().for_each(|end| self.add(*end));
         if other.settle_until_ms > 0 {
-            self.settle(other.settle_until_ms, other.settle_fresh_ms, self.newest.ms());
+            // Whether ours is over nobody asks here: the stricter counts.
+            self.settle(other.settle_until_ms, other.settle_fresh_ms, 0);
         }
     }
 }
 
 /// Until when an invalidation lets nothing be stored.
-pub(crate) fn hold_end(stamp: Stamp, how: &Invalidation) -> Option<Stamp> {
-    how.unstorable_for.map(|lasting| Stamp::end_of(stamp.ms().saturating_add(millis(lasting))))
+pub(crate) fn hold_end_ms(now_ms: u64, how: &Invalidation) -> Option<u64> {
+    how.unstorable_for.map(|lasting| now_ms.saturating_add(millis(lasting)))
 }

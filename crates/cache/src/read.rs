@@ -18,7 +18,7 @@ use crate::memo::Memo;
 use crate::plan::{Plan, Sight, plan};
 use crate::policy::{Marking, Policy, Verdict, judge};
 use crate::reach::Reach;
-use crate::stamp::Stamp;
+use crate::stamp::Moment;
 use crate::tally::Cell;
 use crate::value::{Entry, RefreshClaim};
 
@@ -33,7 +33,7 @@ pub(crate) struct Read<'a, L, F> {
     policy: &'a Policy,
     demand: Demand,
     reach: Reach,
-    arrived: Stamp,
+    arrived: Moment,
     cell: Arc<Cell>,
     /// Taken at most once: a caller starts at most one load.
     factory: Option<F>,
@@ -116,7 +116,8 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
         while self.may_lie_below() {
             match below.looks.turn(self.key) {
                 Turn::Lead(lead) => {
-                    self.below = house.desk.take_up(self.key, &self.cell, house.clock.now_ms()).await;
+                    let (now_ms, is_last_resort) = (house.clock.now_ms(), self.demand == Demand::Offline);
+                    self.below = house.desk.take_up(self.key, &self.cell, now_ms, is_last_resort).await;
                     let round = self.round();
                     let flight = match &round {
                         Round::Wait(wait) => Some(Arc::clone(&wait.follow.flight)),
@@ -345,6 +346,7 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
             key: self.key.clone(),
             policy: *self.policy,
             why,
+            demand: self.demand,
             cell: Arc::clone(&self.cell),
             warmth: warmth.flatten(),
         };
@@ -404,6 +406,10 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
             }
             Landed::Adopted(entry) => {
                 let now_ms = self.house.clock.now_ms();
+                // It was taken up for somebody who is content with less.
+                if self.demand.is_anew() && entry.age(now_ms) > self.house.desk.settings.reload_within {
+                    return None;
+                }
                 entry.note_loaded(now_ms);
                 Some(Ok(Answer::kept(entry, served, Tier::Disk, now_ms, None)))
             }

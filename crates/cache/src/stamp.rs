@@ -44,6 +44,14 @@ impl Stamp {
     }
 }
 
+/// A point in the one order, and what the clock said then. Stamps run ahead of a clock that was set back, for as
+/// long as it takes to catch up: so how long something lasts is told by the clock alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment {
+    pub(crate) stamp: Stamp,
+    pub(crate) ms: u64,
+}
+
 /// Where stamps come from.
 #[derive(Debug, Default)]
 pub(crate) struct Sequence {

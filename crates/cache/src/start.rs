@@ -47,6 +47,7 @@ mod with_disk {
     use std::time::Duration;
 
     use super::{Arc, Booking, Entry, House, Key, Lead, Stamp, Start};
+    use crate::answer::Demand;
     use crate::clock::millis;
     use crate::disk::claims::{Attempt, Claim};
     use crate::load::LoadReason;
@@ -115,14 +116,15 @@ mod with_disk {
             let now_ms = self.clock.now_ms();
             let verdict = judge(&entry, &booking.policy, now_ms, self.desk.marking(&entry));
             let is_recent = entry.age(now_ms) <= self.desk.settings.reload_within;
-            stands_for_a_load(booking.why, verdict, is_recent).then_some(entry)
+            stands_for_a_load(booking.why, booking.demand, verdict, is_recent).then_some(entry)
         }
     }
 
     /// Whether what lies on disk stands for a load made for this reason.
-    fn stands_for_a_load(why: LoadReason, verdict: Verdict, is_recent: bool) -> bool {
+    fn stands_for_a_load(why: LoadReason, demand: Demand, verdict: Verdict, is_recent: bool) -> bool {
         match (why, verdict) {
-            (LoadReason::Demanded, Verdict::Fresh { .. }) => is_recent,
+            // Whatever he found before, or did not.
+            (_, Verdict::Fresh { .. }) if demand.is_anew() => is_recent,
             (LoadReason::Refresh | LoadReason::Warm, Verdict::Fresh { refresh_due }) => !refresh_due,
             (_, Verdict::Fresh { .. }) => true,
             _ => false,
@@ -156,10 +158,22 @@ mod with_disk {
                 (LoadReason::Refresh, fresh(false), false, true),
                 (LoadReason::Refresh, fresh(true), false, false),
                 (LoadReason::Warm, fresh(true), false, false),
-                (LoadReason::Demanded, fresh(false), false, false),
-                (LoadReason::Demanded, fresh(false), true, true),
             ] {
-                assert_eq!(stands_for_a_load(why, verdict, is_recent), wanted, "{why:?} {verdict:?}");
+                let stands = stands_for_a_load(why, Demand::Any, verdict, is_recent);
+                assert_eq!(stands, wanted, "{why:?} {verdict:?}");
+            }
+        }
+
+        #[test]
+        fn for_who_asks_anew_only_what_is_recent_stands_whatever_he_found() {
+            use LoadReason::{Absent, Demanded, Expired, Invalidated};
+            let fresh = Verdict::Fresh { refresh_due: false };
+            for demand in [Demand::Reload, Demand::Ask] {
+                for why in [Demanded, Absent, Expired, Invalidated] {
+                    assert!(stands_for_a_load(why, demand, fresh, true), "{why:?}");
+                    assert!(!stands_for_a_load(why, demand, fresh, false), "{why:?}");
+                    assert!(!stands_for_a_load(why, demand, Verdict::Stale, true), "{why:?}");
+                }
             }
         }
     }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::JoinSet;
 
+use crate::answer::Demand;
 use crate::cache::House;
 use crate::clock::millis;
 use crate::desk::Booking;
@@ -165,8 +166,14 @@ impl House {
         let warmth = Arc::new(Warmth::of(rhythm));
         let cell = self.tally.cell(key.namespace(), policy.class);
         let (why, begun) = (LoadReason::Warm, self.desk.sequence().next(now_ms));
-        let booking =
-            Booking { key: key.clone(), policy: *policy, why, cell, warmth: Some(Arc::clone(&warmth)) };
+        let booking = Booking {
+            key: key.clone(),
+            policy: *policy,
+            why,
+            demand: Demand::Any,
+            cell,
+            warmth: Some(Arc::clone(&warmth)),
+        };
         if self.desk.take_up_anew(&booking, now_ms).await.is_none() {
             return;
         }
@@ -250,6 +257,7 @@ impl House {
             key: key.clone(),
             policy: warm.policy,
             why: LoadReason::Warm,
+            demand: Demand::Any,
             cell: self.tally.cell(key.namespace(), warm.policy.class),
             warmth: Some(Arc::clone(&warm.warmth)),
         };

@@ -210,7 +210,7 @@ fn a_process_that_is_killed_while_it_loads_keeps_nobody_waiting() {
 #[test]
 fn a_process_that_hangs_while_it_loads_keeps_nobody_waiting_for_long() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (mut loading, mut waiting) = loading_and_waiting(dir.path(), Duration::from_secs(4));
+    let (mut loading, mut waiting) = loading_and_waiting(dir.path(), Duration::from_secs(16));
     waiting.hear("loading");
     waiting.tell("answer");
     waiting.hear("served, adopted 0, overdue 1");

@@ -214,7 +214,24 @@ impl Identity {
         *self.account.write() = proofs.account.as_deref().map(Into::into);
         let last_ms = proofs.accepted.iter().map(|(_, at_ms)| *at_ms).max().unwrap_or(0);
         self.last_seen_ms.store(last_ms, Ordering::Relaxed);
-        self.is_new.store(false, Ordering::Release);
+        // One without a proof comes from a backup: the processes since then may not have known of it.
+        self.is_new.store(proofs.proven_ms == 0, Ordering::Release);
+    }
+
+    /// Takes over what was kept, late: what is known by now counts more, and a refusal most.
+    fn merge(&self, proofs: &IdentityProofs) {
+        let _judging = self.judging.lock();
+        if self.generation() > 0 {
+            return;
+        }
+        for (class, at_ms) in &proofs.accepted {
+            self.accepted_ms[*class as usize].fetch_max(*at_ms, Ordering::AcqRel);
+        }
+        self.proven_ms.fetch_max(proofs.proven_ms, Ordering::AcqRel);
+        let mut account = self.account.write();
+        if account.is_none() {
+            *account = proofs.account.as_deref().map(Into::into);
+        }
     }
 
     /// Whether the server refused this token, and was not seen to accept it since.
@@ -372,6 +389,36 @@ impl Identities {
         }
     }
 
+    /// Takes over what was kept after somebody may have been seen already: the file could not be read before.
+    pub fn merge(&self, identities: &[IdentityProofs], images: &[ImageProof]) {
+        let mut known = self.known.write();
+        for proofs in identities.iter().filter(|proofs| !self.refused.is_waiting(&proofs.partition)) {
+            if proofs.partition == self.anonymous.partition.as_str() {
+                self.anonymous.merge(proofs);
+            } else if let Some(hash) = unhex(&proofs.partition)
+                && (known.len() < MAX_IDENTITIES || known.contains_key(&hash))
+            {
+                let newcomer = || Arc::new(Identity::new(&proofs.partition, false, &self.refused));
+                known.entry(hash).or_insert_with(newcomer).merge(proofs);
+            }
+        }
+        let Images { shown, news, .. } = &mut *self.images.lock();
+        for proof in images.iter().filter(|proof| !self.refused.is_waiting(&proof.partition)) {
+            let key = (Partition::new(&*proof.partition), proof.item);
+            let is_taken_back = news.get(&key).is_some_and(|news| news.shown.is_none());
+            if shown.len() < MAX_IMAGE_PROOFS && !is_taken_back {
+                // Of the first generation: to a token that was refused since it does not count.
+                shown.entry(key).or_insert((proof.at_ms, 0));
+            }
+        }
+    }
+
+    /// Every token was refused: nothing is proven any more, nor comes back after a crash.
+    pub fn refuse_everybody(&self) {
+        self.unprove_all();
+        self.refused.note_everybody();
+    }
+
     /// The proofs that are not kept yet, or all of them. Those of whoever has a socket open count as of `sockets_ms`.
     pub fn take_changes(&self, all: bool, sockets_ms: Option<u64>) -> Changes {
         let mut everybody = self.all();
@@ -457,8 +504,9 @@ impl Identities {
     /// The server would not show this identity the item's image any more.
     pub fn refuse_image(&self, identity: &Arc<Identity>, item: &str) {
         let (images, item) = (&mut *self.images.lock(), hash_text(item));
+        // Told even if nothing is known of it: the file may not be read yet.
+        images.tell(News { identity: Arc::clone(identity), item, shown: None });
         if images.shown.remove(&(identity.partition.clone(), item)).is_some() {
-            images.tell(News { identity: Arc::clone(identity), item, shown: None });
             self.refused.hurry();
         }
     }

@@ -47,7 +47,9 @@ impl DataDir {
     /// If it cannot be made; the message names it and what to do.
     pub fn open(path: &Path) -> Result<Self, String> {
         // One that was there before keeps its mode: it may be shared with others. Our files are closed to them.
+        let made: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| explain(path, &error))?;
+        made.into_iter().rev().for_each(give_to_owner);
         Ok(Self(path.to_owned()))
     }
 
@@ -246,7 +248,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// What the administrator writes (a renewed token) belongs to whoever the directory belongs to, or the process could
 /// not read it. Nobody else may give files away, and need not.
-fn give_to_owner(file: &Path) {
+pub(crate) fn give_to_owner(file: &Path) {
     if let Some(Ok(folder)) = file.parent().map(std::fs::metadata) {
         drop(std::os::unix::fs::chown(file, Some(folder.uid()), Some(folder.gid())));
     }

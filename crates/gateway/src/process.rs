@@ -19,7 +19,7 @@ use crate::storage;
 use crate::tls::Shown;
 use crate::tls::shown::Files;
 use crate::warnings::Warnings;
-use crate::{breaker, control, follower, listener, openness, prefetch, resume};
+use crate::{breaker, control, follower, listener, openness, prefetch, resume, state};
 
 /// How long requests under way may take to end after the process was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -54,15 +54,18 @@ impl Process {
     /// One line that says what could not be had and what to do: a port, the data directory, certificates.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, String> {
         let data_dir = DataDir::open(&settings.data_dir)?;
-        let secrets = (data_dir.identity_key()?, data_dir.webhook_secret()?);
-        let token = data_dir.control_token()?;
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
-        let bypasses = Bypasses::open(&data_dir);
         let warnings = Arc::new(Warnings::default());
+        // First of all, so that nothing is put back into the directory while its files are read or made.
         let state = Arc::new(State::open(data_dir.path(), &warnings));
+        state::await_turn(data_dir.path())?;
         state.introduce().await;
+        let secrets = (data_dir.identity_key()?, data_dir.webhook_secret()?);
+        let token = data_dir.control_token()?;
+        let bypasses = Bypasses::open(&data_dir);
         let memory = engine_settings(&settings.memory);
+        let has_store = settings.disk.as_ref().is_some_and(|disk| storage::is_begun(&disk.dir));
         let cache = storage::open(&memory, settings.disk, &clock, &tasks, &warnings);
         let mut servers = Vec::new();
         let mut listeners = Vec::new();
@@ -82,7 +85,7 @@ impl Process {
             )?;
             server.bypasses = Arc::clone(&bypasses);
             server.state = Arc::clone(&state);
-            state.restore(&server);
+            state.restore(&server, has_store);
             server.turn_to(mode);
             let server = Arc::new(server);
             servers.push((Arc::clone(&server), address));
@@ -96,7 +99,8 @@ impl Process {
         let scheme = if shown.is_some() { "https" } else { "http" };
         let page = format!("{scheme}://{control}{}/", settings.control.base_path);
         tasks.spawn(control::serve(Arc::new(plane), control_listener, settings.control, shown, stop.clone()));
-        state.keep(&listeners.iter().map(|(server, ..)| Arc::clone(server)).collect::<Vec<_>>(), &clock)?;
+        let kept: Vec<_> = listeners.iter().map(|(server, ..)| Arc::clone(server)).collect();
+        state.keep(&kept, &clock, settings.settle)?;
         for (server, listener, shown) in listeners {
             tasks.spawn(breaker::keep(Arc::clone(&server)));
             tasks.spawn(resume::resume(Arc::clone(&server)));

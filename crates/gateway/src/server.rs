@@ -35,7 +35,7 @@ use crate::queue::Queue;
 use crate::queue::places::Limits;
 use crate::resume::{OwnReads, WarmRead};
 use crate::seats::Seats;
-use crate::stale::{Paces, Players};
+use crate::stale::{Choosiness, Paces, Players};
 use crate::state::State;
 use crate::warnings::Warnings;
 
@@ -109,8 +109,8 @@ pub struct Server {
     pub began_ms: u64,
     /// What outlives the process.
     pub state: Arc<State>,
-    /// Whether something went stale for some partitions only: those nobody knew of were not among them.
-    pub is_choosy: AtomicBool,
+    /// Whether things go stale for some partitions only.
+    pub choosiness: Choosiness,
     /// Who the server said to be when it was asked last without a token, in its own words.
     introduction: Mutex<Option<Bytes>>,
     /// What answers there is an Emby, whose requests we do not understand.
@@ -191,7 +191,7 @@ impl Server {
             own_app: Arc::default(),
             began_ms: clock.now_ms(),
             state: Arc::default(),
-            is_choosy: AtomicBool::new(false),
+            choosiness: Choosiness::default(),
             introduction: Mutex::default(),
             is_emby: AtomicBool::new(false),
             settings,
@@ -269,14 +269,15 @@ impl Server {
     }
 
     /// Who shows this credential. An identity that had to be forgotten loses what was kept for it, and so does one
-    /// that nobody knew of while things went stale for those who were known: on disk there may be something of it.
+    /// that nobody knew of while things went stale for those who were known, in this process or an earlier one: on
+    /// disk there may be something of it.
     pub fn identify(&self, credential: &greenroom_upstream::credential::Credential) -> Arc<Identity> {
         let (identity, forgotten) = self.identities.resolve(credential, self.clock.now_ms());
         if let Some(forgotten) = forgotten {
             crate::stale::purge_partition(self, &forgotten);
         }
         let is_new = !identity.is_anonymous() && identity.take_newness();
-        if is_new && self.is_choosy.load(Ordering::Acquire) && self.cache.disk_stats().is_some() {
+        if is_new && self.choosiness.is_kept() && self.cache.disk_stats().is_some() {
             crate::stale::purge_partition(self, &identity);
         }
         identity

@@ -10,7 +10,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use greenroom_cache::{Invalidation, Mode, Partition, Scope, Settle};
@@ -79,6 +79,13 @@ pub fn purge_partition(server: &Server, identity: &Identity) {
     server.meanings.forget(identity);
     let scope = Scope::Partition { namespace: server.name().into(), partition: identity.partition().clone() };
     server.invalidate(&scope, &how(Mode::Purge));
+}
+
+/// Drops everything of everybody who showed a token. Whoever is not known now loses it when he is seen.
+pub fn purge_everybody(server: &Server) {
+    for identity in server.identities.all() {
+        purge_partition(server, &identity);
+    }
 }
 
 /// If this status refuses the token: nothing is proven by it any more, and what was kept for it is gone. What was asked
@@ -156,6 +163,38 @@ fn how(mode: Mode) -> Invalidation {
     Invalidation { mode, settle: None, unstorable_for: None }
 }
 
+/// Whether things went stale for some partitions only: those nobody knew of were not among them, and lose what lies on
+/// disk for them when they are seen, in this process or a later one. So it is kept before it happens.
+#[derive(Debug, Default)]
+pub struct Choosiness {
+    is_wanted: AtomicBool,
+    is_kept: AtomicBool,
+}
+
+impl Choosiness {
+    /// Whether it may be chosen. If not, it will be allowed as soon as that is kept.
+    fn is_allowed(&self) -> bool {
+        self.is_wanted.store(true, Ordering::Release);
+        self.is_kept()
+    }
+
+    /// Whether it is to be kept that it is chosen.
+    pub fn is_wanted(&self) -> bool {
+        self.is_wanted.load(Ordering::Acquire)
+    }
+
+    /// Whether a later process will know that it was chosen.
+    pub fn is_kept(&self) -> bool {
+        self.is_kept.load(Ordering::Acquire)
+    }
+
+    /// A later process will know.
+    pub fn note_kept(&self) {
+        self.is_wanted.store(true, Ordering::Release);
+        self.is_kept.store(true, Ordering::Release);
+    }
+}
+
 enum Concerned {
     All,
     These(Vec<Partition>),
@@ -179,8 +218,13 @@ fn concerned(server: &Server, whose: &Whose, by: By<'_>) -> Concerned {
     if !server.state.is_alone() {
         return Concerned::All;
     }
-    // Before the list is made: whoever comes too late for it finds this said.
-    server.is_choosy.store(true, Ordering::Release);
+    // On disk there may be something of those we never knew; a later process may take them for old acquaintances.
+    // Before the list is made: whoever comes too late for it finds it said.
+    if server.cache.disk_stats().is_some()
+        && !(server.state.knows_everybody() && server.choosiness.is_allowed())
+    {
+        return Concerned::All;
+    }
     let is_anothers = |identity: &Identity| identity.account().is_some_and(|other| other != account);
     let everybody = server.identities.all();
     if !everybody.iter().any(|identity| is_anothers(identity)) {

@@ -2,12 +2,19 @@
 //!
 //! A disk that cannot be had is no reason not to start: everything works from memory, and a warning says so.
 
+use std::path::Path;
+
 use greenroom_cache::disk::DiskSettings;
 use greenroom_cache::disk::trouble::Trouble;
 use greenroom_cache::{Cache, Clock, Settings};
 use tokio_util::task::TaskTracker;
 
 use crate::warnings::{Warning, Warnings};
+
+/// Whether an earlier process left anything in the directory of the disk tier.
+pub fn is_begun(dir: &Path) -> bool {
+    std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
+}
 
 /// The engine, with a disk tier where one was asked for and can be had.
 pub fn open(

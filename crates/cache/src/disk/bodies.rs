@@ -61,6 +61,11 @@ impl Bodies {
         is_name(name) && self.0.join(name).exists()
     }
 
+    /// How long a body is, if it is there.
+    pub(crate) fn length(&self, name: &str) -> Option<u64> {
+        is_name(name).then(|| std::fs::metadata(self.0.join(name)).ok()).flatten().map(|file| file.len())
+    }
+
     pub(crate) fn remove(&self, name: &str) {
         if is_ours(name) {
             drop(std::fs::remove_file(self.0.join(name)));

@@ -84,7 +84,7 @@ impl Intake {
     /// Offers the entry of one key.
     pub fn offer(&self, at: usize) {
         let Offer { key, entry, seen } = &self.offers[at];
-        self.queue.offer(Offer { key: key.clone(), entry: Arc::clone(entry), seen: *seen });
+        self.queue.offer(Offer { key: key.clone(), entry: Arc::clone(entry), seen: *seen }, 0);
     }
 
     /// Takes everything out again, as a writer does.

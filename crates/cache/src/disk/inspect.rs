@@ -292,7 +292,9 @@ impl Inspection {
                     verified.rows += 1;
                     match self.judge(row) {
                         Ok(length) => verified.bytes += length,
-                        Err(_) => suspects.push(Torn { hash: row.get("hash")?, created: row.get("created")? }),
+                        Err(_) => {
+                            suspects.push(Torn { hash: row.get("hash")?, created: row.get("created")? })
+                        }
                     }
                 }
                 Ok(())

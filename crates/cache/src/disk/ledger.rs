@@ -2,7 +2,7 @@
 //! newest when a load began.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::spelling;
 use super::store::{Mark, Placed};
@@ -19,27 +19,53 @@ const MAX_STEPS: usize = 4096;
 
 /// Which marker was the newest known at which stamp.
 #[derive(Debug, Default)]
-pub(crate) struct Known(Mutex<VecDeque<(Stamp, u64)>>);
+pub(crate) struct Known(Mutex<Steps>);
+
+#[derive(Debug, Default)]
+struct Steps {
+    /// Which store's numbers they are: grows with each that is another.
+    era: u64,
+    steps: VecDeque<(Stamp, u64)>,
+}
+
+/// The newest marker that was known when a load began, in the numbers of one store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) seq: u64,
+    pub(crate) era: u64,
+}
 
 impl Known {
     /// From `stamp` on, markers up to `seq` are known.
     fn step(&self, stamp: Stamp, seq: u64) {
-        let mut steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let steps = &mut self.lock().steps;
         if steps.len() >= MAX_STEPS {
             steps.pop_front();
         }
         steps.push_back((stamp, seq));
     }
 
+    /// From here on numbers are those of another store.
     fn forget(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut known = self.lock();
+        known.era += 1;
+        known.steps.clear();
+    }
+
+    /// Which store's numbers are told.
+    pub(crate) fn era(&self) -> u64 {
+        self.lock().era
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Steps> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The newest marker that was known before a load that began at `created`.
-    pub(crate) fn at(&self, created: Stamp) -> u64 {
-        let steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let after = steps.partition_point(|(stamp, _)| *stamp < created);
-        after.checked_sub(1).map_or(0, |at| steps[at].1)
+    pub(crate) fn at(&self, created: Stamp) -> Seen {
+        let known = self.lock();
+        let after = known.steps.partition_point(|(stamp, _)| *stamp < created);
+        Seen { seq: after.checked_sub(1).map_or(0, |at| known.steps[at].1), era: known.era }
     }
 }
 
@@ -60,7 +86,7 @@ impl Ledger {
         self.known.forget();
         self.markers.forget_numbers();
         for one in placed {
-            if is_start { self.mark(one, one.mark.stamp) } else { self.hear(one, ours) }
+            if is_start { self.mark(one, || one.mark.stamp) } else { self.hear(one, ours) }
         }
         self.step(newest_seq);
     }
@@ -102,12 +128,12 @@ impl Ledger {
         if one.origin == ours {
             self.markers.number(target(one), one, one.mark.stamp, true);
         } else {
-            self.mark(one, self.sequence.next(self.clock.now_ms()));
+            self.mark(one, || self.sequence.next(self.clock.now_ms()));
         }
     }
 
-    fn mark(&self, one: &Placed, stamp: Stamp) {
-        self.markers.place(target(one), stamp, one);
+    fn mark(&self, one: &Placed, draw: impl FnOnce() -> Stamp) {
+        self.markers.place(target(one), draw, one, self.clock.now_ms());
     }
 
     fn step(&self, seq: u64) {
@@ -134,10 +160,10 @@ mod tests {
     fn a_load_knows_the_markers_that_were_known_before_it_began() {
         let known = Known::default();
         let at = |raw| Stamp::from_raw(raw);
-        assert_eq!(known.at(at(5)), 0);
+        assert_eq!(known.at(at(5)).seq, 0);
         known.step(at(10), 3);
         known.step(at(20), 7);
-        assert_eq!([9, 10, 11, 20, 21, 99].map(|raw| known.at(at(raw))), [0, 0, 3, 3, 7, 7]);
+        assert_eq!([9, 10, 11, 20, 21, 99].map(|raw| known.at(at(raw)).seq), [0, 0, 3, 3, 7, 7]);
     }
 
     #[test]
@@ -146,7 +172,9 @@ mod tests {
         for step in 0..=MAX_STEPS as u64 {
             known.step(Stamp::from_raw(step * 10), step + 1);
         }
-        assert_eq!(known.at(Stamp::from_raw(5)), 0, "the first step is forgotten");
-        assert_eq!(known.at(Stamp::from_raw(15)), 2);
+        assert_eq!(known.at(Stamp::from_raw(5)).seq, 0, "the first step is forgotten");
+        assert_eq!(known.at(Stamp::from_raw(15)).seq, 2);
+        known.forget();
+        assert_eq!(known.at(Stamp::from_raw(15)), Seen { seq: 0, era: 1 }, "numbers of another store");
     }
 }

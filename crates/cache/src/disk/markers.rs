@@ -54,7 +54,7 @@ impl Placed {
 
 impl Mark {
     /// Takes over all that `other` forbids.
-    fn absorb(&mut self, other: &Self) {
+    pub(super) fn absorb(&mut self, other: &Self) {
         self.stamp = self.stamp.max(other.stamp);
         self.hold_until = self.hold_until.max(other.hold_until);
         if other.settle_until_ms > 0 {
@@ -67,11 +67,11 @@ impl Mark {
 }
 
 /// Writes a marker behind all others. One of the same scope and kind is replaced: what it says, the new one says.
-pub(crate) fn place(db: &Connection, mark: &Mark, origin: i64) -> Result<(), Failing> {
+pub(crate) fn place(db: &Connection, mark: &Mark, origin: i64, now_ms: u64) -> Result<(), Failing> {
     let (mut mark, before) = (mark.clone(), take_out(db, &mark.scope, mark.purges)?);
     if let Some(mut before) = before {
         // A settling time that is over counts no more.
-        if before.mark.settle_until_ms <= mark.stamp.ms() {
+        if before.mark.settle_until_ms <= now_ms {
             before.mark.settle_until_ms = 0;
         }
         mark.absorb(&before.mark);

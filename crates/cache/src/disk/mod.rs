@@ -15,6 +15,7 @@
 //! | `spelling` | how a scope is written down |
 //! | `ledger` | how markers on disk meet those in memory |
 //! | `queue` | what waits to be written: newest wins, readable, bounded |
+//! | `orders` | invalidations and removals in it: coalesced, none lost |
 //! | `writer` | the one thread that writes, sweeps, and hears what other processes invalidated |
 //! | `readers` | the threads that read |
 //! | `health` | which services are off, and when they are tried again |
@@ -43,6 +44,7 @@ mod layout;
 pub(crate) mod ledger;
 mod markers;
 mod memos;
+mod orders;
 mod parcel;
 mod place;
 mod presence;
@@ -68,9 +70,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use self::place::network_file_system;
+
 use self::claims::Claims;
 use self::health::Health;
-use self::ledger::Ledger;
+use self::ledger::{Ledger, Seen};
 use self::queue::{Progress, Queue};
 use self::readers::Readers;
 use self::row::Found;
@@ -81,11 +85,13 @@ use crate::key::Key;
 use crate::memo::Memo;
 use crate::memory::Memory;
 use crate::scope::{Invalidation, Mode, Scope, Settle};
-use crate::stamp::Stamp;
+use crate::stamp::{Moment, Stamp};
 use crate::tally::Counter;
 use crate::value::Entry;
 
 const MIB: u64 = 1024 * 1024;
+/// How long a reader waits for the disk while the source cannot be asked: it is that or no answer.
+const LAST_RESORT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A claim may take so many times as long as a look: without it two load, which takes longer.
 const CLAIM_PATIENCE: u32 = 5;
 /// How often it is looked whether something is written by now, and from when on it is hurried.
@@ -160,7 +166,7 @@ pub struct DiskStats {
     pub failed: u64,
     /// Entries dropped because too much waited to be written.
     pub dropped: u64,
-    /// Invalidations that could not be made durable: what they cover may come back after a crash.
+    /// Invalidations and removals that could not be made durable: what they cover may come back.
     pub marks_lost: u64,
     /// Times a damaged file was set aside.
     pub set_aside: u64,
@@ -299,20 +305,26 @@ impl Disk {
         Ok(Self { shared, readers, claims, sharing, writer: Mutex::new(Some(writer)) })
     }
 
-    /// Looks a key up, for no longer than the read timeout.
-    pub(crate) async fn look(&self, key: &Key, snapshot: Snapshot) -> Look {
+    /// Looks a key up, for no longer than the read timeout; longer if there is nobody else to ask.
+    pub(crate) async fn look(&self, key: &Key, snapshot: Snapshot, is_last_resort: bool) -> Look {
         let shared = &self.shared;
         if let Some(entry) = shared.queue.find(key) {
             shared.counters.hits.fetch_add(1, Ordering::Relaxed);
             return Look::Queued(entry);
         }
         let now_ms = shared.clock.now_ms();
-        let asked = if shared.health.may_look(now_ms) { self.readers.ask(key, snapshot) } else { None };
+        let usual = shared.settings.read_timeout;
+        let patience = if is_last_resort { usual.max(LAST_RESORT_TIMEOUT) } else { usual };
+        let asked = if is_last_resort || shared.health.may_look(now_ms) {
+            self.readers.ask(key, snapshot)
+        } else {
+            None
+        };
         let Some(answer) = asked else {
             shared.counters.slow.fetch_add(1, Ordering::Relaxed);
             return Look::Nothing;
         };
-        if let Ok(answer) = tokio::time::timeout(shared.settings.read_timeout, answer).await {
+        if let Ok(answer) = tokio::time::timeout(patience, answer).await {
             shared.health.looked();
             let found = answer.ok().flatten();
             let counter = if found.is_some() { &shared.counters.hits } else { &shared.counters.misses };
@@ -330,8 +342,9 @@ impl Disk {
     }
 
     /// Takes an entry in, to be written later. Never waits.
-    pub(crate) fn offer(&self, key: &Key, entry: &Arc<Entry>, seen: u64) {
-        self.shared.queue.offer(Offer { key: key.clone(), entry: Arc::clone(entry), seen });
+    pub(crate) fn offer(&self, key: &Key, entry: &Arc<Entry>, seen: Seen) {
+        let offer = Offer { key: key.clone(), entry: Arc::clone(entry), seen: seen.seq };
+        self.shared.queue.offer(offer, seen.era);
     }
 
     /// What an answer rings when it has left.
@@ -340,13 +353,13 @@ impl Disk {
     }
 
     /// Takes an invalidation in, to be written at once.
-    pub(crate) fn mark(&self, scope: &Scope, stamp: Stamp, how: &Invalidation) {
-        let hold_until = crate::marks::hold_end(stamp, how).unwrap_or_default();
-        let settle_until = |settle: Settle| stamp.ms().saturating_add(millis(settle.lasting));
+    pub(crate) fn mark(&self, scope: &Scope, now: Moment, how: &Invalidation) {
+        let hold_until = crate::marks::hold_end_ms(now.ms, how).map(Stamp::end_of).unwrap_or_default();
+        let settle_until = |settle: Settle| now.ms.saturating_add(millis(settle.lasting));
         self.shared.queue.mark(Mark {
             scope: spelling::spell(scope),
             purges: how.mode == Mode::Purge,
-            stamp,
+            stamp: now.stamp,
             hold_until,
             settle_until_ms: how.settle.map_or(0, settle_until),
             settle_fresh_ms: how.settle.map_or(0, |settle| millis(settle.max_fresh)),
@@ -363,6 +376,16 @@ impl Disk {
     /// Takes in that a key's value is gone.
     pub(crate) fn remove(&self, key: &Key, than: Stamp) {
         self.shared.queue.remove(key, than);
+    }
+
+    /// What is to be asked before a look, for [`Self::is_gone`] after it.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.shared.queue.forgotten()
+    }
+
+    /// Whether what a look found that began at `forgotten` is gone, though the store may not know yet.
+    pub(crate) fn is_gone(&self, key: &Key, created: Stamp, forgotten: u64) -> bool {
+        self.shared.queue.is_gone(key, created, forgotten)
     }
 
     /// Waits until everything that was taken in so far is written, or can never be. True if it was written, and within

@@ -26,7 +26,7 @@ const REMOTE: [&str; 18] = [
 ];
 
 /// The kind of network file system a directory lies on, if it does.
-pub(crate) fn network_file_system(dir: &Path) -> Option<String> {
+pub fn network_file_system(dir: &Path) -> Option<String> {
     let mounts = std::fs::read_to_string("/proc/self/mounts").ok()?;
     let mut dir = dir.to_owned();
     while !dir.exists() {

@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::orders::Orders;
 use super::row::Torn;
 use super::store::{Batch, Mark, Offer};
 use crate::clock::Clock;
@@ -19,8 +20,6 @@ use crate::value::Entry;
 
 /// Reads, memos and torn rows that wait to be noted; more are forgotten, which only makes the order of eviction coarser.
 const MAX_NOTES: usize = 4096;
-/// Markers that wait while nothing can be written; of more, the oldest are lost, and counted.
-const MAX_MARKS: usize = 65_536;
 /// Offers in one transaction, and their bytes.
 const BATCH_OFFERS: usize = 256;
 const BATCH_BYTES: u64 = 1024 * 1024;
@@ -28,8 +27,6 @@ const BATCH_BYTES: u64 = 1024 * 1024;
 const MAX_HELD_MS: u64 = 30_000;
 /// … and so many offers are looked at for some that are not.
 const MAX_LOOKED_AT: usize = 2 * BATCH_OFFERS;
-/// Removals and markers in one transaction.
-const BATCH_ORDERS: usize = 1024;
 
 /// The queue between the cache and the writer.
 #[derive(Debug)]
@@ -44,21 +41,22 @@ struct Waiting {
     offers: HashMap<Key, Slot, BuildAsHashed>,
     /// Keys in the order they came, each with its ticket; some were dropped meanwhile.
     order: VecDeque<(Key, u64)>,
-    marks: VecDeque<(Mark, u64)>,
-    removals: VecDeque<(Key, Stamp, u64)>,
+    orders: Orders,
     memos: HashMap<Key, Arc<Memo>, BuildAsHashed>,
     torn: Vec<Torn>,
     used: Vec<i64>,
     bytes: u64,
     dropped: u64,
-    /// Markers that waited too long to be written.
-    marks_lost: u64,
     /// Drawn by everything that comes.
     ticket: u64,
+    /// Which store's numbers offers are to say what they knew in.
+    era: u64,
     is_urgent: bool,
     is_closing: bool,
     /// Nobody waits any longer for what is left.
     is_given_up: bool,
+    /// Markers that waited when it was given up.
+    marks_left: u64,
     /// Markers in the batch that is being written.
     marks_leaving: usize,
     /// The batch before had orders only, so the next one is for offers.
@@ -134,11 +132,11 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes an entry in. It never waits.
-    pub(crate) fn offer(&self, offer: Offer) {
+    /// Takes an entry in, if it says what it knew in the numbers of this era. It never waits.
+    pub(crate) fn offer(&self, offer: Offer, era: u64) {
         let weight = offer.entry.weight();
         let mut waiting = self.waiting();
-        if waiting.is_closing || weight > self.max_bytes {
+        if waiting.is_closing || era != waiting.era || weight > self.max_bytes {
             waiting.dropped += 1;
             return;
         }
@@ -165,7 +163,7 @@ impl Queue {
     pub(crate) fn mark(&self, mark: Mark) -> u64 {
         let mut waiting = self.waiting();
         let ticket = waiting.draw();
-        waiting.marks.push_back((mark, ticket));
+        waiting.orders.mark(mark, ticket);
         self.wake(waiting);
         ticket
     }
@@ -177,8 +175,18 @@ impl Queue {
             waiting.forget(key);
         }
         let ticket = waiting.draw();
-        waiting.removals.push_back((key.clone(), than, ticket));
+        waiting.orders.remove(key, than, ticket);
         self.wake(waiting);
+    }
+
+    /// What is to be asked before a look, for [`Self::is_gone`] after it.
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.waiting().orders.forgotten()
+    }
+
+    /// Whether a look that began at `forgotten` may have found what was removed meanwhile, or is about to be.
+    pub(crate) fn is_gone(&self, key: &Key, created: Stamp, forgotten: u64) -> bool {
+        self.waiting().orders.is_gone(key, created, forgotten)
     }
 
     /// Takes in what is remembered of a key beside its value.
@@ -250,9 +258,9 @@ impl Queue {
     /// Takes nothing more in, and nobody waits any longer for what is left. Gives how many markers are lost with it.
     pub(crate) fn give_up(&self) -> u64 {
         let mut waiting = self.waiting();
-        let lost = (waiting.marks.len() + waiting.marks_leaving) as u64;
+        let lost = (waiting.orders.marks() + waiting.marks_leaving) as u64;
         if !std::mem::replace(&mut waiting.is_given_up, true) {
-            waiting.marks_lost += lost;
+            waiting.marks_left = lost;
         }
         waiting.is_closing = true;
         self.wake(waiting);
@@ -268,12 +276,8 @@ impl Queue {
     #[cfg(test)]
     pub(crate) fn abandon(&self) {
         let mut waiting = self.waiting();
-        *waiting = Waiting {
-            awaits: waiting.awaits,
-            is_closing: true,
-            is_given_up: true,
-            ..Waiting::default()
-        };
+        *waiting =
+            Waiting { awaits: waiting.awaits, is_closing: true, is_given_up: true, ..Waiting::default() };
         self.wake(waiting);
     }
 
@@ -284,14 +288,16 @@ impl Queue {
             offers: waiting.offers.len() as u64,
             bytes: waiting.bytes,
             dropped: waiting.dropped,
-            marks_lost: waiting.marks_lost,
+            marks_lost: waiting.orders.lost() + waiting.marks_left,
         }
     }
 
-    /// Waits until there is something to write, and a moment longer in case more comes; or for `idle`.
+    /// Waits until there is something to write, and a moment longer in case more comes; all in all no longer than
+    /// for `idle`.
     pub(crate) fn next(&self, linger: Duration, idle: Duration, clock: &Clock) -> Delivery {
+        let began_ms = clock.now_ms();
         let mut waiting = self.waiting();
-        if !waiting.has_work(clock.now_ms()) && !waiting.is_closing {
+        if !waiting.has_work(began_ms) && !waiting.is_closing {
             waiting.awaits = Awaits::Anything;
             waiting = self.bell.wait_timeout(waiting, idle).unwrap_or_else(PoisonError::into_inner).0;
         }
@@ -300,6 +306,8 @@ impl Queue {
                 waiting.awaits = Awaits::Batch;
                 !waiting.is_due(clock.now_ms())
             };
+            let waited = Duration::from_millis(clock.now_ms().saturating_sub(began_ms));
+            let linger = linger.min(idle.saturating_sub(clock.real(waited)));
             waiting = self
                 .bell
                 .wait_timeout_while(waiting, linger, is_short)
@@ -315,29 +323,22 @@ impl Queue {
     pub(crate) fn put_back(&self, mut batch: Batch, with_offers: bool) {
         let offers = if with_offers { std::mem::take(&mut batch.offers) } else { Vec::new() };
         let mut waiting = self.waiting();
-        for mark in batch.marks.drain(..).rev() {
-            waiting.marks.push_front((mark, 0));
-        }
-        while waiting.marks.len() > MAX_MARKS {
-            waiting.marks.pop_front();
-            waiting.marks_lost += 1;
-        }
+        waiting.orders.put_back(&mut batch);
         for offer in offers.into_iter().rev() {
             if let Some(slot) = waiting.offers.get_mut(&offer.key).filter(|slot| slot.is_leaving) {
                 slot.is_leaving = false;
                 waiting.order.push_front((offer.key, 0));
             }
         }
-        for (key, than) in batch.removals.drain(..).rev().take(MAX_NOTES) {
-            waiting.removals.push_front((key, than, 0));
-        }
         drop(waiting);
         self.done(&batch);
     }
 
-    /// Drops all offers: what they say of markers they knew counts no more.
-    pub(crate) fn drop_offers(&self) {
+    /// Drops all offers: what they say of markers they knew counts no more. Those to come say it in the numbers of
+    /// that era.
+    pub(crate) fn drop_offers(&self, era: u64) {
         let mut waiting = self.waiting();
+        waiting.era = era;
         waiting.dropped += waiting.offers.len() as u64;
         waiting.offers.clear();
         waiting.order.clear();
@@ -354,6 +355,7 @@ impl Queue {
                 waiting.forget(&offer.key);
             }
         }
+        waiting.orders.done(batch);
     }
 }
 
@@ -402,18 +404,14 @@ impl Waiting {
     }
 
     fn has_work(&self, now_ms: u64) -> bool {
-        !self.marks.is_empty()
-            || !self.removals.is_empty()
-            || !self.memos.is_empty()
-            || !self.torn.is_empty()
-            || self.ready(now_ms).0 > 0
+        !self.orders.is_empty() || !self.memos.is_empty() || !self.torn.is_empty() || self.ready(now_ms).0 > 0
     }
 
     /// Whether it is worth looking whether a batch is due: that takes longer than an offer may.
     fn may_be_due(&self) -> bool {
         self.is_urgent
             || self.is_closing
-            || !self.marks.is_empty()
+            || self.orders.has_marks()
             || self.order.len() >= BATCH_OFFERS
             || self.bytes >= BATCH_BYTES
     }
@@ -423,7 +421,7 @@ impl Waiting {
         let (offers, bytes) = self.ready(now_ms);
         self.is_urgent
             || self.is_closing
-            || !self.marks.is_empty()
+            || self.orders.has_marks()
             || offers >= BATCH_OFFERS
             || bytes >= BATCH_BYTES
     }
@@ -453,11 +451,10 @@ impl Waiting {
     /// so that orders without end keep nothing either.
     fn deliver(&mut self, now_ms: u64) -> Delivery {
         let mut batch = Batch::default();
-        let has_orders = !self.marks.is_empty() || !self.removals.is_empty();
-        let is_for_orders = has_orders && !(self.orders_went && self.ready(now_ms).0 > 0);
+        let is_for_orders = !self.orders.is_empty() && !(self.orders_went && self.ready(now_ms).0 > 0);
         self.orders_went = is_for_orders;
         if is_for_orders {
-            self.take_orders(&mut batch);
+            self.orders.deliver(&mut batch);
         } else {
             self.take_offers(&mut batch, now_ms);
             batch.memos.extend(self.memos.drain());
@@ -468,30 +465,16 @@ impl Waiting {
             }
         }
         self.marks_leaving = batch.marks.len();
-        let marked = self.marks.front().map(|(_, ticket)| *ticket);
-        let removed = self.removals.front().map(|(.., ticket)| *ticket);
+        let ordered = self.orders.first();
         let offered = self.order.front().map(|(_, ticket)| *ticket);
         let up_to = |firsts: &[Option<u64>]| {
             firsts.iter().flatten().min().map_or(self.ticket, |first| first.saturating_sub(1))
         };
-        let reach = Progress { all: up_to(&[marked, removed, offered]), orders: up_to(&[marked, removed]) };
-        let is_empty = marked.is_none() && removed.is_none() && offered.is_none();
+        let reach = Progress { all: up_to(&[ordered, offered]), orders: up_to(&[ordered]) };
+        let is_empty = ordered.is_none() && offered.is_none();
         self.is_urgent &= !is_empty;
         let has_notes = !self.memos.is_empty() || !self.torn.is_empty();
         Delivery { batch, reach, is_last: self.is_closing && is_empty && !has_notes }
-    }
-
-    fn take_orders(&mut self, batch: &mut Batch) {
-        while batch.marks.len() < BATCH_ORDERS
-            && let Some((mark, _)) = self.marks.pop_front()
-        {
-            batch.marks.push(mark);
-        }
-        while batch.removals.len() < BATCH_ORDERS
-            && let Some((key, than, _)) = self.removals.pop_front()
-        {
-            batch.removals.push((key, than));
-        }
     }
 
     fn take_offers(&mut self, batch: &mut Batch, now_ms: u64) {
@@ -528,7 +511,7 @@ mod tests {
         for at in 0..1000 {
             let key = Key::new("home", &Partition::new("anna"), &format!("/{at}"));
             let entry = entry_of(&key, Vec::new(), Stamp::end_of(created), b"value");
-            queue.offer(Offer { key, entry, seen: 0 });
+            queue.offer(Offer { key, entry, seen: 0 }, 0);
         }
     }
 
@@ -589,6 +572,29 @@ mod tests {
     }
 
     #[test]
+    fn nobody_lingers_longer_than_he_may_sleep() {
+        let queue = Queue::new(u64::MAX);
+        let key = Key::new("home", &Partition::new("anna"), "/x");
+        let entry = entry_of(&key, Vec::new(), Stamp::ZERO, b"");
+        queue.offer(Offer { key, entry, seen: 0 }, 0);
+        let (hour, moment) = (Duration::from_hours(1), Duration::from_millis(5));
+        assert_eq!(queue.next(hour, moment, &Clock::system()).batch.offers.len(), 1);
+    }
+
+    #[test]
+    fn what_was_known_in_the_numbers_of_another_store_is_not_taken_in() {
+        let queue = Queue::new(u64::MAX);
+        let key = Key::new("home", &Partition::new("anna"), "/x");
+        let entry = entry_of(&key, Vec::new(), Stamp::ZERO, b"");
+        let offer = |era| queue.offer(Offer { key: key.clone(), entry: Arc::clone(&entry), seen: 9 }, era);
+        queue.drop_offers(1);
+        offer(0);
+        assert_eq!((queue.depth().offers, queue.depth().dropped), (0, 1), "computed before, offered after");
+        offer(1);
+        assert_eq!(queue.depth().offers, 1);
+    }
+
+    #[test]
     fn who_sleeps_is_woken_for_what_he_waits_for_and_for_nothing_less() {
         let queue = Queue::new(u64::MAX);
         let awaits = |awaits| queue.waiting().awaits = awaits;
@@ -596,10 +602,10 @@ mod tests {
         let offer =
             || Offer { key: key.clone(), entry: entry_of(&key, Vec::new(), Stamp::ZERO, b""), seen: 0 };
         awaits(Awaits::Anything);
-        queue.offer(offer());
+        queue.offer(offer(), 0);
         assert_eq!(queue.waiting().awaits, Awaits::Nothing, "woken for the first");
         awaits(Awaits::Batch);
-        queue.offer(offer());
+        queue.offer(offer(), 0);
         assert_eq!(queue.waiting().awaits, Awaits::Batch, "one is not enough");
         queue.hurry();
         assert_eq!(queue.waiting().awaits, Awaits::Nothing, "somebody is in a hurry");

@@ -37,7 +37,9 @@ impl Remedy {
 impl Writer {
     /// Opens the store for the first time. Where that fails it is tried again while the cache does without.
     pub(super) fn start(&mut self) {
-        match self.begin_or_set_aside(true) {
+        let begun = self.begin_or_set_aside(true);
+        self.shared.queue.drop_offers(self.ledger.known.era());
+        match begun {
             Ok(()) => self.shared.is_open.store(true, Ordering::Release),
             Err(failing) => {
                 self.store = None;
@@ -99,7 +101,7 @@ impl Writer {
         self.presence = None;
         let begun = self.begin_or_set_aside(false);
         // Only now: from here on offers say what they know in the numbers of this store.
-        self.shared.queue.drop_offers();
+        self.shared.queue.drop_offers(self.ledger.known.era());
         match begun {
             Ok(()) => {
                 self.presence = Some(Presence::enter(&self.shared.settings.dir, self.origin));

@@ -69,7 +69,7 @@ pub(crate) struct Mark {
     pub(crate) scope: String,
     pub(crate) purges: bool,
     pub(crate) stamp: Stamp,
-    /// Until when nothing it covers may be stored; zero if it may.
+    /// Until the end of which millisecond of the clock nothing it covers may be stored; zero if it may.
     pub(crate) hold_until: Stamp,
     /// Until when loads of what it covers live for `settle_fresh_ms` at most; zero if as long as ever.
     pub(crate) settle_until_ms: u64,
@@ -100,6 +100,10 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    fn takes_out(&self, key: &Key) -> bool {
+        self.removals.iter().any(|(removed, _)| removed == key)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.marks.is_empty()
             && self.offers.is_empty()
@@ -155,6 +159,15 @@ pub(crate) struct Store {
 impl Store {
     /// Opens the store in `dir`, making it if there is none. Bodies longer than `file_above` get a file each.
     pub(crate) fn open(dir: &Path, file_above: usize) -> Result<Self, Failing> {
+        let may_write = || OpenOptions::new().write(true).open(dir.join(FILE)).is_ok();
+        Self::connect(dir, file_above).map_err(|failing| match failing.trouble {
+            // Where the system would let us write, it is a damaged file that says so.
+            Trouble::ReadOnly if may_write() => Failing::new(Trouble::Damaged, failing.message),
+            _ => failing,
+        })
+    }
+
+    fn connect(dir: &Path, file_above: usize) -> Result<Self, Failing> {
         let path = dir.join(FILE);
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let _turn = Turn::take(dir)?;
@@ -183,6 +196,9 @@ impl Store {
         db.pragma_update(None, "journal_size_limit", LOG_KEPT_BYTES)?;
         db.pragma_update(None, "wal_autocheckpoint", LOG_MOVED_BYTES / PAGE_BYTES)?;
         prepare(&mut db)?;
+        if db.is_readonly(rusqlite::MAIN_DB)? {
+            return Err(Failing::new(Trouble::ReadOnly, "the file says that it may not be written"));
+        }
         let seed = about(&db, "seed")?.cast_unsigned();
         let inode = std::fs::metadata(&path)?.ino();
         let max_markers = markers::MAX_MARKERS;
@@ -240,7 +256,7 @@ impl Store {
     pub(crate) fn write(&mut self, batch: &Batch, origin: i64, now_ms: u64) -> Result<Written, Failing> {
         let (mut written, mut packed) = (Written::default(), Vec::new());
         let done = self
-            .pack(&batch.offers, now_ms, &mut packed, &mut written)
+            .pack(batch, now_ms, &mut packed, &mut written)
             .and_then(|()| self.commit(batch, &packed, origin, now_ms, &mut written));
         match done {
             Ok(()) => Ok(written),
@@ -268,7 +284,7 @@ impl Store {
         let change = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let mut grown = Size::default();
         for mark in &batch.marks {
-            markers::place(&change, mark, origin)?;
+            markers::place(&change, mark, origin, now_ms)?;
         }
         if !batch.marks.is_empty() {
             markers::fold(&change, self.max_markers)?;
@@ -324,13 +340,13 @@ impl Store {
     /// Packs what is offered, and writes large bodies to their files.
     fn pack(
         &self,
-        offers: &[Offer],
+        batch: &Batch,
         now_ms: u64,
         rows: &mut Vec<Packing>,
         written: &mut Written,
     ) -> Result<(), Failing> {
-        rows.reserve(offers.len());
-        for offer in offers {
+        rows.reserve(batch.offers.len());
+        for offer in &batch.offers {
             let Some(mut row) = Packing::of(offer, self.hash(&offer.key), now_ms) else {
                 written.failed += 1;
                 continue;
@@ -338,7 +354,9 @@ impl Store {
             if row.body.bytes.len() > self.file_above {
                 let hash = xxh3_64(&row.body.bytes).cast_signed();
                 (row.file_bytes, row.file_hash) = (count(row.body.bytes.len()), Some(hash));
-                if let Some(name) = self.same_file(&row)? {
+                let is_going =
+                    batch.takes_out(&row.key) || batch.torn.iter().any(|torn| torn.hash == row.hash);
+                if let (false, Some(name)) = (is_going, self.same_file(&row)?) {
                     (row.file, row.is_reused) = (Some(name), true);
                     rows.push(row);
                     continue;
@@ -363,12 +381,17 @@ impl Store {
         let sql = "SELECT file FROM entry WHERE hash = ?1 AND file_hash = ?2 AND file_bytes = ?3";
         let mut select = self.db.prepare_cached(sql)?;
         let same = select.query_row(params![row.hash, row.file_hash, row.file_bytes], |row| row.get(0));
-        Ok(same.optional()?.flatten())
+        let same: Option<String> = same.optional()?.flatten();
+        Ok(same.filter(|name| self.bodies.length(name) == Some(row.file_bytes.unsigned_abs())))
     }
 
     /// The newest stamp that was ever written: ours begin after it.
     pub(crate) fn newest_stamp(&self) -> Result<Stamp, Failing> {
-        Ok(Stamp::from_raw(about(&self.db, "stamp")?.cast_unsigned()))
+        let stamp = about(&self.db, "stamp")?;
+        // There is room to count from any that was ever drawn.
+        u64::try_from(stamp)
+            .map(Stamp::from_raw)
+            .map_err(|_| Failing::new(Trouble::Damaged, "its order has no end"))
     }
 
     /// All markers after `seq`, in order.

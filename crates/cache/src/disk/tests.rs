@@ -3,6 +3,7 @@
 mod inspecting;
 mod lives;
 pub(super) mod markers;
+mod removals;
 mod restarts;
 mod sharing;
 mod sizes;
@@ -427,4 +428,17 @@ async fn who_waits_until_everything_is_written_waits_for_no_client() {
     assert_eq!(cache.disk_stats().expect("there is a disk").written, 1);
     drop(answer);
     assert_eq!(cache.close_disk().await, 0);
+}
+
+#[tokio::test]
+async fn while_the_source_cannot_be_asked_a_slow_disk_is_waited_for() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    served(&cache, "/a", &Source::of("kept")).await;
+    assert_eq!(cache.close_disk().await, 0);
+    // So slow that nobody else would wait for it.
+    let cache = open_with(DiskSettings { read_timeout: Duration::ZERO, ..settings(dir.path()) });
+    let answer = cache.get_or_load(&key("/a"), &POLICY, Demand::Offline, Source::down).await;
+    let value = answer.as_ref().ok().and_then(Answer::value).expect("it is there");
+    assert_eq!(value.body, "kept");
 }

@@ -26,15 +26,8 @@ pub enum Trouble {
 
 impl Trouble {
     /// Every way.
-    pub const EVERY: [Self; 7] = [
-        Self::Full,
-        Self::ReadOnly,
-        Self::Locked,
-        Self::Damaged,
-        Self::Format,
-        Self::Gone,
-        Self::Failing,
-    ];
+    pub const EVERY: [Self; 7] =
+        [Self::Full, Self::ReadOnly, Self::Locked, Self::Damaged, Self::Format, Self::Gone, Self::Failing];
 
     /// The word for it.
     pub fn name(self) -> &'static str {

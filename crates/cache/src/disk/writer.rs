@@ -35,6 +35,8 @@ const USES_AT_A_TIME: usize = 500;
 /// Pauses before what could not be written is tried again: because somebody else writes, or for another reason.
 const LOCKED_PAUSE: Duration = Duration::from_millis(20);
 const FAILING_PAUSE: Duration = Duration::from_millis(500);
+/// Markers are not heard more often than this meanwhile.
+const SHORTEST_STEP: Duration = Duration::from_millis(1);
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +78,8 @@ pub(crate) struct Writer {
     seed: Option<u64>,
     known: u64,
     version: i64,
+    /// When markers were heard last.
+    heard_ms: u64,
     sweep_at_ms: u64,
     /// When the log may be cut again.
     cut_at_ms: u64,
@@ -105,6 +109,7 @@ impl Writer {
             seed: None,
             known: 0,
             version: 0,
+            heard_ms: 0,
             sweep_at_ms: 0,
             cut_at_ms: 0,
             look_at_ms: 0,
@@ -128,7 +133,7 @@ impl Writer {
         loop {
             let settings = &self.shared.settings;
             let delivery =
-                self.shared.queue.next(settings.write_linger, settings.shared_lag / 2, &self.shared.clock);
+                self.shared.queue.next(settings.write_linger, self.until_hearing(), &self.shared.clock);
             let (is_last, reach) = (delivery.is_last, delivery.reach);
             let outcome = self.deliver(delivery);
             self.hear();
@@ -137,8 +142,8 @@ impl Writer {
             match outcome {
                 Outcome::Done => self.tell(reach),
                 Outcome::Again { .. } if self.shared.queue.is_given_up() => break,
-                Outcome::Again { with_offers: true } => std::thread::park_timeout(LOCKED_PAUSE),
-                Outcome::Again { with_offers: false } => std::thread::park_timeout(FAILING_PAUSE),
+                Outcome::Again { with_offers: true } => self.pause(LOCKED_PAUSE),
+                Outcome::Again { with_offers: false } => self.pause(FAILING_PAUSE),
             }
             if is_last && outcome == Outcome::Done {
                 break;
@@ -198,8 +203,16 @@ impl Writer {
     /// Writes what came.
     fn deliver(&mut self, mut delivery: Delivery) -> Outcome {
         let now_ms = self.shared.clock.now_ms();
+        let era = self.ledger.known.era();
         if let Some(failing) = self.shared.take_alarm() {
             self.failed(&failing, now_ms);
+        }
+        // Writing may take long.
+        self.hear();
+        if era != self.ledger.known.era() {
+            // Which markers they knew was said in the numbers of the store before.
+            let lost = std::mem::take(&mut delivery.batch.offers).len() as u64;
+            self.shared.counters.failed.fetch_add(lost, Ordering::Relaxed);
         }
         if delivery.batch.is_empty() {
             return Outcome::Done;
@@ -275,8 +288,27 @@ impl Writer {
         }
     }
 
+    /// How long until markers are to be heard again: so often that others can rely on it.
+    fn until_hearing(&self) -> Duration {
+        let clock = &self.shared.clock;
+        let since = Duration::from_millis(clock.now_ms().saturating_sub(self.heard_ms));
+        (self.shared.settings.shared_lag / 2).saturating_sub(clock.real(since))
+    }
+
+    /// Waits before what could not be written is tried again, and goes on hearing.
+    fn pause(&mut self, pause: Duration) {
+        let step = (self.shared.settings.shared_lag / 2).max(SHORTEST_STEP);
+        let mut left = pause;
+        while !left.is_zero() {
+            std::thread::park_timeout(step.min(left));
+            left = left.saturating_sub(step);
+            self.hear();
+        }
+    }
+
     /// Hears which markers were placed since: ours with their number, and those of others.
     fn hear(&mut self) {
+        self.heard_ms = self.shared.clock.now_ms();
         match self.has_news().and_then(|has_news| if has_news { self.listen() } else { Ok(()) }) {
             Ok(()) => self.ledger.committed(&std::mem::take(&mut self.committed)),
             Err(failing) => self.failed(&failing, self.shared.clock.now_ms()),

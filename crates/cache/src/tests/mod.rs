@@ -12,5 +12,6 @@ mod naive;
 mod reads;
 mod refresh;
 mod regressions;
+mod set_back;
 mod stage;
 mod warming;

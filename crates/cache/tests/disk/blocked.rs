@@ -108,9 +108,12 @@ async fn a_disk_on_which_reads_hang_delays_three_requests_by_a_look_and_the_othe
     // Who opens a pipe waits until somebody opens its other end: that is how a disk hangs.
     let files = body_files(dir);
     assert_eq!(files.len(), 40);
-    for file in &files {
+    // Each pipe has a second name: the writer may remove the first while a reader waits there.
+    let pipes: Vec<PathBuf> = (0..files.len()).map(|at| dir.join(format!("pipe-{at}"))).collect();
+    for (file, pipe) in files.iter().zip(&pipes) {
         fs::remove_file(file).expect("removed");
         assert!(Command::new("mkfifo").arg(file).status().expect("it is everywhere").success());
+        fs::hard_link(file, pipe).expect("linked");
     }
     let stage = Stage::open(DiskSettings::new(dir));
     let mut slow = 0;
@@ -123,15 +126,15 @@ async fn a_disk_on_which_reads_hang_delays_three_requests_by_a_look_and_the_othe
     assert!(stage.stats().reads_off);
     assert_eq!(stage.asked(), 40, "everything was loaded");
     // The disk comes back: whoever opened the other end is let go, and finds nothing there.
-    let ends: Vec<_> = files
+    let ends: Vec<_> = pipes
         .iter()
-        .filter(|file| file.exists())
         .map(|file| fs::File::options().read(true).write(true).open(file).expect("a pipe opens both ways"))
         .collect();
-    drop(ends);
+    // First the pipes go, then their ends: or a reader that is late would wait at a pipe that nobody opens again.
     for file in &files {
         drop(fs::remove_file(file));
     }
+    drop(ends);
     tokio::time::resume();
     while stage.stats().reads_off {
         stage.cache.clock().sleep(std::time::Duration::from_millis(1)).await;

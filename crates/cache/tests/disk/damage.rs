@@ -145,6 +145,21 @@ async fn bits_that_flip_in_a_store_whose_log_is_full_show_in_no_answer() {
 }
 
 #[tokio::test]
+async fn every_byte_of_the_header_may_be_another() {
+    let picture = picture(true).await;
+    for place in 0..100 {
+        let dir = tempfile::tempdir().expect("a folder");
+        copy_all(picture.path(), dir.path());
+        let file = dir.path().join("cache.db");
+        let mut bytes = fs::read(&file).expect("read");
+        // The lowest bit of byte 18 makes SQLite believe that the file may not be written to.
+        bytes[place] ^= 1;
+        fs::write(&file, bytes).expect("written");
+        survives(dir.path(), &format!("{} at {place}", file.display())).await;
+    }
+}
+
+#[tokio::test]
 async fn a_store_without_damage_answers_everything_it_kept() {
     for is_closed in [true, false] {
         let picture = picture(is_closed).await;

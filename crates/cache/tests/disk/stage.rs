@@ -121,7 +121,7 @@ impl Stage {
     }
 
     pub(crate) async fn flush(&self) {
-        assert!(self.cache.flush(LONG).await, "it is written or will never be");
+        assert!(self.cache.flush(LONG).await, "it is written");
     }
 
     pub(crate) fn stats(&self) -> greenroom_cache::disk::DiskStats {

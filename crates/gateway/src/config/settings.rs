@@ -21,6 +21,7 @@ use super::prefetch::Prefetch;
 use super::tls::{Upstream, read_shown};
 use super::tree::{Problem, Tree};
 use crate::mode::Mode;
+use crate::state::SETTLE;
 use crate::tls::shown::Files;
 
 /// Port of the control plane.
@@ -33,6 +34,8 @@ pub const JELLYFIN_PORT: u16 = 8196;
 /// A token file that is longer is something else.
 const MAX_TOKEN_FILE_BYTES: usize = 16 * 1024;
 const MIB: u64 = 1024 * 1024;
+/// Nobody waits longer for a disk that does not come to an end.
+const MAX_SETTLE_MS: u64 = 60_000;
 const YEAR_S: u64 = 365 * 24 * 3600;
 
 /// Everything the process was told.
@@ -40,6 +43,8 @@ const YEAR_S: u64 = 365 * 24 * 3600;
 pub struct Settings {
     /// Where state is kept: secrets, proofs, and, unless it is told otherwise, the cache.
     pub data_dir: PathBuf,
+    /// How long an answer that takes rights away waits at most to be durable.
+    pub settle: Duration,
     /// The control plane.
     pub control: Control,
     /// The memory tier.
@@ -140,6 +145,8 @@ impl Settings {
     /// All problems at once, each with its place.
     pub fn read(mut tree: Tree) -> Result<Self, Vec<Problem>> {
         let data_dir = tree.take("data_dir").map_or_else(default_data_dir, |leaf| PathBuf::from(leaf.text));
+        let usual_ms = u64::try_from(SETTLE.as_millis()).unwrap_or(MAX_SETTLE_MS);
+        let settle = Duration::from_millis(tree.number("state.settle_ms", 1, MAX_SETTLE_MS, usual_ms));
         let control = Control::read(&mut tree);
         let memory = read_memory(&mut tree);
         let disk = disk::read(&mut tree, &data_dir);
@@ -157,7 +164,7 @@ impl Settings {
         }
         tree.reject_unknown();
         if tree.problems.is_empty() {
-            Ok(Self { data_dir, control, memory, disk, servers })
+            Ok(Self { data_dir, settle, control, memory, disk, servers })
         } else {
             Err(tree.problems)
         }

@@ -30,6 +30,9 @@ listen = "127.0.0.1:8710"
 # max_entry_bytes = 33554432       # one answer
 # max_partition_bytes = 134217728  # the answers of one identity
 
+[state]
+# settle_ms = 50                   # an answer that refuses a token waits so long at most until that is on disk
+
 # What outlives a restart. It may be deleted at any time, also while Greenroom runs.
 [disk]
 # enabled = true

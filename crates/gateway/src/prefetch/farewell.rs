@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use greenroom_cache::{Stamp, Value};
+use greenroom_upstream::sequel::MAX_BODY_BYTES;
 use greenroom_upstream::verdict::Read;
 use http::{Method, Response, StatusCode};
 use parking_lot::Mutex;
@@ -43,8 +44,10 @@ pub fn watch(
 ) -> Response<Body> {
     let server = &visit.server;
     let is_whole = method == Method::GET && response.status() == StatusCode::OK;
+    // What is not looked at shall not be held either.
+    let is_screen = value.body.len() <= MAX_BODY_BYTES;
     let is_news = || created.is_none_or(|created| visit.told.is_news(created, server.clock.now_ms()));
-    if is_whole && concerns(server, &visit.meaning, read) && is_news() {
+    if is_whole && is_screen && concerns(server, &visit.meaning, read) && is_news() {
         let (server, meaning, read) = (Arc::clone(server), Arc::clone(&visit.meaning), Arc::clone(read));
         let body = value.body.clone();
         departure::after(&mut response, move || {

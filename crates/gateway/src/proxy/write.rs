@@ -190,19 +190,16 @@ fn mark(visit: &Visit, write: &Write, by: By<'_>) {
 }
 
 fn forget(visit: &Visit, forgets: Forgets) {
-    let everyone;
-    let forgotten = match forgets {
-        Forgets::Nobody => return,
-        Forgets::Caller => std::slice::from_ref(&visit.identity),
-        Forgets::Everyone => {
-            everyone = visit.server.identities.all();
-            everyone.as_slice()
+    match forgets {
+        Forgets::Nobody => {}
+        Forgets::Caller if visit.identity.is_anonymous() => {}
+        Forgets::Caller => {
+            visit.identity.refuse();
+            stale::purge_partition(&visit.server, &visit.identity);
         }
-    };
-    for identity in forgotten.iter().filter(|identity| !identity.is_anonymous()) {
-        identity.refuse();
-        if forgets == Forgets::Caller {
-            stale::purge_partition(&visit.server, identity);
+        Forgets::Everyone => {
+            visit.server.identities.refuse_everybody();
+            stale::purge_everybody(&visit.server);
         }
     }
 }

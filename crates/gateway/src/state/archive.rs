@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use super::book::{self, FILE};
 use super::trouble::Failing;
 use super::{layout, presence};
-use crate::keys::{self, DataDir, explain};
+use crate::keys::{self, DataDir, explain, give_to_owner, new_token};
 
 /// Marks a file as a backup: "Grnb".
 const APPLICATION: i64 = 0x4772_6e62;
@@ -28,7 +28,7 @@ const FORGET_PROOFS: &str = "
     DROP TABLE backup; DROP TABLE backup_file;
     DELETE FROM accepted; DELETE FROM image; DELETE FROM refusal; DELETE FROM warm;
     UPDATE identity SET proven_ms = 0;
-    UPDATE server SET heard_ms = 0, down_since_ms = 0;";
+    UPDATE server SET heard_ms = 0, down_since_ms = 0, is_choosy = 1;";
 
 /// What a backup holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,8 @@ pub fn save(data_dir: &Path, to: &Path, now_ms: u64) -> Result<Contents, String>
             file.display()
         ));
     }
-    let beside = file.with_extension("new");
+    // Of a name that nobody has, in the same folder: what lies there stays until the new one is whole.
+    let beside = file.with_file_name(format!(".greenroom-{}", new_token()));
     let has_state = state.exists();
     let written = write(data_dir, &names, &beside, has_state, now_ms)
         .and_then(|()| std::fs::rename(&beside, &file).map_err(|error| explain(&file, &error)));
@@ -130,7 +131,10 @@ pub fn restore(data_dir: &Path, from: &Path, now_ms: u64) -> Result<Restored, St
     let data_dir = DataDir::open(data_dir)?;
     let folder = data_dir.path();
     // Whoever starts now waits for its turn.
-    let _turn = book::take_turn(folder).map_err(|failing| format!("{}: {failing}", folder.display()))?;
+    let turn = book::take_turn(folder).map_err(|failing| format!("{}: {failing}", folder.display()))?;
+    let Some(_turn) = turn else {
+        return Err(format!("another process is opening {}; try again", folder.display()));
+    };
     if presence::is_anybody_there(folder) {
         return Err(format!("a gateway runs on {}; stop it first, then restore", folder.display()));
     }
@@ -206,6 +210,7 @@ fn set_aside(folder: &Path, contents: &Contents, now_ms: u64) -> io::Result<Opti
     }
     let aside = folder.join(format!("replaced-{}", stamp(now_ms)));
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&aside)?;
+    give_to_owner(&aside);
     for name in there {
         std::fs::rename(folder.join(name), aside.join(name))?;
     }

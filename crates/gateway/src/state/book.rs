@@ -14,6 +14,7 @@ use super::proofs::{Changes, Hearing, IdentityProofs, ImageProof, Kept};
 use super::refusals::Refused;
 use super::trouble::{Failing, Trouble};
 use crate::identity::{IMAGE_PROOF_TTL, MAX_IDENTITIES, MAX_IMAGE_PROOFS};
+use crate::keys::give_to_owner;
 use crate::resume::WarmRead;
 
 /// Its name in the data directory.
@@ -85,7 +86,8 @@ impl Book {
     /// What is wrong with it.
     pub fn open(data_dir: &Path) -> Result<Self, Failing> {
         let path = data_dir.join(FILE);
-        let _turn = take_turn(data_dir)?;
+        let busy = || Failing::new(Trouble::Failing, "another process is opening it and does not end");
+        let _turn = take_turn(data_dir)?.ok_or_else(busy)?;
         // Made by us, so that nobody else may read it; the files beside it get the same mode from SQLite.
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.into()),
@@ -119,21 +121,23 @@ impl Book {
         let hearing = self
             .db
             .query_row(
-                "SELECT heard_ms, down_since_ms, introduction FROM server WHERE name = ?1",
+                "SELECT heard_ms, down_since_ms, introduction, is_choosy FROM server WHERE name = ?1",
                 [server],
                 |row| {
                     Ok(Hearing {
                         heard_ms: unsigned(row.get(0)?),
                         down_since_ms: unsigned(row.get(1)?),
                         introduction: row.get(2)?,
+                        is_choosy: row.get(3)?,
                     })
                 },
             )
-            .optional()?
-            .filter(|hearing| int(hearing.heard_ms) <= until_ms)
-            .unwrap_or_default();
+            .optional()?;
+        let (is_stranger, is_choosy) = (hearing.is_none(), hearing.as_ref().is_some_and(|one| one.is_choosy));
+        let hearing = hearing.filter(|hearing| int(hearing.heard_ms) <= until_ms);
         Ok(Kept {
-            hearing,
+            hearing: Hearing { is_choosy, ..hearing.unwrap_or_default() },
+            is_stranger,
             identities: self.identities(server, until_ms)?,
             images: self.images(server, now_ms, until_ms)?,
             warm: self.warm(server)?,
@@ -197,6 +201,22 @@ impl Book {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Looks whether another version has changed the layout meanwhile.
+    ///
+    /// # Errors
+    /// If it is newer, or cannot be told.
+    pub fn check_layout(&self) -> Result<(), Failing> {
+        refuse_newer(layout::of(&self.db)?)
+    }
+
+    /// What a failure means: another version may have changed the layout, and then nothing is damaged.
+    fn judge(&self, failing: Failing) -> Failing {
+        match self.check_layout() {
+            Err(newer) if newer.trouble == Trouble::Newer => newer,
+            _ => failing,
+        }
+    }
+
     /// A number that changes whenever another process has written.
     ///
     /// # Errors
@@ -225,6 +245,28 @@ impl Book {
         pages: &[Page],
         writer: Writer,
         now_ms: u64,
+        listener: impl FnMut(&Heard),
+    ) -> Result<i64, Failing> {
+        self.try_write(pages, writer, now_ms, listener).map_err(|failing| self.judge(failing))
+    }
+
+    /// Writes nothing but whose proofs are to go.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write_refusals(&mut self, pages: &[Page], writer: Writer) -> Result<(), Failing> {
+        let change = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for page in pages {
+            refuse(&change, page, writer)?;
+        }
+        Ok(change.commit()?)
+    }
+
+    fn try_write(
+        &mut self,
+        pages: &[Page],
+        writer: Writer,
+        now_ms: u64,
         mut listener: impl FnMut(&Heard),
     ) -> Result<i64, Failing> {
         let change = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -233,7 +275,10 @@ impl Book {
         for page in pages {
             refuse(&change, page, writer)?;
             if page.changes.all {
-                change.execute("DELETE FROM identity WHERE server = ?1", [&page.server])?;
+                change.execute(
+                    "DELETE FROM image WHERE identity IN (SELECT id FROM identity WHERE server = ?1)",
+                    [&page.server],
+                )?;
             }
             let is_refused = |partition: &str| {
                 others.iter().any(|one| {
@@ -288,27 +333,33 @@ fn inspect(path: &Path) -> Result<(), Failing> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
-    let found = layout::of(&db)?;
-    if found > layout::newest() {
-        let message =
-            format!("its layout is {found}, and this version knows layouts up to {}", layout::newest());
-        return Err(Failing::new(Trouble::Newer, message));
-    }
+    refuse_newer(layout::of(&db)?)?;
     layout::check(&db)
 }
 
-/// Keeps other processes from opening the file, as long as what it gives lives.
-pub(super) fn take_turn(data_dir: &Path) -> Result<File, Failing> {
+fn refuse_newer(found: i64) -> Result<(), Failing> {
+    let newest = layout::newest();
+    if found > newest {
+        let message = format!("its layout is {found}, and this version knows layouts up to {newest}");
+        return Err(Failing::new(Trouble::Newer, message));
+    }
+    Ok(())
+}
+
+/// Keeps other processes from opening the file, as long as what it gives lives. `None` if another one has its turn
+/// and does not end it.
+pub(super) fn take_turn(data_dir: &Path) -> Result<Option<File>, Failing> {
     let path = data_dir.join(TURN_FILE);
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
+    give_to_owner(&path);
     for _ in 0..TURN_TRIES {
         match file.try_lock() {
-            Ok(()) => return Ok(file),
+            Ok(()) => return Ok(Some(file)),
             Err(TryLockError::WouldBlock) => std::thread::park_timeout(TURN_PAUSE),
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
     }
-    Err(Failing::new(Trouble::Failing, "another process is opening it and does not end"))
+    Ok(None)
 }
 
 /// What others refused after `heard`. If some of it is gone already, anybody may be among them.
@@ -355,23 +406,27 @@ fn put_identity(
     proofs: &IdentityProofs,
     now_ms: u64,
 ) -> Result<(), Failing> {
+    // What lies beyond is from before the clock was set back.
+    let until_ms = int(now_ms.saturating_add(CLOCK_TOLERANCE_MS));
     let id: i64 = db
         .prepare_cached(
             "INSERT INTO identity (server, partition, account, proven_ms, kept_ms) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (server, partition) DO UPDATE SET account = coalesce(excluded.account, account),
-                proven_ms = max(proven_ms, excluded.proven_ms), kept_ms = excluded.kept_ms
+                proven_ms = CASE WHEN proven_ms > ?6 THEN excluded.proven_ms ELSE max(proven_ms, excluded.proven_ms) END,
+                kept_ms = excluded.kept_ms
              RETURNING id",
         )?
         .query_row(
-            params![server, proofs.partition, proofs.account, int(proofs.proven_ms), int(now_ms)],
+            params![server, proofs.partition, proofs.account, int(proofs.proven_ms), int(now_ms), until_ms],
             |row| row.get(0),
         )?;
     let mut accept = db.prepare_cached(
         "INSERT INTO accepted (identity, class, at_ms) VALUES (?1, ?2, ?3)
-         ON CONFLICT (identity, class) DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)",
+         ON CONFLICT (identity, class) DO UPDATE SET
+            at_ms = CASE WHEN at_ms > ?4 THEN excluded.at_ms ELSE max(at_ms, excluded.at_ms) END",
     )?;
     for (class, at_ms) in &proofs.accepted {
-        accept.execute(params![id, class.name(), int(*at_ms)])?;
+        accept.execute(params![id, class.name(), int(*at_ms), until_ms])?;
     }
     Ok(())
 }
@@ -402,11 +457,18 @@ fn put_image(db: &Transaction<'_>, server: &str, proof: &ImageProof, now_ms: u64
 
 fn put_hearing(db: &Transaction<'_>, server: &str, hearing: &Hearing) -> Result<(), Failing> {
     db.prepare_cached(
-        "INSERT INTO server (name, heard_ms, down_since_ms, introduction) VALUES (?1, ?2, ?3, ?4)
+        "INSERT INTO server (name, heard_ms, down_since_ms, introduction, is_choosy) VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (name) DO UPDATE SET heard_ms = excluded.heard_ms, down_since_ms = excluded.down_since_ms,
-            introduction = coalesce(excluded.introduction, introduction)",
+            introduction = coalesce(excluded.introduction, introduction),
+            is_choosy = max(is_choosy, excluded.is_choosy)",
     )?
-    .execute(params![server, int(hearing.heard_ms), int(hearing.down_since_ms), hearing.introduction])?;
+    .execute(params![
+        server,
+        int(hearing.heard_ms),
+        int(hearing.down_since_ms),
+        hearing.introduction,
+        hearing.is_choosy
+    ])?;
     Ok(())
 }
 

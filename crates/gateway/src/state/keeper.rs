@@ -10,7 +10,7 @@ use greenroom_cache::Clock;
 use super::Shared;
 use super::book::{Book, Heard, Page, Writer};
 use super::presence::Presence;
-use super::proofs::Hearing;
+use super::proofs::{Hearing, Kept};
 use super::trouble::Failing;
 use crate::resume::{self, WarmRead};
 use crate::server::Server;
@@ -42,6 +42,8 @@ pub(super) struct Keeper {
     pub(super) members: Vec<Member>,
     /// Something was not written: everything is to be written anew.
     pub(super) is_behind: bool,
+    /// Whether what the file held when this process began is known.
+    pub(super) is_read: bool,
     pub(super) swept_ms: u64,
 }
 
@@ -58,6 +60,23 @@ impl Member {
     pub(super) fn of(server: &Arc<Server>) -> Self {
         let kept_warm = server.resumed.lock().clone();
         Self { server: Arc::downgrade(server), kept: hearing_of(server), kept_warm, warm_ms: 0 }
+    }
+
+    /// Takes over what was kept of it, late.
+    fn merge(&mut self, book: &Book, now_ms: u64) -> Result<(), Failing> {
+        let Some(server) = self.server.upgrade() else { return Ok(()) };
+        let Kept { hearing, identities, images, warm, .. } = book.read(server.name(), now_ms)?;
+        server.identities.merge(&identities, &images);
+        if server.breaker.heard().0 == 0 {
+            // Whether it is down is found out already.
+            server.breaker.restore(hearing.heard_ms, 0);
+        }
+        if let Some(introduction) = hearing.introduction.filter(|_| server.introduced().is_none()) {
+            server.note_introduction(&introduction.into());
+        }
+        // As long as nobody takes it up, nothing else is written in its place.
+        *server.resumed.lock() = warm;
+        Ok(())
     }
 
     /// What is kept warm, if it is time to look and something is new.
@@ -84,6 +103,7 @@ impl Member {
             && (is_news
                 || heard.down_since_ms != self.kept.down_since_ms
                 || heard.introduction != self.kept.introduction
+                || heard.is_choosy != self.kept.is_choosy
                 || heard.heard_ms.saturating_sub(self.kept.heard_ms) >= HEARD_EXACT_MS);
         let hearing = (is_worth_it || all).then_some(heard);
         let warm = self.warm(&server, all, now_ms);
@@ -94,7 +114,8 @@ impl Member {
 
 fn hearing_of(server: &Server) -> Hearing {
     let (heard_ms, down_since_ms) = server.breaker.heard();
-    Hearing { heard_ms, down_since_ms, introduction: server.introduced() }
+    let is_choosy = server.choosiness.is_wanted();
+    Hearing { heard_ms, down_since_ms, introduction: server.introduced(), is_choosy }
 }
 
 impl Keeper {
@@ -102,7 +123,7 @@ impl Keeper {
     pub(super) fn run(mut self) {
         loop {
             let call = self.shared.bell.wait(EVERY);
-            self.look_around();
+            self.shared.look_around(self.presence.as_ref());
             self.round();
             // Written, or tried in vain: what is not written waits here, and nobody else waits for it.
             self.shared.bell.tell(call.ticket);
@@ -113,11 +134,6 @@ impl Keeper {
         self.book = None;
         self.presence = None;
         self.shared.bell.tell(u64::MAX);
-    }
-
-    fn look_around(&self) {
-        let is_alone = self.presence.as_ref().is_some_and(Presence::is_alone);
-        self.shared.is_alone.store(is_alone, Ordering::Release);
     }
 
     /// Writes what there is to write.
@@ -138,13 +154,26 @@ impl Keeper {
         }
     }
 
+    /// Opens the file in mid-life: it is another one, or could not be read before. All refusals in it are heard of,
+    /// and then, if nothing of it was ever read, what it holds is taken over before anything is written to it.
+    fn open(&mut self, now_ms: u64) -> Result<Book, Failing> {
+        let mut book = Book::open(&self.dir)?;
+        let writer = Writer { origin: self.origin, heard: 0, is_alone: false };
+        self.heard = book.write(&[], writer, now_ms, |heard| hear(&self.members, heard))?;
+        if !self.is_read {
+            for member in &mut self.members {
+                member.merge(&book, now_ms)?;
+            }
+            self.is_read = true;
+        }
+        Ok(book)
+    }
+
     fn keep(&mut self, now_ms: u64) -> Result<(), Failing> {
         if !self.book.as_ref().is_some_and(Book::is_in_place) {
             self.book = None;
             self.is_behind = true;
-            let book = Book::open(&self.dir)?;
-            self.heard = book.newest_refusal()?;
-            self.book = Some(book);
+            self.book = Some(self.open(now_ms)?);
         }
         let Some(book) = &mut self.book else { return Ok(()) };
         let version = book.version()?;
@@ -157,9 +186,15 @@ impl Keeper {
         let is_alone = self.shared.is_alone.load(Ordering::Acquire);
         let writer = Writer { origin: self.origin, heard: self.heard, is_alone };
         let members = &self.members;
-        match book.write(&pages, writer, now_ms, |heard| hear(members, heard)) {
+        let is_understood = if version == self.version { Ok(()) } else { book.check_layout() };
+        let hear = |heard: &Heard| hear(members, heard);
+        match is_understood.and_then(|()| book.write(&pages, writer, now_ms, hear)) {
             Ok(heard) => self.heard = heard,
             Err(failing) => {
+                if failing.trouble.is_final() {
+                    // The last that can be done: what was refused must not come back.
+                    drop(book.write_refusals(&pages, writer));
+                }
                 for page in &pages {
                     let found = members.iter().filter_map(|member| member.server.upgrade());
                     found
@@ -177,6 +212,9 @@ impl Keeper {
                 .find(|member| member.server.upgrade().is_some_and(|server| server.name() == page.server));
             if let Some(member) = member {
                 member.kept = page.hearing.unwrap_or_else(|| member.kept.clone());
+                if let Some(server) = member.server.upgrade().filter(|_| member.kept.is_choosy) {
+                    server.choosiness.note_kept();
+                }
                 member.kept_warm = page.warm.unwrap_or_else(|| std::mem::take(&mut member.kept_warm));
             }
         }
@@ -207,7 +245,10 @@ fn hear(members: &[Member], heard: &Heard) {
                     stale::purge_partition(&server, &identity);
                 }
             }
-            None => server.identities.unprove_all(),
+            None => {
+                server.identities.unprove_all();
+                stale::purge_everybody(&server);
+            }
         }
     }
 }

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::trouble::{Failing, Trouble};
+use crate::keys::give_to_owner;
 
 /// Marks a file as ours: "Grns".
 pub(crate) const APPLICATION: i64 = 0x4772_6e73;
 
 /// What leads from each layout to the next; the first makes the first one. A step that was released stays as it is.
-pub(crate) const STEPS: &[&str] = &["
+pub(crate) const STEPS: &[&str] = &[
+    "
     CREATE TABLE server (
         name TEXT PRIMARY KEY,
         heard_ms INTEGER NOT NULL,
@@ -59,7 +61,9 @@ pub(crate) const STEPS: &[&str] = &["
         partition TEXT,
         origin INTEGER NOT NULL
     );
-"];
+",
+    "ALTER TABLE server ADD COLUMN is_choosy INTEGER NOT NULL DEFAULT 1;",
+];
 
 /// The layout of today.
 pub(crate) fn newest() -> i64 {
@@ -138,6 +142,7 @@ pub(crate) fn copy_into(db: &Connection, to: &Path) -> Result<(), Failing> {
     // It is made by us, so that nobody else may read it.
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(to)?;
     db.execute("VACUUM INTO ?1", [to.to_string_lossy()])?;
+    give_to_owner(to);
     Ok(())
 }
 

@@ -38,13 +38,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use greenroom_cache::Clock;
+use greenroom_cache::disk::network_file_system;
 use parking_lot::Mutex;
 
+use crate::identity::MAX_IDENTITIES;
 use crate::server::Server;
-use crate::warnings::Warnings;
+use crate::warnings::{Warning, Warnings};
 use bell::Bell;
 use book::{Book, FILE};
 use keeper::{Keeper, Member};
@@ -52,10 +54,12 @@ use presence::Presence;
 use proofs::Kept;
 use trouble::{Failing, Trouble};
 
-/// For so long an answer that takes rights away waits to be durable.
+/// For so long an answer that takes rights away waits to be durable, unless `state.settle_ms` says otherwise.
 pub const SETTLE: Duration = Duration::from_millis(50);
 /// How long writing what is left may take at the end.
 const DRAIN: Duration = Duration::from_secs(5);
+/// For so long a look at who else is there holds; it is looked once a second.
+const LOOK_HOLDS: Duration = Duration::from_millis(1_500);
 /// A process that comes to a directory of another waits so long, until that one knows of it.
 const INTRODUCTION: Duration = Duration::from_secs(2);
 
@@ -82,6 +86,11 @@ struct Opened {
 struct Shared {
     bell: Arc<Bell>,
     is_alone: AtomicBool,
+    /// When that was looked at last.
+    looked: Mutex<Instant>,
+    /// Whether every token that may be kept here was known all the time: no other process was ever there, and the
+    /// file was read whole.
+    knows_everybody: AtomicBool,
     /// Whether somebody keeps.
     is_kept: AtomicBool,
     trouble: Mutex<Option<Trouble>>,
@@ -90,14 +99,31 @@ struct Shared {
 
 impl Default for Shared {
     fn default() -> Self {
-        let (is_alone, is_kept) = (AtomicBool::new(true), AtomicBool::new(false));
-        Self { bell: Arc::default(), is_alone, is_kept, trouble: Mutex::default(), warnings: Arc::default() }
+        Self {
+            bell: Arc::default(),
+            is_alone: AtomicBool::new(true),
+            looked: Mutex::new(Instant::now()),
+            knows_everybody: AtomicBool::new(true),
+            is_kept: AtomicBool::new(false),
+            trouble: Mutex::default(),
+            warnings: Arc::default(),
+        }
     }
 }
 
 impl Shared {
     fn trouble(&self) -> Option<Trouble> {
         *self.trouble.lock()
+    }
+
+    /// Looks who else is there.
+    fn look_around(&self, presence: Option<&Presence>) {
+        let is_alone = presence.is_some_and(Presence::is_alone);
+        self.is_alone.store(is_alone, Ordering::Release);
+        *self.looked.lock() = Instant::now();
+        if !is_alone {
+            self.knows_everybody.store(false, Ordering::Release);
+        }
     }
 
     /// Whether nothing is written any more.
@@ -132,12 +158,16 @@ impl Shared {
 impl State {
     /// Opens the state of this directory. Whatever is wrong with it, it can be worked with: then nothing is kept.
     pub fn open(data_dir: &Path, warnings: &Arc<Warnings>) -> Self {
+        if let Some(kind) = network_file_system(data_dir) {
+            let warning = remote(&kind);
+            tracing::warn!(dir = %data_dir.display(), remedy = %warning.remedy, "{}", warning.text);
+            warnings.raise(warning);
+        }
         let presence = Presence::announce(data_dir).ok();
         let shared = Shared { warnings: Arc::clone(warnings), ..Shared::default() };
         let (opened, keeper) = (Mutex::default(), Mutex::default());
         let state = Self { shared: Arc::new(shared), opened, keeper };
-        let is_alone = presence.as_ref().is_some_and(Presence::is_alone);
-        state.shared.is_alone.store(is_alone, Ordering::Release);
+        state.shared.look_around(presence.as_ref());
         let begun = Book::open(data_dir).and_then(|book| {
             // In this order: whoever is refused meanwhile is heard of later.
             let (heard, version) = (book.newest_refusal()?, book.version()?);
@@ -147,6 +177,7 @@ impl State {
             Ok((book, heard, version)) => (Some(book), heard, version),
             Err(failing) => {
                 state.shared.fail(data_dir, &failing);
+                state.shared.knows_everybody.store(false, Ordering::Release);
                 (None, 0, 0)
             }
         };
@@ -161,38 +192,48 @@ impl State {
         }
     }
 
-    /// Gives a server what was kept of it. It must not have been asked anything yet.
-    pub fn restore(&self, server: &Server) {
+    /// Gives a server what was kept of it. It must not have been asked anything yet. `has_store` says that an earlier
+    /// process left answers on disk.
+    pub fn restore(&self, server: &Server, has_store: bool) {
         let mut opened = self.opened.lock();
         let Some(opened) = opened.as_mut() else { return };
         let Some(book) = &opened.book else { return };
-        let Kept { hearing, identities, images, warm } = match book.read(server.name(), server.clock.now_ms())
-        {
-            Ok(kept) => kept,
-            Err(failing) => {
-                self.shared.fail(&opened.dir, &failing);
-                opened.book = None;
-                return;
-            }
-        };
+        let Kept { hearing, is_stranger, identities, images, warm } =
+            match book.read(server.name(), server.clock.now_ms()) {
+                Ok(kept) => kept,
+                Err(failing) => {
+                    self.shared.fail(&opened.dir, &failing);
+                    self.shared.knows_everybody.store(false, Ordering::Release);
+                    opened.book = None;
+                    return;
+                }
+            };
+        if identities.len() >= MAX_IDENTITIES {
+            // There may be more of them in the file.
+            self.shared.knows_everybody.store(false, Ordering::Release);
+        }
         server.identities.restore(&identities, &images);
         *server.resumed.lock() = warm;
+        // What lies on disk, and in no file of ours, is from processes of which nothing is known.
+        if hearing.is_choosy || (is_stranger && has_store) {
+            server.choosiness.note_kept();
+        }
         server.breaker.restore(hearing.heard_ms, hearing.down_since_ms);
         if let Some(introduction) = hearing.introduction {
             server.note_introduction(&introduction.into());
         }
     }
 
-    /// From now on keeps what is proven about these servers.
+    /// From now on keeps what is proven about these servers. Answers that refuse wait for that for `settle` at most.
     ///
     /// # Errors
     /// If there is no thread to be had.
-    pub fn keep(&self, servers: &[Arc<Server>], clock: &Clock) -> Result<(), String> {
+    pub fn keep(&self, servers: &[Arc<Server>], clock: &Clock, settle: Duration) -> Result<(), String> {
         let Some(Opened { dir, presence, book, heard, version }) = self.opened.lock().take() else {
             return Ok(());
         };
         for server in servers {
-            server.identities.refused().attend(&self.shared.bell, &server.cache);
+            server.identities.refused().attend(&self.shared.bell, &server.cache, settle);
         }
         let keeper = Keeper {
             dir,
@@ -200,6 +241,7 @@ impl State {
             clock: clock.clone(),
             presence,
             is_behind: book.is_none(),
+            is_read: book.is_some(),
             book,
             origin: RandomState::new().hash_one(std::process::id()).cast_signed(),
             heard,
@@ -216,7 +258,15 @@ impl State {
 
     /// Whether no other gateway is alive on this directory.
     pub fn is_alone(&self) -> bool {
-        self.shared.is_alone.load(Ordering::Acquire)
+        let is_kept = self.shared.is_kept.load(Ordering::Acquire);
+        // Who keeps may be held up by the disk, and another process may have come meanwhile.
+        let is_old = is_kept && self.shared.looked.lock().elapsed() > LOOK_HOLDS;
+        self.shared.is_alone.load(Ordering::Acquire) && !is_old
+    }
+
+    /// Whether this process knew, since it began, every token that any process on this directory knew.
+    pub fn knows_everybody(&self) -> bool {
+        self.shared.knows_everybody.load(Ordering::Acquire)
     }
 
     /// What is wrong with the file.
@@ -242,6 +292,31 @@ impl State {
             drop(keeper.join());
         }
         is_done
+    }
+}
+
+/// Where the file lies, locks do not hold.
+fn remote(kind: &str) -> Warning {
+    Warning {
+        code: "state-remote",
+        text: format!("The data directory lies on a network file system ({kind}), where locks do not hold: state.db may be damaged.").into(),
+        remedy: "Stop Greenroom, move the directory to a local disk, and name that with data_dir.".into(),
+    }
+}
+
+/// Waits until nobody opens the file or puts a backup back. Whoever has announced itself before can be sure that none
+/// is put back from then on.
+///
+/// # Errors
+/// If somebody does not end.
+pub fn await_turn(data_dir: &Path) -> Result<(), String> {
+    match book::take_turn(data_dir) {
+        Ok(None) => Err(format!(
+            "{}: a backup is being put back, or another gateway is starting; start again when it is done",
+            data_dir.display()
+        )),
+        // A directory that cannot be written has said so already.
+        Ok(Some(_)) | Err(_) => Ok(()),
     }
 }
 

@@ -38,12 +38,14 @@ pub struct Hearing {
     pub down_since_ms: u64,
     /// Who it said to be, in its own words.
     pub introduction: Option<Vec<u8>>,
+    /// Things go stale for some partitions only.
+    pub is_choosy: bool,
 }
 
 /// What is to be kept of one server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// This is all there is: whatever else is kept is to go.
+    /// This is all that is known here: an image that is not among them was taken back.
     pub all: bool,
     /// Whose proofs changed.
     pub identities: Vec<IdentityProofs>,
@@ -56,6 +58,8 @@ pub struct Changes {
 pub struct Kept {
     /// When it was heard of.
     pub hearing: Hearing,
+    /// Nothing was ever kept of it in this file.
+    pub is_stranger: bool,
     /// Whose token was good.
     pub identities: Vec<IdentityProofs>,
     /// Who was shown what, sorted by partition.

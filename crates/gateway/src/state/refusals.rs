@@ -4,11 +4,11 @@
 use std::collections::HashSet;
 use std::mem;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use greenroom_cache::Cache;
 use parking_lot::Mutex;
 
-use super::SETTLE;
 use super::bell::Bell;
 
 /// So many wait while nothing can be written; of more, everybody counts as refused.
@@ -26,6 +26,7 @@ pub struct Refusals {
 struct Attended {
     bell: Arc<Bell>,
     cache: Cache,
+    settle: Duration,
 }
 
 /// Whose proofs are to go.
@@ -33,20 +34,32 @@ struct Attended {
 pub struct Refused {
     /// By partition.
     pub partitions: HashSet<String>,
-    /// Everybody's: there were too many to name them.
+    /// Everybody's: there were too many to name them, or nobody knows all of them.
     pub everybody: bool,
 }
 
 impl Refusals {
-    /// From now on somebody writes them down, and is woken by this bell.
-    pub fn attend(&self, bell: &Arc<Bell>, cache: &Cache) {
-        drop(self.attended.set(Attended { bell: Arc::clone(bell), cache: cache.clone() }));
+    /// From now on somebody writes them down, and is woken by this bell. It is waited for him for `settle` at most.
+    pub fn attend(&self, bell: &Arc<Bell>, cache: &Cache, settle: Duration) {
+        drop(self.attended.set(Attended { bell: Arc::clone(bell), cache: cache.clone(), settle }));
     }
 
     /// A token was refused.
     pub fn note(&self, partition: &str) {
         self.waiting.lock().add(partition);
         self.hurry();
+    }
+
+    /// Every token was refused, those that only another process knows among them.
+    pub fn note_everybody(&self) {
+        self.waiting.lock().everybody = true;
+        self.hurry();
+    }
+
+    /// Whether this token was refused, and that is not written yet.
+    pub fn is_waiting(&self, partition: &str) -> bool {
+        let waiting = self.waiting.lock();
+        waiting.everybody || waiting.partitions.contains(partition)
     }
 
     /// Something must not be lost.
@@ -61,10 +74,11 @@ impl Refusals {
         self.attended.get().is_some_and(|attended| attended.bell.is_behind())
     }
 
-    /// Waits until all of it so far is durable, and what it purged is too; for [`SETTLE`] at most.
+    /// Waits until all of it so far is durable, and what it purged is too; for [`super::SETTLE`] at most, where nothing else
+    /// is set.
     pub async fn settled(&self) {
-        if let Some(Attended { bell, cache }) = self.attended.get() {
-            let written = cache.clock().timeout(SETTLE, bell.is_done(bell.last_ticket()));
+        if let Some(Attended { bell, cache, settle }) = self.attended.get() {
+            let written = cache.clock().timeout(*settle, bell.is_done(bell.last_ticket()));
             drop(tokio::join!(written, cache.settled()));
         }
     }

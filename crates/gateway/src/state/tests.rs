@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::book::{Book, FILE, Heard, Page, Writer};
 use super::proofs::{Changes, Hearing, IdentityProofs, ImageProof};
-use super::refusals::Refused;
+use super::refusals::{Refusals, Refused};
 use super::trouble::Trouble;
 use super::{State, layout};
 
@@ -48,7 +48,8 @@ fn nobody(heard: &Heard) {
 #[test]
 fn what_is_kept_comes_back_with_another_process() {
     let folder = tempfile::tempdir().expect("a folder");
-    let hearing = Hearing { heard_ms: NOW_MS, down_since_ms: 3, introduction: Some(b"{}".to_vec()) };
+    let hearing =
+        Hearing { heard_ms: NOW_MS, down_since_ms: 3, introduction: Some(b"{}".to_vec()), is_choosy: true };
     let mut book = Book::open(folder.path()).expect("it can be made");
     let written = Page {
         hearing: Some(hearing.clone()),
@@ -64,7 +65,8 @@ fn what_is_kept_comes_back_with_another_process() {
     anna.accepted.sort_by_key(|(_, at_ms)| *at_ms);
     assert_eq!(anna, proofs(ANNA));
     assert_eq!((kept.images, kept.hearing), (vec![image(ANNA, NOW_MS)], hearing));
-    assert_eq!(book.read("den", NOW_MS).expect("it is read"), super::Kept::default());
+    let stranger = super::Kept { is_stranger: true, ..super::Kept::default() };
+    assert_eq!(book.read("den", NOW_MS).expect("it is read"), stranger);
     let mode = std::fs::metadata(folder.path().join(FILE)).expect("it is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
@@ -192,4 +194,80 @@ fn an_empty_file_is_begun() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join(FILE), "").expect("written");
     assert_eq!(State::open(folder.path(), &Arc::default()).trouble(), None);
+}
+
+#[test]
+fn what_is_written_anew_leaves_what_was_kept_of_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut book = Book::open(folder.path()).expect("it can be made");
+    let both = page(vec![proofs(ANNA), proofs(BERT)], vec![image(ANNA, NOW_MS), image(BERT, NOW_MS)]);
+    book.write(&[both], ALONE, NOW_MS, nobody).expect("it is written");
+    let mut anew = page(vec![proofs(ANNA)], vec![image(ANNA, NOW_MS)]);
+    anew.changes.all = true;
+    book.write(&[anew], ALONE, NOW_MS, nobody).expect("it is written");
+    let kept = book.read("home", NOW_MS).expect("it is read");
+    assert_eq!(kept.identities.len(), 2, "who is not named is not refused");
+    assert_eq!(kept.images, [image(ANNA, NOW_MS)], "an image that is not named was taken back");
+}
+
+#[test]
+fn after_the_clock_was_set_back_the_new_time_counts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut book = Book::open(folder.path()).expect("it can be made");
+    book.write(&[page(vec![proofs(ANNA)], vec![])], ALONE, NOW_MS, nobody).expect("it is written");
+    let earlier_ms = NOW_MS - 3_600_000;
+    let again = IdentityProofs {
+        proven_ms: earlier_ms,
+        accepted: vec![(Class::Lists, earlier_ms), (Class::Item, earlier_ms)],
+        ..proofs(ANNA)
+    };
+    book.write(&[page(vec![again.clone()], vec![])], ALONE, earlier_ms, nobody).expect("it is written");
+    let kept = book.read("home", earlier_ms).expect("it is read");
+    assert_eq!(kept.identities[0].proven_ms, earlier_ms);
+    assert_eq!(kept.identities[0].accepted.len(), 2, "{kept:?}");
+    // Of two times of today the later one does.
+    let older = IdentityProofs { proven_ms: earlier_ms - 9, accepted: vec![], ..again };
+    book.write(&[page(vec![older], vec![])], ALONE, earlier_ms, nobody).expect("it is written");
+    assert_eq!(book.read("home", earlier_ms).expect("it is read").identities[0].proven_ms, earlier_ms);
+}
+
+#[test]
+fn a_layout_that_another_version_changed_meanwhile_is_newer_and_refusals_are_written_all_the_same() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut book = Book::open(folder.path()).expect("it can be made");
+    book.write(&[page(vec![proofs(ANNA), proofs(BERT)], vec![])], ALONE, NOW_MS, nobody)
+        .expect("it is written");
+    let other = Connection::open(folder.path().join(FILE)).expect("it opens");
+    let change = format!("DROP TABLE accepted; PRAGMA user_version = {};", layout::newest() + 1);
+    other.execute_batch(&change).expect("it is changed");
+    assert_eq!(book.check_layout().map_err(|failing| failing.trouble), Err(Trouble::Newer));
+    let pages = [page(vec![proofs(ANNA)], vec![])];
+    let failing = book.write(&pages, ALONE, NOW_MS, nobody).expect_err("the table is gone");
+    assert_eq!(failing.trouble, Trouble::Newer, "{failing}");
+    book.write_refusals(&[refusal(BERT)], ALONE).expect("it is written");
+    let left: i64 =
+        other.query_row("SELECT count(*) FROM identity", [], |row| row.get(0)).expect("it is read");
+    assert_eq!(left, 1);
+}
+
+#[test]
+fn a_refusal_of_everybody_reaches_tokens_that_only_another_process_knows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut one = Book::open(folder.path()).expect("it can be made");
+    let mut two = Book::open(folder.path()).expect("it opens");
+    two.write(&[page(vec![proofs(BERT)], vec![image(BERT, NOW_MS)])], ALONE, NOW_MS, nobody)
+        .expect("written");
+    let refusals = Refusals::default();
+    refusals.note_everybody();
+    let refused = refusals.take();
+    assert!(refused.everybody && refusals.take().is_empty());
+    let everybody = Page { server: "home".to_owned(), refused, ..Page::default() };
+    one.write(&[everybody], ALONE, NOW_MS, nobody).expect("it is written");
+    assert_eq!(one.read("home", NOW_MS).expect("it is read").identities, []);
+    let mut heard = Vec::new();
+    let writer = Writer { origin: 2, ..ALONE };
+    let again = page(vec![proofs(BERT)], vec![]);
+    two.write(&[again], writer, NOW_MS, |who| heard.push(who.clone())).expect("it is written");
+    assert_eq!(heard, [Heard { server: Some("home".to_owned()), partition: None }]);
+    assert_eq!(two.read("home", NOW_MS).expect("it is read").identities, [], "not written again");
 }

@@ -92,6 +92,8 @@ impl Program {
     pub fn start(home: &TempDir, url: &str) -> Self {
         let mut command = command(home);
         command.env("GREENROOM_LOG", "info").stderr(Stdio::inherit());
+        // A slow machine shall not use up what an answer that refuses waits at most.
+        command.env("GREENROOM_STATE_SETTLE_MS", "60000");
         let arguments = ["serve", "--plex", url, "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"];
         let mut child = command.args(arguments).spawn().expect("it starts");
         let lines = BufReader::new(child.stdout.take().expect("it has an output")).lines();
@@ -308,6 +310,46 @@ async fn a_state_that_is_removed_or_replaced_while_running_is_begun_anew() {
     let second = stage(data.path(), &url, &clock).await;
     assert!(gateway(&second, 0).identities.known(&credential("anna")).is_some(), "all is written anew");
     second.down().await;
+    moody.server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_could_not_be_opened_at_the_start_is_read_before_it_is_written() {
+    let moody = Moody::start().await;
+    let (data, clock) = (folder(), Clock::scaled(FACTOR));
+    let url = format!("http://{}", moody.server.address);
+    let first = stage(data.path(), &url, &clock).await;
+    for token in ["anna", "carl"] {
+        assert_eq!(json(&first, token).get("/library/sections").await.status, 200);
+    }
+    first.down().await;
+    let (file, aside) = (data.path().join("state.db"), data.path().join("aside"));
+    std::fs::rename(&file, &aside).expect("it was there");
+    std::fs::create_dir(&file).expect("made");
+    let second = stage(data.path(), &url, &clock).await;
+    assert_eq!(second.process.state.trouble(), Some(greenroom::state::trouble::Trouble::Failing));
+    assert_eq!(json(&second, "bert").get("/library/sections").await.status, 200);
+    // The server refuses somebody meanwhile.
+    let home = gateway(&second, 0);
+    home.identify(&credential("carl")).refuse();
+    std::fs::remove_dir(&file).expect("it is empty");
+    std::fs::rename(&aside, &file).expect("it is put back");
+    while second.process.state.trouble().is_some() {
+        assert!(second.process.state.flush().await);
+    }
+    let accepted = |home: &greenroom::server::Server, token: &str| {
+        let known = home.identities.known(&credential(token));
+        known.is_some_and(|one| one.was_accepted(Class::Sections))
+    };
+    assert!(accepted(&home, "anna"), "what was kept counts from now on");
+    assert!(!accepted(&home, "carl"), "but for who was refused meanwhile");
+    drop(home);
+    second.down().await;
+    let third = stage(data.path(), &url, &clock).await;
+    let home = gateway(&third, 0);
+    assert!(accepted(&home, "anna") && accepted(&home, "bert") && !accepted(&home, "carl"));
+    drop(home);
+    third.down().await;
     moody.server.stop();
 }
 

@@ -113,6 +113,16 @@ fn the_package_holds_what_is_there() {
 }
 
 #[test]
+fn the_packaged_configuration_names_the_directory_of_the_service() {
+    let (template, script) = (greenroom::config::template::TEMPLATE, read("packaging/deb.sh"));
+    let line = "data_dir = \"/var/lib/greenroom\"";
+    assert_eq!(template.lines().filter(|other| other.starts_with("# data_dir = ")).count(), 1);
+    assert!(script.contains(&format!("sed 's|^# data_dir = .*|{line}|' > target/package/greenroom.toml")));
+    let unit = read("packaging/greenroom.service");
+    assert!(unit.contains("Environment=GREENROOM_DATA_DIR=/var/lib/greenroom\n"));
+}
+
+#[test]
 fn the_service_starts_what_the_package_installs_and_may_do_little() {
     let unit = read("packaging/greenroom.service");
     assert!(unit.contains("ExecStart=/usr/bin/greenroom serve --config /etc/greenroom/greenroom.toml\n"));

@@ -206,6 +206,46 @@ async fn a_write_reaches_what_is_kept_for_a_token_that_nobody_knows_any_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_write_reaches_what_is_kept_for_a_token_that_comes_back_two_restarts_later() {
+    let (server, data, clock) = (counting().await, folder(), Clock::system());
+    let state = data.path().join("state.db");
+    let first = stage(data.path(), &server, &clock).await;
+    for token in ["annas-tv", "annas-phone"] {
+        assert_eq!(json(&first, token).get(SHOW).await.status, 200);
+    }
+    first.down().await;
+    let backup = data.path().join("saved.backup");
+    greenroom::state::archive::save(data.path(), &backup, 1).expect("it is saved");
+    std::fs::remove_file(&state).expect("what is known of tokens is lost");
+    let second = stage(data.path(), &server, &clock).await;
+    let (home, anna) = (gateway(&second, 0), json(&second, "anna"));
+    for (token, account) in [("anna", "1"), ("bert", "2")] {
+        assert_eq!(json(&second, token).get(SHOW).await.status, 200);
+        let credential = greenroom_upstream::credential::Credential {
+            token: Some(greenroom_upstream::credential::Secret::new(token)),
+            ..Default::default()
+        };
+        home.identities.known(&credential).expect("it was seen").prove_account(account);
+    }
+    assert_eq!(anna.get(EPISODE_WATCHED).await.status, 200);
+    drop(home);
+    second.down().await;
+    // Whether the file knows the token by then or not.
+    for (token, is_restored) in [("annas-tv", false), ("annas-phone", true)] {
+        if is_restored {
+            greenroom::state::archive::restore(data.path(), &backup, 2).expect("it is put back");
+        }
+        let third = stage(data.path(), &server, &clock).await;
+        let client = json(&third, token);
+        assert_eq!(client.get("/library/metadata/9").await.status, 200);
+        let seen = number(&client.get(SHOW).await.json());
+        assert!(seen >= 4, "{token}: it is from before the write: {seen}");
+        third.down().await;
+    }
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn with_the_clock_set_back_no_proof_counts_and_nothing_fails() {
     let (server, data) = (counting().await, folder());
     let ahead = Clock::scaled(10_000.0);

@@ -33,7 +33,7 @@ use phrase::{Phrase, Words};
 pub const MAX_ROWS: usize = 64;
 
 /// A longer body is no screen, and is not looked at.
-const MAX_BODY_BYTES: usize = 512 * 1024;
+pub const MAX_BODY_BYTES: usize = 512 * 1024;
 
 /// Who would ask.
 #[derive(Debug, Clone, Copy, Default)]

@@ -139,7 +139,7 @@ fn told(store: &Store, key: usize) -> Option<(Marking, Stamp)> {
     let markers = Markers::new(1000);
     for placed in store.marks_after(0).expect("read") {
         let target = Target::of(&spelling::read(&placed.mark.scope).expect("it can be read"));
-        markers.place(target, placed.mark.stamp, &placed);
+        markers.place(target, || placed.mark.stamp, &placed, 0);
     }
     match store.look(&key_at(key)).expect("looked") {
         Sight::Found(found) => {

@@ -121,8 +121,8 @@ async fn who_waits_too_long_loads_for_himself_in_time_for_his_callers() {
     answers.is_open.send_replace(true);
     let first = caller(&one, POLICY, &hangs);
     until(|| hangs.asked() == 1).await;
-    let patience = Policy { hard_timeout: Duration::from_millis(600), ..POLICY };
-    let second = caller(&two, patience, &answers).await.expect("it ends");
+    // He waits half of his patience, and has the other half for a load that takes no time.
+    let second = caller(&two, POLICY, &answers).await.expect("it ends");
     assert_eq!(how(second), (Served::Loaded, Tier::Source, b"value".to_vec()));
     assert_eq!((stats(&two).waits, stats(&two).overdue, answers.asked()), (1, 1, 1));
     first.abort();
@@ -147,6 +147,62 @@ async fn what_the_other_loaded_is_not_adopted_if_it_was_invalidated_since() {
     assert_eq!((stats(&two).adopted, new.asked()), (0, 1));
 }
 
+#[tokio::test]
+async fn who_asks_anew_takes_nothing_that_another_began_to_load_long_ago() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let open = || {
+        let settled = Settings { reload_within: Duration::ZERO, ..Settings::default() };
+        Cache::with_disk(settled, settings(dir.path()), Clock::system(), TaskTracker::new())
+            .expect("it opens")
+    };
+    let (one, two) = (open(), open());
+    until(|| stats(&one).has_company && stats(&two).has_company).await;
+    for (round, is_content_with_less) in [false, true].into_iter().enumerate() {
+        let key = key(&format!("/{round}"));
+        let call = |cache: &Cache, gate: &Gate, demand: Demand| {
+            let (cache, gate, key) = (cache.clone(), gate.clone(), key.clone());
+            #[expect(clippy::disallowed_methods, reason = "the test waits for it")]
+            tokio::spawn(async move { cache.get_or_load(&key, &POLICY, demand, || gate).await })
+        };
+        let (old, new) = (Gate::shut(Source::of("old")), Gate::shut(Source::of("new")));
+        new.is_open.send_replace(true);
+        let first = call(&one, &old, Demand::Any);
+        until(|| old.asked() == 1).await;
+        let other = is_content_with_less.then(|| call(&two, &new, Demand::Any));
+        until(|| other.is_none() || stats(&two).waits == 2).await;
+        let asks = call(&two, &new, Demand::Ask);
+        until(|| stats(&two).waits == round as u64 + 1).await;
+        let began_ms = one.clock().now_ms();
+        until(|| two.clock().now_ms() > began_ms + 1).await;
+        old.is_open.send_replace(true);
+        assert_eq!(how(first.await.expect("it ends")).2, b"old");
+        if let Some(other) = other {
+            assert_eq!(how(other.await.expect("it ends")).1, Tier::Disk, "he takes what there is");
+        }
+        assert_eq!(how(asks.await.expect("it ends")).2, b"new", "round {round}");
+        assert_eq!(new.asked(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_was_invalidated_and_settled_through_one_is_never_read_through_the_other_however_busy() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let lag = Duration::from_millis(400);
+    // Whoever waits for others to be written with would not hear for an hour.
+    let lingering =
+        DiskSettings { shared_lag: lag, write_linger: Duration::from_hours(1), ..settings(dir.path()) };
+    let (one, two) = (open_with(lingering.clone()), open_with(lingering));
+    until(|| stats(&one).has_company && stats(&two).has_company).await;
+    for round in 0..6 {
+        served(&two, "/x", &Source::tagged(&format!("{round}"), "a")).await;
+        served(&two, &format!("/other/{round}"), &Source::of("waits")).await;
+        one.invalidate(&tag("a"), &Invalidation::mark());
+        assert!(one.settled().await);
+        let next = format!("{}", round + 1);
+        assert_eq!(served(&two, "/x", &Source::tagged(&next, "a")).await.2, next.as_bytes());
+    }
+}
+
 /// Whoever opens the store from now on is an hour ahead of who has it open.
 fn put_the_next_ahead(dir: &Path) {
     let db = rusqlite::Connection::open(dir.join(FILE)).expect("open");
@@ -167,6 +223,20 @@ async fn an_invalidation_counts_before_it_is_durable_whatever_the_clock_of_who_l
     two.invalidate(&tag("a"), &Invalidation::mark());
     assert_eq!(served(&two, "/x", &Source::tagged("new", "a")).await.2, b"new", "it lies there as it was");
     lock.execute_batch("ROLLBACK").expect("ended");
+}
+
+#[tokio::test]
+async fn what_a_clock_ahead_loaded_is_no_newer_than_the_look_that_found_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let two = open(dir.path());
+    put_the_next_ahead(dir.path());
+    let one = open(dir.path());
+    served(&one, "/x", &Source::of("value")).await;
+    assert!(one.flush(LONG).await);
+    assert_eq!(served(&two, "/x", &Source::of("no")).await.1, Tier::Disk);
+    let entry = two.peek(&key("/x")).expect("it was taken up");
+    // Else it would be newer than an invalidation under way, whose stamp is drawn already.
+    assert!(entry.created().ms() <= two.clock().now_ms(), "{:?}", entry.created());
 }
 
 #[tokio::test]

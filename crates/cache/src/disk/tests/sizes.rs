@@ -128,10 +128,14 @@ struct Rewrites {
 
 impl Rewrites {
     fn write(&mut self, body: &[u8]) {
+        self.write_with(body, Batch::default());
+    }
+
+    fn write_with(&mut self, body: &[u8], others: Batch) {
         self.at += 1;
         let name = key("/x");
         let entry = super::markers::entry_of(&name, Vec::new(), Stamp::end_of(self.at), body);
-        let batch = Batch { offers: vec![Offer { key: name, entry, seen: 0 }], ..Batch::default() };
+        let batch = Batch { offers: vec![Offer { key: name, entry, seen: 0 }], ..others };
         assert_eq!(self.store.write(&batch, 7, self.at).expect("written").stored, 1);
     }
 }
@@ -162,4 +166,29 @@ fn a_large_body_that_did_not_change_is_not_written_again() {
     assert_ne!(files(), before);
     assert_eq!((files().len(), &found(&rewrites.store).value.body[..]), (1, &two[..]));
     assert_eq!(rewrites.store.bytes().expect("told"), held, "the old one is gone");
+}
+
+#[test]
+fn a_large_body_is_written_again_where_its_file_goes_or_is_gone() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut rewrites = Rewrites { store: Store::open(dir.path(), 64 * KIB).expect("it opens"), at: 0 };
+    let body = noise(1, 100_000);
+    let is_there = |store: &Store| match store.look(&key("/x")).expect("looked") {
+        crate::disk::store::Sight::Found(found) => found.value.body == body,
+        _ => false,
+    };
+    rewrites.write(&body);
+    let removals = vec![(key("/x"), Stamp::end_of(1))];
+    rewrites.write_with(&body, Batch { removals, ..Batch::default() });
+    assert!(is_there(&rewrites.store), "purged, and loaded again at once");
+    let hash = rewrites.store.hash(&key("/x"));
+    let crate::disk::store::Sight::Found(found) = rewrites.store.look(&key("/x")).expect("looked") else {
+        panic!("it is there")
+    };
+    let torn = vec![crate::disk::row::Torn { hash, created: found.created.raw().cast_signed().into() }];
+    rewrites.write_with(&body, Batch { torn, ..Batch::default() });
+    assert!(is_there(&rewrites.store), "found torn, and loaded again at once");
+    std::fs::remove_dir_all(dir.path().join("bodies")).expect("the files are gone");
+    rewrites.write(&body);
+    assert!(is_there(&rewrites.store), "nobody noticed yet");
 }

@@ -10,6 +10,7 @@ use crate::disk::presence::Presence;
 use crate::disk::store::{self, Batch, Offer, Sight};
 use crate::disk::tests::markers::entry_of;
 use crate::disk::trouble::Trouble;
+use crate::disk::turn::Turn;
 
 fn stats(cache: &Cache) -> DiskStats {
     cache.disk_stats().expect("a disk")
@@ -265,10 +266,16 @@ async fn who_meets_another_format_while_he_runs_goes_without() {
     let dir = tempfile::tempdir().expect("a folder");
     let cache = open(dir.path());
     let other = tempfile::tempdir().expect("a folder");
-    drop(open_store(other.path()));
+    let store = open_store(other.path());
     set_format(other.path(), 99);
+    assert!(store.truncate_wal().expect("cut"));
     std::fs::copy(other.path().join(FILE), dir.path().join("theirs")).expect("copied");
+    let turn = Turn::take(dir.path()).expect("nobody opens it");
     std::fs::rename(dir.path().join("theirs"), dir.path().join(FILE)).expect("put in its place");
+    for tail in ["-wal", "-shm"] {
+        std::fs::remove_file(dir.path().join(format!("{FILE}{tail}"))).expect("of the one before");
+    }
+    drop(turn);
     until(|| cache.disk_trouble() == Some(Trouble::Format)).await;
     assert_eq!(served(&cache, "/x", &Source::of("value")).await.2, b"value");
     assert_eq!(stats(&cache).set_aside, 0);

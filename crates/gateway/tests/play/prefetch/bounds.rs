@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::{ON, app, children, loaded, plex, server, skipped, stage, teach, until, useful};
+use crate::deferred::PATIENT;
+use crate::stage::Script;
 use crate::stage::scripted::{Reply, Scripted, answer};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
@@ -169,6 +171,32 @@ async fn nothing_is_loaded_ahead_while_reads_go_past_the_cache() {
     until(&stage, |server| loaded(server) == 1).await;
     assert_eq!(upstream.count("GET", &children(20)), 0);
     assert_eq!(upstream.count("GET", &children(30)), 1);
+    upstream.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_on_disk_since_before_a_restart_is_not_loaded_again() {
+    let tasks = TaskTracker::new();
+    let upstream = Scripted::start(&tasks, |request| Reply::Bytes(plex(request))).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let begin = || {
+        let url = format!("http://{}", upstream.address);
+        Script::new().table(PATIENT).server("home", "plex", &url, ON).data_dir(folder.path()).start()
+    };
+    let stage = begin().await;
+    let client = app(&stage, "token-of-anna");
+    teach(&client).await;
+    client.get(&children(2)).await;
+    client.get(&children(20)).await;
+    stage.down().await;
+    let stage = begin().await;
+    let client = app(&stage, "token-of-anna");
+    teach(&client).await;
+    client.get(&children(2)).await;
+    until(&stage, |server| skipped(server, "kept") == 1).await;
+    assert_eq!(server(&stage).prefetch.tally.counted().started, 0);
+    assert_eq!(upstream.count("GET", &children(20)), 1);
     upstream.stop();
     stage.down().await;
 }
