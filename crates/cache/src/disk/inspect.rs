@@ -293,7 +293,7 @@ impl Inspection {
                     match self.judge(row) {
                         Ok(length) => verified.bytes += length,
                         Err(_) => {
-                            suspects.push(Torn { hash: row.get("hash")?, created: row.get("created")? })
+                            suspects.push(Torn { hash: row.get("hash")?, created: row.get("created")? });
                         }
                     }
                 }

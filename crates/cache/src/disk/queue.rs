@@ -53,10 +53,8 @@ struct Waiting {
     era: u64,
     is_urgent: bool,
     is_closing: bool,
-    /// Nobody waits any longer for what is left.
-    is_given_up: bool,
-    /// Markers that waited when it was given up.
-    marks_left: u64,
+    /// Markers that were left when nobody waited any longer for what is.
+    marks_left: Option<u64>,
     /// Markers in the batch that is being written.
     marks_leaving: usize,
     /// The batch before had orders only, so the next one is for offers.
@@ -259,9 +257,7 @@ impl Queue {
     pub(crate) fn give_up(&self) -> u64 {
         let mut waiting = self.waiting();
         let lost = (waiting.orders.marks() + waiting.marks_leaving) as u64;
-        if !std::mem::replace(&mut waiting.is_given_up, true) {
-            waiting.marks_left = lost;
-        }
+        waiting.marks_left.get_or_insert(lost);
         waiting.is_closing = true;
         self.wake(waiting);
         lost
@@ -269,7 +265,7 @@ impl Queue {
 
     /// Whether what cannot be written is to be left.
     pub(crate) fn is_given_up(&self) -> bool {
-        self.waiting().is_given_up
+        self.waiting().marks_left.is_some()
     }
 
     /// Forgets what waits, and takes nothing more in.
@@ -277,7 +273,7 @@ impl Queue {
     pub(crate) fn abandon(&self) {
         let mut waiting = self.waiting();
         *waiting =
-            Waiting { awaits: waiting.awaits, is_closing: true, is_given_up: true, ..Waiting::default() };
+            Waiting { awaits: waiting.awaits, is_closing: true, marks_left: Some(0), ..Waiting::default() };
         self.wake(waiting);
     }
 
@@ -288,7 +284,7 @@ impl Queue {
             offers: waiting.offers.len() as u64,
             bytes: waiting.bytes,
             dropped: waiting.dropped,
-            marks_lost: waiting.orders.lost() + waiting.marks_left,
+            marks_lost: waiting.orders.lost() + waiting.marks_left.unwrap_or(0),
         }
     }
 
@@ -451,7 +447,8 @@ impl Waiting {
     /// so that orders without end keep nothing either.
     fn deliver(&mut self, now_ms: u64) -> Delivery {
         let mut batch = Batch::default();
-        let is_for_orders = !self.orders.is_empty() && !(self.orders_went && self.ready(now_ms).0 > 0);
+        let is_for_offers = self.orders_went && self.ready(now_ms).0 > 0;
+        let is_for_orders = !self.orders.is_empty() && !is_for_offers;
         self.orders_went = is_for_orders;
         if is_for_orders {
             self.orders.deliver(&mut batch);

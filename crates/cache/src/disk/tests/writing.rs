@@ -118,7 +118,7 @@ fn a_batch_that_fails_leaves_no_files() {
         ))
         .expect("made");
         let written = store.write(&offers(vec![offer("/a", 1), offer("/b", 1)]), 7, 1);
-        let left = if how == "ABORT" { 1 } else { 0 };
+        let left = usize::from(how == "ABORT");
         assert_eq!(written.is_ok_and(|written| written.stored == 1), left == 1, "{how}");
         assert_eq!(files(dir.path()), left, "{how}");
         db.execute_batch("DROP TRIGGER no; DELETE FROM entry").expect("gone");
