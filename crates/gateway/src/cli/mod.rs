@@ -59,7 +59,7 @@ Examples:
 enum Command {
     /// Stand in front of the configured media servers
     Serve(Serve),
-    /// Show what Greenroom saves: simulated servers, an evening of companion apps, an outage
+    /// Show what Greenroom saves: simulated servers, an evening of companion apps, a restart, an outage
     Demo(demo::Options),
     /// Run a simulated media server
     Simulate(simulate::Options),

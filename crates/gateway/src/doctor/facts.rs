@@ -71,6 +71,8 @@ pub struct DirectoryFacts {
     pub path: PathBuf,
     /// Who we are: user and group.
     pub us: (u32, u32),
+    /// The kind of network file system it lies on, if it does.
+    pub remote: Option<String>,
     /// How it stands with it.
     pub state: DirectoryState,
 }

@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use greenroom_cache::disk::network_file_system;
 use http::Request;
 
 use super::facts::{Contents, DirectoryFacts, DirectoryState, MachineFacts, PortFacts, PortState};
@@ -47,7 +48,7 @@ pub fn is_container() -> bool {
 fn directory(path: &Path) -> DirectoryFacts {
     // A process owns its own entry there; on systems without it nobody's numbers are as good as any.
     let us = fs::metadata("/proc/self").map_or((0, 0), |meta| (meta.uid(), meta.gid()));
-    DirectoryFacts { path: path.to_owned(), us, state: state_of(path) }
+    DirectoryFacts { path: path.to_owned(), us, remote: network_file_system(path), state: state_of(path) }
 }
 
 fn state_of(path: &Path) -> DirectoryState {

@@ -264,6 +264,48 @@ mod tests {
     }
 
     #[test]
+    fn a_backup_takes_nothing_away_that_lies_beside_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        DataDir::open(&path("data")).expect("it is made").identity_key().expect("a key");
+        std::fs::write(path("saved.new"), "a letter").expect("written");
+        for made_ms in [1, 2] {
+            save(&path("data"), &path("saved.backup"), made_ms).expect("it is saved");
+            assert_eq!(std::fs::read(path("saved.new")).expect("it is there"), b"a letter");
+        }
+        assert_eq!(open_backup(&path("saved.backup")).expect("it is one").1.made_ms, 2);
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 3, "nothing is left over");
+    }
+
+    /// Only root can give files away, and only for him it matters.
+    #[test]
+    fn what_root_restores_belongs_to_whom_the_directory_belongs() {
+        use std::os::unix::fs::{MetadataExt, chown};
+        let folder = tempfile::tempdir().expect("a folder");
+        let (data_dir, file) = (folder.path().join("data"), folder.path().join("backup"));
+        let made = DataDir::open(&data_dir).expect("it is made");
+        made.identity_key().expect("a key");
+        drop(book::Book::open(&data_dir).expect("it can be made"));
+        save(&data_dir, &file, 1).expect("it is saved");
+        std::fs::remove_file(data_dir.join("state.lock")).expect("it was there");
+        if chown(&data_dir, Some(4_711), Some(4_712)).is_err() {
+            return;
+        }
+        let replaced =
+            restore(&data_dir, &file, 2).expect("it is restored").replaced.expect("some was there");
+        let named = ["state.db", "state.lock", "identity.key"].map(|name| data_dir.join(name));
+        for path in named.iter().chain([&replaced]) {
+            let meta = std::fs::metadata(path).expect("it is there");
+            assert_eq!((meta.uid(), meta.gid()), (4_711, 4_712), "{}", path.display());
+        }
+        let fresh = data_dir.join("not/there/yet");
+        DataDir::open(&fresh).expect("it is made");
+        for path in [fresh.as_path(), &data_dir.join("not")] {
+            assert_eq!(std::fs::metadata(path).expect("it is there").uid(), 4_711, "{}", path.display());
+        }
+    }
+
+    #[test]
     fn a_name_in_a_backup_leads_nowhere_else() {
         let folder = tempfile::tempdir().expect("a folder");
         let (data_dir, file) = (folder.path().join("data"), folder.path().join("backup"));

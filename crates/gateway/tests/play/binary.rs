@@ -1,6 +1,7 @@
 //! The program itself, as a user runs it: what it prints, what it refuses, what it never shows.
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use tempfile::TempDir;
@@ -64,13 +65,19 @@ impl Program {
     }
 
     /// Ends it and gives its exit code and log.
-    pub async fn end(mut self) -> (Option<i32>, String) {
+    pub async fn end(self) -> (Option<i32>, String) {
+        let (code, log, folder) = self.end_and_leave().await;
+        drop(folder);
+        (code, log)
+    }
+
+    /// The same, and leaves its files.
+    pub async fn end_and_leave(mut self) -> (Option<i32>, String, TempDir) {
         self.stop();
         let mut log = String::new();
         self.child.stderr.take().expect("it has a log").read_to_string(&mut log).await.expect("it is text");
         let status = self.child.wait().await.expect("it ends");
-        drop(self.folder);
-        (status.code(), log)
+        (status.code(), log, self.folder)
     }
 }
 
@@ -84,6 +91,17 @@ pub(crate) async fn run(
         command(folder).envs(environment.iter().copied()).args(arguments).output().await.expect("it runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code().expect("it exits"), text(&output.stdout), text(&output.stderr))
+}
+
+/// Every file below a folder.
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("it can be read").flatten() {
+        if entry.file_type().expect("a type").is_dir() {
+            files(&entry.path(), found);
+        } else {
+            found.push(entry.path());
+        }
+    }
 }
 
 pub fn identity() -> Vec<u8> {
@@ -162,6 +180,8 @@ async fn no_token_is_ever_written_or_shown() {
         let answer = header.get(target.split('?').next().expect("a path")).await;
         writeln!(shown, "{:?} {}", answer.headers, answer.text()).expect("a string takes it");
     }
+    // One that is kept, in memory and on disk.
+    assert_eq!(header.with("accept", "application/json").get("/hubs").await.status, 200);
     for path in
         ["/", "/metrics", "/api/v1/cache/stats", "/api/v1/servers", "/healthz", "/readyz", "/api/v1/none"]
     {
@@ -170,8 +190,21 @@ async fn no_token_is_ever_written_or_shown() {
         writeln!(shown, "{path}: {:?} {}", answer.headers, answer.text()).expect("a string takes it");
     }
     assert!(shown.contains("greenroom"), "something was shown");
-    let (_, log) = program.end().await;
+    let (_, log, folder) = program.end_and_leave().await;
     assert!(log.contains("first request of an app"), "something was logged");
+    let mut written = Vec::new();
+    files(folder.path(), &mut written);
+    let names: Vec<_> = written.iter().filter_map(|file| file.file_name()?.to_str()).collect();
+    assert!(names.contains(&"cache.db") && names.contains(&"state.db"), "{names:?}");
+    for file in written {
+        let bytes = std::fs::read(&file).expect("it can be read");
+        let shows = |secret: &str| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+        assert!(!shows("SECRET") && !shows("0123456789"), "{} holds a token", file.display());
+        assert!(!file.display().to_string().contains("SECRET"), "a name holds a token");
+    }
+    for part in ["answered", "fetch_ms", "render_ms", "written behind", "write_ms"] {
+        assert!(log.contains(part), "how long answers and writes take is logged: {part}");
+    }
     for (what, text) in [("shown", &shown), ("logged", &log)] {
         let at = text
             .find("SECRET")

@@ -438,6 +438,22 @@ async fn a_backup_is_made_beside_a_running_gateway_and_put_back_only_without_one
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn while_a_backup_is_put_back_a_start_invents_no_keys() {
+    let home = folder();
+    let data = home.path().join(".local/state/greenroom");
+    std::fs::create_dir_all(&data).expect("made");
+    let turn = std::fs::File::create(data.join("state.lock")).expect("made");
+    turn.lock().expect("nobody has it");
+    let arguments =
+        ["serve", "--plex", "http://127.0.0.1:9", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"];
+    let (code, _, errors) = run(&home, &arguments, &[]).await;
+    assert_ne!(code, 0);
+    assert!(errors.contains("a backup is being put back"), "{errors}");
+    assert!(!data.join("identity.key").exists() && !data.join("control.token").exists());
+    drop(turn);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_backup_is_neither_replaced_nor_put_back() {
     let home = folder();
     let (code, _, errors) = run(&home, &["backup", "anywhere"], &[]).await;

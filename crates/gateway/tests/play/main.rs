@@ -34,6 +34,7 @@ mod sockets;
 mod sockets_dropped;
 mod sockets_kept;
 mod stage;
+mod together;
 mod twelve;
 mod undone;
 mod why;

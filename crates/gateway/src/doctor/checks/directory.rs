@@ -19,6 +19,14 @@ fn judge(facts: &DirectoryFacts, container: bool) -> Finding {
     let elsewhere = "or name another with --data-dir or GREENROOM_DATA_DIR";
     // In a container the folder is one of the machine's, mounted; commands inside it are often not possible.
     let here = if container { "on the machine, for the folder that is mounted there: " } else { "" };
+    if let (DirectoryState::Writable | DirectoryState::CanBeMade, Some(kind)) = (&facts.state, &facts.remote)
+    {
+        return Finding::warning(
+            CHECK,
+            format!("{path} lies on a network file system ({kind}), where locks do not hold"),
+            "name a directory on a local disk with --data-dir or GREENROOM_DATA_DIR",
+        );
+    }
     match &facts.state {
         DirectoryState::Writable => Finding::ok(CHECK, format!("{path} can be written")),
         DirectoryState::CanBeMade => Finding::ok(CHECK, format!("{path} is not there yet, and can be made")),
@@ -90,7 +98,7 @@ mod tests {
     use crate::doctor::finding::Level;
 
     fn found(state: DirectoryState, container: bool) -> Finding {
-        judge(&DirectoryFacts { path: "/data".into(), us: (1000, 1001), state }, container)
+        judge(&DirectoryFacts { path: "/data".into(), us: (1000, 1001), remote: None, state }, container)
     }
 
     fn denied(uid: u32, contents: Contents) -> DirectoryState {
@@ -147,11 +155,21 @@ mod tests {
             denied(1000, Contents::OfOthers),
             DirectoryState::CannotBeMade("/".into()),
         ] {
-            let facts = DirectoryFacts { path: "/my data;x".into(), us: (1000, 1001), state };
+            let facts = DirectoryFacts { path: "/my data;x".into(), us: (1000, 1001), remote: None, state };
             let remedy = judge(&facts, false).remedy.expect("a remedy");
             assert!(remedy.contains("'/my data;x"), "{remedy}");
             assert!(!remedy.replace("'/my data;x", "").contains("/my data"), "{remedy}");
         }
+    }
+
+    #[test]
+    fn a_network_file_system_is_warned_of() {
+        let us = (1000, 1001);
+        let remote = Some("nfs4".to_owned());
+        let facts = DirectoryFacts { path: "/data".into(), us, remote, state: DirectoryState::Writable };
+        assert_says(judge(&facts, false), Level::Warning, &["nfs4", "--data-dir"]);
+        let facts = DirectoryFacts { state: DirectoryState::ReadOnly, ..facts };
+        assert_says(judge(&facts, false), Level::Problem, &["read-only"]);
     }
 
     #[test]

@@ -1,0 +1,113 @@
+//! Two gateways on one directory, in front of one server: many who ask either of them alike cost one request, and a
+//! write that one of them answered is never followed by the older value from the other.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use futures_util::future::{join, join_all};
+use greenroom_cache::Clock;
+use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
+
+use crate::binary::folder;
+use crate::outages::{gateway, json};
+use crate::stage::scripted::{Reply, Scripted, answer, container};
+use crate::stage::{Script, Stage};
+
+const CALLERS: usize = 100;
+const COLD: &str = "/library/sections/3/all";
+const SHOW: &str = "/library/metadata/1/children";
+const WATCHED: &str = "/:/scrobble?key=3&identifier=com.plexapp.plugins.library";
+/// Slow test machines: neither the disk nor the other process is given up.
+const PATIENT: &str = "[disk]\nread_timeout_ms = 20000\ndrain_timeout_ms = 60000\n";
+
+async fn open(data_dir: &Path, server: &Scripted) -> Stage {
+    let url = format!("http://{}", server.address);
+    let script = Script::new().data_dir(data_dir).table(PATIENT);
+    script.server("home", "plex", &url, "load_timeout_s = 600\n").start_at(Clock::system()).await
+}
+
+/// Two of them, each of which knows of the other.
+async fn both(data_dir: &Path, server: &Scripted) -> (Stage, Stage) {
+    let (one, two) = (open(data_dir, server).await, open(data_dir, server).await);
+    for stage in [&one, &two] {
+        while stage.process.state.is_alone()
+            || !stage.process.cache.disk_stats().expect("there is a disk").has_company
+        {
+            tokio::task::yield_now().await;
+        }
+    }
+    (one, two)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_cold_callers_of_each_of_two_gateways_cost_one_request() {
+    let go = Arc::new(Notify::new());
+    let held = Arc::clone(&go);
+    let server = Scripted::start(&TaskTracker::new(), move |request| {
+        if request.target == COLD {
+            Reply::Held(Arc::clone(&held), container(7))
+        } else {
+            Reply::Bytes(container(request.before))
+        }
+    })
+    .await;
+    let data = folder();
+    let (one, two) = both(data.path(), &server).await;
+    // Each asks the server for itself whether a token is good.
+    for (stage, target) in [(&one, "/library/sections/1/all"), (&two, "/library/sections/2/all")] {
+        assert_eq!(json(stage, "anna").get(target).await.status, 200);
+    }
+    let asked = |stage: &Stage| gateway(stage, 0).counters.asked.load(Ordering::Relaxed);
+    let before = [asked(&one), asked(&two)];
+    let crowd = async |stage: &Stage| {
+        let callers: Vec<_> = (0..CALLERS).map(|_| json(stage, "anna")).collect();
+        join_all(callers.iter().map(|caller| caller.get(COLD))).await
+    };
+    let release = async {
+        while asked(&one) < before[0] + CALLERS as u64 || asked(&two) < before[1] + CALLERS as u64 {
+            tokio::task::yield_now().await;
+        }
+        server.until(|server| server.count("GET", COLD) > 0).await;
+        go.notify_one();
+    };
+    let ((in_one, in_two), ()) = join(join(crowd(&one), crowd(&two)), release).await;
+    for answer in in_one.iter().chain(&in_two) {
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.json()["MediaContainer"]["number"], 7);
+    }
+    assert_eq!(server.count("GET", COLD), 1);
+    two.down().await;
+    one.down().await;
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_one_gateway_answered_is_never_followed_by_the_older_value_from_the_other() {
+    let server = Scripted::start(&TaskTracker::new(), |request| {
+        Reply::Bytes(match request.target.split('?').next() {
+            Some("/:/scrobble") => answer("200 OK", "text/html", ""),
+            _ => container(request.before),
+        })
+    })
+    .await;
+    let data = folder();
+    let (one, two) = both(data.path(), &server).await;
+    let clients = [json(&one, "anna"), json(&two, "anna")];
+    let number = |body: serde_json::Value| body["MediaContainer"]["number"].as_u64().expect("a number");
+    for round in 0..10 {
+        let (writer, reader) = (&clients[round % 2], &clients[(round + 1) % 2]);
+        for client in [reader, writer] {
+            assert_eq!(client.get(SHOW).await.status, 200);
+        }
+        // What the server was asked for so far is from before the write.
+        let older = server.count("GET", SHOW) as u64;
+        assert_eq!(writer.get(WATCHED).await.status, 200);
+        let seen = number(reader.get(SHOW).await.json());
+        assert!(seen >= older, "round {round}: {seen} is from before the write, after which it is {older}");
+    }
+    two.down().await;
+    one.down().await;
+    server.stop();
+}
