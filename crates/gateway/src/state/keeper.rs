@@ -239,16 +239,13 @@ fn hear(members: &[Member], heard: &Heard) {
         if heard.server.as_deref().is_some_and(|name| name != server.name()) {
             continue;
         }
-        match &heard.partition {
-            Some(partition) => {
-                if let Some(identity) = server.identities.unprove(partition) {
-                    stale::purge_partition(&server, &identity);
-                }
-            }
-            None => {
-                server.identities.unprove_all();
-                stale::purge_everybody(&server);
-            }
+        let Some(partition) = &heard.partition else {
+            server.identities.unprove_all();
+            stale::purge_everybody(&server);
+            continue;
+        };
+        if let Some(identity) = server.identities.unprove(partition) {
+            stale::purge_partition(&server, &identity);
         }
     }
 }

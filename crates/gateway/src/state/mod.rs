@@ -35,10 +35,10 @@ pub mod trouble;
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use greenroom_cache::Clock;
 use greenroom_cache::disk::network_file_system;
@@ -86,8 +86,9 @@ struct Opened {
 struct Shared {
     bell: Arc<Bell>,
     is_alone: AtomicBool,
-    /// When that was looked at last.
-    looked: Mutex<Instant>,
+    /// When that was looked at last, in milliseconds, by the clock of who keeps.
+    looked_ms: AtomicU64,
+    clock: OnceLock<Clock>,
     /// Whether every token that may be kept here was known all the time: no other process was ever there, and the
     /// file was read whole.
     knows_everybody: AtomicBool,
@@ -102,7 +103,8 @@ impl Default for Shared {
         Self {
             bell: Arc::default(),
             is_alone: AtomicBool::new(true),
-            looked: Mutex::new(Instant::now()),
+            looked_ms: AtomicU64::new(0),
+            clock: OnceLock::new(),
             knows_everybody: AtomicBool::new(true),
             is_kept: AtomicBool::new(false),
             trouble: Mutex::default(),
@@ -120,10 +122,20 @@ impl Shared {
     fn look_around(&self, presence: Option<&Presence>) {
         let is_alone = presence.is_some_and(Presence::is_alone);
         self.is_alone.store(is_alone, Ordering::Release);
-        *self.looked.lock() = Instant::now();
+        if let Some(clock) = self.clock.get() {
+            self.looked_ms.store(clock.now_ms(), Ordering::Release);
+        }
         if !is_alone {
             self.knows_everybody.store(false, Ordering::Release);
         }
+    }
+
+    /// Whether it was looked so long ago that another process may have come.
+    fn is_look_old(&self) -> bool {
+        self.clock.get().is_some_and(|clock| {
+            let age_ms = clock.now_ms().saturating_sub(self.looked_ms.load(Ordering::Acquire));
+            clock.real(Duration::from_millis(age_ms)) > LOOK_HOLDS
+        })
     }
 
     /// Whether nothing is written any more.
@@ -232,6 +244,8 @@ impl State {
         let Some(Opened { dir, presence, book, heard, version }) = self.opened.lock().take() else {
             return Ok(());
         };
+        self.shared.looked_ms.store(clock.now_ms(), Ordering::Release);
+        drop(self.shared.clock.set(clock.clone()));
         for server in servers {
             server.identities.refused().attend(&self.shared.bell, &server.cache, settle);
         }
@@ -258,10 +272,8 @@ impl State {
 
     /// Whether no other gateway is alive on this directory.
     pub fn is_alone(&self) -> bool {
-        let is_kept = self.shared.is_kept.load(Ordering::Acquire);
         // Who keeps may be held up by the disk, and another process may have come meanwhile.
-        let is_old = is_kept && self.shared.looked.lock().elapsed() > LOOK_HOLDS;
-        self.shared.is_alone.load(Ordering::Acquire) && !is_old
+        self.shared.is_alone.load(Ordering::Acquire) && !self.shared.is_look_old()
     }
 
     /// Whether this process knew, since it began, every token that any process on this directory knew.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use greenroom_upstream::class::Class;
 use rusqlite::Connection;
@@ -187,6 +188,20 @@ fn a_file_that_is_damaged_newer_or_foreign_is_not_touched() {
         drop(state);
         assert!(std::fs::read(&path).expect("it is there") == bytes, "{what}: it was changed");
     }
+}
+
+#[test]
+fn a_look_at_who_else_is_there_holds_for_a_moment_only() {
+    let shared = super::Shared::default();
+    assert!(!shared.is_look_old(), "nobody keeps");
+    let clock = greenroom_cache::Clock::system();
+    shared.looked_ms.store(clock.now_ms(), Ordering::Release);
+    shared.clock.set(clock.clone()).expect("it is set once");
+    assert!(!shared.is_look_old());
+    shared.looked_ms.store(clock.now_ms() - 2_000, Ordering::Release);
+    assert!(shared.is_look_old());
+    shared.look_around(None);
+    assert!(!shared.is_look_old());
 }
 
 #[test]

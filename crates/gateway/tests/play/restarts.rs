@@ -227,6 +227,9 @@ async fn a_write_reaches_what_is_kept_for_a_token_that_comes_back_two_restarts_l
         };
         home.identities.known(&credential).expect("it was seen").prove_account(account);
     }
+    // Before it is kept that only some are marked, everybody is.
+    home.choosiness.note_kept();
+    assert!(second.process.state.flush().await);
     assert_eq!(anna.get(EPISODE_WATCHED).await.status, 200);
     drop(home);
     second.down().await;

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use futures_util::future::{join, join_all};
 use greenroom_cache::Clock;
@@ -20,17 +21,23 @@ const COLD: &str = "/library/sections/3/all";
 const SHOW: &str = "/library/metadata/1/children";
 const WATCHED: &str = "/:/scrobble?key=3&identifier=com.plexapp.plugins.library";
 /// Slow test machines: neither the disk nor the other process is given up.
-const PATIENT: &str = "[disk]\nread_timeout_ms = 20000\ndrain_timeout_ms = 60000\n";
+const PATIENT: &str = "[disk]\nread_timeout_ms = 20000\ndrain_timeout_ms = 60000\nshared_lag_ms = 1000\n";
+const LONG: Duration = Duration::from_mins(1);
 
 async fn open(data_dir: &Path, server: &Scripted) -> Stage {
     let url = format!("http://{}", server.address);
-    let script = Script::new().data_dir(data_dir).table(PATIENT);
+    let script = Script::new().data_dir(data_dir).table(PATIENT).mark_timeout(LONG);
     script.server("home", "plex", &url, "load_timeout_s = 600\n").start_at(Clock::system()).await
 }
 
-/// Two of them, each of which knows of the other.
+/// Two of them, each of which knows of the other, and that the server takes this token.
 async fn both(data_dir: &Path, server: &Scripted) -> (Stage, Stage) {
-    let (one, two) = (open(data_dir, server).await, open(data_dir, server).await);
+    let one = open(data_dir, server).await;
+    assert_eq!(json(&one, "anna").get("/library/sections/1/all").await.status, 200);
+    // The second one finds her: a stranger with answers on disk would lose them.
+    assert!(one.process.state.flush().await);
+    let two = open(data_dir, server).await;
+    assert!(gateway(&two, 0).identities.all().len() == 1);
     for stage in [&one, &two] {
         while stage.process.state.is_alone()
             || !stage.process.cache.disk_stats().expect("there is a disk").has_company
@@ -46,7 +53,7 @@ async fn a_hundred_cold_callers_of_each_of_two_gateways_cost_one_request() {
     let go = Arc::new(Notify::new());
     let held = Arc::clone(&go);
     let server = Scripted::start(&TaskTracker::new(), move |request| {
-        if request.target == COLD {
+        if request.target == COLD && request.before == 0 {
             Reply::Held(Arc::clone(&held), container(7))
         } else {
             Reply::Bytes(container(request.before))
@@ -55,10 +62,6 @@ async fn a_hundred_cold_callers_of_each_of_two_gateways_cost_one_request() {
     .await;
     let data = folder();
     let (one, two) = both(data.path(), &server).await;
-    // Each asks the server for itself whether a token is good.
-    for (stage, target) in [(&one, "/library/sections/1/all"), (&two, "/library/sections/2/all")] {
-        assert_eq!(json(stage, "anna").get(target).await.status, 200);
-    }
     let asked = |stage: &Stage| gateway(stage, 0).counters.asked.load(Ordering::Relaxed);
     let before = [asked(&one), asked(&two)];
     let crowd = async |stage: &Stage| {
@@ -96,7 +99,7 @@ async fn a_write_that_one_gateway_answered_is_never_followed_by_the_older_value_
     let (one, two) = both(data.path(), &server).await;
     let clients = [json(&one, "anna"), json(&two, "anna")];
     let number = |body: serde_json::Value| body["MediaContainer"]["number"].as_u64().expect("a number");
-    for round in 0..10 {
+    for round in 0..4 {
         let (writer, reader) = (&clients[round % 2], &clients[(round + 1) % 2]);
         for client in [reader, writer] {
             assert_eq!(client.get(SHOW).await.status, 200);

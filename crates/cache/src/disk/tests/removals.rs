@@ -52,3 +52,28 @@ async fn what_is_gone_stays_gone_while_nothing_can_be_written() {
     assert_eq!(served(&cache, "/gone-too", &newer).await.2, b"newer");
     assert_eq!(served(&cache, "/kept", &newer).await.2, b"old");
 }
+
+#[tokio::test]
+async fn what_is_gone_stays_gone_while_writes_fail() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = with_rows(dir.path()).await;
+    let db = rusqlite::Connection::open(dir.path().join(FILE)).expect("open");
+    let no = |what: &str| {
+        let sql =
+            format!("CREATE TRIGGER no_{what} BEFORE {what} ON entry BEGIN SELECT RAISE(ABORT, 'no'); END");
+        db.execute_batch(&sql).expect("made");
+    };
+    no("DELETE");
+    no("INSERT");
+    find_gone(&cache, "/gone").await;
+    find_gone(&cache, "/gone-too").await;
+    while cache.disk_trouble().is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(served(&cache, "/gone", &Source::of("new")).await.2, b"new");
+    assert_eq!(served(&cache, "/kept", &Source::of("new")).await.2, b"old");
+    db.execute_batch("DROP TRIGGER no_DELETE; DROP TRIGGER no_INSERT").expect("gone");
+    cache.flush(LONG).await;
+    assert_eq!(cache.close_disk().await, 0);
+    assert_eq!(served(&open(dir.path()), "/gone-too", &Source::of("newer")).await.2, b"newer");
+}

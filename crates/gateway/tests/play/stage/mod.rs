@@ -8,6 +8,7 @@ pub mod scripted;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use greenroom::config::{Settings, Tree};
 use greenroom::process::Process;
@@ -21,6 +22,7 @@ pub use raw::Raw;
 pub struct Script {
     toml: String,
     data_dir: Option<PathBuf>,
+    mark_timeout: Option<Duration>,
 }
 
 impl Script {
@@ -30,13 +32,24 @@ impl Script {
 
     /// `more` holds further lines of the control plane's table.
     pub fn with_control(more: &str) -> Self {
-        Self { toml: format!("[control]\nlisten = \"127.0.0.1:0\"\n{more}\n"), data_dir: None }
+        Self {
+            toml: format!("[control]\nlisten = \"127.0.0.1:0\"\n{more}\n"),
+            data_dir: None,
+            mark_timeout: None,
+        }
     }
 
     /// State is kept in this folder, and outlives the stage.
     #[must_use]
     pub fn data_dir(mut self, path: &Path) -> Self {
         self.data_dir = Some(path.to_owned());
+        self
+    }
+
+    /// A write waits so long at most until what it made stale is durable.
+    #[must_use]
+    pub fn mark_timeout(mut self, longest: Duration) -> Self {
+        self.mark_timeout = Some(longest);
         self
     }
 
@@ -76,7 +89,10 @@ impl Script {
         tree.add_toml("stage", &self.toml);
         let data_dir = self.data_dir.as_deref().unwrap_or(folder.path());
         tree.set("data_dir", data_dir.display().to_string(), "stage".into());
-        let settings = Settings::read(tree).unwrap_or_else(|problems| panic!("{problems:?}"));
+        let mut settings = Settings::read(tree).unwrap_or_else(|problems| panic!("{problems:?}"));
+        if let (Some(disk), Some(longest)) = (&mut settings.disk, self.mark_timeout) {
+            disk.mark_timeout = longest;
+        }
         let process = Process::start(settings, clock).await.expect("it starts");
         Stage { process, folder }
     }
