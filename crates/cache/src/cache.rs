@@ -79,7 +79,7 @@ impl Cache {
         }
     }
 
-    /// Waits until everything kept so far is written, or can never be; true if that was within `limit`.
+    /// Waits until everything kept so far is written, or can never be; true if it was written, and within `limit`.
     #[cfg(not(feature = "shuttle"))]
     pub async fn flush(&self, limit: std::time::Duration) -> bool {
         match &self.0.desk.below {

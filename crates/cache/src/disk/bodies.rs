@@ -11,6 +11,9 @@ use bytes::Bytes;
 
 use crate::stamp::Stamp;
 
+/// How the name of a file ends that is not in its place yet.
+const UNFINISHED: &str = "new";
+
 /// The folder of all bodies.
 #[derive(Debug, Clone)]
 pub(crate) struct Bodies(PathBuf);
@@ -28,7 +31,7 @@ impl Bodies {
 
     pub(crate) fn write(&self, name: &str, body: &[u8]) -> io::Result<()> {
         let path = self.0.join(name);
-        let beside = path.with_extension("new");
+        let beside = path.with_extension(UNFINISHED);
         let mut file = match create(&beside) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let folder = path.parent().unwrap_or(&self.0);
@@ -64,7 +67,7 @@ impl Bodies {
     }
 
     pub(crate) fn remove(&self, name: &str) {
-        if is_name(name) {
+        if is_ours(name) {
             drop(std::fs::remove_file(self.0.join(name)));
         }
     }
@@ -75,13 +78,16 @@ impl Bodies {
         }
     }
 
-    /// The files of one of 256 folders, each with the time of its last change in wall milliseconds.
+    /// The files of one of 256 folders, also those that were never moved to their place, each with the time of its last change in wall milliseconds.
     pub(crate) fn in_folder(&self, folder: u8) -> Vec<(String, u64)> {
         let Ok(entries) = std::fs::read_dir(self.0.join(format!("{folder:02x}"))) else { return Vec::new() };
         entries
             .flatten()
             .filter_map(|entry| {
                 let name = format!("{folder:02x}/{}", entry.file_name().to_str()?);
+                if !is_ours(&name) {
+                    return None;
+                }
                 let changed = entry.metadata().ok()?.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
                 Some((name, crate::clock::millis(changed)))
             })
@@ -91,6 +97,12 @@ impl Bodies {
 
 fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+}
+
+/// Whether a file is one of ours, in its place or not yet.
+fn is_ours(name: &str) -> bool {
+    let begun = name.strip_suffix(UNFINISHED).and_then(|name| name.strip_suffix('.'));
+    is_name(begun.unwrap_or(name))
 }
 
 /// Whether a text is a name as [`Bodies::name`] makes them: what stands in a damaged row opens no other file.

@@ -35,7 +35,7 @@ impl Gauge {
         for key in keys {
             match looks.look(key).map_err(|failing| failing.to_string())? {
                 Sight::Found(found) => told(Some(found.value.body.len())),
-                Sight::Nothing | Sight::Torn => told(None),
+                Sight::Nothing | Sight::Torn(_) => told(None),
             }
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! Looking at a store from outside, whether a cache has it open or not: what lies there, what of it is good, and
 //! giving room back.
 //!
-//! Every look is short: rows come in chunks, each with a read of its own, so that whoever writes is never held up and
-//! the log is never kept from ending.
+//! Beside whoever has it open every look is short: rows come in chunks, each with a read of its own, so that the log is
+//! never kept from ending. Only where nobody has, the database is checked as a whole as well.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,8 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 use super::bodies::Bodies;
 use super::layout::{APPLICATION, FORMAT};
 use super::parcel;
-use super::row::{COLUMNS, Raw, hash_in};
+use super::presence;
+use super::row::{COLUMNS, Raw, Torn, hash_in};
 use super::spelling;
 use super::store::{Batch, FILE, Store};
 use super::sweep::ORPHAN_AFTER_MS;
@@ -67,8 +68,9 @@ pub struct Listed {
     pub horizons: Horizons,
     /// Markers up to this one were known when its load began.
     pub seen: u64,
-    /// Where the row is found.
+    /// Where the row is found, and of which load it is.
     hash: i64,
+    created: i64,
 }
 
 /// What is on disk, in numbers.
@@ -156,7 +158,7 @@ impl Inspection {
             let format = number("user_version")?;
             if format != FORMAT {
                 let message = format!("its format is {format}, and this version reads format {FORMAT}");
-                return Err(Failing::new(Trouble::Damaged, message));
+                return Err(Failing::new(Trouble::Format, message));
             }
             Ok(Self { db, bodies: Bodies::new(dir), dir: dir.to_owned() })
         };
@@ -194,7 +196,7 @@ impl Inspection {
     /// One line that says what is wrong.
     pub fn each(&self, mut visit: impl FnMut(Listed) -> ControlFlow<()>) -> Result<(), Reason> {
         let sql = "SELECT id, key, tags, length, size, file IS NOT NULL, compressed, created_ms, stored_ms, used_ms,
-                fresh_until_ms, stale_until_ms, error_until_ms, refresh_at_ms, seen, hash
+                fresh_until_ms, stale_until_ms, error_until_ms, refresh_at_ms, seen, hash, created
             FROM entry WHERE id > ?1 ORDER BY id LIMIT ?2";
         let mut after = -1;
         loop {
@@ -252,7 +254,7 @@ impl Inspection {
         })
     }
 
-    /// Checks every row and every file. `progress` hears how many rows of how many are done. With `repair` damaged
+    /// Checks every row and every file, and the database as a whole if nobody has it open. `progress` hears how many rows of how many are done. With `repair` damaged
     /// rows are taken out, beside whoever has the store open.
     ///
     /// # Errors
@@ -264,10 +266,13 @@ impl Inspection {
         mut progress: impl FnMut(u64, u64),
     ) -> Result<Verified, Reason> {
         let mut verified = Verified::default();
-        let word: String =
-            self.try_to(|| Ok(self.db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?))?;
-        if word != "ok" {
-            verified.damage.push(Damage::Database(word));
+        // It reads all of the file at once, and as long as it does no log ends.
+        if !presence::is_anybody_in(&self.dir) {
+            let word: String =
+                self.try_to(|| Ok(self.db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?))?;
+            if word != "ok" {
+                verified.damage.push(Damage::Database(word));
+            }
         }
         let of: i64 =
             self.try_to(|| Ok(self.db.query_row("SELECT count(*) FROM entry", [], |row| row.get(0))?))?;
@@ -278,6 +283,7 @@ impl Inspection {
         let mut after = -1;
         loop {
             let before = verified.rows;
+            let mut suspects = Vec::new();
             self.try_to(|| {
                 let mut select = self.db.prepare_cached(&sql)?;
                 let mut rows = select.query([after])?;
@@ -286,14 +292,19 @@ impl Inspection {
                     verified.rows += 1;
                     match self.judge(row) {
                         Ok(length) => verified.bytes += length,
-                        Err(damage) => {
-                            verified.damage.push(damage);
-                            torn.push(row.get("hash")?);
+                        Err(_) => {
+                            suspects.push(Torn { hash: row.get("hash")?, created: row.get("created")? });
                         }
                     }
                 }
                 Ok(())
             })?;
+            for suspect in suspects {
+                if let Some(damage) = self.damage(&suspect)? {
+                    verified.damage.push(damage);
+                    torn.push(suspect);
+                }
+            }
             if verified.rows == before {
                 break;
             }
@@ -307,6 +318,17 @@ impl Inspection {
             }
         }
         Ok(verified)
+    }
+
+    /// What is damaged of a row, if it is still there: its file goes as soon as a newer one is written in its place.
+    fn damage(&self, suspect: &Torn) -> Result<Option<Damage>, Reason> {
+        self.try_to(|| {
+            let sql = format!("SELECT {COLUMNS} FROM entry WHERE hash = ?1 AND created IS ?2");
+            let mut select = self.db.prepare_cached(&sql)?;
+            let judged = select
+                .query_row(rusqlite::params![suspect.hash, suspect.created], |row| Ok(self.judge(row).err()));
+            Ok(judged.optional()?.flatten())
+        })
     }
 
     /// Gives free pages back to the file system. With `others` somebody else may have the store open: then pages go
@@ -353,23 +375,23 @@ impl Inspection {
     /// # Errors
     /// One line that says what is in the way.
     pub fn remove(&self, now_ms: u64, mut chosen: impl FnMut(&Listed) -> bool) -> Result<u64, Reason> {
-        let mut hashes = Vec::new();
+        let mut rows = Vec::new();
         self.each(|listed| {
             if chosen(&listed) {
-                hashes.push(listed.hash);
+                rows.push(Torn { hash: listed.hash, created: listed.created.into() });
             }
             ControlFlow::Continue(())
         })?;
-        for chunk in hashes.chunks(usize::try_from(CHUNK).unwrap_or(usize::MAX)) {
+        for chunk in rows.chunks(usize::try_from(CHUNK).unwrap_or(usize::MAX)) {
             self.take_out(chunk, now_ms)?;
         }
-        Ok(hashes.len() as u64)
+        Ok(rows.len() as u64)
     }
 
-    fn take_out(&self, hashes: &[i64], now_ms: u64) -> Result<(), Reason> {
+    fn take_out(&self, rows: &[Torn], now_ms: u64) -> Result<(), Reason> {
         self.try_to(|| {
             let mut store = Store::open(&self.dir, usize::MAX)?;
-            let batch = Batch { torn: hashes.to_vec(), ..Batch::default() };
+            let batch = Batch { torn: rows.to_vec(), ..Batch::default() };
             store.write(&batch, 0, now_ms).map(|_| ())
         })
     }
@@ -442,6 +464,7 @@ fn listed(row: &Row<'_>) -> rusqlite::Result<Option<Listed>> {
         },
         seen: number(14)?,
         hash: row.get(15)?,
+        created: row.get(16)?,
     }))
 }
 

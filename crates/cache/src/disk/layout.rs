@@ -8,7 +8,7 @@ use super::trouble::{Failing, Trouble};
 
 /// Marks a file as ours: "Grnr".
 pub(super) const APPLICATION: i64 = 0x4772_6e72;
-/// The layout below. A file with another is set aside, whichever is newer.
+/// The layout below. A file with another is set aside, whichever is newer, unless somebody uses it.
 pub(super) const FORMAT: i64 = 1;
 
 const SCHEMA: &str = "
@@ -81,7 +81,7 @@ pub(super) fn prepare(db: &mut Connection) -> Result<(), Failing> {
     if format != FORMAT {
         let message =
             format!("its format is {format}, and this version of the program reads format {FORMAT}");
-        return Err(Failing::new(Trouble::Damaged, message));
+        return Err(Failing::new(Trouble::Format, message));
     }
     Ok(())
 }

@@ -388,10 +388,18 @@ impl Disk {
         self.shared.queue.is_gone(key, created, forgotten)
     }
 
-    /// Waits until everything that was taken in so far is written, or can never be. True if it was within `limit`.
+    /// Waits until everything that was taken in so far is written, or can never be. True if it was written, and within
+    /// `limit`.
     pub(crate) async fn flushed(&self, limit: Duration) -> bool {
+        let before = self.lost();
         let ticket = self.shared.queue.hurry();
-        self.reached(|done| done.all >= ticket, limit).await
+        self.reached(|done| done.all >= ticket, limit).await && self.lost() == before
+    }
+
+    /// Entries that were not written, and markers.
+    fn lost(&self) -> (u64, u64, u64) {
+        let depth = self.shared.queue.depth();
+        (self.shared.counters.failed.load(Ordering::Relaxed), depth.dropped, depth.marks_lost)
     }
 
     /// The same, but nothing is hurried for it.
@@ -501,6 +509,15 @@ impl Disk {
         let mut done = self.shared.done.subscribe();
         let ended = done.wait_for(|done| *done == Progress::END);
         let ended = tokio::time::timeout(self.shared.settings.drain_timeout, ended).await;
+        let lost = self.shared.queue.give_up();
+        if lost > 0 {
+            tracing::warn!(
+                dir = %self.shared.settings.dir.display(),
+                markers = lost,
+                "invalidations could not be written to disk before the end: what they cover may be used after a restart; \
+                 clear the cache on disk if that matters"
+            );
+        }
         if ended.is_ok_and(|ended| ended.is_ok()) {
             let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(writer) = writer {
@@ -515,7 +532,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        self.shared.queue.close();
+        self.shared.queue.give_up();
         self.readers.close();
     }
 }

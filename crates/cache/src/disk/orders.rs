@@ -166,6 +166,11 @@ impl Orders {
         }
     }
 
+    /// How many markers wait.
+    pub(super) fn marks(&self) -> usize {
+        self.marks.len()
+    }
+
     /// Whether a marker waits.
     pub(super) fn has_marks(&self) -> bool {
         !self.mark_order.is_empty()

@@ -76,10 +76,19 @@ impl Presence {
 
     /// Counts who lives, and removes the files of who does not.
     fn count_others(&self) -> usize {
-        let Ok(files) = std::fs::read_dir(&self.folder) else { return 0 };
-        let others = files.flatten().filter(|file| file.file_name() != self.name.as_str());
-        others.filter(|other| lives(&other.path())).count()
+        count_in(&self.folder, Some(&self.name))
     }
+}
+
+/// Whether anybody has the store in `dir` open.
+pub(super) fn is_anybody_in(dir: &Path) -> bool {
+    count_in(&dir.join(FOLDER), None) > 0
+}
+
+fn count_in(folder: &Path, except: Option<&str>) -> usize {
+    let Ok(files) = std::fs::read_dir(folder) else { return 0 };
+    let others = files.flatten().filter(|file| file.file_name().to_str() != except);
+    others.filter(|other| lives(&other.path())).count()
 }
 
 fn lives(path: &Path) -> bool {

@@ -10,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::orders::Orders;
+use super::row::Torn;
 use super::store::{Batch, Mark, Offer};
 use crate::clock::Clock;
 use crate::key::{BuildAsHashed, Key};
@@ -42,7 +43,7 @@ struct Waiting {
     order: VecDeque<(Key, u64)>,
     orders: Orders,
     memos: HashMap<Key, Arc<Memo>, BuildAsHashed>,
-    torn: Vec<i64>,
+    torn: Vec<Torn>,
     used: Vec<i64>,
     bytes: u64,
     dropped: u64,
@@ -52,6 +53,12 @@ struct Waiting {
     era: u64,
     is_urgent: bool,
     is_closing: bool,
+    /// Markers that were left when nobody waited any longer for what is.
+    marks_left: Option<u64>,
+    /// Markers in the batch that is being written.
+    marks_leaving: usize,
+    /// The batch before had orders only, so the next one is for offers.
+    orders_went: bool,
     awaits: Awaits,
 }
 
@@ -198,10 +205,10 @@ impl Queue {
     }
 
     /// Notes that a row was torn.
-    pub(crate) fn note_torn(&self, hash: i64) {
+    pub(crate) fn note_torn(&self, torn: Torn) {
         let mut waiting = self.waiting();
         if waiting.torn.len() < MAX_NOTES {
-            waiting.torn.push(hash);
+            waiting.torn.push(torn);
         }
     }
 
@@ -246,11 +253,27 @@ impl Queue {
         self.wake(waiting);
     }
 
+    /// Takes nothing more in, and nobody waits any longer for what is left. Gives how many markers are lost with it.
+    pub(crate) fn give_up(&self) -> u64 {
+        let mut waiting = self.waiting();
+        let lost = (waiting.orders.marks() + waiting.marks_leaving) as u64;
+        waiting.marks_left.get_or_insert(lost);
+        waiting.is_closing = true;
+        self.wake(waiting);
+        lost
+    }
+
+    /// Whether what cannot be written is to be left.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.waiting().marks_left.is_some()
+    }
+
     /// Forgets what waits, and takes nothing more in.
     #[cfg(test)]
     pub(crate) fn abandon(&self) {
         let mut waiting = self.waiting();
-        *waiting = Waiting { awaits: waiting.awaits, is_closing: true, ..Waiting::default() };
+        *waiting =
+            Waiting { awaits: waiting.awaits, is_closing: true, marks_left: Some(0), ..Waiting::default() };
         self.wake(waiting);
     }
 
@@ -261,7 +284,7 @@ impl Queue {
             offers: waiting.offers.len() as u64,
             bytes: waiting.bytes,
             dropped: waiting.dropped,
-            marks_lost: waiting.orders.lost(),
+            marks_lost: waiting.orders.lost() + waiting.marks_left.unwrap_or(0),
         }
     }
 
@@ -321,6 +344,7 @@ impl Queue {
     /// A batch was written, or cannot be: what was in it leaves the queue, unless something newer took its place.
     pub(crate) fn done(&self, batch: &Batch) {
         let mut waiting = self.waiting();
+        waiting.marks_leaving = 0;
         for offer in &batch.offers {
             let is_same = |slot: &Slot| slot.is_leaving && slot.entry.created() == offer.entry.created();
             if waiting.offers.get(&offer.key).is_some_and(is_same) {
@@ -419,9 +443,38 @@ impl Waiting {
         ready
     }
 
+    /// Orders go alone, so that nothing that is large or cannot be written keeps them; then it is the offers' turn once,
+    /// so that orders without end keep nothing either.
     fn deliver(&mut self, now_ms: u64) -> Delivery {
         let mut batch = Batch::default();
-        self.orders.deliver(&mut batch);
+        let is_for_offers = self.orders_went && self.ready(now_ms).0 > 0;
+        let is_for_orders = !self.orders.is_empty() && !is_for_offers;
+        self.orders_went = is_for_orders;
+        if is_for_orders {
+            self.orders.deliver(&mut batch);
+        } else {
+            self.take_offers(&mut batch, now_ms);
+            batch.memos.extend(self.memos.drain());
+            batch.torn = std::mem::take(&mut self.torn);
+            // A read alone is no reason to write.
+            if !batch.is_empty() {
+                batch.used = std::mem::take(&mut self.used);
+            }
+        }
+        self.marks_leaving = batch.marks.len();
+        let ordered = self.orders.first();
+        let offered = self.order.front().map(|(_, ticket)| *ticket);
+        let up_to = |firsts: &[Option<u64>]| {
+            firsts.iter().flatten().min().map_or(self.ticket, |first| first.saturating_sub(1))
+        };
+        let reach = Progress { all: up_to(&[ordered, offered]), orders: up_to(&[ordered]) };
+        let is_empty = ordered.is_none() && offered.is_none();
+        self.is_urgent &= !is_empty;
+        let has_notes = !self.memos.is_empty() || !self.torn.is_empty();
+        Delivery { batch, reach, is_last: self.is_closing && is_empty && !has_notes }
+    }
+
+    fn take_offers(&mut self, batch: &mut Batch, now_ms: u64) {
         let (mut bytes, mut held) = (0, Vec::new());
         while batch.offers.len() < BATCH_OFFERS
             && bytes < BATCH_BYTES
@@ -442,21 +495,6 @@ impl Waiting {
         while let Some(place) = held.pop() {
             self.order.push_front(place);
         }
-        let ordered = self.orders.first();
-        let offered = self.order.front().map(|(_, ticket)| *ticket);
-        let up_to = |firsts: &[Option<u64>]| {
-            firsts.iter().flatten().min().map_or(self.ticket, |first| first.saturating_sub(1))
-        };
-        let reach = Progress { all: up_to(&[ordered, offered]), orders: up_to(&[ordered]) };
-        let is_empty = ordered.is_none() && offered.is_none();
-        batch.memos.extend(self.memos.drain());
-        batch.torn = std::mem::take(&mut self.torn);
-        // A read alone is no reason to write.
-        if !batch.is_empty() {
-            batch.used = std::mem::take(&mut self.used);
-        }
-        self.is_urgent &= !is_empty;
-        Delivery { batch, reach, is_last: self.is_closing && is_empty }
     }
 }
 
@@ -502,6 +540,32 @@ mod tests {
             assert_eq!(queue.waiting().order.len(), 1000, "who is replaced gives his place");
             assert_eq!(places(), before);
         }
+    }
+
+    #[test]
+    fn orders_go_alone_and_first_and_keep_no_offer_waiting_for_ever() {
+        let queue = Queue::new(u64::MAX);
+        let key = Key::new("home", &Partition::new("anna"), "/x");
+        let mark = || {
+            queue.mark(super::super::renewal::purge_of_all(Stamp::end_of(1)));
+        };
+        let next = || {
+            let batch = queue.next(Duration::ZERO, Duration::ZERO, &Clock::system()).batch;
+            queue.done(&batch);
+            (batch.marks.len() + batch.removals.len(), batch.offers.len())
+        };
+        offer_all(&queue, 1);
+        mark();
+        queue.remove(&key, Stamp::ZERO);
+        assert_eq!(next(), (2, 0), "what came last goes first");
+        mark();
+        assert_eq!(next(), (0, BATCH_OFFERS), "but not twice in a row");
+        assert_eq!(next(), (1, 0));
+        mark();
+        assert_eq!(next(), (0, BATCH_OFFERS));
+        empty(&queue);
+        mark();
+        assert_eq!(next().0, 1, "where nothing else waits, at once");
     }
 
     #[test]

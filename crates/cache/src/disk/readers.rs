@@ -128,7 +128,13 @@ impl Reader {
     }
 
     fn look(&self, store: &Store, looks: &mut Looks<'_>, key: &Key) -> Result<Option<Box<Found>>, Failing> {
-        match looks.look(key)? {
+        let mut sight = looks.look(key)?;
+        if matches!(sight, Sight::Torn(_)) {
+            // Its file goes when a newer row is written, which this state does not show yet.
+            looks.renew()?;
+            sight = looks.look(key)?;
+        }
+        match sight {
             Sight::Found(found) => {
                 if found.is_use_news(self.shared.clock.now_ms()) {
                     self.shared.queue.note_used(store.hash(key));
@@ -136,9 +142,9 @@ impl Reader {
                 Ok(Some(found))
             }
             Sight::Nothing => Ok(None),
-            Sight::Torn => {
+            Sight::Torn(torn) => {
                 self.shared.counters.torn.fetch_add(1, Ordering::Relaxed);
-                self.shared.queue.note_torn(store.hash(key));
+                self.shared.queue.note_torn(torn);
                 Ok(None)
             }
         }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::presence::Presence;
+use super::presence::{self, Presence};
 use super::spelling;
 use super::store::{self, Batch, FILE, Mark, Store};
 use super::trouble::{Failing, Trouble};
@@ -13,16 +13,31 @@ use crate::stamp::Stamp;
 /// Pause between two renewals.
 const RENEW_PAUSE_MS: u64 = 1_000;
 
+/// What is to be done about a store that cannot be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Remedy {
+    /// It is moved out of the way, and a new one begun.
+    SetAside,
+    /// It is left as it is, and opened another time.
+    Leave,
+}
+
+impl Remedy {
+    /// A store of another format was written by another version. While that one uses it, or comes back to it in our
+    /// midst, the two would throw each other's away for ever.
+    fn of(trouble: Trouble, had_one: bool, is_in_use: impl FnOnce() -> bool) -> Self {
+        match trouble {
+            Trouble::Damaged => Self::SetAside,
+            Trouble::Format if !had_one && !is_in_use() => Self::SetAside,
+            _ => Self::Leave,
+        }
+    }
+}
+
 impl Writer {
     /// Opens the store for the first time. Where that fails it is tried again while the cache does without.
     pub(super) fn start(&mut self) {
-        let mut begun = self.begin(true);
-        if let Err(failing) = &begun
-            && failing.trouble == Trouble::Damaged
-        {
-            self.set_aside(failing);
-            begun = self.begin(true);
-        }
+        let begun = self.begin_or_set_aside(true);
         self.shared.queue.drop_offers(self.ledger.known.era());
         match begun {
             Ok(()) => self.shared.is_open.store(true, Ordering::Release),
@@ -31,6 +46,20 @@ impl Writer {
                 self.say(&failing, self.shared.clock.now_ms());
             }
         }
+    }
+
+    fn begin_or_set_aside(&mut self, is_start: bool) -> Result<(), Failing> {
+        let dir = &self.shared.settings.dir;
+        let inode = store::inode_in(dir);
+        let begun = self.begin(is_start);
+        let Err(failing) = &begun else { return begun };
+        self.store = None;
+        let dir = &self.shared.settings.dir;
+        if Remedy::of(failing.trouble, self.had_one(), || presence::is_anybody_in(dir)) == Remedy::Leave {
+            return begun;
+        }
+        self.set_aside(failing, inode);
+        self.begin(is_start)
     }
 
     /// Something failed. Damage and loss are mended where possible; everything else passes by itself or does not.
@@ -43,7 +72,7 @@ impl Writer {
             // A reader could not open it, and we could: that passes.
             return;
         }
-        self.store = None;
+        let inode = self.store.take().map(|store| store.inode);
         if now_ms < self.renew_at_ms {
             // A disk that damages whatever is begun on it: not in a circle.
             self.shared.is_open.store(false, Ordering::Release);
@@ -51,7 +80,7 @@ impl Writer {
         }
         self.renew_at_ms = now_ms + RENEW_PAUSE_MS;
         if failing.trouble == Trouble::Damaged && is_ours {
-            self.set_aside(failing);
+            self.set_aside(failing, inode);
         }
         self.reopen(now_ms);
         if failing.trouble == Trouble::Gone && self.store.is_some() {
@@ -67,14 +96,10 @@ impl Writer {
     /// Opens what lies in the store's place now, or a new one if that is no good.
     pub(super) fn reopen(&mut self, now_ms: u64) {
         self.shared.is_open.store(false, Ordering::Release);
+        // Who goes without is not to be seen: others would take the store for one in use.
         self.store = None;
-        let mut begun = self.begin(false);
-        if let Err(failing) = &begun
-            && failing.trouble == Trouble::Damaged
-        {
-            self.set_aside(failing);
-            begun = self.begin(false);
-        }
+        self.presence = None;
+        let begun = self.begin_or_set_aside(false);
         // Only now: from here on offers say what they know in the numbers of this store.
         self.shared.queue.drop_offers(self.ledger.known.era());
         match begun {
@@ -100,14 +125,7 @@ impl Writer {
         if store.is_empty()? {
             return Ok(());
         }
-        let all = Mark {
-            scope: spelling::spell(&Scope::All),
-            purges: true,
-            stamp: self.ledger.sequence.next(now_ms),
-            hold_until: Stamp::default(),
-            settle_until_ms: 0,
-            settle_fresh_ms: 0,
-        };
+        let all = purge_of_all(self.ledger.sequence.next(now_ms));
         store.write(&Batch { marks: vec![all], ..Batch::default() }, self.origin, now_ms)?;
         tracing::warn!(
             dir = %self.shared.settings.dir.display(),
@@ -131,10 +149,13 @@ impl Writer {
         }
     }
 
-    fn set_aside(&self, failing: &Failing) {
+    /// Moves the file that failed out of the way, if it is the one that lies there still.
+    fn set_aside(&self, failing: &Failing, inode: Option<u64>) {
         let dir = &self.shared.settings.dir;
-        match store::set_aside(dir) {
-            Ok(aside) => tracing::warn!(
+        let Some(inode) = inode else { return };
+        match store::set_aside(dir, inode) {
+            Ok(None) => return,
+            Ok(Some(aside)) => tracing::warn!(
                 file = %dir.join(FILE).display(),
                 reason = failing.message,
                 aside = %aside.display(),
@@ -144,5 +165,17 @@ impl Writer {
             Err(failing) => return self.say(&failing, self.shared.clock.now_ms()),
         }
         self.shared.counters.set_aside.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A marker after which nothing counts that was there before.
+pub(super) fn purge_of_all(stamp: Stamp) -> Mark {
+    Mark {
+        scope: spelling::spell(&Scope::All),
+        purges: true,
+        stamp,
+        hold_until: Stamp::default(),
+        settle_until_ms: 0,
+        settle_fresh_ms: 0,
     }
 }

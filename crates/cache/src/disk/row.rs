@@ -1,5 +1,6 @@
 //! A row of the store: how an entry becomes one, and how it is read and checked.
 
+use rusqlite::types::Value as Field;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::bodies::Bodies;
@@ -62,6 +63,15 @@ impl Found {
     pub(crate) fn is_use_news(&self, now_ms: u64) -> bool {
         now_ms.saturating_sub(self.used_ms) > USED_EXACT_MS
     }
+}
+
+/// A row that is not what was written: that one, and no later one under its key.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Torn {
+    /// Of its key.
+    pub(crate) hash: i64,
+    /// What stands where the stamp of its load should: it may be damaged too.
+    pub(crate) created: Field,
 }
 
 /// A row before it is checked.
@@ -252,17 +262,24 @@ pub(super) fn take_out(
     not_after: Option<Stamp>,
     files: &mut Vec<String>,
 ) -> Result<Size, Failing> {
-    let than = not_after.map_or(i64::MAX, |stamp| stamp.raw().cast_signed());
-    let sql = "DELETE FROM entry WHERE hash = ?1 AND created <= ?2 RETURNING size, file_bytes, file";
+    let than = not_after.map(|stamp| stamp.raw().cast_signed());
+    let sql = "DELETE FROM entry WHERE hash = ?1 AND (?2 IS NULL OR created <= ?2) RETURNING size, file_bytes, file";
     let gone: Option<(Size, Option<String>)> = db
         .prepare_cached(sql)?
-        .query_row([hash, than], |row| {
+        .query_row(params![hash, than], |row| {
             Ok((Size { bytes: row.get(0)?, file_bytes: row.get(1)? }, row.get(2)?))
         })
         .optional()?;
     let Some((size, file)) = gone else { return Ok(Size::default()) };
     files.extend(file);
     Ok(size)
+}
+
+/// Takes a torn row out, unless another was written in its place; gives its size.
+pub(super) fn take_out_torn(db: &Connection, torn: &Torn, files: &mut Vec<String>) -> Result<Size, Failing> {
+    let sql = "SELECT 1 FROM entry WHERE hash = ?1 AND created IS ?2";
+    let is_there = db.prepare_cached(sql)?.exists(params![torn.hash, torn.created])?;
+    if is_there { take_out(db, torn.hash, None, files) } else { Ok(Size::default()) }
 }
 
 pub(super) fn hash_in(file: &str) -> i64 {

@@ -18,7 +18,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 use super::bodies::Bodies;
 use super::extent::{self, Size};
 use super::layout::{about, prepare};
-use super::row::{Found, Packing, Raw, SELECT, count, int, put, take_out};
+use super::row::{Found, Packing, Raw, SELECT, Torn, count, int, put, take_out, take_out_torn};
 use super::trouble::{Failing, Trouble};
 use super::turn::Turn;
 use super::{markers, memos};
@@ -30,7 +30,9 @@ use crate::value::Entry;
 /// The database's name in its directory.
 pub(crate) const FILE: &str = "cache.db";
 /// How long a lock of another process is waited for.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a reader is waited for where the log is to be cut: nothing is written meanwhile.
+const CUT_PATIENCE: Duration = Duration::from_millis(50);
 /// Larger than usual: a page is written with two calls, and twice, whatever its length, and most rows fit four times.
 const PAGE_BYTES: i64 = 16 * 1024;
 /// Pages that a connection keeps in memory at most, in KiB: one that writes, and one that only reads.
@@ -48,7 +50,7 @@ pub(crate) enum Sight {
     /// Nothing under this key.
     Nothing,
     /// A row that is not what was written; it is to be taken out.
-    Torn,
+    Torn(Torn),
 }
 
 /// An entry on its way to the disk.
@@ -91,8 +93,8 @@ pub(crate) struct Batch {
     pub(crate) removals: Vec<(Key, Stamp)>,
     /// What is remembered of keys beside values.
     pub(crate) memos: Vec<(Key, Arc<Memo>)>,
-    /// Rows that were torn, by hash of their key.
-    pub(crate) torn: Vec<i64>,
+    /// Rows that were torn.
+    pub(crate) torn: Vec<Torn>,
     /// Rows that were read, by hash of their key.
     pub(crate) used: Vec<i64>,
 }
@@ -121,6 +123,15 @@ pub(crate) struct Written {
     pub(crate) outdated: u64,
     /// Entries that could not be written, while the others could.
     pub(crate) failed: u64,
+}
+
+/// What came from a store since it was heard last.
+#[derive(Debug)]
+pub(crate) struct News {
+    /// Markers that were placed, in order.
+    pub(crate) placed: Vec<Placed>,
+    /// The newest marker that was swept.
+    pub(crate) floor: u64,
 }
 
 /// What the store holds.
@@ -243,9 +254,32 @@ impl Store {
 
     /// Writes a batch as one transaction. An entry that cannot be written is counted; the others are.
     pub(crate) fn write(&mut self, batch: &Batch, origin: i64, now_ms: u64) -> Result<Written, Failing> {
-        let mut written = Written::default();
+        let (mut written, mut packed) = (Written::default(), Vec::new());
+        let done = self
+            .pack(batch, now_ms, &mut packed, &mut written)
+            .and_then(|()| self.commit(batch, &packed, origin, now_ms, &mut written));
+        match done {
+            Ok(()) => Ok(written),
+            Err(failing) => {
+                // What waits for its turn only comes again, with the same files.
+                if failing.trouble != Trouble::Locked {
+                    let made = packed.into_iter().filter(|row| !row.is_reused);
+                    self.bodies.remove_all(&made.filter_map(|row| row.file).collect::<Vec<_>>());
+                }
+                Err(failing)
+            }
+        }
+    }
+
+    fn commit(
+        &mut self,
+        batch: &Batch,
+        packed: &[Packing],
+        origin: i64,
+        now_ms: u64,
+        written: &mut Written,
+    ) -> Result<(), Failing> {
         let mut replaced = Vec::new();
-        let packed = self.pack(batch, now_ms, &mut written)?;
         let seed = self.seed;
         let change = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let mut grown = Size::default();
@@ -264,15 +298,15 @@ impl Store {
             let hash = xxh3_64_with_seed(key.whole().as_bytes(), seed).cast_signed();
             memos::write(&change, hash, key, memo)?;
         }
-        for hash in &batch.torn {
-            grown -= take_out(&change, *hash, None, &mut replaced)?;
+        for torn in &batch.torn {
+            grown -= take_out_torn(&change, torn, &mut replaced)?;
         }
         for hash in &batch.used {
             change
                 .prepare_cached("UPDATE entry SET used_ms = ?2 WHERE hash = ?1")?
                 .execute(params![hash, int(now_ms)])?;
         }
-        for row in &packed {
+        for row in packed {
             // A marker that it did not know may have been swept.
             let put = if row.seen < floor { Ok(None) } else { put(&change, row, &mut replaced) };
             match put {
@@ -286,6 +320,7 @@ impl Store {
                 }
                 // Where the whole transaction is gone, so are the others.
                 Err(failing) if failing.trouble == Trouble::Failing && !change.is_autocommit() => {
+                    replaced.extend(row.file.clone().filter(|_| !row.is_reused));
                     written.failed += 1;
                 }
                 Err(failing) => return Err(failing),
@@ -299,12 +334,18 @@ impl Store {
         extent::grow(&change, grown)?;
         change.commit()?;
         self.bodies.remove_all(&replaced);
-        Ok(written)
+        Ok(())
     }
 
     /// Packs what is offered, and writes large bodies to their files.
-    fn pack(&self, batch: &Batch, now_ms: u64, written: &mut Written) -> Result<Vec<Packing>, Failing> {
-        let mut rows = Vec::with_capacity(batch.offers.len());
+    fn pack(
+        &self,
+        batch: &Batch,
+        now_ms: u64,
+        rows: &mut Vec<Packing>,
+        written: &mut Written,
+    ) -> Result<(), Failing> {
+        rows.reserve(batch.offers.len());
         for offer in &batch.offers {
             let Some(mut row) = Packing::of(offer, self.hash(&offer.key), now_ms) else {
                 written.failed += 1;
@@ -313,7 +354,8 @@ impl Store {
             if row.body.bytes.len() > self.file_above {
                 let hash = xxh3_64(&row.body.bytes).cast_signed();
                 (row.file_bytes, row.file_hash) = (count(row.body.bytes.len()), Some(hash));
-                let is_going = batch.takes_out(&row.key) || batch.torn.contains(&row.hash);
+                let is_going =
+                    batch.takes_out(&row.key) || batch.torn.iter().any(|torn| torn.hash == row.hash);
                 if let (false, Some(name)) = (is_going, self.same_file(&row)?) {
                     (row.file, row.is_reused) = (Some(name), true);
                     rows.push(row);
@@ -331,7 +373,7 @@ impl Store {
             }
             rows.push(row);
         }
-        Ok(rows)
+        Ok(())
     }
 
     /// The file of the row that is to be replaced, if it holds the very same bytes: then only the row is written.
@@ -353,8 +395,18 @@ impl Store {
     }
 
     /// All markers after `seq`, in order.
+    #[cfg(test)]
     pub(crate) fn marks_after(&self, seq: u64) -> Result<Vec<Placed>, Failing> {
         markers::after(&self.db, seq)
+    }
+
+    /// All that came after the marker `seq`, in one state of the store.
+    pub(crate) fn news_after(&self, seq: u64) -> Result<News, Failing> {
+        self.begin_read()?;
+        let news = markers::after(&self.db, seq)
+            .and_then(|placed| Ok(News { placed, floor: markers::floor(&self.db)?.max(0).cast_unsigned() }));
+        self.end_read();
+        news
     }
 
     /// What is remembered of keys beside values, as far as it is alive.
@@ -417,9 +469,12 @@ impl Store {
         std::fs::metadata(self.path.with_extension("db-wal")).map_or(0, |wal| wal.len())
     }
 
-    /// Moves the log into the database and cuts it, if no reader is in its way.
-    pub(crate) fn truncate_wal(&self) -> Result<(), Failing> {
-        Ok(self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?)
+    /// Moves the log into the database and cuts it. False if somebody was in its way for longer than a moment.
+    pub(crate) fn truncate_wal(&self) -> Result<bool, Failing> {
+        self.db.busy_timeout(CUT_PATIENCE)?;
+        let cut = self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        self.db.busy_timeout(BUSY_TIMEOUT)?;
+        Ok(cut? == 0)
     }
 
     /// Every row, counted: slow.
@@ -447,8 +502,10 @@ impl Looks<'_> {
                 if !row.get_ref(0)?.as_bytes().is_ok_and(|kept| kept == key.whole().as_bytes()) {
                     return Ok(Sight::Nothing);
                 }
-                let found = Raw::read(row).ok().and_then(|raw| raw.check(key, &self.store.bodies));
-                Ok(found.map_or(Sight::Torn, |found| Sight::Found(Box::new(found))))
+                match Raw::read(row).ok().and_then(|raw| raw.check(key, &self.store.bodies)) {
+                    Some(found) => Ok(Sight::Found(Box::new(found))),
+                    None => Ok(Sight::Torn(Torn { hash: self.store.hash(key), created: row.get(1)? })),
+                }
             })
             .optional()?;
         Ok(row.unwrap_or(Sight::Nothing))
@@ -467,13 +524,22 @@ impl Drop for Looks<'_> {
     }
 }
 
-/// Moves the file out of the way, and what belongs to it; what was set aside before goes. Tells where it lies now.
-pub(crate) fn set_aside(dir: &Path) -> Result<PathBuf, Failing> {
+/// Which file lies in the store's place, if any.
+pub(crate) fn inode_in(dir: &Path) -> Option<u64> {
+    std::fs::metadata(dir.join(FILE)).ok().map(|file| file.ino())
+}
+
+/// Moves the file out of the way, and what belongs to it; what was set aside before goes. Tells where it lies now;
+/// `None` if another file than `inode` is there by now: somebody else was quicker.
+pub(crate) fn set_aside(dir: &Path, inode: u64) -> Result<Option<PathBuf>, Failing> {
     let _turn = Turn::take(dir)?;
+    if inode_in(dir) != Some(inode) {
+        return Ok(None);
+    }
     let aside = dir.join(format!("{FILE}.set-aside"));
     std::fs::rename(dir.join(FILE), &aside)?;
     for tail in ["-wal", "-shm"] {
         drop(std::fs::remove_file(dir.join(format!("{FILE}{tail}"))));
     }
-    Ok(aside)
+    Ok(Some(aside))
 }

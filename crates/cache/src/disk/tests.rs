@@ -8,6 +8,7 @@ mod restarts;
 mod sharing;
 mod sizes;
 mod warmed;
+mod writing;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -301,7 +302,8 @@ async fn a_store_deleted_while_running_is_begun_anew() {
     }
     for round in 0..3 {
         served(&cache, &format!("/b{round}"), &Source::of("b")).await;
-        assert!(cache.flush(LONG).await);
+        let is_written = cache.flush(LONG).await;
+        assert!(is_written || round == 0, "what knew the markers of the old one is not for the new one");
     }
     cache.close_disk().await;
     let cache = open(dir.path());
@@ -345,7 +347,7 @@ async fn a_read_only_directory_costs_writes_and_nothing_else() {
     for at in 0..20 {
         served(&cache, &format!("/{at}"), &Source::of("x")).await;
     }
-    assert!(cache.flush(LONG).await);
+    cache.flush(LONG).await;
     let stats = cache.disk_stats().expect("a disk");
     assert_eq!((stats.written, stats.failed), (0, 20), "{stats:?}");
     db.execute_batch("DROP TRIGGER no").expect("gone");

@@ -16,6 +16,8 @@ pub enum Trouble {
     Locked,
     /// The file is not what we wrote: it is set aside, and a new one begun.
     Damaged,
+    /// It is a cache of another version of the program, which may be using it.
+    Format,
     /// The file or its directory is gone: a new one is begun where possible.
     Gone,
     /// Anything else the system reports.
@@ -24,8 +26,8 @@ pub enum Trouble {
 
 impl Trouble {
     /// Every way.
-    pub const EVERY: [Self; 6] =
-        [Self::Full, Self::ReadOnly, Self::Locked, Self::Damaged, Self::Gone, Self::Failing];
+    pub const EVERY: [Self; 7] =
+        [Self::Full, Self::ReadOnly, Self::Locked, Self::Damaged, Self::Format, Self::Gone, Self::Failing];
 
     /// The word for it.
     pub fn name(self) -> &'static str {
@@ -34,6 +36,7 @@ impl Trouble {
             Self::ReadOnly => "read-only",
             Self::Locked => "locked",
             Self::Damaged => "damaged",
+            Self::Format => "another format",
             Self::Gone => "gone",
             Self::Failing => "failing",
         }
@@ -48,6 +51,7 @@ impl Trouble {
             Self::ReadOnly => "make the directory writable for this user, or name another data_dir",
             Self::Locked => "end the other program that holds the file; it is tried again by itself",
             Self::Damaged => "nothing; look at the disk's health if it happens again",
+            Self::Format => "end the other version of the program, or give each a directory of its own",
             Self::Gone => "nothing if you removed it; else check that the disk is mounted",
             Self::Failing => "check the disk and the system's log",
         }

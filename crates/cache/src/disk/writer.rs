@@ -10,7 +10,8 @@ use super::Shared;
 use super::ledger::Ledger;
 use super::presence::Presence;
 use super::queue::{Delivery, Progress};
-use super::store::{Batch, Mark, Store};
+use super::renewal;
+use super::store::{Batch, Mark, News, Placed, Store};
 use super::trouble::{Failing, Trouble};
 use super::witness::Witness;
 use crate::key::Key;
@@ -20,6 +21,10 @@ use crate::memory::Memory;
 const SWEEP_EVERY_MS: u64 = 30_000;
 /// Pause between two chunks when there is.
 const SWEEP_AGAIN_MS: u64 = 20;
+/// Pause after somebody was in the way of cutting the log.
+const CUT_AGAIN_MS: u64 = 1_000;
+/// The origin of a marker that stands for some that were swept.
+const NOBODY: i64 = 0;
 /// Pause between two looks at whether the file is in its place.
 const LOOK_EVERY_MS: u64 = 1_000;
 
@@ -76,6 +81,8 @@ pub(crate) struct Writer {
     /// When markers were heard last.
     heard_ms: u64,
     sweep_at_ms: u64,
+    /// When the log may be cut again.
+    cut_at_ms: u64,
     /// When to see whether the file is in its place.
     look_at_ms: u64,
     /// When the file may be set aside again.
@@ -104,6 +111,7 @@ impl Writer {
             version: 0,
             heard_ms: 0,
             sweep_at_ms: 0,
+            cut_at_ms: 0,
             look_at_ms: 0,
             renew_at_ms: 0,
             folder: 0,
@@ -113,8 +121,9 @@ impl Writer {
             memory,
         };
         writer.start();
-        let dir = &writer.shared.settings.dir;
-        writer.presence = Some(Presence::enter(dir, writer.origin));
+        if writer.store.is_some() {
+            writer.presence = Some(Presence::enter(&writer.shared.settings.dir, writer.origin));
+        }
         writer.look_around();
         writer
     }
@@ -132,11 +141,11 @@ impl Writer {
             self.look_around();
             match outcome {
                 Outcome::Done => self.tell(reach),
-                _ if is_last => {}
+                Outcome::Again { .. } if self.shared.queue.is_given_up() => break,
                 Outcome::Again { with_offers: true } => self.pause(LOCKED_PAUSE),
                 Outcome::Again { with_offers: false } => self.pause(FAILING_PAUSE),
             }
-            if is_last {
+            if is_last && outcome == Outcome::Done {
                 break;
             }
             self.tidy();
@@ -148,9 +157,17 @@ impl Writer {
         self.shared.done.send_replace(Progress::END);
     }
 
+    /// Whether this process had a store open before.
+    pub(super) fn had_one(&self) -> bool {
+        self.seed.is_some()
+    }
+
     pub(super) fn begin(&mut self, is_start: bool) -> Result<(), Failing> {
         let settings = &self.shared.settings;
         let store = Store::open(&settings.dir, settings.file_above_bytes)?;
+        let witness = Witness::open(&settings.dir, store.seed())?;
+        // Asked before the store is: another process may place a marker between the two.
+        let saw = witness.saw();
         self.version = store.version()?;
         let (placed, newest) = store.all_marks()?;
         let newest_stamp = store.newest_stamp()?;
@@ -165,7 +182,7 @@ impl Writer {
                 self.ledger.begin(&placed, newest, newest_stamp, self.origin, is_start);
             }
             Kinship::Late | Kinship::Same => {
-                let news: Vec<_> = placed.into_iter().filter(|one| one.seq > self.known).collect();
+                let news = self.with_swept(store.news_after(self.known)?);
                 self.ledger.resume(&news, newest, newest_stamp, self.origin);
             }
         }
@@ -173,8 +190,7 @@ impl Writer {
             self.ledger.remember(store.memos(self.shared.clock.now_ms())?);
         }
         self.shared.counters.bytes.store(store.bytes()?, Ordering::Relaxed);
-        let witness = Witness::open(&settings.dir, store.seed())?;
-        let is_short = witness.saw() > newest;
+        let is_short = saw > newest;
         (self.known, self.seed) = (newest, Some(store.seed()));
         (self.store, self.witness) = (Some(store), Some(witness));
         match kinship {
@@ -293,16 +309,34 @@ impl Writer {
     /// Hears which markers were placed since: ours with their number, and those of others.
     fn hear(&mut self) {
         self.heard_ms = self.shared.clock.now_ms();
-        match self.listen() {
+        match self.has_news().and_then(|has_news| if has_news { self.listen() } else { Ok(()) }) {
             Ok(()) => self.ledger.committed(&std::mem::take(&mut self.committed)),
             Err(failing) => self.failed(&failing, self.shared.clock.now_ms()),
         }
     }
 
+    /// Whether anybody wrote since: we, or who has another connection.
+    fn has_news(&self) -> Result<bool, Failing> {
+        let Some(store) = &self.store else { return Ok(false) };
+        Ok(!self.committed.is_empty() || store.version()? != self.version)
+    }
+
+    /// What came, with a marker over everything if some was swept before it was heard.
+    fn with_swept(&self, news: News) -> Vec<Placed> {
+        let News { mut placed, floor } = news;
+        if floor > self.known {
+            let mark = renewal::purge_of_all(self.ledger.sequence.next(self.shared.clock.now_ms()));
+            placed.push(Placed { seq: floor, origin: NOBODY, mark });
+            placed.sort_by_key(|one| one.seq);
+        }
+        placed
+    }
+
     pub(super) fn listen(&mut self) -> Result<(), Failing> {
         let Some(store) = &self.store else { return Ok(()) };
-        self.version = store.version()?;
-        let placed = store.marks_after(self.known)?;
+        let version = store.version()?;
+        let placed = self.with_swept(store.news_after(self.known)?);
+        self.version = version;
         if let Some(last) = placed.last() {
             self.known = last.seq;
             self.ledger.heard(&placed, self.origin);
@@ -333,6 +367,8 @@ impl Writer {
         if let Some(presence) = &mut self.presence {
             let has_company = presence.look(self.shared.clock.now_ms());
             self.shared.has_company.store(has_company, Ordering::Relaxed);
+        } else {
+            self.shared.has_company.store(false, Ordering::Relaxed);
         }
     }
 
@@ -375,11 +411,14 @@ impl Writer {
     }
 
     /// Cuts the log when it has grown too long: readers in back-to-back reads would keep it from ever ending.
-    fn cut_log(&self) {
+    fn cut_log(&mut self) {
+        let now_ms = self.shared.clock.now_ms();
         let Some(store) = &self.store else { return };
-        if store.wal_bytes() > self.shared.settings.max_wal_bytes {
+        if now_ms >= self.cut_at_ms && store.wal_bytes() > self.shared.settings.max_wal_bytes {
             self.shared.cutting.store(true, Ordering::Relaxed);
-            drop(store.truncate_wal());
+            if !store.truncate_wal().unwrap_or(false) {
+                self.cut_at_ms = now_ms + CUT_AGAIN_MS;
+            }
             self.shared.cutting.store(false, Ordering::Relaxed);
         }
     }

@@ -111,7 +111,7 @@ async fn survives(dir: &Path, what: &str) {
     }
     let undone: Vec<&usize> = old.iter().filter(|at| is_invalidated(**at)).collect();
     assert!(undone.is_empty(), "{what}: invalidated, and came back: {undone:?}");
-    stage.flush().await;
+    stage.drain().await;
     stage.until_written("/later").await;
     let said = heard_of(dir);
     assert!(said.len() <= 2, "{what}: said once, not: {said:#?}");

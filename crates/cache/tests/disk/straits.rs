@@ -68,7 +68,7 @@ async fn fills(stage: Stage, dir: &Path, troubles: &[Trouble], make_room: impl F
         let length = if at % 10 == 0 { 100_000 } else { 9_000 };
         stage.keep(&format!("/{at}"), length).await;
         assert_eq!(stage.read(&format!("/{at}"), 0, length).await, 0);
-        stage.flush().await;
+        stage.drain().await;
     }
     let stats = stage.stats();
     assert!(stats.written > 0 && stats.failed > 0, "some found room: {stats:?}");

@@ -83,7 +83,7 @@ async fn damage_is_found_and_taken_out() {
         db.query_row("SELECT file FROM entry WHERE key LIKE '%/d'", [], |row| row.get(0)).expect("a file");
     drop(db);
     let bodies = folder.path().join("bodies");
-    std::fs::rename(bodies.join(&file), bodies.join(format!("{}-left", &file))).expect("it was there");
+    std::fs::rename(bodies.join(&file), bodies.join(format!("{}.new", &file))).expect("it was there");
 
     let found = store.verify(false, u64::MAX, |_, _| {}).expect("it is read");
     let key = |text: &str| key(text).whole().to_owned();

@@ -127,6 +127,9 @@ impl Play {
                 self.pasts.iter_mut().for_each(Past::flush);
             }
             Step::Sweep => {
+                // Markers are swept an hour from now: what was loaded before has been written by then.
+                assert!(self.cache.flush(LONG).await);
+                self.pasts.iter_mut().for_each(Past::flush);
                 let mut store = Store::open(self.dir.path(), 65_536).expect("it opens");
                 while store.sweep(Clock::system().now_ms() + 3_600_000, u64::MAX).expect("swept") {}
             }

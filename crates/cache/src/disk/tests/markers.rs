@@ -147,7 +147,7 @@ fn told(store: &Store, key: usize) -> Option<(Marking, Stamp)> {
             Some((markers.marking_of_stored(&reach, found.seen).0, found.created))
         }
         Sight::Nothing => None,
-        Sight::Torn => panic!("it is whole"),
+        Sight::Torn(_) => panic!("it is whole"),
     }
 }
 

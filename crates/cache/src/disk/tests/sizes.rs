@@ -181,7 +181,11 @@ fn a_large_body_is_written_again_where_its_file_goes_or_is_gone() {
     let removals = vec![(key("/x"), Stamp::end_of(1))];
     rewrites.write_with(&body, Batch { removals, ..Batch::default() });
     assert!(is_there(&rewrites.store), "purged, and loaded again at once");
-    let torn = vec![rewrites.store.hash(&key("/x"))];
+    let hash = rewrites.store.hash(&key("/x"));
+    let crate::disk::store::Sight::Found(found) = rewrites.store.look(&key("/x")).expect("looked") else {
+        panic!("it is there")
+    };
+    let torn = vec![crate::disk::row::Torn { hash, created: found.created.raw().cast_signed().into() }];
     rewrites.write_with(&body, Batch { torn, ..Batch::default() });
     assert!(is_there(&rewrites.store), "found torn, and loaded again at once");
     std::fs::remove_dir_all(dir.path().join("bodies")).expect("the files are gone");

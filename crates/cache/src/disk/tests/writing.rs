@@ -1,0 +1,286 @@
+//! What becomes of what cannot be written, or is found damaged, or lies there in another version's words.
+
+use rusqlite::Connection;
+
+use super::*;
+use crate::clock::millis;
+use crate::disk::DiskStats;
+use crate::disk::bodies::Bodies;
+use crate::disk::presence::Presence;
+use crate::disk::store::{self, Batch, Offer, Sight};
+use crate::disk::tests::markers::entry_of;
+use crate::disk::trouble::Trouble;
+use crate::disk::turn::Turn;
+
+fn stats(cache: &Cache) -> DiskStats {
+    cache.disk_stats().expect("a disk")
+}
+
+fn database(dir: &Path) -> Connection {
+    Connection::open(dir.join(FILE)).expect("open")
+}
+
+async fn until(mut is_so: impl FnMut() -> bool) {
+    while !is_so() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A body that cannot be made shorter, another one each time.
+fn noise(round: u32) -> Vec<u8> {
+    (0..2000u32).map(|at| ((at + 7000 * round).wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
+/// An offer of a body that is long enough to get a file.
+fn offer(text: &str, created: u64) -> Offer {
+    let key = key(text);
+    let body = noise(u32::try_from(created).expect("a small number"));
+    let entry = entry_of(&key, Vec::new(), Stamp::end_of(created), &body);
+    Offer { key, entry, seen: 0 }
+}
+
+fn offers(offers: Vec<Offer>) -> Batch {
+    Batch { offers, ..Batch::default() }
+}
+
+fn open_store(dir: &Path) -> Store {
+    Store::open(dir, 100).expect("it opens")
+}
+
+/// Files of bodies, in whatever state.
+fn files(dir: &Path) -> usize {
+    (0..=u8::MAX).map(|folder| Bodies::new(dir).in_folder(folder).len()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_opens_while_another_invalidates_takes_no_log_for_lost() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let one = open(dir.path());
+    served(&one, "/x", &Source::tagged("value", "kept")).await;
+    assert!(one.flush(LONG).await);
+    let is_over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let busy = {
+        let (one, is_over) = (one.clone(), Arc::clone(&is_over));
+        std::thread::spawn(move || {
+            while !is_over.load(Ordering::Relaxed) {
+                one.invalidate(&tag("other"), &Invalidation::mark());
+                std::thread::yield_now();
+            }
+        })
+    };
+    for _ in 0..100 {
+        drop(open(dir.path()));
+    }
+    is_over.store(true, Ordering::Relaxed);
+    busy.join().expect("it ends");
+    assert!(one.settled().await);
+    assert_eq!(served(&one, "/x", &Source::of("new")).await.2, b"value");
+}
+
+#[test]
+fn who_finds_the_damaged_file_replaced_leaves_the_new_one() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let damaged = open_store(dir.path());
+    assert!(store::set_aside(dir.path(), damaged.inode).expect("moved").is_some(), "the first to find it");
+    let seed = open_store(dir.path()).seed();
+    assert_eq!(store::set_aside(dir.path(), damaged.inode).expect("asked"), None, "the second");
+    assert_eq!(open_store(dir.path()).seed(), seed);
+}
+
+#[test]
+fn a_row_found_torn_takes_no_newer_one_with_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (mut writer, reader) = (open_store(dir.path()), open_store(dir.path()));
+    for round in 1..5 {
+        writer.write(&offers(vec![offer("/x", round)]), 7, 1).expect("written");
+        let mut looks = reader.looks().expect("a read begins");
+        assert!(matches!(looks.look(&key("/x")), Ok(Sight::Found(_))));
+        writer.write(&offers(vec![offer("/x", round + 10)]), 7, 1).expect("written");
+        let Ok(Sight::Torn(torn)) = looks.look(&key("/x")) else { panic!("its file is gone") };
+        drop(looks);
+        let batch = Batch { torn: vec![torn], ..Batch::default() };
+        writer.write(&batch, 7, 1).expect("written");
+        assert!(matches!(reader.look(&key("/x")), Ok(Sight::Found(_))), "the newer one is whole");
+        let than = Batch { removals: vec![(key("/x"), Stamp::end_of(100))], ..Batch::default() };
+        writer.write(&than, 7, 1).expect("removed");
+    }
+    assert_eq!(files(dir.path()), 0);
+}
+
+#[test]
+fn a_batch_that_fails_leaves_no_files() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = open_store(dir.path());
+    let db = database(dir.path());
+    for how in ["ABORT", "ROLLBACK"] {
+        db.execute_batch(&format!(
+            "CREATE TRIGGER no BEFORE INSERT ON entry WHEN NEW.key LIKE '%/b' BEGIN SELECT RAISE({how}, 'no'); END"
+        ))
+        .expect("made");
+        let written = store.write(&offers(vec![offer("/a", 1), offer("/b", 1)]), 7, 1);
+        let left = usize::from(how == "ABORT");
+        assert_eq!(written.is_ok_and(|written| written.stored == 1), left == 1, "{how}");
+        assert_eq!(files(dir.path()), left, "{how}");
+        db.execute_batch("DROP TRIGGER no; DELETE FROM entry").expect("gone");
+        drop(std::fs::remove_dir_all(dir.path().join("bodies")));
+    }
+}
+
+#[test]
+fn files_that_never_came_to_their_place_are_swept() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut store = open_store(dir.path());
+    store.write(&offers(vec![offer("/x", 1)]), 7, 1).expect("written");
+    let name = Bodies::name(0x0102, Stamp::from_raw(9));
+    let begun = dir.path().join("bodies").join(format!("{name}.new"));
+    std::fs::create_dir_all(begun.parent().expect("a folder")).expect("made");
+    std::fs::write(&begun, "half").expect("written");
+    let sweep = |now_ms| (0..=u8::MAX).map(|folder| store.sweep_folder(folder, now_ms).expect("swept")).sum();
+    let young: u64 = sweep(Clock::system().now_ms());
+    assert!(young == 0 && begun.exists(), "somebody may be writing it");
+    let old: u64 = sweep(u64::MAX);
+    assert!(old == 1 && !begun.exists());
+    assert_eq!(files(dir.path()), 1, "what a row names stays");
+}
+
+#[test]
+fn who_reads_for_long_is_not_waited_for_when_the_log_is_cut() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (mut writer, reader) = (open_store(dir.path()), open_store(dir.path()));
+    writer.write(&offers(vec![offer("/x", 1)]), 7, 1).expect("written");
+    let mut looks = reader.looks().expect("a read begins");
+    assert!(matches!(looks.look(&key("/x")), Ok(Sight::Found(_))));
+    writer.write(&offers(vec![offer("/y", 1)]), 7, 1).expect("written");
+    let began_ms = Clock::system().now_ms();
+    assert!(!writer.truncate_wal().expect("tried"), "a reader is in the way");
+    let took_ms = Clock::system().now_ms() - began_ms;
+    assert!(took_ms < millis(store::BUSY_TIMEOUT), "{took_ms} ms");
+    drop(looks);
+    assert!(writer.truncate_wal().expect("tried"));
+}
+
+#[tokio::test]
+async fn a_flush_says_whether_all_of_it_was_written() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    let db = database(dir.path());
+    db.execute_batch("CREATE TRIGGER no BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'no'); END")
+        .expect("made");
+    // As long as its answer is on its way nobody writes it unasked.
+    let answer = read(&cache, "/a", &Source::of("a")).await;
+    assert!(!cache.flush(LONG).await, "it could not be written");
+    drop(answer);
+    db.execute_batch("DROP TRIGGER no").expect("gone");
+    served(&cache, "/b", &Source::of("b")).await;
+    assert!(cache.flush(LONG).await);
+}
+
+#[tokio::test]
+async fn a_removal_that_cannot_be_written_is_tried_until_it_is() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    served(&cache, "/x", &Source::of("value")).await;
+    assert!(cache.flush(LONG).await);
+    let db = database(dir.path());
+    db.execute_batch("CREATE TRIGGER no BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'no'); END")
+        .expect("made");
+    let disk = &cache.0.desk.below.as_ref().expect("there is a disk").disk;
+    disk.remove(&key("/x"), Stamp::end_of(Clock::system().now_ms()));
+    until(|| cache.disk_trouble() == Some(Trouble::Failing)).await;
+    db.execute_batch("DROP TRIGGER no").expect("gone");
+    assert!(cache.flush(LONG).await);
+    assert_eq!(open_store(dir.path()).count().expect("counted").entries, 0);
+}
+
+#[tokio::test]
+async fn what_is_locked_at_the_end_is_tried_until_it_is_not() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    let lock = database(dir.path());
+    lock.execute_batch("BEGIN IMMEDIATE").expect("nobody else can write");
+    cache.invalidate(&tag("a"), &Invalidation::mark());
+    let unlock = async {
+        until(|| cache.disk_trouble() == Some(Trouble::Locked)).await;
+        lock.execute_batch("ROLLBACK").expect("ended");
+    };
+    tokio::join!(cache.close_disk(), unlock);
+    assert_eq!(open_store(dir.path()).newest_mark().expect("told"), 1);
+    assert_eq!(stats(&cache).marks_lost, 0);
+}
+
+#[tokio::test]
+async fn markers_that_are_left_at_the_end_are_counted() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let disk = DiskSettings { drain_timeout: Duration::from_millis(100), ..settings(dir.path()) };
+    let cache = open_with(disk);
+    let lock = database(dir.path());
+    lock.execute_batch("BEGIN IMMEDIATE").expect("nobody else can write");
+    cache.invalidate(&tag("a"), &Invalidation::mark());
+    cache.close_disk().await;
+    assert_eq!(stats(&cache).marks_lost, 1);
+}
+
+#[tokio::test]
+async fn who_slept_while_markers_were_swept_believes_nothing_he_has_in_memory() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    served(&cache, "/x", &Source::of("old")).await;
+    assert!(cache.flush(LONG).await);
+    // Another process placed five, and swept them when they were old.
+    database(dir.path())
+        .execute_batch(
+            "BEGIN IMMEDIATE; INSERT INTO sqlite_sequence VALUES ('marker', 5);
+             UPDATE about SET value = 5 WHERE name = 'floor'; COMMIT",
+        )
+        .expect("written");
+    while served(&cache, "/x", &Source::of("new")).await.2 != b"new" {
+        tokio::task::yield_now().await;
+    }
+    assert!(cache.flush(LONG).await);
+    drop(cache);
+    let cache = open(dir.path());
+    assert_eq!(served(&cache, "/x", &Source::of("newer")).await.2, b"new", "from here on he knows them");
+}
+
+fn set_format(dir: &Path, format: i64) {
+    database(dir).pragma_update(None, "user_version", format).expect("set");
+}
+
+#[tokio::test]
+async fn a_cache_that_another_version_uses_is_left_to_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    drop(open_store(dir.path()));
+    set_format(dir.path(), 99);
+    let other = Presence::enter(dir.path(), 77);
+    let cache = open(dir.path());
+    assert_eq!(served(&cache, "/x", &Source::of("value")).await.2, b"value");
+    assert_eq!((cache.disk_trouble(), stats(&cache).set_aside), (Some(Trouble::Format), 0));
+    drop(other);
+    until(|| stats(&cache).set_aside == 1).await;
+    until(|| cache.disk_trouble().is_none()).await;
+    served(&cache, "/y", &Source::of("value")).await;
+    assert!(cache.flush(LONG).await, "it is over as soon as the other ends");
+}
+
+#[tokio::test]
+async fn who_meets_another_format_while_he_runs_goes_without() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    let other = tempfile::tempdir().expect("a folder");
+    let store = open_store(other.path());
+    set_format(other.path(), 99);
+    assert!(store.truncate_wal().expect("cut"));
+    std::fs::copy(other.path().join(FILE), dir.path().join("theirs")).expect("copied");
+    let turn = Turn::take(dir.path()).expect("nobody opens it");
+    std::fs::rename(dir.path().join("theirs"), dir.path().join(FILE)).expect("put in its place");
+    for tail in ["-wal", "-shm"] {
+        std::fs::remove_file(dir.path().join(format!("{FILE}{tail}"))).expect("of the one before");
+    }
+    drop(turn);
+    until(|| cache.disk_trouble() == Some(Trouble::Format)).await;
+    assert_eq!(served(&cache, "/x", &Source::of("value")).await.2, b"value");
+    assert_eq!(stats(&cache).set_aside, 0);
+    let format: i64 =
+        database(dir.path()).pragma_query_value(None, "user_version", |row| row.get(0)).expect("told");
+    assert_eq!(format, 99);
+}
