@@ -9,7 +9,7 @@ use greenroom_simulator::chance::Chance;
 use greenroom_upstream::ask::Kind;
 use tokio::task::JoinSet;
 
-use super::apps::App;
+use super::apps::{App, SECOND_VISIT};
 use super::book::Book;
 use super::pace::Pace;
 use super::servers::{EVENING_BEGINS_AT, Servers};
@@ -86,8 +86,32 @@ pub(super) async fn play(
     book
 }
 
+/// How long the apps read on after the evening, each time.
+pub(super) const LATER: Duration = Duration::from_secs(60);
+
+/// Lets the apps go on reading for a minute after the evening, of which `written` is the book.
+pub(super) async fn read_on(
+    plan: &Plan,
+    evening: &Evening,
+    servers: &Arc<Servers>,
+    doors: Doors,
+    written: &Book,
+) -> Arc<Book> {
+    let visit: Arc<[String]> = written.read_on(SECOND_VISIT).into();
+    let book = Arc::new(Book::new(Arc::clone(servers)));
+    let pace = Pace::begin(plan.time_factor, evening.length);
+    let mut apps = JoinSet::new();
+    for app in App::EVERY {
+        let visitor =
+            Visitor::new(app, doors.to(app.server()), servers.token(app), Arc::clone(&book), pace.clone());
+        apps.spawn(app.read_on(visitor, evening.clone(), Arc::clone(&visit)));
+    }
+    finish(apps).await;
+    book
+}
+
 /// Waits for all apps.
-pub(super) async fn finish(mut apps: JoinSet<()>) {
+async fn finish(mut apps: JoinSet<()>) {
     while let Some(ended) = apps.join_next().await {
         // An app that panics is a fault of this program: it must not pass as an app that asked little.
         if let Err(error) = ended {

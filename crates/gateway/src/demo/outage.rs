@@ -1,21 +1,12 @@
 //! The outage: both servers are down for a minute, and the apps go on reading.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::task::JoinSet;
 
 use super::Plan;
-use super::apps::{App, SECOND_VISIT};
 use super::book::Book;
-use super::evening::{Doors, Evening, finish};
+use super::evening::{Doors, Evening, read_on};
 use super::figures::Reads;
-use super::pace::Pace;
 use super::servers::Servers;
-use super::visitor::Visitor;
-
-/// How long it lasts.
-pub(super) const LENGTH: Duration = Duration::from_secs(60);
 
 /// Takes the servers down, lets the apps read for a minute, and brings the servers back.
 ///
@@ -27,17 +18,8 @@ pub(super) async fn play(
     doors: Doors,
     written: &Book,
 ) -> Reads {
-    let visit: Arc<[String]> = written.read_on(SECOND_VISIT).into();
-    let book = Arc::new(Book::new(Arc::clone(servers)));
     servers.go_down();
-    let pace = Pace::begin(plan.time_factor, evening.length);
-    let mut apps = JoinSet::new();
-    for app in App::EVERY {
-        let visitor =
-            Visitor::new(app, doors.to(app.server()), servers.token(app), Arc::clone(&book), pace.clone());
-        apps.spawn(app.read_on(visitor, evening.clone(), Arc::clone(&visit)));
-    }
-    finish(apps).await;
+    let book = read_on(plan, evening, servers, doors, written).await;
     servers.come_back();
     Reads { reads: book.requests(), failed: book.failed() }
 }

@@ -3,16 +3,11 @@
 
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
-
 use super::Plan;
-use super::apps::{App, SECOND_VISIT};
 use super::book::Book;
-use super::evening::{Doors, Evening, finish};
+use super::evening::{Doors, Evening, read_on};
 use super::figures::Side;
-use super::pace::Pace;
 use super::servers::Servers;
-use super::visitor::Visitor;
 
 /// Lets the apps read for a minute. `written` is the book of the evening before.
 pub(super) async fn play(
@@ -22,15 +17,7 @@ pub(super) async fn play(
     doors: Doors,
     written: &Book,
 ) -> Side {
-    let visit: Arc<[String]> = written.read_on(SECOND_VISIT).into();
-    let (book, before) = (Arc::new(Book::new(Arc::clone(servers))), servers.reached());
-    let pace = Pace::begin(plan.time_factor, evening.length);
-    let mut apps = JoinSet::new();
-    for app in App::EVERY {
-        let visitor =
-            Visitor::new(app, doors.to(app.server()), servers.token(app), Arc::clone(&book), pace.clone());
-        apps.spawn(app.read_on(visitor, evening.clone(), Arc::clone(&visit)));
-    }
-    finish(apps).await;
+    let before = servers.reached();
+    let book = read_on(plan, evening, servers, doors, written).await;
     book.whole(servers.reached() - before)
 }

@@ -163,7 +163,7 @@ impl App {
     /// Goes on with what it reads all the time, for a minute after the evening; of the menus, the second visit is
     /// repeated, `visit` being what it read. Apps that have nothing to read in that minute do nothing.
     pub(super) async fn read_on(self, visitor: Visitor, evening: Evening, visit: Arc<[String]>) {
-        let end = evening.length + super::outage::LENGTH;
+        let end = evening.length + super::evening::LATER;
         match self {
             Self::Dashboard => Box::pin(dashboard::play(&visitor, evening.length, end)).await,
             Self::Widget => widget::play(&visitor, evening.length, end).await,
