@@ -1,6 +1,6 @@
 //! A cache engine for values that are expensive to load, belong to somebody, and may be wrong any moment.
 //!
-//! It answers from memory, loads what is missing, and keeps five promises; each has tests that fail without it:
+//! It answers from memory, and from disk where it was given one, loads what is missing, and keeps five promises; each has tests that fail without it:
 //!
 //! 1. **Never mixed.** A value is kept under (namespace, [`Partition`], key). No answer loaded for one partition is
 //!    served to another, also not while loads are shared.
@@ -107,7 +107,8 @@
 //! Decisions are pure and small: [`policy`] (judge), `plan` (what to do for a caller). `desk` is where callers,
 //! loads and invalidations meet, without a runtime: it owns the markers, the flights, the memory tier and the memos,
 //! and it is the one place where tiers are consulted. `read` and `run` are the two halves that wait: for a flight,
-//! and for a loader. [`Cache`] is the handle. Locks and atomics that decide anything come from `sync`, so that with
+//! and for a loader. `below` and `looks` are where they meet the tier on disk, which is a house of its own ([`disk`]).
+//! [`Cache`] is the handle. Locks and atomics that decide anything come from `sync`, so that with
 //! the feature `shuttle` a model checker runs the very same code (`cargo test --features shuttle`); a build with
 //! that feature is good for nothing else. `sabotage.sh` takes out the guards one by one and asserts that tests fail.
 //!
@@ -115,10 +116,11 @@
 //!
 //! - No protocol: no status, header, method or address appears here. A value is bytes and a little opaque metadata.
 //! - No `put`: a value comes from a load, because only a load has a stamp from before it was read at the source.
-//! - No expiry in the map: it evicts by weight. Time is judged at every read, by our clock, so nothing sweeps.
+//! - No expiry in memory: it evicts by weight. Time is judged at every read, by our clock; only the disk is swept.
 //! - No negative values: a failure is never kept in place of a value, only remembered beside it, and briefly.
 //! - No probabilistic early refresh: a threshold with jitter, and one refresh at a time.
-//! - No hidden tasks: everything runs on the tracker that was lent, and nothing runs that nobody asked for.
+//! - No hidden tasks: everything runs on the tracker that was lent, and nothing runs that nobody asked for. The tier on
+//!   disk has threads of its own (one that writes, some that read, one for claims), which end with it.
 //! - No secrets: keys and partitions appear in diagnosis. Loaders of warm keys may hold one, in memory, until they
 //!   cool down.
 

@@ -111,7 +111,7 @@ pub struct DiskSettings {
     pub file_above_bytes: usize,
     /// Bytes that may wait to be written; beyond, the oldest are dropped and counted.
     pub max_queued_bytes: u64,
-    /// How long an entry waits for others to be written with.
+    /// How long an entry waits for others to be written with; never longer than half of `shared_lag`.
     pub write_linger: Duration,
     /// How long a reader waits for the disk before it is a miss.
     pub read_timeout: Duration,
