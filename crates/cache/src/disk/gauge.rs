@@ -1,20 +1,13 @@
 //! For measuring: what a reading thread does without the thread and the request around it, and what an offer costs
-//! without the load before it or without a writer behind it.
+//! without the load before it.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::queue::Queue;
-use super::store::{Offer, Sight, Store};
+use super::store::{Sight, Store};
 use crate::cache::Cache;
-use crate::clock::Clock;
 use crate::key::Key;
-use crate::load::LoadReason;
-use crate::policy::Horizons;
-use crate::reach::Reach;
-use crate::stamp::Stamp;
-use crate::value::{Draft, Entry, Value};
+use crate::value::Entry;
 
 /// One connection to a store, as a reading thread has it.
 #[derive(Debug)]
@@ -39,60 +32,6 @@ impl Gauge {
             }
         }
         Ok(())
-    }
-}
-
-/// The queue before the writer, without a writer.
-#[derive(Debug)]
-pub struct Intake {
-    queue: Queue,
-    clock: Clock,
-    offers: Vec<Offer>,
-}
-
-impl Intake {
-    /// Entries under these keys, ready to be offered.
-    pub fn of(keys: &[Key], body: &[u8]) -> Self {
-        let offers = keys.iter().map(|key| {
-            let reach = Reach::of_key(key);
-            let entry = Arc::new(Entry::new(Draft {
-                key,
-                value: Value::new(body.to_vec()),
-                tags: Vec::new(),
-                created: Stamp::end_of(1),
-                created_ms: 1,
-                stored_ms: 1,
-                horizons: Horizons {
-                    fresh_until_ms: 2,
-                    stale_until_ms: 2,
-                    error_until_ms: 2,
-                    refresh_at_ms: 2,
-                },
-                adapted: false,
-                why: LoadReason::Absent,
-                reach,
-                cell: Arc::default(),
-                quota: Arc::default(),
-                warmth: None,
-                epoch: 0,
-            }));
-            Offer { key: key.clone(), entry, seen: 0 }
-        });
-        Self { queue: Queue::new(u64::MAX), clock: Clock::system(), offers: offers.collect() }
-    }
-
-    /// Offers the entry of one key.
-    pub fn offer(&self, at: usize) {
-        let Offer { key, entry, seen } = &self.offers[at];
-        self.queue.offer(Offer { key: key.clone(), entry: Arc::clone(entry), seen: *seen }, 0);
-    }
-
-    /// Takes everything out again, as a writer does.
-    pub fn empty(&self) {
-        while self.queue.depth().offers > 0 {
-            let delivery = self.queue.next(Duration::ZERO, Duration::ZERO, &self.clock);
-            self.queue.done(&delivery.batch);
-        }
     }
 }
 
