@@ -13,6 +13,7 @@
 //!   [`bounds`]: how many there may be, and who had to stay outside.
 //! - [`departure`]: what waits until an answer has left.
 //! - [`prefetch`]: what is loaded before it is asked for.
+//! - [`library`]: the libraries, kept whole. [`matching`]: which item is meant. [`playlists`]: playlists from elsewhere.
 //! - [`tls`]: whose certificate is believed, and which one is shown.
 //! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
 //! - [`resume`]: warming goes on after a restart.
@@ -43,12 +44,15 @@ pub mod framing;
 pub mod greeting;
 pub mod identity;
 pub mod keys;
+pub mod library;
 pub mod listener;
 pub mod login;
+pub mod matching;
 pub mod mode;
 pub mod observe;
 pub mod openness;
 pub mod origin;
+pub mod playlists;
 pub mod prefetch;
 pub mod process;
 pub mod proxy;

@@ -13,6 +13,9 @@ use crate::bypass::Bypasses;
 use crate::config::{self, Settings};
 use crate::control::{Control, Token};
 use crate::keys::{ControlToken, DataDir};
+use crate::library::Libraries;
+use crate::matching::Matching;
+use crate::playlists::Playlists;
 use crate::server::Server;
 use crate::state::State;
 use crate::storage;
@@ -43,6 +46,8 @@ pub struct Process {
     pub clock: Clock,
     /// What outlives the process.
     pub state: Arc<State>,
+    /// The libraries of the servers.
+    pub libraries: Arc<Libraries>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -93,8 +98,17 @@ impl Process {
         }
         let control_listener = bind(settings.control.listen, "the control plane").await?;
         let control = address_of(&control_listener)?;
-        let plane =
-            Control::new(servers.clone(), cache.clone(), clock.clone(), Token::of(data_dir)?, warnings);
+        let libraries = Arc::new(Libraries::default());
+        let matching = Arc::new(Matching::default());
+        let playlists = Arc::new(Playlists { libraries: Arc::clone(&libraries), matching });
+        let plane = Control::new(
+            servers.clone(),
+            cache.clone(),
+            clock.clone(),
+            Token::of(data_dir)?,
+            warnings,
+            playlists,
+        );
         let shown = open_shown(settings.control.shown.as_ref(), "the control plane", &clock)?;
         let scheme = if shown.is_some() { "https" } else { "http" };
         let page = format!("{scheme}://{control}{}/", settings.control.base_path);
@@ -109,7 +123,7 @@ impl Process {
             tasks.spawn(follower::follow(server));
         }
         cache.run_warmer();
-        Ok(Self { servers, control, page, token, cache, clock, state, tasks, stop })
+        Ok(Self { servers, control, page, token, cache, clock, state, libraries, tasks, stop })
     }
 
     /// From now on asks the servers whether they let their neighbours in, and warns of it.

@@ -2,6 +2,14 @@
 //!
 //! This crate never sees a clock, a disk, a network or an async runtime, and no other crate of the project.
 //! Rooms:
+//! - [`item`]: one thing of a library as the snapshot keeps it. [`guid`]: the names by which others know it.
+//! - [`snapshot`]: all of a library at one moment.
+//! - [`tracks`]: which track is meant. [`files`]: which item a file belongs to.
 //! - [`lineage`]: which item lies under which (episode → season → show), learnt from answers that passed by.
 
+pub mod files;
+pub mod guid;
+pub mod item;
 pub mod lineage;
+pub mod snapshot;
+pub mod tracks;

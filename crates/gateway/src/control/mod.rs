@@ -45,6 +45,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
+use crate::playlists::Playlists;
 use crate::server::Server;
 use crate::storage;
 use crate::warnings::Warnings;
@@ -69,6 +70,8 @@ pub struct Control {
     token: Token,
     /// What is wrong with the process itself.
     warnings: Arc<Warnings>,
+    /// Playlists, with the libraries and who finds things in them.
+    pub playlists: Arc<Playlists>,
     sessions: Sessions,
     throttle: Throttle,
     refusals: [AtomicU64; Decision::REFUSALS.len()],
@@ -111,6 +114,7 @@ impl Control {
         clock: Clock,
         token: Token,
         warnings: Arc<Warnings>,
+        playlists: Arc<Playlists>,
     ) -> Self {
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
@@ -118,6 +122,7 @@ impl Control {
             cache,
             token,
             warnings,
+            playlists,
             sessions: Sessions::default(),
             throttle: Throttle::default(),
             refusals: [const { AtomicU64::new(0) }; Decision::REFUSALS.len()],
