@@ -67,7 +67,14 @@ pub fn check(bytes: &[u8]) {
 fn control() -> Control {
     let clock = Clock::system();
     let cache = Cache::new(Settings::default(), clock.clone(), TaskTracker::new());
-    Control::new(Vec::new(), cache, clock, Token::fixed(Secret::new(SECRET)), std::sync::Arc::default())
+    Control::new(
+        Vec::new(),
+        cache,
+        clock,
+        Token::fixed(Secret::new(SECRET)),
+        std::sync::Arc::default(),
+        std::sync::Arc::default(),
+    )
 }
 
 /// Logs in as the page does.

@@ -18,7 +18,6 @@ use tokio_util::task::TaskTracker;
 use super::gate::Peer;
 use super::{Control, Plane, router};
 use crate::config::{Settings, Tree};
-use crate::playlists::Playlists;
 use crate::server::Server;
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -76,8 +75,8 @@ impl House {
         let dir = crate::keys::DataDir::open(folder.path()).expect("it is there");
         let token = super::Token::of(dir).expect("it is there");
         let listen: SocketAddr = "0.0.0.0:32500".parse().expect("an address");
-        let playlists = Arc::new(Playlists { libraries: Arc::default(), matching: Arc::default() });
-        let control = Control::new(vec![(server, listen)], cache, clock, token, Arc::default(), playlists);
+        let control =
+            Control::new(vec![(server, listen)], cache, clock, token, Arc::default(), Arc::default());
         let own: SocketAddr = "127.0.0.1:8710".parse().expect("an address");
         Self {
             plane: Arc::new(Plane { control: Arc::new(control), settings: told, listen: own, stop }),

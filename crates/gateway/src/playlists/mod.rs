@@ -6,7 +6,7 @@ use crate::library::Libraries;
 use crate::matching::Matching;
 
 /// Keeps playlists.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Playlists {
     /// What is to be found.
     pub libraries: Arc<Libraries>,
