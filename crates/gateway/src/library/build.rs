@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::crawl::{Count, Crawl, Odd, Step};
 use super::keeper::Keeper;
-use super::progress::{Phase, Progress, left_ms};
+use super::progress::{Phase, left_ms};
 use super::report::word_of;
 use super::source::{Question, Trouble};
 use super::store::{About, Store};
@@ -52,7 +52,6 @@ impl Keeper {
             facts.cancel = Some(cancel.clone());
             facts.unfinished.take().filter(|_| !wish.has_force)
         };
-        library.turn(|progress| *progress = Progress { phase: Phase::Waiting, ..Progress::default() });
         let timeout = library.server.settings.library.timeout;
         let spent_ms = slot.as_ref().map_or(0, |crawl| began_ms.saturating_sub(crawl.began_ms));
         let left = timeout.saturating_sub(Duration::from_millis(spent_ms));

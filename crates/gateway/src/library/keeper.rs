@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use greenroom_upstream::crawl::Contents;
 
+use super::progress::{Phase, Progress};
 use super::source::Source;
 use super::{Failure, Libraries, Library};
 use crate::config::AtStart;
@@ -120,6 +121,9 @@ impl Keeper {
                     }
                 }
                 Due::Build => {
+                    // In this order: whoever looks in between sees that something is under way.
+                    let waiting = Progress { phase: Phase::Waiting, ..Progress::default() };
+                    library.turn(|progress| *progress = Progress { turns: progress.turns, ..waiting });
                     let wish = library.wishes.lock().build.take().unwrap_or_default();
                     self.build(wish).await;
                 }

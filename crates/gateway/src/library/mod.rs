@@ -323,6 +323,11 @@ impl Library {
         if is_joined { Asked::Joined } else { Asked::Begun }
     }
 
+    /// Whether a build was asked for that has not begun yet.
+    pub fn is_asked(&self) -> bool {
+        self.wishes.lock().build.is_some()
+    }
+
     /// Ends a build that is under way or waiting. Returns whether there was one.
     pub fn cancel(&self) -> bool {
         let had_wish = self.wishes.lock().build.take().is_some();

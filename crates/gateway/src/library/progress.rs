@@ -25,6 +25,7 @@ pub enum Phase {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Progress {
     /// What is done now.
+    #[serde(skip)]
     pub phase: Phase,
     /// Items read so far.
     pub items: u64,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use greenroom_library::item::ItemKind;
 use serde::Serialize;
 
-use super::progress::Progress;
+use super::progress::{Phase, Progress};
 use super::{Library, State};
 
 /// What building and following cost the server.
@@ -91,6 +91,7 @@ pub struct GenerationReport {
 /// How far a build is.
 #[derive(Debug, Clone, Serialize)]
 pub struct ProgressReport {
+    phase: Phase,
     #[serde(flatten)]
     progress: Progress,
     /// How much of the pages is read.
@@ -99,7 +100,7 @@ pub struct ProgressReport {
 
 impl From<Progress> for ProgressReport {
     fn from(progress: Progress) -> Self {
-        Self { percent: progress.percent(), progress }
+        Self { phase: progress.phase, percent: progress.percent(), progress }
     }
 }
 
