@@ -21,6 +21,8 @@ use crate::doubt::{Belief, Doubt, judge};
 
 /// So often in a row a request may come to nothing.
 const MAX_FAILURES: u32 = 10;
+/// So often in a row the server may not show the library.
+const MISSING: u32 = 4;
 /// First and longest pause after one that did.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// So often it is read again what changed while pages were read.
@@ -116,13 +118,20 @@ impl Keeper {
 
     /// The library as the server shows it now, and what time it is there.
     pub(super) async fn look(&self) -> Result<(Shelf, Option<u64>), Failure> {
-        let mut failures = 0;
+        let (mut failures, mut missing) = (0, 0);
         loop {
             match self.source.shelves().await {
                 Ok(answer) => {
                     let key = &self.library.id.key;
-                    let shelf = answer.of.into_iter().find(|shelf| shelf.key == *key);
-                    return shelf.map(|shelf| (shelf, answer.server_s)).ok_or(Failure::Gone);
+                    if let Some(shelf) = answer.of.into_iter().find(|shelf| shelf.key == *key) {
+                        return Ok((shelf, answer.server_s));
+                    }
+                    // A server that starts shows none at first.
+                    missing += 1;
+                    if missing >= MISSING {
+                        return Err(Failure::Gone);
+                    }
+                    self.bear(Trouble::Unfit, &mut failures).await?;
                 }
                 Err(trouble) => drop(self.bear(trouble, &mut failures).await?),
             }
@@ -204,13 +213,15 @@ impl Keeper {
         let server = &library.server;
         let Some(held) = library.generation() else { return Ok(()) };
         let now_ms = server.clock.now_ms();
-        let was = held.snapshot.len() as u64;
         let is_settled = !is_scanning
             && now_ms.saturating_sub(server.began_ms) >= UNSETTLED_MS
             && server.doubts.is_settled(server.breaker.troubled_ms(), now_ms);
         let mut facts = library.facts.lock();
+        let was = facts.settled_items.max(held.snapshot.len() as u64);
         if judge(was, came, is_settled, facts.shrunk, now_ms) == Belief::Believed {
-            facts.shrunk = None;
+            if is_settled || facts.shrunk.take().is_some() {
+                facts.settled_items = came;
+            }
             return Ok(());
         }
         let new = Doubt { total: came, since_ms: now_ms, same_since_ms: now_ms };
@@ -289,6 +300,13 @@ impl Keeper {
         let number = library.next_number(taken_at_ms);
         let about = About { number, taken_at_ms, ..about };
         let generation = Arc::new(Generation { number, taken_at_ms, snapshot: built.snapshot });
+        let is_same = built.diff.as_ref().is_some_and(is_same);
+        if let Some(held) = library.generation().filter(|_| is_same) {
+            // Nothing that could be told is different: whoever remembers the number need not look again.
+            let about = About { number: held.number, taken_at_ms: held.taken_at_ms, ..about };
+            library.facts.lock().about = about.clone();
+            return self.save(about, Some(held)).await;
+        }
         {
             let mut facts = library.facts.lock();
             facts.about = about.clone();
@@ -409,4 +427,9 @@ impl Keeper {
         }
         Err(Failure::TooLarge { needed_mb: needed.div_ceil(MB), limit_mb: limit / MB })
     }
+}
+
+/// Whether there is no difference at all.
+fn is_same(diff: &diff::Diff) -> bool {
+    diff.is_empty() && diff.changed_rows.is_empty()
 }
