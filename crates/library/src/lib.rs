@@ -4,9 +4,11 @@
 //! Rooms:
 //! - [`item`]: one thing of a library as the snapshot keeps it. [`guid`]: the names by which others know it.
 //! - [`snapshot`]: all of a library at one moment.
+//! - [`choice`]: which music library is meant.
 //! - [`tracks`]: which track is meant. [`files`]: which item a file belongs to.
 //! - [`lineage`]: which item lies under which (episode → season → show), learnt from answers that passed by.
 
+pub mod choice;
 pub mod files;
 pub mod guid;
 pub mod item;
