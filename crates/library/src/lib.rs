@@ -5,6 +5,7 @@
 //! - [`item`]: one thing of a library as the snapshot keeps it. [`guid`]: the names by which others know it.
 //! - [`snapshot`]: all of a library at one moment.
 //! - [`tracks`]: which track is meant. [`files`]: which item a file belongs to.
+//! - `sorted`: many hashes in order, for the indexes of ids and files.
 //! - [`lineage`]: which item lies under which (episode → season → show), learnt from answers that passed by.
 
 pub mod files;
@@ -12,4 +13,5 @@ pub mod guid;
 pub mod item;
 pub mod lineage;
 pub mod snapshot;
+mod sorted;
 pub mod tracks;
