@@ -243,7 +243,7 @@ fn replacement(to: &str) -> Option<Vec<Piece>> {
             braced.split_once('}')?
         } else {
             let is_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-            rest.split_at(rest.find(|letter| !is_name(letter)).unwrap_or(rest.len()))
+            rest.split_at(rest.find(|letter: char| !is_name(letter)).unwrap_or(rest.len()))
         };
         if group.is_empty() {
             return None;
@@ -307,7 +307,7 @@ fn around(rule: Rule<'_>) -> Option<(String, String)> {
             Piece::Group(_) => {
                 group += 1;
                 let place = used.iter().position(|number| *number == group)? + 1;
-                to.push_str(&format!("${{{place}}}"));
+                to.extend(["${", &place.to_string(), "}"]);
             }
         }
     }
