@@ -6,6 +6,7 @@
 //! - [`snapshot`]: all of a library at one moment.
 //! - [`choice`]: which music library is meant.
 //! - [`tracks`]: which track is meant. [`files`]: which item a file belongs to.
+//! - `sorted`: many hashes in order, for the indexes of ids and files.
 //! - [`lineage`]: which item lies under which (episode → season → show), learnt from answers that passed by.
 
 pub mod choice;
@@ -14,4 +15,5 @@ pub mod guid;
 pub mod item;
 pub mod lineage;
 pub mod snapshot;
+mod sorted;
 pub mod tracks;
