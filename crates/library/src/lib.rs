@@ -5,11 +5,13 @@
 //! - [`item`]: one thing of a library as the snapshot keeps it. [`guid`]: the names by which others know it.
 //! - [`snapshot`]: all of a library at one moment.
 //! - [`tracks`]: which track is meant. [`files`]: which item a file belongs to.
+//! - [`playlist`]: playlists from elsewhere, in the formats people have them in.
 //! - [`lineage`]: which item lies under which (episode → season → show), learnt from answers that passed by.
 
 pub mod files;
 pub mod guid;
 pub mod item;
 pub mod lineage;
+pub mod playlist;
 pub mod snapshot;
 pub mod tracks;
