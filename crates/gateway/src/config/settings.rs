@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use greenroom_cache::disk::DiskSettings;
+use greenroom_library::files::PathMaps;
 use greenroom_upstream::ask::Kind;
 use greenroom_upstream::class::{Class, Lifetime};
 use greenroom_upstream::credential::Secret;
@@ -16,6 +17,7 @@ use http::Uri;
 use super::control::Control;
 use super::disk;
 use super::hygiene::{self, Hygiene};
+use super::matching::{Matching, read_path_maps};
 use super::networks::Networks;
 use super::prefetch::Prefetch;
 use super::tls::{Upstream, read_shown};
@@ -51,6 +53,8 @@ pub struct Settings {
     pub memory: Memory,
     /// The disk tier, where there is one.
     pub disk: Option<DiskSettings>,
+    /// What is remembered of matches.
+    pub matching: Matching,
     /// The media servers, in the order they were written.
     pub servers: Vec<Server>,
 }
@@ -109,6 +113,8 @@ pub struct Server {
     pub hygiene: Hygiene,
     /// What may be loaded before it is asked for.
     pub prefetch: Prefetch,
+    /// How the paths of apps become the server's.
+    pub path_maps: PathMaps,
     /// Numbers of a class's lifetime that differ from the default.
     pub lifetimes: BTreeMap<Class, Changed>,
 }
@@ -150,6 +156,7 @@ impl Settings {
         let control = Control::read(&mut tree);
         let memory = read_memory(&mut tree);
         let disk = disk::read(&mut tree, &data_dir);
+        let matching = Matching::read(&mut tree);
         let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
         let mut servers = Vec::new();
         for (name, place) in tree.servers() {
@@ -164,7 +171,7 @@ impl Settings {
         }
         tree.reject_unknown();
         if tree.problems.is_empty() {
-            Ok(Self { data_dir, settle, control, memory, disk, servers })
+            Ok(Self { data_dir, settle, control, memory, disk, matching, servers })
         } else {
             Err(tree.problems)
         }
@@ -202,6 +209,7 @@ fn read_server(tree: &mut Tree, name: &str, place: &str, trusted: &Networks) -> 
         url.as_ref().is_none_or(|(origin, _)| origin.scheme() == Some(&http::uri::Scheme::HTTPS));
     let tls = Upstream::read(tree, name, is_encrypted);
     let shown = read_shown(tree, &key("listen_tls"));
+    let path_maps = read_path_maps(tree, name);
     let lifetimes = read_lifetimes(tree, name);
     let public_url = read_public_url(tree, &key("public_url"));
     let listen_base_path = read_base_path(tree, &key("listen_base_path"));
@@ -227,6 +235,7 @@ fn read_server(tree: &mut Tree, name: &str, place: &str, trusted: &Networks) -> 
         mode,
         hygiene,
         prefetch,
+        path_maps,
         lifetimes,
     })
 }

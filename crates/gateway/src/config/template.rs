@@ -44,6 +44,12 @@ listen = "127.0.0.1:8710"
 # shared_lag_ms = 20               # two processes on one directory know of each other's writes within this time
 # drain_timeout_ms = 5000          # for writing what is left when it is stopped
 
+# What is remembered of matches. The server is searched only if whoever asks wants that.
+[matching]
+# max_decisions = 100000           # pins, rejections, and what was confirmed by use
+# live_per_call = 50               # searches of one call
+# live_per_minute = 60             # searches in any minute, for each server
+
 [[server]]
 name   = "home"
 kind   = "plex"                        # or "jellyfin"
@@ -87,6 +93,12 @@ listen = "0.0.0.0:32500"               # point your apps here
 # max_per_answer = 12                        # loads after one answer
 # budget_per_minute = 120                    # loads in any minute
 # classes = ["item", "lists", "images"]      # of these classes
+
+# How the paths that apps know become the server's, for lookups by path: a regular expression, and what its first match
+# becomes. Several may follow one another; the first that matches counts. It is used in both directions.
+# [[server.path_map]]
+# from = '^/data/(.*)$'
+# to = '/mnt/media/$1'
 
 # Lifetimes of a class of answers, in seconds. The three windows add up.
 # [server.lifetimes.sessions]
