@@ -96,7 +96,10 @@ impl fmt::Display for MapError {
             Self::TooLong { .. } => write!(f, "from and to may have {MAX_RULE_BYTES} bytes each at most"),
             Self::Empty { .. } => write!(f, "from is empty"),
             Self::NoExpression { .. } => {
-                write!(f, "from is no regular expression (look-around and back-references are not among them)")
+                write!(
+                    f,
+                    "from is no regular expression (look-around and back-references are not among them)"
+                )
             }
             Self::TooLarge { .. } => write!(f, "from is too large once it is compiled; count less in it"),
             Self::UnknownGroup { .. } => write!(
@@ -323,7 +326,7 @@ fn read(from: &str) -> Option<Plain> {
     let mut rest = from.chars();
     while let Some(letter) = rest.next() {
         match letter {
-            '\\' => text.push(rest.next().filter(|escaped| escaped.is_ascii_punctuation())?),
+            '\\' => text.push(rest.next().filter(char::is_ascii_punctuation)?),
             '$' => {
                 plain.is_ended = true;
                 if rest.next().is_some() {
