@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use greenroom_cache::disk::DiskSettings;
+use greenroom_library::files::PathMaps;
 use greenroom_upstream::ask::Kind;
 use greenroom_upstream::class::{Class, Lifetime};
 use greenroom_upstream::credential::Secret;
@@ -17,6 +18,7 @@ use super::control::Control;
 use super::disk;
 use super::hygiene::{self, Hygiene};
 use super::library::{self, Library};
+use super::matching::{Matching, read_path_maps};
 use super::networks::Networks;
 use super::prefetch::Prefetch;
 use super::tls::{Upstream, read_shown};
@@ -54,6 +56,8 @@ pub struct Settings {
     pub disk: Option<DiskSettings>,
     /// What the snapshots of all libraries together may take.
     pub library_memory_bytes: u64,
+    /// What is remembered of matches.
+    pub matching: Matching,
     /// The media servers, in the order they were written.
     pub servers: Vec<Server>,
 }
@@ -114,6 +118,8 @@ pub struct Server {
     pub prefetch: Prefetch,
     /// What is kept whole of its libraries.
     pub library: Library,
+    /// How the paths of apps become the server's.
+    pub path_maps: PathMaps,
     /// Numbers of a class's lifetime that differ from the default.
     pub lifetimes: BTreeMap<Class, Changed>,
 }
@@ -155,6 +161,7 @@ impl Settings {
         let control = Control::read(&mut tree);
         let memory = read_memory(&mut tree);
         let disk = disk::read(&mut tree, &data_dir);
+        let matching = Matching::read(&mut tree);
         let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
         let library = Library::read(&mut tree);
         let library_memory_bytes = library::read_memory_limit(&mut tree);
@@ -171,7 +178,7 @@ impl Settings {
         }
         tree.reject_unknown();
         if tree.problems.is_empty() {
-            Ok(Self { data_dir, settle, control, memory, disk, library_memory_bytes, servers })
+            Ok(Self { data_dir, settle, control, memory, disk, library_memory_bytes, matching, servers })
         } else {
             Err(tree.problems)
         }
@@ -215,6 +222,7 @@ fn read_server(
         url.as_ref().is_none_or(|(origin, _)| origin.scheme() == Some(&http::uri::Scheme::HTTPS));
     let tls = Upstream::read(tree, name, is_encrypted);
     let shown = read_shown(tree, &key("listen_tls"));
+    let path_maps = read_path_maps(tree, name);
     let lifetimes = read_lifetimes(tree, name);
     let public_url = read_public_url(tree, &key("public_url"));
     let listen_base_path = read_base_path(tree, &key("listen_base_path"));
@@ -241,6 +249,7 @@ fn read_server(
         hygiene,
         prefetch,
         library,
+        path_maps,
         lifetimes,
     })
 }

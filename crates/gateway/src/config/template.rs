@@ -56,6 +56,12 @@ listen = "127.0.0.1:8710"
 # schedule_hours = 24              # then it is compared as a whole; 0: never by itself
 # music = "Music"                  # the library that is meant where none is named
 
+# What is remembered of matches. The server is searched only if whoever asks wants that.
+[matching]
+# max_decisions = 100000           # pins, rejections, and what was confirmed by use
+# live_per_call = 50               # searches of one call
+# live_per_minute = 60             # searches in any minute, for each server
+
 [[server]]
 name   = "home"
 kind   = "plex"                        # or "jellyfin"
@@ -107,6 +113,12 @@ listen = "0.0.0.0:32500"               # point your apps here
 # timeout_minutes = 180
 # schedule_hours = 24
 # music = "Music"
+
+# How the paths that apps know become the server's, for lookups by path: a regular expression, and what its first match
+# becomes. Several may follow one another; the first that matches counts. It is used in both directions.
+# [[server.path_map]]
+# from = '^/data/(.*)$'
+# to = '/mnt/media/$1'
 
 # Lifetimes of a class of answers, in seconds. The three windows add up.
 # [server.lifetimes.sessions]

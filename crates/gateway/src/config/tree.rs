@@ -251,6 +251,18 @@ impl Tree {
                         self.add_server_row(lines, row);
                     }
                 }
+                DeValue::Array(rows) if path.ends_with(".path_map") => {
+                    for (index, row) in rows.iter().enumerate() {
+                        let path = format!("{path}.{}", index + 1);
+                        match row.get_ref() {
+                            DeValue::Table(inner) => self.add_table(lines, &path, inner),
+                            _ => self.problem(
+                                lines.place(row),
+                                format!("{path} must be a table with from and to"),
+                            ),
+                        }
+                    }
+                }
                 DeValue::Array(texts) if texts.iter().all(|text| text.get_ref().as_str().is_some()) => {
                     let texts: Vec<&str> = texts.iter().filter_map(|text| text.get_ref().as_str()).collect();
                     self.set(&path, texts.join(","), lines.place(value));

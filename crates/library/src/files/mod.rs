@@ -22,3 +22,13 @@ mod tests;
 pub use find::{Asked, Candidate, Case, Confidence, Reason, Verdict};
 pub use index::{FileIndex, FileIndexBuilder};
 pub use maps::{MapError, PathMaps, Rule};
+
+/// Whether two paths are the same as they are spelled, whatever system wrote them.
+pub fn is_same_path(one: &str, other: &str) -> bool {
+    let parts = |path: &str| -> Option<Vec<path::Part>> {
+        let plain = path::plain(path);
+        let parts = path::parts(&plain).filter(|parts| !parts.is_empty())?;
+        Some(parts.into_iter().map(path::Part::of).collect())
+    };
+    parts(one).is_some_and(|one| parts(other).is_some_and(|other| one == other))
+}
