@@ -6,13 +6,14 @@
 //! a problem too.
 //!
 //! Rooms: [`tree`] (where values come from), [`settings`] (what they mean), [`control`] (who may do what on the control
-//! plane), [`disk`] (what outlives the process), [`hygiene`] and [`networks`] (what of strangers is borne), [`prefetch`] (what is loaded before it is asked for), [`tls`] (who is believed and what is shown),
+//! plane), [`disk`] (what outlives the process), [`hygiene`] and [`networks`] (what of strangers is borne), [`playlists`] (whose playlists are kept, and which), [`prefetch`] (what is loaded before it is asked for), [`tls`] (who is believed and what is shown),
 //! [`template`] (`config init`).
 
 pub mod control;
 pub mod disk;
 pub mod hygiene;
 pub mod networks;
+pub mod playlists;
 pub mod prefetch;
 pub mod settings;
 pub mod template;
