@@ -20,6 +20,7 @@ use super::hygiene::{self, Hygiene};
 use super::library::{self, Library};
 use super::matching::{Matching, read_path_maps};
 use super::networks::Networks;
+use super::playlists::{Account, Standing};
 use super::prefetch::Prefetch;
 use super::tls::{Upstream, read_shown};
 use super::tree::{Problem, Tree};
@@ -60,6 +61,8 @@ pub struct Settings {
     pub matching: Matching,
     /// The media servers, in the order they were written.
     pub servers: Vec<Server>,
+    /// Playlists that are kept in step by themselves.
+    pub playlists: Vec<Standing>,
 }
 
 /// The memory tier.
@@ -90,6 +93,8 @@ pub struct Server {
     pub public_url: Option<String>,
     /// A token of its owner, for the events and for what is done without a client.
     pub token: Option<Secret>,
+    /// Further users, whose playlists may be written.
+    pub accounts: BTreeMap<String, Account>,
     /// How its certificate is judged, where its url asks for encryption.
     pub tls: Upstream,
     /// Where clients find it.
@@ -170,6 +175,7 @@ impl Settings {
             servers.extend(read_server(&mut tree, &name, &place, (&trusted_proxies, &library)));
         }
         check_listeners(&mut tree, &control, &servers);
+        let playlists = Standing::read_all(&mut tree, &servers);
         if servers.is_empty() && tree.servers().is_empty() {
             tree.problem(
                 "configuration".into(),
@@ -178,7 +184,17 @@ impl Settings {
         }
         tree.reject_unknown();
         if tree.problems.is_empty() {
-            Ok(Self { data_dir, settle, control, memory, disk, library_memory_bytes, matching, servers })
+            Ok(Self {
+                data_dir,
+                settle,
+                control,
+                memory,
+                disk,
+                library_memory_bytes,
+                matching,
+                servers,
+                playlists,
+            })
         } else {
             Err(tree.problems)
         }
@@ -203,6 +219,7 @@ fn read_server(
     let kind = read_kind(tree, &key("kind"), name, place);
     let url = read_url(tree, &key("url"), name, place);
     let token = read_token(tree, &key("token"), &key("token_file"));
+    let accounts = Account::read_all(tree, name, kind);
     let port = if kind == Some(Kind::Jellyfin) { JELLYFIN_PORT } else { PLEX_PORT };
     let everywhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
     let listen = read_listen(tree, &key("listen"), everywhere);
@@ -235,6 +252,7 @@ fn read_server(
         base_path,
         public_url,
         token,
+        accounts,
         tls,
         listen,
         shown,
@@ -354,7 +372,7 @@ fn read_short(path: &str) -> std::io::Result<String> {
     Ok(text)
 }
 
-fn read_token(tree: &mut Tree, token: &str, token_file: &str) -> Option<Secret> {
+pub(super) fn read_token(tree: &mut Tree, token: &str, token_file: &str) -> Option<Secret> {
     let from_file = tree.take(token_file).and_then(|leaf| match read_short(&leaf.text) {
         Ok(text) if text.len() > MAX_TOKEN_FILE_BYTES => {
             tree.problem(leaf.place, format!("the token file {} is longer than a token is", leaf.text));
