@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod healthcheck;
 mod login;
+mod matching;
 mod modes;
 mod remote;
 mod serve;
@@ -82,6 +83,8 @@ enum Command {
     Status(status::Options),
     /// Show all figures of the running gateway
     Stats(status::Options),
+    /// Find out which tracks of a library are meant, from two CSV files and without a server
+    Match(matching::Options),
     /// Use no answer any more that is kept now
     Clear(modes::Clear),
     /// Index libraries now, or show how their indexes do
@@ -189,6 +192,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Why(options) => why::run(&options),
         Command::Status(options) => status::status(&options),
         Command::Stats(options) => status::stats(&options),
+        Command::Match(options) => matching::run(&options),
         Command::Clear(options) => modes::clear(&options),
         Command::Build(options) => build::run(&options),
     };
