@@ -23,6 +23,8 @@ use crate::doubt::{Belief, Doubt, judge};
 const MAX_FAILURES: u32 = 10;
 /// So often in a row the server may not show the library.
 const MISSING: u32 = 4;
+/// So often a list that is far too short is counted again.
+const AGAIN: u32 = 3;
 /// First and longest pause after one that did.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// So often it is read again what changed while pages were read.
@@ -78,7 +80,13 @@ impl Keeper {
                 facts.cost.build_requests = requests;
                 facts.cost.build_ms = clock.now_ms().saturating_sub(began_ms);
             }
-            if matches!(outcome, Err(Failure::Unreachable | Failure::Unfit | Failure::Changing)) {
+            // Where rows are missing although all pages were read, only reading them again helps.
+            let is_of_use = |crawl: &Box<Crawl>| match &outcome {
+                Err(Failure::Unreachable | Failure::Unfit) => true,
+                Err(Failure::Changing) => crawl.is_complete(),
+                _ => false,
+            };
+            if slot.as_ref().is_some_and(is_of_use) {
                 facts.unfinished = slot.map(|mut crawl| {
                     crawl.requests = requests;
                     crawl
@@ -144,7 +152,15 @@ impl Keeper {
         let mut failures = 0;
         while let Step::Page { kind, start, size } = crawl.step() {
             self.tell(Phase::Crawling, crawl, began_ms, before);
-            let rest = match self.source.page(&crawl.shelf, kind, start, size).await {
+            let answer = self.source.page(&crawl.shelf, kind, start, size).await;
+            if let Ok(answer) = &answer
+                && start == 0
+                && !self.is_plausible(&crawl.shelf, kind, answer.of.total).await?
+            {
+                self.count_failure();
+                continue;
+            }
+            let rest = match answer {
                 Ok(answer) => match crawl.take(kind, start, answer.of) {
                     Ok(()) => {
                         failures = 0;
@@ -175,6 +191,21 @@ impl Keeper {
         }
         self.tell(Phase::CatchingUp, crawl, began_ms, before);
         Ok(())
+    }
+
+    /// Whether a list is to be believed that has less than half of what is kept. A server that starts shows an empty one
+    /// for a moment; what it says again and again is so, or is for [`Keeper::believe`] to judge.
+    async fn is_plausible(&self, shelf: &Shelf, kind: ItemKind, total: Option<u64>) -> Result<bool, Failure> {
+        let held = self.library.generation();
+        let kept = held.map_or(0, |held| held.snapshot.count(kind) as u64);
+        let Some(total) = total.filter(|total| total.saturating_mul(2) < kept) else { return Ok(true) };
+        for again in 0..AGAIN {
+            self.library.server.clock.sleep(PAUSE.0 * (1 << again)).await;
+            if self.count(shelf, kind).await? != total {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// What changed while pages were read is read again, until the server says that nothing moved.
