@@ -5,14 +5,14 @@ use greenroom_upstream::verdict::Representation::{Json, Opaque, Xml};
 
 use super::{
     address, answers, comparisons, configuration, control, credentials, events, forwarding, frames,
-    greetings, logins, redaction, requests, sequels, surveys, webhooks,
+    greetings, logins, playlists, redaction, requests, sequels, surveys, webhooks,
 };
 
 /// A property of any bytes.
 pub type Property = fn(&[u8]);
 
 /// Every target by its name.
-pub const EVERY: [(&str, Property); 22] = [
+pub const EVERY: [(&str, Property); 23] = [
     ("address", address),
     ("comparisons", comparisons),
     ("configuration", configuration),
@@ -26,6 +26,7 @@ pub const EVERY: [(&str, Property); 22] = [
     ("jellyfin_requests", jellyfin_requests),
     ("logins", logins),
     ("pictures", pictures),
+    ("playlists", playlists),
     ("plex_credentials", plex_credentials),
     ("plex_frames", plex_frames),
     ("plex_json", plex_json),
@@ -106,6 +107,11 @@ pub fn logins(bytes: &[u8]) {
 pub fn pictures(bytes: &[u8]) {
     answers::check(Plex, Opaque, "/library/metadata/1/thumb/1", bytes);
     answers::check(Jellyfin, Opaque, "/Items/1/Images/Primary", bytes);
+}
+
+/// A playlist somebody has.
+pub fn playlists(bytes: &[u8]) {
+    playlists::check(bytes);
 }
 
 /// Who asks a Plex.

@@ -6,6 +6,8 @@
 //! - [`snapshot`]: all of a library at one moment.
 //! - [`choice`]: which music library is meant.
 //! - [`tracks`]: which track is meant. [`files`]: which item a file belongs to.
+//! - `sorted`: many hashes in order, for the indexes of ids and files.
+//! - [`playlist`]: playlists from elsewhere, in the formats people have them in.
 //! - [`lineage`]: which item lies under which (episode → season → show), learnt from answers that passed by.
 
 pub mod choice;
@@ -13,5 +15,7 @@ pub mod files;
 pub mod guid;
 pub mod item;
 pub mod lineage;
+pub mod playlist;
 pub mod snapshot;
+mod sorted;
 pub mod tracks;

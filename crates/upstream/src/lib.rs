@@ -23,6 +23,7 @@
 //! - [`survey`]: reads that show what a server really has, found in its own answers.
 //! - [`sequel`]: what is likely to be asked next, learnt from what a client asked before.
 //! - [`signal`]: what a frame of a notification socket says.
+//! - [`playlists`]: reading and writing playlists of a user's own accord.
 //! - [`plex`], [`jellyfin`]: the dialects.
 
 pub mod ask;
@@ -37,6 +38,7 @@ pub mod login;
 pub mod open;
 pub mod path;
 mod picture;
+pub mod playlists;
 pub mod plex;
 pub mod redact;
 pub mod rights;

@@ -16,6 +16,7 @@ use http::Uri;
 use super::control::Control;
 use super::disk;
 use super::hygiene::{self, Hygiene};
+use super::library::{self, Library};
 use super::networks::Networks;
 use super::prefetch::Prefetch;
 use super::tls::{Upstream, read_shown};
@@ -51,6 +52,8 @@ pub struct Settings {
     pub memory: Memory,
     /// The disk tier, where there is one.
     pub disk: Option<DiskSettings>,
+    /// What the snapshots of all libraries together may take.
+    pub library_memory_bytes: u64,
     /// The media servers, in the order they were written.
     pub servers: Vec<Server>,
 }
@@ -109,6 +112,8 @@ pub struct Server {
     pub hygiene: Hygiene,
     /// What may be loaded before it is asked for.
     pub prefetch: Prefetch,
+    /// What is kept whole of its libraries.
+    pub library: Library,
     /// Numbers of a class's lifetime that differ from the default.
     pub lifetimes: BTreeMap<Class, Changed>,
 }
@@ -151,9 +156,11 @@ impl Settings {
         let memory = read_memory(&mut tree);
         let disk = disk::read(&mut tree, &data_dir);
         let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
+        let library = Library::read(&mut tree);
+        let library_memory_bytes = library::read_memory_limit(&mut tree);
         let mut servers = Vec::new();
         for (name, place) in tree.servers() {
-            servers.extend(read_server(&mut tree, &name, &place, &trusted_proxies));
+            servers.extend(read_server(&mut tree, &name, &place, (&trusted_proxies, &library)));
         }
         check_listeners(&mut tree, &control, &servers);
         if servers.is_empty() && tree.servers().is_empty() {
@@ -164,7 +171,7 @@ impl Settings {
         }
         tree.reject_unknown();
         if tree.problems.is_empty() {
-            Ok(Self { data_dir, settle, control, memory, disk, servers })
+            Ok(Self { data_dir, settle, control, memory, disk, library_memory_bytes, servers })
         } else {
             Err(tree.problems)
         }
@@ -179,7 +186,12 @@ fn read_memory(tree: &mut Tree) -> Memory {
     Memory { max_bytes, max_entry_bytes, max_partition_bytes }
 }
 
-fn read_server(tree: &mut Tree, name: &str, place: &str, trusted: &Networks) -> Option<Server> {
+fn read_server(
+    tree: &mut Tree,
+    name: &str,
+    place: &str,
+    (trusted, library): (&Networks, &Library),
+) -> Option<Server> {
     let key = |last: &str| format!("server.{name}.{last}");
     let kind = read_kind(tree, &key("kind"), name, place);
     let url = read_url(tree, &key("url"), name, place);
@@ -198,6 +210,7 @@ fn read_server(tree: &mut Tree, name: &str, place: &str, trusted: &Networks) -> 
     let mode = read_mode(tree, &key("mode"));
     let hygiene = Hygiene::read(tree, name, trusted);
     let prefetch = Prefetch::read(tree, name);
+    let library = Library::of_server(tree, name, kind, library);
     let is_encrypted =
         url.as_ref().is_none_or(|(origin, _)| origin.scheme() == Some(&http::uri::Scheme::HTTPS));
     let tls = Upstream::read(tree, name, is_encrypted);
@@ -227,6 +240,7 @@ fn read_server(tree: &mut Tree, name: &str, place: &str, trusted: &Networks) -> 
         mode,
         hygiene,
         prefetch,
+        library,
         lifetimes,
     })
 }

@@ -63,6 +63,14 @@ pub(crate) const STEPS: &[&str] = &[
     );
 ",
     "ALTER TABLE server ADD COLUMN is_choosy INTEGER NOT NULL DEFAULT 1;",
+    "
+    CREATE TABLE library (
+        server TEXT NOT NULL,
+        key TEXT NOT NULL,
+        is_enabled INTEGER NOT NULL,
+        PRIMARY KEY (server, key)
+    ) WITHOUT ROWID;
+",
 ];
 
 /// The layout of today.

@@ -232,22 +232,22 @@ fn track(key: &str, title: &str, path: &str, guid: &str) -> Item {
 #[test]
 fn each_sort_of_difference_is_told_as_what_it_is() {
     let old = built([
-        track("1", "stays", "/1", "mbid://1"),
-        track("2", "goes", "/2", "mbid://2"),
-        track("3", "retagged", "/3", "mbid://3"),
-        track("4", "moves", "/4", "mbid://4"),
-        track("5", "gets another key", "/5", "mbid://5"),
-        track("6", "gets another key and file", "/6", "mbid://6"),
-        track("7", "leaves its key to another", "/7", "mbid://7"),
+        track("1", "stays", "/1", "plex://1"),
+        track("2", "goes", "/2", "plex://2"),
+        track("3", "retagged", "/3", "plex://3"),
+        track("4", "moves", "/4", "plex://4"),
+        track("5", "gets another key", "/5", "plex://5"),
+        track("6", "gets another key and file", "/6", "plex://6"),
+        track("7", "leaves its key to another", "/7", "plex://7"),
     ]);
     let new = built([
-        track("1", "stays", "/1", "mbid://1"),
-        Item { year: Some(1999), ..track("3", "Retagged!", "/3", "mbid://3") },
-        track("4", "moves", "/four", "mbid://4"),
+        track("1", "stays", "/1", "plex://1"),
+        Item { year: Some(1999), ..track("3", "Retagged!", "/3", "plex://3") },
+        track("4", "moves", "/four", "plex://4"),
         track("50", "gets another key", "/5", "local://50"),
-        track("60", "gets another key and file", "/sixty", "MBID://6"),
-        track("7", "quite another", "/other", "mbid://8"),
-        track("9", "comes", "/9", "mbid://9"),
+        track("60", "gets another key and file", "/sixty", "PLEX://6"),
+        track("7", "quite another", "/other", "plex://8"),
+        track("9", "comes", "/9", "plex://9"),
     ]);
     let diff = between(&old, &new);
     assert_eq!(diff.counts, Counts { added: 2, removed: 2, retagged: 1, moved: 1, rekeyed: 2 });
