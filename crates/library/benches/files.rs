@@ -71,9 +71,9 @@ fn scan(paths: &[String]) -> f64 {
     let before = cpu_ns();
     for wanted in paths.iter().step_by(paths.len() / SCANNED) {
         let name = wanted.rsplit('/').next().unwrap_or_default().to_lowercase();
-        let found = paths.iter().filter(|path| {
-            path.rsplit('/').next().is_some_and(|other| other.to_lowercase() == name)
-        });
+        let found = paths
+            .iter()
+            .filter(|path| path.rsplit('/').next().is_some_and(|other| other.to_lowercase() == name));
         black_box(found.count());
     }
     (cpu_ns() - before) as f64 / SCANNED as f64
@@ -82,7 +82,8 @@ fn scan(paths: &[String]) -> f64 {
 fn main() {
     let index = build(PATHS);
     let paths: Vec<String> = (0..PATHS).map(path).collect();
-    let other_root: Vec<String> = paths.iter().map(|path| path.replace("/media/", "/mnt/nas/video/")).collect();
+    let other_root: Vec<String> =
+        paths.iter().map(|path| path.replace("/media/", "/mnt/nas/video/")).collect();
     let missing: Vec<String> = paths.iter().map(|path| path.replace(".mkv", ".avi")).collect();
     let none = PathMaps::default();
     let maps = PathMaps::new([Rule { from: "^/mnt/nas/video/(.*)$", to: "/media/$1" }]).expect("it is right");
@@ -98,7 +99,11 @@ fn main() {
     }
     let scanned = scan(&paths);
     let (ns, _) = measure(&index, &paths, &none);
-    println!("  {:<32} {scanned:>8.0} ns   {:.0} times the index", "a scan that compares names", scanned / ns);
+    println!(
+        "  {:<32} {scanned:>8.0} ns   {:.0} times the index",
+        "a scan that compares names",
+        scanned / ns
+    );
     let before = cpu_ns();
     let many = build(MANY);
     let built_s = (cpu_ns() - before) as f64 / 1e9;

@@ -29,7 +29,8 @@ impl Matching {
     /// Reads the settings.
     pub(super) fn read(tree: &mut Tree) -> Self {
         let mut count = |last: &str, least: u64, most: u64, default: u64| {
-            usize::try_from(tree.number(&format!("matching.{last}"), least, most, default)).unwrap_or_default()
+            usize::try_from(tree.number(&format!("matching.{last}"), least, most, default))
+                .unwrap_or_default()
         };
         Self {
             max_decisions: count("max_decisions", 100, DECISIONS.1, DECISIONS.0),
@@ -96,7 +97,8 @@ mod tests {
 
     #[test]
     fn every_number_can_be_set() {
-        let settings = read("[matching]\nmax_decisions = 500\nlive_per_call = 1\nlive_per_minute = 2\n").expect("valid");
+        let settings =
+            read("[matching]\nmax_decisions = 500\nlive_per_call = 1\nlive_per_minute = 2\n").expect("valid");
         let wanted = Matching { max_decisions: 500, live_per_call: 1, live_per_minute: 2 };
         assert_eq!(settings.matching, wanted);
         assert_eq!(read("").expect("valid").matching, Matching::default());

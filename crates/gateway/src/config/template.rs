@@ -44,6 +44,18 @@ listen = "127.0.0.1:8710"
 # shared_lag_ms = 20               # two processes on one directory know of each other's writes within this time
 # drain_timeout_ms = 5000          # for writing what is left when it is stopped
 
+# Libraries are kept whole, so that playlists, paths and ids are found without asking the server. That needs a token
+# of the owner. Variables of other tools count where nothing is said here: AUTO_ENABLE_LIBRARY_CACHE,
+# LIBRARY_CACHE_PLEX_ENABLED, LIBRARY_CACHE_JELLYFIN_ENABLED, IMMEDIATE_CACHE_BUILD, CACHE_BUILD_TIMEOUT_MINUTES,
+# LIBRARY_CACHE_MEMORY_LIMIT_MB, LIBRARY_CACHE_SCHEDULE_HOURS, PLEX_LIBRARY_NAME.
+[library]
+# enabled = true
+# index_at_start = true            # video too, not only music; false: nothing before it is first needed
+# timeout_minutes = 180            # for one build, with everything that holds it up
+# memory_limit_mb = 1024           # what all of them together may take
+# schedule_hours = 24              # then it is compared as a whole; 0: never by itself
+# music = "Music"                  # the library that is meant where none is named
+
 # What is remembered of matches. The server is searched only if whoever asks wants that.
 [matching]
 # max_decisions = 100000           # pins, rejections, and what was confirmed by use
@@ -87,12 +99,25 @@ listen = "0.0.0.0:32500"               # point your apps here
 # cert_file = "/etc/greenroom/certificate.pem"
 # key_file = "/etc/greenroom/key.pem"
 
+# Further users whose playlists may be written: greenroom sync --account kids
+# [server.accounts.kids]
+# token = "..."                              # or token_file
+# user = "kids"                              # Jellyfin: who is meant, where the token is a key that is nobody's
+
 # What an app is likely to ask next, learnt from what it asked before, is loaded when an answer has left.
 # [server.prefetch]
 # enabled = false
 # max_per_answer = 12                        # loads after one answer
 # budget_per_minute = 120                    # loads in any minute
 # classes = ["item", "lists", "images"]      # of these classes
+
+# The same for the libraries of one server.
+# [server.library]
+# enabled = true
+# index_at_start = true
+# timeout_minutes = 180
+# schedule_hours = 24
+# music = "Music"
 
 # How the paths that apps know become the server's, for lookups by path: a regular expression, and what its first match
 # becomes. Several may follow one another; the first that matches counts. It is used in both directions.
@@ -105,6 +130,18 @@ listen = "0.0.0.0:32500"               # point your apps here
 # fresh_s = 10
 # stale_s = 10
 # stale_on_error_s = 86400
+
+# Playlists that are kept in step by themselves: a file, a folder of files, or a playlist of another server.
+# [playlist.weekly]
+# server = "home"                            # where it is written
+# folder = "/srv/playlists"                  # or file = "/srv/weekly.jspf", or from = "attic/Weekly"
+# library = "3"                              # default: the music library
+# name = "Weekly"                            # default: what it calls itself, else the file's name
+# mode = "replace"                           # "create": once; "append": add what is missing
+# accounts = ["kids"]                        # default: the owner's token
+# policy = "strict"                          # "prefer-version-else-any", "ids-only"
+# every_hours = 24                           # a file is also taken when it has changed
+# results = "/srv/playlists/results"         # reports and missing rows; default: beside the file
 "#;
 
 #[cfg(test)]

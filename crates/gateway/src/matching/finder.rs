@@ -46,7 +46,8 @@ impl Finder {
         let by_file = identity.paths.iter().find_map(|path| {
             let asked = Asked { path, ..Asked::default() };
             let verdict = self.files.find(&asked, &PathMaps::default(), Case::Exact);
-            let is_whole = verdict.confidence == Confidence::High && verdict.reasons.contains(&Reason::FullPath);
+            let is_whole =
+                verdict.confidence == Confidence::High && verdict.reasons.contains(&Reason::FullPath);
             let rows = if is_whole { verdict.rows } else { Vec::new() };
             let mut items = rows.into_iter().filter_map(|row| snapshot.item(row));
             items.find(|item| identity.is_of(item) && identity.has_file_of(item))

@@ -74,11 +74,14 @@ impl Identity {
 
     /// Whether two identities are of one item.
     pub fn is_same(&self, other: &Self) -> bool {
-        let same_file = self.paths.iter().any(|path| other.paths.iter().any(|other| is_same_path(path, other)));
+        let same_file =
+            self.paths.iter().any(|path| other.paths.iter().any(|other| is_same_path(path, other)));
         let same_name = self.guids.iter().any(|guid| other.guids.contains(guid));
         let has_neither = |one: &Self| one.guids.is_empty() && one.paths.is_empty();
         self.kind == other.kind
-            && (same_file || same_name || (has_neither(self) && has_neither(other) && self.is_called_like(other)))
+            && (same_file
+                || same_name
+                || (has_neither(self) && has_neither(other) && self.is_called_like(other)))
     }
 
     fn is_called_like(&self, other: &Self) -> bool {
@@ -119,7 +122,10 @@ mod tests {
         assert!(identity.is_of(&track("3", &["plex://track/other"], &["/m/a.flac"])));
         assert!(!identity.is_of(&track("1", &["plex://track/b"], &["/m/b.flac"])), "the key was reused");
         assert!(!identity.is_of(&track("1", &["local://1"], &[])), "nobody else knows it by that");
-        assert!(!identity.is_of(&Item::new(ItemKind::Track, "1", "Song")), "it is called like that, and no more");
+        assert!(
+            !identity.is_of(&Item::new(ItemKind::Track, "1", "Song")),
+            "it is called like that, and no more"
+        );
     }
 
     #[test]

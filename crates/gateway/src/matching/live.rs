@@ -91,7 +91,8 @@ fn shelf(id: &LibraryId) -> Shelf {
 /// out. `None` if nothing is left that would tell anything apart.
 pub(super) fn searchable(title: &str) -> Option<&str> {
     let lower = title.to_ascii_lowercase();
-    let ends = [" (", " [", " {", " - ", " feat", " ft.", " featuring "].iter().filter_map(|mark| lower.find(mark));
+    let ends =
+        [" (", " [", " {", " - ", " feat", " ft.", " featuring "].iter().filter_map(|mark| lower.find(mark));
     let end = ends.min().unwrap_or(title.len());
     let head = title.get(..end).map(str::trim).filter(|head| head.chars().count() >= SHORTEST_SEARCH);
     head.or_else(|| Some(title.trim()).filter(|title| title.chars().count() >= SHORTEST_SEARCH))

@@ -140,8 +140,7 @@ impl Misses {
             let items: Vec<Item> = rows.iter().filter_map(|row| generation.snapshot.item(*row)).collect();
             index_of(&items)
         });
-        let news =
-            Arc::new(News { library: library.id.clone(), since, until: generation.number, tracks });
+        let news = Arc::new(News { library: library.id.clone(), since, until: generation.number, tracks });
         let mut held = self.held.lock();
         if held.news.len() == MAX_NEWS {
             held.news.pop_front();

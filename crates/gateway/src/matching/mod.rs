@@ -274,7 +274,8 @@ impl Matching {
         let mut resolved = Vec::with_capacity(wanted.len());
         for chunk in wanted.chunks(CHUNK) {
             let chunk = chunk.to_vec();
-            let work = move |session: &Session<'_>| chunk.iter().map(|one| session.resolve(one)).collect::<Vec<_>>();
+            let work =
+                move |session: &Session<'_>| chunk.iter().map(|one| session.resolve(one)).collect::<Vec<_>>();
             resolved.extend(self.in_session(library, &generation, policy, work).await);
         }
         if let Live::UpTo(most) = live {
@@ -300,10 +301,12 @@ impl Matching {
             }
             let question = Question::of(&library.id, wanted, policy);
             let known = self.shared.misses.of(&question);
-            let is_searched = known.is_some_and(|known| known.number == generation.number && known.searched.is_some());
+            let is_searched =
+                known.is_some_and(|known| known.number == generation.number && known.searched.is_some());
             let Some(title) = live::searchable(&wanted.title).filter(|_| !is_searched) else { continue };
             let now_ms = library.server.clock.now_ms();
-            let may = left > 0 && self.shared.budget.take(library.server.name(), settings.live_per_minute, now_ms);
+            let may =
+                left > 0 && self.shared.budget.take(library.server.name(), settings.live_per_minute, now_ms);
             if !may {
                 self.shared.tally.note(Count::LiveRefused);
                 continue;
@@ -363,27 +366,29 @@ impl Matching {
         self.on_a_thread(library, move |shared| {
             let generation = owned.generation();
             let number = generation.as_ref().map_or(0, |generation| generation.number);
-            let rulings = used.iter().filter(|(wanted, _)| !wanted.is_empty()).filter_map(|(wanted, item)| {
-                let known = shared.rulings(&Keys::of(&owned.id, wanted));
-                let identity = Identity::of(item);
-                let is_known = known.iter().any(|(_, ruling)| {
-                    let is_that = ruling.item_key == *item.key && ruling.identity == identity;
-                    is_that && ruling.kind != RulingKind::Rejection && ruling.wanted == *wanted
+            let rulings =
+                used.iter().filter(|(wanted, _)| !wanted.is_empty()).filter_map(|(wanted, item)| {
+                    let known = shared.rulings(&Keys::of(&owned.id, wanted));
+                    let identity = Identity::of(item);
+                    let is_known = known.iter().any(|(_, ruling)| {
+                        let is_that = ruling.item_key == *item.key && ruling.identity == identity;
+                        is_that && ruling.kind != RulingKind::Rejection && ruling.wanted == *wanted
+                    });
+                    let is_listed = generation
+                        .as_ref()
+                        .is_some_and(|generation| generation.snapshot.row_of(&item.key).is_some());
+                    (!is_known).then(|| Ruling {
+                        id: 0,
+                        library: owned.id.clone(),
+                        kind: RulingKind::Confirmed,
+                        wanted: wanted.clone(),
+                        item_key: item.key.to_string(),
+                        identity,
+                        is_strict: resolving::is_strictly(wanted, item, generation.as_deref()),
+                        seen_in: if is_listed { 0 } else { number },
+                        made_ms: now_ms,
+                    })
                 });
-                let is_listed =
-                    generation.as_ref().is_some_and(|generation| generation.snapshot.row_of(&item.key).is_some());
-                (!is_known).then(|| Ruling {
-                    id: 0,
-                    library: owned.id.clone(),
-                    kind: RulingKind::Confirmed,
-                    wanted: wanted.clone(),
-                    item_key: item.key.to_string(),
-                    identity,
-                    is_strict: resolving::is_strictly(wanted, item, generation.as_deref()),
-                    seen_in: if is_listed { 0 } else { number },
-                    made_ms: now_ms,
-                })
-            });
             let rulings: Vec<Ruling> = rulings.collect();
             if let (false, Err(refused)) = (rulings.is_empty(), shared.put(rulings)) {
                 tracing::debug!(?refused, "what was confirmed is not remembered");
@@ -423,7 +428,8 @@ impl Matching {
         let made_ms = library.server.clock.now_ms();
         self.on_a_thread(library, move |shared| {
             let snapshot = &generation.snapshot;
-            let item = snapshot.row_of(&item_key).and_then(|row| snapshot.item(row)).ok_or(Refused::UnknownItem)?;
+            let item =
+                snapshot.row_of(&item_key).and_then(|row| snapshot.item(row)).ok_or(Refused::UnknownItem)?;
             let mut ruling = Ruling {
                 id: 0,
                 library: owned.id.clone(),

@@ -159,7 +159,8 @@ fn find_path(places: &[Place], asked: &PathAsked, maps: &PathMaps, case: Case) -
         placed.reasons.contains(&Reason::FullPath) || placed.reasons.contains(&Reason::MappedPath)
     };
     // Two libraries may share a file; but two ends of paths that are alike are two files.
-    let libraries = best.items.iter().map(|placed| &placed.library).collect::<std::collections::BTreeSet<_>>().len();
+    let libraries =
+        best.items.iter().map(|placed| &placed.library).collect::<std::collections::BTreeSet<_>>().len();
     if libraries > 1 && best.items.iter().any(is_whole) {
         best.items.retain(is_whole);
     } else if libraries > 1 {

@@ -38,8 +38,11 @@ impl Session<'_> {
         self.shared.tally.note(Count::Asked);
         let keys = Keys::of(&self.library.id, wanted);
         let rulings = self.shared.rulings(&keys);
-        let never: Vec<&Ruling> =
-            rulings.iter().map(|(_, ruling)| ruling).filter(|ruling| ruling.kind == RulingKind::Rejection).collect();
+        let never: Vec<&Ruling> = rulings
+            .iter()
+            .map(|(_, ruling)| ruling)
+            .filter(|ruling| ruling.kind == RulingKind::Rejection)
+            .collect();
         if let Some(decided) = self.decided(&keys, &rulings, &never) {
             return decided;
         }
@@ -48,7 +51,8 @@ impl Session<'_> {
             return known;
         }
         self.shared.tally.note(Count::WholeIndex);
-        let verdict = wanted.with_track(|track| self.generation.snapshot.tracks().resolve(track, self.policy));
+        let verdict =
+            wanted.with_track(|track| self.generation.snapshot.tracks().resolve(track, self.policy));
         let (decision, found) = self.allowed(wanted, &verdict, &never);
         if decision == Decision::Reject {
             let lesser = |found: &Found| Lesser {
@@ -89,7 +93,8 @@ impl Session<'_> {
         }
         // Of what was confirmed only the very same question counts: the album or the length may be another.
         let exact = |place: usize| place <= keys.ids.len();
-        let confirmed = rulings.iter().filter(|(place, ruling)| ruling.kind == RulingKind::Confirmed && exact(*place));
+        let confirmed =
+            rulings.iter().filter(|(place, ruling)| ruling.kind == RulingKind::Confirmed && exact(*place));
         for (_, ruling) in confirmed {
             if !ruling.is_strict && self.policy == Policy::Strict {
                 continue;
@@ -212,11 +217,13 @@ impl Session<'_> {
     pub(super) fn judge_live(&self, wanted: &Wanted, items: Vec<Item>) -> Resolved {
         let keys = Keys::of(&self.library.id, wanted);
         let rulings = self.shared.rulings(&keys);
-        let never: Vec<&Ruling> =
-            rulings.iter().map(|(_, ruling)| ruling).filter(|ruling| ruling.kind == RulingKind::Rejection).collect();
-        let may_be = |item: &Item| {
-            item.kind == ItemKind::Track && !is_never(&never, item) && !self.is_disowned(item)
-        };
+        let never: Vec<&Ruling> = rulings
+            .iter()
+            .map(|(_, ruling)| ruling)
+            .filter(|ruling| ruling.kind == RulingKind::Rejection)
+            .collect();
+        let may_be =
+            |item: &Item| item.kind == ItemKind::Track && !is_never(&never, item) && !self.is_disowned(item);
         let unjudged = |item: Item| Found { item, score: 0.0, reasons: Vec::new() };
         let found: Vec<Found> = items.into_iter().filter(may_be).map(unjudged).collect();
         let (decision, found) = judge(wanted, found, self.policy);

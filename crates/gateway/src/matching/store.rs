@@ -18,7 +18,8 @@ use crate::state::trouble::{Failing, Trouble};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes of what is kept of one track or item.
 const MAX_TEXT_BYTES: usize = 16 * 1024;
-const COLUMNS: &str = "ruling.id, server, library, kind, wanted, item_key, identity, is_strict, seen_in, made_ms";
+const COLUMNS: &str =
+    "ruling.id, server, library, kind, wanted, item_key, identity, is_strict, seen_in, made_ms";
 
 /// Why a decision is not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,8 +97,10 @@ impl Store {
     /// How many there are of each kind.
     pub fn tally(&self) -> Result<Vec<(String, u64)>, Failing> {
         let db = self.db.lock();
-        let mut select = db.prepare_cached("SELECT kind, count(*) FROM ruling GROUP BY kind ORDER BY kind")?;
-        let rows = select.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.max(0).cast_unsigned())))?;
+        let mut select =
+            db.prepare_cached("SELECT kind, count(*) FROM ruling GROUP BY kind ORDER BY kind")?;
+        let rows =
+            select.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.max(0).cast_unsigned())))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -241,7 +244,9 @@ fn insert(change: &Transaction<'_>, ruling: &Ruling, keys: &Keys) -> Result<i64,
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Ruling> {
-    let odd = |column: usize| rusqlite::Error::InvalidColumnType(column, "ruling".into(), rusqlite::types::Type::Text);
+    let odd = |column: usize| {
+        rusqlite::Error::InvalidColumnType(column, "ruling".into(), rusqlite::types::Type::Text)
+    };
     let kind: String = row.get(3)?;
     let (wanted, identity): (String, String) = (row.get(4)?, row.get(6)?);
     Ok(Ruling {

@@ -76,10 +76,15 @@ impl Keys {
         let title = folded(&wanted.title);
         let mut words = Vec::new();
         if !title.is_empty() {
-            let artist = folded(&if wanted.artist.trim().is_empty() { wanted.artists.join(", ") } else { wanted.artist.clone() });
+            let artist = folded(&if wanted.artist.trim().is_empty() {
+                wanted.artists.join(", ")
+            } else {
+                wanted.artist.clone()
+            });
             let album = folded(&wanted.album);
             let length = wanted.duration_s.map_or_else(String::new, |seconds| seconds.to_string());
-            let tiers = [(album.as_str(), length.as_str()), (album.as_str(), ""), ("", length.as_str()), ("", "")];
+            let tiers =
+                [(album.as_str(), length.as_str()), (album.as_str(), ""), ("", length.as_str()), ("", "")];
             for (album, length) in tiers {
                 let key = key(library, &["words", &artist, &title, album, length]);
                 if !words.contains(&key) {
@@ -124,7 +129,13 @@ mod tests {
     }
 
     fn wanted(artist: &str, title: &str, album: &str, duration_s: Option<u32>) -> Wanted {
-        Wanted { title: title.into(), artist: artist.into(), album: album.into(), duration_s, ..Wanted::default() }
+        Wanted {
+            title: title.into(),
+            artist: artist.into(),
+            album: album.into(),
+            duration_s,
+            ..Wanted::default()
+        }
     }
 
     #[test]
@@ -135,7 +146,8 @@ mod tests {
         assert_eq!(exact.words.len(), 4);
         assert!(exact.words.contains(&short.words[0]));
         assert!(!short.words.contains(&exact.words[0]));
-        let other = Keys::of(&"home:4".parse().expect("an id"), &wanted("Queen", "Bohemian rhapsody", "", None));
+        let other =
+            Keys::of(&"home:4".parse().expect("an id"), &wanted("Queen", "Bohemian rhapsody", "", None));
         assert_ne!(other.words, short.words, "of another library");
     }
 

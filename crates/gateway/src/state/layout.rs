@@ -64,6 +64,14 @@ pub(crate) const STEPS: &[&str] = &[
 ",
     "ALTER TABLE server ADD COLUMN is_choosy INTEGER NOT NULL DEFAULT 1;",
     "
+    CREATE TABLE library (
+        server TEXT NOT NULL,
+        key TEXT NOT NULL,
+        is_enabled INTEGER NOT NULL,
+        PRIMARY KEY (server, key)
+    ) WITHOUT ROWID;
+",
+    "
     CREATE TABLE ruling (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         server TEXT NOT NULL,

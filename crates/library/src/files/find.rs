@@ -148,10 +148,8 @@ impl FileIndex {
     pub fn find(&self, asked: &Asked<'_>, maps: &PathMaps, case: Case) -> Verdict {
         let mapped = maps.there(asked.path).map(Cow::Owned).into_iter();
         let back = maps.back(asked.path).map(Cow::Owned).into_iter();
-        let spellings = mapped
-            .chain(back)
-            .map(|path| (path, true))
-            .chain(std::iter::once((plain(asked.path), false)));
+        let spellings =
+            mapped.chain(back).map(|path| (path, true)).chain(std::iter::once((plain(asked.path), false)));
         let mut best: Option<Look<'_>> = None;
         let mut whole_but_case: Option<Look<'_>> = None;
         for (path, is_mapped) in spellings {
@@ -264,7 +262,8 @@ impl FileIndex {
                 return self.high(&sized, reasons);
             }
         }
-        let several = if self.is_one(&files) { vec![Reason::Name] } else { vec![Reason::Name, Reason::Several] };
+        let several =
+            if self.is_one(&files) { vec![Reason::Name] } else { vec![Reason::Name, Reason::Several] };
         self.low(asked, &files, &[Reason::Name], several)
     }
 

@@ -112,7 +112,8 @@ impl FileIndexBuilder {
 /// By the folders' own names, then by those above; who has none above comes first.
 fn compare_folders(folders: &[Folder], mut one: u32, mut other: u32) -> Ordering {
     while one != other {
-        let (Some(above), Some(above_other)) = (folders.get(one as usize), folders.get(other as usize)) else {
+        let (Some(above), Some(above_other)) = (folders.get(one as usize), folders.get(other as usize))
+        else {
             return (one != ROOT).cmp(&(other != ROOT));
         };
         let order = above.part.folded.cmp(&above_other.part.folded);
@@ -153,9 +154,7 @@ impl FileIndex {
 
     /// Bytes it takes.
     pub fn bytes(&self) -> usize {
-        self.names.bytes()
-            + self.leaves.len() * size_of::<Leaf>()
-            + self.folders.len() * size_of::<Folder>()
+        self.names.bytes() + self.leaves.len() * size_of::<Leaf>() + self.folders.len() * size_of::<Folder>()
     }
 
     /// The files that share the longest end with a path, whose parts come from its name to its root.

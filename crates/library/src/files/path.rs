@@ -112,15 +112,42 @@ pub(crate) fn parts(plain: &str) -> Option<Vec<&str>> {
 /// Whether a folder's name says nothing about what is in it: many things have one of the same name.
 pub(crate) fn is_common_folder(name: &str) -> bool {
     const ALONE: [&str; 14] = [
-        "specials", "extras", "featurettes", "trailers", "samples", "sample", "subs", "video_ts", "audio_ts", "bdmv",
-        "stream", "bonus", "videos", "files",
+        "specials",
+        "extras",
+        "featurettes",
+        "trailers",
+        "samples",
+        "sample",
+        "subs",
+        "video_ts",
+        "audio_ts",
+        "bdmv",
+        "stream",
+        "bonus",
+        "videos",
+        "files",
     ];
     const NUMBERED: [&str; 16] = [
-        "season", "series", "staffel", "saison", "temporada", "stagione", "seizoen", "säsong", "disc", "disk", "cd",
-        "dvd", "vol", "volume", "part", "s",
+        "season",
+        "series",
+        "staffel",
+        "saison",
+        "temporada",
+        "stagione",
+        "seizoen",
+        "säsong",
+        "disc",
+        "disk",
+        "cd",
+        "dvd",
+        "vol",
+        "volume",
+        "part",
+        "s",
     ];
     let name = name.trim().to_lowercase();
-    let word = name.trim_matches(|letter: char| letter.is_numeric() || matches!(letter, ' ' | '.' | '-' | '_' | '#'));
+    let word = name
+        .trim_matches(|letter: char| letter.is_numeric() || matches!(letter, ' ' | '.' | '-' | '_' | '#'));
     let is_numbered = word.len() < name.len();
     word.is_empty() || ALONE.contains(&name.as_str()) || (is_numbered && NUMBERED.contains(&word))
 }
@@ -183,7 +210,18 @@ mod tests {
 
     #[test]
     fn some_folders_say_nothing() {
-        for name in ["Season 01", "season 1", "S01", "CD1", "Disc 2", "Specials", "VIDEO_TS", "2020", "01", "Staffel 3"] {
+        for name in [
+            "Season 01",
+            "season 1",
+            "S01",
+            "CD1",
+            "Disc 2",
+            "Specials",
+            "VIDEO_TS",
+            "2020",
+            "01",
+            "Staffel 3",
+        ] {
             assert!(is_common_folder(name), "{name}");
         }
         for name in ["A", "Heat (1995)", "Season", "S", "Disc World", "24 Hours", "Vol"] {

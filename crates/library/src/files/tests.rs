@@ -180,7 +180,8 @@ fn what_names_nothing_finds_nothing() {
 
 /// What the index says, found by reading every path: whether it is sure, and of which rows.
 fn scan(files: &[String], path: &str) -> (Confidence, Vec<u32>) {
-    let split = |path: &str| path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+    let split =
+        |path: &str| path.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
     let fold = |parts: &[String]| parts.iter().map(|part| part.to_lowercase()).collect::<Vec<_>>();
     let wanted = split(path);
     let rows = |fits: &dyn Fn(&[String]) -> bool| -> Vec<u32> {
@@ -211,7 +212,11 @@ fn scan(files: &[String], path: &str) -> (Confidence, Vec<u32>) {
     let ending = rows(&|file| common(&fold(file), &folded) == depth);
     let enough = if paths(&ending) == 1 { 2 } else { depth };
     let spelled = rows(&|file| common(&fold(file), &folded) == depth && common(file, &wanted) >= enough);
-    if depth >= 2 && paths(&spelled) == 1 { (Confidence::High, spelled) } else { (Confidence::Low, Vec::new()) }
+    if depth >= 2 && paths(&spelled) == 1 {
+        (Confidence::High, spelled)
+    } else {
+        (Confidence::Low, Vec::new())
+    }
 }
 
 proptest! {

@@ -9,7 +9,8 @@ pub(super) fn read(address: &str) -> Option<String> {
     let (host, path) = rest.split_once('/')?;
     let host = host.to_ascii_lowercase();
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    let is_of = |site: &str| host == site || host.strip_suffix(site).is_some_and(|front| front.ends_with('.'));
+    let is_of =
+        |site: &str| host == site || host.strip_suffix(site).is_some_and(|front| front.ends_with('.'));
     if is_of("imdb.com") {
         let title = behind(&parts, "title")?;
         return in_registry("imdb", title);

@@ -140,7 +140,8 @@ mod tests {
         let mut season = item(ItemKind::Season, "11", &["plex://season/5d77"]);
         (season.parent_key, season.index) = (Some("10".into()), Some(1));
         let mut episode = item(ItemKind::Episode, "12", &["tvdb://3254641"]);
-        (episode.grandparent_key, episode.parent_index, episode.index) = (Some("10".into()), Some(1), Some(2));
+        (episode.grandparent_key, episode.parent_index, episode.index) =
+            (Some("10".into()), Some(1), Some(2));
         let mut index = IdIndexBuilder::default();
         for (row, item) in [&episode, &season, &show].into_iter().enumerate() {
             index.push(u32::try_from(row).expect("few"), item);

@@ -134,7 +134,8 @@ fn imdb(id: &str) -> Option<String> {
 fn numbered(registry: &str, id: &str) -> Option<String> {
     let mut parts = id.split('/');
     let first = parts.next()?;
-    let first = if matches!(first, "movie" | "tv" | "series" | "show" | "episode") { parts.next()? } else { first };
+    let first =
+        if matches!(first, "movie" | "tv" | "series" | "show" | "episode") { parts.next()? } else { first };
     let digits = number(first)?;
     Some(format!("{registry}://{digits}{}", place(parts)?))
 }
@@ -238,9 +239,15 @@ mod tests {
 
     #[test]
     fn show_season_and_episode_keep_their_place() {
-        check("tvdb://121361", &["com.plexapp.agents.thetvdb://121361?lang=en", "thetvdb://121361", "{tvdb-121361}"]);
+        check(
+            "tvdb://121361",
+            &["com.plexapp.agents.thetvdb://121361?lang=en", "thetvdb://121361", "{tvdb-121361}"],
+        );
         check("tvdb://121361/1", &["com.plexapp.agents.thetvdb://121361/1?lang=en"]);
-        check("tvdb://121361/1/2", &["com.plexapp.agents.thetvdb://121361/01/02?lang=en", "tvdb://121361/1/2/"]);
+        check(
+            "tvdb://121361/1/2",
+            &["com.plexapp.agents.thetvdb://121361/01/02?lang=en", "tvdb://121361/1/2/"],
+        );
         check("tmdb://1399/1/2", &["com.plexapp.agents.themoviedb://1399/1/2?lang=en"]);
         check("anidb://4563/1/1", &["com.plexapp.agents.hama://anidb-4563/1/1?lang=en"]);
         check("tvdb://79604/1/1", &["com.plexapp.agents.hama://tvdb4-79604/1/1?lang=en"]);
@@ -261,7 +268,13 @@ mod tests {
         );
         check(
             "isrc://usum71703861",
-            &["isrc://USUM71703861", "isrc:US-UM7-17-03861", "USUM71703861", "us-um7-17-03861", "ISRC US-UM7-17-03861"],
+            &[
+                "isrc://USUM71703861",
+                "isrc:US-UM7-17-03861",
+                "USUM71703861",
+                "us-um7-17-03861",
+                "ISRC US-UM7-17-03861",
+            ],
         );
         check(
             "spotify://6rqhFgbbKwnb9MLmUQDhG6",
