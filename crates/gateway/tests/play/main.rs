@@ -26,6 +26,7 @@ mod not_down;
 mod observe;
 mod outages;
 mod packaging;
+mod playlists;
 mod prefetch;
 mod queue;
 mod regressions;

@@ -234,7 +234,8 @@ pub(in crate::control) async fn paths(
             let mut item = shown(&placed.library, &placed.item);
             item["reasons"] = placed.reasons.iter().map(ToString::to_string).collect();
             // As whoever asks would call the file, where the rules lead back.
-            let here: Vec<String> = placed.item.files.iter().filter_map(|file| maps.back(&file.path)).collect();
+            let here: Vec<String> =
+                placed.item.files.iter().filter_map(|file| maps.back(&file.path)).collect();
             if !here.is_empty() {
                 item["mapped_files"] = json!(here);
             }
