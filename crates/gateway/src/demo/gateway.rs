@@ -29,11 +29,20 @@ impl Gateway {
     /// Starts the process in front of `servers`, with everything at its default but addresses, tokens, time, and what
     /// the plan says.
     pub(super) async fn start(servers: &Servers, plan: &Plan) -> Result<Self, String> {
+        Self::start_with(servers, plan, true).await
+    }
+
+    /// The same, and says whether libraries are kept.
+    pub(super) async fn start_with(
+        servers: &Servers,
+        plan: &Plan,
+        keeps_libraries: bool,
+    ) -> Result<Self, String> {
         let folder = tempfile::Builder::new()
             .prefix("greenroom-demo-")
             .tempdir()
             .map_err(|error| format!("no temporary folder can be had: {error}"))?;
-        let settings = settings(servers, plan, &folder)?;
+        let settings = settings(servers, plan, &folder, keeps_libraries)?;
         let process = Process::start(settings.clone(), Clock::scaled(plan.time_factor)).await?;
         Ok(Self { process, settings, folder })
     }
@@ -79,12 +88,18 @@ impl Gateway {
     }
 }
 
-fn settings(servers: &Servers, plan: &Plan, folder: &TempDir) -> Result<Settings, String> {
+fn settings(
+    servers: &Servers,
+    plan: &Plan,
+    folder: &TempDir,
+    keeps_libraries: bool,
+) -> Result<Settings, String> {
     let mut tree = Tree::default();
     let place = "demo";
     let mut set = |path: String, value: String| tree.set(&path, value, place.to_owned());
     set("data_dir".to_owned(), folder.path().join("state").display().to_string());
     set("control.listen".to_owned(), ANYWHERE.to_owned());
+    set("library.enabled".to_owned(), keeps_libraries.to_string());
     for kind in [Kind::Plex, Kind::Jellyfin] {
         let name = kind.name();
         set(format!("server.{name}.kind"), name.to_owned());
