@@ -20,6 +20,19 @@ pub(super) struct Qualifier {
     pub(super) says_something: bool,
 }
 
+/// What an album's own name says of its tracks: "Live at Home", "Unplugged".
+pub(super) fn of_album(words: &[String]) -> Versions {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let begins = words.iter().position(|word| matches!(wording::sense(&[*word]), Some((Sense::Live, _))));
+    let named = begins.map_or(&[][..], |at| &words[at..]);
+    let is_said = |word: &&str| matches!(wording::sense(&[*word]), Some((Sense::Is(Version::Acoustic | Version::Karaoke | Version::Instrumental), _)));
+    let mut versions = Versions::PLAIN;
+    if words.iter().any(|word| is_said(&word)) || !named.is_empty() {
+        versions = read(&words).versions;
+    }
+    versions.only(&[Version::Live, Version::Acoustic, Version::Karaoke, Version::Instrumental])
+}
+
 /// After these, "live" is what somebody does.
 const WHO_LIVES: [&str; 21] = [
     "i", "we", "you", "they", "to", "and", "who", "that", "people", "how", "where", "not", "dont", "cant",
@@ -97,11 +110,12 @@ fn scan(words: &[&str]) -> Found {
                     }
                     _ => {}
                 }
-                if sense != Sense::Part {
+                if !matches!(sense, Sense::Part | Sense::From) || sense == Sense::From && !found.has(Sense::Live) {
                     found.senses.push(sense);
                 }
                 at += length;
-                if sense == Sense::From {
+                // "Live from" says where it was played; from elsewhere on it is the name of a film.
+                if sense == Sense::From && !found.has(Sense::Live) {
                     break;
                 }
             }

@@ -2,11 +2,11 @@
 
 use super::credit::Role;
 use super::heading::Heading;
-use super::index::{Album, Row, TrackIndex};
+use super::index::{Row, TrackIndex};
 use super::likeness::{Likeness, Manner};
 use super::question::Question;
 use super::reason::Reason;
-use super::version::{Version, Versions};
+use super::version::Version;
 
 /// From this on a row is accepted, if nothing speaks against it.
 pub(super) const ACCEPT: f32 = 0.90;
@@ -78,7 +78,7 @@ pub(super) fn judge(
     }
     let before = reasons.len();
     if !alike.is_same_text {
-        versions(index, question, &wanted, &have, &album, credit, off_s, &mut reasons);
+        versions(index, question, &wanted, &have, &index.rows[row as usize], off_s, &mut reasons);
         numbers(alike, &wanted, &have, &mut reasons);
     }
     let is_against = reasons.len() > before;
@@ -146,11 +146,11 @@ fn versions(
     question: &Question<'_>,
     wanted: &Heading<'_>,
     have: &Heading<'_>,
-    album: &Album,
-    credit: u32,
+    row: &Row,
     off_s: Option<u32>,
     reasons: &mut Vec<Reason>,
 ) {
+    let album = index.albums[row.album as usize];
     let implied_here = album.versions.only(&OF_ALBUMS);
     let implied_there = question.album.versions.only(&OF_ALBUMS);
     let missing_here = wanted.versions.without(have.versions).without(implied_here);
@@ -159,24 +159,31 @@ fn versions(
         reasons.push(Reason::VersionMismatch { want: wanted.versions, have: have.versions });
         return;
     }
-    let both = |version| wanted.versions.has(version) && have.versions.has(version);
-    let is_described = Versions::default().with(wanted.versions).only(&DESCRIBED);
-    if !is_described.is_plain() && wanted.versions == have.versions {
-        let overlap = overlap(index, question, wanted.by, have.by);
-        if overlap < SAME_REMIX && !is_credited(index, question, wanted, have, credit) {
-            reasons.push(Reason::RemixMismatch);
-        }
+    let is_described = !wanted.versions.only(&DESCRIBED).is_plain() && wanted.versions == have.versions;
+    if is_described
+        && overlap(question, wanted.by, have.by) < SAME_REMIX
+        && !is_credited(index, question, wanted, have, row.credit)
+    {
+        reasons.push(Reason::RemixMismatch);
     }
-    if both(Version::Live) {
-        let overlap = overlap(index, question, wanted.event, have.event);
-        let is_same = match off_s {
-            Some(0..=2) => true,
-            Some(3..=10) | None => overlap >= SAME_EVENT,
-            Some(_) => false,
-        };
-        if !is_same {
-            reasons.push(Reason::LiveEventMismatch);
-        }
+    let is_live = wanted.versions.with(implied_there).has(Version::Live);
+    if is_live && have.versions.with(implied_here).has(Version::Live) && !is_one_concert(index, question, row, off_s) {
+        reasons.push(Reason::LiveEventMismatch);
+    }
+}
+
+/// Whether two recordings of concerts are of one: by their length, and by what they say of it.
+fn is_one_concert(index: &TrackIndex, question: &Question<'_>, row: &Row, off_s: Option<u32>) -> bool {
+    let (wanted, have) = (question.heading(), index.headings.get(row.title));
+    let is_told = wanted.versions.has(Version::Live) && have.versions.has(Version::Live);
+    let here = if have.event.is_empty() { index.concert(row.album) } else { have.event };
+    let there = if wanted.event.is_empty() { &question.concert } else { wanted.event };
+    // What only its album's title tells may well be the concert that the other does not name.
+    let is_open = !is_told && (here.is_empty() || there.is_empty());
+    match off_s {
+        Some(0..=2) => true,
+        Some(3..=10) | None => is_open || overlap(question, there, here) >= SAME_EVENT,
+        Some(_) => is_open,
     }
 }
 
@@ -184,8 +191,7 @@ fn versions(
 const DESCRIBED: [Version; 4] = [Version::Remix, Version::Named, Version::Translated, Version::Arranged];
 
 /// How much of two descriptions is the same, by number of words; one if both say nothing.
-fn overlap(index: &TrackIndex, question: &Question<'_>, wanted: &[u32], have: &[u32]) -> f32 {
-    let _ = index;
+fn overlap(question: &Question<'_>, wanted: &[u32], have: &[u32]) -> f32 {
     if wanted.is_empty() && have.is_empty() {
         return 1.0;
     }
