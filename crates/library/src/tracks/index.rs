@@ -7,8 +7,8 @@ use super::credit::{self, Role};
 use super::fold::fold;
 use super::heading::Headings;
 use super::parse;
-use super::qualifier;
 use super::postings::{Postings, bucket, buckets};
+use super::qualifier;
 use super::roster::{Credits, Roster};
 use super::version::{Version, Versions};
 use super::vocabulary::{HashedMap, Vocabulary, number};
@@ -161,7 +161,8 @@ impl Album {
         let collection = ["hits", "best", "collection", "anthology", "essential", "compilation", "now"];
         let is_collection = title.core.iter().any(|word| collection.contains(&word.as_str()));
         let is_live = versions.has(Version::Live);
-        let concert = title.core.into_iter().chain(title.subtitle).chain(title.event).filter(|word| word != "live");
+        let concert =
+            title.core.into_iter().chain(title.subtitle).chain(title.event).filter(|word| word != "live");
         let concert = if is_live { concert.collect() } else { Vec::new() };
         (Self { key: title.core_key, versions, is_collection }, concert)
     }

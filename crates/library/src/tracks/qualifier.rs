@@ -25,7 +25,12 @@ pub(super) fn of_album(words: &[String]) -> Versions {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let begins = words.iter().position(|word| matches!(wording::sense(&[*word]), Some((Sense::Live, _))));
     let named = begins.map_or(&[][..], |at| &words[at..]);
-    let is_said = |word: &&str| matches!(wording::sense(&[*word]), Some((Sense::Is(Version::Acoustic | Version::Karaoke | Version::Instrumental), _)));
+    let is_said = |word: &&str| {
+        matches!(
+            wording::sense(&[*word]),
+            Some((Sense::Is(Version::Acoustic | Version::Karaoke | Version::Instrumental), _))
+        )
+    };
     let mut versions = Versions::PLAIN;
     if words.iter().any(|word| is_said(&word)) || !named.is_empty() {
         versions = read(&words).versions;
@@ -110,7 +115,9 @@ fn scan(words: &[&str]) -> Found {
                     }
                     _ => {}
                 }
-                if !matches!(sense, Sense::Part | Sense::From) || sense == Sense::From && !found.has(Sense::Live) {
+                if !matches!(sense, Sense::Part | Sense::From)
+                    || sense == Sense::From && !found.has(Sense::Live)
+                {
                     found.senses.push(sense);
                 }
                 at += length;

@@ -94,7 +94,9 @@ pub(super) fn judge(
         is_against,
         off_s,
         is_same_album,
-        is_collection: index.credits.is_compilation(credit) || album.is_collection,
+        is_collection: index.credits.is_compilation(credit)
+            || album.is_collection
+            || album.versions.has(Version::Live) && !wanted.versions.has(Version::Live),
         is_same_text: alike.is_same_text,
     })
 }
@@ -159,6 +161,14 @@ fn versions(
         reasons.push(Reason::VersionMismatch { want: wanted.versions, have: have.versions });
         return;
     }
+    // A concert's album, where another album is looked for that is none.
+    let is_elsewhere = question.album.key != 0 && question.album.key != album.key;
+    let is_concert = album.versions.has(Version::Live) && !question.album.versions.has(Version::Live);
+    if is_elsewhere && is_concert && wanted.versions.is_plain() && have.versions.is_plain() {
+        let have = album.versions.only(&[Version::Live]);
+        reasons.push(Reason::VersionMismatch { want: wanted.versions, have });
+        return;
+    }
     let is_described = !wanted.versions.only(&DESCRIBED).is_plain() && wanted.versions == have.versions;
     if is_described
         && overlap(question, wanted.by, have.by) < SAME_REMIX
@@ -167,7 +177,10 @@ fn versions(
         reasons.push(Reason::RemixMismatch);
     }
     let is_live = wanted.versions.with(implied_there).has(Version::Live);
-    if is_live && have.versions.with(implied_here).has(Version::Live) && !is_one_concert(index, question, row, off_s) {
+    if is_live
+        && have.versions.with(implied_here).has(Version::Live)
+        && !is_one_concert(index, question, row, off_s)
+    {
         reasons.push(Reason::LiveEventMismatch);
     }
 }

@@ -60,14 +60,8 @@ const LEXICON: &[(Sense, &str)] = &[
          rub, rerub, re work, remixed by, dubplate, bootleg remix, reinterpretation, re imagined, \
          reimagined, reimagining, re write, rewrite, re mix, re fix, dub remix, amapiano remix, dub",
     ),
-    (
-        Sense::Mix,
-        "mix, mezcla, mistura",
-    ),
-    (
-        Sense::Edit,
-        "edit, edition edit, edicion, edited, re cut, recut, cut",
-    ),
+    (Sense::Mix, "mix, mezcla, mistura"),
+    (Sense::Edit, "edit, edition edit, edicion, edited, re cut, recut, cut"),
     (
         Sense::Version,
         "version, versione, versao, versie, fassung, utgave, wersja, ver, vers, versions, rendition, take, \
@@ -110,10 +104,7 @@ const LEXICON: &[(Sense, &str)] = &[
         "a cappella, acappella, acapella, a capella, a capela, acapela, vocals only, vocal only, solo voz, \
          acca, studio acapella",
     ),
-    (
-        Sense::IsAlone(Version::Vocals),
-        "vocal, vocals",
-    ),
+    (Sense::IsAlone(Version::Vocals), "vocal, vocals"),
     (
         Sense::Is(Version::Demo),
         "demos, demo version, demo recording, demo take, home demo, early demo, rough demo, rough mix, \
@@ -125,10 +116,7 @@ const LEXICON: &[(Sense, &str)] = &[
          memo, bedroom version, monitor mix, probeaufnahme, alternativfassung, versione alternativa, \
          alternatieve versie, alternativ version, first draft",
     ),
-    (
-        Sense::IsAlone(Version::Demo),
-        "demo, sketch, alternative, alternativa, boceto, esboco, memo",
-    ),
+    (Sense::IsAlone(Version::Demo), "demo, sketch, alternative, alternativa, boceto, esboco, memo"),
     (
         Sense::IsAlone(Version::Interlude),
         "interlude, interludio, interlud, zwischenspiel, intermezzo, skit, intro, introduction, \
@@ -141,10 +129,7 @@ const LEXICON: &[(Sense, &str)] = &[
         Sense::Is(Version::Interlude),
         "skit version, intro version, interlude version, reprise version, theme from, spoken word version",
     ),
-    (
-        Sense::IsAlone(Version::Speed),
-        "reverb, chopped, screwed, phonk, hardstyle, lofi, lo fi, pitched",
-    ),
+    (Sense::IsAlone(Version::Speed), "reverb, chopped, screwed, phonk, hardstyle, lofi, lo fi, pitched"),
     (
         Sense::Is(Version::Speed),
         "sped up, speed up, speed up version, spedup, slowed, slowed down, slowed reverb, slow version, \
@@ -168,10 +153,7 @@ const LEXICON: &[(Sense, &str)] = &[
          mix, live mix, megamix, mega mix, medley, popurri, minimix, mini mix, non stop mix, nonstop mix, \
          dj tool, dj version, dj edit, mix version",
     ),
-    (
-        Sense::IsAlone(Version::Mixed),
-        "mixed",
-    ),
+    (Sense::IsAlone(Version::Mixed), "mixed"),
     (
         Sense::Is(Version::Cover),
         "cover version, tribute to, tributo a, hommage a, cover by, covered by, lullaby version, lullaby \
@@ -183,10 +165,7 @@ const LEXICON: &[(Sense, &str)] = &[
         "cover, versionada, tribute, tributo, parody, parodia, lullaby, ringtone, homenaje, homenagem, \
          hommage, omaggio",
     ),
-    (
-        Sense::IsAlone(Version::Arranged),
-        "piano, strings, duet, dueto, duett, ballad, balada",
-    ),
+    (Sense::IsAlone(Version::Arranged), "piano, strings, duet, dueto, duett, ballad, balada"),
     (
         Sense::Is(Version::Arranged),
         "piano version, orchestral, orchestral version, orchestra version, symphonic, symphonic version, \
