@@ -160,10 +160,13 @@ impl Album {
         let versions = if text.contains(" / ") { Versions::PLAIN } else { title.versions.with(named) };
         let collection = ["hits", "best", "collection", "anthology", "essential", "compilation", "now"];
         let is_collection = title.core.iter().any(|word| collection.contains(&word.as_str()));
-        let is_live = versions.has(Version::Live);
-        let concert =
-            title.core.into_iter().chain(title.subtitle).chain(title.event).filter(|word| word != "live");
-        let concert = if is_live { concert.collect() } else { Vec::new() };
+        let concert = match (versions.has(Version::Live), title.event.is_empty()) {
+            (false, _) => Vec::new(),
+            (true, false) => title.event,
+            (true, true) => {
+                title.core.into_iter().chain(title.subtitle).filter(|word| word != "live").collect()
+            }
+        };
         (Self { key: title.core_key, versions, is_collection }, concert)
     }
 }

@@ -49,6 +49,10 @@ const HOW_TO_LIVE: [&str; 16] = [
     "to", "a", "again",
 ];
 
+/// Words that tell one series of recordings from a concert.
+const SERIES: [&str; 9] =
+    ["session", "sessions", "version", "desk", "sesion", "sesiones", "sessao", "sessoes", "sessies"];
+
 /// What was found in one, before it is known what it adds up to.
 #[derive(Default)]
 struct Found {
@@ -107,7 +111,9 @@ fn scan(words: &[&str]) -> Found {
             Some((sense, length)) => {
                 let own = || words[at..at + length].iter().map(|word| (*word).to_owned());
                 match sense {
-                    Sense::Live => found.live_words.extend(own()),
+                    Sense::Live if own().any(|word| SERIES.contains(&word.as_str())) => {
+                        found.live_words.extend(own());
+                    }
                     Sense::Language => found.languages.extend(own()),
                     Sense::Part => found.rest.extend(own()),
                     Sense::Short | Sense::Long => {
@@ -191,9 +197,7 @@ fn strong_versions(found: &Found, read: &mut Qualifier) {
         }
     }
     if read.versions.has(Version::Live) {
-        let is_told = |word: &&String| !matches!(word.as_str(), "live" | "concert");
-        read.event =
-            found.live_words.iter().filter(is_told).chain(&found.rest).chain(&found.years).cloned().collect();
+        read.event = found.live_words.iter().chain(&found.rest).chain(&found.years).cloned().collect();
     }
 }
 
