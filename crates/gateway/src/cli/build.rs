@@ -118,7 +118,11 @@ fn nothing(shelves: &Value) -> String {
         Some(format!("{name}: {remedy}"))
     });
     let why: Vec<String> = why.collect();
-    if why.is_empty() { "no library is kept".to_owned() } else { format!("no library is kept. {}", why.join(" ")) }
+    if why.is_empty() {
+        "no library is kept".to_owned()
+    } else {
+        format!("no library is kept. {}", why.join(" "))
+    }
 }
 
 /// Waits until a build has ended. Returns whether the library is indexed.

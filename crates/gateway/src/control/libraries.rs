@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use bytes::Bytes;
 use futures_util::stream;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::StatusCode;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
@@ -94,7 +94,9 @@ pub(super) async fn all(State(plane): State<Arc<Plane>>) -> Json<Shelves> {
                 "no-token",
                 Some("Give it a token of its owner: greenroom login, then token_file in its table."),
             ),
-            (true, 0) => ("looking", Some("The server has not said yet which libraries it has, or has none.")),
+            (true, 0) => {
+                ("looking", Some("The server has not said yet which libraries it has, or has none."))
+            }
             (true, _) => ("known", None),
         };
         Shown { server: server.name().to_owned(), state, remedy, libraries: count }
@@ -135,7 +137,11 @@ pub(super) async fn cancel(
     Path(id): Path<String>,
 ) -> Result<Json<Done>, Problem> {
     let was_there = plane.library(&id)?.cancel();
-    let said = if was_there { "It is cancelled; what was kept before is kept on." } else { "Nothing was being built." };
+    let said = if was_there {
+        "It is cancelled; what was kept before is kept on."
+    } else {
+        "Nothing was being built."
+    };
     Ok(Json(Done::said(said.to_owned())))
 }
 

@@ -43,7 +43,13 @@ impl Scrape {
             refused: control.refused().collect(),
             viewers: control.live.viewers(),
             sessions: control.sessions.count(control.clock.now_ms()),
-            libraries: control.playlists.libraries.all().iter().map(|library| library.report(false)).collect(),
+            libraries: control
+                .playlists
+                .libraries
+                .all()
+                .iter()
+                .map(|library| library.report(false))
+                .collect(),
         }
     }
 }
@@ -340,7 +346,8 @@ impl Out<'_> {
     }
 
     fn libraries(&mut self, libraries: &[Report]) -> fmt::Result {
-        let mut family = self.begin("library_items", "Items of the newest snapshot, by kind", MetricType::Gauge)?;
+        let mut family =
+            self.begin("library_items", "Items of the newest snapshot, by kind", MetricType::Gauge)?;
         for library in libraries {
             for (kind, count) in &library.items {
                 let labels = [("library", library.id.as_str()), ("kind", *kind)];
