@@ -3,7 +3,7 @@
 //!
 //! Rooms: [`requests`] with [`spelling`], [`credentials`], [`forwarding`]: what clients send. [`answers`] with
 //! [`xml`], [`greetings`], [`address`], [`frames`], [`events`], [`webhooks`]: what servers send. [`sequels`]: what clients are expected to ask. [`configuration`],
-//! [`control`], [`playlists`]: what people and browsers send. [`logins`], [`surveys`], [`comparisons`]: what the tools are told. [`redaction`]: what is shown of all that. [`target`] lists them;
+//! [`control`], [`playlists`], [`places`]: what people and browsers send. [`logins`], [`surveys`], [`comparisons`]: what the tools are told. [`redaction`]: what is shown of all that. [`target`] lists them;
 //! [`request`] writes requests as text.
 
 pub mod address;
@@ -17,6 +17,7 @@ pub mod forwarding;
 pub mod frames;
 pub mod greetings;
 pub mod logins;
+pub mod places;
 pub mod playlists;
 pub mod redaction;
 pub mod request;

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use greenroom_library::item::Item;
+use greenroom_library::snapshot::push_track;
 use greenroom_library::tracks::{Policy, Reason, TrackIndex, TrackIndexBuilder};
 use parking_lot::Mutex;
 
@@ -152,22 +153,9 @@ impl Misses {
 
 /// An index over a few items; its rows are their places.
 pub(super) fn index_of(items: &[Item]) -> TrackIndex {
-    use greenroom_library::tracks::Track;
     let mut builder = TrackIndexBuilder::default();
     for item in items {
-        let credited: Vec<&str> = item.artists.iter().map(AsRef::as_ref).collect();
-        let album_artist = item.grandparent_title.as_deref().unwrap_or_default();
-        let ids: Vec<&str> = item.guids.iter().map(AsRef::as_ref).collect();
-        let whole = if credited.is_empty() { album_artist.to_owned() } else { credited.join(", ") };
-        builder.push(&Track {
-            title: &item.title,
-            artist: &whole,
-            artists: &credited,
-            album_artist,
-            album: item.parent_title.as_deref().unwrap_or_default(),
-            duration_s: item.duration_ms.map(|ms| ms / 1000),
-            ids: &ids,
-        });
+        push_track(&mut builder, item);
     }
     builder.build()
 }

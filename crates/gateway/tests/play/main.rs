@@ -19,6 +19,7 @@ mod kept;
 mod library;
 mod listening;
 mod login;
+mod matching;
 mod media;
 mod mixing;
 mod not_down;
