@@ -34,7 +34,12 @@ pub fn check(bytes: &[u8]) {
     }
 }
 
-fn find<'a>(files: impl Iterator<Item = (usize, &'a str)>, path: &str, maps: &PathMaps, case: Case) -> Verdict {
+fn find<'a>(
+    files: impl Iterator<Item = (usize, &'a str)>,
+    path: &str,
+    maps: &PathMaps,
+    case: Case,
+) -> Verdict {
     let mut builder = FileIndexBuilder::default();
     for (row, file) in files {
         builder.push_file(u32::try_from(row).unwrap_or(u32::MAX), file, None, None);

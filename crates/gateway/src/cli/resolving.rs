@@ -106,7 +106,9 @@ pub(super) fn run(options: &Online, library: Option<&str>, policy: &str, as_json
             return Ok(DONE);
         }
         if tracks.is_empty() {
-            eprintln!("greenroom: name tracks, --paths, --id or --decisions; or two CSV files: --library, --queries, --output");
+            eprintln!(
+                "greenroom: name tracks, --paths, --id or --decisions; or two CSV files: --library, --queries, --output"
+            );
             return Ok(MISUSED);
         }
         let mut asked = body(json!({ "policy": policy, "tracks": tracks }));
@@ -124,7 +126,10 @@ async fn list(remote: &Remote, library: Option<&str>, as_json: bool) -> Result<u
     loop {
         let mut path = format!("api/v1/match/pins?after={after}");
         if let Some(library) = library {
-            path.extend(["&library=", &form_urlencoded::byte_serialize(library.as_bytes()).collect::<String>()]);
+            path.extend([
+                "&library=",
+                &form_urlencoded::byte_serialize(library.as_bytes()).collect::<String>(),
+            ]);
         }
         let told = remote.get(&path).await?;
         show(&told, as_json, |told| {
@@ -203,7 +208,8 @@ fn render_tracks(asked: &[String], told: &Value) -> String {
             _ => "not there".to_owned(),
         };
         // Writing to a String cannot fail.
-        let _ = writeln!(out, "{asked}\n  {}, by {}: {line}", text(&track["decision"]), text(&track["source"]));
+        let _ =
+            writeln!(out, "{asked}\n  {}, by {}: {line}", text(&track["decision"]), text(&track["source"]));
     }
     let _ = writeln!(out, "library {}, {} s old", text(&told["library"]), told["age_s"]);
     out
@@ -214,7 +220,8 @@ fn render_paths(asked: &[String], told: &Value) -> String {
     for (asked, path) in asked.iter().zip(told["paths"].as_array().into_iter().flatten()) {
         let best = path["items"].as_array().and_then(|items| items.first()).unwrap_or(&path["candidates"][0]);
         let item = if best.is_object() { named(best) } else { "-".to_owned() };
-        let _ = writeln!(out, "{:<4} {item}  {asked}  [{}]", text(&path["confidence"]), words(&path["reasons"]));
+        let _ =
+            writeln!(out, "{:<4} {item}  {asked}  [{}]", text(&path["confidence"]), words(&path["reasons"]));
     }
     let _ = writeln!(out, "{} high, {} low, {} none", told["high"], told["low"], told["none"]);
     out
@@ -253,7 +260,10 @@ mod tests {
 
     #[test]
     fn a_track_is_typed_as_artist_and_title_or_as_an_id() {
-        assert_eq!(track("Jay-Z - 99 Problems - Live"), json!({"artist": "Jay-Z", "title": "99 Problems - Live"}));
+        assert_eq!(
+            track("Jay-Z - 99 Problems - Live"),
+            json!({"artist": "Jay-Z", "title": "99 Problems - Live"})
+        );
         assert_eq!(track("Creep"), json!({"title": "Creep"}));
         assert_eq!(track("USUM71703861"), json!({"ids": ["USUM71703861"]}));
     }
@@ -268,7 +278,11 @@ mod tests {
         ]});
         let asked = ["A - T", "A - U", "A - V"].map(str::to_owned);
         let out = render_tracks(&asked, &told);
-        for part in ["accept, by index: 7 A - T (1.03)", "perhaps 8 A - U: only as live version", "reject, by miss: not there"] {
+        for part in [
+            "accept, by index: 7 A - T (1.03)",
+            "perhaps 8 A - U: only as live version",
+            "reject, by miss: not there",
+        ] {
             assert!(out.contains(part), "{part} is missing in\n{out}");
         }
         let told = json!({"high": 1, "low": 0, "none": 0, "paths": [

@@ -363,7 +363,8 @@ async fn decisions_are_written_out_and_read_in_elsewhere() {
     let lines: Vec<String> =
         listed.iter().map(|ruling| serde_json::to_string(&Written::from(ruling)).expect("JSON")).collect();
     let other = House::new(&three());
-    let read: Vec<Written> = lines.iter().map(|line| serde_json::from_str(line).expect("it is one")).collect();
+    let read: Vec<Written> =
+        lines.iter().map(|line| serde_json::from_str(line).expect("it is one")).collect();
     for _ in 0..2 {
         assert_eq!(other.matching.read_in(read.clone()).await, Ok(2), "twice is as once");
     }
@@ -432,21 +433,27 @@ async fn a_server_that_cannot_be_asked_is_searched_in_vain_and_within_the_budget
 #[tokio::test]
 async fn paths_and_names_are_looked_up_in_all_libraries_that_are_asked() {
     let house = House::new(&three());
-    let films = Arc::new(Library::new("home:1".parse().expect("an id"), "Films", Arc::clone(&house.library.server)));
+    let films =
+        Arc::new(Library::new("home:1".parse().expect("an id"), "Films", Arc::clone(&house.library.server)));
     let mut film = Item::new(ItemKind::Film, "7", "The Matrix");
     film.guids = vec!["com.plexapp.agents.imdb://tt0133093?lang=en".into()];
     film.files = vec![File { path: "/films/The Matrix (1999)/matrix.mkv".into(), size_bytes: Some(9) }];
     let mut builder = SnapshotBuilder::default();
     builder.push(film);
     films.publish(builder.build(), 1);
-    let unbuilt = Arc::new(Library::new("home:2".parse().expect("an id"), "Shows", Arc::clone(&house.library.server)));
+    let unbuilt =
+        Arc::new(Library::new("home:2".parse().expect("an id"), "Shows", Arc::clone(&house.library.server)));
     let libraries = [Arc::clone(&house.library), films, unbuilt];
-    let asked = ["/mnt/The Matrix (1999)/matrix.mkv", "/music/Radiohead/Creep.flac", "/films/Other/matrix.mkv"];
+    let asked =
+        ["/mnt/The Matrix (1999)/matrix.mkv", "/music/Radiohead/Creep.flac", "/films/Other/matrix.mkv"];
     let asked = asked.map(|path| PathAsked { path: path.to_owned(), ..PathAsked::default() }).to_vec();
-    let found = house.matching.find_paths(&libraries, asked, Arc::new(PathMaps::default()), Case::Exact).await;
+    let found =
+        house.matching.find_paths(&libraries, asked, Arc::new(PathMaps::default()), Case::Exact).await;
     let told: Vec<(Confidence, Option<&str>)> = found
         .iter()
-        .map(|one| (one.confidence, one.items.first().or(one.candidates.first()).map(|placed| &*placed.item.key)))
+        .map(|one| {
+            (one.confidence, one.items.first().or(one.candidates.first()).map(|placed| &*placed.item.key))
+        })
         .collect();
     let expected =
         [(Confidence::High, Some("7")), (Confidence::High, Some("101")), (Confidence::Low, Some("7"))];

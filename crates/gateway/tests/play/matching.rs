@@ -23,7 +23,8 @@ struct Shelf {
 fn film() -> Item {
     let mut film = Item::new(ItemKind::Film, "7", "The Matrix");
     film.guids = vec!["com.plexapp.agents.imdb://tt0133093?lang=en".into()];
-    film.files = vec![File { path: "/media/films/The Matrix (1999)/matrix.mkv".into(), size_bytes: Some(900) }];
+    film.files =
+        vec![File { path: "/media/films/The Matrix (1999)/matrix.mkv".into(), size_bytes: Some(900) }];
     film
 }
 
@@ -38,7 +39,8 @@ fn song(key: &str, artist: &str, title: &str) -> Item {
 
 impl Shelf {
     async fn start(data_dir: &std::path::Path) -> Self {
-        let maps = "[[server.path_map]]\nfrom = '^D:\\\\films\\\\([^\\\\]+)\\\\(.*)$'\nto = '/media/films/$1/$2'\n";
+        let maps =
+            "[[server.path_map]]\nfrom = '^D:\\\\films\\\\([^\\\\]+)\\\\(.*)$'\nto = '/media/films/$1/$2'\n";
         let script = Script::new().data_dir(data_dir).server("home", "plex", "http://127.0.0.1:9", maps);
         let shelf = Self { stage: script.start().await };
         shelf.publish("1", &[film()]);
@@ -84,12 +86,19 @@ async fn paths_are_found_through_path_maps_and_as_they_are() {
     let told = shelf.ask(PATHS, json!({"server": "home", "paths": paths})).await;
     assert_eq!(told.status, 200, "{}", told.text());
     let told = told.json();
-    let found: Vec<(&str, &Value)> =
-        told["paths"].as_array().expect("a list").iter().map(|one| (one["confidence"].as_str().unwrap_or_default(), &one["key"])).collect();
+    let found: Vec<(&str, &Value)> = told["paths"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| (one["confidence"].as_str().unwrap_or_default(), &one["key"]))
+        .collect();
     let (seven, none) = (json!("7"), Value::Null);
     assert_eq!(found, [("HIGH", &seven), ("HIGH", &seven), ("LOW", &none), ("NONE", &none)]);
     assert_eq!(told["paths"][0]["reasons"], json!(["mapped_path"]));
-    assert_eq!(told["paths"][0]["items"][0]["mapped_files"], json!([r"D:\films\The Matrix (1999)\matrix.mkv"]));
+    assert_eq!(
+        told["paths"][0]["items"][0]["mapped_files"],
+        json!([r"D:\films\The Matrix (1999)\matrix.mkv"])
+    );
     assert_eq!(told["paths"][2]["candidates"][0]["key"], "7");
     assert_eq!((&told["high"], &told["low"], &told["none"]), (&json!(2), &json!(1), &json!(1)));
     // Rules of one call take the place of those that are configured.
@@ -98,7 +107,11 @@ async fn paths_are_found_through_path_maps_and_as_they_are() {
     assert_eq!(shelf.ask(PATHS, mapped).await.json()["paths"][0]["reasons"], json!(["mapped_path"]));
     let bad = shelf.ask(PATHS, json!({"maps": [{"from": "(", "to": ""}], "paths": []})).await;
     assert_eq!(code(&bad), (400, "rule-no-expression".to_owned()));
-    assert!(bad.json()["detail"].as_str().is_some_and(|detail| detail.starts_with("rule 1: ")), "{}", bad.text());
+    assert!(
+        bad.json()["detail"].as_str().is_some_and(|detail| detail.starts_with("rule 1: ")),
+        "{}",
+        bad.text()
+    );
     let ids = json!({"ids": ["imdb://tt0133093", "tt0000001"]});
     let told = shelf.ask("/api/v1/match/ids", ids).await.json();
     assert_eq!((&told["ids"][0]["items"][0]["key"], &told["found"]), (&json!("7"), &json!(1)));
@@ -114,7 +127,10 @@ async fn a_lookup_is_a_read_and_whatever_acts_needs_the_token() {
     let told = ask(&anybody, TRACKS, &json!({"library": "home:3", "tracks": [wanted]})).await;
     assert_eq!(told.status, 200, "{}", told.text());
     let told = told.json();
-    assert_eq!((&told["tracks"][0]["decision"], &told["tracks"][0]["item"]["key"]), (&json!("accept"), &json!("101")));
+    assert_eq!(
+        (&told["tracks"][0]["decision"], &told["tracks"][0]["item"]["key"]),
+        (&json!("accept"), &json!("101"))
+    );
     assert_eq!((&told["accepted"], &told["library"]), (&json!(1), &json!("home:3")));
     let live = ask(&anybody, TRACKS, &json!({"library": "home:3", "live": true, "tracks": [wanted]})).await;
     assert_eq!(code(&live), (401, "token-missing".to_owned()));
@@ -172,7 +188,8 @@ async fn a_pin_outlives_the_process_and_is_written_out_and_taken_back() {
     assert_eq!(pinned.status, 200, "{}", pinned.text());
     shelf.stage.down().await;
     let shelf = Shelf::start(folder.path()).await;
-    let asked = json!({"library": "home:3", "tracks": [wanted, {"title": "Anything", "source_id": "row 17"}]});
+    let asked =
+        json!({"library": "home:3", "tracks": [wanted, {"title": "Anything", "source_id": "row 17"}]});
     let told = shelf.ask(TRACKS, asked.clone()).await.json();
     for one in told["tracks"].as_array().expect("a list") {
         assert_eq!((&one["source"], &one["item"]["key"]), (&json!("pin"), &json!("102")));
@@ -200,7 +217,8 @@ fn searches(house: &House) -> usize {
 async fn live_fallback(house: House) {
     let library = house.current().await;
     let generation = library.generation().expect("it is built");
-    let is_alone = |item: &Item, all: &[Item]| all.iter().filter(|other| other.title == item.title).count() == 1;
+    let is_alone =
+        |item: &Item, all: &[Item]| all.iter().filter(|other| other.title == item.title).count() == 1;
     let all: Vec<Item> = generation.snapshot.items().collect();
     let missing = all.iter().find(|item| is_alone(item, &all)).expect("a title of its own").clone();
     let mut builder = SnapshotBuilder::default();
@@ -219,7 +237,10 @@ async fn live_fallback(house: House) {
     let mut live = asked.clone();
     live["live"] = json!(10);
     let told = ask(&control, TRACKS, &live).await.json();
-    assert_eq!((&told["tracks"][0]["source"], &told["tracks"][0]["item"]["key"]), (&json!("live"), &json!(missing.key)));
+    assert_eq!(
+        (&told["tracks"][0]["source"], &told["tracks"][0]["item"]["key"]),
+        (&json!("live"), &json!(missing.key))
+    );
     assert_eq!(told["tracks"][1]["decision"], "reject");
     assert_eq!(searches(&house), 2);
     let again = ask(&control, TRACKS, &live).await.json();

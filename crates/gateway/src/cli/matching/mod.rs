@@ -97,7 +97,8 @@ struct Summary {
 
 /// Matches two files.
 pub(super) fn run(options: &Options) -> u8 {
-    let (Some(library), Some(queries), Some(output)) = (&options.library, &options.queries, &options.output) else {
+    let (Some(library), Some(queries), Some(output)) = (&options.library, &options.queries, &options.output)
+    else {
         let library = options.library.as_ref().map(|library| library.to_string_lossy());
         return resolving::run(&options.online, library.as_deref(), options.policy.word(), options.json);
     };

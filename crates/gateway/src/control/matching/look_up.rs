@@ -105,7 +105,10 @@ pub(in crate::control) async fn tracks(
     let wanted: Vec<Wanted> = asked.tracks.into_iter().map(TrackAsked::wanted).collect();
     let (generation, resolved) =
         control.playlists.matching.resolve_with(&library, &wanted, policy, live).await;
-    let generation = generation.ok_or(NO_SNAPSHOT)?;
+    let Some(generation) = generation else {
+        library.look_up();
+        return Err(NO_SNAPSHOT.into());
+    };
     let count = |decision: Decision| resolved.iter().filter(|one| one.decision == decision).count();
     let age_ms = control.clock.now_ms().saturating_sub(generation.taken_at_ms);
     Ok(Json(json!({
@@ -237,7 +240,8 @@ pub(in crate::control) async fn paths(
             let mut item = shown(&placed.library, &placed.item);
             item["reasons"] = placed.reasons.iter().map(ToString::to_string).collect();
             // As whoever asks would call the file, where the rules lead back.
-            let here: Vec<String> = placed.item.files.iter().filter_map(|file| maps.back(&file.path)).collect();
+            let here: Vec<String> =
+                placed.item.files.iter().filter_map(|file| maps.back(&file.path)).collect();
             if !here.is_empty() {
                 item["mapped_files"] = json!(here);
             }

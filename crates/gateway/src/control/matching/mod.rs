@@ -128,8 +128,9 @@ impl IntoResponse for No {
                 };
                 problem.told(&error.to_string())
             }
-            Self::Line(number) => Problem::BAD_BODY
-                .told(&format!("Line {number} is no decision as GET /api/v1/match/decisions writes it. Nothing was kept.")),
+            Self::Line(number) => Problem::BAD_BODY.told(&format!(
+                "Line {number} is no decision as GET /api/v1/match/decisions writes it. Nothing was kept."
+            )),
         }
     }
 }
@@ -161,9 +162,8 @@ impl Control {
         if self.chosen(server).count() > 1 {
             return Err(Problem::WHICH_SERVER);
         }
-        let is_of = |library: &Arc<Library>| {
-            self.chosen(server).any(|server| server.name() == library.id.server)
-        };
+        let is_of =
+            |library: &Arc<Library>| self.chosen(server).any(|server| server.name() == library.id.server);
         Ok(known.all().into_iter().filter(is_of).collect())
     }
 }

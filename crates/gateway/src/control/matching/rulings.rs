@@ -68,7 +68,8 @@ pub(in crate::control) struct Asked {
 
 impl Asked {
     fn filter(&self) -> Result<Filter, No> {
-        let library = self.library.as_deref().map(str::parse).transpose().map_err(|()| Problem::UNKNOWN_LIBRARY)?;
+        let library =
+            self.library.as_deref().map(str::parse).transpose().map_err(|()| Problem::UNKNOWN_LIBRARY)?;
         Ok(Filter { library, kind: self.kind })
     }
 }
