@@ -3,7 +3,7 @@
 //! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
 //! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
-//! servers say of themselves); [`api`], [`libraries`], [`matching`], [`modes`], [`live`], [`metrics`],
+//! servers say of themselves); [`api`], [`libraries`], [`matching`], [`modes`], [`playlists`], [`live`], [`metrics`],
 //! [`health`], [`page`] (how it is shown), [`problem`] (how it is refused).
 //!
 //! Reading never changes anything. Nothing that is shown unasked knows the token of a media server, nor any path or
@@ -24,6 +24,7 @@ mod matching;
 mod metrics;
 mod modes;
 mod page;
+mod playlists;
 mod prefetching;
 mod prefix;
 mod problem;
@@ -275,6 +276,11 @@ fn router(plane: Arc<Plane>) -> Router {
         .route("/api/v1/libraries/{id}/build", post(libraries::build))
         .route("/api/v1/libraries/{id}/cancel", post(libraries::cancel))
         .route("/api/v1/libraries/{id}/progress", get(libraries::progress))
+        .route("/api/v1/playlists/sync", post(playlists::sync))
+        .route("/api/v1/playlists/runs", get(playlists::runs))
+        .route("/api/v1/playlists/runs/{id}", get(playlists::run))
+        .route("/api/v1/playlists/runs/{id}/cancel", post(playlists::cancel))
+        .route("/api/v1/playlists/runs/{id}/missing", get(playlists::missing))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&plane), gate::admit))

@@ -134,6 +134,8 @@ struct Facts {
     doubted_at_ms: Option<u64>,
     /// A shorter library that was not believed.
     shrunk: Option<Doubt>,
+    /// Items when the server was last at rest: many small losses are one large one.
+    settled_items: u64,
     /// When it became known here.
     known_ms: u64,
     /// When indexes were built last, and how long that took.

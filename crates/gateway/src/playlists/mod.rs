@@ -112,7 +112,7 @@ impl Playlists {
         }
         let name = wish.name.clone().or_else(|| match &wish.source {
             wish::Source::Rows(playlist) => playlist.name.clone(),
-            wish::Source::Server { .. } => None,
+            wish::Source::Server { playlist, .. } => Some(playlist.clone()),
         });
         let run = self.admit(&wish.server, &name.unwrap_or_default())?;
         let (playlists, begun) = (Arc::clone(self), Arc::clone(&run));

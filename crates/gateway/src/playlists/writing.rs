@@ -148,7 +148,7 @@ impl Desk<'_> {
     }
 
     async fn bring(&self, state: &mut State) -> Result<Vec<String>, Stop> {
-        let listed = self.find().await?;
+        let listed = self.find_patiently().await?;
         if state.picks.is_empty() {
             state.report.standing = Standing::NothingFound;
             state.report.length = listed

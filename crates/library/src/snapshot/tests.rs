@@ -277,15 +277,15 @@ fn each_sort_of_difference_is_told_as_what_it_is() {
 
 #[test]
 fn a_key_that_went_to_the_thing_beside_it_is_two_other_keys() {
-    let old = built([track("1", "a", "/a", "mbid://a"), track("2", "b", "/b", "mbid://b")]);
-    let new = built([track("1", "b", "/b", "mbid://b"), track("2", "a", "/a", "mbid://a")]);
+    let old = built([track("1", "a", "/a", "plex://a"), track("2", "b", "/b", "plex://b")]);
+    let new = built([track("1", "b", "/b", "plex://b"), track("2", "a", "/a", "plex://a")]);
     assert_eq!(between(&old, &new).counts, Counts { rekeyed: 2, ..Counts::default() });
 }
 
 #[test]
 fn two_copies_with_one_name_are_not_taken_for_one_another() {
-    let old = built([track("1", "a", "/a", "mbid://a"), track("2", "a", "/a2", "mbid://a")]);
-    let new = built([track("8", "a", "/x", "mbid://a"), track("9", "a", "/y", "mbid://a")]);
+    let old = built([track("1", "a", "/a", "plex://a"), track("2", "a", "/a2", "plex://a")]);
+    let new = built([track("8", "a", "/x", "plex://a"), track("9", "a", "/y", "plex://a")]);
     assert_eq!(between(&old, &new).counts, Counts { added: 2, removed: 2, ..Counts::default() });
 }
 
@@ -304,7 +304,7 @@ fn a_long_difference_is_counted_and_told_in_part() {
 
 #[test]
 fn what_the_server_only_touched_is_no_difference_to_tell() {
-    let touched = |at_s| Item { updated_at_s: Some(at_s), ..track("1", "a", "/a", "mbid://a") };
+    let touched = |at_s| Item { updated_at_s: Some(at_s), ..track("1", "a", "/a", "plex://a") };
     let diff = between(&built([touched(1)]), &built([touched(2)]));
     assert!(diff.is_empty());
     assert_eq!(diff.changed_rows, [0]);

@@ -12,6 +12,9 @@ use super::roster::{Credits, Roster};
 use super::version::Versions;
 use super::vocabulary::{HashedMap, Vocabulary, number};
 
+/// What a word weighs that no title has.
+pub(super) const MOST_WEIGHT: f32 = 12.0;
+
 /// A track of the library.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
@@ -57,6 +60,8 @@ pub struct TrackIndex {
     pub(super) credits_of_name: Postings,
     pub(super) titles_of_key: Postings,
     pub(super) titles_of_word: Postings,
+    /// What each word weighs: the rarer, the heavier.
+    pub(super) weights: Vec<f32>,
     pub(super) titles_of_edge: Postings,
     pub(super) titles_of_guest: Postings,
     pub(super) names_of_word: Postings,
@@ -194,6 +199,10 @@ impl TrackIndex {
             }
         });
         let vocabulary = &self.vocabulary;
+        let titles = headings.len() as f32 + 1.0;
+        let weight =
+            |word| (titles / (self.titles_of_word.of(word).len() as f32 + 0.5)).ln().clamp(0.2, MOST_WEIGHT);
+        self.weights = (0..number(vocabulary.len())).map(weight).collect();
         self.titles_of_edge = Postings::collect(lists, |say| {
             for (title, heading) in every() {
                 let hashes = edges(heading.core.iter().map(|word| vocabulary.text(*word)));

@@ -165,7 +165,17 @@ fn dashes<'a>(text: &'a str, pieces: &mut Vec<Piece<'a>>) {
     let mut is_tail = false;
     let bytes = text.as_bytes();
     let is_space = |at: usize| bytes.get(at).is_none_or(u8::is_ascii_whitespace);
+    let mut quotes = bytes.iter().filter(|byte| **byte == b'"').count();
+    let mut is_quoted = false;
     for (at, byte) in bytes.iter().enumerate() {
+        if *byte == b'"' {
+            quotes -= 1;
+            // The last one opens nothing.
+            is_quoted = !is_quoted && quotes > 0;
+        }
+        if is_quoted {
+            continue;
+        }
         let is_edge_or_space = at == 0 || is_space(at - 1);
         if matches!(byte, b'-' | b'|' | b'/' | b'~') && is_edge_or_space && is_space(at + 1) {
             push(text, start, at, is_tail, pieces);
@@ -274,6 +284,11 @@ fn is_tempo(text: &str) -> bool {
 /// Takes off what says which version without brackets or a dash: "Original Mix", "Remastered 2011". Only what nobody
 /// calls a song.
 fn take_tail(words: &mut Vec<String>, title: &mut Title) {
+    if words.len() > 1 && words.last().is_some_and(|word| word == "remix") && words[0] != "the" {
+        words.pop();
+        title.versions.add(Version::Remix);
+        return;
+    }
     let longest = words.len().saturating_sub(1).min(4);
     for length in (2..=longest).rev() {
         let from = words.len() - length;

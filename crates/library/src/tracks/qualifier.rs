@@ -42,6 +42,8 @@ struct Found {
     parts: Vec<String>,
     /// Words of the concert's phrases, which tell one series from another: session, like a version.
     live_words: Vec<String>,
+    /// Whether a cut is called a mix or an edit: "Radio Mix", which may be somebody's.
+    is_cut_made: bool,
 }
 
 impl Found {
@@ -90,7 +92,9 @@ fn scan(words: &[&str]) -> Found {
                     Sense::Live => found.live_words.extend(own()),
                     Sense::Language => found.languages.extend(own()),
                     Sense::Part => found.rest.extend(own()),
-                    // A bare name of a cut is a word like any other beside others: "Radio Nowhere".
+                    Sense::Short | Sense::Long => {
+                        found.is_cut_made |= length > 1 && matches!(words[at + length - 1], "mix" | "edit");
+                    }
                     _ => {}
                 }
                 if sense != Sense::Part {
@@ -156,8 +160,11 @@ fn strong_versions(found: &Found, read: &mut Qualifier) {
     }
     let has_noun = found.has(Sense::Version) || found.has(Sense::Mix) || found.has(Sense::Edit);
     for sense in &found.senses {
+        // A cover of somebody's song is this artist's own; a year may be that somebody's name.
+        let is_alone =
+            found.rest.is_empty() && (*sense != Sense::IsAlone(Version::Cover) || found.years.is_empty());
         if let Sense::IsAlone(version) = sense
-            && (found.rest.is_empty() || has_noun || !read.versions.is_plain())
+            && (is_alone || has_noun || !read.versions.is_plain())
         {
             read.versions.add(*version);
         }
@@ -173,9 +180,10 @@ fn strong_versions(found: &Found, read: &mut Qualifier) {
 fn hand(found: &Found, read: &mut Qualifier) -> bool {
     let is_somebodys = !found.rest.is_empty();
     let is_known = found.senses.iter().any(|sense| matches!(sense, Sense::Same | Sense::From));
-    let is_remix = found.has(Sense::Remix)
-        || (found.has(Sense::Mix) && is_somebodys && !is_known)
-        || (found.has(Sense::Edit) && is_somebodys && !is_known && !read.versions.has(Version::Live));
+    let is_made = found.has(Sense::Mix)
+        || found.is_cut_made
+        || found.has(Sense::Edit) && !read.versions.has(Version::Live);
+    let is_remix = found.has(Sense::Remix) || (is_made && is_somebodys && !is_known);
     if is_remix {
         read.versions.add(Version::Remix);
         read.by.clone_from(&found.rest);

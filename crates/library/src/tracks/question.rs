@@ -2,7 +2,7 @@
 
 use super::Track;
 use super::credit::{self, Name, Role};
-use super::heading::{Heading, Headings};
+use super::heading::{Heading, Headings, shape};
 use super::index::{Album, TrackIndex, id_hash};
 use super::parse;
 use super::vocabulary::Words;
@@ -13,6 +13,8 @@ pub(super) struct Sought {
     pub(super) words: Vec<u32>,
     /// Its letters.
     pub(super) text: String,
+    /// Which letters, and how many.
+    pub(super) shape: (u32, u8),
     pub(super) key: u64,
     pub(super) role: Role,
 }
@@ -60,6 +62,7 @@ fn sought(name: &Name, words: &mut Words<'_>) -> Sought {
     Sought {
         words: name.words.iter().map(|word| words.add(word)).collect(),
         text: name.words.concat(),
+        shape: shape(name.words.iter().map(String::as_str)),
         key: name.key,
         role: name.role,
     }

@@ -161,7 +161,9 @@ fn rival<'a>(index: &TrackIndex, ranked: &'a [Judged]) -> Option<&'a Judged> {
         (heading.core_key, heading.versions)
     };
     let best = class(ranked.first()?);
-    ranked[1..].iter().find(|judged| !judged.is_against && class(judged) != best)
+    // A row that a star stands for is no rival of one that says the same without.
+    let is_rival = |judged: &&Judged| !judged.is_against && class(judged) != best && judged.title < 1.0;
+    ranked[1..].iter().find(is_rival)
 }
 
 impl Verdict {
