@@ -8,7 +8,7 @@ use greenroom_library::snapshot::push_track;
 use greenroom_library::tracks::{Policy, Reason, TrackIndex, TrackIndexBuilder};
 use parking_lot::Mutex;
 
-use super::Wanted;
+use super::{Found, Wanted};
 use crate::library::{Generation, Library, LibraryId};
 
 /// So many are remembered; the oldest go first.
@@ -54,8 +54,19 @@ pub(super) struct Known {
     pub(super) number: u64,
     /// What came closest.
     pub(super) lesser: Vec<Lesser>,
-    /// What the server answered when it was searched at that time: nothing, or this item that no snapshot has yet.
-    pub(super) searched: Option<Option<Box<(Item, f32, Vec<Reason>)>>>,
+    /// What the server answered when it was searched at that time.
+    pub(super) searched: Searched,
+}
+
+/// What came of searching the server.
+#[derive(Debug, Clone)]
+pub(super) enum Searched {
+    /// It was not.
+    No,
+    /// Nothing that is meant.
+    InVain,
+    /// This item, which no snapshot has yet.
+    Found(Box<Found>),
 }
 
 #[derive(Debug, Default)]

@@ -44,7 +44,7 @@ use crate::library::{Generation, Library};
 use crate::state::trouble::{Failing, Trouble};
 use disowned::Disowned;
 use finder::Finders;
-use misses::{Misses, Question};
+use misses::{Misses, Question, Searched};
 use resolving::Session;
 use ruling::Ruling;
 use store::{NotKept, Store};
@@ -301,8 +301,9 @@ impl Matching {
             }
             let question = Question::of(&library.id, wanted, policy);
             let known = self.shared.misses.of(&question);
-            let is_searched =
-                known.is_some_and(|known| known.number == generation.number && known.searched.is_some());
+            let is_searched = known.is_some_and(|known| {
+                known.number == generation.number && !matches!(known.searched, Searched::No)
+            });
             let Some(title) = live::searchable(&wanted.title).filter(|_| !is_searched) else { continue };
             let now_ms = library.server.clock.now_ms();
             let may =
