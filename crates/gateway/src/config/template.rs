@@ -44,6 +44,24 @@ listen = "127.0.0.1:8710"
 # shared_lag_ms = 20               # two processes on one directory know of each other's writes within this time
 # drain_timeout_ms = 5000          # for writing what is left when it is stopped
 
+# Libraries are kept whole, so that playlists, paths and ids are found without asking the server. That needs a token
+# of the owner. Variables of other tools count where nothing is said here: AUTO_ENABLE_LIBRARY_CACHE,
+# LIBRARY_CACHE_PLEX_ENABLED, LIBRARY_CACHE_JELLYFIN_ENABLED, IMMEDIATE_CACHE_BUILD, CACHE_BUILD_TIMEOUT_MINUTES,
+# LIBRARY_CACHE_MEMORY_LIMIT_MB, LIBRARY_CACHE_SCHEDULE_HOURS, PLEX_LIBRARY_NAME.
+[library]
+# enabled = true
+# index_at_start = true            # video too, not only music; false: nothing before it is first needed
+# timeout_minutes = 180            # for one build, with everything that holds it up
+# memory_limit_mb = 1024           # what all of them together may take
+# schedule_hours = 24              # then it is compared as a whole; 0: never by itself
+# music = "Music"                  # the library that is meant where none is named
+
+# What is remembered of matches. The server is searched only if whoever asks wants that.
+[matching]
+# max_decisions = 100000           # pins, rejections, and what was confirmed by use
+# live_per_call = 50               # searches of one call
+# live_per_minute = 60             # searches in any minute, for each server
+
 [[server]]
 name   = "home"
 kind   = "plex"                        # or "jellyfin"
@@ -92,6 +110,20 @@ listen = "0.0.0.0:32500"               # point your apps here
 # max_per_answer = 12                        # loads after one answer
 # budget_per_minute = 120                    # loads in any minute
 # classes = ["item", "lists", "images"]      # of these classes
+
+# The same for the libraries of one server.
+# [server.library]
+# enabled = true
+# index_at_start = true
+# timeout_minutes = 180
+# schedule_hours = 24
+# music = "Music"
+
+# How the paths that apps know become the server's, for lookups by path: a regular expression, and what its first match
+# becomes. Several may follow one another; the first that matches counts. It is used in both directions.
+# [[server.path_map]]
+# from = '^/data/(.*)$'
+# to = '/mnt/media/$1'
 
 # Lifetimes of a class of answers, in seconds. The three windows add up.
 # [server.lifetimes.sessions]

@@ -16,6 +16,7 @@ use super::queueing::RankFigures;
 use super::snapshot::{AppFigures, Counted, ServerFigures, State as Wellbeing};
 use super::{Control, Plane};
 use crate::breaker::State as BreakerState;
+use crate::library::{Report, State as LibraryState};
 
 /// The media type of the format.
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -32,6 +33,7 @@ struct Scrape {
     refused: Vec<(&'static str, u64)>,
     viewers: usize,
     sessions: usize,
+    libraries: Vec<Report>,
 }
 
 impl Scrape {
@@ -41,6 +43,13 @@ impl Scrape {
             refused: control.refused().collect(),
             viewers: control.live.viewers(),
             sessions: control.sessions.count(control.clock.now_ms()),
+            libraries: control
+                .playlists
+                .libraries
+                .all()
+                .iter()
+                .map(|library| library.report(false))
+                .collect(),
         }
     }
 }
@@ -60,6 +69,7 @@ impl Collector for Scrape {
         out.servers(&self.counted.servers)?;
         out.queues(&self.counted.servers)?;
         out.prefetches(&self.counted.servers)?;
+        out.libraries(&self.libraries)?;
         out.apps(&self.counted.apps)?;
         out.classes(&self.counted.engine.classes)?;
         out.loads(&self.counted.engine.classes)?;
@@ -333,6 +343,43 @@ impl Out<'_> {
             one.encode_histogram::<NoLabelSet>(times.sum_s, count, &times.buckets, None)?;
         }
         Ok(())
+    }
+
+    fn libraries(&mut self, libraries: &[Report]) -> fmt::Result {
+        let mut family =
+            self.begin("library_items", "Items of the newest snapshot, by kind", MetricType::Gauge)?;
+        for library in libraries {
+            for (kind, count) in &library.items {
+                let labels = [("library", library.id.as_str()), ("kind", *kind)];
+                family.encode_family(&labels)?.encode_gauge(count)?;
+            }
+        }
+        let help = "How long ago the server confirmed the newest snapshot";
+        let mut family = self.begin("library_generation_age_seconds", help, MetricType::Gauge)?;
+        for library in libraries {
+            if let Some(generation) = &library.generation {
+                let labels = [("library", library.id.as_str())];
+                family.encode_family(&labels)?.encode_gauge(&generation.age_s)?;
+            }
+        }
+        let help = "How the library does: 1 for the state it is in";
+        let mut family = self.begin("library_state", help, MetricType::Gauge)?;
+        for library in libraries {
+            for state in LibraryState::EVERY {
+                let labels = [("library", library.id.as_str()), ("state", state.word())];
+                family.encode_family(&labels)?.encode_gauge(&u64::from(library.state == state.word()))?;
+            }
+        }
+        self.counters(
+            "library_build_requests",
+            "Requests that building and following a library took",
+            libraries.iter().map(|library| ([("library", library.id.as_str())], library.cost.requests)),
+        )?;
+        let outcomes = libraries.iter().flat_map(|library| {
+            let labels = |outcome| [("library", library.id.as_str()), ("outcome", outcome)];
+            library.builds.iter().map(move |(outcome, count)| (labels(*outcome), *count))
+        });
+        self.counters("library_builds", "Builds, by outcome", outcomes)
     }
 
     fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {

@@ -3,7 +3,7 @@
 //! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
 //! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
-//! servers say of themselves); [`api`], [`modes`], [`playlists`], [`live`], [`metrics`],
+//! servers say of themselves); [`api`], [`libraries`], [`modes`], [`playlists`], [`live`], [`metrics`],
 //! [`health`], [`page`] (how it is shown), [`problem`] (how it is refused).
 //!
 //! Reading never changes anything. Nothing that is shown unasked knows the token of a media server, nor any path or
@@ -18,6 +18,7 @@ mod gate;
 mod guard;
 mod health;
 mod introduction;
+mod libraries;
 mod live;
 mod metrics;
 mod modes;
@@ -43,6 +44,7 @@ use axum::routing::{get, post, put};
 use greenroom_cache::{Cache, Clock, Invalidation, Scope};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
@@ -78,6 +80,8 @@ pub struct Control {
     refusals: [AtomicU64; Decision::REFUSALS.len()],
     baseline: Baseline,
     live: Live,
+    /// Seats of those who watch builds.
+    watchers: Arc<Semaphore>,
     warming: tokio::sync::Mutex<()>,
 }
 
@@ -129,6 +133,7 @@ impl Control {
             refusals: [const { AtomicU64::new(0) }; Decision::REFUSALS.len()],
             baseline: Baseline::new(clock.now_ms()),
             live: Live::new(),
+            watchers: Arc::new(Semaphore::new(libraries::MAX_WATCHERS)),
             warming: tokio::sync::Mutex::new(()),
             clock,
         }
@@ -262,6 +267,11 @@ fn router(plane: Arc<Plane>) -> Router {
         .route("/api/v1/playlists/runs/{id}", get(playlists::run))
         .route("/api/v1/playlists/runs/{id}/cancel", post(playlists::cancel))
         .route("/api/v1/playlists/runs/{id}/missing", get(playlists::missing))
+        .route("/api/v1/libraries", get(libraries::all))
+        .route("/api/v1/libraries/{id}", get(libraries::one).put(libraries::choose))
+        .route("/api/v1/libraries/{id}/build", post(libraries::build))
+        .route("/api/v1/libraries/{id}/cancel", post(libraries::cancel))
+        .route("/api/v1/libraries/{id}/progress", get(libraries::progress))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&plane), gate::admit))

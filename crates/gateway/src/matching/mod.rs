@@ -1,28 +1,62 @@
 //! Which item of a library is meant, with what was decided before.
+//!
+//! | room | is |
+//! |---|---|
+//! | [`wanted`] | a track somebody looks for, and the keys of decisions about it |
+//! | [`identity`] | what an item is beyond its key |
+//! | [`ruling`] | one decision: a pin, a rejection, or what was confirmed by use |
+//! | [`store`] | where they are kept |
+//! | `resolving` | one track after the other: decisions, known misses, the index |
+//! | `finder` | items by their files and names; [`places`]: paths and names looked up for others |
+//! | `misses`, `disowned` | what is not there, as far as is known |
+//! | `live` | searching the server, within a budget |
+//! | [`tally`] | what is counted |
+//!
+//! A decision names an item by the key it had and by what it is. The key is believed only if the item under it is still
+//! that one; otherwise the item is looked for by its files and names, and the decision follows it. What was confirmed
+//! and is gone is forgotten; a pin stays, says so, and counts again when the item is back.
 
+mod disowned;
+mod finder;
+pub mod identity;
+mod live;
+mod misses;
+pub mod places;
+mod resolving;
+pub mod ruling;
+pub mod store;
+pub mod tally;
+#[cfg(test)]
+mod tests;
+pub mod wanted;
+
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use greenroom_library::item::Item;
-use greenroom_library::tracks::{Decision, Policy, Reason, Track};
+use greenroom_library::tracks::{Decision, Policy, Reason};
+use tokio::sync::Semaphore;
 
-use crate::library::Library;
+use crate::config;
+use crate::library::{Generation, Library, LibraryId};
+use crate::state::trouble::{Failing, Trouble};
+use disowned::Disowned;
+use finder::Finders;
+use identity::Identity;
+use misses::{Misses, Question};
+use resolving::Session;
+use ruling::{Ruling, RulingKind, Written};
+use store::{Filter, NotKept, Store};
+use tally::{Count, Tally};
+use wanted::Keys;
 
-/// A track somebody looks for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// Its title.
-    pub title: String,
-    /// The whole credit.
-    pub artist: String,
-    /// Who is credited, one by one, where that is known.
-    pub artists: Vec<String>,
-    /// Its album.
-    pub album: String,
-    /// Length in seconds.
-    pub duration_s: Option<u32>,
-    /// Names by which others know it: `mbid://…`, `isrc://…`, `spotify://…`.
-    pub ids: Vec<String>,
-}
+pub use wanted::Wanted;
+
+/// Batches that are worked on at a time: each takes a processor.
+const AT_ONCE: usize = 2;
+/// Tracks that one thread resolves before others have their turn.
+const CHUNK: usize = 500;
 
 /// An item that may be the one.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +84,19 @@ pub enum Source {
     Live,
 }
 
+impl Source {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pin => "pin",
+            Self::Confirmed => "confirmed",
+            Self::Index => "index",
+            Self::Miss => "miss",
+            Self::Live => "live",
+        }
+    }
+}
+
 /// What came of one track.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resolved {
@@ -57,6 +104,8 @@ pub struct Resolved {
     pub decision: Decision,
     /// Where that comes from.
     pub source: Source,
+    /// How far the first is before the next that is another recording.
+    pub margin: f32,
     /// At most five, the best first; if accepted, the first is the one.
     pub found: Vec<Found>,
 }
@@ -66,53 +115,400 @@ impl Resolved {
     pub fn accepted(&self) -> Option<&Item> {
         (self.decision == Decision::Accept).then(|| self.found.first().map(|found| &found.item)).flatten()
     }
+
+    fn decided(source: Source, item: Item) -> Self {
+        let found = vec![Found { item, score: 1.0, reasons: Vec::new() }];
+        Self { decision: Decision::Accept, source, margin: 1.0, found }
+    }
+
+    fn nothing() -> Self {
+        Self { decision: Decision::Reject, source: Source::Index, margin: 0.0, found: Vec::new() }
+    }
+}
+
+/// Whether the server may be searched for what is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Live {
+    /// It is not.
+    #[default]
+    Off,
+    /// With so many requests at most, and no more than are configured.
+    UpTo(usize),
+}
+
+/// Why a decision is not made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// There is no snapshot of the library yet.
+    NoSnapshot,
+    /// The library has no item with this key.
+    UnknownItem,
+    /// Nothing is said about what it is for.
+    Nothing,
+    /// It cannot be kept.
+    NotKept(NotKept),
+    /// Decisions are not kept at all.
+    NoStore,
 }
 
 /// Resolves tracks, and remembers what was decided.
 #[derive(Debug, Default)]
-pub struct Matching {}
+pub struct Matching {
+    shared: Arc<Shared>,
+}
+
+/// What threads that resolve share.
+#[derive(Debug)]
+struct Shared {
+    store: Option<Store>,
+    settings: config::Matching,
+    finders: Finders,
+    misses: Misses,
+    disowned: Disowned,
+    tally: Tally,
+    budget: live::Budget,
+    turns: Semaphore,
+    /// Whether it was said that decisions cannot be read.
+    has_complained: AtomicBool,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            store: None,
+            settings: config::Matching::default(),
+            finders: Finders::default(),
+            misses: Misses::default(),
+            disowned: Disowned::default(),
+            tally: Tally::default(),
+            budget: live::Budget::default(),
+            turns: Semaphore::new(AT_ONCE),
+            has_complained: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Shared {
+    /// Decisions under these keys. Where they cannot be read there are none, which is said once.
+    fn rulings(&self, keys: &Keys) -> Vec<(usize, Ruling)> {
+        let mut rulings = Vec::new();
+        self.with_store(|store| {
+            rulings = store.find(keys)?;
+            Ok(())
+        });
+        rulings
+    }
+
+    fn with_store(&self, work: impl FnOnce(&Store) -> Result<(), Failing>) {
+        let Some(store) = &self.store else { return };
+        match work(store) {
+            Ok(()) => self.has_complained.store(false, Ordering::Relaxed),
+            Err(failing) => {
+                self.tally.note(Count::NotKept);
+                if !self.has_complained.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(reason = %failing, "decisions on matches cannot be read or written; pins do not count");
+                }
+            }
+        }
+    }
+
+    fn put(&self, rulings: Vec<Ruling>) -> Result<Vec<i64>, Refused> {
+        let store = self.store.as_ref().ok_or(Refused::NoStore)?;
+        let keyed: Vec<(Ruling, Keys)> = rulings
+            .into_iter()
+            .map(|ruling| {
+                let keys = Keys::of(&ruling.library, &ruling.wanted);
+                (ruling, keys)
+            })
+            .collect();
+        store.put(&keyed).map_err(|reason| {
+            self.tally.note(Count::NotKept);
+            Refused::NotKept(reason)
+        })
+    }
+}
 
 impl Matching {
+    /// With the decisions of a data directory, whose state was opened before. Where that failed, none are kept.
+    pub fn open(data_dir: &Path, trouble: Option<Trouble>, settings: config::Matching) -> Self {
+        let opened = match trouble {
+            None => Store::open(data_dir, settings.max_decisions),
+            Some(trouble) => Err(Failing::new(trouble, "the state cannot be used")),
+        };
+        let store = opened
+            .inspect_err(|failing| {
+                tracing::warn!(reason = %failing, "decisions on matches are neither known nor kept");
+            })
+            .ok();
+        Self { shared: Arc::new(Shared { store, settings, ..Shared::default() }) }
+    }
+
+    /// What was counted.
+    pub fn tally(&self) -> &Tally {
+        &self.shared.tally
+    }
+
+    /// How many tracks are known not to be there, and how many bytes the indexes of files take.
+    pub fn held(&self) -> (usize, usize) {
+        (self.shared.misses.len(), self.shared.finders.bytes())
+    }
+
     /// Which items of this library are meant, one for each that is wanted and in their order. Without a snapshot
     /// nothing is found: ask the library first.
-    #[expect(clippy::unused_async, reason = "decisions lie on disk")]
     pub async fn resolve(&self, library: &Arc<Library>, wanted: &[Wanted], policy: Policy) -> Vec<Resolved> {
+        self.resolve_with(library, wanted, policy, Live::Off).await.1
+    }
+
+    /// The same; what is not there is searched for on the server, if that is wanted. Tells which generation it was
+    /// resolved against.
+    pub async fn resolve_with(
+        &self,
+        library: &Arc<Library>,
+        wanted: &[Wanted],
+        policy: Policy,
+        live: Live,
+    ) -> (Option<Arc<Generation>>, Vec<Resolved>) {
         let Some(generation) = library.generation() else {
-            let nothing = Resolved { decision: Decision::Reject, source: Source::Index, found: Vec::new() };
-            return vec![nothing; wanted.len()];
+            return (None, vec![Resolved::nothing(); wanted.len()]);
         };
-        let snapshot = &generation.snapshot;
-        let one = |wanted: &Wanted| {
-            let artists: Vec<&str> = wanted.artists.iter().map(String::as_str).collect();
-            let ids: Vec<&str> = wanted.ids.iter().map(String::as_str).collect();
-            let track = Track {
-                title: &wanted.title,
-                artist: &wanted.artist,
-                artists: &artists,
-                album_artist: "",
-                album: &wanted.album,
-                duration_s: wanted.duration_s,
-                ids: &ids,
+        let mut resolved = Vec::with_capacity(wanted.len());
+        for chunk in wanted.chunks(CHUNK) {
+            let chunk = chunk.to_vec();
+            let work =
+                move |session: &Session<'_>| chunk.iter().map(|one| session.resolve(one)).collect::<Vec<_>>();
+            resolved.extend(self.in_session(library, &generation, policy, work).await);
+        }
+        if let Live::UpTo(most) = live {
+            self.search(library, &generation, (wanted, &mut resolved), policy, most).await;
+        }
+        (Some(generation), resolved)
+    }
+
+    /// Searches the server for what is not there, within the budget.
+    async fn search(
+        &self,
+        library: &Arc<Library>,
+        generation: &Arc<Generation>,
+        (wanted, resolved): (&[Wanted], &mut [Resolved]),
+        policy: Policy,
+        most: usize,
+    ) {
+        let settings = &self.shared.settings;
+        let mut left = most.min(settings.live_per_call);
+        for (wanted, resolved) in wanted.iter().zip(resolved) {
+            if resolved.decision != Decision::Reject {
+                continue;
+            }
+            let question = Question::of(&library.id, wanted, policy);
+            let known = self.shared.misses.of(&question);
+            let is_searched =
+                known.is_some_and(|known| known.number == generation.number && known.searched.is_some());
+            let Some(title) = live::searchable(&wanted.title).filter(|_| !is_searched) else { continue };
+            let now_ms = library.server.clock.now_ms();
+            let may =
+                left > 0 && self.shared.budget.take(library.server.name(), settings.live_per_minute, now_ms);
+            if !may {
+                self.shared.tally.note(Count::LiveRefused);
+                continue;
+            }
+            left -= 1;
+            self.shared.tally.note(Count::LiveAsked);
+            let Some(items) = live::search(library, title).await else {
+                self.shared.tally.note(Count::LiveFailed);
+                continue;
             };
-            let verdict = snapshot.tracks().resolve(&track, policy);
-            let found = verdict.candidates.into_iter().filter_map(|candidate| {
-                let item = snapshot.item(snapshot.row_of_track(candidate.row)?)?;
-                Some(Found { item, score: candidate.score, reasons: candidate.reasons })
-            });
-            Resolved { decision: verdict.decision, source: Source::Index, found: found.collect() }
-        };
-        wanted.iter().map(one).collect()
+            let asked = wanted.clone();
+            let work = move |session: &Session<'_>| session.judge_live(&asked, items);
+            let judged = self.in_session(library, generation, policy, work).await;
+            if judged.decision != Decision::Reject {
+                self.shared.tally.note(Count::LiveFound);
+                *resolved = judged;
+            }
+        }
+    }
+
+    /// Works on a thread that may block, when it is its turn.
+    async fn in_session<R: Send + 'static>(
+        &self,
+        library: &Arc<Library>,
+        generation: &Arc<Generation>,
+        policy: Policy,
+        work: impl FnOnce(&Session<'_>) -> R + Send + 'static,
+    ) -> R {
+        let (generation, owned) = (Arc::clone(generation), Arc::clone(library));
+        self.on_a_thread(library, move |shared| {
+            let lazy = shared.finders.of(&owned.id, &generation);
+            work(&Session { shared, library: &owned, generation: &generation, lazy, policy })
+        })
+        .await
+    }
+
+    async fn on_a_thread<R: Send + 'static>(
+        &self,
+        library: &Library,
+        work: impl FnOnce(&Shared) -> R + Send + 'static,
+    ) -> R {
+        let _turn = self.shared.turns.acquire().await;
+        let shared = Arc::clone(&self.shared);
+        let done = library.server.tasks.spawn_blocking(move || work(&shared)).await;
+        done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 
     /// What was accepted has been used and was right: it is remembered by what does not change.
-    #[expect(clippy::unused_async, reason = "decisions lie on disk")]
     pub async fn confirm(&self, library: &Arc<Library>, wanted: &Wanted, item: &Item) {
-        let _ = (library, wanted, item);
+        self.confirm_all(library, vec![(wanted.clone(), item.clone())]).await;
     }
 
-    /// The server does not have this item (any more): whatever names it is forgotten.
-    #[expect(clippy::unused_async, reason = "decisions lie on disk")]
-    pub async fn disown(&self, library: &Arc<Library>, key: &str) {
-        let _ = (library, key);
+    /// The same for several at once, which costs no more than for one.
+    pub async fn confirm_all(&self, library: &Arc<Library>, used: Vec<(Wanted, Item)>) {
+        let owned = Arc::clone(library);
+        let now_ms = library.server.clock.now_ms();
+        self.on_a_thread(library, move |shared| {
+            let generation = owned.generation();
+            let number = generation.as_ref().map_or(0, |generation| generation.number);
+            let rulings =
+                used.iter().filter(|(wanted, _)| !wanted.is_empty()).filter_map(|(wanted, item)| {
+                    let known = shared.rulings(&Keys::of(&owned.id, wanted));
+                    let identity = Identity::of(item);
+                    let is_known = known.iter().any(|(_, ruling)| {
+                        let is_that = ruling.item_key == *item.key && ruling.identity == identity;
+                        is_that && ruling.kind != RulingKind::Rejection && ruling.wanted == *wanted
+                    });
+                    let is_listed = generation
+                        .as_ref()
+                        .is_some_and(|generation| generation.snapshot.row_of(&item.key).is_some());
+                    (!is_known).then(|| Ruling {
+                        id: 0,
+                        library: owned.id.clone(),
+                        kind: RulingKind::Confirmed,
+                        wanted: wanted.clone(),
+                        item_key: item.key.to_string(),
+                        identity,
+                        is_strict: resolving::is_strictly(wanted, item, generation.as_deref()),
+                        seen_in: if is_listed { 0 } else { number },
+                        made_ms: now_ms,
+                    })
+                });
+            let rulings: Vec<Ruling> = rulings.collect();
+            if let (false, Err(refused)) = (rulings.is_empty(), shared.put(rulings)) {
+                tracing::debug!(?refused, "what was confirmed is not remembered");
+            }
+        })
+        .await;
     }
+
+    /// The server does not have this item (any more): what was confirmed of it is forgotten, and it is not offered again
+    /// before the next snapshot.
+    pub async fn disown(&self, library: &Arc<Library>, key: &str) {
+        let number = library.generation().map_or(0, |generation| generation.number);
+        self.shared.disowned.note(&library.id, key, number);
+        let (id, key) = (library.id.clone(), key.to_owned());
+        self.on_a_thread(library, move |shared| {
+            shared.with_store(|store| store.forget_confirmed(&id, &key).map(drop));
+        })
+        .await;
+    }
+
+    /// Somebody says: it is this item, or it is never this one. On the disk when this returns.
+    ///
+    /// # Errors
+    /// Why that cannot be.
+    pub async fn rule(
+        &self,
+        library: &Arc<Library>,
+        kind: RulingKind,
+        wanted: Wanted,
+        item_key: &str,
+    ) -> Result<Ruling, Refused> {
+        let generation = library.generation().ok_or(Refused::NoSnapshot)?;
+        if wanted.is_empty() {
+            return Err(Refused::Nothing);
+        }
+        let (owned, item_key) = (Arc::clone(library), item_key.to_owned());
+        let made_ms = library.server.clock.now_ms();
+        self.on_a_thread(library, move |shared| {
+            let snapshot = &generation.snapshot;
+            let item =
+                snapshot.row_of(&item_key).and_then(|row| snapshot.item(row)).ok_or(Refused::UnknownItem)?;
+            let mut ruling = Ruling {
+                id: 0,
+                library: owned.id.clone(),
+                kind,
+                wanted,
+                item_key,
+                identity: Identity::of(&item),
+                is_strict: true,
+                seen_in: 0,
+                made_ms,
+            };
+            ruling.id = shared.put(vec![ruling.clone()])?.first().copied().unwrap_or_default();
+            shared.misses.forget_all_of(&owned.id);
+            Ok(ruling)
+        })
+        .await
+    }
+
+    /// Takes decisions back; how many there were.
+    ///
+    /// # Errors
+    /// If they cannot be.
+    pub async fn take_back(&self, ids: Vec<i64>) -> Result<usize, Refused> {
+        let gone = self.store_work(move |store| Ok(store.remove(&ids)?)).await?;
+        // It is not said of which libraries they were.
+        self.shared.misses.forget_everything();
+        Ok(gone)
+    }
+
+    /// Decisions with a number above `after`.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn list(&self, filter: Filter, after: i64, most: usize) -> Result<Vec<Ruling>, Refused> {
+        self.store_work(move |store| Ok(store.list(&filter, after, most)?)).await
+    }
+
+    /// How many decisions of each kind there are.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub async fn count(&self) -> Result<Vec<(String, u64)>, Refused> {
+        self.store_work(|store| Ok(store.tally()?)).await
+    }
+
+    /// Keeps decisions that were written out before, all or none; how many.
+    ///
+    /// # Errors
+    /// If they cannot be kept.
+    pub async fn read_in(&self, written: Vec<Written>) -> Result<usize, Refused> {
+        let rulings: Vec<Ruling> = written.into_iter().filter_map(Written::read).collect();
+        let shared = Arc::clone(&self.shared);
+        let put = move || shared.put(rulings).map(|ids| ids.len());
+        let kept = run(put).await?;
+        self.shared.misses.forget_everything();
+        Ok(kept)
+    }
+
+    async fn store_work<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<R, NotKept> + Send + 'static,
+    ) -> Result<R, Refused> {
+        let shared = Arc::clone(&self.shared);
+        run(move || work(shared.store.as_ref().ok_or(Refused::NoStore)?).map_err(Refused::NotKept)).await
+    }
+
+    /// The libraries' ids that decisions are kept for are not checked: a library may come back.
+    pub fn keeps(&self) -> bool {
+        self.shared.store.is_some()
+    }
+
+    /// Whether an item of this library is known to be gone from the server.
+    pub fn is_disowned(&self, library: &LibraryId, key: &str, number: u64) -> bool {
+        self.shared.disowned.is(library, key, number)
+    }
+}
+
+/// Short work with the disk, on a thread that may block. It is waited for, so it has an owner.
+async fn run<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }

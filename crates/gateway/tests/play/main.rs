@@ -16,6 +16,7 @@ mod encryption;
 mod failures;
 mod hazards;
 mod kept;
+mod library;
 mod listening;
 mod login;
 mod media;

@@ -1,6 +1,36 @@
 //! Which track of the library is meant: an index over all tracks, and verdicts that may say no.
+//!
+//! How a text is read: `repair` (encodings, look-alikes), `fold` (words), `wording` and `qualifier` (what says which
+//! version), `parse` (a title taken apart), `credit` (who is credited), `hypotheses` (other readings).
+//! How the library is kept: `vocabulary`, `heading`, `roster`, `postings`, and `index` over them.
+//! How a question is answered: `question`, `retrieve` (rows worth judging), `likeness` and `artist` (how alike, with
+//! `typo`), `score`, `verdict`, and `reason`.
 
-use std::collections::HashMap;
+mod artist;
+mod credit;
+mod fold;
+mod heading;
+mod hypotheses;
+mod index;
+mod likeness;
+mod parse;
+mod postings;
+mod qualifier;
+mod question;
+mod reason;
+mod repair;
+mod retrieve;
+mod roster;
+mod score;
+mod typo;
+mod verdict;
+mod version;
+mod vocabulary;
+mod wording;
+
+pub use index::{TrackIndex, TrackIndexBuilder};
+pub use reason::Reason;
+pub use version::{Version, Versions};
 
 /// A track as it is named somewhere: by a row of the library or by a row of a playlist. What is not known is empty.
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,13 +74,6 @@ pub enum Decision {
     Reject,
 }
 
-/// Why. A closed set; each has a word and a sentence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
-    /// Title and artist are the same.
-    TitleExact,
-}
-
 /// A row that might be meant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {
@@ -80,55 +103,10 @@ impl Verdict {
     }
 }
 
-/// Makes an index.
-#[derive(Debug, Default)]
-pub struct TrackIndexBuilder {
-    exact: HashMap<(String, String), Vec<u32>>,
-    rows: u32,
-}
-
-/// An index over the tracks of one library.
-#[derive(Debug, Default)]
-pub struct TrackIndex {
-    exact: HashMap<(String, String), Vec<u32>>,
-    rows: u32,
-}
-
-impl TrackIndexBuilder {
-    /// Adds a track; returns its row.
-    pub fn push(&mut self, track: &Track<'_>) -> u32 {
-        let key = (track.artist.to_lowercase(), track.title.to_lowercase());
-        self.exact.entry(key).or_default().push(self.rows);
-        self.rows += 1;
-        self.rows - 1
-    }
-
-    /// The index over all that was added.
-    pub fn build(self) -> TrackIndex {
-        TrackIndex { exact: self.exact, rows: self.rows }
-    }
-}
-
 impl TrackIndex {
-    /// How many tracks it covers.
-    pub fn len(&self) -> usize {
-        self.rows as usize
-    }
-
-    /// Whether it covers none.
-    pub fn is_empty(&self) -> bool {
-        self.rows == 0
-    }
-
     /// Which track is meant.
     pub fn resolve(&self, wanted: &Track<'_>, policy: Policy) -> Verdict {
-        let _ = policy;
-        let key = (wanted.artist.to_lowercase(), wanted.title.to_lowercase());
-        let rows = self.exact.get(&key).map_or(&[][..], Vec::as_slice);
-        let candidate = |row: &u32| Candidate { row: *row, score: 1.0, reasons: vec![Reason::TitleExact] };
-        let candidates: Vec<Candidate> = rows.iter().take(5).map(candidate).collect();
-        let decision = if candidates.is_empty() { Decision::Reject } else { Decision::Accept };
-        Verdict { decision, candidates, margin: 1.0 }
+        verdict::resolve(self, wanted, policy)
     }
 
     /// Which tracks are meant, each as if it were asked alone.

@@ -1,0 +1,270 @@
+//! `greenroom match`: which tracks of a library are meant. With two files it needs no server and no configuration.
+
+mod tables;
+
+use std::fs::File;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use greenroom_library::tracks::{Candidate, Decision, Policy, Track, TrackIndex, TrackIndexBuilder, Verdict};
+use serde_json::json;
+
+use self::tables::{Row, Table, Unfit};
+use super::{DONE, FAILED, MISUSED};
+use crate::observe::report::grouped;
+
+/// So many bad rows are told one by one; all are counted.
+const MOST_TOLD: u64 = 20;
+/// Progress is shown after every so many rows.
+const STEP: u64 = 1_000;
+
+/// What was typed.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// CSV file with the tracks there are: lib_id, title, artist, and if known artists, album_artist, album, duration_s
+    #[arg(long, value_name = "FILE")]
+    library: PathBuf,
+    /// CSV file with the tracks to look for: qid, title, artist, and if known artists, album, duration_s
+    #[arg(long, value_name = "FILE")]
+    queries: PathBuf,
+    /// CSV file to write: qid, decision, lib_id, score, reasons
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+    /// What may count as found
+    #[arg(long, value_enum, default_value_t = Choice::Strict)]
+    policy: Choice,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A policy as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Choice {
+    /// Only this recording
+    Strict,
+    /// Another version of the same song, if this one is not there
+    PreferVersionElseAny,
+    /// Only what is named by the same id
+    IdsOnly,
+}
+
+impl From<Choice> for Policy {
+    fn from(choice: Choice) -> Self {
+        match choice {
+            Choice::Strict => Self::Strict,
+            Choice::PreferVersionElseAny => Self::PreferVersionElseAny,
+            Choice::IdsOnly => Self::IdsOnly,
+        }
+    }
+}
+
+/// What came of all queries.
+#[derive(Debug, Default)]
+struct Summary {
+    tracks: u64,
+    queries: u64,
+    accepted: u64,
+    review: u64,
+    rejected: u64,
+    bad_tracks: u64,
+    bad_queries: u64,
+}
+
+/// Matches two files.
+pub(super) fn run(options: &Options) -> u8 {
+    match match_files(options) {
+        Ok(summary) => {
+            tell(&summary, options.json);
+            DONE
+        }
+        Err(failure) => {
+            eprintln!("{failure}");
+            failure.code
+        }
+    }
+}
+
+/// Why nothing came of it.
+#[derive(Debug)]
+struct Failure {
+    message: String,
+    code: u8,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.message)
+    }
+}
+
+impl Failure {
+    fn of(path: &Path, unfit: &Unfit) -> Self {
+        Self { message: format!("{}: {unfit}", path.display()), code: MISUSED }
+    }
+
+    fn writing(path: &Path, error: &dyn std::fmt::Display) -> Self {
+        Self { message: format!("{}: cannot be written: {error}", path.display()), code: FAILED }
+    }
+}
+
+fn match_files(options: &Options) -> Result<Summary, Failure> {
+    let mut summary = Summary::default();
+    let (index, keys) = read_library(&options.library, &mut summary)?;
+    answer(options, &index, &keys, &mut summary)?;
+    Ok(summary)
+}
+
+fn read_library(path: &Path, summary: &mut Summary) -> Result<(TrackIndex, Vec<Box<str>>), Failure> {
+    let unfit = |unfit: Unfit| Failure::of(path, &unfit);
+    let mut table = Table::open(path, "lib_id").map_err(unfit)?;
+    let mut builder = TrackIndexBuilder::default();
+    let mut keys = Vec::new();
+    while let Some(row) = table.next().map_err(unfit)? {
+        match row {
+            Row::Good(fields) => {
+                summary.tracks += 1;
+                let artists = fields.artists();
+                builder.push(&Track {
+                    title: &fields.title,
+                    artist: &fields.artist,
+                    artists: &artists,
+                    album_artist: &fields.album_artist,
+                    album: &fields.album,
+                    duration_s: fields.duration_s,
+                    ids: &[],
+                });
+                keys.push(fields.key.into_boxed_str());
+                progress("library", summary.tracks);
+            }
+            Row::Bad { line, why, .. } => {
+                summary.bad_tracks += 1;
+                tell_bad(path, line, why, summary.bad_tracks);
+            }
+        }
+    }
+    progress_ends();
+    Ok((builder.build(), keys))
+}
+
+fn answer(
+    options: &Options,
+    index: &TrackIndex,
+    keys: &[Box<str>],
+    summary: &mut Summary,
+) -> Result<(), Failure> {
+    let unfit = |unfit: Unfit| Failure::of(&options.queries, &unfit);
+    let unwritten = |error: csv::Error| Failure::writing(&options.output, &error);
+    let mut table = Table::open(&options.queries, "qid").map_err(unfit)?;
+    let file = File::create(&options.output).map_err(|error| Failure::writing(&options.output, &error))?;
+    let mut output = csv::Writer::from_writer(std::io::BufWriter::new(file));
+    output.write_record(["qid", "decision", "lib_id", "score", "reasons"]).map_err(unwritten)?;
+    while let Some(row) = table.next().map_err(unfit)? {
+        match row {
+            Row::Good(fields) => {
+                summary.queries += 1;
+                let artists = fields.artists();
+                let wanted = Track {
+                    title: &fields.title,
+                    artist: &fields.artist,
+                    artists: &artists,
+                    album_artist: "",
+                    album: &fields.album,
+                    duration_s: fields.duration_s,
+                    ids: &[],
+                };
+                let verdict = index.resolve(&wanted, options.policy.into());
+                summary.count(verdict.decision);
+                output.write_record(written(&fields.key, &verdict, keys)).map_err(unwritten)?;
+                progress("queries", summary.queries);
+            }
+            Row::Bad { line, why, key } => {
+                summary.bad_queries += 1;
+                tell_bad(&options.queries, line, why, summary.bad_queries);
+                if let Some(key) = key {
+                    output
+                        .write_record([key.as_str(), "reject", "", "0.000", "unreadable"])
+                        .map_err(unwritten)?;
+                }
+            }
+        }
+    }
+    progress_ends();
+    output.flush().map_err(|error| Failure::writing(&options.output, &error))
+}
+
+fn written(key: &str, verdict: &Verdict, keys: &[Box<str>]) -> [String; 5] {
+    let accepted = verdict.accepted().and_then(|row| keys.get(row as usize)).map_or("", AsRef::as_ref);
+    let best = verdict.candidates.first();
+    let words =
+        |best: &Candidate| best.reasons.iter().map(|reason| reason.word()).collect::<Vec<_>>().join(";");
+    [
+        key.to_owned(),
+        word(verdict.decision).to_owned(),
+        accepted.to_owned(),
+        format!("{:.3}", best.map_or(0.0, |best| best.score)),
+        best.map(words).unwrap_or_default(),
+    ]
+}
+
+fn word(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Accept => "accept",
+        Decision::Review => "review",
+        Decision::Reject => "reject",
+    }
+}
+
+impl Summary {
+    fn count(&mut self, decision: Decision) {
+        match decision {
+            Decision::Accept => self.accepted += 1,
+            Decision::Review => self.review += 1,
+            Decision::Reject => self.rejected += 1,
+        }
+    }
+}
+
+fn tell(summary: &Summary, as_json: bool) {
+    let Summary { tracks, queries, accepted, review, rejected, bad_tracks, bad_queries } = summary;
+    if as_json {
+        let summary = json!({
+            "tracks": tracks, "queries": queries, "accept": accepted, "review": review, "reject": rejected,
+            "bad_tracks": bad_tracks, "bad_queries": bad_queries,
+        });
+        println!("{summary}");
+        return;
+    }
+    println!("{} queries against {} tracks", grouped(*queries), grouped(*tracks));
+    println!(
+        "accepted {}, to be reviewed {}, rejected {}",
+        grouped(*accepted),
+        grouped(*review),
+        grouped(*rejected)
+    );
+    if bad_tracks + bad_queries > 0 {
+        println!("rows that could not be read: {bad_tracks} of the library, {bad_queries} of the queries");
+    }
+}
+
+fn tell_bad(path: &Path, line: u64, why: &str, count: u64) {
+    match count {
+        ..=MOST_TOLD => eprintln!("{}: line {line}: {why}", path.display()),
+        count if count == MOST_TOLD + 1 => eprintln!("{}: further bad rows are only counted", path.display()),
+        _ => {}
+    }
+}
+
+fn progress(what: &str, rows: u64) {
+    if rows.is_multiple_of(STEP) && std::io::stderr().is_terminal() {
+        eprint!("\r{what}: {}", grouped(rows));
+        drop(std::io::stderr().flush());
+    }
+}
+
+fn progress_ends() {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[K");
+    }
+}

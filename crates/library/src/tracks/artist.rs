@@ -1,0 +1,191 @@
+//! How alike two artists are.
+
+use std::collections::HashMap;
+
+use super::credit::Role;
+use super::index::{TrackIndex, edges};
+use super::question::{Question, Sought};
+use super::typo;
+
+/// Words of which a name has more than this are no help in finding it.
+const COMMON_WORD: usize = 600;
+/// Names as like as this may be the same artist.
+const LEAST: f32 = 0.5;
+/// So many names are looked at closely.
+const MOST_NAMES: usize = 24;
+
+/// How a name of the index relates to a question.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Kinship {
+    /// From 0 to 1.
+    pub(super) likeness: f32,
+    /// Role of the name that was looked for.
+    pub(super) role: Role,
+}
+
+/// The names of the index that may be meant.
+pub(super) type Kin = HashMap<u32, Kinship>;
+
+/// The names that are the same.
+pub(super) fn same(index: &TrackIndex, question: &Question<'_>) -> Kin {
+    let mut kin = Kin::new();
+    for sought in &question.names {
+        if let Some(name) = index.roster.find(sought.key) {
+            note(&mut kin, name, Kinship { likeness: 1.0, role: sought.role });
+        }
+    }
+    kin
+}
+
+/// Adds the names that are nearly the same.
+pub(super) fn similar(index: &TrackIndex, question: &Question<'_>, kin: &mut Kin) {
+    for sought in &question.names {
+        // What may be a piece of one name is looked for as it is; nothing is like it.
+        if sought.role == Role::Piece {
+            continue;
+        }
+        let mut near: Vec<(f32, u64, u32)> = candidates(index, question, sought)
+            .into_iter()
+            .filter_map(|name| {
+                let likeness = likeness(index, question, sought, name);
+                (likeness >= LEAST).then(|| (likeness, index.roster.key(name), name))
+            })
+            .collect();
+        near.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
+        for (likeness, _, name) in near.into_iter().take(MOST_NAMES) {
+            note(kin, name, Kinship { likeness, role: sought.role });
+        }
+    }
+}
+
+fn note(kin: &mut Kin, name: u32, kinship: Kinship) {
+    let known = kin.entry(name).or_insert(kinship);
+    if (kinship.likeness, std::cmp::Reverse(kinship.role)) > (known.likeness, std::cmp::Reverse(known.role)) {
+        *known = kinship;
+    }
+}
+
+fn candidates(index: &TrackIndex, question: &Question<'_>, sought: &Sought) -> Vec<u32> {
+    let mut names = Vec::new();
+    for word in sought.words.iter().filter(|word| question.words.is_known(**word)) {
+        let of_word = index.names_of_word.of(*word);
+        if of_word.len() <= COMMON_WORD {
+            names.extend_from_slice(of_word);
+        }
+    }
+    for edge in edges(sought.words.iter().map(|word| question.words.text(*word))) {
+        let of_edge = index.names_of_edge.of_hash(edge);
+        if of_edge.len() <= COMMON_WORD {
+            names.extend_from_slice(of_edge);
+        }
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// How alike a name that is looked for and one of the index are, from 0 to 1.
+fn likeness(index: &TrackIndex, question: &Question<'_>, sought: &Sought, name: u32) -> f32 {
+    if index.roster.key(name) == sought.key {
+        return 1.0;
+    }
+    let words = index.roster.words(name);
+    let text: String = words.iter().map(|word| index.vocabulary.text(*word)).collect();
+    let length = sought.text.chars().count().min(text.chars().count());
+    let most = match length {
+        0..=3 => 0,
+        4..=8 => 1,
+        9..=13 => 2,
+        _ => 3,
+    };
+    let by_letters = match typo::distance(&sought.text, &text, most) {
+        Some(1) if length == 4 => 0.76,
+        Some(1) => 0.92,
+        Some(2) => 0.90,
+        Some(3) => 0.88,
+        _ => 0.0,
+    };
+    let starred = sought.text.contains('*') && typo::stands_for(&sought.text, &text)
+        || text.contains('*') && typo::stands_for(&text, &sought.text);
+    let by_stars = if starred { 0.95 } else { 0.0 };
+    let by_words = by_words(index, question, &sought.words, words);
+    by_words.max(by_letters).max(by_stars)
+}
+
+/// Words that turn an artist's name into that of somebody who plays his songs.
+const IMITATORS: [&str; 24] = [
+    "tribute",
+    "karaoke",
+    "cover",
+    "covers",
+    "tributo",
+    "salute",
+    "hits",
+    "hit",
+    "players",
+    "style",
+    "made",
+    "famous",
+    "originally",
+    "performed",
+    "quartet",
+    "lullaby",
+    "lullabies",
+    "experience",
+    "impersonators",
+    "orchestra",
+    "symphony",
+    "ensemble",
+    "strings",
+    "choir",
+];
+
+fn by_words(index: &TrackIndex, question: &Question<'_>, sought: &[u32], words: &[u32]) -> f32 {
+    let (few, many) = if sought.len() <= words.len() { (sought, words) } else { (words, sought) };
+    let text = |word: u32| {
+        if question.words.is_known(word) { index.vocabulary.text(word) } else { question.words.text(word) }
+    };
+    if few.is_empty() || few.len() == many.len() {
+        return if few.len() == many.len() && few.iter().all(|word| many.contains(word)) {
+            0.95
+        } else {
+            0.0
+        };
+    }
+    if few.len() == 1 && is_initials(text(few[0]), many.iter().map(|word| text(*word))) {
+        return 0.86;
+    }
+    if !few.iter().all(|word| many.contains(word)) {
+        return 0.0;
+    }
+    let is_imitator = many.iter().any(|word| !few.contains(word) && IMITATORS.contains(&text(*word)));
+    if is_imitator {
+        return 0.0;
+    }
+    let letters: usize = few.iter().map(|word| text(*word).chars().count()).sum();
+    let begins = many.starts_with(few);
+    match (few.len(), letters) {
+        (2.., 8..) if begins => 0.84,
+        (2.., 8..) => 0.80,
+        (1, 7..) if begins => 0.78,
+        _ => 0.72,
+    }
+}
+
+/// Whether a word is made of the first letters of others.
+fn is_initials<'a>(word: &str, others: impl Iterator<Item = &'a str>) -> bool {
+    let initials: String = others.filter_map(|other| other.chars().next()).collect();
+    initials.chars().count() >= 3 && word == initials
+}
+
+/// How alike the artists of a row are to those that are looked for.
+pub(super) fn of_row(index: &TrackIndex, kin: &Kin, credit: u32, guests: &[u32]) -> f32 {
+    let credited = index.credits.names(credit);
+    let guests = guests.iter().map(|guest| (*guest, Role::Credited));
+    let likeness = credited.chain(guests).filter_map(|(name, role)| {
+        let kinship = kin.get(&name)?;
+        let is_beside = kinship.role != Role::Primary && role != Role::Primary;
+        Some(if is_beside { kinship.likeness * 0.95 } else { kinship.likeness })
+    });
+    likeness.fold(0.0, f32::max)
+}

@@ -1,0 +1,200 @@
+//! Who is credited: every name by which one may be looked for.
+
+use super::fold::{fold, letters};
+use super::parse::{key, within};
+use super::repair::repair;
+
+/// More names than this say nothing about whose song it is.
+const MOST_NAMES: usize = 24;
+
+/// What a name is to a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(super) enum Role {
+    /// Named first, or the whole credit.
+    Primary,
+    /// Named beside others.
+    Credited,
+    /// The artist of the album.
+    Album,
+    /// A piece of a name that may be one name: Simon of "Simon & Garfunkel".
+    Piece,
+}
+
+/// A name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Name {
+    pub(super) words: Vec<String>,
+    pub(super) key: u64,
+    pub(super) role: Role,
+}
+
+/// The names of a recording. Each at most once, in its best role.
+pub(super) fn names(artist: &str, artists: &[&str], album_artist: &str) -> Vec<Name> {
+    let mut names = Vec::with_capacity(4);
+    if artists.len() > 1 {
+        for (at, artist) in artists.iter().enumerate() {
+            let role = if at == 0 { Role::Primary } else { Role::Credited };
+            let repaired = repair(within(artist));
+            whole(&repaired, role, &mut names);
+            pieces(&repaired, Role::Piece, &mut names);
+        }
+    }
+    let credit = if artist.trim().is_empty() { artists.first().copied().unwrap_or_default() } else { artist };
+    let credit = repair(within(credit));
+    let credit = article_first(&credit);
+    whole(&credit, Role::Primary, &mut names);
+    split(&credit, Role::Primary, &mut names);
+    whole(&repair(within(album_artist)), Role::Album, &mut names);
+    names
+}
+
+/// The guests that a title names.
+pub(super) fn guests(text: &str) -> Vec<Name> {
+    let mut names = Vec::new();
+    whole(text, Role::Credited, &mut names);
+    split(text, Role::Credited, &mut names);
+    names
+}
+
+/// "Beatles, The" is "The Beatles".
+fn article_first(credit: &str) -> String {
+    match credit.rsplit_once(',') {
+        Some((name, article)) if article.trim().eq_ignore_ascii_case("the") => format!("The {}", name.trim()),
+        _ => credit.to_owned(),
+    }
+}
+
+/// The names that surely are several: separated by commas, semicolons, "feat.", "vs.", slashes.
+fn split(credit: &str, role: Role, names: &mut Vec<Name>) {
+    let words = letters(credit);
+    let mut cuts: Vec<(usize, usize)> = Vec::new();
+    for word in &words {
+        if matches!(word.text.as_str(), "feat" | "vs" | "presents" | "pres") {
+            let end =
+                credit[word.start..].find(char::is_whitespace).map_or(credit.len(), |end| word.start + end);
+            cuts.push((word.start, end));
+        }
+    }
+    for (at, c) in credit.char_indices() {
+        if matches!(c, ',' | ';' | '/' | '|' | '•' | '·') {
+            cuts.push((at, at + c.len_utf8()));
+        }
+    }
+    cuts.sort_unstable();
+    let mut start = 0;
+    let mut found = 0;
+    for (at, end) in cuts.into_iter().chain([(credit.len(), credit.len())]) {
+        if at < start {
+            continue;
+        }
+        let name = credit[start..at].trim_matches([' ', '(', ')', '[', ']', '{', '}']);
+        if !name.is_empty() {
+            let role = if found == 0 { role } else { role.max(Role::Credited) };
+            found += 1;
+            whole(name, role, names);
+            pieces(name, Role::Piece, names);
+        }
+        start = end;
+    }
+}
+
+/// What may be several names or one: joined by "and", "x", "with", a plus, or brackets.
+fn pieces(name: &str, role: Role, names: &mut Vec<Name>) {
+    let words = letters(name);
+    let is_joint =
+        |word: &str| matches!(word, "and" | "x" | "with" | "y" | "e" | "et" | "und" | "och" | "og");
+    let mut start = 0;
+    let mut is_joined = false;
+    for at in 0..=words.len() {
+        let is_end = at == words.len();
+        if is_end || (is_joint(&words[at].text) && at > start) {
+            if !is_end || is_joined {
+                let piece: Vec<String> = words[start..at].iter().map(|word| word.text.clone()).collect();
+                add(piece, role, names);
+            }
+            is_joined = true;
+            start = at + 1;
+        }
+    }
+    if let (Some(open), Some(close)) = (name.find(['(', '[']), name.rfind([')', ']']))
+        && open < close
+    {
+        let outside = format!("{} {}", &name[..open], &name[close + 1..]);
+        add(letters(&outside).into_iter().map(|word| word.text).collect(), role, names);
+        add(letters(&name[open..close]).into_iter().map(|word| word.text).collect(), role, names);
+    }
+}
+
+fn whole(name: &str, role: Role, names: &mut Vec<Name>) {
+    add(fold(name).into_iter().map(|word| word.text).collect(), role, names);
+}
+
+fn add(mut words: Vec<String>, role: Role, names: &mut Vec<Name>) {
+    if words.len() > 1 && words[0] == "the" {
+        words.remove(0);
+    }
+    let key = key(words.iter().map(String::as_str));
+    if key == 0 || is_nobody(&words) || names.len() >= MOST_NAMES {
+        return;
+    }
+    match names.iter_mut().find(|name| name.key == key) {
+        Some(name) => name.role = name.role.min(role),
+        None => names.push(Name { words, key, role }),
+    }
+}
+
+/// What stands where no artist is known, or too many are.
+pub(super) fn is_nobody(words: &[String]) -> bool {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    matches!(
+        words.as_slice(),
+        ["various"]
+            | ["various", "artists" | "artist" | "interprets"]
+            | ["va" | "unknown" | "diverse"]
+            | ["unknown", "artist" | "artists"]
+            | ["artistes", "varies"]
+            | ["varios", "artistas" | "interpretes"]
+            | ["verschiedene", "interpreten"]
+            | ["diverse", "interpreten" | "artiesten"]
+            | ["artisti", "vari"]
+            | ["artistas", "varios"]
+            | ["blandade", "artister"]
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Role, names};
+
+    fn found(artist: &str, artists: &[&str]) -> Vec<(String, Role)> {
+        names(artist, artists, "").into_iter().map(|name| (name.words.join(" "), name.role)).collect()
+    }
+
+    #[test]
+    fn every_name_of_a_credit_is_found() {
+        let both = found("Simon & Garfunkel", &[]);
+        assert!(both.contains(&("simon and garfunkel".into(), Role::Primary)));
+        assert!(both.contains(&("garfunkel".into(), Role::Piece)));
+        let guests = found("Eric Prydz feat. Empire, Other", &[]);
+        assert!(guests.contains(&("eric prydz".into(), Role::Primary)));
+        assert!(guests.contains(&("empire".into(), Role::Credited)));
+        assert!(guests.contains(&("other".into(), Role::Credited)));
+    }
+
+    #[test]
+    fn an_article_makes_no_difference() {
+        let beatles = ("beatles".to_owned(), Role::Primary);
+        for artist in ["The Beatles", "Beatles, The", "Beatles"] {
+            assert!(found(artist, &[]).contains(&beatles), "{artist}");
+        }
+        assert!(found("The The", &[]).contains(&("the".into(), Role::Primary)));
+    }
+
+    #[test]
+    fn nobody_is_no_artist() {
+        assert!(found("Various Artists", &[]).is_empty());
+        assert!(found("", &[]).is_empty());
+        assert!(!found("†††", &[]).is_empty());
+    }
+}

@@ -1,0 +1,120 @@
+//! Titles as the index keeps them: every different one once, as numbers of words.
+
+use super::parse::Title;
+use super::version::{Cut, Versions};
+use super::vocabulary::number;
+
+/// A title as it is compared.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heading<'a> {
+    pub(super) core: &'a [u32],
+    pub(super) subtitle: &'a [u32],
+    pub(super) by: &'a [u32],
+    pub(super) event: &'a [u32],
+    pub(super) parts: &'a [u32],
+    /// Numbers of names, not of words.
+    pub(super) guests: &'a [u32],
+    pub(super) versions: Versions,
+    pub(super) cut: Cut,
+    pub(super) core_key: u64,
+    pub(super) full_key: u64,
+    /// Which letters the core has.
+    pub(super) letters: u32,
+    /// How many letters the core has, up to 255.
+    pub(super) length: u8,
+}
+
+const LISTS: usize = 6;
+
+/// One title's lists are one after the other among all words.
+#[derive(Debug, Clone, Copy)]
+struct Head {
+    core_key: u64,
+    full_key: u64,
+    start: u32,
+    letters: u32,
+    lengths: [u8; LISTS],
+    versions: Versions,
+    cut: Cut,
+    length: u8,
+}
+
+/// All titles.
+#[derive(Debug, Default)]
+pub(super) struct Headings {
+    words: Vec<u32>,
+    heads: Vec<Head>,
+}
+
+impl Headings {
+    /// Adds a title; words and guests get the numbers that these say.
+    pub(super) fn add(
+        &mut self,
+        title: &Title,
+        mut word: impl FnMut(&str) -> u32,
+        guests: impl IntoIterator<Item = u32>,
+    ) -> u32 {
+        let start = number(self.words.len());
+        let mut lengths = [0; LISTS];
+        let lists = [&title.core, &title.subtitle, &title.by, &title.event, &title.parts];
+        for (list, length) in lists.into_iter().zip(&mut lengths) {
+            for text in list.iter().take(usize::from(u8::MAX)) {
+                self.words.push(word(text));
+                *length += 1;
+            }
+        }
+        for guest in guests.into_iter().take(usize::from(u8::MAX)) {
+            self.words.push(guest);
+            lengths[LISTS - 1] += 1;
+        }
+        let (letters, length) = shape(title.core.iter().map(String::as_str));
+        let Title { core_key, full_key, versions, cut, .. } = *title;
+        self.heads.push(Head { core_key, full_key, start, letters, lengths, versions, cut, length });
+        number(self.heads.len() - 1)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    pub(super) fn get(&self, title: u32) -> Heading<'_> {
+        let head = &self.heads[title as usize];
+        let mut rest = &self.words[head.start as usize..];
+        let mut lists = [&[][..]; LISTS];
+        for (list, length) in lists.iter_mut().zip(head.lengths) {
+            (*list, rest) = rest.split_at(usize::from(length));
+        }
+        let [core, subtitle, by, event, parts, guests] = lists;
+        let Head { core_key, full_key, versions, cut, letters, length, .. } = *head;
+        Heading {
+            core,
+            subtitle,
+            by,
+            event,
+            parts,
+            guests,
+            versions,
+            cut,
+            core_key,
+            full_key,
+            letters,
+            length,
+        }
+    }
+
+    pub(super) fn shrink(&mut self) {
+        self.words.shrink_to_fit();
+        self.heads.shrink_to_fit();
+    }
+}
+
+/// Which letters words have, one bit for a few of them each, and how many.
+pub(super) fn shape<'a>(words: impl Iterator<Item = &'a str>) -> (u32, u8) {
+    let mut letters = 0;
+    let mut length = 0_u8;
+    for c in words.flat_map(str::chars) {
+        letters |= 1 << (u32::from(c) % 32);
+        length = length.saturating_add(1);
+    }
+    (letters, length)
+}

@@ -1,0 +1,199 @@
+//! Other readings of a question, tried only when the plain one finds nothing: a file's name, a channel, both fields in one.
+
+use super::Track;
+use super::fold::letters;
+use super::parse::{is_version_phrase, within};
+use super::reason::Reason;
+use super::repair::repair;
+
+/// Another reading, and what it costs.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Hypothesis {
+    pub(super) title: String,
+    pub(super) artist: String,
+    /// Whether the names that were given one by one still hold.
+    pub(super) keeps_artists: bool,
+    pub(super) penalty: f32,
+    pub(super) reasons: Vec<Reason>,
+}
+
+const TRACK_NUMBER: f32 = 0.02;
+const CHANNEL: f32 = 0.02;
+const SPLIT: f32 = 0.03;
+const REVERSED: f32 = 0.05;
+const SWAPPED: f32 = 0.06;
+
+/// What names of files end with.
+const EXTENSIONS: [&str; 12] =
+    ["mp3", "flac", "m4a", "ogg", "wav", "wma", "opus", "aac", "aiff", "aif", "alac", "mp4"];
+
+/// Every other reading, the likeliest first.
+pub(super) fn others(track: &Track<'_>) -> Vec<Hypothesis> {
+    let title = repair(within(track.title)).trim().to_owned();
+    let artist = repair(within(track.artist)).trim().to_owned();
+    let mut readings = Vec::new();
+    let stem = without_number(&title);
+    let ranked = without_rank(&artist);
+    let named = without_channel(ranked);
+    let mut reasons = Vec::new();
+    let mut penalty = 0.0;
+    if stem != title || ranked != artist {
+        reasons.push(Reason::TrackNumber);
+        penalty += TRACK_NUMBER;
+    }
+    if named != ranked {
+        reasons.push(Reason::Channel);
+        penalty += CHANNEL;
+    }
+    let keeps_artists = named == artist;
+    let plain = |title: &str| Hypothesis {
+        title: title.to_owned(),
+        artist: named.to_owned(),
+        keeps_artists,
+        penalty,
+        reasons: reasons.clone(),
+    };
+    if !reasons.is_empty() {
+        readings.push(plain(stem));
+    }
+    for (left, right) in splits(stem) {
+        let mut reading = plain(right);
+        reading.reasons.push(Reason::Split);
+        left.clone_into(&mut reading.artist);
+        reading.keeps_artists = false;
+        if !is_same(left, named) {
+            reading.penalty += SPLIT;
+        }
+        readings.push(reading);
+        if !is_version_phrase(right) {
+            let mut reversed = plain(left);
+            right.clone_into(&mut reversed.artist);
+            reversed.keeps_artists = false;
+            reversed.penalty += REVERSED;
+            reversed.reasons.push(Reason::Split);
+            readings.push(reversed);
+        }
+    }
+    if !title.is_empty() && !artist.is_empty() {
+        readings.push(Hypothesis {
+            title: artist,
+            artist: title,
+            keeps_artists: false,
+            penalty: SWAPPED,
+            reasons: vec![Reason::Swapped],
+        });
+    }
+    readings
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    let text = |text: &str| letters(text).into_iter().map(|word| word.text).collect::<String>();
+    text(one) == text(other)
+}
+
+/// A title without the number of its track and without what names of files end with.
+fn without_number(title: &str) -> &str {
+    let mut stem = title;
+    if let Some((name, extension)) = stem.rsplit_once('.')
+        && EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
+    {
+        stem = name.trim();
+    }
+    let has_extension = stem.len() != title.len();
+    let digits = stem.bytes().take_while(u8::is_ascii_digit).count();
+    if !(1..=3).contains(&digits) {
+        return stem;
+    }
+    let (number, mut rest) = stem.split_at(digits);
+    // A disc before the track: 1-03.
+    if let Some(after) = rest.strip_prefix('-') {
+        let track = after.bytes().take_while(u8::is_ascii_digit).count();
+        if (1..=2).contains(&track) {
+            rest = &after[track..];
+        }
+    }
+    let is_padded = number.starts_with('0');
+    let name = rest.trim_start_matches([' ', '.', '-', '_', ')']);
+    let is_marked =
+        rest.starts_with(['.', '-', '_', ')']) || rest.starts_with(" -") || has_extension || is_padded;
+    let is_apart = rest.len() != name.len();
+    if is_apart && is_marked && !name.is_empty() { name } else { stem }
+}
+
+/// An artist without a rank before him: "#15 Lorde".
+fn without_rank(artist: &str) -> &str {
+    let Some(rest) = artist.strip_prefix('#') else { return artist };
+    let name = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    let name = name.trim_start_matches(['.', ':', '-', ')']);
+    match name.strip_prefix(' ') {
+        Some(name) if !name.trim().is_empty() && name.len() < rest.len() => name.trim(),
+        _ => artist,
+    }
+}
+
+/// An artist without what channels add to his name.
+fn without_channel(artist: &str) -> &str {
+    const ADDED: [&str; 9] = [
+        " - topic",
+        "vevo",
+        " official",
+        " officiel",
+        " oficial",
+        " music",
+        " tv",
+        " (official)",
+        " official channel",
+    ];
+    for added in ADDED {
+        let Some(start) = artist.len().checked_sub(added.len()) else { continue };
+        if artist.is_char_boundary(start) && artist[start..].eq_ignore_ascii_case(added) {
+            let name = artist[..start].trim();
+            return if name.is_empty() { artist } else { name };
+        }
+    }
+    artist
+}
+
+/// Both sides of each dash or bar that stands apart, or of a colon.
+fn splits(title: &str) -> Vec<(&str, &str)> {
+    const MOST: usize = 3;
+    let separators = [" - ", " | ", ": ", " ~ "];
+    let mut splits: Vec<(usize, usize)> = separators
+        .iter()
+        .flat_map(|separator| title.match_indices(separator).map(|(at, _)| (at, separator.len())))
+        .collect();
+    splits.sort_unstable();
+    let sides = splits.into_iter().map(|(at, length)| (title[..at].trim(), title[at + length..].trim()));
+    sides.filter(|(left, right)| !left.is_empty() && !right.is_empty()).take(MOST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Hypothesis, others, without_number};
+    use crate::tracks::Track;
+
+    fn readings(title: &str, artist: &str) -> Vec<(String, String)> {
+        let track = Track { title, artist, ..Track::default() };
+        others(&track).into_iter().map(|Hypothesis { title, artist, .. }| (title, artist)).collect()
+    }
+
+    #[test]
+    fn names_of_files_are_read() {
+        for name in ["03 - Song.mp3", "03. Song", "1-03 Song.flac", "03_Song", "3) Song", "03 Song"] {
+            assert_eq!(without_number(name), "Song", "{name}");
+        }
+        for name in ["99 Problems", "7 rings", "1979", "24/7", "50 Ways"] {
+            assert_eq!(without_number(name), name);
+        }
+    }
+
+    #[test]
+    fn channels_and_both_in_one_are_read() {
+        assert!(readings("Queen", "Someone - Topic").contains(&("Queen".into(), "Someone".into())));
+        assert!(readings("Down - Song", "DownVEVO").contains(&("Song".into(), "Down".into())));
+        assert!(readings("Song - Down", "").contains(&("Song".into(), "Down".into())));
+        assert!(readings("A", "B").contains(&("B".into(), "A".into())));
+        let versions = readings("Song - Live at Home", "X");
+        assert!(!versions.contains(&("Song".into(), "Live at Home".into())), "a version is nobody's name");
+    }
+}

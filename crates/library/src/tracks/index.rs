@@ -1,0 +1,263 @@
+//! The index: titles, names, credits and albums once each, rows that are four numbers, and lists that lead to them.
+
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use super::Track;
+use super::credit::{self, Role};
+use super::fold::fold;
+use super::heading::Headings;
+use super::parse;
+use super::postings::{Postings, bucket, buckets};
+use super::roster::{Credits, Roster};
+use super::version::Versions;
+use super::vocabulary::{HashedMap, Vocabulary, number};
+
+/// A track of the library.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row {
+    pub(super) title: u32,
+    pub(super) credit: u32,
+    pub(super) album: u32,
+    /// Zero if it is not known.
+    pub(super) duration_s: u16,
+}
+
+/// An album, as far as it is compared.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Album {
+    /// Zero if there is none.
+    pub(super) key: u64,
+    /// What its title says of all its tracks.
+    pub(super) versions: Versions,
+    pub(super) is_collection: bool,
+}
+
+/// Makes an index.
+#[derive(Debug, Default)]
+pub struct TrackIndexBuilder {
+    index: TrackIndex,
+    titles: HashedMap<u128, u32>,
+    credits: HashedMap<u128, u32>,
+    albums: HashedMap<u128, u32>,
+}
+
+/// An index over the tracks of one library.
+#[derive(Debug, Default)]
+pub struct TrackIndex {
+    pub(super) vocabulary: Vocabulary,
+    pub(super) headings: Headings,
+    pub(super) roster: Roster,
+    pub(super) credits: Credits,
+    pub(super) albums: Vec<Album>,
+    pub(super) rows: Vec<Row>,
+    /// Hashes of ids and the rows that have them, sorted.
+    pub(super) ids: Vec<(u64, u32)>,
+    pub(super) rows_of_title: Postings,
+    pub(super) rows_of_credit: Postings,
+    pub(super) credits_of_name: Postings,
+    pub(super) titles_of_key: Postings,
+    pub(super) titles_of_word: Postings,
+    pub(super) titles_of_edge: Postings,
+    pub(super) titles_of_guest: Postings,
+    pub(super) names_of_word: Postings,
+    pub(super) names_of_edge: Postings,
+}
+
+impl TrackIndexBuilder {
+    /// Adds a track; returns its row.
+    pub fn push(&mut self, track: &Track<'_>) -> u32 {
+        let title = self.title(track.title);
+        let credit = self.credit(track);
+        let album = self.album(track.album);
+        let duration_s = track.duration_s.map_or(0, |s| u16::try_from(s).unwrap_or(u16::MAX));
+        let row = number(self.index.rows.len());
+        self.index.rows.push(Row { title, credit, album, duration_s });
+        self.index.ids.extend(track.ids.iter().filter_map(|id| Some((id_hash(id)?, row))));
+        row
+    }
+
+    fn title(&mut self, text: &str) -> u32 {
+        let hash = hash_of([text]);
+        if let Some(title) = self.titles.get(&hash) {
+            return *title;
+        }
+        let parsed = parse::title(text);
+        let TrackIndex { vocabulary, headings, roster, .. } = &mut self.index;
+        let mut guests = Vec::new();
+        for name in parsed.guests.iter().flat_map(|text| credit::guests(text)) {
+            guests.push(roster.add(&name, |word| vocabulary.add(word)));
+        }
+        let title = headings.add(&parsed, |word| vocabulary.add(word), guests);
+        self.titles.insert(hash, title);
+        title
+    }
+
+    fn credit(&mut self, track: &Track<'_>) -> u32 {
+        let hash =
+            hash_of([track.artist, track.album_artist].into_iter().chain(track.artists.iter().copied()));
+        if let Some(credit) = self.credits.get(&hash) {
+            return *credit;
+        }
+        let names = credit::names(track.artist, track.artists, track.album_artist);
+        let TrackIndex { vocabulary, roster, credits, .. } = &mut self.index;
+        let numbered: Vec<(u32, Role)> =
+            names.iter().map(|name| (roster.add(name, |word| vocabulary.add(word)), name.role)).collect();
+        let album_artist: Vec<String> = fold(track.album_artist).into_iter().map(|word| word.text).collect();
+        let credit = credits.add(numbered, credit::is_nobody(&album_artist));
+        self.credits.insert(hash, credit);
+        credit
+    }
+
+    fn album(&mut self, text: &str) -> u32 {
+        let hash = hash_of([text]);
+        if let Some(album) = self.albums.get(&hash) {
+            return *album;
+        }
+        let album = number(self.index.albums.len());
+        self.index.albums.push(Album::read(text));
+        self.albums.insert(hash, album);
+        album
+    }
+
+    /// The index over all that was added.
+    pub fn build(self) -> TrackIndex {
+        let Self { mut index, titles, credits, albums } = self;
+        drop((titles, credits, albums));
+        index.vocabulary.shrink();
+        index.headings.shrink();
+        index.roster.shrink();
+        index.credits.shrink();
+        index.albums.shrink_to_fit();
+        index.rows.shrink_to_fit();
+        index.ids.shrink_to_fit();
+        index.ids.sort_unstable();
+        index.list_rows();
+        index.list_titles();
+        index.list_names();
+        index
+    }
+}
+
+impl Album {
+    pub(super) fn read(text: &str) -> Self {
+        let title = parse::title(text);
+        let collection = ["hits", "best", "collection", "anthology", "essential", "compilation", "now"];
+        let is_collection = title.core.iter().any(|word| collection.contains(&word.as_str()));
+        Self { key: title.core_key, versions: title.versions, is_collection }
+    }
+}
+
+impl TrackIndex {
+    /// How many tracks it covers.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether it covers none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    fn list_rows(&mut self) {
+        let rows = &self.rows;
+        self.rows_of_title = Postings::collect(self.headings.len(), |say| {
+            rows.iter().enumerate().for_each(|(at, row)| say(row.title, number(at)));
+        });
+        self.rows_of_credit = Postings::collect(self.credits.len(), |say| {
+            rows.iter().enumerate().for_each(|(at, row)| say(row.credit, number(at)));
+        });
+        let credits = &self.credits;
+        self.credits_of_name = Postings::collect(self.roster.len(), |say| {
+            for credit in 0..number(credits.len()) {
+                credits.names(credit).for_each(|(name, _)| say(name, credit));
+            }
+        });
+    }
+
+    fn list_titles(&mut self) {
+        let headings = &self.headings;
+        let every = || (0..number(headings.len())).map(|title| (title, headings.get(title)));
+        let lists = buckets(headings.len());
+        self.titles_of_key = Postings::collect(lists, |say| {
+            for (title, heading) in every() {
+                let core = bucket(heading.core_key, lists);
+                let full = bucket(heading.full_key, lists);
+                say(core, title);
+                if full != core {
+                    say(full, title);
+                }
+            }
+        });
+        self.titles_of_word = Postings::collect(self.vocabulary.len(), |say| {
+            for (title, heading) in every() {
+                for_each_once(heading.core, heading.subtitle, |word| say(word, title));
+            }
+        });
+        let vocabulary = &self.vocabulary;
+        self.titles_of_edge = Postings::collect(lists, |say| {
+            for (title, heading) in every() {
+                let hashes = edges(heading.core.iter().map(|word| vocabulary.text(*word)));
+                hashes.into_iter().for_each(|hash| say(bucket(hash, lists), title));
+            }
+        });
+        self.titles_of_guest = Postings::collect(self.roster.len(), |say| {
+            for (title, heading) in every() {
+                for_each_once(heading.guests, &[], |name| say(name, title));
+            }
+        });
+    }
+
+    fn list_names(&mut self) {
+        let (roster, vocabulary) = (&self.roster, &self.vocabulary);
+        self.names_of_word = Postings::collect(vocabulary.len(), |say| {
+            for name in 0..number(roster.len()) {
+                for_each_once(roster.words(name), &[], |word| say(word, name));
+            }
+        });
+        let lists = buckets(roster.len());
+        self.names_of_edge = Postings::collect(lists, |say| {
+            for name in 0..number(roster.len()) {
+                let hashes = edges(roster.words(name).iter().map(|word| vocabulary.text(*word)));
+                hashes.into_iter().for_each(|hash| say(bucket(hash, lists), name));
+            }
+        });
+    }
+}
+
+fn for_each_once(some: &[u32], more: &[u32], mut each: impl FnMut(u32)) {
+    for (at, word) in some.iter().enumerate() {
+        if !some[..at].contains(word) {
+            each(*word);
+        }
+    }
+    for (at, word) in more.iter().enumerate() {
+        if !more[..at].contains(word) && !some.contains(word) {
+            each(*word);
+        }
+    }
+}
+
+/// Hashes of the first and the last letters: whatever is mistyped, one of the two most often is right.
+pub(super) fn edges<'a>(words: impl Iterator<Item = &'a str>) -> [u64; 2] {
+    const LETTERS: usize = 4;
+    let mut text = String::with_capacity(48);
+    words.for_each(|word| text.push_str(word));
+    let first = text.char_indices().nth(LETTERS).map_or(text.len(), |(at, _)| at);
+    let last = text.char_indices().rev().nth(LETTERS - 1).map_or(0, |(at, _)| at);
+    [xxh3_64(&text.as_bytes()[..first]), xxh3_64(&text.as_bytes()[last..]) ^ 1 << 40]
+}
+
+/// The hash of an id in its one spelling.
+pub(super) fn id_hash(id: &str) -> Option<u64> {
+    crate::guid::canonical(id).map(|id| xxh3_64(id.as_bytes()))
+}
+
+/// Texts one after the other, with their ends.
+fn hash_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> u128 {
+    let mut hash = Xxh3::new();
+    for text in texts {
+        hash.update(&text.len().to_le_bytes());
+        hash.update(text.as_bytes());
+    }
+    hash.digest128()
+}

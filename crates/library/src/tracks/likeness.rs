@@ -1,0 +1,325 @@
+//! How alike two titles are.
+
+use super::fold::is_number;
+use super::heading::Heading;
+use super::index::TrackIndex;
+use super::question::Question;
+use super::typo;
+use super::vocabulary::Words;
+
+/// In what way two titles are alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// The same core.
+    Exact,
+    /// The same but for a subtitle.
+    Subtitle,
+    /// Not quite the same.
+    Similar,
+    /// One is the beginning of the other.
+    CutOff,
+}
+
+/// How alike two titles are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Likeness {
+    /// From 0 to 1.
+    pub(super) likeness: f32,
+    pub(super) manner: Manner,
+    /// Whether numbers of one are missing in the other.
+    pub(super) numbers_differ: bool,
+    /// Whether words of one, that tell titles apart, are missing in the other.
+    pub(super) words_differ: bool,
+    /// Whether all letters are the same, whatever stands in brackets.
+    pub(super) is_same_text: bool,
+}
+
+impl Likeness {
+    const NONE: Self = Self {
+        likeness: 0.0,
+        manner: Manner::Similar,
+        numbers_differ: false,
+        words_differ: true,
+        is_same_text: false,
+    };
+
+    fn exact(likeness: f32, manner: Manner) -> Self {
+        Self { likeness, manner, numbers_differ: false, words_differ: false, is_same_text: false }
+    }
+}
+
+/// With an unmatched word that tells titles apart a title is at most this alike.
+const WITH_WORDS_MISSING: f32 = 0.80;
+/// Titles that differ in their subtitles.
+const OTHER_SUBTITLE: f32 = 0.86;
+/// Subtitles as like as this are the same.
+const SAME_SUBTITLE: f32 = 0.6;
+/// A title cut off is at least this long.
+const CUT_OFF: usize = 20;
+
+/// Compares what is looked for with a title of the index.
+pub(super) fn likeness(
+    index: &TrackIndex,
+    question: &Question<'_>,
+    wanted: &Heading<'_>,
+    have: &Heading<'_>,
+) -> Likeness {
+    let scale = Scale { index, words: &question.words };
+    if wanted.full_key == have.full_key && wanted.full_key != 0 {
+        return Likeness { is_same_text: true, ..Likeness::exact(1.0, Manner::Exact) };
+    }
+    if wanted.core_key == have.core_key && wanted.core_key != 0 {
+        return same_core(&scale, wanted, have);
+    }
+    if !may_be_alike(wanted, have) {
+        return Likeness::NONE;
+    }
+    let mut best = Likeness::NONE;
+    let mut consider = |one: Likeness| {
+        if one.likeness > best.likeness {
+            best = one;
+        }
+    };
+    consider(scale.words_alike(wanted.core, have.core));
+    if !(wanted.subtitle.is_empty() && have.subtitle.is_empty()) {
+        let whole_wanted = [wanted.core, wanted.subtitle].concat();
+        let whole_have = [have.core, have.subtitle].concat();
+        let mut whole = scale.words_alike(&whole_wanted, &whole_have);
+        if whole.likeness > 0.97 {
+            whole.manner = Manner::Subtitle;
+        }
+        consider(whole);
+        for (one, other) in [(wanted.subtitle, have.core), (wanted.core, have.subtitle)] {
+            if !one.is_empty() {
+                let by_subtitle = scale.words_alike(one, other);
+                consider(Likeness {
+                    likeness: by_subtitle.likeness * 0.93,
+                    manner: Manner::Subtitle,
+                    ..by_subtitle
+                });
+            }
+        }
+    }
+    consider(scale.letters_alike(wanted, have));
+    best
+}
+
+fn same_core(scale: &Scale<'_>, wanted: &Heading<'_>, have: &Heading<'_>) -> Likeness {
+    if wanted.subtitle.is_empty() || have.subtitle.is_empty() {
+        let manner =
+            if wanted.subtitle.len() == have.subtitle.len() { Manner::Exact } else { Manner::Subtitle };
+        return Likeness::exact(1.0, manner);
+    }
+    let subtitles = scale.words_alike(wanted.subtitle, have.subtitle);
+    let together = scale.text(wanted.subtitle) == scale.text(have.subtitle);
+    let whole = scale.letters_between(&scale.text(wanted.subtitle), &scale.text(have.subtitle));
+    if together || subtitles.likeness.max(whole) >= SAME_SUBTITLE {
+        Likeness {
+            numbers_differ: subtitles.numbers_differ && !together,
+            ..Likeness::exact(1.0, Manner::Exact)
+        }
+    } else {
+        Likeness { words_differ: true, ..Likeness::exact(OTHER_SUBTITLE, Manner::Subtitle) }
+    }
+}
+
+/// Whether it is worth comparing words and letters: a word in common, or nearly the same letters.
+fn may_be_alike(wanted: &Heading<'_>, have: &Heading<'_>) -> bool {
+    let shares = |word: &u32| have.core.contains(word) || have.subtitle.contains(word);
+    if wanted.core.iter().chain(wanted.subtitle).any(shares) {
+        return true;
+    }
+    let other_letters = (wanted.letters ^ have.letters).count_ones();
+    wanted.length.abs_diff(have.length) <= 3 && other_letters <= 4
+        || (usize::from(wanted.length.min(have.length)) >= CUT_OFF && other_letters <= 12)
+        || (wanted.letters | have.letters) & STAR != 0 && wanted.length.abs_diff(have.length) <= 3
+}
+
+/// The bit of a star in [`super::heading::shape`].
+const STAR: u32 = 1 << ('*' as u32 % 32);
+
+/// What words weigh and how they read.
+struct Scale<'a> {
+    index: &'a TrackIndex,
+    words: &'a Words<'a>,
+}
+
+impl Scale<'_> {
+    /// The rarer, the heavier.
+    fn weight(&self, word: u32) -> f32 {
+        let titles = self.index.headings.len() as f32 + 1.0;
+        let with_it = self.index.titles_of_word.of(word).len() as f32;
+        (titles / (with_it + 0.5)).ln().clamp(0.2, 12.0)
+    }
+
+    fn text(&self, words: &[u32]) -> String {
+        words.iter().map(|word| self.words.text(*word)).collect()
+    }
+
+    /// Word by word, each counted by its weight on both sides.
+    fn words_alike(&self, wanted: &[u32], have: &[u32]) -> Likeness {
+        if wanted.is_empty() || have.is_empty() {
+            return Likeness::NONE;
+        }
+        let mut is_taken = vec![false; have.len()];
+        let mut partner: Vec<f32> = vec![0.0; wanted.len()];
+        for (at, word) in wanted.iter().enumerate() {
+            let free = have.iter().enumerate().position(|(other, same)| same == word && !is_taken[other]);
+            if let Some(other) = free {
+                is_taken[other] = true;
+                partner[at] = 1.0;
+            }
+        }
+        let mut matched = vec![0.0_f32; have.len()];
+        for (other, taken) in is_taken.iter().enumerate() {
+            matched[other] = if *taken { 1.0 } else { 0.0 };
+        }
+        for at in 0..wanted.len() {
+            if partner[at] > 0.0 {
+                continue;
+            }
+            let mut best = (0.0, None);
+            for other in 0..have.len() {
+                if matched[other] == 0.0 {
+                    let alike = self.word_alike(wanted[at], have[other]);
+                    if alike > best.0 {
+                        best = (alike, Some(other));
+                    }
+                }
+            }
+            if let (alike, Some(other)) = best {
+                partner[at] = alike;
+                matched[other] = alike;
+            }
+        }
+        self.weigh(wanted, &partner, have, &matched)
+    }
+
+    fn weigh(&self, wanted: &[u32], partner: &[f32], have: &[u32], matched: &[f32]) -> Likeness {
+        let (mut sum, mut all) = (0.0, 0.0);
+        let mut best = Likeness::exact(0.0, Manner::Similar);
+        for (word, alike) in wanted.iter().zip(partner).chain(have.iter().zip(matched)) {
+            let weight = self.weight(*word);
+            sum += weight * alike;
+            all += weight;
+            if *alike == 0.0 {
+                let text = self.words.text(*word);
+                if is_number(text) {
+                    best.numbers_differ = true;
+                } else if !is_little(text) {
+                    best.words_differ = true;
+                }
+            }
+        }
+        best.likeness = if all > 0.0 { sum / all } else { 0.0 };
+        if best.words_differ {
+            best.likeness = best.likeness.min(WITH_WORDS_MISSING);
+        }
+        if partner.iter().chain(matched).all(|alike| *alike == 1.0) {
+            best.likeness = 0.98;
+        }
+        best
+    }
+
+    /// How alike two words are, that are not the same.
+    fn word_alike(&self, one: u32, other: u32) -> f32 {
+        let (one, other) = (self.words.text(one), self.words.text(other));
+        if one.contains('*') || other.contains('*') {
+            let stands = typo::stands_for(one, other) || typo::stands_for(other, one);
+            return if stands { 1.0 } else { 0.0 };
+        }
+        let pair = if one < other { (one, other) } else { (other, one) };
+        if matches!(pair, ("2", "to" | "too") | ("4", "for") | ("8", "ate")) {
+            return 0.95;
+        }
+        let has_digit = |word: &str| word.bytes().any(|byte| byte.is_ascii_digit());
+        if has_digit(one) || has_digit(other) {
+            return 0.0;
+        }
+        if is_other_form(one, other) || is_other_form(other, one) {
+            return 0.93;
+        }
+        let length = one.chars().count().min(other.chars().count());
+        let most = match length {
+            0..=3 => return 0.0,
+            4..=6 => 1,
+            _ => 2,
+        };
+        match (typo::distance(one, other, most), length) {
+            (Some(0), _) => 1.0,
+            (Some(1), 6..) => 0.85,
+            (Some(1), 5) => 0.72,
+            (Some(1), _) => 0.60,
+            (Some(2), _) => 0.78,
+            _ => 0.0,
+        }
+    }
+
+    /// All letters of the cores, wherever words end.
+    fn letters_alike(&self, wanted: &Heading<'_>, have: &Heading<'_>) -> Likeness {
+        let (one, other) = (self.text(wanted.core), self.text(have.core));
+        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        let numbers_differ = digits(&one) != digits(&other);
+        let ratio = self.letters_between(&one, &other);
+        let length = usize::from(wanted.length.min(have.length));
+        if ratio >= 0.88 && length >= 8 || ratio >= 0.80 && length >= 5 {
+            let likeness = if length >= 8 { 0.97 * ratio } else { 0.92 * ratio };
+            return Likeness { numbers_differ, ..Likeness::exact(likeness.max(0.6), Manner::Similar) };
+        }
+        let is_cut_off = usize::from(wanted.length) >= CUT_OFF && other.starts_with(&one)
+            || usize::from(have.length) >= CUT_OFF && one.starts_with(&other);
+        if is_cut_off { Likeness::exact(0.93, Manner::CutOff) } else { Likeness::NONE }
+    }
+
+    fn letters_between(&self, one: &str, other: &str) -> f32 {
+        let longest = one.chars().count().max(other.chars().count());
+        let most = (longest / 8).max(1);
+        typo::distance(one, other, most).map_or(0.0, |distance| 1.0 - distance as f32 / longest.max(1) as f32)
+    }
+}
+
+/// Whether a word is another form of a longer one: a plural, or an ending in -in' for -ing.
+fn is_other_form(short: &str, long: &str) -> bool {
+    long.strip_prefix(short).is_some_and(|ending| {
+        short.len() >= 3 && (matches!(ending, "s" | "es") || (ending == "g" && short.ends_with("in")))
+    })
+}
+
+/// Words whose absence makes no other title.
+fn is_little(word: &str) -> bool {
+    matches!(
+        word,
+        "the"
+            | "a"
+            | "an"
+            | "and"
+            | "of"
+            | "to"
+            | "in"
+            | "on"
+            | "for"
+            | "is"
+            | "it"
+            | "at"
+            | "by"
+            | "or"
+            | "as"
+            | "le"
+            | "la"
+            | "el"
+            | "les"
+            | "los"
+            | "las"
+            | "der"
+            | "die"
+            | "das"
+            | "de"
+            | "y"
+            | "e"
+            | "et"
+            | "und"
+            | "o"
+            | "oh"
+            | "s"
+    )
+}

@@ -1,0 +1,455 @@
+//! A title, taken apart: what the song is called, and everything else that titles say.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::fold::{Word, fold, is_number, is_year, letters, roman};
+use super::qualifier::{self, Qualifier};
+use super::repair::repair;
+use super::version::{Cut, Version, Versions};
+use super::wording::{self, Sense};
+
+/// Nothing that is longer is a title.
+const MOST_BYTES: usize = 600;
+
+/// A title, taken apart.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Title {
+    /// What the song is called.
+    pub(super) core: Vec<String>,
+    /// What it is also called.
+    pub(super) subtitle: Vec<String>,
+    pub(super) versions: Versions,
+    pub(super) cut: Cut,
+    /// Whose remix, or which version.
+    pub(super) by: Vec<String>,
+    /// Where and when it was played.
+    pub(super) event: Vec<String>,
+    pub(super) parts: Vec<String>,
+    /// Who takes part, as it is written.
+    pub(super) guests: Vec<String>,
+    /// Hash of the core's letters.
+    pub(super) core_key: u64,
+    /// Hash of all letters.
+    pub(super) full_key: u64,
+}
+
+/// Where a piece of a title stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Open,
+    Bracket,
+    Tail,
+}
+
+#[derive(Debug)]
+struct Piece<'a> {
+    place: Place,
+    text: &'a str,
+}
+
+/// Takes a title apart.
+pub(super) fn title(text: &str) -> Title {
+    let repaired = repair(within(text));
+    let text = repaired.as_ref();
+    let whole = fold(text);
+    let mut title = Title { full_key: key(whole.iter().map(|word| word.text.as_str())), ..Title::default() };
+    let (shown, joined) = join_broken_words(text);
+    let text = if joined { shown.as_str() } else { text };
+    let mut leading = Vec::new();
+    let mut after_version = false;
+    for piece in pieces(text) {
+        match piece.place {
+            Place::Open if title.core.is_empty() => open(&piece, &mut title),
+            Place::Open if after_version && is_tempo(piece.text) => {}
+            Place::Bracket if title.core.is_empty() => leading.push(piece),
+            Place::Bracket | Place::Tail | Place::Open => after_version = qualify(&piece, &mut title),
+        }
+    }
+    for piece in leading {
+        qualify(&piece, &mut title);
+    }
+    if title.core.is_empty() {
+        // Brackets alone, or nothing but words that say which version: then that is what it is called.
+        let Title { full_key, guests, .. } = title;
+        title = Title { full_key, guests, ..Title::default() };
+        title.core = whole.into_iter().map(|word| word.text).collect();
+    }
+    title.core_key = key(title.core.iter().map(String::as_str));
+    title
+}
+
+/// The hash of the letters of words, so that it does not matter where one ends. None of no words.
+pub(super) fn key<'a>(words: impl Iterator<Item = &'a str>) -> u64 {
+    let mut letters = String::with_capacity(64);
+    words.for_each(|word| letters.push_str(word));
+    if letters.is_empty() { 0 } else { xxh3_64(letters.as_bytes()).max(1) }
+}
+
+/// The beginning of a text that is too long.
+pub(super) fn within(text: &str) -> &str {
+    if text.len() <= MOST_BYTES {
+        return text;
+    }
+    let end = (0..=MOST_BYTES).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+    &text[..end]
+}
+
+/// Brackets within a word hide or show a letter: (G)I-DLE, Girl(s). They are no qualifiers.
+fn join_broken_words(text: &str) -> (String, bool) {
+    if !text.contains(['(', '[', '{']) {
+        return (String::new(), false);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut is_changed = false;
+    let mut rest = text;
+    while let Some(at) = rest.find(['(', '[', '{']) {
+        let before = &rest[..at];
+        let closing = rest[at..].find([')', ']', '}']).map(|end| at + end);
+        let touches_before = before.chars().next_back().is_some_and(char::is_alphanumeric);
+        let touches_after = closing.is_some_and(|end| rest[end + 1..].starts_with(char::is_alphanumeric));
+        let inner = closing.map_or("", |end| &rest[at + 1..end]);
+        let is_one_word = !inner.is_empty() && inner.chars().all(char::is_alphanumeric);
+        let is_short = inner.chars().count() <= 2;
+        shown.push_str(before);
+        if is_one_word
+            && ((touches_after && !touches_before) || (touches_before && (touches_after || is_short)))
+        {
+            shown.push_str(inner);
+            is_changed = true;
+            rest = closing.map_or("", |end| &rest[end + 1..]);
+        } else {
+            shown.push_str(&rest[at..=at]);
+            rest = &rest[at + 1..];
+        }
+    }
+    shown.push_str(rest);
+    (shown, is_changed)
+}
+
+fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::with_capacity(4);
+    let mut start = 0;
+    let mut depth = 0_u32;
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' | '[' | '{' => {
+                if depth == 0 {
+                    dashes(&text[start..at], &mut pieces);
+                    start = at + 1;
+                }
+                depth += 1;
+            }
+            ')' | ']' | '}' if depth > 0 => {
+                depth -= 1;
+                if depth == 0 {
+                    pieces.push(Piece { place: Place::Bracket, text: &text[start..at] });
+                    start = at + 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    if depth > 0 {
+        // Cut off before the bracket was closed.
+        pieces.push(Piece { place: Place::Bracket, text: &text[start..] });
+    } else {
+        dashes(&text[start..], &mut pieces);
+    }
+    pieces
+}
+
+/// What stands between spaced dashes, bars and slashes. All but the first is a tail, as is what comes after a bracket
+/// and a dash.
+fn dashes<'a>(text: &'a str, pieces: &mut Vec<Piece<'a>>) {
+    let mut start = 0;
+    let mut is_tail = false;
+    let bytes = text.as_bytes();
+    let is_space = |at: usize| bytes.get(at).is_none_or(u8::is_ascii_whitespace);
+    for (at, byte) in bytes.iter().enumerate() {
+        let is_edge_or_space = at == 0 || is_space(at - 1);
+        if matches!(byte, b'-' | b'|' | b'/' | b'~') && is_edge_or_space && is_space(at + 1) {
+            push(text, start, at, is_tail, pieces);
+            start = at + 1;
+            is_tail = true;
+        }
+    }
+    push(text, start, text.len(), is_tail, pieces);
+}
+
+fn push<'a>(text: &'a str, start: usize, end: usize, is_tail: bool, pieces: &mut Vec<Piece<'a>>) {
+    let text = text[start..end].trim();
+    if !text.is_empty() {
+        let has_begun = pieces.iter().any(|piece| piece.place == Place::Open);
+        let place = if is_tail && has_begun { Place::Tail } else { Place::Open };
+        pieces.push(Piece { place, text });
+    }
+}
+
+/// The words of a piece without guests and producers.
+fn without_people(piece: &Piece<'_>, guests: &mut Vec<String>) -> Vec<Word> {
+    let mut words = letters(piece.text);
+    let is_bracket = piece.place == Place::Bracket;
+    if let Some(at) =
+        words.iter().enumerate().position(|(at, word)| is_producer(&words, at, &word.text, is_bracket))
+    {
+        words.truncate(at);
+    }
+    let is_guest = |at: usize, word: &Word| {
+        (word.text == "feat" && (is_bracket || at > 0))
+            || (is_bracket && at == 0 && matches!(word.text.as_str(), "with" | "f"))
+    };
+    let found = words.iter().enumerate().find(|(at, word)| is_guest(*at, word)).map(|(at, _)| at);
+    // A duet is with somebody too.
+    let found = found.or_else(|| {
+        (is_bracket && words.len() > 2 && words[0].text == "duet" && words[1].text == "with").then_some(1)
+    });
+    let Some(at) = found else { return words };
+    if let Some(first) = words.get(at + 1) {
+        let end = words.last().map_or(piece.text.len(), |last| last.start);
+        let end = piece.text[end..].find([')', ']', '}', '"']).map_or(piece.text.len(), |close| end + close);
+        let names = &piece.text[first.start..end.max(first.start)];
+        guests.push(names.trim_start_matches(['.', ' ']).to_owned());
+    }
+    let is_duet = words[0].text == "duet";
+    words.truncate(if is_duet { 0 } else { at });
+    words
+}
+
+fn is_producer(words: &[Word], at: usize, word: &str, is_bracket: bool) -> bool {
+    let by = words.get(at + 1).is_some_and(|next| next.text == "by");
+    match word {
+        "prod" => is_bracket || at > 0,
+        "produced" | "produktion" | "producido" | "produzido" => {
+            by || words.get(at + 1).is_some_and(|next| next.text == "por")
+        }
+        _ => false,
+    }
+}
+
+/// The piece that the title begins with.
+fn open(piece: &Piece<'_>, title: &mut Title) {
+    let found = without_people(piece, &mut title.guests);
+    let found = if found.is_empty() && title.guests.is_empty() { fold(piece.text) } else { found };
+    let mut words: Vec<String> = found.into_iter().map(|word| word.text).collect();
+    take_tail(&mut words, title);
+    take_parts(&mut words, title);
+    if let Some(last) = words.last_mut()
+        && last.len() > 1
+        && let Some(number) = roman(last)
+    {
+        *last = number.to_string();
+    }
+    title.core = words;
+}
+
+/// What comes after a dash, in a bracket, or behind one. Returns whether it says which version.
+fn qualify(piece: &Piece<'_>, title: &mut Title) -> bool {
+    let words = without_people(piece, &mut title.guests);
+    let words: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+    if words.is_empty() {
+        return false;
+    }
+    let read = qualifier::read(&words);
+    let says_something = read.says_something;
+    add(read, title);
+    says_something
+}
+
+fn add(read: Qualifier, title: &mut Title) {
+    title.versions = title.versions.with(read.versions);
+    if read.cut != Cut::Usual {
+        title.cut = read.cut;
+    }
+    title.by.extend(read.by);
+    title.event.extend(read.event);
+    title.parts.extend(read.parts);
+    title.subtitle.extend(read.subtitle);
+}
+
+/// Whether a text is a number of beats per minute, which some shops write behind the version.
+fn is_tempo(text: &str) -> bool {
+    text.parse::<u32>().is_ok_and(|number| (60..=200).contains(&number))
+}
+
+/// Takes off what says which version without brackets or a dash: "Original Mix", "Remastered 2011". Only what nobody
+/// calls a song.
+fn take_tail(words: &mut Vec<String>, title: &mut Title) {
+    let longest = words.len().saturating_sub(1).min(4);
+    for length in (2..=longest).rev() {
+        let from = words.len() - length;
+        let tail: Vec<&str> = words[from..].iter().map(String::as_str).collect();
+        if is_bare_tail(&tail) {
+            let read = qualifier::read(&tail);
+            add(read, title);
+            words.truncate(from);
+            return;
+        }
+    }
+}
+
+fn is_bare_tail(tail: &[&str]) -> bool {
+    let (tail, has_year) = match tail {
+        [before @ .., last] if is_year(last) => (before, true),
+        _ => (tail, false),
+    };
+    let tail = match tail {
+        [first, after @ ..] if is_year(first) => after,
+        _ => tail,
+    };
+    match wording::sense(tail) {
+        Some((Sense::Same, length)) if length == tail.len() => {
+            length > 1 || has_year && tail[0].starts_with("remaster")
+        }
+        Some((Sense::Short | Sense::Long, length)) => length == tail.len() && length > 1,
+        Some((Sense::Is(version), length)) => {
+            length == tail.len()
+                && length > 1
+                && matches!(
+                    version,
+                    Version::Acoustic | Version::Instrumental | Version::Karaoke | Version::Arranged
+                )
+                && wording::sense(&tail[length - 1..]).is_some_and(|(sense, _)| sense == Sense::Version)
+        }
+        _ => false,
+    }
+}
+
+/// Takes part-words and their numbers out of the words, unless nothing else would be left.
+fn take_parts(words: &mut Vec<String>, title: &mut Title) {
+    let mut at = 1;
+    while at + 1 < words.len() {
+        let rest: Vec<&str> = words[at..].iter().take(2).map(String::as_str).collect();
+        match qualifier::part(&rest) {
+            Some((part, length)) => {
+                title.parts.push(part);
+                words.drain(at..at + length);
+            }
+            None => at += 1,
+        }
+    }
+}
+
+/// Whether words are a phrase that says which version, and so no artist's name.
+pub(super) fn is_version_phrase(text: &str) -> bool {
+    let words = letters(text);
+    let words: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+    let read = qualifier::read(&words);
+    !words.is_empty() && read.says_something && !words.iter().all(|word| is_number(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::version::{Cut, Version};
+    use super::{Title, title};
+
+    fn core(text: &str) -> String {
+        title(text).core.join(" ")
+    }
+
+    fn is_plain(title: &Title) -> bool {
+        title.versions.is_plain() && title.cut == Cut::Usual && title.parts.is_empty()
+    }
+
+    #[test]
+    fn what_does_not_tell_recordings_apart_is_taken_off() {
+        for text in [
+            "Iron Man",
+            "Iron Man - 2012 - Remaster",
+            "Iron Man (Remastered Album Version)",
+            "Iron Man [Explicit]",
+            "Iron Man (feat. Somebody)",
+            "Iron Man {Ft. Somebody} {Single}",
+            "Iron Man ft. Somebody (prod. Someone & Other)",
+            "Iron Man (Original Mix) 132",
+            "Iron Man Original Mix",
+            "Iron Man Remastered 2011",
+            "Iron Man (From \"The Film\")",
+            "Iron Man - Versión Original",
+            "Iron Man (Official Music Video)",
+            "Iron Man | Official Video",
+            "Iron Man (with Somebody)",
+        ] {
+            let title = title(text);
+            assert_eq!(title.core.join(" "), "iron man", "{text}");
+            assert!(is_plain(&title) && title.subtitle.is_empty(), "{text}: {title:?}");
+        }
+    }
+
+    #[test]
+    fn versions_are_told_in_many_languages() {
+        for (text, version) in [
+            ("Song (Live at Wembley)", Version::Live),
+            ("Song - En Vivo", Version::Live),
+            ("Song (ao vivo)", Version::Live),
+            ("Song {triple j live recording, Dalby 2012}", Version::Live),
+            ("Song (Akustik Version)", Version::Acoustic),
+            ("Song - Versión Acústica", Version::Acoustic),
+            ("Song (Kumarion Remix)", Version::Remix),
+            ("Song (Seamus Haji Extended 80's Remix)", Version::Remix),
+            ("Song - Joey Negro Edit", Version::Remix),
+            ("Song (Karaoke Version)", Version::Karaoke),
+            ("Song (Instrumentalversion)", Version::Instrumental),
+            ("Song (Sped Up)", Version::Speed),
+            ("Song (Taylor's Version)", Version::Rerecorded),
+            ("Song (Demo)", Version::Demo),
+            ("Song - Mixed", Version::Mixed),
+            ("Song (Interlude)", Version::Interlude),
+            ("Song - Spanish Version", Version::Translated),
+            ("Song (Blue Version)", Version::Named),
+        ] {
+            let title = title(text);
+            assert_eq!(title.core.join(" "), "song", "{text}");
+            assert!(title.versions.has(version), "{text}: {title:?}");
+        }
+    }
+
+    #[test]
+    fn the_title_s_own_words_are_no_version() {
+        for text in [
+            "Live and Let Die",
+            "Song (Where I Live)",
+            "Single Ladies (Put a Ring on It)",
+            "Song (Live Your Life)",
+        ] {
+            assert!(title(text).versions.is_plain(), "{text}");
+        }
+        assert_eq!(title("Satisfaction (I Can't Get No)").subtitle.join(" "), "i cant get no");
+        assert_eq!(title("(I Can't Get No) Satisfaction").core.join(" "), "satisfaction");
+        assert_eq!(core("(Interlude)"), "interlude");
+        assert_eq!(core("†"), "†");
+        assert_eq!(core("(G)I-DLE"), "gi dle");
+    }
+
+    #[test]
+    fn parts_and_cuts_are_kept_apart() {
+        assert_eq!(title("Song, Pt. II").parts, ["2"]);
+        assert_eq!(title("Song (Part 3)").parts, ["3"]);
+        assert_eq!(title("Mambo No. 5 (A Little Bit of...)").parts, ["5"]);
+        assert_eq!(core("Song II"), "song 2");
+        assert_eq!(core("Malcolm X"), "malcolm x");
+        assert_eq!(title("Song (Radio Edit)").cut, Cut::Short);
+        assert_eq!(title("Song - Extended Mix").cut, Cut::Long);
+        assert_eq!(title("White Wedding - Pt. 1 / Remastered 2002").parts, ["1"]);
+    }
+
+    #[test]
+    fn guests_are_found_wherever_they_stand() {
+        for text in [
+            "Song (feat. A & B)",
+            "Song ft. A & B",
+            "Song [Featuring A & B] - Radio Edit",
+            "Song (with A & B)",
+        ] {
+            assert_eq!(title(text).guests, ["A & B"], "{text}");
+        }
+        assert_eq!(title("Song (Some Remix feat. Guest)").guests, ["Guest"]);
+        assert!(title("Song (prod. Someone)").guests.is_empty());
+    }
+
+    #[test]
+    fn no_key_is_made_of_nothing() {
+        assert_eq!(title("").core_key, 0);
+        assert_ne!(title("†").core_key, title("‡").core_key);
+        assert_ne!(title("命の灯火").core_key, title("別の歌").core_key);
+    }
+}

@@ -1,0 +1,238 @@
+//! What stands in brackets or after a dash, read: which version, which cut, which part, or more of the title.
+
+use super::fold::{is_number, is_year, roman};
+use super::version::{Cut, Version, Versions};
+use super::wording::{self, Sense};
+
+/// A qualifier as it was understood.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Qualifier {
+    pub(super) versions: Versions,
+    pub(super) cut: Cut,
+    /// Whose remix, or which version.
+    pub(super) by: Vec<String>,
+    /// Where and when it was played.
+    pub(super) event: Vec<String>,
+    pub(super) parts: Vec<String>,
+    /// More of the title, if it says nothing of the version.
+    pub(super) subtitle: Vec<String>,
+    /// Whether anything but more of the title was found.
+    pub(super) says_something: bool,
+}
+
+/// After these, "live" is what somebody does.
+const WHO_LIVES: [&str; 21] = [
+    "i", "we", "you", "they", "to", "and", "who", "that", "people", "how", "where", "not", "dont", "cant",
+    "will", "id", "ill", "well", "lets", "wanna", "let",
+];
+/// Before these as well.
+const HOW_TO_LIVE: [&str; 16] = [
+    "and", "your", "my", "it", "for", "forever", "free", "life", "through", "without", "fast", "up", "like",
+    "to", "a", "again",
+];
+
+/// What was found in one, before it is known what it adds up to.
+#[derive(Default)]
+struct Found {
+    senses: Vec<Sense>,
+    /// Words that mean nothing known.
+    rest: Vec<String>,
+    years: Vec<String>,
+    languages: Vec<String>,
+    parts: Vec<String>,
+    /// Words of the concert's phrases, which tell one series from another: session, like a version.
+    live_words: Vec<String>,
+}
+
+impl Found {
+    fn has(&self, sense: Sense) -> bool {
+        self.senses.contains(&sense)
+    }
+}
+
+/// Reads a qualifier.
+pub(super) fn read(words: &[&str]) -> Qualifier {
+    let found = scan(words);
+    let mut read = Qualifier { parts: found.parts.clone(), ..Qualifier::default() };
+    cuts(&found, &mut read);
+    strong_versions(&found, &mut read);
+    if !hand(&found, &mut read) && !any_version(&found, &mut read) {
+        weak(&found, words, &mut read);
+    }
+    read.says_something = read.subtitle.is_empty();
+    read
+}
+
+fn scan(words: &[&str]) -> Found {
+    let mut found = Found::default();
+    let mut at = 0;
+    while at < words.len() {
+        let word = words[at];
+        if let Some((part, length)) = part(&words[at..]) {
+            found.senses.push(Sense::Part);
+            found.parts.push(part);
+            at += length;
+            continue;
+        }
+        if is_year(word) {
+            found.years.push(word.to_owned());
+            at += 1;
+            continue;
+        }
+        match wording::sense(&words[at..]) {
+            Some((Sense::Live, length)) if is_verb(words, at, length) => {
+                found.rest.extend(words[at..at + length].iter().map(|word| (*word).to_owned()));
+                at += length;
+            }
+            Some((sense, length)) => {
+                let own = || words[at..at + length].iter().map(|word| (*word).to_owned());
+                match sense {
+                    Sense::Live => found.live_words.extend(own()),
+                    Sense::Language => found.languages.extend(own()),
+                    Sense::Part => found.rest.extend(own()),
+                    // A bare name of a cut is a word like any other beside others: "Radio Nowhere".
+                    _ => {}
+                }
+                if sense != Sense::Part {
+                    found.senses.push(sense);
+                }
+                at += length;
+                if sense == Sense::From {
+                    break;
+                }
+            }
+            None => {
+                found.rest.push(word.to_owned());
+                at += 1;
+            }
+        }
+    }
+    found
+}
+
+/// A part-word and its number: how it is written, and how many words that takes.
+pub(super) fn part(words: &[&str]) -> Option<(String, usize)> {
+    let [first, number, ..] = words else { return None };
+    if !wording::is_part_word(first) {
+        return None;
+    }
+    if is_number(number) && !is_year(number) {
+        return Some((number.trim_start_matches('0').to_owned(), 2));
+    }
+    let is_counted = !matches!(*first, "no" | "day" | "verse");
+    match roman(number) {
+        Some(value) if is_counted => Some((value.to_string(), 2)),
+        _ => None,
+    }
+}
+
+fn is_verb(words: &[&str], at: usize, length: usize) -> bool {
+    words[at] == "live"
+        && length == 1
+        && (at.checked_sub(1).is_some_and(|before| WHO_LIVES.contains(&words[before]))
+            || words.get(at + 1).is_some_and(|next| HOW_TO_LIVE.contains(next)))
+}
+
+fn cuts(found: &Found, read: &mut Qualifier) {
+    let has_noun = found.has(Sense::Mix)
+        || found.has(Sense::Edit)
+        || found.has(Sense::Version)
+        || found.has(Sense::Remix);
+    if found.has(Sense::Long) && (has_noun || found.rest.is_empty()) {
+        read.cut = Cut::Long;
+    } else if found.has(Sense::Short) && (has_noun || found.rest.is_empty()) {
+        read.cut = Cut::Short;
+    }
+}
+
+fn strong_versions(found: &Found, read: &mut Qualifier) {
+    for sense in &found.senses {
+        if let Sense::Is(version) = sense {
+            read.versions.add(*version);
+        }
+        if *sense == Sense::Live {
+            read.versions.add(Version::Live);
+        }
+    }
+    let has_noun = found.has(Sense::Version) || found.has(Sense::Mix) || found.has(Sense::Edit);
+    for sense in &found.senses {
+        if let Sense::IsAlone(version) = sense
+            && (found.rest.is_empty() || has_noun || !read.versions.is_plain())
+        {
+            read.versions.add(*version);
+        }
+    }
+    if read.versions.has(Version::Live) {
+        let is_told = |word: &&String| !matches!(word.as_str(), "live" | "concert");
+        read.event =
+            found.live_words.iter().filter(is_told).chain(&found.rest).chain(&found.years).cloned().collect();
+    }
+}
+
+/// Whether a remix, mix or edit says by whose hand the recording is; then that is what it is.
+fn hand(found: &Found, read: &mut Qualifier) -> bool {
+    let is_somebodys = !found.rest.is_empty();
+    let is_known = found.senses.iter().any(|sense| matches!(sense, Sense::Same | Sense::From));
+    let is_remix = found.has(Sense::Remix)
+        || (found.has(Sense::Mix) && is_somebodys && !is_known)
+        || (found.has(Sense::Edit) && is_somebodys && !is_known && !read.versions.has(Version::Live));
+    if is_remix {
+        read.versions.add(Version::Remix);
+        read.by.clone_from(&found.rest);
+        if read.by.is_empty() {
+            read.by.extend(found.years.iter().chain(&found.languages).cloned());
+        }
+        return true;
+    }
+    if found.has(Sense::Edit) && read.cut == Cut::Usual {
+        read.cut = Cut::Short;
+    }
+    false
+}
+
+fn any_version(found: &Found, read: &mut Qualifier) -> bool {
+    if !read.versions.is_plain() {
+        if !read.versions.has(Version::Live) {
+            read.by.clone_from(&found.rest);
+        }
+        return true;
+    }
+    if found.has(Sense::Same) || found.has(Sense::From) {
+        return true;
+    }
+    if !found.languages.is_empty() && (found.has(Sense::Version) || found.rest.is_empty()) {
+        read.versions.add(Version::Translated);
+        read.by.clone_from(&found.languages);
+        return true;
+    }
+    if found.has(Sense::Version) && !found.rest.is_empty() {
+        read.versions.add(Version::Named);
+        read.by.clone_from(&found.rest);
+        return true;
+    }
+    false
+}
+
+/// What may be nothing but noise, or the title's own words.
+fn weak(found: &Found, words: &[&str], read: &mut Qualifier) {
+    let explains = |sense: &Sense| {
+        matches!(
+            sense,
+            Sense::SameAlone | Sense::Short | Sense::Long | Sense::Mix | Sense::Edit | Sense::Version
+        )
+    };
+    let is_noise = found.senses.iter().any(explains) || !found.years.is_empty();
+    if found.rest.is_empty() && (is_noise || !found.parts.is_empty()) {
+        return;
+    }
+    let mut at = 0;
+    while at < words.len() {
+        match part(&words[at..]) {
+            Some((_, length)) => at += length,
+            None => {
+                read.subtitle.push(words[at].to_owned());
+                at += 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! A track that is looked for, in the words of the index.
+
+use super::Track;
+use super::credit::{self, Name, Role};
+use super::heading::{Heading, Headings};
+use super::index::{Album, TrackIndex, id_hash};
+use super::parse;
+use super::vocabulary::Words;
+
+/// A name that is looked for.
+#[derive(Debug)]
+pub(super) struct Sought {
+    pub(super) words: Vec<u32>,
+    /// Its letters.
+    pub(super) text: String,
+    pub(super) key: u64,
+    pub(super) role: Role,
+}
+
+/// A track that is looked for.
+#[derive(Debug)]
+pub(super) struct Question<'i> {
+    pub(super) words: Words<'i>,
+    heading: Headings,
+    pub(super) names: Vec<Sought>,
+    pub(super) album: Album,
+    /// Zero if it is not known.
+    pub(super) duration_s: u16,
+    pub(super) ids: Vec<u64>,
+    pub(super) isrcs: Vec<u64>,
+}
+
+impl<'i> Question<'i> {
+    pub(super) fn of(index: &'i TrackIndex, track: &Track<'_>) -> Self {
+        let mut words = Words::of(&index.vocabulary);
+        let title = parse::title(track.title);
+        let mut heading = Headings::default();
+        heading.add(&title, |word| words.add(word), []);
+        let mut names = credit::names(track.artist, track.artists, track.album_artist);
+        for guest in title.guests.iter().flat_map(|text| credit::guests(text)) {
+            if !names.iter().any(|name| name.key == guest.key) {
+                names.push(guest);
+            }
+        }
+        let names = names.into_iter().map(|name| sought(&name, &mut words)).collect();
+        let is_isrc =
+            |id: &&&str| id.trim().get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("isrc:"));
+        let isrcs = track.ids.iter().filter(is_isrc).filter_map(|id| id_hash(id)).collect();
+        let ids = track.ids.iter().filter(|id| !is_isrc(id)).filter_map(|id| id_hash(id)).collect();
+        let duration_s = track.duration_s.map_or(0, |s| u16::try_from(s).unwrap_or(u16::MAX));
+        Self { words, heading, names, album: Album::read(track.album), duration_s, ids, isrcs }
+    }
+
+    pub(super) fn heading(&self) -> Heading<'_> {
+        self.heading.get(0)
+    }
+}
+
+fn sought(name: &Name, words: &mut Words<'_>) -> Sought {
+    Sought {
+        words: name.words.iter().map(|word| words.add(word)).collect(),
+        text: name.words.concat(),
+        key: name.key,
+        role: name.role,
+    }
+}

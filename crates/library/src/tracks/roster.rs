@@ -1,0 +1,100 @@
+//! Names and credits as the index keeps them: every different one once.
+
+use super::credit::{Name, Role};
+use super::vocabulary::{HashedMap, number};
+
+/// Every name.
+#[derive(Debug, Default)]
+pub(super) struct Roster {
+    words: Vec<u32>,
+    ends: Vec<u32>,
+    keys: Vec<u64>,
+    by_key: HashedMap<u64, u32>,
+}
+
+impl Roster {
+    /// The number of a name, which is there from now on.
+    pub(super) fn add(&mut self, name: &Name, mut word: impl FnMut(&str) -> u32) -> u32 {
+        if let Some(id) = self.by_key.get(&name.key) {
+            return *id;
+        }
+        self.words.extend(name.words.iter().map(|text| word(text)));
+        self.ends.push(number(self.words.len()));
+        self.keys.push(name.key);
+        let id = number(self.keys.len() - 1);
+        self.by_key.insert(name.key, id);
+        id
+    }
+
+    pub(super) fn find(&self, key: u64) -> Option<u32> {
+        self.by_key.get(&key).copied()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(super) fn key(&self, name: u32) -> u64 {
+        self.keys[name as usize]
+    }
+
+    pub(super) fn words(&self, name: u32) -> &[u32] {
+        let at = name as usize;
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.words[start as usize..self.ends[at] as usize]
+    }
+
+    pub(super) fn shrink(&mut self) {
+        self.words.shrink_to_fit();
+        self.ends.shrink_to_fit();
+        self.keys.shrink_to_fit();
+        self.by_key.shrink_to_fit();
+    }
+}
+
+/// Every credit: its names with their roles.
+#[derive(Debug, Default)]
+pub(super) struct Credits {
+    /// A name's number, and two bits for its role.
+    names: Vec<u32>,
+    ends: Vec<u32>,
+    compilations: Vec<bool>,
+}
+
+impl Credits {
+    pub(super) fn add(&mut self, names: impl IntoIterator<Item = (u32, Role)>, is_compilation: bool) -> u32 {
+        self.names.extend(names.into_iter().map(|(name, role)| name << 2 | role as u32));
+        self.ends.push(number(self.names.len()));
+        self.compilations.push(is_compilation);
+        number(self.ends.len() - 1)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub(super) fn names(&self, credit: u32) -> impl Iterator<Item = (u32, Role)> + '_ {
+        let at = credit as usize;
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.names[start as usize..self.ends[at] as usize].iter().map(|packed| {
+            let role = match packed & 3 {
+                0 => Role::Primary,
+                1 => Role::Credited,
+                2 => Role::Album,
+                _ => Role::Piece,
+            };
+            (packed >> 2, role)
+        })
+    }
+
+    /// Whether its album is by several artists.
+    pub(super) fn is_compilation(&self, credit: u32) -> bool {
+        self.compilations[credit as usize]
+    }
+
+    pub(super) fn shrink(&mut self) {
+        self.names.shrink_to_fit();
+        self.ends.shrink_to_fit();
+        self.compilations.shrink_to_fit();
+    }
+}

@@ -1,0 +1,122 @@
+//! Every word of an index once, and a number for it.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Keys that are hashes already.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct AsIs(u64);
+
+impl Hasher for AsIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxh3_64(bytes);
+    }
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+    fn write_u128(&mut self, hash: u128) {
+        self.0 = u64::try_from(hash >> 64).unwrap_or_default();
+    }
+}
+
+/// A map from hashes.
+pub(super) type HashedMap<K, V> = HashMap<K, V, BuildHasherDefault<AsIs>>;
+
+/// Words and their numbers.
+#[derive(Debug, Default)]
+pub(super) struct Vocabulary {
+    text: String,
+    ends: Vec<u32>,
+    ids: HashedMap<u64, u32>,
+}
+
+impl Vocabulary {
+    /// The number of a word, if it is there.
+    pub(super) fn find(&self, word: &str) -> Option<u32> {
+        let mut hash = xxh3_64(word.as_bytes());
+        loop {
+            let id = *self.ids.get(&hash)?;
+            if self.text(id) == word {
+                return Some(id);
+            }
+            hash = hash.wrapping_add(1);
+        }
+    }
+
+    /// The number of a word, which is there from now on.
+    pub(super) fn add(&mut self, word: &str) -> u32 {
+        let mut hash = xxh3_64(word.as_bytes());
+        while let Some(id) = self.ids.get(&hash) {
+            if self.text(*id) == word {
+                return *id;
+            }
+            hash = hash.wrapping_add(1);
+        }
+        let id = number(self.ends.len());
+        self.text.push_str(word);
+        self.ends.push(number(self.text.len()));
+        self.ids.insert(hash, id);
+        id
+    }
+
+    /// The word with this number.
+    pub(super) fn text(&self, id: u32) -> &str {
+        let at = id as usize;
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.text[start as usize..self.ends[at] as usize]
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Gives back what was only needed to grow.
+    pub(super) fn shrink(&mut self) {
+        self.text.shrink_to_fit();
+        self.ends.shrink_to_fit();
+        self.ids.shrink_to_fit();
+    }
+}
+
+/// An index counts in 32 bits. What is beyond stays at the last one.
+pub(super) fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// The words of an index, and those a question adds for as long as it takes.
+#[derive(Debug)]
+pub(super) struct Words<'a> {
+    known: &'a Vocabulary,
+    new: Vocabulary,
+}
+
+impl<'a> Words<'a> {
+    pub(super) fn of(known: &'a Vocabulary) -> Self {
+        Self { known, new: Vocabulary::default() }
+    }
+
+    /// The number of a word, whether the index knows it or not.
+    pub(super) fn add(&mut self, word: &str) -> u32 {
+        match self.known.find(word) {
+            Some(id) => id,
+            None => number(self.known.len()) + self.new.add(word),
+        }
+    }
+
+    pub(super) fn text(&self, id: u32) -> &str {
+        match (id as usize).checked_sub(self.known.len()) {
+            Some(new) => self.new.text(number(new)),
+            None => self.known.text(id),
+        }
+    }
+
+    /// Whether the index knows this word.
+    pub(super) fn is_known(&self, id: u32) -> bool {
+        (id as usize) < self.known.len()
+    }
+}
