@@ -232,6 +232,14 @@ impl Library {
         self.put(Generation { number, taken_at_ms, snapshot });
     }
 
+    /// Replaces the snapshot, of which these items came or changed.
+    #[cfg(test)]
+    pub(crate) fn publish_changed(&self, snapshot: Snapshot, taken_at_ms: u64, changed: &[&str]) {
+        let number = self.next_number(taken_at_ms);
+        self.facts.lock().note_changes(number, changed.iter().map(|key| (*key).into()).collect());
+        self.put(Generation { number, taken_at_ms, snapshot });
+    }
+
     /// Rows of the newest generation whose items came or changed since the generation of this number; `None` if that is
     /// not known any more (then all may have).
     pub fn changed_since(&self, number: u64) -> Option<Vec<u32>> {

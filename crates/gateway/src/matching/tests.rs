@@ -281,6 +281,39 @@ async fn a_miss_is_answered_from_memory_until_something_came() {
 }
 
 #[tokio::test]
+async fn a_miss_is_held_against_what_came_and_nothing_else() {
+    let house = House::new(&three());
+    let missing = [wanted("Massive Attack", "Teardrop"), wanted("Burial", "Archangel")];
+    for asked in &missing {
+        assert_eq!(house.told(asked).await, "index -");
+    }
+    let whole = house.count(Count::WholeIndex);
+    let publish = |items: &[Item], changed: &[&str]| {
+        let mut builder = SnapshotBuilder::default();
+        for item in items {
+            builder.push(item.clone());
+        }
+        house.library.publish_changed(builder.build(), 2_000, changed);
+    };
+    let mut more = three();
+    more.push(track("104", "Autechre", "Gantz Graf"));
+    publish(&more, &["104"]);
+    for asked in &missing {
+        assert_eq!(house.told(asked).await, "miss -");
+    }
+    assert_eq!((house.count(Count::WholeIndex), house.count(Count::NewsOnly)), (whole, 2));
+    for asked in &missing {
+        assert_eq!(house.told(asked).await, "miss -");
+    }
+    assert_eq!(house.count(Count::NewsOnly), 2, "once for each generation");
+    more.push(track("105", "Massive Attack", "Teardrop"));
+    publish(&more, &["105"]);
+    assert_eq!(house.told(&missing[0]).await, "index 105");
+    assert_eq!(house.told(&missing[1]).await, "miss -");
+    assert_eq!((house.count(Count::WholeIndex), house.count(Count::NewsOnly)), (whole + 1, 4));
+}
+
+#[tokio::test]
 async fn a_decision_ends_what_was_known_not_to_be_there() {
     let house = House::new(&three());
     let asked = wanted("Massive Attack", "Teardrop");

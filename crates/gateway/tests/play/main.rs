@@ -20,6 +20,7 @@ mod kept;
 mod library;
 mod listening;
 mod login;
+mod matching;
 mod media;
 mod mixing;
 mod not_down;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::super::Plane;
 use super::super::gate::Admitted;
 use super::{LIVE_NEEDS_TOKEN, NO_SNAPSHOT, No, TOO_MANY, indexed, read_up_to, shown};
-use crate::library::LibraryId;
+use crate::library::{self, Library, LibraryId};
 use crate::matching::places::{PathAsked, Placed};
 use crate::matching::{Found, Live, Resolved, Wanted};
 
@@ -25,8 +25,6 @@ const MAX_PATHS_BYTES: usize = 16 * 1024 * 1024;
 const MAX_PATHS: usize = 50_000;
 const MAX_IDS_BYTES: usize = 8 * 1024 * 1024;
 const MAX_IDS: usize = 50_000;
-/// Older than this, a snapshot was not even looked through by schedule.
-const STALE_AFTER_MS: u64 = 26 * 3_600_000;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,7 +105,10 @@ pub(in crate::control) async fn tracks(
     let wanted: Vec<Wanted> = asked.tracks.into_iter().map(TrackAsked::wanted).collect();
     let (generation, resolved) =
         control.playlists.matching.resolve_with(&library, &wanted, policy, live).await;
-    let generation = generation.ok_or(NO_SNAPSHOT)?;
+    let Some(generation) = generation else {
+        library.look_up();
+        return Err(NO_SNAPSHOT.into());
+    };
     let count = |decision: Decision| resolved.iter().filter(|one| one.decision == decision).count();
     let age_ms = control.clock.now_ms().saturating_sub(generation.taken_at_ms);
     Ok(Json(json!({
@@ -115,7 +116,8 @@ pub(in crate::control) async fn tracks(
         "generation": generation.number,
         "taken_at_ms": generation.taken_at_ms,
         "age_s": age_ms / 1000,
-        "stale": age_ms > STALE_AFTER_MS || !library.server.breaker.admits(),
+        "state": library.state().word(),
+        "stale": library.state() != library::State::Current,
         "accepted": count(Decision::Accept),
         "review": count(Decision::Review),
         "rejected": count(Decision::Reject),
@@ -142,7 +144,8 @@ fn verdict(library: &LibraryId, resolved: &Resolved) -> Value {
     let candidate = |found: &Found| {
         let mut candidate = shown(library, &found.item);
         candidate["score"] = score(found.score);
-        candidate["reasons"] = found.reasons.iter().map(reason).collect();
+        candidate["reasons"] = found.reasons.iter().map(Reason::word).collect();
+        candidate["why"] = why(&found.reasons);
         candidate
     };
     json!({
@@ -152,7 +155,8 @@ fn verdict(library: &LibraryId, resolved: &Resolved) -> Value {
         "score": best.map(|best| score(best.score)),
         "runner_up": resolved.found.get(1).map(|second| score(second.score)),
         "margin": score(resolved.margin),
-        "reasons": best.map(|best| best.reasons.iter().map(reason).collect::<Vec<_>>()).unwrap_or_default(),
+        "reasons": best.map(|best| best.reasons.iter().map(Reason::word).collect::<Vec<_>>()).unwrap_or_default(),
+        "why": best.map(|best| why(&best.reasons)),
         "candidates": resolved.found.iter().map(candidate).collect::<Vec<_>>(),
     })
 }
@@ -161,8 +165,9 @@ fn score(score: f32) -> Value {
     json!((f64::from(score) * 1000.0).round() / 1000.0)
 }
 
-fn reason(reason: &Reason) -> Value {
-    json!(format!("{reason:?}"))
+/// The reasons in words for people.
+fn why(reasons: &[Reason]) -> Value {
+    json!(reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
 }
 
 #[derive(Debug, Deserialize)]
@@ -221,7 +226,8 @@ pub(in crate::control) async fn paths(
         }
     };
     let control = &plane.control;
-    let libraries = indexed(control.libraries(asked.library.as_deref(), asked.server.as_deref())?)?;
+    let (libraries, unindexed) =
+        indexed(control.libraries(asked.library.as_deref(), asked.server.as_deref())?)?;
     let maps = said.unwrap_or_else(|| {
         libraries.first().map(|library| library.server.settings.path_maps.clone()).unwrap_or_default()
     });
@@ -261,12 +267,17 @@ pub(in crate::control) async fn paths(
         })
         .collect();
     Ok(Json(json!({
-        "libraries": libraries.iter().map(|library| library.id.to_string()).collect::<Vec<_>>(),
+        "libraries": names(&libraries),
+        "unindexed": names(&unindexed),
         "high": count(Confidence::High),
         "low": count(Confidence::Low),
         "none": count(Confidence::None),
         "paths": answers,
     })))
+}
+
+fn names(libraries: &[Arc<Library>]) -> Vec<String> {
+    libraries.iter().map(|library| library.id.to_string()).collect()
 }
 
 fn path(asked: PathOr) -> PathAsked {
@@ -297,7 +308,8 @@ pub(in crate::control) async fn ids(
         return Err(TOO_MANY.into());
     }
     let control = &plane.control;
-    let libraries = indexed(control.libraries(asked.library.as_deref(), asked.server.as_deref())?)?;
+    let (libraries, unindexed) =
+        indexed(control.libraries(asked.library.as_deref(), asked.server.as_deref())?)?;
     let found = control.playlists.matching.find_ids(&libraries, asked.ids.clone()).await;
     let answers: Vec<Value> = asked
         .ids
@@ -311,7 +323,8 @@ pub(in crate::control) async fn ids(
         })
         .collect();
     Ok(Json(json!({
-        "libraries": libraries.iter().map(|library| library.id.to_string()).collect::<Vec<_>>(),
+        "libraries": names(&libraries),
+        "unindexed": names(&unindexed),
         "found": found.iter().filter(|placed| !placed.is_empty()).count(),
         "ids": answers,
     })))

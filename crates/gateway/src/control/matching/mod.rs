@@ -28,13 +28,6 @@ use crate::matching::store::NotKept;
 /// How long a client may take to send a long body.
 const BODY_PATIENCE: Duration = Duration::from_secs(60);
 
-/// There is no such library.
-const UNKNOWN_LIBRARY: Problem = Problem {
-    status: StatusCode::NOT_FOUND,
-    code: "unknown-library",
-    title: "No such library",
-    detail: "No library with this id is known. /api/v1/libraries lists those that are; ids look like home:3.",
-};
 /// Several libraries, and no word on which.
 const WHICH_LIBRARY: Problem = Problem {
     status: StatusCode::BAD_REQUEST,
@@ -147,8 +140,8 @@ impl Control {
     fn music_library(&self, library: Option<&str>, server: Option<&str>) -> Result<Arc<Library>, Problem> {
         let libraries = &self.playlists.libraries;
         if let Some(id) = library {
-            let id: LibraryId = id.parse().map_err(|()| UNKNOWN_LIBRARY)?;
-            return libraries.find(&id).ok_or(UNKNOWN_LIBRARY);
+            let id: LibraryId = id.parse().map_err(|()| Problem::UNKNOWN_LIBRARY)?;
+            return libraries.find(&id).ok_or(Problem::UNKNOWN_LIBRARY);
         }
         self.check_server(server)?;
         let mut music = self.chosen(server).filter_map(|server| libraries.music_of(server.name()));
@@ -175,11 +168,17 @@ impl Control {
     }
 }
 
-/// Of these libraries those that can be asked. Those that cannot are built from now on, if they may be.
-fn indexed(libraries: Vec<Arc<Library>>) -> Result<Vec<Arc<Library>>, Problem> {
-    let indexed: Vec<Arc<Library>> =
-        libraries.into_iter().filter(|library| library.generation().is_some()).collect();
-    if indexed.is_empty() { Err(NO_SNAPSHOT) } else { Ok(indexed) }
+/// Libraries that can be asked, and those that cannot.
+type Sorted = (Vec<Arc<Library>>, Vec<Arc<Library>>);
+
+/// Which of these libraries can be asked. Those that cannot are indexed from now on, if they may be.
+fn indexed(libraries: Vec<Arc<Library>>) -> Result<Sorted, Problem> {
+    let (indexed, unindexed): Sorted =
+        libraries.into_iter().partition(|library| library.generation().is_some());
+    for library in &unindexed {
+        library.look_up();
+    }
+    if indexed.is_empty() { Err(NO_SNAPSHOT) } else { Ok((indexed, unindexed)) }
 }
 
 /// A body of at most so many bytes as JSON.

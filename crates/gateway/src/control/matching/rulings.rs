@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::super::Plane;
 use super::super::problem::Problem;
 use super::look_up::TrackAsked;
-use super::{No, UNKNOWN_LIBRARY, bytes_up_to, read_up_to};
+use super::{No, bytes_up_to, read_up_to};
 use crate::matching::ruling::{Ruling, RulingKind, Written};
 use crate::matching::store::Filter;
 
@@ -68,7 +68,8 @@ pub(in crate::control) struct Asked {
 
 impl Asked {
     fn filter(&self) -> Result<Filter, No> {
-        let library = self.library.as_deref().map(str::parse).transpose().map_err(|()| UNKNOWN_LIBRARY)?;
+        let library =
+            self.library.as_deref().map(str::parse).transpose().map_err(|()| Problem::UNKNOWN_LIBRARY)?;
         Ok(Filter { library, kind: self.kind })
     }
 }
