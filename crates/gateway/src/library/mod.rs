@@ -321,14 +321,18 @@ impl Library {
     pub async fn ready(&self) -> Result<Arc<Generation>, NotReady> {
         let mut progress = self.progress();
         self.look_up();
+        if self.state() == State::Failed {
+            // Whoever waits is reason enough to try it once more.
+            self.build(false);
+        }
         loop {
-            progress.borrow_and_update();
+            let is_building = progress.borrow_and_update().is_building() || self.is_asked();
             if let Some(generation) = self.generation() {
                 return Ok(generation);
             }
             match (self.state(), self.failure()) {
                 (State::Off, _) => return Err(NotReady::Off),
-                (State::Failed, Some((failure, _))) => return Err(NotReady::Failed(failure)),
+                (State::Failed, Some((failure, _))) if !is_building => return Err(NotReady::Failed(failure)),
                 _ => {}
             }
             if progress.changed().await.is_err() {
