@@ -61,8 +61,13 @@ fn users() -> Users {
 
 /// A server that runs.
 pub async fn server(kind: Kind, takes_one: bool, tasks: &TaskTracker) -> Running {
+    server_with(kind, 600, takes_one, tasks).await
+}
+
+/// A server that runs, with so many tracks.
+pub async fn server_with(kind: Kind, tracks: u32, takes_one: bool, tasks: &TaskTracker) -> Running {
     let anywhere: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-    let size = CatalogueSize { tracks: 600, ..CatalogueSize::tiny() };
+    let size = CatalogueSize { tracks, ..CatalogueSize::tiny() };
     let started = match kind {
         Kind::Plex => {
             let switches = plex::Switches { playlist_takes_one: takes_one, ..plex::Switches::default() };
