@@ -4,19 +4,20 @@ use greenroom_upstream::ask::Kind::{Jellyfin, Plex};
 use greenroom_upstream::verdict::Representation::{Json, Opaque, Xml};
 
 use super::{
-    address, answers, comparisons, configuration, control, credentials, events, forwarding, frames,
-    greetings, logins, redaction, requests, sequels, surveys, webhooks,
+    address, answers, comparisons, configuration, control, crawls, credentials, events, forwarding, frames,
+    greetings, logins, places, playlists, redaction, requests, sequels, snapshots, surveys, webhooks,
 };
 
 /// A property of any bytes.
 pub type Property = fn(&[u8]);
 
 /// Every target by its name.
-pub const EVERY: [(&str, Property); 22] = [
+pub const EVERY: [(&str, Property); 26] = [
     ("address", address),
     ("comparisons", comparisons),
     ("configuration", configuration),
     ("control", control),
+    ("crawls", crawls),
     ("events", events),
     ("forwarding", forwarding),
     ("greetings", greetings),
@@ -26,6 +27,8 @@ pub const EVERY: [(&str, Property); 22] = [
     ("jellyfin_requests", jellyfin_requests),
     ("logins", logins),
     ("pictures", pictures),
+    ("places", places),
+    ("playlists", playlists),
     ("plex_credentials", plex_credentials),
     ("plex_frames", plex_frames),
     ("plex_json", plex_json),
@@ -33,6 +36,7 @@ pub const EVERY: [(&str, Property); 22] = [
     ("plex_xml", plex_xml),
     ("redaction", redaction),
     ("sequels", sequels),
+    ("snapshots", snapshots),
     ("surveys", surveys),
     ("webhooks", webhooks),
 ];
@@ -60,6 +64,16 @@ pub fn configuration(bytes: &[u8]) {
 /// A request to the control plane.
 pub fn control(bytes: &[u8]) {
     control::check(bytes);
+}
+
+/// Pages of a library, and frames about it.
+pub fn crawls(bytes: &[u8]) {
+    crawls::check(bytes);
+}
+
+/// The file of a snapshot.
+pub fn snapshots(bytes: &[u8]) {
+    snapshots::check(bytes);
 }
 
 /// A stream of server-sent events.
@@ -108,6 +122,11 @@ pub fn pictures(bytes: &[u8]) {
     answers::check(Jellyfin, Opaque, "/Items/1/Images/Primary", bytes);
 }
 
+/// A playlist somebody has.
+pub fn playlists(bytes: &[u8]) {
+    playlists::check(bytes);
+}
+
 /// Who asks a Plex.
 pub fn plex_credentials(bytes: &[u8]) {
     credentials::check(Plex, bytes);
@@ -116,6 +135,11 @@ pub fn plex_credentials(bytes: &[u8]) {
 /// A frame of a Plex's socket.
 pub fn plex_frames(bytes: &[u8]) {
     frames::check(Plex, bytes);
+}
+
+/// Paths, rules and names of items.
+pub fn places(bytes: &[u8]) {
+    places::check(bytes);
 }
 
 /// A page of a Plex in JSON.

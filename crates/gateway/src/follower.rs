@@ -90,6 +90,7 @@ impl Follower {
                 if std::mem::take(&mut has_missed) {
                     // Whatever happened in between was told to nobody.
                     stale::everything(&server);
+                    server.tidings.was_deaf();
                 }
                 drop(cut.take());
                 tracing::info!(server = server.name(), "following the server's events");
@@ -175,6 +176,7 @@ impl Follower {
                 message = socket.next() => match message {
                     Some(Ok(Message::Text(text))) => {
                         hear(&self.server, text.as_bytes(), By::Follower(&self.identity));
+                        self.server.tidings.hear(self.server.settings.kind, text.as_bytes());
                     }
                     Some(Ok(_)) => {}
                     Some(Err(_)) | None => return,

@@ -159,7 +159,7 @@ impl DataDir {
 }
 
 /// Files and folders of the data directory that are no secrets of this room.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
     "state.db",
     "state.db-wal",
     "state.db-shm",
@@ -167,6 +167,7 @@ const OTHERS: [&str; 8] = [
     "state.lock",
     "running",
     "cache",
+    crate::library::FOLDER,
     BYPASS_FILE,
 ];
 

@@ -22,7 +22,7 @@ use crate::storage;
 use crate::tls::Shown;
 use crate::tls::shown::Files;
 use crate::warnings::Warnings;
-use crate::{breaker, control, follower, listener, openness, prefetch, resume, state};
+use crate::{breaker, control, follower, library, listener, openness, prefetch, resume, state};
 
 /// How long requests under way may take to end after the process was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -59,12 +59,14 @@ impl Process {
     /// One line that says what could not be had and what to do: a port, the data directory, certificates.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, String> {
         let data_dir = DataDir::open(&settings.data_dir)?;
+        let library_dir = data_dir.path().to_owned();
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
         let warnings = Arc::new(Warnings::default());
         // First of all, so that nothing is put back into the directory while its files are read or made.
         let state = Arc::new(State::open(data_dir.path(), &warnings));
-        state::await_turn(data_dir.path())?;
+        let state_dir = data_dir.path().to_owned();
+        state::await_turn(&state_dir)?;
         state.introduce().await;
         let secrets = (data_dir.identity_key()?, data_dir.webhook_secret()?);
         let token = data_dir.control_token()?;
@@ -98,9 +100,16 @@ impl Process {
         }
         let control_listener = bind(settings.control.listen, "the control plane").await?;
         let control = address_of(&control_listener)?;
-        let libraries = Arc::new(Libraries::default());
-        let matching = Arc::new(Matching::default());
-        let playlists = Arc::new(Playlists { libraries: Arc::clone(&libraries), matching });
+        let libraries = Arc::new(Libraries::open(&library_dir, settings.library_memory_bytes));
+        let matching = Arc::new(Matching::open(&state_dir, state.trouble(), settings.matching));
+        let playlists = Arc::new(Playlists::new(
+            Arc::clone(&libraries),
+            matching,
+            servers.iter().map(|(server, _)| Arc::clone(server)).collect(),
+            clock.clone(),
+            tasks.clone(),
+            stop.clone(),
+        ));
         let plane = Control::new(
             servers.clone(),
             cache.clone(),
@@ -120,6 +129,7 @@ impl Process {
             tasks.spawn(resume::resume(Arc::clone(&server)));
             tasks.spawn(listen(Arc::clone(&server), listener, shown));
             tasks.spawn(prefetch::keep(Arc::clone(&server)));
+            tasks.spawn(library::keep(Arc::clone(&server), Arc::clone(&libraries)));
             tasks.spawn(follower::follow(server));
         }
         cache.run_warmer();

@@ -26,6 +26,7 @@ use crate::bypass::Bypasses;
 use crate::config;
 use crate::doubt::Doubts;
 use crate::identity::{HashKey, Identities, Identity};
+use crate::library::tidings::Tidings;
 use crate::mode::{Mode, Switch};
 use crate::observe::{Observation, Report};
 use crate::origin::{Cause, Lane, NoResponse, Origin};
@@ -69,6 +70,8 @@ pub struct Server {
     pub identities: Identities,
     /// What their requests mean.
     pub meanings: Meanings,
+    /// What its events say about its libraries.
+    pub tidings: Tidings,
     /// Which item lies under which.
     pub lineage: Mutex<Lineage>,
     /// Which apps were seen.
@@ -168,6 +171,7 @@ impl Server {
             doubts: Doubts::default(),
             identities: Identities::new(&settings.name, secrets.0),
             meanings: Meanings::default(),
+            tidings: Tidings::default(),
             lineage: Mutex::new(Lineage::new(MAX_LINEAGE)),
             apps: Apps::default(),
             prefetch: Prefetch::new(&settings.prefetch),
@@ -286,16 +290,21 @@ impl Server {
     /// The configured token, as we show it.
     pub fn own_credential(&self) -> Option<Credential> {
         let token = self.settings.token.clone()?;
+        Some(Credential { token: Some(token), ..self.bare_credential() })
+    }
+
+    /// What we say of ourselves beside a token.
+    pub fn bare_credential(&self) -> Credential {
         let form = if self.settings.kind == Kind::Plex { Form::PlexHeader } else { Form::Authorization };
-        Some(Credential {
-            token: Some(token),
+        Credential {
+            token: None,
             form,
             product: Some("Greenroom".into()),
             version: Some(env!("CARGO_PKG_VERSION").into()),
             device: Some("Greenroom".into()),
             device_id: Some(format!("greenroom-{}", self.name())),
             ambiguous: false,
-        })
+        }
     }
 
     /// Where answers to the configured token are kept.

@@ -54,6 +54,9 @@ pub struct Rule {
     /// `Gone` takes the listener away only if it is.
     #[serde(default)]
     pub path_prefix: Option<String>,
+    /// The first so many of these requests are spared: with 7, the eighth page of a crawl fails.
+    #[serde(default)]
+    pub spare: u32,
     /// After this many requests the fault is gone; never if it is absent.
     #[serde(default)]
     pub times: Option<u32>,
@@ -80,12 +83,12 @@ impl Faults {
 
     /// From now on paths that start with `prefix` fail like this, and only they.
     pub fn set_for(&self, prefix: &str, fault: Fault) {
-        self.set_rule(Rule { fault, path_prefix: Some(prefix.into()), times: None });
+        self.set_rule(Rule { fault, path_prefix: Some(prefix.into()), ..Rule::default() });
     }
 
     /// The next `times` requests fail like this.
     pub fn set_times(&self, fault: Fault, times: u32) {
-        self.set_rule(Rule { fault, path_prefix: None, times: Some(times) });
+        self.set_rule(Rule { fault, times: Some(times), ..Rule::default() });
     }
 
     /// From now on this rule holds.
@@ -111,6 +114,10 @@ impl Faults {
         if held.fault == Fault::None
             || held.path_prefix.as_ref().is_some_and(|prefix| !path.starts_with(prefix))
         {
+            return Struck { fault: Fault::None, changes: self.shown.subscribe() };
+        }
+        if held.spare > 0 {
+            held.spare -= 1;
             return Struck { fault: Fault::None, changes: self.shown.subscribe() };
         }
         let fault = held.fault;
@@ -167,7 +174,10 @@ fn is_gone(rule: &Rule) -> bool {
 }
 
 fn whole(rule: &Rule) -> bool {
-    matches!(rule.fault, Fault::Down | Fault::Gone) && rule.path_prefix.is_none() && rule.times.is_none()
+    matches!(rule.fault, Fault::Down | Fault::Gone)
+        && rule.path_prefix.is_none()
+        && rule.times.is_none()
+        && rule.spare == 0
 }
 
 #[cfg(test)]
@@ -189,6 +199,19 @@ mod tests {
         assert_eq!(faults.strike("/").fault, Fault::Truncated);
         assert_eq!(faults.strike("/").fault, Fault::Truncated);
         assert_eq!(faults.strike("/").fault, Fault::None);
+    }
+
+    #[test]
+    fn the_nth_page_can_fail() {
+        let faults = Faults::default();
+        let page = Some("/library/sections/3/all".to_owned());
+        faults.set_rule(Rule { fault: Fault::Truncated, path_prefix: page, spare: 2, times: Some(1) });
+        let struck = |path: &str| faults.strike(path).fault;
+        assert_eq!(struck("/library/sections/3/all"), Fault::None);
+        assert_eq!(struck("/identity"), Fault::None, "what is not meant is not counted");
+        assert_eq!(struck("/library/sections/3/all"), Fault::None);
+        assert_eq!(struck("/library/sections/3/all"), Fault::Truncated);
+        assert_eq!(struck("/library/sections/3/all"), Fault::None);
     }
 
     #[tokio::test]

@@ -24,6 +24,8 @@ pub struct Latency {
     pub image: Duration,
     /// Writes.
     pub write: Duration,
+    /// What each row that is asked for adds.
+    pub row: Duration,
     /// By how many percent a single answer may be faster or slower.
     pub jitter_percent: u32,
 }
@@ -39,6 +41,7 @@ impl Default for Latency {
             search: Duration::from_millis(150),
             image: Duration::from_millis(30),
             write: Duration::from_millis(40),
+            row: Duration::ZERO,
             jitter_percent: 30,
         }
     }
@@ -61,12 +64,13 @@ impl Latency {
             search: latency,
             image: latency,
             write: latency,
+            row: Duration::ZERO,
             jitter_percent: 0,
         }
     }
 
-    /// How long the request with this running number takes.
-    pub fn of(&self, class: Class, chance: Chance, number: u64) -> Duration {
+    /// How long the request with this running number takes, if it asks for so many rows.
+    pub fn of(&self, class: Class, rows: u32, chance: Chance, number: u64) -> Duration {
         let base = match class {
             Class::Identity | Class::Socket | Class::Other => self.trivial,
             Class::Server | Class::Sections | Class::Activities | Class::Statistics => self.server,
@@ -79,7 +83,7 @@ impl Latency {
         };
         let swing = u64::from(self.jitter_percent.min(100));
         let percent = chance.between("latency", number, 100 - swing, 100 + swing);
-        base * u32::try_from(percent).unwrap_or(100) / 100
+        (base + self.row * rows) * u32::try_from(percent).unwrap_or(100) / 100
     }
 }
 
@@ -91,16 +95,23 @@ mod tests {
     fn jitter_stays_within_its_bounds_and_follows_the_seed() {
         let latency = Latency::default();
         for number in 0..100 {
-            let taken = latency.of(Class::List, Chance::new(4), number);
+            let taken = latency.of(Class::List, 0, Chance::new(4), number);
             assert!(taken >= Duration::from_millis(84) && taken <= Duration::from_millis(156), "{taken:?}");
-            assert_eq!(taken, latency.of(Class::List, Chance::new(4), number));
+            assert_eq!(taken, latency.of(Class::List, 0, Chance::new(4), number));
         }
+    }
+
+    #[test]
+    fn a_large_page_takes_longer() {
+        let latency = Latency { row: Duration::from_millis(2), ..Latency::even(Duration::from_millis(10)) };
+        let taken = |rows| latency.of(Class::List, rows, Chance::new(1), 9);
+        assert_eq!((taken(0), taken(1_000)), (Duration::from_millis(10), Duration::from_millis(2_010)));
     }
 
     #[test]
     fn an_even_latency_has_no_jitter() {
         let latency = Latency::even(Duration::from_millis(10));
-        assert_eq!(latency.of(Class::Write, Chance::new(1), 9), Duration::from_millis(10));
-        assert_eq!(Latency::none().of(Class::Search, Chance::new(1), 9), Duration::ZERO);
+        assert_eq!(latency.of(Class::Write, 0, Chance::new(1), 9), Duration::from_millis(10));
+        assert_eq!(Latency::none().of(Class::Search, 500, Chance::new(1), 9), Duration::ZERO);
     }
 }

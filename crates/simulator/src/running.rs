@@ -9,14 +9,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::catalogue::{Catalogue, ItemId, Record};
+use crate::catalogue::{Catalogue, ItemId, Record, Section};
 use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::latency::Latency;
 use crate::ledger::Ledger;
 use crate::options::Options;
 use crate::serve::{Dialect, Ground, accept};
-use crate::state::State;
+use crate::state::{State, Write};
 use crate::users::{UserId, Users};
 
 /// A server that runs until it is stopped or dropped.
@@ -124,6 +124,24 @@ impl Running {
     /// Deletes an item and everything below it. False if there is none.
     pub fn delete_item(&self, item: ItemId) -> bool {
         self.state().write(UserId::OWNER, |write| write.delete(item))
+    }
+
+    /// Changes the library in one step: what happens to 500 items is one change as well.
+    pub fn change<T>(&self, change: impl FnOnce(&mut Write<'_>) -> T) -> T {
+        self.state().write(UserId::OWNER, change)
+    }
+
+    /// The same without telling anybody.
+    pub fn change_quietly<T>(&self, change: impl FnOnce(&mut Write<'_>) -> T) -> T {
+        self.change(|write| {
+            write.quietly();
+            change(write)
+        })
+    }
+
+    /// Begins a scan of a section, or ends it, and tells followers.
+    pub fn scan(&self, section: Section, running: bool) {
+        self.change(|write| write.scan_told(section, running));
     }
 
     /// Stops it: connections are cut, the port is free when this returns.

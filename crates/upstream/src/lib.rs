@@ -14,6 +14,7 @@
 //! - [`redact`]: takes secrets out of targets, headers and free text before they are shown.
 //! - [`tag`]: the words by which a write or an event names the answers it makes stale.
 //! - [`credential`]: who asks, found in any of the places clients put it, and how it is sent on.
+//! - [`crawl`]: how a library is read whole, and what a notification says about its items.
 //! - [`facts`]: what an answer's body says: whether it may be kept, its rows, its further tags.
 //! - [`greeting`]: what a server says of itself, and its change counters.
 //! - [`introduction`]: who answers at an address, also those who are not served.
@@ -22,10 +23,12 @@
 //! - [`survey`]: reads that show what a server really has, found in its own answers.
 //! - [`sequel`]: what is likely to be asked next, learnt from what a client asked before.
 //! - [`signal`]: what a frame of a notification socket says.
+//! - [`playlists`]: reading and writing playlists of a user's own accord.
 //! - [`plex`], [`jellyfin`]: the dialects.
 
 pub mod ask;
 pub mod class;
+pub mod crawl;
 pub mod credential;
 pub mod facts;
 pub mod greeting;
@@ -35,6 +38,7 @@ pub mod login;
 pub mod open;
 pub mod path;
 mod picture;
+pub mod playlists;
 pub mod plex;
 pub mod redact;
 pub mod rights;

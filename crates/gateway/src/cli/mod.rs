@@ -1,6 +1,7 @@
 //! The command line: what was typed, and which room answers it.
 
 mod backup;
+mod build;
 mod cache;
 mod config;
 mod demo;
@@ -10,6 +11,7 @@ mod login;
 mod matching;
 mod modes;
 mod remote;
+mod resolving;
 mod serve;
 mod simulate;
 mod status;
@@ -82,10 +84,12 @@ enum Command {
     Status(status::Options),
     /// Show all figures of the running gateway
     Stats(status::Options),
-    /// Find out which tracks of a library are meant, from two CSV files and without a server
-    Match(matching::Options),
+    /// Find out which items of a library are meant: by the running gateway, or from two CSV files and without a server
+    Match(Box<matching::Options>),
     /// Use no answer any more that is kept now
     Clear(modes::Clear),
+    /// Index libraries now, or show how their indexes do
+    Build(build::Options),
     /// Look at what is kept on disk, check it, give room back, forget
     Cache(cache::Options),
     /// Save the state and the keys to a file, also while the gateway runs; not the cache
@@ -191,6 +195,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Stats(options) => status::stats(&options),
         Command::Match(options) => matching::run(&options),
         Command::Clear(options) => modes::clear(&options),
+        Command::Build(options) => build::run(&options),
     };
     ExitCode::from(code)
 }

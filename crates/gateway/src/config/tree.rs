@@ -2,7 +2,7 @@
 //!
 //! A variable is looked up when its key is asked for, so every key that is ever read has one, and none is listed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use toml::Spanned;
@@ -32,6 +32,18 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Variables that other tools know and that count here as well.
+const FOREIGN: [&str; 8] = [
+    "AUTO_ENABLE_LIBRARY_CACHE",
+    "IMMEDIATE_CACHE_BUILD",
+    "CACHE_BUILD_TIMEOUT_MINUTES",
+    "LIBRARY_CACHE_PLEX_ENABLED",
+    "LIBRARY_CACHE_JELLYFIN_ENABLED",
+    "LIBRARY_CACHE_MEMORY_LIMIT_MB",
+    "LIBRARY_CACHE_SCHEDULE_HOURS",
+    "PLEX_LIBRARY_NAME",
+];
+
 /// A value and where it was written.
 #[derive(Debug, Clone)]
 pub struct Leaf {
@@ -47,9 +59,13 @@ pub struct Tree {
     leaves: BTreeMap<String, Leaf>,
     /// Variables that were not asked for yet.
     environment: BTreeMap<String, String>,
+    /// Variables of other tools.
+    foreign: BTreeMap<String, String>,
+    /// Paths of which a value was taken.
+    said: BTreeSet<String>,
     /// Every path that was asked for, whether there was a value or not.
     #[cfg(test)]
-    pub(super) asked: std::sync::Arc<parking_lot::Mutex<std::collections::BTreeSet<String>>>,
+    pub(super) asked: std::sync::Arc<parking_lot::Mutex<BTreeSet<String>>>,
     /// Names of the servers in the order they were written.
     servers: Vec<(String, String)>,
     /// What was wrong while reading.
@@ -73,9 +89,13 @@ impl Tree {
 
     /// Adds what the environment says. A server is there if its kind is said: `GREENROOM_SERVER_<NAME>_KIND`.
     pub fn add_environment(&mut self, variables: impl Iterator<Item = (String, String)>) {
-        let own =
-            variables.filter(|(name, _)| name.starts_with(PREFIX) && !NOT_KEYS.contains(&name.as_str()));
-        self.environment.extend(own);
+        for (name, value) in variables {
+            if FOREIGN.contains(&name.as_str()) {
+                self.foreign.insert(name, value);
+            } else if name.starts_with(PREFIX) && !NOT_KEYS.contains(&name.as_str()) {
+                self.environment.insert(name, value);
+            }
+        }
         let servers: Vec<(String, String)> = self
             .environment
             .keys()
@@ -119,7 +139,46 @@ impl Tree {
         let leaf = self.leaf(path);
         self.environment.remove(&variable(path));
         self.leaves.remove(path);
+        if leaf.is_some() {
+            self.said.insert(path.to_owned());
+        }
         leaf
+    }
+
+    /// Whether a value was taken from this path.
+    pub fn is_said(&self, path: &str) -> bool {
+        self.said.contains(path)
+    }
+
+    /// What a variable of another tool says; empty is nothing.
+    pub fn foreign(&self, name: &str) -> Option<Leaf> {
+        let text = self.foreign.get(name).filter(|text| !text.trim().is_empty())?;
+        Some(Leaf { text: text.clone(), place: name.to_owned() })
+    }
+
+    /// The same where it can only be yes or no, in any of the words those tools take.
+    pub fn foreign_flag(&mut self, name: &str) -> Option<bool> {
+        let leaf = self.foreign(name)?;
+        match leaf.text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Some(true),
+            "false" | "0" | "no" | "off" => Some(false),
+            _ => {
+                let message = format!("must be true or false, not \"{}\"", leaf.text);
+                self.problem(leaf.place, message);
+                None
+            }
+        }
+    }
+
+    /// The same where it must be a number from the first to the second.
+    pub fn foreign_number(&mut self, name: &str, (least, most): (u64, u64)) -> Option<u64> {
+        let leaf = self.foreign(name)?;
+        let number = leaf.text.trim().parse().ok().filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            let message = format!("must be a whole number from {least} to {most}, not \"{}\"", leaf.text);
+            self.problem(leaf.place, message);
+        }
+        number
     }
 
     /// The environment wins over the file; what the command line says has taken the variable out.
@@ -162,6 +221,27 @@ impl Tree {
         self.servers.clone()
     }
 
+    /// Names of the tables below a path (`server.home.accounts`), in the file or in variables that end with one of
+    /// these keys.
+    pub fn names_below(&self, path: &str, keys: &[&str]) -> Vec<String> {
+        let prefix = format!("{path}.");
+        let written = self.leaves.keys().filter_map(|leaf| leaf.strip_prefix(&prefix)?.split('.').next());
+        let mut names: std::collections::BTreeSet<String> = written.map(str::to_owned).collect();
+        let prefix = format!("{}_", variable(path));
+        for told in self.environment.keys().filter_map(|name| name.strip_prefix(&prefix)) {
+            // The longest key first: `TOKEN_FILE` is not the `FILE` of somebody called TOKEN.
+            let ends =
+                keys.iter().filter_map(|key| told.strip_suffix(&format!("_{}", key.to_ascii_uppercase())));
+            if let Some(name) = ends.min_by_key(|name| name.len()) {
+                let name = name.to_ascii_lowercase().replace('_', "-");
+                if is_server_name(&name) {
+                    names.insert(name);
+                }
+            }
+        }
+        names.into_iter().collect()
+    }
+
     /// Notes a problem.
     pub fn problem(&mut self, place: String, message: String) {
         self.problems.push(Problem { place, message });
@@ -190,6 +270,18 @@ impl Tree {
                 DeValue::Array(rows) if path == "server" => {
                     for row in rows {
                         self.add_server_row(lines, row);
+                    }
+                }
+                DeValue::Array(rows) if path.ends_with(".path_map") => {
+                    for (index, row) in rows.iter().enumerate() {
+                        let path = format!("{path}.{}", index + 1);
+                        match row.get_ref() {
+                            DeValue::Table(inner) => self.add_table(lines, &path, inner),
+                            _ => self.problem(
+                                lines.place(row),
+                                format!("{path} must be a table with from and to"),
+                            ),
+                        }
                     }
                 }
                 DeValue::Array(texts) if texts.iter().all(|text| text.get_ref().as_str().is_some()) => {

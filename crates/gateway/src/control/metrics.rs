@@ -16,6 +16,8 @@ use super::queueing::RankFigures;
 use super::snapshot::{AppFigures, Counted, ServerFigures, State as Wellbeing};
 use super::{Control, Plane};
 use crate::breaker::State as BreakerState;
+use crate::library::{Report, State as LibraryState};
+use crate::matching::tally::Count;
 
 /// The media type of the format.
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -30,8 +32,12 @@ pub(super) async fn scrape(State(plane): State<Arc<Plane>>) -> impl IntoResponse
 struct Scrape {
     counted: Counted,
     refused: Vec<(&'static str, u64)>,
+    matched: Vec<(&'static str, u64)>,
+    /// Tracks that are known not to be there, and bytes of the indexes over files.
+    matching_holds: (usize, usize),
     viewers: usize,
     sessions: usize,
+    libraries: Vec<Report>,
 }
 
 impl Scrape {
@@ -39,8 +45,19 @@ impl Scrape {
         Self {
             counted: control.counted(),
             refused: control.refused().collect(),
+            matched: Count::EVERY
+                .map(|what| (what.word(), control.playlists.matching.tally().of(what)))
+                .to_vec(),
+            matching_holds: control.playlists.matching.held(),
             viewers: control.live.viewers(),
             sessions: control.sessions.count(control.clock.now_ms()),
+            libraries: control
+                .playlists
+                .libraries
+                .all()
+                .iter()
+                .map(|library| library.report(false))
+                .collect(),
         }
     }
 }
@@ -60,6 +77,7 @@ impl Collector for Scrape {
         out.servers(&self.counted.servers)?;
         out.queues(&self.counted.servers)?;
         out.prefetches(&self.counted.servers)?;
+        out.libraries(&self.libraries)?;
         out.apps(&self.counted.apps)?;
         out.classes(&self.counted.engine.classes)?;
         out.loads(&self.counted.engine.classes)?;
@@ -86,6 +104,14 @@ impl Collector for Scrape {
             "Requests that the control plane refused, by reason",
             self.refused.iter().map(|(reason, count)| ([("reason", *reason)], *count)),
         )?;
+        out.counters(
+            "matching",
+            "What looking up tracks, paths and ids did, by what it was",
+            self.matched.iter().map(|(what, count)| ([("what", *what)], *count)),
+        )?;
+        let (misses, bytes) = self.matching_holds;
+        out.gauge("matching_misses", "Tracks that are known not to be there", misses as u64)?;
+        out.gauge("matching_index_bytes", "Memory of the indexes over files", bytes as u64)?;
         out.gauge("control_viewers", "Pages that watch the live figures", self.viewers as u64)?;
         out.gauge("control_sessions", "Open sessions of the page", self.sessions as u64)
     }
@@ -333,6 +359,43 @@ impl Out<'_> {
             one.encode_histogram::<NoLabelSet>(times.sum_s, count, &times.buckets, None)?;
         }
         Ok(())
+    }
+
+    fn libraries(&mut self, libraries: &[Report]) -> fmt::Result {
+        let mut family =
+            self.begin("library_items", "Items of the newest snapshot, by kind", MetricType::Gauge)?;
+        for library in libraries {
+            for (kind, count) in &library.items {
+                let labels = [("library", library.id.as_str()), ("kind", *kind)];
+                family.encode_family(&labels)?.encode_gauge(count)?;
+            }
+        }
+        let help = "How long ago the server confirmed the newest snapshot";
+        let mut family = self.begin("library_generation_age_seconds", help, MetricType::Gauge)?;
+        for library in libraries {
+            if let Some(generation) = &library.generation {
+                let labels = [("library", library.id.as_str())];
+                family.encode_family(&labels)?.encode_gauge(&generation.age_s)?;
+            }
+        }
+        let help = "How the library does: 1 for the state it is in";
+        let mut family = self.begin("library_state", help, MetricType::Gauge)?;
+        for library in libraries {
+            for state in LibraryState::EVERY {
+                let labels = [("library", library.id.as_str()), ("state", state.word())];
+                family.encode_family(&labels)?.encode_gauge(&u64::from(library.state == state.word()))?;
+            }
+        }
+        self.counters(
+            "library_build_requests",
+            "Requests that building and following a library took",
+            libraries.iter().map(|library| ([("library", library.id.as_str())], library.cost.requests)),
+        )?;
+        let outcomes = libraries.iter().flat_map(|library| {
+            let labels = |outcome| [("library", library.id.as_str()), ("outcome", outcome)];
+            library.builds.iter().map(move |(outcome, count)| (labels(*outcome), *count))
+        });
+        self.counters("library_builds", "Builds, by outcome", outcomes)
     }
 
     fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {

@@ -90,6 +90,27 @@ impl Problem {
         title: "Already warming",
         detail: "Somebody asked for it a moment ago. It ends by itself; ask again then.",
     };
+    /// There is no such library.
+    pub(super) const UNKNOWN_LIBRARY: Self = Self {
+        status: StatusCode::NOT_FOUND,
+        code: "unknown-library",
+        title: "No such library",
+        detail: "No library with this id is known. /api/v1/libraries lists those that are; ids look like home:3.",
+    };
+    /// The library is turned off.
+    pub(super) const LIBRARY_OFF: Self = Self {
+        status: StatusCode::CONFLICT,
+        code: "library-off",
+        title: "The library is turned off",
+        detail: "It is not kept, because somebody said so. Turn it on first: PUT {\"enabled\": true} to its path.",
+    };
+    /// Whether a library is kept could not be written down.
+    pub(super) const CHOICE_NOT_KEPT: Self = Self {
+        status: StatusCode::INSUFFICIENT_STORAGE,
+        code: "not-kept",
+        title: "The change cannot be kept",
+        detail: "The library stays as it was. The log says why: state.db in the data directory cannot be written.",
+    };
     /// Too many live pages are open.
     pub(super) const TOO_MANY_VIEWERS: Self = Self {
         status: StatusCode::SERVICE_UNAVAILABLE,
@@ -101,11 +122,18 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        self.told(self.detail)
+    }
+}
+
+impl Problem {
+    /// The same, with this to do about it.
+    pub(super) fn told(self, detail: &str) -> Response {
         let body = serde_json::json!({
             "type": "about:blank",
             "title": self.title,
             "status": self.status.as_u16(),
-            "detail": self.detail,
+            "detail": detail,
             "code": self.code,
         });
         let mut response = Response::new(Body::from(body.to_string()));

@@ -1,12 +1,63 @@
 //! The libraries of the configured servers: kept whole, and found by their ids.
+//!
+//! For each server with a configured token a task looks which libraries there are ([`discovery`]); for each library one
+//! task keeps it ([`keeper`]): whatever asks for a build (a person, the schedule, an event, the first lookup) only leaves
+//! a wish, so there is never a second build beside the first. A build ([`build`]) fetches pages ([`crawl`], [`pace`])
+//! from the server ([`source`]) until all are there and the server says that nothing moved meanwhile; then the indexes
+//! are built and the new generation takes the place of the old one in one step. What fails changes nothing but the state
+//! ([`standing`]). From then on events ([`tidings`]) and change counters lead to small rounds ([`following`]), and a
+//! whole comparison follows on schedule and on doubt.
+//!
+//! Further rooms: [`store`] (snapshots on disk), [`choices`] (what the user turned off), [`progress`], [`report`] (what is
+//! shown).
 
-use std::collections::BTreeMap;
+mod build;
+mod choices;
+mod crawl;
+mod discovery;
+mod following;
+mod keeper;
+mod pace;
+mod progress;
+mod report;
+mod source;
+mod standing;
+mod store;
+pub mod tidings;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use greenroom_library::choice::{self, Candidate};
 use greenroom_library::snapshot::Snapshot;
+use greenroom_library::snapshot::diff::Diff;
+use greenroom_upstream::crawl::{Contents, Shelf};
 use parking_lot::{Mutex, RwLock};
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
+use crate::doubt::Doubt;
 use crate::server::Server;
+use crate::warnings::Warning;
+
+pub use discovery::keep;
+pub use progress::{Phase, Progress};
+pub use report::{Cost, Report};
+pub use standing::{Failure, State};
+pub(crate) use store::FOLDER;
+
+use choices::Choices;
+use crawl::Crawl;
+use standing::{Signs, state_of};
+use store::About;
+
+/// About what the indexes take for each item.
+const INDEX_BYTES: u64 = 200;
+/// So many generations back it is known what changed.
+const MAX_CHANGES: usize = 64;
+/// Keys of changed items that are remembered for that, some 40 bytes each.
+const MAX_CHANGED_KEYS: usize = 200_000;
 
 /// Which library: the server's name and the library's own key there, written `home:3`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,7 +89,8 @@ impl std::str::FromStr for LibraryId {
 /// A published snapshot with what is known about it.
 #[derive(Debug)]
 pub struct Generation {
-    /// Counts up with every one that is published; never repeats for one library, also over restarts.
+    /// Counts up with every one that is published; never repeats for one library, also over restarts. The first one has
+    /// the time as its number, so that it is larger than those of a library that was kept before and is lost.
     pub number: u64,
     /// When its crawl ended, in milliseconds since 1970.
     pub taken_at_ms: u64,
@@ -56,41 +108,374 @@ pub struct Library {
     /// The media server.
     pub server: Arc<Server>,
     generation: RwLock<Option<Arc<Generation>>>,
+    facts: Mutex<Facts>,
+    wishes: Mutex<Wishes>,
+    bell: Notify,
+    progress: watch::Sender<Progress>,
+}
+
+/// What is known of a library beside its items.
+#[derive(Debug, Default)]
+struct Facts {
+    /// As the server showed it last.
+    shelf: Option<Shelf>,
+    about: About,
+    /// What the user said of it.
+    choice: Option<bool>,
+    /// It is to be indexed without being asked for.
+    is_wanted: bool,
+    is_confirmed: bool,
+    /// Why the last attempt came to nothing, and since when it is so.
+    failure: Option<(Failure, u64)>,
+    /// How many attempts came to nothing in a row.
+    attempts: u32,
+    /// No build is tried again by itself before.
+    build_at_ms: u64,
+    /// No round of following before.
+    follow_at_ms: u64,
+    /// It is to be compared as a whole at this time, because something does not fit.
+    doubted_at_ms: Option<u64>,
+    /// A shorter library that was not believed.
+    shrunk: Option<Doubt>,
+    /// Items when the server was last at rest: many small losses are one large one.
+    settled_items: u64,
+    /// When it became known here.
+    known_ms: u64,
+    /// When indexes were built last, and how long that took.
+    indexed: (u64, u64),
+    /// A build that was broken off, to be gone on with.
+    unfinished: Option<Box<Crawl>>,
+    cost: Cost,
+    diff: Option<Arc<Diff>>,
+    /// For each generation since the oldest known one, which items came or changed with it.
+    changes: VecDeque<(u64, Vec<Box<str>>)>,
+    /// By outcome, how many builds there were.
+    builds: BTreeMap<&'static str, u64>,
+    cancel: Option<CancellationToken>,
+}
+
+/// What is to be done.
+#[derive(Debug, Default)]
+struct Wishes {
+    build: Option<Wish>,
+    news: News,
+}
+
+/// A build that was asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Wish {
+    /// What was broken off is not gone on with, and what comes is believed however short it is.
+    has_force: bool,
+}
+
+/// What the server's events and counters say about a library since it was followed last.
+#[derive(Debug, Default)]
+struct News {
+    changed: BTreeSet<String>,
+    removed: BTreeSet<String>,
+    /// Something changed, and nobody said what.
+    has_moved: bool,
+    /// When the first and the last of it came, in milliseconds.
+    since: Option<(u64, u64)>,
+}
+
+/// What became of asking for a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// One begins.
+    Begun,
+    /// One was under way or waiting: it is the same.
+    Joined,
+    /// The library is turned off.
+    Off,
+}
+
+/// Why there is no snapshot to wait for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotReady {
+    /// The library is turned off.
+    Off,
+    /// The build came to nothing.
+    Failed(Failure),
 }
 
 impl Library {
     /// A library of which nothing is known yet.
     pub fn new(id: LibraryId, title: &str, server: Arc<Server>) -> Self {
-        Self { id, title: Mutex::new(title.to_owned()), server, generation: RwLock::default() }
+        let known_ms = server.clock.now_ms();
+        Self {
+            id,
+            title: Mutex::new(title.to_owned()),
+            server,
+            generation: RwLock::default(),
+            facts: Mutex::new(Facts { known_ms, ..Facts::default() }),
+            wishes: Mutex::default(),
+            bell: Notify::new(),
+            progress: watch::Sender::new(Progress::default()),
+        }
     }
 
-    /// The newest whole snapshot, if there is one.
+    /// The newest whole snapshot, if there is one and the library is not turned off.
     pub fn generation(&self) -> Option<Arc<Generation>> {
         self.generation.read().clone()
     }
 
     /// Replaces the snapshot.
     pub fn publish(&self, snapshot: Snapshot, taken_at_ms: u64) {
-        let mut held = self.generation.write();
-        let number = held.as_ref().map_or(1, |held| held.number + 1);
-        *held = Some(Arc::new(Generation { number, taken_at_ms, snapshot }));
+        let number = self.next_number(taken_at_ms);
+        self.facts.lock().changes.clear();
+        self.put(Generation { number, taken_at_ms, snapshot });
+    }
+
+    /// Replaces the snapshot, of which these items came or changed.
+    #[cfg(test)]
+    pub(crate) fn publish_changed(&self, snapshot: Snapshot, taken_at_ms: u64, changed: &[&str]) {
+        let number = self.next_number(taken_at_ms);
+        self.facts.lock().note_changes(number, changed.iter().map(|key| (*key).into()).collect());
+        self.put(Generation { number, taken_at_ms, snapshot });
     }
 
     /// Rows of the newest generation whose items came or changed since the generation of this number; `None` if that is
     /// not known any more (then all may have).
     pub fn changed_since(&self, number: u64) -> Option<Vec<u32>> {
+        let facts = self.facts.lock();
         let generation = self.generation()?;
-        (generation.number == number).then(Vec::new)
+        if generation.number == number {
+            return Some(Vec::new());
+        }
+        let oldest = facts.changes.front()?.0;
+        if number > generation.number || number + 1 < oldest {
+            return None;
+        }
+        let changed = facts.changes.iter().filter(|(since, _)| *since > number).flat_map(|(_, keys)| keys);
+        let rows: BTreeSet<u32> = changed.filter_map(|key| generation.snapshot.row_of(key)).collect();
+        Some(rows.into_iter().collect())
+    }
+
+    /// What it holds.
+    pub fn contents(&self) -> Contents {
+        self.facts.lock().shelf.as_ref().map_or(Contents::Other, |shelf| shelf.contents)
+    }
+
+    /// What was never shown by a server may hold anything.
+    fn may_hold_music(&self) -> bool {
+        self.facts.lock().shelf.as_ref().is_none_or(|shelf| shelf.contents == Contents::Music)
+    }
+
+    /// How it does.
+    pub fn state(&self) -> State {
+        self.state_with(&self.facts.lock())
+    }
+
+    fn state_with(&self, facts: &Facts) -> State {
+        state_of(Signs {
+            is_on: self.is_on(facts),
+            is_kept: self.generation.read().is_some(),
+            is_confirmed: facts.is_confirmed,
+            is_building: self.progress.borrow().is_building(),
+            has_failed: facts.failure.is_some(),
+        })
+    }
+
+    /// Why the last attempt to build or follow it came to nothing, and since when it is so, in milliseconds.
+    pub fn failure(&self) -> Option<(Failure, u64)> {
+        self.facts.lock().failure.clone()
+    }
+
+    /// What changed with the newest generation.
+    pub fn diff(&self) -> Option<Arc<Diff>> {
+        self.facts.lock().diff.clone()
+    }
+
+    /// How far a build is, now and whenever that changes.
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
+    /// Somebody looks something up: what is not indexed yet is from now on.
+    pub fn look_up(&self) {
+        if !self.is_on(&self.facts.lock()) {
+            self.server.warnings.raise(Warning {
+                code: "library-off",
+                text: format!("\"{}\" ({}) is looked up in, and is not kept.", self.title.lock(), self.id).into(),
+                remedy: format!(
+                    "Turn it on, or each track costs the server several requests: PUT {{\"enabled\": true}} to /api/v1/libraries/{}.",
+                    self.id
+                )
+                .into(),
+            });
+            return;
+        }
+        let is_news = !std::mem::replace(&mut self.facts.lock().is_wanted, true);
+        if is_news {
+            self.bell.notify_one();
+        }
+    }
+
+    /// Waits for a snapshot: of a build that is under way or has to begin for it.
+    pub async fn ready(&self) -> Result<Arc<Generation>, NotReady> {
+        let mut progress = self.progress();
+        self.look_up();
+        loop {
+            progress.borrow_and_update();
+            if let Some(generation) = self.generation() {
+                return Ok(generation);
+            }
+            match (self.state(), self.failure()) {
+                (State::Off, _) => return Err(NotReady::Off),
+                (State::Failed, Some((failure, _))) => return Err(NotReady::Failed(failure)),
+                _ => {}
+            }
+            if progress.changed().await.is_err() {
+                return Err(NotReady::Off);
+            }
+        }
+    }
+
+    /// Asks for a build. `has_force` begins anew where one was broken off, and believes what comes however short it is.
+    pub fn build(&self, has_force: bool) -> Asked {
+        if !self.is_on(&self.facts.lock()) {
+            return Asked::Off;
+        }
+        let mut wishes = self.wishes.lock();
+        let is_joined = wishes.build.is_some() || self.progress.borrow().is_building();
+        if !self.progress.borrow().is_building() {
+            let wish = wishes.build.get_or_insert_default();
+            wish.has_force |= has_force;
+        }
+        drop(wishes);
+        self.bell.notify_one();
+        if is_joined { Asked::Joined } else { Asked::Begun }
+    }
+
+    /// Whether a build was asked for that has not begun yet.
+    pub fn is_asked(&self) -> bool {
+        self.wishes.lock().build.is_some()
+    }
+
+    /// Ends a build that is under way or waiting. Returns whether there was one.
+    pub fn cancel(&self) -> bool {
+        let had_wish = self.wishes.lock().build.take().is_some();
+        let cancel = self.facts.lock().cancel.take();
+        if let Some(cancel) = &cancel {
+            cancel.cancel();
+        }
+        had_wish || cancel.is_some()
+    }
+
+    fn is_on(&self, facts: &Facts) -> bool {
+        facts.choice.unwrap_or(self.server.settings.library.enabled)
+    }
+
+    /// The user says whether it is kept.
+    fn choose(&self, is_enabled: bool) {
+        {
+            let mut facts = self.facts.lock();
+            facts.choice = Some(is_enabled);
+            facts.is_wanted |= is_enabled;
+            (facts.build_at_ms, facts.follow_at_ms) = (0, 0);
+        }
+        if !is_enabled {
+            self.cancel();
+            *self.generation.write() = None;
+            let mut facts = self.facts.lock();
+            (facts.is_confirmed, facts.failure, facts.unfinished, facts.diff) = (false, None, None, None);
+            facts.changes.clear();
+        }
+        if is_enabled {
+            self.server.warnings.lower("library-off");
+        }
+        self.turn(|_| {});
+        self.bell.notify_one();
+    }
+
+    fn put(&self, generation: Generation) {
+        *self.generation.write() = Some(Arc::new(generation));
+        self.turn(|_| {});
+    }
+
+    fn next_number(&self, now_ms: u64) -> u64 {
+        let last = self.generation.read().as_ref().map_or(0, |held| held.number);
+        let last = last.max(self.facts.lock().about.number);
+        if last == 0 { (now_ms / 1000).max(1) } else { last + 1 }
+    }
+
+    /// Something became of it: whoever waits looks again.
+    fn turn(&self, change: impl FnOnce(&mut Progress)) {
+        self.progress.send_modify(|progress| {
+            change(progress);
+            progress.turns += 1;
+        });
     }
 }
 
+impl Facts {
+    /// These items came or changed with the generation of this number.
+    fn note_changes(&mut self, number: u64, keys: Vec<Box<str>>) {
+        self.changes.push_back((number, keys));
+        let mut total: usize = self.changes.iter().map(|(_, keys)| keys.len()).sum();
+        while self.changes.len() > MAX_CHANGES || total > MAX_CHANGED_KEYS {
+            total -= self.changes.pop_front().map_or(total, |(_, keys)| keys.len());
+        }
+    }
+}
+
+impl News {
+    fn is_empty(&self) -> bool {
+        self.since.is_none()
+    }
+
+    fn note(&mut self, now_ms: u64) {
+        let first = self.since.map_or(now_ms, |(first, _)| first);
+        self.since = Some((first, now_ms));
+    }
+}
+
+/// About what a snapshot takes with all its indexes.
+fn memory_bytes(snapshot: &Snapshot) -> u64 {
+    snapshot.memory_bytes() as u64 + snapshot.len() as u64 * INDEX_BYTES
+}
+
 /// All libraries of all servers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Libraries {
     known: RwLock<BTreeMap<LibraryId, Arc<Library>>>,
+    data_dir: Option<PathBuf>,
+    choices: Option<Choices>,
+    said: Mutex<BTreeMap<LibraryId, bool>>,
+    /// What all snapshots together may take.
+    memory_limit_bytes: u64,
+}
+
+impl Default for Libraries {
+    fn default() -> Self {
+        Self {
+            known: RwLock::default(),
+            data_dir: None,
+            choices: None,
+            said: Mutex::default(),
+            memory_limit_bytes: u64::MAX,
+        }
+    }
 }
 
 impl Libraries {
+    /// Those that are kept in this data directory, in so much memory at most.
+    pub fn open(data_dir: &Path, memory_limit_bytes: u64) -> Self {
+        let choices = Choices::of(data_dir);
+        let said = choices.read().unwrap_or_else(|reason| {
+            tracing::warn!(reason, "what was said of single libraries cannot be read");
+            BTreeMap::new()
+        });
+        Self {
+            data_dir: Some(data_dir.to_owned()),
+            choices: Some(choices),
+            said: Mutex::new(said),
+            memory_limit_bytes,
+            ..Self::default()
+        }
+    }
+
     /// The library with this id.
     pub fn find(&self, id: &LibraryId) -> Option<Arc<Library>> {
         self.known.read().get(id).cloned()
@@ -108,6 +493,43 @@ impl Libraries {
 
     /// The music library that is meant where none is named.
     pub fn music_of(&self, server: &str) -> Option<Arc<Library>> {
-        self.known.read().values().find(|library| library.id.server == server).cloned()
+        let mut all = self.all();
+        all.retain(|library| library.id.server == server && library.may_hold_music());
+        let titles: Vec<String> = all.iter().map(|library| library.title.lock().clone()).collect();
+        let candidates = all.iter().zip(&titles);
+        let candidates = candidates.map(|(library, title)| Candidate { key: &library.id.key, title });
+        let candidates: Vec<Candidate<'_>> = candidates.collect();
+        let named = all.first().and_then(|library| library.server.settings.library.music.as_deref());
+        let meant = choice::music(&candidates, named)?.key;
+        all.iter().find(|library| library.id.key == meant).cloned()
+    }
+
+    /// The user says whether a library is kept. That outlives the process.
+    ///
+    /// # Errors
+    /// If it cannot be kept: then nothing has changed.
+    pub async fn choose(&self, library: &Arc<Library>, is_enabled: bool) -> Result<(), String> {
+        if let Some(choices) = self.choices.clone() {
+            let id = library.id.clone();
+            let kept = library.server.tasks.spawn_blocking(move || choices.write(&id, is_enabled)).await;
+            kept.map_err(|_| "it broke off".to_owned())??;
+        }
+        self.said.lock().insert(library.id.clone(), is_enabled);
+        library.choose(is_enabled);
+        Ok(())
+    }
+
+    /// Bytes that all snapshots take, those being built included.
+    fn used_bytes(&self) -> u64 {
+        let of = |library: &Arc<Library>| {
+            let kept = library.generation().map_or(0, |generation| memory_bytes(&generation.snapshot));
+            let unfinished = library.facts.lock().unfinished.as_ref().map_or(0, |crawl| crawl.memory_bytes());
+            kept + unfinished
+        };
+        self.all().iter().map(of).sum()
+    }
+
+    fn forget(&self, id: &LibraryId) {
+        self.known.write().remove(id);
     }
 }

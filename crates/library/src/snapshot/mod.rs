@@ -1,93 +1,94 @@
 //! All of one library at one moment: every item, and the indexes that find them. Immutable; the next one replaces it.
+//!
+//! Rooms: `key`: a server's id, and the list of all; `row`: an item as bytes; `pack`: rows in packed blocks; `rows`: all
+//! of them, sorted by key; `builder`: how they come there; `file`: the whole as a file; [`diff`]: what is different
+//! between two.
 
-use std::collections::HashMap;
+mod builder;
+pub mod diff;
+mod file;
+mod key;
+mod pack;
+mod row;
+mod rows;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+pub use builder::SnapshotBuilder;
+pub use file::Damaged;
 
 use crate::item::{Item, ItemKind};
 use crate::tracks::{Track, TrackIndex, TrackIndexBuilder};
-
-/// Collects the items of a snapshot.
-#[derive(Debug, Default)]
-pub struct SnapshotBuilder {
-    items: Vec<Item>,
-    rows: HashMap<Box<str>, u32>,
-}
+use key::Key;
+use pack::Block;
+use row::Broken;
+use rows::Rows;
 
 /// All of one library at one moment.
 #[derive(Debug)]
 pub struct Snapshot {
-    items: Vec<Item>,
-    rows: HashMap<Box<str>, u32>,
+    rows: Arc<Rows>,
     tracks: TrackIndex,
     track_rows: Vec<u32>,
-}
-
-impl SnapshotBuilder {
-    /// Adds an item. One with a key that is there already is passed over: pages overlap. Returns whether it was new.
-    pub fn push(&mut self, item: Item) -> bool {
-        let row = u32::try_from(self.items.len()).unwrap_or(u32::MAX);
-        if self.rows.contains_key(&item.key) {
-            return false;
-        }
-        self.rows.insert(item.key.clone(), row);
-        self.items.push(item);
-        true
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.items.len()
-    }
-
-    /// Whether there are none yet.
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-
-    /// The snapshot with all its indexes. Takes seconds for a million items.
-    pub fn build(self) -> Snapshot {
-        let mut tracks = TrackIndexBuilder::default();
-        let mut track_rows = Vec::new();
-        for (row, item) in self.items.iter().enumerate() {
-            if item.kind == ItemKind::Track {
-                let credited: Vec<&str> = item.artists.iter().map(AsRef::as_ref).collect();
-                let album_artist = item.grandparent_title.as_deref().unwrap_or_default();
-                let ids: Vec<&str> = item.guids.iter().map(AsRef::as_ref).collect();
-                let whole = if credited.is_empty() { album_artist.to_owned() } else { credited.join(", ") };
-                tracks.push(&Track {
-                    title: &item.title,
-                    artist: &whole,
-                    artists: &credited,
-                    album_artist,
-                    album: item.parent_title.as_deref().unwrap_or_default(),
-                    duration_s: item.duration_ms.map(|ms| ms / 1000),
-                    ids: &ids,
-                });
-                track_rows.push(u32::try_from(row).unwrap_or(u32::MAX));
-            }
-        }
-        Snapshot { items: self.items, rows: self.rows, tracks: tracks.build(), track_rows }
-    }
+    counts: [u32; 5],
 }
 
 impl Snapshot {
+    /// Reads packed rows and makes the indexes.
+    fn read(blocks: Vec<Block>) -> Result<Self, Broken> {
+        let mut tracks = TrackIndexBuilder::default();
+        let mut track_rows = Vec::new();
+        let mut counts = [0; 5];
+        let rows = Rows::read(blocks, |row, item| {
+            counts[place(item.kind)] += 1;
+            if item.kind == ItemKind::Track {
+                push_track(&mut tracks, item);
+                track_rows.push(row);
+            }
+        })?;
+        track_rows.shrink_to_fit();
+        Ok(Self { rows: Arc::new(rows), tracks: tracks.build(), track_rows, counts })
+    }
+
     /// How many items there are.
     pub fn len(&self) -> usize {
-        self.items.len()
+        self.rows.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.len() == 0
+    }
+
+    /// How many there are of a kind.
+    pub fn count(&self, kind: ItemKind) -> usize {
+        self.counts[place(kind)] as usize
     }
 
     /// The item of this row.
     pub fn item(&self, row: u32) -> Option<Item> {
-        self.items.get(row as usize).cloned()
+        self.rows.item(row)
     }
 
-    /// Where the item with this key is.
+    /// Where the item with this key is. Rows are in the order of their keys, numbers by value.
     pub fn row_of(&self, key: &str) -> Option<u32> {
-        self.rows.get(key).copied()
+        self.rows.row_of(&Key::of(key))
+    }
+
+    /// The key of this row.
+    pub fn key_of(&self, row: u32) -> Option<String> {
+        self.rows.key_at(row).map(|key| key.to_string())
+    }
+
+    /// The keys of all items that lie in any of these, however deep. Reads every row.
+    pub fn keys_below(&self, above: &[&str]) -> Vec<Box<str>> {
+        let above: HashSet<&str> = above.iter().copied().collect();
+        let lies_in = |key: &Option<Box<str>>| key.as_deref().is_some_and(|key| above.contains(key));
+        let below = self.items().filter(|item| lies_in(&item.parent_key) || lies_in(&item.grandparent_key));
+        below.map(|item| item.key).collect()
     }
 
     /// The tracks; its rows are not those of items, see [`Snapshot::row_of_track`].
@@ -102,6 +103,47 @@ impl Snapshot {
 
     /// Every item, by row.
     pub fn items(&self) -> impl Iterator<Item = Item> + '_ {
-        self.items.iter().cloned()
+        let mut walk = self.rows.walk();
+        std::iter::from_fn(move || walk.next_item())
     }
+
+    /// About what it takes, without the indexes over tracks, files and names.
+    pub fn memory_bytes(&self) -> usize {
+        self.rows.memory_bytes() + self.track_rows.capacity() * 4
+    }
+}
+
+fn place(kind: ItemKind) -> usize {
+    match kind {
+        ItemKind::Film => 0,
+        ItemKind::Show => 1,
+        ItemKind::Season => 2,
+        ItemKind::Episode => 3,
+        ItemKind::Track => 4,
+    }
+}
+
+/// Adds a track to an index as a snapshot does; returns its row there.
+pub fn push_track(tracks: &mut TrackIndexBuilder, item: &Item) -> u32 {
+    let credited: Vec<&str> = item.artists.iter().map(AsRef::as_ref).collect();
+    let album_artist = item.grandparent_title.as_deref().unwrap_or_default();
+    let ids: Vec<&str> = item.guids.iter().map(AsRef::as_ref).collect();
+    let joined;
+    let artist = match &credited[..] {
+        [] => album_artist,
+        [only] => only,
+        several => {
+            joined = several.join(", ");
+            &joined
+        }
+    };
+    tracks.push(&Track {
+        title: &item.title,
+        artist,
+        artists: &credited,
+        album_artist,
+        album: item.parent_title.as_deref().unwrap_or_default(),
+        duration_s: item.duration_ms.map(|ms| ms / 1000),
+        ids: &ids,
+    })
 }

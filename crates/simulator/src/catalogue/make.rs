@@ -69,10 +69,16 @@ impl Catalogue {
         }
     }
 
+    /// When the metadata of an item last changed: some time after it was added, and never after `newest_at`.
+    pub fn updated_at(&self, id: ItemId) -> u64 {
+        let added_at = self.added_at(id);
+        let refreshed = self.chance.below("refreshed", u64::from(id.0), REFRESHED_WITHIN_S);
+        (added_at + refreshed).min(self.newest_at.max(added_at))
+    }
+
     fn blank(&self, id: ItemId, kind: Kind, number: u32) -> Record {
         let added_at = self.added_at(id);
         let title = self.title(id).unwrap_or_default();
-        let refreshed = self.chance.below("refreshed", u64::from(id.0), REFRESHED_WITHIN_S);
         let parent = self.parent(id);
         Record {
             id,
@@ -103,7 +109,7 @@ impl Catalogue {
             guid: self.guid(kind, number),
             external: Vec::new(),
             added_at,
-            updated_at: (added_at + refreshed).min(self.newest_at.max(added_at)),
+            updated_at: self.updated_at(id),
             file: None,
         }
     }
@@ -114,8 +120,6 @@ impl Catalogue {
 
     fn above(&self, id: ItemId) -> Above {
         let place = self.place(id);
-        let added_at = self.added_at(id);
-        let refreshed = self.chance.below("refreshed", u64::from(id.0), REFRESHED_WITHIN_S);
         Above {
             id,
             title: self.title(id).unwrap_or_default(),
@@ -123,7 +127,7 @@ impl Catalogue {
             guid: place.map(|place| self.guid(place.kind, place.number)).unwrap_or_default(),
             year: place.and_then(|place| self.year_of(place.kind, place.number)),
             studio: place.and_then(|place| self.studio_of(place.kind, place.number)),
-            updated_at: (added_at + refreshed).min(self.newest_at.max(added_at)),
+            updated_at: self.updated_at(id),
         }
     }
 

@@ -119,6 +119,24 @@ mod tests {
         assert!(names.len() >= 19_990, "only {} names", names.len());
     }
 
+    fn distinct_songs(count: u64) -> usize {
+        (0..count).map(|number| song(Chance::new(1), number)).collect::<HashSet<String>>().len()
+    }
+
+    #[test]
+    fn titles_of_tracks_repeat_no_more_than_in_a_real_library() {
+        let distinct = distinct_songs(50_000);
+        assert!((25_000..45_000).contains(&distinct), "{distinct} titles");
+    }
+
+    /// Seed 1 has 388,298.
+    #[test]
+    #[ignore = "a count over a million tracks takes seconds"]
+    fn a_million_tracks_have_more_than_three_hundred_thousand_titles() {
+        let distinct = distinct_songs(1_000_000);
+        assert!(distinct >= 300_000, "{distinct} titles");
+    }
+
     #[test]
     fn an_article_does_not_count_for_the_order() {
         assert_eq!(sortable("The Amber Gate"), "Amber Gate");

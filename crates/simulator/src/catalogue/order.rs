@@ -13,6 +13,8 @@ const MAX_KEPT: usize = 48;
 /// What the catalogue itself can be ordered by. Orders by user state are made over these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SortKey {
+    /// By id.
+    Id,
     /// By title, articles aside.
     Title,
     /// By time of addition.
@@ -54,6 +56,7 @@ impl SortKey {
     /// The value of `record` for this order.
     pub fn value(self, record: &Record) -> SortValue {
         match self {
+            Self::Id => SortValue::Number(u64::from(record.id.0)),
             Self::Title => SortValue::Text(record.title_sort.to_lowercase()),
             Self::Added => SortValue::Number(record.added_at),
             Self::Updated => SortValue::Number(record.updated_at),
@@ -109,7 +112,7 @@ impl Orders {
 
 fn sorted(catalogue: &Catalogue, kind: Kind, key: SortKey) -> Vec<ItemId> {
     match key {
-        SortKey::Added => catalogue.ids(kind).collect(),
+        SortKey::Id | SortKey::Added => catalogue.ids(kind).collect(),
         SortKey::Title => by_title(catalogue, kind),
         _ => {
             let mut rows: Vec<(SortValue, ItemId)> = catalogue

@@ -66,6 +66,13 @@ impl Asked {
             .map(|(_, value)| value.into_owned())
     }
 
+    /// How many rows a list is asked for; 0 if it is none, or if nobody says.
+    pub fn rows_wanted(&self) -> u32 {
+        let wanted = self.header("x-plex-container-size").map(str::to_owned);
+        let wanted = wanted.or_else(|| self.param("x-plex-container-size")).or_else(|| self.param("limit"));
+        wanted.and_then(|rows| rows.trim().parse().ok()).unwrap_or(0)
+    }
+
     /// Path and query with every token taken out.
     pub fn target_without_tokens(&self, users: &Users) -> String {
         let mut target = self.path.clone();

@@ -215,7 +215,8 @@ async fn answer<D: Dialect>(
     ground: &Arc<Ground>,
 ) -> Result<Answer, io::Error> {
     let clock = ground.state.clock();
-    let latency = ground.latency.lock().of(class, ground.state.catalogue().chance(), number);
+    let rows = asked.rows_wanted();
+    let latency = ground.latency.lock().of(class, rows, ground.state.catalogue().chance(), number);
     let struck = ground.faults.strike(&asked.path);
     let fault = struck.fault;
     match fault {

@@ -127,6 +127,30 @@ impl<'a> View<'a> {
         Some(record)
     }
 
+    /// Whether an item was added or edited while the server ran.
+    pub fn is_touched(&self, id: ItemId) -> bool {
+        self.inner.shelf.records.contains_key(&id)
+    }
+
+    /// What was added or edited of a kind while the server ran, in order of id.
+    pub fn touched(&self, kind: Kind) -> Vec<ItemId> {
+        let stock = &self.inner.shelf;
+        let of_kind = stock.records.values().filter(|record| record.kind == kind);
+        let mut ids: Vec<ItemId> =
+            of_kind.map(|record| record.id).filter(|id| !stock.deleted.contains(id)).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// When an item was added and when its metadata last changed: cheaper than its whole record.
+    pub fn times(&self, id: ItemId) -> Option<(u64, u64)> {
+        if let Some(record) = self.inner.shelf.records.get(&id) {
+            return Some((record.added_at, record.updated_at));
+        }
+        let catalogue = self.catalogue();
+        self.exists(id).then(|| (catalogue.added_at(id), catalogue.updated_at(id)))
+    }
+
     /// The title of an item.
     pub fn title(&self, id: ItemId) -> Option<String> {
         match self.inner.shelf.records.get(&id) {

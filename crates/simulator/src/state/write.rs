@@ -9,6 +9,7 @@ use crate::catalogue::{ItemId, Section};
 use crate::users::UserId;
 
 mod library;
+mod moves;
 mod playlists;
 
 /// Played this far, in percent, counts as played to the end.
@@ -26,17 +27,23 @@ pub struct Write<'a> {
     inner: &'a mut Inner,
     user: UserId,
     changes: Vec<Change>,
+    is_quiet: bool,
 }
 
 impl<'a> Write<'a> {
     pub(super) fn new(state: &'a State, inner: &'a mut Inner, user: UserId) -> Self {
         inner.seq += 1;
         *inner.by_user.entry(user).or_default() += 1;
-        Self { state, inner, user, changes: Vec::new() }
+        Self { state, inner, user, changes: Vec::new(), is_quiet: false }
     }
 
     pub(super) fn finish(self) -> Vec<Change> {
-        self.changes
+        if self.is_quiet { Vec::new() } else { self.changes }
+    }
+
+    /// Tells followers nothing of this change, as servers do that miss a change or are not listened to.
+    pub fn quietly(&mut self) {
+        self.is_quiet = true;
     }
 
     /// What is there now, this change included.

@@ -47,7 +47,7 @@ pub(crate) use credential::{credential, credential_headers, without_legacy_key};
 pub(crate) use error::error_body;
 pub(crate) use inspect::inspect;
 pub(crate) use playback::playing;
-pub(crate) use socket::{frame, subscription};
+pub(crate) use socket::{SCAN_TASK, frame, subscription};
 
 use crate::ask::Ask;
 use crate::redact;

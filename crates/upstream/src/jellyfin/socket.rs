@@ -13,7 +13,7 @@ use crate::tag::{Staling, Tag};
 const MAX_IDS: usize = 200;
 
 /// The task that looks for changed files.
-pub(super) const SCAN_TASK: &str = "RefreshLibrary";
+pub(crate) const SCAN_TASK: &str = "RefreshLibrary";
 
 /// Where the progress of a refresh ends.
 const DONE: f64 = 100.0;

@@ -54,7 +54,10 @@ pub(super) fn read(frame: &[u8]) -> Vec<Signal> {
 }
 
 /// The objects under a name, be it one or a list.
-fn each<'a>(news: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'a Map<String, Value>> {
+pub(crate) fn each<'a>(
+    news: &'a Map<String, Value>,
+    name: &str,
+) -> impl Iterator<Item = &'a Map<String, Value>> {
     let list = match news.get(name) {
         Some(Value::Array(list)) => list.as_slice(),
         Some(one) => std::slice::from_ref(one),
@@ -64,7 +67,7 @@ fn each<'a>(news: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'
 }
 
 /// A member as text, whether it was sent as text or as a number.
-pub(super) fn text(entry: &Map<String, Value>, name: &str) -> Option<String> {
+pub(crate) fn text(entry: &Map<String, Value>, name: &str) -> Option<String> {
     match entry.get(name)? {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -107,11 +110,11 @@ fn timeline(entry: &Map<String, Value>) -> Vec<Staling> {
     stale
 }
 
-fn is_deleted(entry: &Map<String, Value>) -> bool {
+pub(crate) fn is_deleted(entry: &Map<String, Value>) -> bool {
     entry.get("metadataState").and_then(Value::as_str) == Some("deleted")
 }
 
-fn is_positive(id: &str) -> bool {
+pub(crate) fn is_positive(id: &str) -> bool {
     id.parse::<u64>().is_ok_and(|id| id > 0)
 }
 

@@ -54,7 +54,7 @@ impl<'a> Params<'a> {
 }
 
 /// The ids in `583`, `1,2,3`, `/library/metadata/1,2` or `server://…/library/metadata/1%2C2`.
-pub(super) fn item_ids(text: &str) -> Vec<String> {
+pub(crate) fn item_ids(text: &str) -> Vec<String> {
     let text = decoded(text);
     let list = text.rsplit_once("/metadata/").map_or(text.as_str(), |(_, after)| after);
     let list = list.split(['/', '?', '&']).next().unwrap_or(list);

@@ -1,6 +1,7 @@
 //! The Jellyfin dialect from outside: what the gateway sees of it.
 
 mod answers;
+mod crawl;
 mod frames;
 mod keys;
 mod passing;

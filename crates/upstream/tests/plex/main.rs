@@ -2,6 +2,7 @@
 
 mod asking;
 mod bodies;
+mod crawl;
 mod hazards;
 mod keys;
 mod reaches;

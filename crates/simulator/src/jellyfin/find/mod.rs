@@ -37,6 +37,9 @@ pub(crate) struct Found {
 
 /// The page that `asked` wants.
 pub(crate) fn find(scene: &Scene<'_>, asked: &Asked) -> Found {
+    if let Some(whole) = pool::whole(scene, asked) {
+        return Found { total: whole.ids.len(), things: order::page_of_whole(scene, asked, &whole) };
+    }
     let mut pool = pool::gather(scene, asked);
     pool.things.retain(|thing| sieve::fits(scene, asked, *thing));
     let total = pool.things.len();

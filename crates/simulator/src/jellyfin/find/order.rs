@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::asked::Asked;
-use super::pool::Pool;
+use super::pool::{Pool, Whole};
 use super::{Thing, sieve};
 use crate::catalogue::{Day, ItemId, Kind, Record, SortKey};
 use crate::jellyfin::ident::digest;
@@ -140,6 +140,29 @@ pub(super) fn page(scene: &Scene<'_>, asked: &Asked, mut pool: Pool) -> Vec<Thin
     let start = asked.start.min(end);
     settle_ties(scene, asked, &mut pool.things, start, end);
     pool.things[start..end].to_vec()
+}
+
+/// The page of a whole kind that `asked` wants: it is cut out as far as the first key ties at its ends, then ordered by
+/// all keys.
+pub(super) fn page_of_whole(scene: &Scene<'_>, asked: &Asked, whole: &Whole) -> Vec<Thing> {
+    let ids = &whole.ids;
+    let (by, order) = asked.sort.first().copied().unwrap_or((SortBy::Name, Order::Ascending));
+    let thing = |at: usize| {
+        let at = if order == Order::Descending { ids.len() - 1 - at } else { at };
+        Thing::Item(ids[at])
+    };
+    let end = asked.start.saturating_add(asked.limit.unwrap_or(usize::MAX)).min(ids.len());
+    let start = asked.start.min(end);
+    if start == end {
+        return Vec::new();
+    }
+    let value = |at: usize| value(scene, by, &Row::of(scene, thing(at)));
+    let (low, high) = (value(start), value(end - 1));
+    let from = (0..start).rev().take_while(|at| value(*at) == low).last().unwrap_or(start);
+    let to = (end..ids.len()).take_while(|at| value(*at) == high).last().map_or(end, |last| last + 1);
+    let mut things: Vec<Thing> = (from..to).map(thing).collect();
+    sort(scene, asked, &mut things);
+    things[start - from..end - from].to_vec()
 }
 
 /// Within `start..end` and as far around it as the first key ties, orders by all keys.

@@ -2,8 +2,8 @@
 
 use super::asked::{Asked, Type};
 use super::order::SortBy;
-use super::{Thing, order};
-use crate::catalogue::{ItemId, Kind, SortKey};
+use super::{Thing, order, sieve};
+use crate::catalogue::{ItemId, Kind, Order, SortKey};
 use crate::jellyfin::ident::{Ident, Space};
 use crate::jellyfin::library::Library;
 use crate::jellyfin::scene::{Scene, item_of};
@@ -14,6 +14,25 @@ pub(crate) struct Pool {
     pub(crate) things: Vec<Thing>,
     /// The catalogue's order they are in.
     pub(crate) ordered_by: Option<SortKey>,
+}
+
+/// Everything of one kind in an order of the catalogue, where nothing is asked of it: pages of it are cut out without going
+/// through the rest.
+pub(super) struct Whole {
+    /// The ids, in ascending order.
+    pub(super) ids: Order,
+}
+
+/// The whole of a kind, if that is what is asked for.
+pub(super) fn whole(scene: &Scene<'_>, asked: &Asked) -> Option<Whole> {
+    let library = asked.parent.and_then(Library::of).filter(|library| library.shown(scene))?;
+    if !asked.recursive || asked.ids.is_some() || !sieve::lets_all(asked) {
+        return None;
+    }
+    let mut kinds = library.kinds().into_iter().filter(|kind| asked.wants(Type::Item(*kind)));
+    let (Some(kind), None) = (kinds.next(), kinds.next()) else { return None };
+    let by = asked.sort.first().map_or(Some(SortKey::Title), |(by, _)| by.of_catalogue())?;
+    scene.sees(kind.section()).then(|| Whole { ids: scene.view.list(kind, by) })
 }
 
 impl Pool {
@@ -27,6 +46,10 @@ pub(crate) fn gather(scene: &Scene<'_>, asked: &Asked) -> Pool {
     if let Some(ids) = &asked.ids {
         return Pool::loose(ids.iter().filter_map(|id| thing_of(scene, *id)).collect());
     }
+    if let Some(above) = of_artists_or_albums(asked) {
+        let below = above.into_iter().flat_map(|item| descendants(scene, item)).map(Thing::Item);
+        return Pool::loose(below.collect());
+    }
     match asked.parent {
         None if asked.recursive => everywhere(scene, asked),
         None => Pool::loose(shown_libraries(scene)),
@@ -39,6 +62,13 @@ pub(crate) fn gather(scene: &Scene<'_>, asked: &Asked) -> Pool {
         }
         Some(id) => below(scene, asked, id),
     }
+}
+
+/// The artists or albums all candidates lie in, if only tracks and albums of some are asked for.
+fn of_artists_or_albums(asked: &Asked) -> Option<Vec<ItemId>> {
+    let ids = if asked.album_ids.is_empty() { &asked.artist_ids } else { &asked.album_ids };
+    (!ids.is_empty() && asked.parent.is_none() && asked.recursive)
+        .then(|| ids.iter().filter_map(|id| item_of(*id)).collect())
 }
 
 /// The thing an id names, if it is shown.
@@ -83,6 +113,12 @@ fn of_kinds(scene: &Scene<'_>, asked: &Asked, kinds: &[Kind]) -> Pool {
     if let Some(user) = scene.user.filter(|_| needs_state) {
         let of_kinds = |id: &ItemId| scene.view.kind(*id).is_some_and(|kind| kinds.contains(&kind));
         let touched = scene.view.watches(user).into_iter().map(|(id, _)| id).filter(of_kinds);
+        return Pool::loose(touched.map(Thing::Item).collect());
+    }
+    let newest_ms = scene.view.catalogue().newest_at() * 1_000;
+    if asked.saved_since_ms.is_some_and(|since| since > newest_ms) {
+        // Nothing of the catalogue is as young as that.
+        let touched = kinds.iter().flat_map(|kind| scene.view.touched(*kind));
         return Pool::loose(touched.map(Thing::Item).collect());
     }
     if let [kind] = kinds {

@@ -35,6 +35,16 @@ pub(super) fn fits(scene: &Scene<'_>, asked: &Asked, thing: Thing) -> bool {
         }
 }
 
+/// Whether a query asks nothing of things but their type.
+pub(super) fn lets_all(asked: &Asked) -> bool {
+    let names = [&asked.search, &asked.starts_with, &asked.from_name, &asked.below_name];
+    names.iter().all(|name| name.is_none())
+        && asked.media_types.is_empty()
+        && asked.folder.is_none()
+        && asked.excluded_ids.is_empty()
+        && !asks_for_records(asked)
+}
+
 fn type_fits(asked: &Asked, kind: Type) -> bool {
     let folder = !matches!(kind, Type::Item(kind) if kind.plays());
     let medium = match kind {

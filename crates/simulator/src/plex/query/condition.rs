@@ -118,6 +118,26 @@ fn comparison(call: &Call<'_>, pair: &Pair) -> Result<Option<Condition>, No> {
 }
 
 impl Condition {
+    /// Whether nothing can meet it that was not added or edited while the server ran: all else is older than what is
+    /// asked for.
+    pub(super) fn asks_for_touched(&self, call: &Call<'_>) -> bool {
+        let newest = call.catalogue().newest_at() as f64;
+        match self {
+            Self::Any(groups) => {
+                groups.iter().all(|all| all.iter().any(|condition| condition.asks_for_touched(call)))
+            }
+            Self::Compares { scope: None, field: Field::Time("addedAt" | "updatedAt"), operator, values } => {
+                let mut wanted = moments(call, values);
+                match operator {
+                    Operator::More => wanted.all(|value| value >= newest),
+                    Operator::Ends => wanted.all(|value| value > newest),
+                    _ => false,
+                }
+            }
+            Self::Compares { .. } => false,
+        }
+    }
+
     /// Whether an item of the listed kind meets it.
     pub(super) fn met(&self, call: &Call<'_>, id: ItemId, listed: Kind) -> bool {
         match self {
@@ -125,6 +145,16 @@ impl Condition {
             Self::Compares { scope: None, field: Field::Text("title"), operator, values } => {
                 let title = call.view.title(id).unwrap_or_default();
                 values.iter().any(|value| text_fits(&title, *operator, value))
+            }
+            Self::Compares {
+                scope: None,
+                field: Field::Time(name @ ("addedAt" | "updatedAt")),
+                operator,
+                values,
+            } => {
+                let Some((added_at, updated_at)) = call.view.times(id) else { return false };
+                let has = if *name == "addedAt" { added_at } else { updated_at };
+                number_fits(Some(has as f64), *operator, moments(call, values))
             }
             Self::Compares { scope, field, operator, values } => {
                 let targets = targets(call, id, listed, scope.unwrap_or(listed));
@@ -188,12 +218,13 @@ fn fits(call: &Call<'_>, record: &Record, field: Field, operator: Operator, valu
             let wanted = values.iter().filter_map(|value| value.parse::<f64>().ok());
             number_fits(field::number(call, record, name), operator, wanted)
         }
-        Field::Time(name) => {
-            let now = call.server.now_s();
-            let wanted = values.iter().filter_map(|value| field::moment(value, now)).map(|at| at as f64);
-            number_fits(field::number(call, record, name), operator, wanted)
-        }
+        Field::Time(name) => number_fits(field::number(call, record, name), operator, moments(call, values)),
     }
+}
+
+fn moments<'v>(call: &Call<'_>, values: &'v [String]) -> impl Iterator<Item = f64> + use<'v> {
+    let now = call.server.now_s();
+    values.iter().filter_map(move |value| field::moment(value, now)).map(|at| at as f64)
 }
 
 fn text_fits(text: &str, operator: Operator, value: &str) -> bool {

@@ -36,8 +36,6 @@ enum By {
     Own(SortKey),
     /// The number within what it lies in.
     Index,
-    /// The id.
-    Id,
     /// Something this user did: the name of the field.
     State(&'static str),
     /// Chance.
@@ -84,7 +82,7 @@ fn parsed(part: &str, listed: Kind) -> Option<Sort> {
         "mediaHeight" => By::Own(SortKey::Height),
         "mediaBitrate" => By::Own(SortKey::Bitrate),
         "index" | "absoluteIndex" => By::Index,
-        "id" => By::Id,
+        "id" => By::Own(SortKey::Id),
         "lastViewedAt" | "viewUpdatedAt" => By::State("lastViewedAt"),
         "viewCount" => By::State("viewCount"),
         "viewOffset" => By::State("viewOffset"),
@@ -158,7 +156,6 @@ fn value(call: &Call<'_>, id: ItemId, listed: Kind, sort: &Sort) -> SortValue {
             (By::Random, _) => {
                 SortValue::Number(call.catalogue().chance().draw("random", u64::from(target.0)))
             }
-            (By::Id, _) => SortValue::Number(u64::from(target.0)),
             (_, None) => SortValue::Number(0),
             (By::Own(key), Some(record)) => key.value(&record),
             (By::Index, Some(record)) => SortValue::Number(u64::from(record.index.unwrap_or(0))),

@@ -23,7 +23,11 @@ pub(in crate::plex) fn select(call: &Call<'_>, listed: Kind, params: &Params<'_>
     let all = ordered(call, listed, params.get("sort"));
     let rows = match condition::of(call, params)? {
         None => Rows::Whole(all),
-        Some(condition) => Rows::Some(all.iter().filter(|id| condition.met(call, *id, listed)).collect()),
+        Some(condition) => {
+            let only_touched = condition.asks_for_touched(call);
+            let can_fit = |id: &ItemId| !only_touched || call.view.is_touched(*id);
+            Rows::Some(all.iter().filter(can_fit).filter(|id| condition.met(call, *id, listed)).collect())
+        }
     };
     Ok(Selection { rows, limit: params.number("limit") })
 }

@@ -133,7 +133,7 @@ impl Write<'_> {
         })
     }
 
-    fn edit_quietly(&mut self, id: ItemId, change: impl FnOnce(&mut Record)) -> bool {
+    pub(super) fn edit_quietly(&mut self, id: ItemId, change: impl FnOnce(&mut Record)) -> bool {
         let Some(mut record) = self.view().record(id) else { return false };
         let title = record.title.clone();
         change(&mut record);
@@ -146,7 +146,7 @@ impl Write<'_> {
         true
     }
 
-    fn touched(&mut self, section: Section, moved: bool) {
+    pub(super) fn touched(&mut self, section: Section, moved: bool) {
         self.inner.merged.lock().clear();
         self.inner.counter += 1;
         let (counter, now) = (self.inner.counter, self.now_s());

@@ -1,0 +1,234 @@
+//! Asking a server about its libraries: as our own work, with the configured token, one request at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, UNIX_EPOCH};
+
+use bytes::Bytes;
+use greenroom_library::item::ItemKind;
+use greenroom_upstream::ask::Kind;
+use greenroom_upstream::class::Class;
+use greenroom_upstream::crawl::{Branch, Page, Shelf};
+use greenroom_upstream::credential::Credential;
+use http::header::{ACCEPT, DATE, HeaderValue};
+use http::{Request, StatusCode};
+
+use crate::body::{Body, Collected, collect};
+use crate::breaker;
+use crate::identity::Identity;
+use crate::origin::Lane;
+use crate::queue::Errand;
+use crate::server::Server;
+
+/// How long the server may take for one page.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest page that is read.
+const MAX_PAGE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Why there is no answer that could be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The server is down, or there is no place in its queue.
+    Away,
+    /// It does not answer in time, or breaks off.
+    Silent,
+    /// It does not let the configured token in.
+    Refused,
+    /// It does not have what was asked for.
+    Missing,
+    /// It answers, and not with what was asked for.
+    Unfit,
+}
+
+/// What is asked of a library beside its pages.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Question<'a> {
+    /// How many items of a kind there are: the page's total.
+    Count(ItemKind),
+    /// What of a kind came or changed since then, by the server's clock.
+    Changed { of: ItemKind, since_s: u64, start: u64, size: u64 },
+    /// Several items, and what holds items.
+    Items(&'a [&'a str]),
+    /// What lies in something that holds items.
+    Branch { branch: &'a Branch, start: u64, size: u64 },
+}
+
+/// What was asked for, and what came with it.
+#[derive(Debug)]
+pub(super) struct Answer<T> {
+    /// What was asked for.
+    pub(super) of: T,
+    /// How long it took.
+    pub(super) took: Duration,
+    /// What time it is on the server, in seconds since 1970.
+    pub(super) server_s: Option<u64>,
+}
+
+/// Where the pages of a server's libraries come from.
+#[derive(Debug)]
+pub(super) struct Source {
+    way: Arc<Way>,
+    asked: AtomicU64,
+}
+
+/// What all libraries of a server share.
+#[derive(Debug)]
+struct Way {
+    server: Arc<Server>,
+    credential: Credential,
+    identity: Arc<Identity>,
+    has_asked_who: AtomicBool,
+    /// One request at a time, whichever library it is for.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Source {
+    /// The way to the libraries of a server; `None` without a token.
+    pub(super) fn of(server: &Arc<Server>) -> Option<Self> {
+        let credential = server.own_credential()?;
+        let identity = server.identify(&credential);
+        let way = Way {
+            server: Arc::clone(server),
+            credential,
+            identity,
+            has_asked_who: AtomicBool::new(false),
+            turn: tokio::sync::Mutex::default(),
+        };
+        Some(Self { way: Arc::new(way), asked: AtomicU64::new(0) })
+    }
+
+    /// The same way, counted apart.
+    pub(super) fn another(&self) -> Self {
+        Self { way: Arc::clone(&self.way), asked: AtomicU64::new(0) }
+    }
+
+    /// Requests made so far.
+    pub(super) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// The libraries there are.
+    pub(super) async fn shelves(&self) -> Result<Answer<Vec<Shelf>>, Trouble> {
+        let user = self.user().await;
+        let answer = self.get(&self.kind().shelves_target(user.as_deref()), Class::Sections).await?;
+        let mut shelves = self.kind().shelves(&answer.of).map_err(|_| Trouble::Unfit)?;
+        if let Some(target) = self.kind().scan_target()
+            && let Ok(said) = self.get(target, Class::Sections).await
+            && self.kind().is_scanning(&said.of) == Ok(true)
+        {
+            shelves.iter_mut().for_each(|shelf| shelf.is_scanning = true);
+        }
+        Ok(Answer { of: shelves, took: answer.took, server_s: answer.server_s })
+    }
+
+    /// A window of all items of a kind.
+    pub(super) async fn page(
+        &self,
+        shelf: &Shelf,
+        kind: ItemKind,
+        start: u64,
+        size: u64,
+    ) -> Result<Answer<Page>, Trouble> {
+        let user = self.user().await;
+        self.read(&self.kind().page_target(shelf, kind, start, size, user.as_deref()), Some(kind)).await
+    }
+
+    /// What else is asked of a library.
+    pub(super) async fn ask(&self, shelf: &Shelf, question: Question<'_>) -> Result<Page, Trouble> {
+        let (kind, user) = (self.kind(), self.user().await);
+        let user = user.as_deref();
+        let (target, rows) = match question {
+            Question::Count(of) => (kind.count_target(shelf, of, user), None),
+            Question::Changed { of, since_s, start, size } => {
+                (kind.changed_target(shelf, of, since_s, start, size, user), Some(of))
+            }
+            Question::Items(keys) => (kind.items_target(keys, user), None),
+            Question::Branch { branch, start, size } => (kind.branch_target(branch, start, size, user), None),
+        };
+        match (self.read(&target, rows).await, question) {
+            (Ok(answer), _) => Ok(answer.of),
+            // All of them are gone.
+            (Err(Trouble::Missing), Question::Items(_) | Question::Branch { .. }) => Ok(Page::default()),
+            (Err(trouble), _) => Err(trouble),
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        self.way.server.settings.kind
+    }
+
+    /// Whose libraries they are, where the token is a user's.
+    async fn user(&self) -> Option<String> {
+        if self.kind() == Kind::Plex {
+            return None;
+        }
+        if self.way.identity.account().is_none() && !self.way.has_asked_who.swap(true, Ordering::AcqRel) {
+            match self.get("/Users/Me", Class::Users).await {
+                Ok(answer) => {
+                    if let Some(user) = greenroom_upstream::greeting::own_user(&answer.of) {
+                        self.way.identity.prove_account(&user);
+                    }
+                }
+                // A key that belongs to nobody is told that nobody is asking.
+                Err(Trouble::Refused | Trouble::Missing | Trouble::Unfit) => {}
+                Err(Trouble::Away | Trouble::Silent) => {
+                    self.way.has_asked_who.store(false, Ordering::Release)
+                }
+            }
+        }
+        self.way.identity.account().map(|account| account.to_string())
+    }
+
+    /// Large bodies are taken apart beside the workers that answer apps.
+    async fn read(&self, target: &str, rows: Option<ItemKind>) -> Result<Answer<Page>, Trouble> {
+        let Answer { of: body, took, server_s } = self.get(target, Class::Lists).await?;
+        let kind = self.kind();
+        let page = self.way.server.tasks.spawn_blocking(move || kind.page(rows, &body)).await;
+        let page = page.map_err(|_| Trouble::Unfit)?.map_err(|_| Trouble::Unfit)?;
+        Ok(Answer { of: page, took, server_s })
+    }
+
+    async fn get(&self, target: &str, class: Class) -> Result<Answer<Bytes>, Trouble> {
+        let _turn = self.way.turn.lock().await;
+        if !self.way.server.breaker.admits() {
+            return Err(Trouble::Away);
+        }
+        let place = self.way.server.queue.place(Errand::own(None, class)).await.map_err(|_| Trouble::Away)?;
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.way.server.counters.own.fetch_add(1, Ordering::Relaxed);
+        let began_ms = self.way.server.clock.now_ms();
+        let answered = self.way.server.clock.timeout(PATIENCE, self.exchange(target)).await;
+        drop(place);
+        let (body, server_s) = answered.map_err(|_| Trouble::Silent)??;
+        let took = Duration::from_millis(self.way.server.clock.now_ms().saturating_sub(began_ms));
+        Ok(Answer { of: body, took, server_s })
+    }
+
+    async fn exchange(&self, target: &str) -> Result<(Bytes, Option<u64>), Trouble> {
+        let uri = self.way.server.origin.uri(target).map_err(|_| Trouble::Unfit)?;
+        let mut request = Request::builder().uri(uri).body(Body::empty()).map_err(|_| Trouble::Unfit)?;
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        for (name, value) in self.kind().credential_headers(&self.way.credential, true) {
+            request.headers_mut().insert(name, value);
+        }
+        // What is asked for differs from page to page; for the breaker they are one.
+        let key = breaker::key_of(target.split('?').next().unwrap_or_default());
+        let response = self.way.server.send(request, Lane::Read, key).await.map_err(|_| Trouble::Silent)?;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(Trouble::Refused),
+            StatusCode::NOT_FOUND => return Err(Trouble::Missing),
+            status if status.as_u16() == 498 => return Err(Trouble::Refused),
+            status if status.is_server_error() => return Err(Trouble::Silent),
+            _ => return Err(Trouble::Unfit),
+        }
+        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
+        let server_s = date.and_then(|date| date.duration_since(UNIX_EPOCH).ok());
+        match collect(response.into_body(), MAX_PAGE_BYTES).await {
+            Collected::Whole(body) => Ok((body, server_s.map(|since| since.as_secs()))),
+            Collected::TooLong(..) => Err(Trouble::Unfit),
+            Collected::Broken(_) => Err(Trouble::Silent),
+        }
+    }
+}

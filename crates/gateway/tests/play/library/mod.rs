@@ -1,0 +1,181 @@
+//! Libraries kept whole: built once whatever asks, never partly, followed, and kept over restarts.
+
+mod builds;
+mod changes;
+mod processes;
+mod troubles;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use greenroom::library::{Library, Report, State};
+use greenroom_cache::Clock;
+use greenroom_simulator::catalogue::CatalogueSize;
+use greenroom_simulator::jellyfin::Jellyfin;
+use greenroom_simulator::options::Options;
+use greenroom_simulator::plex::Plex;
+use greenroom_simulator::running::Running;
+use tempfile::TempDir;
+use tokio_util::task::TaskTracker;
+
+use crate::stage::{Script, Stage};
+
+/// Nothing here takes so long unless it is stuck.
+const STUCK: Duration = Duration::from_secs(60);
+/// How much faster time runs for the gateway.
+pub const FACTOR: f64 = 100.0;
+/// It does not run faster: pages come in time.
+pub const REAL: f64 = 1.0;
+
+/// A media server with music, and a gateway in front of it that has its owner's token.
+pub struct House {
+    pub server: Running,
+    pub stage: Stage,
+    kind: &'static str,
+    data: TempDir,
+    clock: Clock,
+}
+
+/// So many tracks and few films.
+pub fn music(tracks: u32) -> CatalogueSize {
+    CatalogueSize { tracks, ..CatalogueSize::tiny() }
+}
+
+impl House {
+    pub async fn plex(size: CatalogueSize) -> Self {
+        Self::plex_with(size, "", FACTOR).await
+    }
+
+    /// `more` stands below the server's table; time runs so much faster for the gateway.
+    pub async fn plex_with(size: CatalogueSize, more: &str, factor: f64) -> Self {
+        let tasks = TaskTracker::new();
+        let options = Options { size, now: None, ..Options::quick() };
+        let server = Plex::new(options).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
+        Self::before("plex", server.expect("it starts"), more, factor).await
+    }
+
+    pub async fn jellyfin(size: CatalogueSize, factor: f64) -> Self {
+        let tasks = TaskTracker::new();
+        let options = Options { size, now: None, ..Options::quick() };
+        let server = Jellyfin::new(options).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
+        Self::before("jellyfin", server.expect("it starts"), "", factor).await
+    }
+
+    /// `table` stands beside the server's.
+    pub async fn with_table(size: CatalogueSize, table: &str) -> Self {
+        let tasks = TaskTracker::new();
+        let options = Options { size, now: None, ..Options::quick() };
+        let server = Plex::new(options).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
+        let server = server.expect("it starts");
+        let (data, clock) = (tempfile::tempdir().expect("a folder"), Clock::scaled(FACTOR));
+        let token = format!("token = \"{}\"\n", server.tokens().owner_a());
+        let script = Script::new().data_dir(data.path()).table(table);
+        let stage = script.server("home", "plex", &server.url(), &token).start_at(clock.clone()).await;
+        Self { server, stage, kind: "plex", data, clock }
+    }
+
+    async fn before(kind: &'static str, server: Running, more: &str, factor: f64) -> Self {
+        let (data, clock) = (tempfile::tempdir().expect("a folder"), Clock::scaled(factor));
+        let token = server.tokens().owner_a().to_owned();
+        let stage = open(kind, &server, data.path(), &clock, &token, more).await;
+        Self { server, stage, kind, data, clock }
+    }
+
+    /// The same gateway, a process later.
+    pub async fn restarted(self, more: &str) -> Self {
+        let token = self.server.tokens().owner_a().to_owned();
+        self.reopened(&token, more).await
+    }
+
+    /// A process later, with another token; with none if it is empty.
+    pub async fn restarted_as(self, token: &str) -> Self {
+        let token = token.to_owned();
+        self.reopened(&token, "").await
+    }
+
+    /// A process later that knows nothing of the one before.
+    pub async fn forgotten(self) -> Self {
+        let Self { server, stage, kind, clock, .. } = self;
+        stage.down().await;
+        let data = tempfile::tempdir().expect("a folder");
+        let token = server.tokens().owner_a().to_owned();
+        let stage = open(kind, &server, data.path(), &clock, &token, "").await;
+        Self { server, stage, kind, data, clock }
+    }
+
+    async fn reopened(self, token: &str, more: &str) -> Self {
+        let Self { server, stage, kind, data, clock } = self;
+        stage.down().await;
+        let stage = open(kind, &server, data.path(), &clock, token, more).await;
+        Self { server, stage, kind, data, clock }
+    }
+
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// The music library, once it is known.
+    pub async fn music(&self) -> Arc<Library> {
+        let found = async {
+            loop {
+                if let Some(library) = self.stage.process.libraries.music_of("home") {
+                    return library;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(STUCK, found).await.expect("it is found")
+    }
+
+    /// The music library, once it is as the server has it.
+    pub async fn current(&self) -> Arc<Library> {
+        let library = self.music().await;
+        until(&library, |library| library.state() == State::Current).await;
+        library
+    }
+
+    /// Requests that reached the server for lists and items of libraries.
+    pub fn pages(&self) -> usize {
+        let is_page = |target: &str| {
+            target.contains("/all?type=") || target.to_ascii_lowercase().starts_with("/items?")
+        };
+        self.server.ledger().count(|seen| is_page(&seen.target))
+    }
+
+    pub async fn end(self) {
+        self.stage.down().await;
+    }
+}
+
+async fn open(kind: &str, server: &Running, data: &Path, clock: &Clock, token: &str, more: &str) -> Stage {
+    let token = format!("token = \"{token}\"\n{more}");
+    Script::new().data_dir(data).server("home", kind, &server.url(), &token).start_at(clock.clone()).await
+}
+
+/// Waits until a library is so.
+pub async fn until(library: &Arc<Library>, is_so: impl Fn(&Arc<Library>) -> bool) {
+    let mut progress = library.progress();
+    let waiting = async {
+        loop {
+            progress.borrow_and_update();
+            if is_so(library) {
+                return;
+            }
+            progress.changed().await.expect("it lives");
+        }
+    };
+    if tokio::time::timeout(STUCK, waiting).await.is_err() {
+        panic!("it never came: {:#?}", report(library));
+    }
+}
+
+pub fn report(library: &Arc<Library>) -> Report {
+    library.report(true)
+}
+
+/// Keys of all that is kept, in order.
+pub fn keys(library: &Arc<Library>) -> Vec<String> {
+    let generation = library.generation().expect("something is kept");
+    generation.snapshot.items().map(|item| item.key.to_string()).collect()
+}

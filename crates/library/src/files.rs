@@ -1,1 +1,0 @@
-//! Which item a file belongs to.

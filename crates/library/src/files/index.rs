@@ -1,0 +1,238 @@
+//! The files of a library in the order of their endings: by name, then by folder, then by the folder above.
+//!
+//! In that order all files whose paths end alike stand together, so one search, folder by folder, narrows down to those
+//! that share the longest end with a path. Folders are kept once; of a file its name's hash, 24 bytes, and no text.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::path::{Part, parts, plain};
+use crate::item::Item;
+use crate::sorted::SortedHashes;
+
+/// The folder that stands for the root.
+const ROOT: u32 = u32::MAX;
+/// A size or length that is not known.
+const UNKNOWN: u64 = u64::MAX;
+const UNKNOWN_MS: u32 = u32::MAX;
+
+/// Collects files.
+#[derive(Debug, Default)]
+pub struct FileIndexBuilder {
+    folders: Vec<Folder>,
+    known: HashMap<Folder, u32>,
+    leaves: Vec<(u64, Leaf)>,
+    passed_over: u32,
+}
+
+/// The files of a library.
+#[derive(Debug, Default)]
+pub struct FileIndex {
+    names: SortedHashes,
+    /// In the order of the names.
+    leaves: Vec<Leaf>,
+    folders: Vec<Folder>,
+    passed_over: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Folder {
+    above: u32,
+    part: Part,
+}
+
+/// A file, but for its folded name.
+#[derive(Debug, Clone, Copy)]
+struct Leaf {
+    size_bytes: u64,
+    duration_ms: u32,
+    folder: u32,
+    spelling: u32,
+    row: u32,
+}
+
+impl FileIndexBuilder {
+    /// Adds all files of an item.
+    pub fn push(&mut self, row: u32, item: &Item) {
+        for file in &item.files {
+            self.push_file(row, &file.path, file.size_bytes, item.duration_ms);
+        }
+    }
+
+    /// Adds one file. A path that names nothing, or is longer than any path, is passed over.
+    pub fn push_file(&mut self, row: u32, path: &str, size_bytes: Option<u64>, duration_ms: Option<u32>) {
+        let plain = plain(path);
+        let parts = parts(&plain).unwrap_or_default();
+        let Some((name, folders)) = parts.split_last() else {
+            self.passed_over += 1;
+            return;
+        };
+        let mut folder = ROOT;
+        for part in folders {
+            folder = self.folder(Folder { above: folder, part: Part::of(part) });
+        }
+        let name = Part::of(name);
+        let leaf = Leaf {
+            size_bytes: size_bytes.unwrap_or(UNKNOWN),
+            duration_ms: duration_ms.unwrap_or(UNKNOWN_MS),
+            folder,
+            spelling: name.spelling,
+            row,
+        };
+        self.leaves.push((name.folded, leaf));
+    }
+
+    fn folder(&mut self, folder: Folder) -> u32 {
+        let next = u32::try_from(self.folders.len()).unwrap_or(ROOT);
+        *self.known.entry(folder).or_insert_with(|| {
+            self.folders.push(folder);
+            next
+        })
+    }
+
+    /// The index over all that was added.
+    pub fn build(self) -> FileIndex {
+        let Self { mut folders, mut leaves, passed_over, known } = self;
+        drop(known);
+        folders.shrink_to_fit();
+        let order = |(name, leaf): &(u64, Leaf), (other_name, other): &(u64, Leaf)| {
+            let spelled = |leaf: &Leaf| (leaf.folder, leaf.spelling, leaf.row);
+            name.cmp(other_name)
+                .then_with(|| compare_folders(&folders, leaf.folder, other.folder))
+                .then_with(|| spelled(leaf).cmp(&spelled(other)))
+        };
+        leaves.sort_unstable_by(order);
+        let names = SortedHashes::new(leaves.iter().map(|(name, _)| *name).collect());
+        let leaves = leaves.into_iter().map(|(_, leaf)| leaf).collect();
+        FileIndex { names, leaves, folders, passed_over }
+    }
+}
+
+/// By the folders' own names, then by those above; who has none above comes first.
+fn compare_folders(folders: &[Folder], mut one: u32, mut other: u32) -> Ordering {
+    while one != other {
+        let (Some(above), Some(above_other)) = (folders.get(one as usize), folders.get(other as usize))
+        else {
+            return (one != ROOT).cmp(&(other != ROOT));
+        };
+        let order = above.part.folded.cmp(&above_other.part.folded);
+        if order.is_ne() {
+            return order;
+        }
+        (one, other) = (above.above, above_other.above);
+    }
+    Ordering::Equal
+}
+
+/// The files whose paths end like another path does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sight {
+    /// With how many folders and names they do, case aside; the name is the first.
+    pub(super) depth: usize,
+    /// Which files.
+    pub(super) files: Range<usize>,
+    /// Those of them whose whole path is equal, case aside.
+    pub(super) whole: Range<usize>,
+}
+
+impl FileIndex {
+    /// How many files there are.
+    pub fn len(&self) -> usize {
+        self.leaves.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.leaves.is_empty()
+    }
+
+    /// Paths that were passed over.
+    pub fn passed_over(&self) -> u32 {
+        self.passed_over
+    }
+
+    /// Bytes it takes.
+    pub fn bytes(&self) -> usize {
+        self.names.bytes() + self.leaves.len() * size_of::<Leaf>() + self.folders.len() * size_of::<Folder>()
+    }
+
+    /// The files that share the longest end with a path, whose parts come from its name to its root.
+    pub(super) fn sight(&self, mut from_name: impl Iterator<Item = Part>) -> Sight {
+        let none = Sight { depth: 0, files: 0..0, whole: 0..0 };
+        let Some(name) = from_name.next() else { return none };
+        let mut files = self.names.range(name.folded);
+        if files.is_empty() {
+            return none;
+        }
+        let mut depth = 1;
+        loop {
+            let Some(part) = from_name.next() else {
+                let end = self.partition(&files, |leaf| self.folder_above(leaf, depth).is_none());
+                return Sight { depth, whole: files.start..end, files };
+            };
+            let folded = |leaf: &Leaf| self.folder_above(leaf, depth).map(|folder| folder.part.folded);
+            let start = self.partition(&files, |leaf| folded(leaf) < Some(part.folded));
+            let end = self.partition(&(start..files.end), |leaf| folded(leaf) == Some(part.folded));
+            if start == end {
+                return Sight { depth, whole: 0..0, files };
+            }
+            files = start..end;
+            depth += 1;
+        }
+    }
+
+    fn partition(&self, files: &Range<usize>, is_before: impl Fn(&Leaf) -> bool) -> usize {
+        files.start + self.leaves[files.clone()].partition_point(is_before)
+    }
+
+    /// The folder `depth` steps above a file's name; the one it lies in is the first.
+    fn folder_above(&self, leaf: &Leaf, depth: usize) -> Option<&Folder> {
+        let mut folder = self.folders.get(leaf.folder as usize)?;
+        for _ in 1..depth {
+            folder = self.folders.get(folder.above as usize)?;
+        }
+        Some(folder)
+    }
+
+    /// With how many parts, from the name on, a file's path ends exactly like one with these.
+    pub(super) fn exact_depth(&self, file: usize, mut from_name: impl Iterator<Item = Part>) -> usize {
+        let leaf = &self.leaves[file];
+        if from_name.next().is_none_or(|name| name.spelling != leaf.spelling) {
+            return 0;
+        }
+        let mut depth = 1;
+        let mut folder = self.folders.get(leaf.folder as usize);
+        while let (Some(at), Some(part)) = (folder, from_name.next()) {
+            if at.part != part {
+                break;
+            }
+            depth += 1;
+            folder = self.folders.get(at.above as usize);
+        }
+        depth
+    }
+
+    /// Whether a file's path goes on above so many parts.
+    pub(super) fn goes_on(&self, file: usize, depth: usize) -> bool {
+        self.folder_above(&self.leaves[file], depth).is_some()
+    }
+
+    /// Whether two files, by their place, have one path.
+    pub(super) fn is_one_path(&self, one: usize, other: usize) -> bool {
+        let path = |file: usize| (self.leaves[file].folder, self.leaves[file].spelling);
+        path(one) == path(other)
+    }
+
+    pub(super) fn row(&self, file: usize) -> u32 {
+        self.leaves[file].row
+    }
+
+    pub(super) fn size_bytes(&self, file: usize) -> Option<u64> {
+        Some(self.leaves[file].size_bytes).filter(|size| *size != UNKNOWN)
+    }
+
+    pub(super) fn duration_ms(&self, file: usize) -> Option<u32> {
+        Some(self.leaves[file].duration_ms).filter(|duration| *duration != UNKNOWN_MS)
+    }
+}

@@ -1,0 +1,68 @@
+//! Rows out again: CSV with a heading, JSPF. Both are read back by this room as they were.
+
+use serde_json::{Value, json};
+
+use super::Row;
+
+/// The heading of a table of rows.
+pub const HEADING: [&str; 8] = ["line", "title", "artist", "artists", "album", "duration_s", "ids", "path"];
+
+/// Rows as a table.
+pub fn csv<'a>(rows: impl IntoIterator<Item = &'a Row>) -> String {
+    let mut out = HEADING.join(",");
+    out.push_str("\r\n");
+    for row in rows {
+        let cells = [
+            row.line.to_string(),
+            row.title.clone(),
+            row.artist.clone(),
+            row.artists.join(";"),
+            row.album.clone(),
+            row.duration_s.map(|seconds| seconds.to_string()).unwrap_or_default(),
+            row.ids.join(";"),
+            row.path.clone().unwrap_or_default(),
+        ];
+        out.push_str(&line(&cells));
+    }
+    out
+}
+
+/// One line of a table.
+pub fn line(cells: &[impl AsRef<str>]) -> String {
+    let mut out = cells.iter().map(|cell| quoted(cell.as_ref())).collect::<Vec<_>>().join(",");
+    out.push_str("\r\n");
+    out
+}
+
+/// A cell; in quotes where it must be. What a spreadsheet would take for a formula is kept apart by a blank, which
+/// every reader of ours takes off again.
+fn quoted(cell: &str) -> String {
+    let is_formula = cell.starts_with(['=', '+', '-', '@']);
+    let guarded = if is_formula { format!(" {cell}") } else { cell.to_owned() };
+    let is_plain = !is_formula && !guarded.contains([',', '"', '\n', '\r', ';', '\t', '|']);
+    let is_tight = guarded.trim() == guarded;
+    if is_plain && is_tight { guarded } else { format!("\"{}\"", guarded.replace('"', "\"\"")) }
+}
+
+/// Rows as JSPF.
+pub fn jspf<'a>(name: &str, rows: impl IntoIterator<Item = &'a Row>) -> Value {
+    let track = |row: &Row| {
+        let mut track = json!({
+            "title": row.title,
+            "creator": row.artist,
+            "album": row.album,
+            "identifier": row.ids,
+        });
+        if !row.artists.is_empty() {
+            track["artists"] = json!(row.artists);
+        }
+        if let Some(seconds) = row.duration_s {
+            track["duration"] = json!(u64::from(seconds) * 1000);
+        }
+        if let Some(path) = &row.path {
+            track["location"] = json!([path]);
+        }
+        track
+    };
+    json!({"playlist": {"title": name, "track": rows.into_iter().map(track).collect::<Vec<_>>()}})
+}

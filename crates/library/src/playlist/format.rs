@@ -1,0 +1,121 @@
+//! Which format a playlist is in, told from its content.
+
+use std::fmt;
+
+use super::text::Text;
+use super::{Unreadable, columns, csv};
+
+/// The formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// JSPF, as it is or wrapped in `{"playlist": …}`.
+    Jspf,
+    /// Listens, recommendations or feedback of ListenBrainz.
+    ListenBrainz,
+    /// Any other JSON.
+    Json,
+    /// M3U and M3U8.
+    M3u,
+    /// A table with a heading; what stands between its columns.
+    Csv(char),
+}
+
+impl Format {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Jspf => "jspf",
+            Self::ListenBrainz => "listenbrainz",
+            Self::Json => "json",
+            Self::M3u => "m3u",
+            Self::Csv(_) => "csv",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Jspf => "JSPF",
+            Self::ListenBrainz => "ListenBrainz list",
+            Self::Json => "JSON",
+            Self::M3u => "M3U",
+            Self::Csv(_) => "CSV",
+        })
+    }
+}
+
+/// Lines that are looked at to find out.
+const MAX_LOOKED_AT: usize = 50;
+/// Columns that are repeated to whoever gave others.
+const MAX_SHOWN: usize = 12;
+/// Letters of each.
+const MAX_SHOWN_CHARS: usize = 32;
+/// Files with these endings are music.
+const MUSIC: [&str; 14] = [
+    ".mp3", ".flac", ".m4a", ".ogg", ".opus", ".wav", ".wma", ".aac", ".aif", ".aiff", ".ape", ".wv", ".mka",
+    ".alac",
+];
+
+/// The format of a text. JSON of any kind is told apart when it is read.
+pub(super) fn detect(text: &Text, hint: &str) -> Result<Format, Unreadable> {
+    let mut lines = text.lines().take(MAX_LOOKED_AT).map(|(_, line)| line.lossy());
+    let first = lines.find(|line| !line.trim().is_empty()).ok_or(Unreadable::Nothing)?;
+    let start = first.trim_start();
+    if let Some(what) = foreign(start) {
+        return Err(Unreadable::Foreign(what));
+    }
+    if start.starts_with(['{', '[']) {
+        return Ok(Format::Json);
+    }
+    let rest: Vec<String> = lines.map(String::from).collect();
+    if rest.iter().any(|line| line.starts_with("#EXT-X-")) {
+        return Err(Unreadable::Foreign("the list of a stream's pieces (HLS)"));
+    }
+    let is_m3u_line =
+        |line: &str| line.trim_start().starts_with("#EXTM3U") || line.trim_start().starts_with("#EXTINF");
+    if is_m3u_line(start) || rest.iter().any(|line| is_m3u_line(line)) {
+        return Ok(Format::M3u);
+    }
+    let delimiter = csv::delimiter(&first);
+    let heading = csv::cells(&first, delimiter);
+    let columns = columns::Columns::of(&heading);
+    if columns.are_enough() {
+        return Ok(Format::Csv(delimiter));
+    }
+    let hint = hint.to_ascii_lowercase();
+    let ending = hint.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let names_m3u = matches!(ending, "m3u" | "m3u8") || hint.contains("mpegurl");
+    if names_m3u || std::iter::once(first.as_ref()).chain(rest.iter().map(String::as_str)).any(is_file) {
+        return Ok(Format::M3u);
+    }
+    let is_table = heading.len() > 1 || columns.know_some() || ending == "csv" || hint.contains("text/csv");
+    if is_table { Err(Unreadable::Columns(shown(&heading))) } else { Err(Unreadable::Unknown) }
+}
+
+fn foreign(start: &str) -> Option<&'static str> {
+    let head: String = start.chars().take(64).collect::<String>().to_ascii_lowercase();
+    if head.starts_with("[playlist]") {
+        Some("a PLS playlist")
+    } else if head.starts_with("<!doctype html") || head.starts_with("<html") {
+        Some("a web page")
+    } else if head.starts_with("<?xml") || head.starts_with("<playlist") || head.starts_with('<') {
+        Some("XML")
+    } else {
+        None
+    }
+}
+
+fn is_file(line: &str) -> bool {
+    let line = line.trim().to_ascii_lowercase();
+    !line.starts_with('#') && MUSIC.iter().any(|ending| line.ends_with(ending))
+}
+
+/// Names that somebody gave, short enough to be repeated.
+pub(super) fn shown(names: &[impl AsRef<str>]) -> Vec<String> {
+    let one = |name: &str| {
+        let plain = name.chars().filter(|letter| !letter.is_control());
+        plain.take(MAX_SHOWN_CHARS).collect::<String>().trim().to_owned()
+    };
+    names.iter().map(|name| one(name.as_ref())).filter(|name| !name.is_empty()).take(MAX_SHOWN).collect()
+}

@@ -1,0 +1,122 @@
+//! Bytes to lines of text: UTF-8 with or without a mark, UTF-16 with one, and what is neither.
+
+use std::borrow::Cow;
+
+use super::Unreadable;
+
+/// What the bytes of other things begin with.
+const HEADS: [(&[u8], &str); 12] = [
+    (b"PK\x03\x04", "a ZIP archive (or a spreadsheet)"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
+    (b"%PDF", "a PDF"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"ID3", "a music file"),
+    (b"fLaC", "a music file"),
+    (b"OggS", "a music file"),
+    (b"SQLite format 3", "a SQLite database"),
+    (b"\xd0\xcf\x11\xe0", "an old Office document"),
+];
+
+/// A text of which some lines may not be UTF-8.
+pub(super) struct Text<'a>(Cow<'a, [u8]>);
+
+/// One line, without its end.
+#[derive(Clone, Copy)]
+pub(super) struct Line<'a>(&'a [u8]);
+
+/// Reads the mark at the beginning, if there is one, and tells what is no text.
+pub(super) fn decode(bytes: &[u8]) -> Result<Text<'_>, Unreadable> {
+    if let Some((_, what)) = HEADS.iter().find(|(head, _)| bytes.starts_with(head)) {
+        return Err(Unreadable::Binary(Some(what)));
+    }
+    let whole = match bytes {
+        [0xef, 0xbb, 0xbf, rest @ ..] => Cow::Borrowed(rest),
+        [0xff, 0xfe, rest @ ..] => Cow::Owned(utf16(rest, u16::from_le_bytes)),
+        [0xfe, 0xff, rest @ ..] => Cow::Owned(utf16(rest, u16::from_be_bytes)),
+        _ => Cow::Borrowed(bytes),
+    };
+    let is_odd = |byte: &u8| *byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1a);
+    if whole.iter().any(is_odd) {
+        return Err(Unreadable::Binary(None));
+    }
+    if whole.iter().all(u8::is_ascii_whitespace) {
+        return Err(Unreadable::Nothing);
+    }
+    Ok(Text(whole))
+}
+
+fn utf16(bytes: &[u8], unit: impl Fn([u8; 2]) -> u16) -> Vec<u8> {
+    let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+    char::decode_utf16(units)
+        .map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER))
+        .collect::<String>()
+        .into()
+}
+
+impl Text<'_> {
+    /// All of it, which has to be UTF-8.
+    pub(super) fn whole(&self) -> Result<&str, Unreadable> {
+        std::str::from_utf8(&self.0)
+            .map_err(|error| Unreadable::Encoding(line_at(&self.0, error.valid_up_to())))
+    }
+
+    /// Its lines with their numbers, whatever their ends are (`\n`, `\r\n`, `\r`).
+    pub(super) fn lines(&self) -> impl Iterator<Item = (u32, Line<'_>)> + Clone {
+        let mut rest = Some(self.0.as_ref());
+        let mut number = 0_u32;
+        std::iter::from_fn(move || {
+            let bytes = rest?;
+            number = number.saturating_add(1);
+            let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+            let Some(end) = end else {
+                rest = None;
+                return Some((number, Line(bytes)));
+            };
+            let skip = if bytes[end..].starts_with(b"\r\n") { 2 } else { 1 };
+            rest = Some(&bytes[end + skip..]);
+            Some((number, Line(&bytes[..end])))
+        })
+    }
+}
+
+impl<'a> Line<'a> {
+    /// As UTF-8, if it is.
+    pub(super) fn utf8(self) -> Option<&'a str> {
+        std::str::from_utf8(self.0).ok()
+    }
+
+    /// Something to look at, whatever it is.
+    pub(super) fn lossy(self) -> Cow<'a, str> {
+        String::from_utf8_lossy(self.0)
+    }
+
+    /// As UTF-8, or else in the code page of Western Windows, which old players write.
+    pub(super) fn western(self) -> Cow<'a, str> {
+        self.utf8().map_or_else(
+            || Cow::Owned(self.0.iter().map(|byte| windows_1252(*byte)).collect()),
+            Cow::Borrowed,
+        )
+    }
+}
+
+/// The line a place is in, counted from 1.
+pub(super) fn line_at(bytes: &[u8], at: usize) -> u32 {
+    let ends = bytes[..at.min(bytes.len())].iter().filter(|byte| **byte == b'\n').count();
+    u32::try_from(ends).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+/// Where this code page differs from Latin-1; what is not assigned stays a control character.
+const UPPER: [char; 32] = [
+    '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}', '\u{90}',
+    '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+];
+
+fn windows_1252(byte: u8) -> char {
+    match byte {
+        0x80..=0x9f => UPPER[usize::from(byte - 0x80)],
+        _ => char::from(byte),
+    }
+}

@@ -1,0 +1,79 @@
+//! What happens to libraries while tools look away: files move, things get new keys, keys get new things.
+
+use super::Write;
+use crate::catalogue::{ItemId, Section, sortable};
+use crate::state::{Activity, Change};
+
+impl Write<'_> {
+    /// Moves the file of an item to another path. False if it has none.
+    pub fn move_file(&mut self, id: ItemId, path: &str) -> bool {
+        let has_file = self.view().record(id).is_some_and(|record| record.file.is_some());
+        has_file
+            && self.edit(id, |record| {
+                if let Some(file) = &mut record.file {
+                    path.clone_into(&mut file.path);
+                }
+            })
+    }
+
+    /// Gives something that plays a new key, as servers do that matched it anew or found its file again: the old one is
+    /// gone, file and names stay.
+    pub fn rekey(&mut self, id: ItemId) -> Option<ItemId> {
+        let mut record = self.view().record(id).filter(|record| record.kind.plays())?;
+        self.delete(id);
+        let now = self.now_s();
+        record.id = self.inner.new_item();
+        (record.added_at, record.updated_at) = (now, now);
+        let (id, section) = (record.id, record.section);
+        self.inner.shelf.records.insert(id, record);
+        self.inner.shelf.added.insert(id);
+        self.touched(section, true);
+        let moved = self.moved(id)?;
+        self.changes.push(Change::Added(moved));
+        Some(id)
+    }
+
+    /// Puts another thing of the same kind, with a file and names of its own, under a key that was in use. False if it was
+    /// not, or if it is nothing that plays.
+    pub fn replace(&mut self, id: ItemId, title: &str) -> bool {
+        let Some(gone) = self.moved(id).filter(|moved| moved.kind.plays()) else { return false };
+        let (now, chance) = (self.now_s(), self.state.catalogue().chance());
+        let draw = u64::from(id.0) ^ (self.inner.counter << 32);
+        self.edit_quietly(id, |record| {
+            title.clone_into(&mut record.title);
+            record.title_sort = sortable(title);
+            record.guid = chance.hex("replaced", draw, 24);
+            record.external.clear();
+            record.duration_ms = Some(chance.between("replaced/ms", draw, 95_000, 420_000));
+            record.added_at = now;
+            if let Some(file) = &mut record.file {
+                file.path = format!("{}/replaced/{draw:x}.{}", record.section.folder(), file.container);
+                file.bytes = chance.between("replaced/bytes", draw, 1_000_000, 90_000_000);
+            }
+        });
+        self.touched(gone.section, true);
+        self.changes.push(Change::Deleted(gone));
+        if let Some(moved) = self.moved(id) {
+            self.changes.push(Change::Added(moved));
+        }
+        true
+    }
+
+    /// Begins a scan of a section, or ends it, and says so in the server's activities.
+    pub fn scan_told(&mut self, section: Section, running: bool) {
+        self.scan(section, running);
+        let number = u64::from(section.number());
+        let activity = Activity {
+            uuid: self.state.catalogue().chance().uuid("scan told", number),
+            kind: "library.update.section".into(),
+            event: if running { "started" } else { "ended" },
+            title: format!("Scanning {}", section.title()),
+            subtitle: section.folder().into(),
+            progress: if running { 0 } else { 100 },
+            section: Some(section),
+            item: None,
+            refreshed: true,
+        };
+        self.changes.push(Change::Activity(activity));
+    }
+}

@@ -1,0 +1,127 @@
+//! Playlists of a Jellyfin. Items are named by their ids; several entries leave at once, and since 10.9 all of a
+//! playlist can be set.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{Entry, Holder, Listed, Order, Page, escaped, text, whole_seconds};
+use crate::facts::Unfit;
+
+/// Ticks of a millisecond.
+const TICKS_PER_MS: u64 = 10_000;
+
+pub(super) fn playlists_target(holder: &Holder, start: u64, size: u64) -> String {
+    format!(
+        "/Items?{}includeItemTypes=Playlist&recursive=true&fields=ChildCount&enableUserData=false\
+         &enableImages=false&sortBy=SortName,DateCreated&startIndex={start}&limit={size}",
+        user(holder)
+    )
+}
+
+pub(super) fn ownership_target(playlist: &str) -> String {
+    format!("/Playlists/{}/Users", escaped(playlist))
+}
+
+pub(super) fn entries_target(holder: &Holder, playlist: &str, start: u64, size: u64) -> String {
+    format!(
+        "/Playlists/{}/Items?{}fields=ProviderIds&enableUserData=false&enableImages=false&startIndex={start}&limit={size}",
+        escaped(playlist),
+        user(holder)
+    )
+}
+
+pub(super) fn seen_target(holder: &Holder, keys: &[String]) -> String {
+    format!("/Items?{}ids={}&enableUserData=false&enableImages=false", user(holder), listed(keys))
+}
+
+fn user(holder: &Holder) -> String {
+    if holder.user.is_empty() { String::new() } else { format!("userId={}&", escaped(&holder.user)) }
+}
+
+pub(super) fn playlists(body: &[u8]) -> Result<Page<Listed>, Unfit> {
+    page(body, |row| {
+        let is_video = row["MediaType"].as_str() == Some("Video");
+        (!is_video).then_some(())?;
+        Some(Listed {
+            id: text(&row["Id"])?,
+            title: row["Name"].as_str()?.to_owned(),
+            length: row["ChildCount"].as_u64(),
+            is_smart: false,
+        })
+    })
+}
+
+pub(super) fn entries(body: &[u8]) -> Result<Page<Entry>, Unfit> {
+    page(body, |row| {
+        let words = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+        let names = row["Artists"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let mut artists: Vec<String> = names.map(str::to_owned).collect();
+        if artists.is_empty() {
+            artists.extend(row["AlbumArtist"].as_str().filter(|name| !name.is_empty()).map(str::to_owned));
+        }
+        let recording = ["MusicBrainzRecording", "MusicBrainzTrack"];
+        let ids = recording.into_iter().filter_map(|name| row["ProviderIds"][name].as_str());
+        Some(Entry {
+            entry: text(&row["PlaylistItemId"]),
+            key: text(&row["Id"])?,
+            title: words("Name"),
+            artists,
+            album: words("Album"),
+            duration_s: whole_seconds(row["RunTimeTicks"].as_u64().map(|ticks| ticks / TICKS_PER_MS)),
+            ids: ids.take(1).map(|id| format!("mbid://{id}")).collect(),
+        })
+    })
+}
+
+fn page<T>(body: &[u8], read: impl Fn(&Value) -> Option<T>) -> Result<Page<T>, Unfit> {
+    let said: Value = serde_json::from_slice(body).map_err(|_| Unfit::Malformed)?;
+    let rows = said["Items"].as_array().ok_or(Unfit::Malformed)?;
+    Ok(Page {
+        rows: rows.iter().filter_map(read).collect(),
+        sent: rows.len() as u64,
+        total: said["TotalRecordCount"].as_u64(),
+    })
+}
+
+pub(super) fn create(holder: &Holder, title: &str, keys: &[String]) -> Order {
+    // Others see it only if its owner shares it.
+    let mut body = json!({"Name": title, "Ids": keys, "MediaType": "Audio", "IsPublic": false});
+    if !holder.user.is_empty() {
+        body["UserId"] = json!(holder.user);
+    }
+    Order { method: Method::POST, target: "/Playlists".into(), body: body.to_string().into_bytes() }
+}
+
+pub(super) fn created(body: &[u8]) -> Result<String, Unfit> {
+    let said: Value = serde_json::from_slice(body).map_err(|_| Unfit::Malformed)?;
+    text(&said["Id"]).ok_or(Unfit::Malformed)
+}
+
+pub(super) fn add(holder: &Holder, playlist: &str, keys: &[String]) -> Order {
+    let target = format!("/Playlists/{}/Items?{}ids={}", escaped(playlist), user(holder), listed(keys));
+    Order::bare(Method::POST, target)
+}
+
+pub(super) fn remove(playlist: &str, entries: &[String]) -> Order {
+    let target = format!("/Playlists/{}/Items?entryIds={}", escaped(playlist), listed(entries));
+    Order::bare(Method::DELETE, target)
+}
+
+pub(super) fn relocate(playlist: &str, entry: &str, index: usize) -> Order {
+    let target = format!("/Playlists/{}/Items/{}/Move/{index}", escaped(playlist), escaped(entry));
+    Order::bare(Method::POST, target)
+}
+
+pub(super) fn set(playlist: &str, keys: &[String]) -> Order {
+    let target = format!("/Playlists/{}", escaped(playlist));
+    Order { method: Method::POST, target, body: json!({"Ids": keys}).to_string().into_bytes() }
+}
+
+pub(super) fn rename(playlist: &str, title: &str) -> Order {
+    let target = format!("/Playlists/{}", escaped(playlist));
+    Order { method: Method::POST, target, body: json!({"Name": title}).to_string().into_bytes() }
+}
+
+fn listed(ids: &[String]) -> String {
+    ids.iter().map(|id| escaped(id)).collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,37 @@
+//! What must hold of a playlist that somebody hands in, whatever is in it.
+
+use greenroom_library::playlist::{self, MAX_FIELD_BYTES, MAX_NAMES, MAX_ROWS, MAX_TOLD, export};
+
+/// Checks what must hold of these bytes, under each name a file may have.
+pub fn check(bytes: &[u8]) {
+    for hint in ["", "list.m3u", "list.csv"] {
+        match playlist::read(bytes, hint) {
+            Err(refused) => {
+                let sentence = refused.to_string();
+                assert!(!sentence.is_empty() && sentence.len() < 1000, "{sentence}");
+                assert!(!sentence.chars().any(char::is_control), "{sentence:?}");
+            }
+            Ok(read) => judge(&read),
+        }
+    }
+}
+
+fn judge(read: &playlist::Playlist) {
+    assert!(!read.rows.is_empty() && read.rows.len() <= MAX_ROWS);
+    assert!(read.bad.len() <= MAX_TOLD && read.bad.len() <= read.bad_count);
+    for row in &read.rows {
+        assert!(!row.is_empty() && row.line > 0);
+        assert!(row.ids.len() <= MAX_NAMES && row.artists.len() <= MAX_NAMES);
+        let texts = [&row.title, &row.artist, &row.album].into_iter().chain(&row.artists).chain(&row.ids);
+        assert!(texts.chain(&row.path).all(|text| text.len() <= MAX_FIELD_BYTES));
+        assert!(row.ids.iter().all(|id| id.contains("://")));
+        assert!(row.duration_s.is_none_or(|seconds| seconds > 0));
+    }
+    // What we write, we read again as it was.
+    let again = export::jspf("", &read.rows).to_string();
+    if again.len() <= playlist::MAX_BYTES {
+        let again = playlist::read(again.as_bytes(), "").expect("it is JSPF").rows;
+        let bare = |row: &playlist::Row| playlist::Row { line: 0, ..row.clone() };
+        assert!(again.iter().map(bare).eq(read.rows.iter().map(bare)));
+    }
+}
