@@ -5,14 +5,14 @@ use greenroom_upstream::verdict::Representation::{Json, Opaque, Xml};
 
 use super::{
     address, answers, comparisons, configuration, control, crawls, credentials, events, forwarding, frames,
-    greetings, logins, playlists, redaction, requests, sequels, snapshots, surveys, webhooks,
+    greetings, logins, places, playlists, redaction, requests, sequels, snapshots, surveys, webhooks,
 };
 
 /// A property of any bytes.
 pub type Property = fn(&[u8]);
 
 /// Every target by its name.
-pub const EVERY: [(&str, Property); 25] = [
+pub const EVERY: [(&str, Property); 26] = [
     ("address", address),
     ("comparisons", comparisons),
     ("configuration", configuration),
@@ -27,6 +27,7 @@ pub const EVERY: [(&str, Property); 25] = [
     ("jellyfin_requests", jellyfin_requests),
     ("logins", logins),
     ("pictures", pictures),
+    ("places", places),
     ("playlists", playlists),
     ("plex_credentials", plex_credentials),
     ("plex_frames", plex_frames),
@@ -134,6 +135,11 @@ pub fn plex_credentials(bytes: &[u8]) {
 /// A frame of a Plex's socket.
 pub fn plex_frames(bytes: &[u8]) {
     frames::check(Plex, bytes);
+}
+
+/// Paths, rules and names of items.
+pub fn places(bytes: &[u8]) {
+    places::check(bytes);
 }
 
 /// A page of a Plex in JSON.

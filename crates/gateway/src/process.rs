@@ -65,7 +65,8 @@ impl Process {
         let warnings = Arc::new(Warnings::default());
         // First of all, so that nothing is put back into the directory while its files are read or made.
         let state = Arc::new(State::open(data_dir.path(), &warnings));
-        state::await_turn(data_dir.path())?;
+        let state_dir = data_dir.path().to_owned();
+        state::await_turn(&state_dir)?;
         state.introduce().await;
         let secrets = (data_dir.identity_key()?, data_dir.webhook_secret()?);
         let token = data_dir.control_token()?;
@@ -100,8 +101,15 @@ impl Process {
         let control_listener = bind(settings.control.listen, "the control plane").await?;
         let control = address_of(&control_listener)?;
         let libraries = Arc::new(Libraries::open(&library_dir, settings.library_memory_bytes));
-        let matching = Arc::new(Matching::default());
-        let playlists = Arc::new(Playlists { libraries: Arc::clone(&libraries), matching });
+        let matching = Arc::new(Matching::open(&state_dir, state.trouble(), settings.matching));
+        let playlists = Arc::new(Playlists::new(
+            Arc::clone(&libraries),
+            matching,
+            servers.iter().map(|(server, _)| Arc::clone(server)).collect(),
+            clock.clone(),
+            tasks.clone(),
+            stop.clone(),
+        ));
         let plane = Control::new(
             servers.clone(),
             cache.clone(),

@@ -290,16 +290,21 @@ impl Server {
     /// The configured token, as we show it.
     pub fn own_credential(&self) -> Option<Credential> {
         let token = self.settings.token.clone()?;
+        Some(Credential { token: Some(token), ..self.bare_credential() })
+    }
+
+    /// What we say of ourselves beside a token.
+    pub fn bare_credential(&self) -> Credential {
         let form = if self.settings.kind == Kind::Plex { Form::PlexHeader } else { Form::Authorization };
-        Some(Credential {
-            token: Some(token),
+        Credential {
+            token: None,
             form,
             product: Some("Greenroom".into()),
             version: Some(env!("CARGO_PKG_VERSION").into()),
             device: Some("Greenroom".into()),
             device_id: Some(format!("greenroom-{}", self.name())),
             ambiguous: false,
-        })
+        }
     }
 
     /// Where answers to the configured token are kept.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use greenroom_cache::disk::DiskSettings;
+use greenroom_library::files::PathMaps;
 use greenroom_upstream::ask::Kind;
 use greenroom_upstream::class::{Class, Lifetime};
 use greenroom_upstream::credential::Secret;
@@ -17,7 +18,9 @@ use super::control::Control;
 use super::disk;
 use super::hygiene::{self, Hygiene};
 use super::library::{self, Library};
+use super::matching::{Matching, read_path_maps};
 use super::networks::Networks;
+use super::playlists::{Account, Standing};
 use super::prefetch::Prefetch;
 use super::tls::{Upstream, read_shown};
 use super::tree::{Problem, Tree};
@@ -54,8 +57,12 @@ pub struct Settings {
     pub disk: Option<DiskSettings>,
     /// What the snapshots of all libraries together may take.
     pub library_memory_bytes: u64,
+    /// What is remembered of matches.
+    pub matching: Matching,
     /// The media servers, in the order they were written.
     pub servers: Vec<Server>,
+    /// Playlists that are kept in step by themselves.
+    pub playlists: Vec<Standing>,
 }
 
 /// The memory tier.
@@ -86,6 +93,8 @@ pub struct Server {
     pub public_url: Option<String>,
     /// A token of its owner, for the events and for what is done without a client.
     pub token: Option<Secret>,
+    /// Further users, whose playlists may be written.
+    pub accounts: BTreeMap<String, Account>,
     /// How its certificate is judged, where its url asks for encryption.
     pub tls: Upstream,
     /// Where clients find it.
@@ -114,6 +123,8 @@ pub struct Server {
     pub prefetch: Prefetch,
     /// What is kept whole of its libraries.
     pub library: Library,
+    /// How the paths of apps become the server's.
+    pub path_maps: PathMaps,
     /// Numbers of a class's lifetime that differ from the default.
     pub lifetimes: BTreeMap<Class, Changed>,
 }
@@ -155,6 +166,7 @@ impl Settings {
         let control = Control::read(&mut tree);
         let memory = read_memory(&mut tree);
         let disk = disk::read(&mut tree, &data_dir);
+        let matching = Matching::read(&mut tree);
         let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
         let library = Library::read(&mut tree);
         let library_memory_bytes = library::read_memory_limit(&mut tree);
@@ -163,6 +175,7 @@ impl Settings {
             servers.extend(read_server(&mut tree, &name, &place, (&trusted_proxies, &library)));
         }
         check_listeners(&mut tree, &control, &servers);
+        let playlists = Standing::read_all(&mut tree, &servers);
         if servers.is_empty() && tree.servers().is_empty() {
             tree.problem(
                 "configuration".into(),
@@ -171,7 +184,17 @@ impl Settings {
         }
         tree.reject_unknown();
         if tree.problems.is_empty() {
-            Ok(Self { data_dir, settle, control, memory, disk, library_memory_bytes, servers })
+            Ok(Self {
+                data_dir,
+                settle,
+                control,
+                memory,
+                disk,
+                library_memory_bytes,
+                matching,
+                servers,
+                playlists,
+            })
         } else {
             Err(tree.problems)
         }
@@ -196,6 +219,7 @@ fn read_server(
     let kind = read_kind(tree, &key("kind"), name, place);
     let url = read_url(tree, &key("url"), name, place);
     let token = read_token(tree, &key("token"), &key("token_file"));
+    let accounts = Account::read_all(tree, name, kind);
     let port = if kind == Some(Kind::Jellyfin) { JELLYFIN_PORT } else { PLEX_PORT };
     let everywhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
     let listen = read_listen(tree, &key("listen"), everywhere);
@@ -215,6 +239,7 @@ fn read_server(
         url.as_ref().is_none_or(|(origin, _)| origin.scheme() == Some(&http::uri::Scheme::HTTPS));
     let tls = Upstream::read(tree, name, is_encrypted);
     let shown = read_shown(tree, &key("listen_tls"));
+    let path_maps = read_path_maps(tree, name);
     let lifetimes = read_lifetimes(tree, name);
     let public_url = read_public_url(tree, &key("public_url"));
     let listen_base_path = read_base_path(tree, &key("listen_base_path"));
@@ -227,6 +252,7 @@ fn read_server(
         base_path,
         public_url,
         token,
+        accounts,
         tls,
         listen,
         shown,
@@ -241,6 +267,7 @@ fn read_server(
         hygiene,
         prefetch,
         library,
+        path_maps,
         lifetimes,
     })
 }
@@ -345,7 +372,7 @@ fn read_short(path: &str) -> std::io::Result<String> {
     Ok(text)
 }
 
-fn read_token(tree: &mut Tree, token: &str, token_file: &str) -> Option<Secret> {
+pub(super) fn read_token(tree: &mut Tree, token: &str, token_file: &str) -> Option<Secret> {
     let from_file = tree.take(token_file).and_then(|leaf| match read_short(&leaf.text) {
         Ok(text) if text.len() > MAX_TOKEN_FILE_BYTES => {
             tree.problem(leaf.place, format!("the token file {} is longer than a token is", leaf.text));

@@ -56,6 +56,12 @@ listen = "127.0.0.1:8710"
 # schedule_hours = 24              # then it is compared as a whole; 0: never by itself
 # music = "Music"                  # the library that is meant where none is named
 
+# What is remembered of matches. The server is searched only if whoever asks wants that.
+[matching]
+# max_decisions = 100000           # pins, rejections, and what was confirmed by use
+# live_per_call = 50               # searches of one call
+# live_per_minute = 60             # searches in any minute, for each server
+
 [[server]]
 name   = "home"
 kind   = "plex"                        # or "jellyfin"
@@ -93,6 +99,11 @@ listen = "0.0.0.0:32500"               # point your apps here
 # cert_file = "/etc/greenroom/certificate.pem"
 # key_file = "/etc/greenroom/key.pem"
 
+# Further users whose playlists may be written: greenroom sync --account kids
+# [server.accounts.kids]
+# token = "..."                              # or token_file
+# user = "kids"                              # Jellyfin: who is meant, where the token is a key that is nobody's
+
 # What an app is likely to ask next, learnt from what it asked before, is loaded when an answer has left.
 # [server.prefetch]
 # enabled = false
@@ -108,11 +119,29 @@ listen = "0.0.0.0:32500"               # point your apps here
 # schedule_hours = 24
 # music = "Music"
 
+# How the paths that apps know become the server's, for lookups by path: a regular expression, and what its first match
+# becomes. Several may follow one another; the first that matches counts. It is used in both directions.
+# [[server.path_map]]
+# from = '^/data/(.*)$'
+# to = '/mnt/media/$1'
+
 # Lifetimes of a class of answers, in seconds. The three windows add up.
 # [server.lifetimes.sessions]
 # fresh_s = 10
 # stale_s = 10
 # stale_on_error_s = 86400
+
+# Playlists that are kept in step by themselves: a file, a folder of files, or a playlist of another server.
+# [playlist.weekly]
+# server = "home"                            # where it is written
+# folder = "/srv/playlists"                  # or file = "/srv/weekly.jspf", or from = "attic/Weekly"
+# library = "3"                              # default: the music library
+# name = "Weekly"                            # default: what it calls itself, else the file's name
+# mode = "replace"                           # "create": once; "append": add what is missing
+# accounts = ["kids"]                        # default: the owner's token
+# policy = "strict"                          # "prefer-version-else-any", "ids-only"
+# every_hours = 24                           # a file is also taken when it has changed
+# results = "/srv/playlists/results"         # reports and missing rows; default: beside the file
 "#;
 
 #[cfg(test)]
@@ -172,8 +201,11 @@ mod tests {
             tree.add_environment([server, (variable(path), "said".into())].into_iter());
             assert_eq!(tree.take(path).map(|leaf| leaf.text).as_deref(), Some("said"), "{path}");
             let lifetime = path.strip_prefix("server.home.lifetimes.").and_then(|rest| rest.split_once('.'));
+            let is_map = path.starts_with("server.home.path_map.");
             let shown = lifetime
                 .map_or_else(|| path.clone(), |(_, last)| format!("server.home.lifetimes.sessions.{last}"));
+            // Only the first of several is shown, and the one after the last is asked for.
+            let shown = if is_map { shown.replace(".path_map.2.", ".path_map.1.") } else { shown };
             assert!(written.has(&shown), "{shown} is not in the template");
         }
         assert!(asked.len() > 80, "only {} keys were asked for", asked.len());

@@ -221,6 +221,27 @@ impl Tree {
         self.servers.clone()
     }
 
+    /// Names of the tables below a path (`server.home.accounts`), in the file or in variables that end with one of
+    /// these keys.
+    pub fn names_below(&self, path: &str, keys: &[&str]) -> Vec<String> {
+        let prefix = format!("{path}.");
+        let written = self.leaves.keys().filter_map(|leaf| leaf.strip_prefix(&prefix)?.split('.').next());
+        let mut names: std::collections::BTreeSet<String> = written.map(str::to_owned).collect();
+        let prefix = format!("{}_", variable(path));
+        for told in self.environment.keys().filter_map(|name| name.strip_prefix(&prefix)) {
+            // The longest key first: `TOKEN_FILE` is not the `FILE` of somebody called TOKEN.
+            let ends =
+                keys.iter().filter_map(|key| told.strip_suffix(&format!("_{}", key.to_ascii_uppercase())));
+            if let Some(name) = ends.min_by_key(|name| name.len()) {
+                let name = name.to_ascii_lowercase().replace('_', "-");
+                if is_server_name(&name) {
+                    names.insert(name);
+                }
+            }
+        }
+        names.into_iter().collect()
+    }
+
     /// Notes a problem.
     pub fn problem(&mut self, place: String, message: String) {
         self.problems.push(Problem { place, message });
@@ -249,6 +270,18 @@ impl Tree {
                 DeValue::Array(rows) if path == "server" => {
                     for row in rows {
                         self.add_server_row(lines, row);
+                    }
+                }
+                DeValue::Array(rows) if path.ends_with(".path_map") => {
+                    for (index, row) in rows.iter().enumerate() {
+                        let path = format!("{path}.{}", index + 1);
+                        match row.get_ref() {
+                            DeValue::Table(inner) => self.add_table(lines, &path, inner),
+                            _ => self.problem(
+                                lines.place(row),
+                                format!("{path} must be a table with from and to"),
+                            ),
+                        }
                     }
                 }
                 DeValue::Array(texts) if texts.iter().all(|text| text.get_ref().as_str().is_some()) => {

@@ -44,6 +44,11 @@ impl Live {
         Self { frames: watch::Sender::new(Bytes::new()), seats: Arc::new(Semaphore::new(MAX_VIEWERS)) }
     }
 
+    /// A place to watch from, as long as it is held.
+    pub(super) fn seat(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.seats).try_acquire_owned().map_err(|_| Problem::TOO_MANY_VIEWERS)
+    }
+
     /// How many watch.
     pub(super) fn viewers(&self) -> usize {
         MAX_VIEWERS - self.seats.available_permits()
@@ -71,7 +76,7 @@ pub(super) async fn watch(
     Extension(admitted): Extension<Admitted>,
 ) -> Result<Response, Problem> {
     let live = &plane.control.live;
-    let seat = Arc::clone(&live.seats).try_acquire_owned().map_err(|_| Problem::TOO_MANY_VIEWERS)?;
+    let seat = live.seat()?;
     plane.control.ask_for_introductions();
     let viewer = Viewer {
         frames: live.frames.subscribe(),

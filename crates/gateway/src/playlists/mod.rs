@@ -1,15 +1,212 @@
 //! Playlists from elsewhere, kept on a media server: read, resolved once, written for one account or several, verified.
+//!
+//! Rooms: [`wish`] (what somebody wants), [`sync`] (a wish carried out), [`plan`] (how a playlist becomes what it should
+//! be), [`writing`] (one account's playlist), [`courier`] (asking the server), [`run`] (how far it is), [`report`] (what
+//! came of it), [`trouble`] (what keeps it from being done), [`standing`] (what is kept in step by itself).
+//!
+//! A playlist is never emptied by a failure: what is added is added and seen before anything leaves, a source without
+//! rows changes nothing, and where nothing was found nothing is touched. Nothing is journalled: the next run reads what
+//! is there and goes on from it.
 
+pub mod courier;
+pub mod plan;
+pub mod report;
+pub mod run;
+pub mod standing;
+pub mod sync;
+pub mod trouble;
+pub mod wish;
+pub mod writing;
+
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::library::Libraries;
+use greenroom_cache::Clock;
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::library::{Libraries, Library, LibraryId};
 use crate::matching::Matching;
+use crate::server::Server;
+use report::Failure;
+use run::Run;
+use wish::Wish;
+use writing::Habits;
+
+/// Runs at a time.
+const MAX_RUNNING: usize = 8;
+/// Runs that have ended and are remembered.
+const MAX_KEPT: usize = 50;
 
 /// Keeps playlists.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Playlists {
     /// What is to be found.
     pub libraries: Arc<Libraries>,
     /// Who finds it.
     pub matching: Arc<Matching>,
+    /// The clock of the process.
+    pub clock: Clock,
+    servers: Vec<Arc<Server>>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    runs: Mutex<VecDeque<Arc<Run>>>,
+    begun: AtomicU64,
+    refused: AtomicU64,
+    habits: Mutex<HashMap<String, Arc<Habits>>>,
+}
+
+impl Default for Playlists {
+    fn default() -> Self {
+        Self::new(
+            Arc::default(),
+            Arc::default(),
+            Vec::new(),
+            Clock::system(),
+            TaskTracker::new(),
+            CancellationToken::new(),
+        )
+    }
+}
+
+impl Playlists {
+    /// Keeps the playlists of these servers.
+    pub fn new(
+        libraries: Arc<Libraries>,
+        matching: Arc<Matching>,
+        servers: Vec<Arc<Server>>,
+        clock: Clock,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            libraries,
+            matching,
+            clock,
+            servers,
+            tasks,
+            stop,
+            runs: Mutex::default(),
+            begun: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+            habits: Mutex::default(),
+        }
+    }
+
+    /// Begins to carry out a wish.
+    ///
+    /// # Errors
+    /// If it names what is not there, or too much runs, or that playlist is being written already.
+    pub fn begin(self: &Arc<Self>, wish: Wish) -> Result<Arc<Run>, Failure> {
+        let server = self.server(&wish.server)?;
+        if let Some(unknown) = wish.accounts.iter().find(|name| !server.settings.accounts.contains_key(*name))
+        {
+            let shown: String = unknown.chars().filter(|letter| !letter.is_control()).take(40).collect();
+            let message = format!("no account \"{shown}\" is configured for the server {}", server.name());
+            return Err(Failure::new("unknown-account", message));
+        }
+        if let wish::Source::Server { server, .. } = &wish.source {
+            self.server(server)?;
+        }
+        let name = wish.name.clone().or_else(|| match &wish.source {
+            wish::Source::Rows(playlist) => playlist.name.clone(),
+            wish::Source::Server { playlist, .. } => Some(playlist.clone()),
+        });
+        let run = self.admit(&wish.server, &name.unwrap_or_default())?;
+        let (playlists, begun) = (Arc::clone(self), Arc::clone(&run));
+        self.tasks.spawn(async move { sync::carry_out(&playlists, &begun, wish).await });
+        Ok(run)
+    }
+
+    fn admit(&self, server: &str, name: &str) -> Result<Arc<Run>, Failure> {
+        let mut runs = self.runs.lock();
+        let running = || runs.iter().filter(|run| run.ending().is_none());
+        let refusal = if running().count() >= MAX_RUNNING {
+            Some(Failure::new(
+                "too-many-runs",
+                "too many playlists are being written; try again when one is done",
+            ))
+        } else {
+            running().find(|run| run.server == server && !name.is_empty() && *run.name.lock() == name).map(
+                |run| {
+                    let message = format!("this playlist is being written already, by run {}", run.id);
+                    Failure::new("already-running", message)
+                },
+            )
+        };
+        if let Some(refusal) = refusal {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(refusal);
+        }
+        let number = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
+        let now_ms = self.clock.now_ms();
+        // The time makes it differ from those of an earlier process.
+        let id = format!("{:x}-{number}", now_ms / 1000);
+        let run = Arc::new(Run::new(id, server, name, now_ms, self.stop.child_token()));
+        runs.push_back(Arc::clone(&run));
+        while runs.len() > MAX_KEPT {
+            let Some(oldest) = runs.iter().position(|run| run.ending().is_some()) else { break };
+            runs.remove(oldest);
+        }
+        Ok(run)
+    }
+
+    /// Runs that are known, the newest first.
+    pub fn runs(&self) -> Vec<Arc<Run>> {
+        self.runs.lock().iter().rev().cloned().collect()
+    }
+
+    /// The run with this id.
+    pub fn run(&self, id: &str) -> Option<Arc<Run>> {
+        self.runs.lock().iter().find(|run| run.id == id).cloned()
+    }
+
+    /// How many runs were refused because of others.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// The server of this name.
+    fn server(&self, name: &str) -> Result<Arc<Server>, Failure> {
+        let found = self.servers.iter().find(|server| server.name() == name).cloned();
+        found.ok_or_else(|| {
+            let known: Vec<&str> = self.servers.iter().map(|server| server.name()).collect();
+            Failure::new(
+                "unknown-server",
+                format!("no such server is configured; there are: {}", known.join(", ")),
+            )
+        })
+    }
+
+    /// The server that is meant where none is named: the only one.
+    pub fn only_server(&self) -> Option<&str> {
+        match self.servers.as_slice() {
+            [only] => Some(only.name()),
+            _ => None,
+        }
+    }
+
+    /// The library that is meant by its key, its title, or `SERVER:KEY`; by nothing: the music library.
+    fn library(&self, server: &Arc<Server>, word: Option<&str>) -> Option<Arc<Library>> {
+        let Some(word) = word else { return self.libraries.music_of(server.name()) };
+        let named = word.parse::<LibraryId>().ok().filter(|id| id.server == server.name());
+        let by_key = LibraryId { server: server.name().to_owned(), key: word.to_owned() };
+        named.and_then(|id| self.libraries.find(&id)).or_else(|| self.libraries.find(&by_key)).or_else(|| {
+            let all = self.libraries.all();
+            all.into_iter().find(|library| {
+                library.id.server == server.name() && library.title.lock().eq_ignore_ascii_case(word)
+            })
+        })
+    }
+
+    fn habits_of(&self, server: &Server) -> Arc<Habits> {
+        Arc::clone(self.habits.lock().entry(server.name().to_owned()).or_default())
+    }
+
+    /// So little was found in it that it should be compared with the server.
+    fn doubt(&self, library: &Library) {
+        tracing::warn!(library = %library.id, "few rows of a playlist were found; is the index of this library up to date?");
+    }
 }

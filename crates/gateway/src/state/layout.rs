@@ -71,6 +71,28 @@ pub(crate) const STEPS: &[&str] = &[
         PRIMARY KEY (server, key)
     ) WITHOUT ROWID;
 ",
+    "
+    CREATE TABLE ruling (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        server TEXT NOT NULL,
+        library TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        wanted TEXT NOT NULL,
+        item_key TEXT NOT NULL,
+        identity TEXT NOT NULL,
+        is_strict INTEGER NOT NULL,
+        seen_in INTEGER NOT NULL,
+        made_ms INTEGER NOT NULL
+    );
+    CREATE INDEX ruling_item ON ruling (server, library, item_key);
+    CREATE INDEX ruling_kind ON ruling (kind, made_ms);
+    CREATE TABLE ruling_key (
+        key INTEGER NOT NULL,
+        ruling INTEGER NOT NULL REFERENCES ruling (id) ON DELETE CASCADE,
+        PRIMARY KEY (key, ruling)
+    ) WITHOUT ROWID;
+    CREATE INDEX ruling_key_of ON ruling_key (ruling);
+",
 ];
 
 /// The layout of today.

@@ -100,6 +100,11 @@ impl Playlist {
         Self { format, name: None, rows: Vec::new(), bad: Vec::new(), bad_count: 0 }
     }
 
+    /// One of rows that were had elsewhere.
+    pub fn of_rows(name: Option<String>, rows: Vec<Row>) -> Self {
+        Self { name, rows, ..Self::new(Format::Json) }
+    }
+
     /// Adds what was read of one row, tidied.
     fn take(&mut self, line: u32, row: Result<Row, Fault>) -> Result<(), Unreadable> {
         match row.and_then(|row| tidied(Row { line, ..row })) {

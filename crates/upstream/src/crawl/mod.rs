@@ -218,6 +218,21 @@ impl Kind {
         }
     }
 
+    /// The first items of a kind in whose title `title` occurs.
+    pub fn search_target(
+        self,
+        library: &Shelf,
+        kind: ItemKind,
+        title: &str,
+        size: u64,
+        user: Option<&str>,
+    ) -> String {
+        match self {
+            Self::Plex => plex::search_target(library, kind, title, size),
+            Self::Jellyfin => jellyfin::search_target(library, kind, title, size, user),
+        }
+    }
+
     /// Several items at once. Those that are gone are left out of the answer; if all are, Plex answers 404.
     pub fn items_target(self, keys: &[&str], user: Option<&str>) -> String {
         match self {

@@ -30,6 +30,10 @@ pub(super) fn entries_target(holder: &Holder, playlist: &str, start: u64, size: 
     )
 }
 
+pub(super) fn seen_target(holder: &Holder, keys: &[String]) -> String {
+    format!("/Items?{}ids={}&enableUserData=false&enableImages=false", user(holder), listed(keys))
+}
+
 fn user(holder: &Holder) -> String {
     if holder.user.is_empty() { String::new() } else { format!("userId={}&", escaped(&holder.user)) }
 }

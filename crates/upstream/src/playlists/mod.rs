@@ -175,6 +175,22 @@ impl Kind {
         }
     }
 
+    /// Which of these items there are for whoever asks.
+    pub fn seen_target(self, holder: &Holder, keys: &[String]) -> String {
+        match self {
+            Self::Plex => plex::seen_target(keys),
+            Self::Jellyfin => jellyfin::seen_target(holder, keys),
+        }
+    }
+
+    /// Their keys.
+    ///
+    /// # Errors
+    /// If the body is not such a list.
+    pub fn seen(self, body: &[u8]) -> Result<Vec<String>, Unfit> {
+        Ok(self.entries(body)?.rows.into_iter().map(|entry| entry.key).collect())
+    }
+
     /// How many of the first of these items fit into one request that adds them: at least one.
     pub fn fitting(self, keys: &[String], max_bytes: usize, max_items: usize) -> usize {
         let separator = match self {

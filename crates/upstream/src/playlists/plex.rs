@@ -14,6 +14,10 @@ pub(super) fn entries_target(playlist: &str, start: u64, size: u64) -> String {
     format!("/playlists/{}/items?includeGuids=1&{}", escaped(playlist), window(start, size))
 }
 
+pub(super) fn seen_target(keys: &[String]) -> String {
+    format!("/library/metadata/{}?excludeElements=Media,Genre,Mood,Similar,Style", keys.join(","))
+}
+
 fn window(start: u64, size: u64) -> String {
     format!("X-Plex-Container-Start={start}&X-Plex-Container-Size={size}")
 }

@@ -59,6 +59,17 @@ pub(super) fn count_target(shelf: &Shelf, kind: ItemKind, user: Option<&str>) ->
     format!("/Items?{which}&{LEAN}&startIndex=0&limit=0{}", of_user(user))
 }
 
+pub(super) fn search_target(
+    shelf: &Shelf,
+    kind: ItemKind,
+    title: &str,
+    size: u64,
+    user: Option<&str>,
+) -> String {
+    let which = format!("parentId={}&searchTerm={}", quoted(&shelf.key), quoted(title));
+    listed(&which, kind, 0, size, user)
+}
+
 pub(super) fn items_target(keys: &[&str], user: Option<&str>) -> String {
     format!("/Items?ids={}&fields={}&{LEAN}{}", joined(keys), fields(true), of_user(user))
 }

@@ -31,6 +31,10 @@ pub(super) fn changed_target(shelf: &Shelf, kind: ItemKind, since_s: u64, start:
     list(shelf, kind, &changed, start, size)
 }
 
+pub(super) fn search_target(shelf: &Shelf, kind: ItemKind, title: &str, size: u64) -> String {
+    list(shelf, kind, &format!("&title={}", quoted(title)), 0, size)
+}
+
 pub(super) fn items_target(keys: &[&str]) -> String {
     format!("/library/metadata/{}?includeGuids=1&checkFiles=0", joined(keys))
 }

@@ -1,0 +1,106 @@
+//! How much is remembered of matches, how far the live fallback goes, and how paths of apps become those of a server.
+
+use greenroom_library::files::maps::MAX_RULES;
+use greenroom_library::files::{PathMaps, Rule};
+
+use super::tree::Tree;
+
+/// Decisions that are kept unless it is said otherwise, and at most.
+const DECISIONS: (u64, u64) = (100_000, 1_000_000);
+
+/// What is remembered and asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matching {
+    /// Decisions that are kept: pins, rejections, what was confirmed.
+    pub max_decisions: usize,
+    /// Searches of one call.
+    pub live_per_call: usize,
+    /// Searches in any minute, for each server.
+    pub live_per_minute: usize,
+}
+
+impl Default for Matching {
+    fn default() -> Self {
+        Self { max_decisions: 100_000, live_per_call: 50, live_per_minute: 60 }
+    }
+}
+
+impl Matching {
+    /// Reads the settings.
+    pub(super) fn read(tree: &mut Tree) -> Self {
+        let mut count = |last: &str, least: u64, most: u64, default: u64| {
+            usize::try_from(tree.number(&format!("matching.{last}"), least, most, default))
+                .unwrap_or_default()
+        };
+        Self {
+            max_decisions: count("max_decisions", 100, DECISIONS.1, DECISIONS.0),
+            live_per_call: count("live_per_call", 0, 10_000, 50),
+            live_per_minute: count("live_per_minute", 0, 10_000, 60),
+        }
+    }
+}
+
+/// Reads the path maps of a server: `[[server.path_map]]`, counted from one.
+pub(super) fn read_path_maps(tree: &mut Tree, server: &str) -> PathMaps {
+    let key = |number: usize, last: &str| format!("server.{server}.path_map.{number}.{last}");
+    let mut rules: Vec<(String, String)> = Vec::new();
+    let mut places = Vec::new();
+    for number in 1..=MAX_RULES {
+        let place = tree.place(&key(number, "from"));
+        let from = tree.take(&key(number, "from")).map(|leaf| leaf.text);
+        let to = tree.take(&key(number, "to")).map(|leaf| leaf.text);
+        match (from, to) {
+            (Some(from), Some(to)) => {
+                rules.push((from, to));
+                places.push(place);
+            }
+            (None, None) => break,
+            _ => {
+                tree.problem(place, "a path map needs from and to".into());
+                return PathMaps::default();
+            }
+        }
+    }
+    let written = rules.iter().map(|(from, to)| Rule { from, to });
+    PathMaps::new(written).unwrap_or_else(|error| {
+        let place = error.rule().and_then(|rule| places.get(rule - 1).cloned()).unwrap_or_default();
+        tree.problem(place, error.to_string());
+        PathMaps::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Settings;
+    use super::*;
+
+    fn read(more: &str) -> Result<Settings, String> {
+        let home = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://192.168.1.10:32400\"\n";
+        let mut tree = Tree::default();
+        tree.add_toml("g.toml", &format!("{home}{more}"));
+        Settings::read(tree).map_err(|problems| problems[0].to_string())
+    }
+
+    #[test]
+    fn path_maps_are_read_in_their_order_and_a_bad_one_is_said_with_its_line() {
+        let maps = read(
+            "[[server.path_map]]\nfrom = '^/data/{1,2}(.*)$'\nto = '/mnt/$1'\n[[server.path_map]]\nfrom = '^/data/'\nto = '/never/'\n",
+        );
+        let maps = maps.expect("valid").servers[0].path_maps.clone();
+        assert_eq!(maps.there("/data/a,b").as_deref(), Some("/mnt/a,b"));
+        let bad = read("[[server.path_map]]\nfrom = '('\nto = ''\n").expect_err("no expression");
+        assert!(bad.starts_with("g.toml:6: rule 1: from is no regular expression"), "{bad}");
+        let half = read("[[server.path_map]]\nfrom = 'a'\n").expect_err("half a map");
+        assert!(half.contains("needs from and to"), "{half}");
+        assert!(read("").expect("valid").servers[0].path_maps.is_empty());
+    }
+
+    #[test]
+    fn every_number_can_be_set() {
+        let settings =
+            read("[matching]\nmax_decisions = 500\nlive_per_call = 1\nlive_per_minute = 2\n").expect("valid");
+        let wanted = Matching { max_decisions: 500, live_per_call: 1, live_per_minute: 2 };
+        assert_eq!(settings.matching, wanted);
+        assert_eq!(read("").expect("valid").matching, Matching::default());
+    }
+}

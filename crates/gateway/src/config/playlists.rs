@@ -1,0 +1,247 @@
+//! Whose playlists may be written, and which are kept in step by themselves.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use greenroom_library::tracks::Policy;
+use greenroom_upstream::ask::Kind;
+use greenroom_upstream::credential::Secret;
+
+use super::settings::{Server, read_token};
+use super::tree::Tree;
+use crate::playlists::wish::{Mode, policy_named};
+
+/// Playlists that are kept in step by themselves, at the most.
+const MAX_STANDING: usize = 200;
+/// Keys of an account.
+const ACCOUNT_KEYS: [&str; 3] = ["token", "token_file", "user"];
+/// Keys of a playlist.
+const PLAYLIST_KEYS: [&str; 11] = [
+    "server",
+    "library",
+    "name",
+    "mode",
+    "accounts",
+    "policy",
+    "file",
+    "folder",
+    "from",
+    "every_hours",
+    "results",
+];
+
+/// A user whose playlists may be written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Account {
+    /// The user's token; without one the owner's is shown, on the user's behalf.
+    pub token: Option<Secret>,
+    /// Jellyfin: who is meant, where the token belongs to nobody.
+    pub user: Option<String>,
+}
+
+/// Where a playlist comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A file.
+    File(PathBuf),
+    /// Every playlist in a folder.
+    Folder(PathBuf),
+    /// A playlist of another server: its name here, and the playlist's name or id.
+    Server {
+        /// The server.
+        server: String,
+        /// The playlist.
+        playlist: String,
+    },
+}
+
+/// A playlist that is kept in step by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// What the configuration calls it.
+    pub title: String,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// The server it is written to.
+    pub server: String,
+    /// The library, if not the music library.
+    pub library: Option<String>,
+    /// What it is called there, if not as it calls itself.
+    pub name: Option<String>,
+    /// How.
+    pub mode: Mode,
+    /// For whom; the owner's token if for nobody.
+    pub accounts: Vec<String>,
+    /// What counts as found.
+    pub policy: Policy,
+    /// How often, whether anything has changed or not.
+    pub every_hours: u64,
+    /// Where reports go, if not beside the file.
+    pub results: Option<PathBuf>,
+}
+
+impl Account {
+    /// The accounts of one server.
+    pub(super) fn read_all(tree: &mut Tree, server: &str, kind: Option<Kind>) -> BTreeMap<String, Self> {
+        let path = format!("server.{server}.accounts");
+        let mut accounts = BTreeMap::new();
+        for name in tree.names_below(&path, &ACCOUNT_KEYS) {
+            let key = |last: &str| format!("{path}.{name}.{last}");
+            let place = tree.place(&key("token"));
+            let token = read_token(tree, &key("token"), &key("token_file"));
+            let user = tree
+                .take(&key("user"))
+                .map(|leaf| leaf.text.trim().to_owned())
+                .filter(|user| !user.is_empty());
+            if token.is_none() && (user.is_none() || kind == Some(Kind::Plex)) && tree.problems.is_empty() {
+                tree.problem(place, format!("account \"{name}\" needs a token or a token_file"));
+            }
+            accounts.insert(name, Self { token, user });
+        }
+        accounts
+    }
+}
+
+impl Standing {
+    /// All of them.
+    pub(super) fn read_all(tree: &mut Tree, servers: &[Server]) -> Vec<Self> {
+        let names = tree.names_below("playlist", &PLAYLIST_KEYS);
+        if names.len() > MAX_STANDING {
+            tree.problem("playlist".into(), format!("there are more than {MAX_STANDING} playlists"));
+            return Vec::new();
+        }
+        names.iter().filter_map(|name| Self::read(tree, name, servers)).collect()
+    }
+
+    fn read(tree: &mut Tree, title: &str, servers: &[Server]) -> Option<Self> {
+        let key = |last: &str| format!("playlist.{title}.{last}");
+        let place = tree.place(&key("server"));
+        let mut word = |last: &str| {
+            let said = tree.take(&key(last)).map(|leaf| leaf.text.trim().to_owned());
+            said.filter(|text| !text.is_empty())
+        };
+        let (server, library, name) = (word("server"), word("library"), word("name"));
+        let origins = [
+            word("file").map(|path| Origin::File(path.into())),
+            word("folder").map(|path| Origin::Folder(path.into())),
+            word("from").and_then(|from| {
+                let (server, playlist) = from.split_once('/')?;
+                Some(Origin::Server {
+                    server: server.trim().to_owned(),
+                    playlist: playlist.trim().to_owned(),
+                })
+            }),
+        ];
+        let (mode, accounts, policy) = (word("mode"), word("accounts"), word("policy"));
+        let results = word("results").map(PathBuf::from);
+        let every_hours = tree.number(&key("every_hours"), 1, 24 * 366, 24);
+        let mut wrong =
+            |message: String| tree.problem(place.clone(), format!("playlist \"{title}\" {message}"));
+        let mut origins: Vec<Origin> = origins.into_iter().flatten().collect();
+        if origins.len() != 1 {
+            wrong("needs one of file, folder and from = \"SERVER/PLAYLIST\"".into());
+        }
+        let origin = origins.pop()?;
+        let Some(server) = server else {
+            wrong("needs server = \"NAME\", the one it is written to".into());
+            return None;
+        };
+        let known = |name: &str| servers.iter().find(|server| server.name == name);
+        let target = known(&server);
+        if target.is_none() {
+            wrong(format!("names the server \"{server}\", which is not configured"));
+        }
+        if let Origin::Server { server: from, .. } = &origin
+            && known(from).is_none()
+        {
+            wrong(format!("comes from the server \"{from}\", which is not configured"));
+        }
+        let accounts: Vec<String> = accounts
+            .iter()
+            .flat_map(|text| text.split(','))
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty())
+            .collect();
+        for account in &accounts {
+            if target.is_some_and(|target| !target.accounts.contains_key(account)) {
+                wrong(format!("names the account \"{account}\", which \"{server}\" does not have"));
+            }
+        }
+        let chosen = mode.as_deref().map_or(Some(Mode::Replace), Mode::named);
+        if chosen.is_none() {
+            wrong("has another mode than \"create\", \"replace\" and \"append\"".into());
+        }
+        let counts = policy.as_deref().map_or(Some(Policy::Strict), policy_named);
+        if counts.is_none() {
+            wrong("has another policy than \"strict\", \"prefer-version-else-any\" and \"ids-only\"".into());
+        }
+        Some(Self {
+            title: title.to_owned(),
+            origin,
+            server,
+            library,
+            name,
+            mode: chosen?,
+            accounts,
+            policy: counts?,
+            every_hours,
+            results,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Settings;
+    use super::*;
+
+    const HOME: &str = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://192.168.1.10:32400\"\n";
+
+    fn read(more: &str, environment: &[(&str, &str)]) -> Result<Settings, String> {
+        let mut tree = Tree::default();
+        tree.add_toml("g.toml", &format!("{HOME}{more}"));
+        tree.add_environment(environment.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        Settings::read(tree).map_err(|problems| problems[0].to_string())
+    }
+
+    #[test]
+    fn accounts_are_tables_or_variables() {
+        let settings = read(
+            "[server.accounts.kids]\ntoken = \"k\"\n",
+            &[("GREENROOM_SERVER_HOME_ACCOUNTS_LIVING_ROOM_TOKEN", "l")],
+        );
+        let accounts = &settings.expect("valid").servers[0].accounts;
+        assert_eq!(accounts.keys().collect::<Vec<_>>(), ["kids", "living-room"]);
+        assert_eq!(accounts["kids"].token.as_ref().map(Secret::expose), Some("k"));
+        let problem = read("[server.accounts.kids]\nuser = \"kids\"\n", &[]).expect_err("no token");
+        assert!(problem.contains("needs a token"), "{problem}");
+        let problem = read("[server.accounts.kids]\ntoken = \"k\"\ncolour = 1\n", &[]).expect_err("unknown");
+        assert!(problem.contains("unknown key server.home.accounts.kids.colour"), "{problem}");
+    }
+
+    #[test]
+    fn a_playlist_says_where_it_comes_from_and_where_it_goes() {
+        let settings = read(
+            "[server.accounts.kids]\ntoken = \"k\"\n[playlist.weekly]\nserver = \"home\"\nfile = \"/w.jspf\"\naccounts = [\"kids\"]\n",
+            &[],
+        );
+        let standing = settings.expect("valid").playlists.remove(0);
+        assert_eq!(
+            (standing.title.as_str(), standing.mode, standing.every_hours),
+            ("weekly", Mode::Replace, 24)
+        );
+        assert_eq!(standing.origin, Origin::File("/w.jspf".into()));
+        for (more, wrong) in [
+            ("server = \"home\"\n", "needs one of"),
+            ("file = \"/w\"\n", "needs server"),
+            ("server = \"attic\"\nfile = \"/w\"\n", "not configured"),
+            ("server = \"home\"\nfrom = \"attic/Weekly\"\n", "comes from"),
+            ("server = \"home\"\nfile = \"/w\"\naccounts = [\"sam\"]\n", "does not have"),
+            ("server = \"home\"\nfile = \"/w\"\nmode = \"swap\"\n", "another mode"),
+            ("server = \"home\"\nfile = \"/w\"\nfolder = \"/f\"\n", "needs one of"),
+        ] {
+            let problem = read(&format!("[playlist.weekly]\n{more}"), &[]).expect_err(more);
+            assert!(problem.contains(wrong), "{problem}");
+        }
+    }
+}

@@ -1,0 +1,461 @@
+//! Playlists over the API: a wish, how far it is, what came of it.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use greenroom_library::playlist;
+use greenroom_library::tracks::Policy;
+use http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
+};
+use http::{HeaderMap, StatusCode};
+use http_body::Body as _;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+use super::Plane;
+use super::gate::Admitted;
+use super::problem::Problem;
+use super::session::SessionId;
+use crate::playlists::report::Failure;
+use crate::playlists::run::{Ending, Progress, Run};
+use crate::playlists::wish::{Mode, Source, Wish, policy_named};
+
+/// Longest body of a wish: a playlist, and what is said around it.
+const MAX_BODY_BYTES: usize = playlist::MAX_BYTES + 64 * 1024;
+/// How long a client may take to send it.
+const BODY_PATIENCE: Duration = Duration::from_secs(60);
+/// Who asks is kept waiting so long at most; then he is told where to look.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
+/// A wish as it is written in JSON; where the body is the playlist itself, what the query says of it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    #[serde(default)]
+    source: Value,
+    #[serde(default)]
+    hint: String,
+    #[serde(default)]
+    server: Option<String>,
+    #[serde(default)]
+    library: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    mode: Mode,
+    #[serde(default)]
+    accounts: Names,
+    #[serde(default)]
+    policy: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
+    #[serde(default)]
+    live: u32,
+    #[serde(default)]
+    wait: bool,
+    /// Answer at once.
+    #[serde(default)]
+    detach: bool,
+}
+
+/// A list of names, or one text with commas.
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+enum Names {
+    #[default]
+    None,
+    List(Vec<String>),
+    Text(String),
+}
+
+/// The query of a playlist in a body.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Said {
+    #[serde(default)]
+    server: Option<String>,
+    #[serde(default)]
+    library: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    mode: Option<Mode>,
+    #[serde(default)]
+    accounts: Option<String>,
+    #[serde(default)]
+    policy: Option<String>,
+    #[serde(default)]
+    dry_run: bool,
+    #[serde(default)]
+    live: u32,
+    #[serde(default)]
+    wait: bool,
+    #[serde(default)]
+    detach: bool,
+    #[serde(default)]
+    hint: Option<String>,
+}
+
+/// In which form missing rows are wanted.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Form {
+    #[serde(default)]
+    format: Option<String>,
+}
+
+/// Something is wrong with a wish; unlike a [`Problem`] it says what, in words made from the wish.
+pub(super) enum Refusal {
+    Problem(Problem),
+    Told(StatusCode, Failure, Option<String>),
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        let status = match failure.code.as_str() {
+            "unknown-server" | "unknown-account" | "unknown-library" | "no-playlist" => StatusCode::NOT_FOUND,
+            "library-not-built" | "already-running" | "several-playlists" => StatusCode::CONFLICT,
+            "too-many-runs" => StatusCode::SERVICE_UNAVAILABLE,
+            "bad-wish" | "no-name" | "which-server" => StatusCode::BAD_REQUEST,
+            "too-long" => StatusCode::PAYLOAD_TOO_LARGE,
+            "unreadable" | "no-rows" => StatusCode::UNPROCESSABLE_ENTITY,
+            _ => StatusCode::BAD_GATEWAY,
+        };
+        Self::Told(status, failure, None)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, failure, run) = match self {
+            Self::Problem(problem) => return problem.into_response(),
+            Self::Told(status, failure, run) => (status, failure, run),
+        };
+        let title = status.canonical_reason().unwrap_or("Refused");
+        let mut body = json!({
+            "type": "about:blank", "title": title, "status": status.as_u16(), "detail": failure.message,
+            "code": failure.code,
+        });
+        if let Some(run) = run {
+            body["run"] = json!(run);
+        }
+        let mut response = answer(status, "application/problem+json", body.to_string());
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(http::header::RETRY_AFTER, HeaderValue::from_static("10"));
+        }
+        response
+    }
+}
+
+/// Synchronises a playlist.
+pub(super) async fn sync(
+    State(plane): State<Arc<Plane>>,
+    Query(said): Query<Said>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    // What says that it is too long is not waited for.
+    if usize::try_from(body.size_hint().lower()).is_ok_and(|length| length > MAX_BODY_BYTES) {
+        return Err(too_long().into());
+    }
+    let whole = tokio::time::timeout(BODY_PATIENCE, to_bytes(body, MAX_BODY_BYTES)).await;
+    let whole = whole.map_err(|_| Problem::BAD_BODY)?;
+    let whole = whole.map_err(|_| too_long())?;
+    let says_of_itself = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let playlists = &plane.control.playlists;
+    let (source, asked) = if said.is_empty() && is_json(says_of_itself) {
+        // Reading 16 MiB takes a while: not on a thread that answers others.
+        off_the_threads(move || wish_of(&whole)).await?
+    } else {
+        let hint = said.hint.clone().unwrap_or_else(|| says_of_itself.to_owned());
+        let source = off_the_threads(move || rows_of(&whole, &hint)).await?;
+        (source, said.into_asked())
+    };
+    let server = asked.server.clone().or_else(|| playlists.only_server().map(str::to_owned));
+    let server = server
+        .ok_or_else(|| Failure::new("which-server", "several servers are configured; say which: server"))?;
+    let detach = asked.detach;
+    let run = playlists.begin(asked.wish(source, server)?)?;
+    if !detach {
+        drop(plane.control.clock.timeout(ANSWER_WITHIN, run.ended()).await);
+    }
+    let id = run.id.clone();
+    match run.ending() {
+        Some(Ending::Failed(failure)) => match Refusal::from(failure) {
+            Refusal::Told(status, failure, _) => Err(Refusal::Told(status, failure, Some(id))),
+            problem @ Refusal::Problem(_) => Err(problem),
+        },
+        Some(_) => Ok(answer(StatusCode::OK, "application/json", told(&run, true).to_string())),
+        None => {
+            let mut response = answer(StatusCode::ACCEPTED, "application/json", told(&run, true).to_string());
+            if let Ok(place) =
+                HeaderValue::from_str(&format!("{}/api/v1/playlists/runs/{id}", plane.settings.base_path))
+            {
+                response.headers_mut().insert(LOCATION, place);
+            }
+            Ok(response)
+        }
+    }
+}
+
+/// The runs that are known, the newest first, without their rows.
+pub(super) async fn runs(State(plane): State<Arc<Plane>>) -> Response {
+    let runs: Vec<Value> = plane.control.playlists.runs().iter().map(|run| told(run, false)).collect();
+    answer(StatusCode::OK, "application/json", json!({"runs": runs}).to_string())
+}
+
+/// How far a run is, or what came of it; as server-sent events for who accepts them.
+pub(super) async fn run(
+    State(plane): State<Arc<Plane>>,
+    Extension(admitted): Extension<Admitted>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let run = plane.control.playlists.run(&id).ok_or_else(unknown_run)?;
+    let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !accepts.contains("text/event-stream") {
+        return Ok(answer(StatusCode::OK, "application/json", told(&run, true).to_string()));
+    }
+    let seat = plane.control.live.seat()?;
+    let viewer = Viewer {
+        progress: run.watch(),
+        session: admitted.session,
+        run,
+        plane,
+        is_over: false,
+        is_new: true,
+        _seat: seat,
+    };
+    let frames = stream::unfold(viewer, |mut viewer| async move {
+        let frame = viewer.next().await?;
+        Some((Ok::<_, Infallible>(frame), viewer))
+    });
+    let mut response = Response::new(Body::from_stream(frames));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// Tells a run to stop between two writes.
+pub(super) async fn cancel(
+    State(plane): State<Arc<Plane>>,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
+    let run = plane.control.playlists.run(&id).ok_or_else(unknown_run)?;
+    run.cancel.cancel();
+    Ok(answer(StatusCode::ACCEPTED, "application/json", told(&run, false).to_string()))
+}
+
+/// The rows of a run that are not in the library, in full.
+pub(super) async fn missing(
+    State(plane): State<Arc<Plane>>,
+    Path(id): Path<String>,
+    Query(form): Query<Form>,
+) -> Result<Response, Refusal> {
+    let run = plane.control.playlists.run(&id).ok_or_else(unknown_run)?;
+    let Some(Ending::Done(report)) = run.ending() else {
+        let message =
+            "this run has no report: it is still running, or it ended before its rows were looked for";
+        return Err(Refusal::Told(StatusCode::CONFLICT, Failure::new("no-report", message), None));
+    };
+    match form.format.as_deref().unwrap_or("json") {
+        "csv" => {
+            let mut response = answer(StatusCode::OK, "text/csv; charset=utf-8", report.missing_csv());
+            let name = HeaderValue::from_static("attachment; filename=\"missing.csv\"");
+            response.headers_mut().insert(CONTENT_DISPOSITION, name);
+            Ok(response)
+        }
+        "json" => Ok(answer(StatusCode::OK, "application/json", report.missing_json().to_string())),
+        _ => Err(Failure::new("bad-wish", "format must be csv or json").into()),
+    }
+}
+
+/// Somebody who watches a run.
+struct Viewer {
+    plane: Arc<Plane>,
+    run: Arc<Run>,
+    progress: watch::Receiver<Progress>,
+    session: Option<SessionId>,
+    is_new: bool,
+    is_over: bool,
+    _seat: OwnedSemaphorePermit,
+}
+
+impl Viewer {
+    /// The next event; nothing after the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        if self.is_over {
+            return None;
+        }
+        if !std::mem::take(&mut self.is_new) && self.run.ending().is_none() {
+            tokio::select! {
+                () = self.plane.stop.cancelled() => return None,
+                changed = self.progress.changed() => changed.ok()?,
+            }
+        }
+        let control = &self.plane.control;
+        let now_ms = control.clock.now_ms();
+        if self.session.is_some_and(|session| !control.sessions.is_open(session, now_ms)) {
+            return None;
+        }
+        self.progress.borrow_and_update();
+        self.is_over = self.run.ending().is_some();
+        let name = if self.is_over { "ended" } else { "progress" };
+        Some(Bytes::from(format!("event: {name}\ndata: {}\n\n", told(&self.run, self.is_over))))
+    }
+}
+
+impl Said {
+    /// Whether nothing is said that a wish in JSON would say itself.
+    fn is_empty(&self) -> bool {
+        self.server.is_none()
+            && self.name.is_none()
+            && self.mode.is_none()
+            && self.accounts.is_none()
+            && self.hint.is_none()
+    }
+
+    fn into_asked(self) -> Asked {
+        Asked {
+            source: Value::Null,
+            hint: String::new(),
+            server: self.server,
+            library: self.library,
+            name: self.name,
+            mode: self.mode.unwrap_or_default(),
+            accounts: self.accounts.map_or(Names::None, Names::Text),
+            policy: self.policy,
+            dry_run: self.dry_run,
+            live: self.live,
+            wait: self.wait,
+            detach: self.detach,
+        }
+    }
+}
+
+impl Asked {
+    fn wish(self, source: Source, server: String) -> Result<Wish, Refusal> {
+        let policy = self.policy.as_deref().map_or(Some(Policy::Strict), policy_named);
+        let policy = policy.ok_or_else(|| {
+            Failure::new("bad-wish", "policy must be strict, prefer-version-else-any or ids-only")
+        })?;
+        let accounts = match self.accounts {
+            Names::None => Vec::new(),
+            Names::List(names) => names,
+            Names::Text(text) => {
+                text.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+            }
+        };
+        Ok(Wish {
+            source,
+            server,
+            library: self.library,
+            name: self.name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()),
+            mode: self.mode,
+            accounts,
+            policy,
+            dry_run: self.dry_run,
+            live: self.live,
+            wait: self.wait,
+        })
+    }
+}
+
+/// A run as it is told; with its report if that is wanted and there.
+fn told(run: &Run, in_full: bool) -> Value {
+    let mut told = json!({
+        "run": run.id,
+        "state": run.word(),
+        "server": run.server,
+        "name": *run.name.lock(),
+        "begun_ms": run.begun_ms,
+        "progress": *run.watch().borrow(),
+    });
+    match run.ending() {
+        Some(Ending::Done(report)) if in_full => told["report"] = json!(*report),
+        Some(Ending::Done(report)) => {
+            told["counts"] = json!(report.counts);
+            told["accounts"] = json!(report.accounts);
+        }
+        Some(Ending::Failed(failure)) => told["error"] = json!(failure),
+        Some(Ending::Cancelled) | None => {}
+    }
+    told
+}
+
+fn wish_of(bytes: &[u8]) -> Result<(Source, Asked), Refusal> {
+    let mut asked: Asked = serde_json::from_slice(bytes).map_err(|error| {
+        let message = format!(
+            "the body is no wish: line {}, column {}; it needs at least a source",
+            error.line(),
+            error.column()
+        );
+        Failure::new("bad-wish", message)
+    })?;
+    let from_server = |object: &serde_json::Map<String, Value>| {
+        let word = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
+        let source =
+            Source::Server { server: word("server")?, playlist: word("playlist")?, account: word("account") };
+        Some(source)
+    };
+    let source = match asked.source.take() {
+        Value::Null => return Err(Failure::new("bad-wish", "a wish needs a source").into()),
+        Value::Object(object) if object.get("server").is_some_and(Value::is_string) => {
+            let source = from_server(&object);
+            source.ok_or_else(|| {
+                Failure::new("bad-wish", "a source on a server needs \"server\" and \"playlist\"")
+            })?
+        }
+        Value::String(text) => rows_of(text.as_bytes(), &asked.hint)?,
+        other => rows_of(other.to_string().as_bytes(), "json")?,
+    };
+    Ok((source, asked))
+}
+
+fn rows_of(bytes: &[u8], hint: &str) -> Result<Source, Refusal> {
+    match playlist::read(bytes, hint) {
+        Ok(playlist) => Ok(Source::Rows(Box::new(playlist))),
+        Err(playlist::Unreadable::TooLong) => Err(too_long().into()),
+        Err(unreadable) => Err(Failure::new("unreadable", unreadable.to_string()).into()),
+    }
+}
+
+fn too_long() -> Failure {
+    Failure::new("too-long", playlist::Unreadable::TooLong.to_string())
+}
+
+async fn off_the_threads<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Problem::BAD_BODY.into()))
+}
+
+fn is_json(media_type: &str) -> bool {
+    media_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+}
+
+fn unknown_run() -> Refusal {
+    let message = "no such run is known; /api/v1/playlists/runs lists those that are";
+    Refusal::Told(StatusCode::NOT_FOUND, Failure::new("unknown-run", message), None)
+}
+
+fn answer(status: StatusCode, media_type: &'static str, body: String) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,314 @@
+//! What came of a wish: every row, every account, and what it took.
+
+use greenroom_library::item::Item;
+use greenroom_library::playlist::{BadRow, Row, export};
+use greenroom_library::tracks::{Decision, Reason};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::trouble::Trouble;
+use crate::matching::{Found, Resolved};
+
+/// Below this share of rows found, somebody should look whether it is the right library, or whether it is up to date.
+pub const DOUBTFUL_RATE: f64 = 0.6;
+
+/// What came of one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It is in the library.
+    Found,
+    /// Another version of it is, and was taken.
+    Version,
+    /// It may be one of several, or only another version is there: somebody should look.
+    Ambiguous,
+    /// It is not in the library.
+    Missing,
+    /// An earlier row is the same item.
+    Duplicate,
+}
+
+/// An item a row may mean.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Candidate {
+    /// The server's own id.
+    pub key: String,
+    /// Its title.
+    pub title: String,
+    /// Who is credited.
+    pub artist: String,
+    /// Its album.
+    pub album: String,
+    /// How well it fits, from 0 to 1.1.
+    pub score: f32,
+    /// What speaks for and against it.
+    pub reasons: Vec<String>,
+}
+
+/// One row and what came of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RowReport {
+    /// Where it stands in the source.
+    pub line: u32,
+    /// Its title.
+    pub title: String,
+    /// The whole credit.
+    pub artist: String,
+    /// Its album.
+    pub album: String,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The item, if there is one.
+    pub item: Option<Candidate>,
+    /// What else it may be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<Candidate>,
+}
+
+/// How many of which.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Rows that could be read.
+    pub rows: usize,
+    /// In the library.
+    pub found: usize,
+    /// In the library as another version, which was taken.
+    pub version: usize,
+    /// Somebody should look.
+    pub ambiguous: usize,
+    /// Not in the library.
+    pub missing: usize,
+    /// The same item as an earlier row.
+    pub duplicate: usize,
+    /// Rows that could not be read.
+    pub bad: usize,
+}
+
+/// Where one account's playlist stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// It was written, and read back as it should be.
+    Written,
+    /// It was as it should be.
+    Unchanged,
+    /// It would be written.
+    Planned,
+    /// Nothing was found, so nothing was touched.
+    NothingFound,
+    /// It was told to stop.
+    Cancelled,
+    /// It failed; what was written stays.
+    Failed,
+}
+
+/// One account's playlist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AccountReport {
+    /// The account; `None` is the owner's token.
+    pub account: Option<String>,
+    /// Where it stands.
+    pub standing: Standing,
+    /// The playlist's id.
+    pub playlist: Option<String>,
+    /// Whether it was made (or would be).
+    pub is_new: bool,
+    /// Tracks that were added, or would be.
+    pub added: usize,
+    /// Entries that were taken out, or would be.
+    pub removed: usize,
+    /// Tracks that were there already.
+    pub already: usize,
+    /// Tracks the account cannot see, or the server did not take.
+    pub not_visible: Vec<String>,
+    /// Tracks that are in it now.
+    pub length: usize,
+    /// What would be done, in a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diff: Option<Diff>,
+    /// What went wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+}
+
+/// What would be done.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Diff {
+    /// Keys that would be added.
+    pub add: Vec<String>,
+    /// Keys that would be taken out.
+    pub remove: Vec<String>,
+    /// The order would change.
+    pub reorder: bool,
+    /// Writes that would take.
+    pub writes: usize,
+}
+
+/// What went wrong, as a word and a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The word.
+    pub code: String,
+    /// The sentence, with what to do.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure in these words.
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into() }
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        let code = match trouble {
+            Trouble::Refused(_) => "refused".to_owned(),
+            other => serde_json::to_value(other)
+                .ok()
+                .and_then(|word| word.as_str().map(str::to_owned))
+                .unwrap_or_default(),
+        };
+        Self { code, message: trouble.to_string() }
+    }
+}
+
+/// Everything that came of one wish.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// What the playlist is called.
+    pub name: String,
+    /// The server it was written to.
+    pub server: String,
+    /// The library its tracks are from.
+    pub library: String,
+    /// How old what is known of that library is, in seconds.
+    pub library_age_s: u64,
+    /// What might happen to a playlist that was there.
+    pub mode: &'static str,
+    /// What counted as found.
+    pub policy: &'static str,
+    /// Nothing was written.
+    pub dry_run: bool,
+    /// The source's format.
+    pub format: &'static str,
+    /// How many of which.
+    pub counts: Counts,
+    /// The share of rows that were found, from 0 to 1.
+    pub match_rate: f64,
+    /// What somebody should look at.
+    pub warnings: Vec<String>,
+    /// Every row that could be read.
+    pub rows: Vec<RowReport>,
+    /// Rows that could not, as far as they are told one by one.
+    pub bad: Vec<Value>,
+    /// Every account.
+    pub accounts: Vec<AccountReport>,
+    /// Reads that were made.
+    pub reads: u64,
+    /// Writes that were made.
+    pub writes: u64,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+    /// The rows that are not in the library, in full.
+    #[serde(skip)]
+    pub missing: Vec<Row>,
+}
+
+impl Report {
+    /// Whether every row was found, and every account has them.
+    pub fn is_whole(&self) -> bool {
+        let counts = &self.counts;
+        let well = |account: &AccountReport| {
+            matches!(account.standing, Standing::Written | Standing::Unchanged | Standing::Planned)
+                && account.not_visible.is_empty()
+        };
+        counts.missing + counts.ambiguous + counts.bad == 0 && self.accounts.iter().all(well)
+    }
+
+    /// Whether any account failed.
+    pub fn has_failed(&self) -> bool {
+        self.accounts.iter().any(|account| account.standing == Standing::Failed)
+    }
+
+    /// The missing rows as a table.
+    pub fn missing_csv(&self) -> String {
+        export::csv(&self.missing)
+    }
+
+    /// The missing rows as a playlist.
+    pub fn missing_json(&self) -> Value {
+        export::jspf(&self.name, &self.missing)
+    }
+}
+
+/// What is told of a bad row.
+pub fn bad_row(bad: &BadRow) -> Value {
+    json!({"line": bad.line, "code": bad.fault.word(), "message": bad.fault.to_string()})
+}
+
+/// What came of a row, duplicates aside.
+pub fn judge(row: &Row, resolved: &Resolved) -> RowReport {
+    let outcome = match resolved.decision {
+        Decision::Accept if resolved.found.is_empty() => Outcome::Missing,
+        Decision::Accept if resolved.found[0].reasons.iter().any(is_version) => Outcome::Version,
+        Decision::Accept => Outcome::Found,
+        Decision::Review => Outcome::Ambiguous,
+        Decision::Reject => Outcome::Missing,
+    };
+    let is_taken = matches!(outcome, Outcome::Found | Outcome::Version);
+    let mut candidates: Vec<Candidate> = resolved.found.iter().map(candidate).collect();
+    let item = if is_taken { Some(candidates.remove(0)) } else { None };
+    if is_taken {
+        // What was not taken is of interest only where somebody has to choose.
+        candidates.clear();
+    }
+    RowReport {
+        line: row.line,
+        title: row.title.clone(),
+        artist: row.artist.clone(),
+        album: row.album.clone(),
+        outcome,
+        item,
+        candidates,
+    }
+}
+
+fn candidate(found: &Found) -> Candidate {
+    Candidate {
+        key: found.item.key.to_string(),
+        title: found.item.title.to_string(),
+        artist: credit(&found.item),
+        album: found.item.parent_title.as_deref().unwrap_or_default().to_owned(),
+        score: found.score,
+        reasons: found.reasons.iter().map(word).collect(),
+    }
+}
+
+/// Who an item is credited to.
+pub fn credit(item: &Item) -> String {
+    if item.artists.is_empty() {
+        item.grandparent_title.as_deref().unwrap_or_default().to_owned()
+    } else {
+        item.artists.join(", ")
+    }
+}
+
+/// A reason in a word.
+fn word(reason: &Reason) -> String {
+    let name = format!("{reason:?}");
+    let bare = name.split([' ', '(', '{']).next().unwrap_or_default();
+    let mut word = String::new();
+    for letter in bare.chars() {
+        if letter.is_uppercase() && !word.is_empty() {
+            word.push('-');
+        }
+        word.extend(letter.to_lowercase());
+    }
+    word
+}
+
+/// Whether a reason says that this is another version.
+fn is_version(reason: &Reason) -> bool {
+    word(reason).contains("version")
+}

@@ -1,0 +1,99 @@
+//! What somebody wants done with a playlist.
+
+use greenroom_library::playlist;
+use greenroom_library::tracks::Policy;
+use serde::{Deserialize, Serialize};
+
+/// What may happen to a playlist of that name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// It is made; one that is there already is finished if it was begun from the same rows, else left alone.
+    #[default]
+    Create,
+    /// It holds exactly these tracks in this order afterwards.
+    Replace,
+    /// What is missing is added at its end.
+    Append,
+}
+
+impl Mode {
+    /// The mode of this word.
+    pub fn named(word: &str) -> Option<Self> {
+        match word {
+            "create" => Some(Self::Create),
+            "replace" => Some(Self::Replace),
+            "append" => Some(Self::Append),
+            _ => None,
+        }
+    }
+
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Replace => "replace",
+            Self::Append => "append",
+        }
+    }
+}
+
+/// The policy of this word.
+pub fn policy_named(word: &str) -> Option<Policy> {
+    match word {
+        "strict" => Some(Policy::Strict),
+        "prefer-version-else-any" => Some(Policy::PreferVersionElseAny),
+        "ids-only" => Some(Policy::IdsOnly),
+        _ => None,
+    }
+}
+
+/// The word for a policy.
+pub fn policy_word(policy: Policy) -> &'static str {
+    match policy {
+        Policy::Strict => "strict",
+        Policy::PreferVersionElseAny => "prefer-version-else-any",
+        Policy::IdsOnly => "ids-only",
+    }
+}
+
+/// Where the rows come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// They were handed in.
+    Rows(Box<playlist::Playlist>),
+    /// A playlist of a configured server.
+    Server {
+        /// The server's name.
+        server: String,
+        /// The playlist's name or id.
+        playlist: String,
+        /// Whose; the owner's if nobody's.
+        account: Option<String>,
+    },
+}
+
+/// One wish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// Where the rows come from.
+    pub source: Source,
+    /// The server it is written to.
+    pub server: String,
+    /// The library: its key or title, or `SERVER:KEY`; the music library if not said.
+    pub library: Option<String>,
+    /// What it is called there; as it calls itself if not said.
+    pub name: Option<String>,
+    /// What may happen to one that is there.
+    pub mode: Mode,
+    /// For whom; the owner's token if for nobody.
+    pub accounts: Vec<String>,
+    /// What counts as found.
+    pub policy: Policy,
+    /// Only tell what would be done.
+    pub dry_run: bool,
+    /// Requests that may be spent on looking for what is missing.
+    pub live: u32,
+    /// Wait for the library's first build.
+    pub wait: bool,
+}

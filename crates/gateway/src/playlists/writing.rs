@@ -1,0 +1,613 @@
+//! One account's playlist: what is there, what should be, and the writes between them. Each round reads what is there,
+//! decides one phase, and writes it; so an unknown outcome, a server that takes less than it was given, and a run that
+//! was interrupted are all the same case: the next round sees what is so.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use greenroom_cache::Clock;
+use greenroom_library::tracks::Policy;
+use greenroom_upstream::playlists::{Entry, Listed, MAX_ITEMS, MAX_QUERY_BYTES, Order};
+
+use super::courier::{Courier, Wrote};
+use super::plan::{self, Costs, Held, Phase};
+use super::report::{AccountReport, Diff, Failure, Standing};
+use super::run::{Progress, Run};
+use super::trouble::Trouble;
+use super::wish::Mode;
+use crate::library::Library;
+use crate::matching::{Matching, Wanted};
+
+/// Rounds that one playlist takes at the most: four would do if nothing went wrong.
+const MAX_ROUNDS: usize = 40;
+/// Writes of unknown outcome, and writes that were not sent, that are borne.
+const MAX_MISHAPS: usize = 3;
+/// After one of them the server is left alone for so long, before it is asked what is so.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// A track that is to be in the playlist.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pick {
+    /// The item.
+    pub key: String,
+    /// What it is called in reports.
+    pub label: String,
+    /// What was looked for.
+    pub wanted: Wanted,
+}
+
+/// What was learnt of a server while writing to it.
+#[derive(Debug, Default)]
+pub struct Habits {
+    /// Of several items in one request it takes the first only.
+    takes_one: AtomicBool,
+    /// It does not let all of a playlist be set at once.
+    sets_none: AtomicBool,
+}
+
+/// What one account's playlist is written with.
+#[derive(Debug)]
+pub struct Desk<'a> {
+    /// Speaks for the account.
+    pub courier: &'a Courier,
+    /// How the server is.
+    pub habits: &'a Habits,
+    /// The run.
+    pub run: &'a Run,
+    /// The clock.
+    pub clock: &'a Clock,
+    /// Where the tracks are from.
+    pub library: &'a Arc<Library>,
+    /// Who found them.
+    pub matching: &'a Matching,
+    /// What counts as found.
+    pub policy: Policy,
+    /// The playlist's name.
+    pub name: &'a str,
+    /// What may happen to it.
+    pub mode: Mode,
+    /// Whether nothing is written.
+    pub dry_run: bool,
+    /// The account's name.
+    pub account: Option<&'a str>,
+}
+
+/// What is known while it is written.
+struct State {
+    picks: Vec<Pick>,
+    report: AccountReport,
+    /// What the account cannot have.
+    lost: HashSet<String>,
+    /// Tracks that were sent and ought to be seen in the next round.
+    sent: Vec<Vec<String>>,
+    /// Items that were looked for anew once.
+    again: HashSet<String>,
+    mishaps: usize,
+    /// Items of a request at the most, while one that is refused is sought.
+    narrow: Option<usize>,
+    checked: HashSet<String>,
+    has_written: bool,
+}
+
+/// Why it goes no further.
+enum Stop {
+    Trouble(Trouble),
+    Cancelled,
+}
+
+impl From<Trouble> for Stop {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+impl Desk<'_> {
+    /// Brings the account's playlist to what it should be. Returns also what is in it then, as far as it is known.
+    pub async fn write(&self, picks: &[Pick]) -> (AccountReport, Vec<String>) {
+        let mut state = State {
+            picks: picks.to_vec(),
+            report: AccountReport {
+                account: self.account.map(str::to_owned),
+                standing: Standing::Unchanged,
+                playlist: None,
+                is_new: false,
+                added: 0,
+                removed: 0,
+                already: 0,
+                not_visible: Vec::new(),
+                length: 0,
+                diff: None,
+                error: None,
+            },
+            lost: HashSet::new(),
+            sent: Vec::new(),
+            again: HashSet::new(),
+            mishaps: 0,
+            narrow: None,
+            checked: HashSet::new(),
+            has_written: false,
+        };
+        let held = match self.bring(&mut state).await {
+            Ok(held) => held,
+            Err(Stop::Cancelled) => {
+                state.report.standing = Standing::Cancelled;
+                Vec::new()
+            }
+            Err(Stop::Trouble(trouble)) => {
+                state.report.standing = Standing::Failed;
+                state.report.error = Some(Failure::from(trouble));
+                Vec::new()
+            }
+        };
+        let is_lost = |pick: &&Pick| state.lost.contains(&pick.key);
+        state.report.not_visible =
+            state.picks.iter().filter(is_lost).map(|pick| pick.label.clone()).collect();
+        (state.report, held)
+    }
+
+    async fn bring(&self, state: &mut State) -> Result<Vec<String>, Stop> {
+        let listed = self.find_patiently().await?;
+        if state.picks.is_empty() {
+            state.report.standing = Standing::NothingFound;
+            state.report.length = listed
+                .and_then(|listed| listed.length)
+                .and_then(|length| usize::try_from(length).ok())
+                .unwrap_or(0);
+            return Ok(Vec::new());
+        }
+        let (playlist, mut current) = match listed {
+            Some(listed) => {
+                let current = self.read(&listed.id).await?;
+                self.check_mode(&current, state)?;
+                (listed.id, current)
+            }
+            None => {
+                state.report.is_new = true;
+                self.check_visible(&[], state).await?;
+                if goal(self.mode, &[], state).is_empty() {
+                    state.report.standing = Standing::NothingFound;
+                    state.report.is_new = false;
+                    return Ok(Vec::new());
+                }
+                if self.dry_run {
+                    self.plan(&[], state);
+                    return Ok(Vec::new());
+                }
+                self.create(state).await?
+            }
+        };
+        state.report.playlist = Some(playlist.clone());
+        if !state.report.is_new {
+            let wanted: HashSet<&str> = state.picks.iter().map(|pick| pick.key.as_str()).collect();
+            state.report.already = current.iter().filter(|held| wanted.contains(held.key.as_str())).count();
+        }
+        let before = if state.report.is_new { Vec::new() } else { keys(&current) };
+        for _ in 0..MAX_ROUNDS {
+            self.note_arrivals(&current, state).await?;
+            self.check_visible(&current, state).await?;
+            if self.dry_run {
+                self.plan(&current, state);
+                return Ok(keys(&current));
+            }
+            let goal = goal(self.mode, &current, state);
+            // What cannot be had must not cost what is there.
+            let phase = if goal.is_empty() { Phase::Done } else { self.next(&current, &goal, state) };
+            if phase == Phase::Done {
+                Self::sum_up(&before, &current, state);
+                return Ok(keys(&current));
+            }
+            self.carry_out(&playlist, phase, &goal, state).await?;
+            current = self.read(&playlist).await?;
+        }
+        Err(Trouble::Unsteady.into())
+    }
+
+    /// The playlist of this name, if there is one.
+    async fn find(&self) -> Result<Option<Listed>, Stop> {
+        let mut named = self.courier.playlists_named(self.name).await?;
+        match named.len() {
+            0 | 1 => {}
+            _ => return Err(Trouble::SeveralPlaylists.into()),
+        }
+        match named.pop() {
+            Some(listed) if listed.is_smart => Err(Trouble::Smart.into()),
+            found => Ok(found),
+        }
+    }
+
+    async fn read(&self, playlist: &str) -> Result<Vec<Held>, Stop> {
+        let mut mishaps = 0;
+        loop {
+            match self.courier.entries(playlist).await {
+                Ok(entries) => return Ok(entries.into_iter().filter_map(held).collect()),
+                Err(Trouble::Unreachable | Trouble::Slow | Trouble::Busy | Trouble::Down)
+                    if mishaps < MAX_MISHAPS =>
+                {
+                    mishaps += 1;
+                    self.pause().await?;
+                }
+                Err(trouble) => return Err(trouble.into()),
+            }
+        }
+    }
+
+    /// One that is there may be finished where it was begun from the same rows.
+    fn check_mode(&self, current: &[Held], state: &State) -> Result<(), Stop> {
+        if self.mode != Mode::Create {
+            return Ok(());
+        }
+        let mut picks = state.picks.iter();
+        let is_begun = current.iter().all(|held| picks.any(|pick| pick.key == held.key));
+        if is_begun { Ok(()) } else { Err(Trouble::Exists.into()) }
+    }
+
+    /// What a restricted account cannot see is not asked for: it would be asked for again in every run.
+    async fn check_visible(&self, current: &[Held], state: &mut State) -> Result<(), Stop> {
+        if self.courier.is_own() {
+            return Ok(());
+        }
+        let there: HashSet<&str> = current.iter().map(|held| held.key.as_str()).collect();
+        let is_open = |pick: &&Pick| {
+            !there.contains(pick.key.as_str())
+                && !state.checked.contains(&pick.key)
+                && !state.lost.contains(&pick.key)
+        };
+        let open: Vec<String> = state.picks.iter().filter(is_open).map(|pick| pick.key.clone()).collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let seen: HashSet<String> = self.courier.seen(&open).await?.into_iter().collect();
+        for key in open {
+            if !seen.contains(&key) {
+                state.lost.insert(key.clone());
+            }
+            state.checked.insert(key);
+        }
+        Ok(())
+    }
+
+    /// What is next. What is only added to stays as it is otherwise.
+    fn next(&self, current: &[Held], goal: &[String], state: &State) -> Phase {
+        if self.mode != Mode::Append {
+            return plan::next(current, goal, self.costs(state));
+        }
+        match goal.get(current.len()..) {
+            Some(missing) if !missing.is_empty() => Phase::Add(missing.to_vec()),
+            _ => Phase::Done,
+        }
+    }
+
+    fn sum_up(before: &[String], current: &[Held], state: &mut State) {
+        let was: HashSet<&str> = before.iter().map(String::as_str).collect();
+        let report = &mut state.report;
+        report.added = current.iter().filter(|held| !was.contains(held.key.as_str())).count();
+        report.removed = (before.len() + report.added).saturating_sub(current.len());
+        report.length = current.len();
+        report.standing = if state.has_written { Standing::Written } else { Standing::Unchanged };
+    }
+
+    fn costs(&self, state: &State) -> Costs {
+        let kind = self.courier.kind();
+        let sample: Vec<String> = state.picks.iter().map(|pick| pick.key.clone()).collect();
+        let add = if self.habits.takes_one.load(Ordering::Relaxed) {
+            1
+        } else {
+            let fit = kind.fitting(&sample, MAX_QUERY_BYTES, MAX_ITEMS).max(1);
+            state.narrow.map_or(fit, |narrow| narrow.min(fit))
+        };
+        let can_set = self.mode == Mode::Replace
+            && !self.habits.sets_none.load(Ordering::Relaxed)
+            && sample.len() <= MAX_ITEMS
+            && kind.set_playlist("", &[]).is_some();
+        Costs { add, remove: kind.fitting_out(&sample, MAX_QUERY_BYTES, MAX_ITEMS).max(1), can_set }
+    }
+
+    /// What a dry run would do.
+    fn plan(&self, current: &[Held], state: &mut State) {
+        let goal = goal(self.mode, current, state);
+        let wanted: HashSet<&str> = goal.iter().map(String::as_str).collect();
+        let there: HashSet<&str> = current.iter().map(|held| held.key.as_str()).collect();
+        let add: Vec<String> = goal.iter().filter(|key| !there.contains(key.as_str())).cloned().collect();
+        let mut seen = HashSet::new();
+        let leaves = |held: &&Held| !wanted.contains(held.key.as_str()) || !seen.insert(held.key.clone());
+        let remove: Vec<String> = if goal.is_empty() || self.mode == Mode::Append {
+            Vec::new()
+        } else {
+            current.iter().filter(leaves).map(|held| held.key.clone()).collect()
+        };
+        let stays: Vec<&String> =
+            current.iter().map(|held| &held.key).filter(|key| wanted.contains(key.as_str())).collect();
+        let in_order: Vec<&String> = goal.iter().filter(|key| there.contains(key.as_str())).collect();
+        let costs = self.costs(state);
+        let writes = match self.mode {
+            _ if goal.is_empty() => 0,
+            Mode::Append => add.len().div_ceil(costs.add),
+            Mode::Create | Mode::Replace => plan::requests(current, &goal, costs),
+        };
+        let reorder = self.mode != Mode::Append && stays != in_order;
+        let report = &mut state.report;
+        (report.added, report.removed, report.length) = (add.len(), remove.len(), goal.len());
+        report.standing = if writes > 0 { Standing::Planned } else { Standing::Unchanged };
+        report.diff = Some(Diff { add, remove, reorder, writes });
+    }
+
+    /// Makes the playlist. If nobody knows whether that happened, the server is asked before it is tried again.
+    async fn create(&self, state: &mut State) -> Result<(String, Vec<Held>), Stop> {
+        let kind = self.courier.kind();
+        loop {
+            let goal = goal(self.mode, &[], state);
+            if goal.is_empty() {
+                return Err(Trouble::Refused(404).into());
+            }
+            let fit = match state.narrow {
+                Some(narrow) => narrow.min(goal.len()),
+                None if self.habits.takes_one.load(Ordering::Relaxed) => 1,
+                None => kind.fitting_at_first(&goal, MAX_QUERY_BYTES, MAX_ITEMS),
+            };
+            self.tell(0, goal.len());
+            let first = &goal[..fit];
+            let wrote =
+                self.send(&kind.create_playlist(self.courier.holder(), self.name, first), state).await?;
+            match wrote {
+                Wrote::Done(body) => {
+                    state.report.added = fit;
+                    state.sent.push(first.to_vec());
+                    state.narrow = None;
+                    let id = match kind.created_playlist(&body) {
+                        Ok(id) => id,
+                        Err(_) => self.find().await?.ok_or(Trouble::Foreign)?.id,
+                    };
+                    let current = self.read(&id).await?;
+                    return Ok((id, current));
+                }
+                Wrote::Refused(status) if matches!(status.as_u16(), 400 | 404) => {
+                    self.narrow_down(first, state).await?;
+                }
+                Wrote::Refused(status) => return Err(Trouble::Refused(status.as_u16()).into()),
+                Wrote::NotSent(trouble) => self.bear(trouble, state).await?,
+                Wrote::Unknown => {
+                    self.bear(Trouble::Unreachable, state).await?;
+                    if let Some(listed) = self.find_patiently().await? {
+                        let current = self.read(&listed.id).await?;
+                        state.report.added = current.len();
+                        return Ok((listed.id, current));
+                    }
+                }
+            }
+        }
+    }
+
+    /// The list of playlists, asked while the server may still be in trouble.
+    async fn find_patiently(&self) -> Result<Option<Listed>, Stop> {
+        let mut mishaps = 0;
+        loop {
+            match self.find().await {
+                Err(Stop::Trouble(Trouble::Unreachable | Trouble::Slow | Trouble::Busy | Trouble::Down))
+                    if mishaps < MAX_MISHAPS =>
+                {
+                    mishaps += 1;
+                    self.pause().await?;
+                }
+                found => return found,
+            }
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        playlist: &str,
+        phase: Phase,
+        goal: &[String],
+        state: &mut State,
+    ) -> Result<(), Stop> {
+        let kind = self.courier.kind();
+        match phase {
+            Phase::Done => Ok(()),
+            Phase::Add(keys) => self.add(playlist, &keys, state).await,
+            Phase::Remove(entries) => {
+                let mut rest = entries.as_slice();
+                while !rest.is_empty() {
+                    let (batch, after) =
+                        rest.split_at(kind.fitting_out(rest, MAX_QUERY_BYTES, MAX_ITEMS).max(1));
+                    rest = after;
+                    match self.send(&kind.remove_from_playlist(playlist, batch), state).await? {
+                        Wrote::Done(_) => state.report.removed += batch.len(),
+                        // It left by itself.
+                        Wrote::Refused(status) if status == 404 => {
+                            return self.bear(Trouble::Refused(404), state).await;
+                        }
+                        other => return self.cope(other, state).await,
+                    }
+                }
+                Ok(())
+            }
+            Phase::Arrange(shifts) => {
+                for shift in shifts {
+                    let order =
+                        kind.move_in_playlist(playlist, &shift.entry, shift.after.as_deref(), shift.index);
+                    match self.send(&order, state).await? {
+                        Wrote::Done(_) => {}
+                        other => return self.cope(other, state).await,
+                    }
+                }
+                Ok(())
+            }
+            Phase::Set => {
+                let Some(order) = kind.set_playlist(playlist, goal) else { return Ok(()) };
+                self.tell(0, goal.len());
+                match self.send(&order, state).await? {
+                    Wrote::Done(_) => {
+                        state.sent.push(goal.to_vec());
+                        Ok(())
+                    }
+                    Wrote::Refused(status) if status.as_u16() != 401 => {
+                        self.habits.sets_none.store(true, Ordering::Relaxed);
+                        Ok(())
+                    }
+                    other => self.cope(other, state).await,
+                }
+            }
+        }
+    }
+
+    async fn add(&self, playlist: &str, keys: &[String], state: &mut State) -> Result<(), Stop> {
+        let kind = self.courier.kind();
+        let mut rest = keys;
+        while !rest.is_empty() {
+            self.tell(keys.len() - rest.len(), keys.len());
+            let fit = kind.fitting(rest, MAX_QUERY_BYTES, self.costs(state).add);
+            let (batch, after) = rest.split_at(fit);
+            rest = after;
+            match self.send(&kind.add_to_playlist(self.courier.holder(), playlist, batch), state).await? {
+                Wrote::Done(body) => match kind.taken(&body) {
+                    Some(taken) if taken.added == 1 && taken.requested > 1 => {
+                        // From here on one by one; what comes behind must not overtake what was left.
+                        state.report.added += 1;
+                        self.habits.takes_one.store(true, Ordering::Relaxed);
+                        return Ok(());
+                    }
+                    _ => {
+                        state.report.added += batch.len();
+                        state.sent.push(batch.to_vec());
+                    }
+                },
+                Wrote::Refused(status) if matches!(status.as_u16(), 400 | 404) => {
+                    return self.narrow_down(batch, state).await;
+                }
+                other => return self.cope(other, state).await,
+            }
+        }
+        state.narrow = None;
+        Ok(())
+    }
+
+    /// The server refuses these: what it does not have is given up; if it has all of them, halves are tried.
+    async fn narrow_down(&self, batch: &[String], state: &mut State) -> Result<(), Stop> {
+        let lost = state.lost.len() + state.again.len();
+        if batch.len() == 1 {
+            state.narrow = None;
+            return self.lose(batch.to_vec(), state).await;
+        }
+        let seen: HashSet<String> = self.courier.seen(batch).await?.into_iter().collect();
+        self.lose(batch.iter().filter(|key| !seen.contains(*key)).cloned().collect(), state).await?;
+        if state.lost.len() + state.again.len() == lost {
+            state.narrow = Some(batch.len() / 2);
+        }
+        Ok(())
+    }
+
+    /// These cannot be had. What the owner cannot see either is gone: it is looked for anew, once.
+    async fn lose(&self, keys: Vec<String>, state: &mut State) -> Result<(), Stop> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let seen: HashSet<String> = self.courier.seen(&keys).await?.into_iter().collect();
+        for key in keys {
+            if !self.courier.is_own() || seen.contains(&key) || !self.look_again(&key, state).await {
+                state.lost.insert(key);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the track is somewhere else by now.
+    async fn look_again(&self, key: &str, state: &mut State) -> bool {
+        self.matching.disown(self.library, key).await;
+        let Some(at) = state.picks.iter().position(|pick| pick.key == key) else { return false };
+        let wanted = state.picks[at].wanted.clone();
+        if !state.again.insert(wanted_word(&wanted)) {
+            return false;
+        }
+        let found = self.matching.resolve(self.library, std::slice::from_ref(&wanted), self.policy).await;
+        let other = found.first().and_then(|resolved| resolved.accepted()).map(|item| item.key.to_string());
+        match other.filter(|other| !state.picks.iter().any(|pick| pick.key == *other)) {
+            Some(other) => {
+                state.picks[at].key = other;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// What was sent and is not there was not taken. If of several only the first is there, the server takes one at a
+    /// time.
+    async fn note_arrivals(&self, current: &[Held], state: &mut State) -> Result<(), Stop> {
+        let there: HashSet<&str> = current.iter().map(|held| held.key.as_str()).collect();
+        let has = |key: &String| there.contains(key.as_str());
+        let sent = std::mem::take(&mut state.sent);
+        let takes_first = |batch: &Vec<String>| has(&batch[0]) && !batch[1..].iter().any(has);
+        if sent.iter().any(|batch| batch.len() > 2) && sent.iter().all(takes_first) {
+            self.habits.takes_one.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
+        let missing: Vec<String> = sent.into_iter().flatten().filter(|key| !has(key)).collect();
+        self.lose(missing, state).await
+    }
+
+    async fn send(&self, order: &Order, state: &mut State) -> Result<Wrote, Stop> {
+        if self.run.cancel.is_cancelled() {
+            return Err(Stop::Cancelled);
+        }
+        let wrote = self.courier.write(order).await;
+        state.has_written |= matches!(wrote, Wrote::Done(_) | Wrote::Unknown);
+        Ok(wrote)
+    }
+
+    /// After a write that was not done, or of which nobody knows.
+    async fn cope(&self, wrote: Wrote, state: &mut State) -> Result<(), Stop> {
+        match wrote {
+            Wrote::Done(_) => Ok(()),
+            Wrote::Refused(status) => Err(Trouble::Refused(status.as_u16()).into()),
+            Wrote::NotSent(trouble) => self.bear(trouble, state).await,
+            Wrote::Unknown => self.bear(Trouble::Unreachable, state).await,
+        }
+    }
+
+    /// A few mishaps are borne, with a pause after each.
+    async fn bear(&self, trouble: Trouble, state: &mut State) -> Result<(), Stop> {
+        state.mishaps += 1;
+        if state.mishaps > MAX_MISHAPS {
+            return Err(trouble.into());
+        }
+        self.pause().await
+    }
+
+    async fn pause(&self) -> Result<(), Stop> {
+        tokio::select! {
+            () = self.run.cancel.cancelled() => Err(Stop::Cancelled),
+            () = self.clock.sleep(PAUSE) => Ok(()),
+        }
+    }
+
+    fn tell(&self, done: usize, total: usize) {
+        self.run.tell(Progress::Writing { account: self.account.map(str::to_owned), done, total });
+    }
+}
+
+/// What the playlist is to hold, given what it holds.
+fn goal(mode: Mode, current: &[Held], state: &State) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let picks = state.picks.iter().map(|pick| &pick.key).filter(|key| !state.lost.contains(*key));
+    let picks: Vec<String> = picks.filter(|key| seen.insert(key.as_str())).cloned().collect();
+    if mode != Mode::Append {
+        return picks;
+    }
+    // Whatever is there stays as it is, also what is there twice.
+    let there: HashSet<&str> = current.iter().map(|held| held.key.as_str()).collect();
+    let missing = picks.into_iter().filter(|key| !there.contains(key.as_str()));
+    keys(current).into_iter().chain(missing).collect()
+}
+
+fn held(entry: Entry) -> Option<Held> {
+    Some(Held { entry: entry.entry?, key: entry.key })
+}
+
+fn keys(current: &[Held]) -> Vec<String> {
+    current.iter().map(|held| held.key.clone()).collect()
+}
+
+fn wanted_word(wanted: &Wanted) -> String {
+    format!("{}\n{}\n{}\n{:?}", wanted.title, wanted.artist, wanted.album, wanted.ids)
+}

@@ -1,0 +1,199 @@
+//! What goes wrong on the way, and what is waited for.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use greenroom_cache::Clock;
+use greenroom_simulator::latency::Latency;
+use greenroom_upstream::ask::Kind;
+use http::Method;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::house::{BOTH, House, publish, server, tokens, tracks_of};
+use crate::stage::Script;
+
+/// Stands before a server and loses the answers to some writes, which the server has carried out.
+struct Loser {
+    address: SocketAddr,
+    /// So many are still to be lost.
+    left: Arc<AtomicUsize>,
+    stop: CancellationToken,
+}
+
+impl Loser {
+    async fn start(tasks: &TaskTracker, inner: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let loser = Self {
+            address: listener.local_addr().expect("an address"),
+            left: Arc::default(),
+            stop: CancellationToken::new(),
+        };
+        let (left, stop, owner) = (Arc::clone(&loser.left), loser.stop.clone(), tasks.clone());
+        tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    Ok((stream, _)) = listener.accept() => {
+                        let (ended, talk) = (stop.clone(), pass(stream, inner, Arc::clone(&left)));
+                        owner.spawn(async move { tokio::select! { () = ended.cancelled() => {}, _ = talk => {} } });
+                    }
+                }
+            }
+        });
+        loser
+    }
+}
+
+async fn pass(mut outer: TcpStream, inner: SocketAddr, left: Arc<AtomicUsize>) -> std::io::Result<()> {
+    let mut inner = TcpStream::connect(inner).await?;
+    let mut first = [0; 4];
+    outer.read_exact(&mut first).await?;
+    inner.write_all(&first).await?;
+    let is_write = matches!(&first, b"POST" | b"PUT " | b"DELE");
+    let loses =
+        is_write && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+    if !loses {
+        tokio::io::copy_bidirectional(&mut outer, &mut inner).await?;
+        return Ok(());
+    }
+    let (mut from_client, _) = outer.split();
+    let (mut from_server, mut to_server) = inner.split();
+    let mut answer = [0; 1];
+    tokio::select! {
+        copied = tokio::io::copy(&mut from_client, &mut to_server) => drop(copied?),
+        read = from_server.read_exact(&mut answer) => drop(read?),
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn after_a_write_of_unknown_outcome_nothing_is_made_twice() {
+    for kind in BOTH {
+        let tasks = TaskTracker::new();
+        let running = server(kind, false, &tasks).await;
+        let loser = Loser::start(&tasks, running.address()).await;
+        let url = format!("http://{}", loser.address);
+        let house = House::before(kind, running, &url, tasks.clone(), Clock::scaled(20.0)).await;
+        loser.left.store(1, Ordering::SeqCst);
+        let report = house.sync(house.rows(0..9), json!({})).await;
+        assert_eq!(house.held("ann", "Weekly"), Some(house.keys(0..9)), "made, once: {report}");
+        assert_eq!(report["accounts"][0]["standing"], "written");
+        for (wanted, mode) in
+            [(vec![0, 1, 2, 3, 4, 5, 6, 7, 8, 20], "append"), (vec![3, 1, 2, 30], "replace")]
+        {
+            loser.left.store(2, Ordering::SeqCst);
+            let report = house.sync(house.rows(wanted.clone()), json!({"mode": mode})).await;
+            assert_eq!(house.held("ann", "Weekly"), Some(house.keys(wanted)), "{mode}: {report}");
+        }
+        loser.stop.cancel();
+        house.close().await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_server_does_not_have_any_more_is_told_and_the_rest_is_written() {
+    for kind in BOTH {
+        let house = House::open_with(kind, false, Clock::scaled(20.0)).await;
+        let view_ids: Vec<_> = {
+            let view = house.running.state().view();
+            view.catalogue().ids(greenroom_simulator::catalogue::Kind::Track).collect()
+        };
+        let key = |id| match kind {
+            Kind::Plex => format!("{id}"),
+            Kind::Jellyfin => greenroom_simulator::jellyfin::item_id(id),
+        };
+        for at in [2, 5] {
+            let gone = view_ids.iter().find(|id| key(**id) == house.tracks[at].key).expect("it is there");
+            assert!(house.running.delete_item(*gone));
+        }
+        let report = house.sync(house.rows(0..8), json!({})).await;
+        assert_eq!(house.held("ann", "Weekly"), Some(house.keys([0, 1, 3, 4, 6, 7])), "{report}");
+        assert_eq!(report["accounts"][0]["not_visible"].as_array().map(Vec::len), Some(2), "{report}");
+        house.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_run_is_cancelled_between_two_writes_and_the_next_one_goes_on_from_there() {
+    let house = House::open_with(Kind::Plex, true, Clock::system()).await;
+    house.sync(house.rows([0]), json!({})).await;
+    house.running.set_latency(Latency::even(Duration::from_millis(20)));
+    let begun = house.ask(house.rows(0..120), json!({"detach": true, "mode": "append"})).await;
+    assert_eq!(begun.status, 202);
+    let id = begun.json()["run"].as_str().expect("an id").to_owned();
+    assert!(begun.header("location").ends_with(&id));
+    let control = house.stage.control();
+    let told = async || control.get(&format!("/api/v1/playlists/runs/{id}")).await.json();
+    while told().await["progress"]["done"].as_u64() < Some(3) {
+        tokio::task::yield_now().await;
+    }
+    let second = house.ask(house.rows(0..3), json!({"mode": "append"})).await;
+    assert_eq!((second.status.as_u16(), second.json()["code"].as_str()), (409, Some("already-running")));
+    control.send(Method::POST, &format!("/api/v1/playlists/runs/{id}/cancel"), "").await;
+    let events =
+        control.with("accept", "text/event-stream").get(&format!("/api/v1/playlists/runs/{id}")).await;
+    assert!(events.text().contains("event: ended"), "{}", events.text());
+    let ended = told().await;
+    assert_eq!(
+        (ended["state"].as_str(), ended["report"]["accounts"][0]["standing"].as_str()),
+        (Some("cancelled"), Some("cancelled"))
+    );
+    let held = house.held("ann", "Weekly").expect("it is there");
+    assert!(held.len() > 3 && held.len() < 120, "{}", held.len());
+    house.running.set_latency(Latency::none());
+    let before = house.writes();
+    // What was made of the same rows is finished, also by a run that is only to create.
+    house.sync(house.rows(0..120), json!({"mode": "create"})).await;
+    assert_eq!(house.held("ann", "Weekly"), Some(house.keys(0..120)));
+    assert_eq!(house.writes() - before, 120 - held.len() as u64);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_library_of_which_nothing_is_known_yet_is_said_or_waited_for() {
+    let tasks = TaskTracker::new();
+    let running = server(Kind::Plex, false, &tasks).await;
+    let script = Script::new().server("home", "plex", &running.url(), &tokens(&running));
+    let stage = script.start_at(Clock::scaled(20.0)).await;
+    let tracks = tracks_of(&running, Kind::Plex);
+    let rows: Vec<Value> =
+        tracks.iter().take(3).map(|track| json!({"title": track.title, "artist": track.artist})).collect();
+    let ask = |wait: bool| {
+        let wish = json!({"source": rows, "server": "home", "name": "Weekly", "wait": wait, "detach": wait});
+        let control = stage.control();
+        async move { control.send(Method::POST, "/api/v1/playlists/sync", &wish.to_string()).await }
+    };
+    let answer = ask(false).await;
+    assert_eq!((answer.status.as_u16(), answer.json()["code"].as_str()), (409, Some("library-not-built")));
+    let begun = ask(true).await.json();
+    let id = begun["run"].as_str().expect("an id");
+    let told = async || stage.control().get(&format!("/api/v1/playlists/runs/{id}")).await.json();
+    while told().await["progress"]["stage"] != "waiting-for-library" {
+        tokio::task::yield_now().await;
+    }
+    publish(&stage, 0, &tracks);
+    while told().await["state"] == "running" {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(told().await["report"]["accounts"][0]["length"], 3);
+    stage.down().await;
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_fails_the_account_and_nothing_else() {
+    let house = House::open_with(Kind::Plex, false, Clock::scaled(50.0)).await;
+    house.running.faults().set(greenroom_simulator::faults::Fault::Gone);
+    let report = house.sync(house.rows(0..3), json!({"accounts": ["ben"]})).await;
+    let ben = &report["accounts"][0];
+    assert_eq!(ben["standing"], "failed", "{ben}");
+    assert!(["unreachable", "down"].contains(&ben["error"]["code"].as_str().unwrap_or_default()), "{ben}");
+    assert!(!report.to_string().contains(house.running.tokens().secret("ben")), "no token shows");
+    house.close().await;
+}

@@ -1,0 +1,6 @@
+//! Playlists from elsewhere, through the whole process, against both simulated servers.
+
+mod house;
+mod inputs;
+mod mishaps;
+mod writing;
