@@ -4,19 +4,20 @@ use greenroom_upstream::ask::Kind::{Jellyfin, Plex};
 use greenroom_upstream::verdict::Representation::{Json, Opaque, Xml};
 
 use super::{
-    address, answers, comparisons, configuration, control, credentials, events, forwarding, frames,
-    greetings, logins, places, playlists, redaction, requests, sequels, surveys, webhooks,
+    address, answers, comparisons, configuration, control, crawls, credentials, events, forwarding, frames,
+    greetings, logins, places, playlists, redaction, requests, sequels, snapshots, surveys, webhooks,
 };
 
 /// A property of any bytes.
 pub type Property = fn(&[u8]);
 
 /// Every target by its name.
-pub const EVERY: [(&str, Property); 24] = [
+pub const EVERY: [(&str, Property); 26] = [
     ("address", address),
     ("comparisons", comparisons),
     ("configuration", configuration),
     ("control", control),
+    ("crawls", crawls),
     ("events", events),
     ("forwarding", forwarding),
     ("greetings", greetings),
@@ -35,6 +36,7 @@ pub const EVERY: [(&str, Property); 24] = [
     ("plex_xml", plex_xml),
     ("redaction", redaction),
     ("sequels", sequels),
+    ("snapshots", snapshots),
     ("surveys", surveys),
     ("webhooks", webhooks),
 ];
@@ -62,6 +64,16 @@ pub fn configuration(bytes: &[u8]) {
 /// A request to the control plane.
 pub fn control(bytes: &[u8]) {
     control::check(bytes);
+}
+
+/// Pages of a library, and frames about it.
+pub fn crawls(bytes: &[u8]) {
+    crawls::check(bytes);
+}
+
+/// The file of a snapshot.
+pub fn snapshots(bytes: &[u8]) {
+    snapshots::check(bytes);
 }
 
 /// A stream of server-sent events.

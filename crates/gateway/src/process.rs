@@ -15,7 +15,7 @@ use crate::control::{Control, Token};
 use crate::keys::{ControlToken, DataDir};
 use crate::library::Libraries;
 use crate::matching::Matching;
-use crate::playlists::Playlists;
+use crate::playlists::{self, Playlists};
 use crate::server::Server;
 use crate::state::State;
 use crate::storage;
@@ -110,6 +110,9 @@ impl Process {
             tasks.clone(),
             stop.clone(),
         ));
+        if !settings.playlists.is_empty() {
+            tasks.spawn(playlists::standing::keep(Arc::clone(&playlists), settings.playlists, stop.clone()));
+        }
         let plane = Control::new(
             servers.clone(),
             cache.clone(),

@@ -15,6 +15,7 @@ mod resolving;
 mod serve;
 mod simulate;
 mod status;
+mod sync;
 mod token;
 mod why;
 
@@ -55,6 +56,7 @@ Examples:
   greenroom login plex                                  a token of the owner, into a file
   greenroom doctor --plex http://192.168.1.10:32400     what is wrong, and what to do about it
   greenroom doctor --wait-for tautulli                  whether an app comes through
+  greenroom sync weekly.jspf --to home                  a playlist of elsewhere, onto your server
   greenroom config init > greenroom.toml                a commented configuration file
   greenroom serve --config greenroom.toml";
 
@@ -92,6 +94,8 @@ enum Command {
     Build(build::Options),
     /// Look at what is kept on disk, check it, give room back, forget
     Cache(cache::Options),
+    /// Bring a playlist of elsewhere onto a media server, for one user or several
+    Sync(Box<sync::Options>),
     /// Save the state and the keys to a file, also while the gateway runs; not the cache
     Backup(backup::Backup),
     /// Put a backup back, while no gateway runs
@@ -187,6 +191,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Cache(options) => cache::run(&options),
         Command::Backup(options) => backup::backup(&options),
         Command::Restore(options) => backup::restore(&options),
+        Command::Sync(options) => sync::run(&options),
         Command::Token(command) => token::run(&command),
         Command::Observe(options) => modes::observe(&options),
         Command::Bypass(options) => modes::bypass(&options),

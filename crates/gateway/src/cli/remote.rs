@@ -82,23 +82,48 @@ impl Remote {
 
     /// Asks with a body. A problem is printed.
     pub(super) async fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, u8> {
-        match tokio::time::timeout(PATIENCE, self.exchange(method, path, body)).await {
+        let body = body.map(|body| ("application/json", Bytes::from(body.to_string())));
+        let answer = self.patiently(self.exchange(method, path, body)).await?;
+        serde_json::from_slice(&answer)
+            .map_err(|_| failed(&format!("what answers at {} is no Greenroom", self.base)))
+    }
+
+    /// Hands in a document that is no JSON of ours. A problem is printed.
+    pub(super) async fn hand_in(&self, path: &str, media_type: &str, document: Vec<u8>) -> Result<Value, u8> {
+        let body = Some((media_type, Bytes::from(document)));
+        let answer = self.patiently(self.exchange(Method::POST, path, body)).await?;
+        serde_json::from_slice(&answer)
+            .map_err(|_| failed(&format!("what answers at {} is no Greenroom", self.base)))
+    }
+
+    /// Asks for a document. A problem is printed.
+    pub(super) async fn document(&self, path: &str) -> Result<Bytes, u8> {
+        self.patiently(self.exchange(Method::GET, path, None)).await
+    }
+
+    async fn patiently<T>(&self, work: impl Future<Output = Result<T, String>>) -> Result<T, u8> {
+        match tokio::time::timeout(PATIENCE, work).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(problem)) => Err(failed(&problem)),
             Err(_) => Err(failed(&format!("the gateway at {} does not answer", self.base))),
         }
     }
 
-    async fn exchange(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, String> {
-        let text = body.map(Value::to_string).unwrap_or_default();
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, Bytes)>,
+    ) -> Result<Bytes, String> {
         let mut request = Request::builder().method(method).uri(format!("http://{}/{path}", self.base));
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {}", token.expose()));
         }
-        if body.is_some() {
-            request = request.header(CONTENT_TYPE, "application/json");
+        if let Some((media_type, _)) = &body {
+            request = request.header(CONTENT_TYPE, *media_type);
         }
-        let request = request.body(Full::new(Bytes::from(text)));
+        let body = body.map(|(_, bytes)| bytes).unwrap_or_default();
+        let request = request.body(Full::new(body));
         let request = request.map_err(|_| "the control token is not one: it holds odd letters".to_owned())?;
         let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
         let response = client.request(request).await.map_err(|error| {
@@ -111,9 +136,12 @@ impl Remote {
         let status = response.status();
         let body = Limited::new(response.into_body(), MAX_ANSWER_BYTES).collect().await;
         let body = body.map_err(|_| format!("the answer of {} broke off", self.base))?.to_bytes();
-        let answer: Value = serde_json::from_slice(&body)
+        if status.is_success() {
+            return Ok(body);
+        }
+        let problem: Value = serde_json::from_slice(&body)
             .map_err(|_| format!("what answers at {} is no Greenroom", self.base))?;
-        if status.is_success() { Ok(answer) } else { Err(refusal(status, &answer)) }
+        Err(refusal(status, &problem))
     }
 }
 

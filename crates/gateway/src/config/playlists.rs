@@ -142,6 +142,9 @@ impl Standing {
             wrong("needs one of file, folder and from = \"SERVER/PLAYLIST\"".into());
         }
         let origin = origins.pop()?;
+        if matches!(origin, Origin::Folder(_)) && name.is_some() {
+            wrong("is a folder, whose playlists have their own names: leave name out".into());
+        }
         let Some(server) = server else {
             wrong("needs server = \"NAME\", the one it is written to".into());
             return None;
@@ -238,6 +241,7 @@ mod tests {
             ("server = \"home\"\nfrom = \"attic/Weekly\"\n", "comes from"),
             ("server = \"home\"\nfile = \"/w\"\naccounts = [\"sam\"]\n", "does not have"),
             ("server = \"home\"\nfile = \"/w\"\nmode = \"swap\"\n", "another mode"),
+            ("server = \"home\"\nfolder = \"/w\"\nname = \"W\"\n", "own names"),
             ("server = \"home\"\nfile = \"/w\"\nfolder = \"/f\"\n", "needs one of"),
         ] {
             let problem = read(&format!("[playlist.weekly]\n{more}"), &[]).expect_err(more);

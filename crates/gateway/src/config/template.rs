@@ -134,7 +134,7 @@ listen = "0.0.0.0:32500"               # point your apps here
 # Playlists that are kept in step by themselves: a file, a folder of files, or a playlist of another server.
 # [playlist.weekly]
 # server = "home"                            # where it is written
-# folder = "/srv/playlists"                  # or file = "/srv/weekly.jspf", or from = "attic/Weekly"
+# file = "/srv/playlists/weekly.jspf"        # or folder = "/srv/playlists", or from = "attic/Weekly"
 # library = "3"                              # default: the music library
 # name = "Weekly"                            # default: what it calls itself, else the file's name
 # mode = "replace"                           # "create": once; "append": add what is missing

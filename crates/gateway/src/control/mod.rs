@@ -143,7 +143,9 @@ impl Control {
     /// What is shown now.
     fn snapshot(&self) -> Snapshot {
         let shown = self.baseline.show(self.counted(), self.clock.now_ms());
-        Snapshot { bypasses: self.bypasses(), ..shown }
+        let libraries = self.playlists.libraries.all();
+        let libraries = libraries.iter().map(|library| library.report(false)).collect();
+        Snapshot { bypasses: self.bypasses(), libraries, ..shown }
     }
 
     /// What was counted since start.

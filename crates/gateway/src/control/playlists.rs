@@ -126,7 +126,9 @@ impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Self {
         let status = match failure.code.as_str() {
             "unknown-server" | "unknown-account" | "unknown-library" | "no-playlist" => StatusCode::NOT_FOUND,
-            "library-not-built" | "already-running" | "several-playlists" => StatusCode::CONFLICT,
+            "library-not-built" | "library-off" | "no-token" | "already-running" | "several-playlists" => {
+                StatusCode::CONFLICT
+            }
             "too-many-runs" => StatusCode::SERVICE_UNAVAILABLE,
             "bad-wish" | "no-name" | "which-server" => StatusCode::BAD_REQUEST,
             "too-long" => StatusCode::PAYLOAD_TOO_LARGE,

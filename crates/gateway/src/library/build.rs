@@ -11,7 +11,7 @@ use greenroom_upstream::crawl::{Page, Shelf};
 use tokio_util::sync::CancellationToken;
 
 use super::crawl::{Count, Crawl, Odd, Step};
-use super::keeper::Keeper;
+use super::keeper::{Attempt, Keeper};
 use super::progress::{Phase, left_ms};
 use super::report::word_of;
 use super::source::{Question, Trouble};
@@ -62,9 +62,12 @@ impl Keeper {
         let outcome = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Failure::Cancelled),
-            outcome = clock.timeout(left, self.attempt(&mut slot, wish)) => {
-                outcome.unwrap_or(Err(Failure::TimedOut { minutes: timeout.as_secs() / 60 }))
-            }
+            outcome = async {
+                // A server that is away for a night takes nothing of the time.
+                library.server.breaker.back().await;
+                let late = Failure::TimedOut { minutes: timeout.as_secs() / 60 };
+                clock.timeout(left, self.attempt(&mut slot, wish)).await.unwrap_or(Err(late))
+            } => outcome,
         };
         let requests = self.source.asked() - asked + slot.as_ref().map_or(0, |crawl| crawl.requests);
         let word = match &outcome {
@@ -94,8 +97,8 @@ impl Keeper {
             }
         }
         match outcome {
-            Ok(()) => self.succeed(),
-            Err(failure) => self.fail(failure),
+            Ok(()) => self.succeed(Attempt::Build),
+            Err(failure) => self.fail(failure, Attempt::Build),
         }
         library.turn(|progress| progress.phase = Phase::Idle);
     }
@@ -104,7 +107,6 @@ impl Keeper {
     async fn attempt(&self, slot: &mut Option<Box<Crawl>>, wish: Wish) -> Result<(), Failure> {
         let clock = &self.library.server.clock;
         let (began_ms, asked) = (clock.now_ms(), self.source.asked());
-        self.library.server.breaker.back().await;
         let (shelf, server_s) = self.look().await?;
         let crawl = slot.get_or_insert_with(|| {
             let own_s = clock.now_ms() / 1000;
@@ -113,6 +115,7 @@ impl Keeper {
             self.library.wishes.lock().news = super::News::default();
             Box::new(Crawl::begin(shelf, clock.now_ms(), began_s))
         });
+        crawl.asked_before = asked;
         self.pages(crawl).await?;
         self.settle(crawl).await?;
         if !wish.has_force {
@@ -428,7 +431,7 @@ impl Keeper {
         let (items, expected) = (crawl.len() as u64, crawl.expected());
         let elapsed_ms = now_ms.saturating_sub(began_ms);
         let left_ms = left_ms(items - before.min(items), expected.saturating_sub(before), elapsed_ms);
-        let requests = crawl.requests + self.source.asked();
+        let requests = crawl.requests + self.source.asked() - crawl.asked_before;
         self.library.turn(|progress| {
             progress.phase = phase;
             progress.items = items;

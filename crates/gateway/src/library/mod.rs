@@ -39,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::doubt::Doubt;
 use crate::server::Server;
+use crate::warnings::Warning;
 
 pub use discovery::keep;
 pub use progress::{Phase, Progress};
@@ -128,8 +129,10 @@ struct Facts {
     failure: Option<(Failure, u64)>,
     /// How many attempts came to nothing in a row.
     attempts: u32,
-    /// Not before that anything is tried again by itself.
-    retry_at_ms: u64,
+    /// No build is tried again by itself before.
+    build_at_ms: u64,
+    /// No round of following before.
+    follow_at_ms: u64,
     /// It is to be compared as a whole at this time, because something does not fit.
     doubted_at_ms: Option<u64>,
     /// A shorter library that was not believed.
@@ -291,6 +294,18 @@ impl Library {
 
     /// Somebody looks something up: what is not indexed yet is from now on.
     pub fn look_up(&self) {
+        if !self.is_on(&self.facts.lock()) {
+            self.server.warnings.raise(Warning {
+                code: "library-off",
+                text: format!("\"{}\" ({}) is looked up in, and is not kept.", self.title.lock(), self.id).into(),
+                remedy: format!(
+                    "Turn it on, or each track costs the server several requests: PUT {{\"enabled\": true}} to /api/v1/libraries/{}.",
+                    self.id
+                )
+                .into(),
+            });
+            return;
+        }
         let is_news = !std::mem::replace(&mut self.facts.lock().is_wanted, true);
         if is_news {
             self.bell.notify_one();
@@ -358,7 +373,7 @@ impl Library {
             let mut facts = self.facts.lock();
             facts.choice = Some(is_enabled);
             facts.is_wanted |= is_enabled;
-            facts.retry_at_ms = 0;
+            (facts.build_at_ms, facts.follow_at_ms) = (0, 0);
         }
         if !is_enabled {
             self.cancel();
@@ -366,6 +381,9 @@ impl Library {
             let mut facts = self.facts.lock();
             (facts.is_confirmed, facts.failure, facts.unfinished, facts.diff) = (false, None, None, None);
             facts.changes.clear();
+        }
+        if is_enabled {
+            self.server.warnings.lower("library-off");
         }
         self.turn(|_| {});
         self.bell.notify_one();

@@ -27,14 +27,19 @@ use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::library::{Libraries, Library, LibraryId};
+use crate::library::{Libraries, Library, LibraryId, State};
 use crate::matching::Matching;
 use crate::server::Server;
+use crate::warnings::Warning;
 use report::Failure;
 use run::Run;
 use wish::Wish;
 use writing::Habits;
 
+/// A library that was read so lately is not read again because little was found in it.
+const LOOKED_AT_LATELY_S: u64 = 3600;
+/// The warning that an index is off while playlists need it.
+const SYNC_WITHOUT_INDEX: &str = "sync-without-index";
 /// Runs at a time.
 const MAX_RUNNING: usize = 8;
 /// Runs that have ended and are remembered.
@@ -205,8 +210,33 @@ impl Playlists {
         Arc::clone(self.habits.lock().entry(server.name().to_owned()).or_default())
     }
 
-    /// So little was found in it that it should be compared with the server.
-    fn doubt(&self, library: &Library) {
-        tracing::warn!(library = %library.id, "few rows of a playlist were found; is the index of this library up to date?");
+    /// So little was found in it that it should be compared with the server, unless that was done a moment ago.
+    fn doubt(&self, library: &Library, age_s: u64) {
+        if age_s > LOOKED_AT_LATELY_S {
+            library.build(false);
+        }
+        tracing::warn!(library = %library.id, age_s, "few rows of a playlist were found; is it the right library?");
+    }
+
+    /// A sync into a library whose index is turned off cannot work, or works with what was known long ago.
+    fn warn_of(&self, library: &Library) {
+        let warnings = &library.server.warnings;
+        if library.state() != State::Off {
+            warnings.lower(SYNC_WITHOUT_INDEX);
+            return;
+        }
+        let warning = Warning {
+            code: SYNC_WITHOUT_INDEX,
+            text: format!(
+                "Playlists are synchronised to {}, but the index of library {} is turned off.",
+                library.id.server, library.id
+            )
+            .into(),
+            remedy: "Turn it on: [library] enabled = true, or PUT /api/v1/libraries with \"enabled\": true."
+                .into(),
+        };
+        if warnings.raise(warning) {
+            tracing::warn!(library = %library.id, "playlists are synchronised to a library whose index is turned off");
+        }
     }
 }

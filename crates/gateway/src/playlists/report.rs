@@ -41,7 +41,7 @@ pub struct Candidate {
     pub album: String,
     /// How well it fits, from 0 to 1.1.
     pub score: f32,
-    /// What speaks for and against it.
+    /// What speaks for and against it, in words for people.
     pub reasons: Vec<String>,
 }
 
@@ -58,6 +58,8 @@ pub struct RowReport {
     pub album: String,
     /// What came of it.
     pub outcome: Outcome,
+    /// Where that comes from: the index, a pin, what was confirmed before, a search.
+    pub source: &'static str,
     /// The item, if there is one.
     pub item: Option<Candidate>,
     /// What else it may be.
@@ -269,8 +271,25 @@ pub fn judge(row: &Row, resolved: &Resolved) -> RowReport {
         artist: row.artist.clone(),
         album: row.album.clone(),
         outcome,
+        source: resolved.source.word(),
         item,
         candidates,
+    }
+}
+
+/// What is told of a row whose file the library has.
+pub fn of_file(row: &Row, item: &Item) -> RowReport {
+    let found = Found { item: item.clone(), score: 1.0, reasons: Vec::new() };
+    let item = Candidate { reasons: vec!["the same file".into()], ..candidate(&found) };
+    RowReport {
+        line: row.line,
+        title: row.title.clone(),
+        artist: row.artist.clone(),
+        album: row.album.clone(),
+        outcome: Outcome::Found,
+        source: "file",
+        item: Some(item),
+        candidates: Vec::new(),
     }
 }
 
@@ -281,7 +300,7 @@ fn candidate(found: &Found) -> Candidate {
         artist: credit(&found.item),
         album: found.item.parent_title.as_deref().unwrap_or_default().to_owned(),
         score: found.score,
-        reasons: found.reasons.iter().map(word).collect(),
+        reasons: found.reasons.iter().map(Reason::to_string).collect(),
     }
 }
 
@@ -294,21 +313,7 @@ pub fn credit(item: &Item) -> String {
     }
 }
 
-/// A reason in a word.
-fn word(reason: &Reason) -> String {
-    let name = format!("{reason:?}");
-    let bare = name.split([' ', '(', '{']).next().unwrap_or_default();
-    let mut word = String::new();
-    for letter in bare.chars() {
-        if letter.is_uppercase() && !word.is_empty() {
-            word.push('-');
-        }
-        word.extend(letter.to_lowercase());
-    }
-    word
-}
-
-/// Whether a reason says that this is another version.
+/// Whether this is another version of what was asked for.
 fn is_version(reason: &Reason) -> bool {
-    word(reason).contains("version")
+    reason.is_against() || matches!(reason, Reason::AnyVersion)
 }

@@ -16,7 +16,12 @@ pub enum Progress {
     /// It has its turn soon.
     Queued,
     /// It waits for what is known of the library to be whole.
-    WaitingForLibrary,
+    WaitingForLibrary {
+        /// How much of it is read.
+        percent: Option<u64>,
+        /// How long the rest will take, in milliseconds.
+        left_ms: Option<u64>,
+    },
     /// It reads the playlist it comes from.
     ReadingSource,
     /// It looks for its rows in the library.

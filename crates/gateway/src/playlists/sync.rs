@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use greenroom_library::item::Item;
+use greenroom_library::files::{Case, Confidence};
+use greenroom_library::item::{Item, ItemKind};
 use greenroom_library::playlist::{Playlist, Row};
+use greenroom_library::tracks::{Decision, Policy};
 
 use super::Playlists;
 use super::courier::{Courier, Tally};
@@ -17,8 +19,9 @@ use super::run::{Ending, Progress, Run};
 use super::trouble::Trouble;
 use super::wish::{Source, Wish, policy_word};
 use super::writing::{Desk, Pick};
-use crate::library::Library;
-use crate::matching::{Resolved, Wanted};
+use crate::library::{Library, State};
+use crate::matching::places::PathAsked;
+use crate::matching::{Live, Resolved, Source as Origin, Wanted};
 use crate::server::Server;
 
 /// Rows that are looked for at a time, so that progress can be told and somebody can cancel.
@@ -86,10 +89,10 @@ async fn attempt(playlists: &Playlists, run: &Run, wish: Wish, began_ms: u64) ->
     let name = wish.name.or_else(|| source.name.clone()).filter(|name| !name.trim().is_empty());
     let name = name.ok_or_else(|| Failure::new("no-name", "say what the playlist is to be called: name"))?;
     run.name.lock().clone_from(&name);
-    let generation = library.generation().ok_or_else(|| not_known_yet(&server))?;
+    let generation = library.generation().ok_or_else(|| not_known_yet(&library))?;
     let library_age_s = playlists.clock.now_ms().saturating_sub(generation.taken_at_ms) / 1000;
     drop(generation);
-    let found = resolve(playlists, run, &library, &source, wish.policy).await?;
+    let found = resolve(playlists, run, &library, &source, (wish.policy, wish.live)).await?;
     let chosen: Vec<Option<&str>> = if wish.accounts.is_empty() {
         vec![None]
     } else {
@@ -142,7 +145,7 @@ async fn attempt(playlists: &Playlists, run: &Run, wish: Wish, began_ms: u64) ->
     };
     let mut warnings = Vec::new();
     if match_rate < DOUBTFUL_RATE {
-        playlists.doubt(&library);
+        playlists.doubt(&library, library_age_s);
         warnings.push(format!(
             "Only {:.0} % of the rows were found. Is it the right library, and is it up to date? It was last read {} ago.",
             match_rate * 100.0,
@@ -202,42 +205,93 @@ async fn await_library(
     wish: &Wish,
     server: &Arc<Server>,
 ) -> Result<Arc<Library>, Stop> {
-    let meant = || playlists.library(server, wish.library.as_deref());
-    let known = |library: &Option<Arc<Library>>| {
-        library.as_ref().is_some_and(|library| library.generation().is_some())
-    };
-    let mut library = meant();
-    if !known(&library) && wish.wait {
-        run.tell(Progress::WaitingForLibrary);
-        let waits = async {
-            while !known(&library) {
-                playlists.clock.sleep(LOOK).await;
-                library = meant();
+    let waits = async {
+        let library = loop {
+            match playlists.library(server, wish.library.as_deref()) {
+                Some(library) => break library,
+                None if !wish.wait || server.settings.token.is_none() => {
+                    return Err(no_library(server, wish));
+                }
+                // The server was not asked yet which libraries it has, or does not answer.
+                None => {}
+            }
+            run.tell(Progress::WaitingForLibrary { percent: None, left_ms: None });
+            playlists.clock.sleep(LOOK).await;
+        };
+        playlists.warn_of(&library);
+        if library.generation().is_some() {
+            return Ok(library);
+        }
+        if !wish.wait {
+            library.look_up();
+            return Err(not_known_yet(&library));
+        }
+        let tells = async {
+            let mut progress = library.progress();
+            loop {
+                let (percent, left_ms) = {
+                    let now = progress.borrow_and_update();
+                    (now.percent(), now.left_ms)
+                };
+                run.tell(Progress::WaitingForLibrary { percent, left_ms });
+                if progress.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
             }
         };
         tokio::select! {
-            () = run.cancel.cancelled() => return Err(Stop::Cancelled),
-            _ = playlists.clock.timeout(LONGEST_WAIT, waits) => {}
+            ready = library.ready() => ready.map(drop).map_err(|_| not_known_yet(&library))?,
+            () = tells => {}
         }
-    }
-    match library {
-        Some(library) if library.generation().is_some() => Ok(library),
-        None if wish.library.is_some() => {
-            let message =
-                format!("the server {} has no such library of music that is kept here", server.name());
-            Err(Failure::new("unknown-library", message).into())
-        }
-        _ => Err(not_known_yet(server).into()),
+        Ok(library)
+    };
+    tokio::select! {
+        () = run.cancel.cancelled() => Err(Stop::Cancelled),
+        waited = playlists.clock.timeout(LONGEST_WAIT, waits) => match waited {
+            Ok(library) => library.map_err(Stop::Failure),
+            Err(_) => Err(no_library(server, wish).into()),
+        },
     }
 }
 
-fn not_known_yet(server: &Server) -> Failure {
+fn no_library(server: &Server, wish: &Wish) -> Failure {
+    let name = server.name();
+    if server.settings.token.is_none() {
+        let message =
+            format!("the music of {name} is not indexed, because the configuration has no token for it");
+        return Failure::new("no-token", message);
+    }
+    if wish.library.is_some() {
+        return Failure::new("unknown-library", format!("{name} has no such library that is kept here"));
+    }
     let message = format!(
-        "nothing is known of the music of {} yet: its first build runs or is turned off, or there is no token. Wait for \
-         it (wait), or look at the state of its libraries",
-        server.name()
+        "it is not known yet which libraries {name} has; wait for it (wait), or try again in a moment"
     );
     Failure::new("library-not-built", message)
+}
+
+fn not_known_yet(library: &Library) -> Failure {
+    let id = &library.id;
+    match library.state() {
+        State::Off => Failure::new(
+            "library-off",
+            format!(
+                "the index of library {id} is turned off: turn it on (PUT /api/v1/libraries/{id} with \"enabled\": true)"
+            ),
+        ),
+        State::Failed => {
+            let why = library.failure().map(|(failure, _)| failure.to_string()).unwrap_or_default();
+            Failure::new("library-not-built", format!("library {id} could not be read: {why}"))
+        }
+        _ => {
+            let far = library.progress().borrow().percent().map(|percent| format!(" ({percent} % is read)"));
+            let message = format!(
+                "library {id} is being read for the first time{}; wait for it (wait), or ask again later",
+                far.unwrap_or_default()
+            );
+            Failure::new("library-not-built", message)
+        }
+    }
 }
 
 async fn read_source(
@@ -287,8 +341,9 @@ async fn resolve(
     run: &Run,
     library: &Arc<Library>,
     source: &Playlist,
-    policy: greenroom_library::tracks::Policy,
+    (policy, live): (Policy, u32),
 ) -> Result<Found, Stop> {
+    let mut live_left = usize::try_from(live).unwrap_or(usize::MAX);
     let total = source.rows.len();
     let mut found = Found {
         rows: Vec::with_capacity(total),
@@ -302,19 +357,59 @@ async fn resolve(
             return Err(Stop::Cancelled);
         }
         run.tell(Progress::Resolving { done: found.rows.len(), total });
+        let files = of_files(playlists, library, batch).await;
         let wanted: Vec<Wanted> = batch.iter().map(wanted).collect();
-        let resolved = playlists.matching.resolve(library, &wanted, policy).await;
-        for ((row, wanted), resolved) in batch.iter().zip(wanted).zip(&resolved) {
-            found.take(row, wanted, resolved);
+        let may = if live_left == 0 { Live::Off } else { Live::UpTo(live_left) };
+        let (_, resolved) = playlists.matching.resolve_with(library, &wanted, policy, may).await;
+        // Who was searched for and not found costs as much as who was.
+        let searched = |one: &&Resolved| one.source == Origin::Live || one.decision == Decision::Reject;
+        live_left = live_left.saturating_sub(resolved.iter().filter(searched).count());
+        for (((row, wanted), resolved), file) in batch.iter().zip(wanted).zip(&resolved).zip(files) {
+            match file {
+                Some(item) => found.take_file(row, wanted, &item),
+                None => found.take(row, wanted, resolved),
+            }
         }
     }
     Ok(found)
 }
 
+/// The tracks whose files the rows name, where that is certain: no title is as sure as the file itself.
+async fn of_files(playlists: &Playlists, library: &Arc<Library>, rows: &[Row]) -> Vec<Option<Item>> {
+    let mut files = vec![None; rows.len()];
+    let named: Vec<(usize, &Row)> = rows.iter().enumerate().filter(|(_, row)| row.path.is_some()).collect();
+    if named.is_empty() {
+        return files;
+    }
+    let asked = |(_, row): &(usize, &Row)| PathAsked {
+        path: row.path.clone().unwrap_or_default(),
+        size_bytes: None,
+        duration_s: row.duration_s,
+    };
+    let maps = Arc::new(library.server.settings.path_maps.clone());
+    let libraries = std::slice::from_ref(library);
+    let asked = named.iter().map(asked).collect();
+    let found = playlists.matching.find_paths(libraries, asked, maps, Case::Exact).await;
+    for ((at, _), mut found) in named.into_iter().zip(found) {
+        if found.confidence == Confidence::High && found.items.len() == 1 {
+            files[at] =
+                found.items.pop().map(|placed| placed.item).filter(|item| item.kind == ItemKind::Track);
+        }
+    }
+    files
+}
+
 impl Found {
     fn take(&mut self, row: &Row, wanted: Wanted, resolved: &Resolved) {
-        let mut told = report::judge(row, resolved);
-        if let Some(item) = resolved.accepted() {
+        self.count(row, wanted, report::judge(row, resolved), resolved.accepted());
+    }
+
+    fn take_file(&mut self, row: &Row, wanted: Wanted, item: &Item) {
+        self.count(row, wanted, report::of_file(row, item), Some(item));
+    }
+
+    fn count(&mut self, row: &Row, wanted: Wanted, mut told: RowReport, accepted: Option<&Item>) {
+        if let Some(item) = accepted {
             let key = item.key.to_string();
             if self.items.contains_key(&key) {
                 told.outcome = Outcome::Duplicate;
@@ -358,12 +453,11 @@ async fn confirm(
     confirmed: &mut HashSet<String>,
 ) {
     let held: HashSet<&str> = held.iter().map(String::as_str).collect();
-    for pick in &found.picks {
-        if held.contains(pick.key.as_str())
-            && let Some(item) = found.items.get(&pick.key)
-            && confirmed.insert(pick.key.clone())
-        {
-            playlists.matching.confirm(library, &pick.wanted, item).await;
-        }
+    let mut is_news = |pick: &&Pick| held.contains(pick.key.as_str()) && confirmed.insert(pick.key.clone());
+    let used = found.picks.iter().filter(&mut is_news);
+    let used: Vec<(Wanted, Item)> =
+        used.filter_map(|pick| Some((pick.wanted.clone(), found.items.get(&pick.key)?.clone()))).collect();
+    if !used.is_empty() {
+        playlists.matching.confirm_all(library, used).await;
     }
 }

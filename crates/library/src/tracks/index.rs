@@ -8,8 +8,9 @@ use super::fold::fold;
 use super::heading::Headings;
 use super::parse;
 use super::postings::{Postings, bucket, buckets};
+use super::qualifier;
 use super::roster::{Credits, Roster};
-use super::version::Versions;
+use super::version::{Version, Versions};
 use super::vocabulary::{HashedMap, Vocabulary, number};
 
 /// What a word weighs that no title has.
@@ -52,6 +53,8 @@ pub struct TrackIndex {
     pub(super) roster: Roster,
     pub(super) credits: Credits,
     pub(super) albums: Vec<Album>,
+    /// The words of albums that were recorded in concerts.
+    concerts: HashedMap<u32, Box<[u32]>>,
     pub(super) rows: Vec<Row>,
     /// Hashes of ids and the rows that have them, sorted.
     pub(super) ids: Vec<(u64, u32)>,
@@ -119,7 +122,12 @@ impl TrackIndexBuilder {
             return *album;
         }
         let album = number(self.index.albums.len());
-        self.index.albums.push(Album::read(text));
+        let (read, concert) = Album::read(text);
+        if !concert.is_empty() {
+            let words = concert.iter().map(|word| self.index.vocabulary.add(word)).collect();
+            self.index.concerts.insert(album, words);
+        }
+        self.index.albums.push(read);
         self.albums.insert(hash, album);
         album
     }
@@ -144,11 +152,22 @@ impl TrackIndexBuilder {
 }
 
 impl Album {
-    pub(super) fn read(text: &str) -> Self {
+    /// Reads an album's title; if it was recorded in concerts, its words say which.
+    pub(super) fn read(text: &str) -> (Self, Vec<String>) {
         let title = parse::title(text);
+        let named = qualifier::of_album(&title.core);
+        // Two albums in one say nothing of each track.
+        let versions = if text.contains(" / ") { Versions::PLAIN } else { title.versions.with(named) };
         let collection = ["hits", "best", "collection", "anthology", "essential", "compilation", "now"];
         let is_collection = title.core.iter().any(|word| collection.contains(&word.as_str()));
-        Self { key: title.core_key, versions: title.versions, is_collection }
+        let concert = match (versions.has(Version::Live), title.event.is_empty()) {
+            (false, _) => Vec::new(),
+            (true, false) => title.event,
+            (true, true) => {
+                title.core.into_iter().chain(title.subtitle).filter(|word| word != "live").collect()
+            }
+        };
+        (Self { key: title.core_key, versions, is_collection }, concert)
     }
 }
 
@@ -161,6 +180,11 @@ impl TrackIndex {
     /// Whether it covers none.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// Which concerts an album was recorded in, in words; none if that is not what it is.
+    pub(super) fn concert(&self, album: u32) -> &[u32] {
+        self.concerts.get(&album).map_or(&[], AsRef::as_ref)
     }
 
     fn list_rows(&mut self) {

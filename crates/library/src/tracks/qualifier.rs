@@ -20,6 +20,24 @@ pub(super) struct Qualifier {
     pub(super) says_something: bool,
 }
 
+/// What an album's own name says of its tracks: "Live at Home", "Unplugged".
+pub(super) fn of_album(words: &[String]) -> Versions {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let begins = words.iter().position(|word| matches!(wording::sense(&[*word]), Some((Sense::Live, _))));
+    let named = begins.map_or(&[][..], |at| &words[at..]);
+    let is_said = |word: &&str| {
+        matches!(
+            wording::sense(&[*word]),
+            Some((Sense::Is(Version::Acoustic | Version::Karaoke | Version::Instrumental), _))
+        )
+    };
+    let mut versions = Versions::PLAIN;
+    if words.iter().any(|word| is_said(&word)) || !named.is_empty() {
+        versions = read(&words).versions;
+    }
+    versions.only(&[Version::Live, Version::Acoustic, Version::Karaoke, Version::Instrumental])
+}
+
 /// After these, "live" is what somebody does.
 const WHO_LIVES: [&str; 21] = [
     "i", "we", "you", "they", "to", "and", "who", "that", "people", "how", "where", "not", "dont", "cant",
@@ -30,6 +48,10 @@ const HOW_TO_LIVE: [&str; 16] = [
     "and", "your", "my", "it", "for", "forever", "free", "life", "through", "without", "fast", "up", "like",
     "to", "a", "again",
 ];
+
+/// Words that tell one series of recordings from a concert.
+const SERIES: [&str; 9] =
+    ["session", "sessions", "version", "desk", "sesion", "sesiones", "sessao", "sessoes", "sessies"];
 
 /// What was found in one, before it is known what it adds up to.
 #[derive(Default)]
@@ -89,7 +111,9 @@ fn scan(words: &[&str]) -> Found {
             Some((sense, length)) => {
                 let own = || words[at..at + length].iter().map(|word| (*word).to_owned());
                 match sense {
-                    Sense::Live => found.live_words.extend(own()),
+                    Sense::Live if own().any(|word| SERIES.contains(&word.as_str())) => {
+                        found.live_words.extend(own());
+                    }
                     Sense::Language => found.languages.extend(own()),
                     Sense::Part => found.rest.extend(own()),
                     Sense::Short | Sense::Long => {
@@ -97,11 +121,14 @@ fn scan(words: &[&str]) -> Found {
                     }
                     _ => {}
                 }
-                if sense != Sense::Part {
+                if !matches!(sense, Sense::Part | Sense::From)
+                    || sense == Sense::From && !found.has(Sense::Live)
+                {
                     found.senses.push(sense);
                 }
                 at += length;
-                if sense == Sense::From {
+                // "Live from" says where it was played; from elsewhere on it is the name of a film.
+                if sense == Sense::From && !found.has(Sense::Live) {
                     break;
                 }
             }
@@ -170,9 +197,7 @@ fn strong_versions(found: &Found, read: &mut Qualifier) {
         }
     }
     if read.versions.has(Version::Live) {
-        let is_told = |word: &&String| !matches!(word.as_str(), "live" | "concert");
-        read.event =
-            found.live_words.iter().filter(is_told).chain(&found.rest).chain(&found.years).cloned().collect();
+        read.event = found.live_words.iter().chain(&found.rest).chain(&found.years).cloned().collect();
     }
 }
 

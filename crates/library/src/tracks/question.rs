@@ -26,6 +26,8 @@ pub(super) struct Question<'i> {
     heading: Headings,
     pub(super) names: Vec<Sought>,
     pub(super) album: Album,
+    /// Which concert its album was recorded in.
+    pub(super) concert: Vec<u32>,
     /// Zero if it is not known.
     pub(super) duration_s: u16,
     pub(super) ids: Vec<u64>,
@@ -50,7 +52,9 @@ impl<'i> Question<'i> {
         let isrcs = track.ids.iter().filter(is_isrc).filter_map(|id| id_hash(id)).collect();
         let ids = track.ids.iter().filter(|id| !is_isrc(id)).filter_map(|id| id_hash(id)).collect();
         let duration_s = track.duration_s.map_or(0, |s| u16::try_from(s).unwrap_or(u16::MAX));
-        Self { words, heading, names, album: Album::read(track.album), duration_s, ids, isrcs }
+        let (album, concert) = Album::read(track.album);
+        let concert = concert.iter().map(|word| words.add(word)).collect();
+        Self { words, heading, names, album, concert, duration_s, ids, isrcs }
     }
 
     pub(super) fn heading(&self) -> Heading<'_> {

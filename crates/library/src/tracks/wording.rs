@@ -58,9 +58,9 @@ const LEXICON: &[(Sense, &str)] = &[
         "remix, remixed, remixes, rework, reworked, reworking, refix, bootleg, flip, vip, vip mix, vip \
          remix, mashup, mash up, remezcla, remixado, remixe, re edit, reedit, reconstruction, redux, re \
          rub, rerub, re work, remixed by, dubplate, bootleg remix, reinterpretation, re imagined, \
-         reimagined, reimagining, re write, rewrite, re mix, re fix, dub remix, amapiano remix",
+         reimagined, reimagining, re write, rewrite, re mix, re fix, dub remix, amapiano remix, dub",
     ),
-    (Sense::Mix, "mix, mezcla, mistura, dub, club mix, dub mix"),
+    (Sense::Mix, "mix, mezcla, mistura"),
     (Sense::Edit, "edit, edition edit, edicion, edited, re cut, recut, cut"),
     (
         Sense::Version,
@@ -111,10 +111,10 @@ const LEXICON: &[(Sense, &str)] = &[
          rough cut, outtake, out take, outtakes, alternate take, alternative take, alternate, alternate \
          version, alternative version, alternate mix, alternative mix, alt version, early version, early \
          take, early mix, rehearsal, rehearsals, work in progress, unfinished, maqueta, maquete, ensayo, \
-         rough version, home recording, first version, first take, second take, version alternativa, toma \
-         alternativa, versao alternativa, version alternative, prise alternative, false start, studio \
-         outtake, voice memo, bedroom version, monitor mix, probe, probeaufnahme, alternativfassung, \
-         versione alternativa, alternatieve versie, alternativ version, first draft",
+         rough version, home recording, first take, second take, version alternativa, toma alternativa, \
+         versao alternativa, version alternative, prise alternative, false start, studio outtake, voice \
+         memo, bedroom version, monitor mix, probeaufnahme, alternativfassung, versione alternativa, \
+         alternatieve versie, alternativ version, first draft",
     ),
     (Sense::IsAlone(Version::Demo), "demo, sketch, alternative, alternativa, boceto, esboco, memo"),
     (
@@ -122,19 +122,20 @@ const LEXICON: &[(Sense, &str)] = &[
         "interlude, interludio, interlud, zwischenspiel, intermezzo, skit, intro, introduction, \
          introduccion, introducao, introduzione, einleitung, inledning, outro, prelude, preludio, vorspiel, \
          reprise, repriza, ripresa, reprisa, epilogue, epilogo, prologue, prologo, prolog, epilog, coda, \
-         overture, obertura, abertura, ouverture, continued, theme, commentary, comentario, kommentar, \
-         spoken, spoken word, intermission, snippet, teaser, preview, freestyle, cypher, interview, story",
+         overture, obertura, abertura, ouverture, continued, commentary, comentario, kommentar, spoken, \
+         spoken word, intermission, snippet, teaser, preview, freestyle, cypher, interview",
     ),
     (
         Sense::Is(Version::Interlude),
         "skit version, intro version, interlude version, reprise version, theme from, spoken word version",
     ),
+    (Sense::IsAlone(Version::Speed), "reverb, chopped, screwed, phonk, hardstyle, lofi, lo fi, pitched"),
     (
         Sense::Is(Version::Speed),
         "sped up, speed up, speed up version, spedup, slowed, slowed down, slowed reverb, slow version, \
-         fast version, nightcore, daycore, chopped and screwed, chopped, screwed, chopnotslop, 8d, 8d \
-         audio, 432hz, 432 hz, acelerado, acelerada, ralentizado, accelere, ralenti, pitched, bass boosted, \
-         reverb, super slowed, ultra slowed, slow and reverb, hardstyle, phonk, lofi, lo fi",
+         fast version, nightcore, daycore, chopped and screwed, chopnotslop, 8d, 8d audio, 432hz, 432 hz, \
+         acelerado, acelerada, ralentizado, accelere, ralenti, bass boosted, super slowed, ultra slowed, \
+         slow and reverb",
     ),
     (
         Sense::Is(Version::Rerecorded),
@@ -155,27 +156,31 @@ const LEXICON: &[(Sense, &str)] = &[
     (Sense::IsAlone(Version::Mixed), "mixed"),
     (
         Sense::Is(Version::Cover),
-        "cover version, tribute, tribute to, tributo, tributo a, homenaje, homenagem, hommage, hommage a, \
-         omaggio, cover by, covered by, parody, parodia, lullaby, lullaby version, lullaby rendition, \
-         rockabye, a tribute to, salute to, 8 bit, 8 bit version, music box, ringtone, coverversion, \
-         originally by, cover song",
+        "cover version, tribute to, tributo a, hommage a, cover by, covered by, lullaby version, lullaby \
+         rendition, a tribute to, salute to, 8 bit, 8 bit version, music box, coverversion, originally by, \
+         cover song",
     ),
-    (Sense::IsAlone(Version::Cover), "cover, versionada"),
+    (
+        Sense::IsAlone(Version::Cover),
+        "cover, versionada, tribute, tributo, parody, parodia, lullaby, ringtone, homenaje, homenagem, \
+         hommage, omaggio",
+    ),
+    (Sense::IsAlone(Version::Arranged), "piano, strings, duet, dueto, duett, ballad, balada"),
     (
         Sense::Is(Version::Arranged),
-        "piano version, piano, orchestral, orchestral version, orchestra version, symphonic, symphonic \
-         version, orquestal, sinfonica, sinfonico, orquestral, orchestrale, sinfonisch, orchesterversion, \
+        "piano version, orchestral, orchestral version, orchestra version, symphonic, symphonic version, \
+         orquestal, sinfonica, sinfonico, orquestral, orchestrale, sinfonisch, orchesterversion, \
          orchesterfassung, klavierversion, klavierfassung, string version, strings version, string quartet, \
-         string quartet version, strings, choir version, choral version, jazz version, rock version, dance \
-         version, reggae version, salsa version, bachata version, cumbia version, country version, pop \
-         version, metal version, guitar version, version piano, version para piano, piano solo, solo piano, \
-         piano vocal, version guitare, banda version, version banda, mariachi version, version mariachi, \
-         version salsa, version bachata, version cumbia, norteno version, duet version, duet, dueto, duett, \
-         solo version, version solo, ballad version, ballad, balada, slow jam version, synth version, \
-         ambient version, electronic version, gospel version, brass version, cello version, violin version, \
-         harp version, ukulele version, quarantine version, christmas version, version navidena, holiday \
-         version, summer version, winter version, house version, disco version, drum and bass version, dub \
-         version, a cappella version, unmixed version",
+         string quartet version, choir version, choral version, jazz version, rock version, dance version, \
+         reggae version, salsa version, bachata version, cumbia version, country version, pop version, \
+         metal version, guitar version, version piano, version para piano, piano solo, solo piano, piano \
+         vocal, version guitare, banda version, version banda, mariachi version, version mariachi, version \
+         salsa, version bachata, version cumbia, norteno version, duet version, solo version, version solo, \
+         ballad version, slow jam version, synth version, ambient version, electronic version, gospel \
+         version, brass version, cello version, violin version, harp version, ukulele version, quarantine \
+         version, christmas version, version navidena, holiday version, summer version, winter version, \
+         house version, disco version, drum and bass version, dub version, a cappella version, unmixed \
+         version",
     ),
     (
         Sense::Language,
@@ -239,7 +244,7 @@ const LEXICON: &[(Sense, &str)] = &[
          studio, lp, ep, pop, uk, us, usa, japan, bpm, english subtitles, soundtrack from, classic, final, \
          feature, featured, mp3, wav, flac, 320, kbps, vinyl, cd, promo, radio rip, rip, amended, revised, \
          normal, regular, international, a side, b side, bside, aside, b sides, side a, side b, double a \
-         side, clip, oficiel, track",
+         side, clip, oficiel, track, theme",
     ),
     (
         Sense::From,

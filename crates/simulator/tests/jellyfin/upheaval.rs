@@ -1,6 +1,6 @@
 //! What happens to a library while tools look away, and what they can find out about it.
 
-use greenroom_simulator::catalogue::{ItemId, Kind, Section, SortKey};
+use greenroom_simulator::catalogue::{CatalogueSize, ItemId, Kind, Section, SortKey};
 use greenroom_simulator::jellyfin::{item_id, library_id};
 use serde_json::Value;
 
@@ -67,5 +67,20 @@ async fn all_that_is_by_an_artist_can_be_asked_for() {
     let rows = told["Items"].as_array().expect("a list");
     assert_eq!(rows.len(), 12);
     assert!(rows.iter().all(|row| row["AlbumArtists"][0]["Id"] == artist.as_str()));
+    server.leave().await;
+}
+
+/// A figure: `cargo nextest run --release -p greenroom-simulator --run-ignored only -E 'test(a_whole_crawl)'`.
+#[tokio::test]
+#[ignore = "a figure, and long in a debug build"]
+async fn a_whole_crawl_of_a_million_tracks() {
+    let server = Server::sized(CatalogueSize::with_tracks(1_000_000)).await;
+    for start in (0..1_000_000).step_by(1_000) {
+        let page = format!(
+            "&enableUserData=false&enableImages=false&sortBy=DateCreated,SortName&startIndex={start}&limit=1000"
+        );
+        let got = server.get(&listed(&page)).by("owner-a").send().await;
+        assert!(got.status == 200 && got.body.len() > 100_000);
+    }
     server.leave().await;
 }

@@ -194,3 +194,16 @@ async fn pages_of_a_million_tracks_do_not_go_through_all_of_them() {
     assert_eq!(server.json(&since).await["totalSize"], 0);
     server.done().await;
 }
+
+/// A figure: `cargo nextest run --release -p greenroom-simulator --run-ignored only -E 'test(a_whole_crawl)'`.
+#[tokio::test]
+#[ignore = "a figure, and long in a debug build"]
+async fn a_whole_crawl_of_a_million_tracks() {
+    let server = Server::with(|options| options.size = CatalogueSize::with_tracks(1_000_000)).await;
+    for start in (0..1_000_000).step_by(1_000) {
+        let page = format!("{TRACKS}&X-Plex-Container-Start={start}&X-Plex-Container-Size=1000");
+        let told = server.get(&page).header("accept", "application/json").send().await;
+        assert!(told.status == 200 && told.body.len() > 100_000);
+    }
+    server.done().await;
+}

@@ -1,12 +1,9 @@
 //! A media server with music, the process before it, and what is known of its library.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
-use greenroom::library::{Library, LibraryId};
 use greenroom_cache::Clock;
-use greenroom_library::item::{Item, ItemKind};
-use greenroom_library::snapshot::SnapshotBuilder;
 use greenroom_simulator::catalogue::{CatalogueSize, Kind as What, Section};
 use greenroom_simulator::class::Class;
 use greenroom_simulator::jellyfin::{self, Jellyfin};
@@ -21,9 +18,6 @@ use tokio_util::task::TaskTracker;
 use crate::stage::{Answer, Client, Script, Stage};
 
 pub const BOTH: [Kind; 2] = [Kind::Plex, Kind::Jellyfin];
-/// Where the music is.
-pub const MUSIC: &str = "3";
-
 /// One track of the library.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Track {
@@ -39,7 +33,7 @@ pub struct House {
     pub running: Running,
     pub stage: Stage,
     pub tracks: Vec<Track>,
-    tasks: TaskTracker,
+    pub tasks: TaskTracker,
 }
 
 /// Ann owns the server; ben sees all of it; cleo sees no music.
@@ -110,31 +104,25 @@ pub fn tracks_of(running: &Running, kind: Kind) -> Vec<Track> {
             artist: record.grandparent?.title,
         })
     };
-    let mut named = std::collections::HashSet::new();
-    // Titles repeat; who is meant by them is not what is tested here.
-    ids.filter_map(track)
-        .filter(|track| named.insert((track.artist.to_lowercase(), track.title.to_lowercase())))
-        .collect()
+    let all: Vec<Track> = ids.filter_map(track).collect();
+    let mut count: HashMap<String, usize> = HashMap::new();
+    for track in &all {
+        *count.entry(track.title.to_lowercase()).or_default() += 1;
+    }
+    // Who is meant by a title that there is several times is not what is tested here.
+    all.into_iter().filter(|track| count[&track.title.to_lowercase()] == 1).collect()
 }
 
-/// Makes known what is in a library.
-pub fn publish(stage: &Stage, server: usize, tracks: &[Track]) {
-    let mut builder = SnapshotBuilder::default();
-    for track in tracks {
-        let mut item = Item::new(ItemKind::Track, &track.key, &track.title);
-        item.parent_title = Some(track.album.as_str().into());
-        item.grandparent_title = Some(track.artist.as_str().into());
-        builder.push(item);
-    }
-    let process = &stage.process;
-    let server = Arc::clone(&process.servers[server].0);
-    let id = LibraryId { server: server.name().to_owned(), key: MUSIC.into() };
-    let library = process.libraries.find(&id).unwrap_or_else(|| {
-        let library = Arc::new(Library::new(id, "Music", server));
-        process.libraries.add(Arc::clone(&library));
-        library
-    });
-    library.publish(builder.build(), process.clock.now_ms());
+/// Waits until the music of a server is indexed.
+pub async fn indexed(stage: &Stage, server: &str) {
+    let libraries = &stage.process.libraries;
+    let library = loop {
+        match libraries.music_of(server) {
+            Some(library) => break library,
+            None => stage.process.clock.sleep(std::time::Duration::from_millis(20)).await,
+        }
+    };
+    library.ready().await.expect("it can be indexed");
 }
 
 impl House {
@@ -154,7 +142,7 @@ impl House {
         let script = Script::new().server("home", kind.name(), url, &tokens(&running));
         let stage = script.start_at(clock).await;
         let tracks = tracks_of(&running, kind);
-        publish(&stage, 0, &tracks);
+        indexed(&stage, "home").await;
         Self { kind, running, stage, tracks, tasks }
     }
 
@@ -167,7 +155,10 @@ impl House {
 
     /// Rows as somebody would write them.
     pub fn rows(&self, range: impl IntoIterator<Item = usize>) -> Value {
-        let row = |at: usize| json!({"title": self.tracks[at].title, "artist": self.tracks[at].artist});
+        let row = |at: usize| {
+            let track = &self.tracks[at];
+            json!({"title": track.title, "artist": track.artist, "album": track.album})
+        };
         Value::Array(range.into_iter().map(row).collect())
     }
 

@@ -15,7 +15,7 @@ async fn a_playlist_may_be_the_body_itself() {
     let control = house.stage.control();
     let bodies = [
         ("text/csv", format!("title,artist\n\"{}\",\"{}\"\n", track.title, track.artist)),
-        ("audio/x-mpegurl", format!("#EXTM3U\n#EXTINF:9,{} - {}\n/m/x.mp3\n", track.artist, track.title)),
+        ("audio/x-mpegurl", format!("#EXTM3U\n#EXTINF:-1,{} - {}\n/m/x.mp3\n", track.artist, track.title)),
         (
             "application/json",
             json!({"playlist": {"track": [{"title": track.title, "creator": track.artist}]}}).to_string(),
@@ -33,6 +33,24 @@ async fn a_playlist_may_be_the_body_itself() {
         assert_eq!(done.json()["report"]["counts"]["found"], 1, "{media_type}: {}", done.text());
         assert_eq!(house.held("ben", &format!("List {at}")), Some(house.keys([0])));
     }
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_file_is_surer_than_what_is_said_of_it() {
+    let house = House::open(Kind::Plex).await;
+    let key = &house.tracks[4].key;
+    let listed = house.client("ann").get(&format!("/library/metadata/{key}")).await.json();
+    let file =
+        listed["MediaContainer"]["Metadata"][0]["Media"][0]["Part"][0]["file"].as_str().expect("a file");
+    let list = format!("#EXTM3U\n#EXTINF:3,Nobody - Whatever\n{file}\n");
+    let report = house.sync(json!(list), json!({})).await;
+    assert_eq!(
+        (report["rows"][0]["outcome"].as_str(), report["rows"][0]["source"].as_str()),
+        (Some("found"), Some("file")),
+        "{report}"
+    );
+    assert_eq!(house.held("ann", "Weekly"), Some(house.keys([4])));
     house.close().await;
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use greenroom_cache::Clock;
+use greenroom_simulator::faults::Fault;
 use greenroom_simulator::latency::Latency;
 use greenroom_upstream::ask::Kind;
 use http::Method;
@@ -15,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::house::{BOTH, House, publish, server, tokens, tracks_of};
+use super::house::{BOTH, House, server, tokens, tracks_of};
 use crate::stage::Script;
 
 /// Stands before a server and loses the answers to some writes, which the server has carried out.
@@ -110,7 +111,7 @@ async fn what_the_server_does_not_have_any_more_is_told_and_the_rest_is_written(
         };
         for at in [2, 5] {
             let gone = view_ids.iter().find(|id| key(**id) == house.tracks[at].key).expect("it is there");
-            assert!(house.running.delete_item(*gone));
+            assert!(house.running.change_quietly(|write| write.delete(*gone)));
         }
         let report = house.sync(house.rows(0..8), json!({})).await;
         assert_eq!(house.held("ann", "Weekly"), Some(house.keys([0, 1, 3, 4, 6, 7])), "{report}");
@@ -159,6 +160,8 @@ async fn a_run_is_cancelled_between_two_writes_and_the_next_one_goes_on_from_the
 async fn a_library_of_which_nothing_is_known_yet_is_said_or_waited_for() {
     let tasks = TaskTracker::new();
     let running = server(Kind::Plex, false, &tasks).await;
+    // Its libraries cannot be had for now.
+    running.faults().set_for("/library/sections", Fault::Hang);
     let script = Script::new().server("home", "plex", &running.url(), &tokens(&running));
     let stage = script.start_at(Clock::scaled(20.0)).await;
     let tracks = tracks_of(&running, Kind::Plex);
@@ -177,7 +180,7 @@ async fn a_library_of_which_nothing_is_known_yet_is_said_or_waited_for() {
     while told().await["progress"]["stage"] != "waiting-for-library" {
         tokio::task::yield_now().await;
     }
-    publish(&stage, 0, &tracks);
+    running.faults().clear();
     while told().await["state"] == "running" {
         tokio::task::yield_now().await;
     }
@@ -187,9 +190,30 @@ async fn a_library_of_which_nothing_is_known_yet_is_said_or_waited_for() {
 }
 
 #[tokio::test]
+async fn a_sync_into_a_library_whose_index_is_off_is_refused_and_warned_of() {
+    let house = House::open(Kind::Plex).await;
+    let control = house.stage.control();
+    let off = control.send(Method::PUT, "/api/v1/libraries/home:3", r#"{"enabled": false}"#).await;
+    assert_eq!(off.status, 200, "{}", off.text());
+    let answer = house.ask(house.rows(0..3), json!({})).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.json()["code"].as_str()),
+        (409, Some("library-off")),
+        "{}",
+        answer.text()
+    );
+    let warned = async || control.get("/api/v1/cache/stats").await.text().contains("sync-without-index");
+    assert!(warned().await);
+    control.send(Method::PUT, "/api/v1/libraries/home:3", r#"{"enabled": true}"#).await;
+    house.sync(house.rows(0..3), json!({"wait": true})).await;
+    assert!(!warned().await, "it does not hold any more");
+    house.close().await;
+}
+
+#[tokio::test]
 async fn a_server_that_is_down_fails_the_account_and_nothing_else() {
     let house = House::open_with(Kind::Plex, false, Clock::scaled(50.0)).await;
-    house.running.faults().set(greenroom_simulator::faults::Fault::Gone);
+    house.running.faults().set(Fault::Gone);
     let report = house.sync(house.rows(0..3), json!({"accounts": ["ben"]})).await;
     let ben = &report["accounts"][0];
     assert_eq!(ben["standing"], "failed", "{ben}");

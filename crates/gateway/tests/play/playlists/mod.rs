@@ -3,4 +3,6 @@
 mod house;
 mod inputs;
 mod mishaps;
+mod standing;
+mod typed;
 mod writing;

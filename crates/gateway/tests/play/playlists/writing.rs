@@ -4,7 +4,7 @@ use greenroom_cache::Clock;
 use greenroom_upstream::ask::Kind;
 use serde_json::{Value, json};
 
-use super::house::{BOTH, House, publish, server, tokens, tracks_of};
+use super::house::{BOTH, House, indexed, server, tokens, tracks_of};
 use crate::stage::Script;
 
 #[tokio::test]
@@ -228,9 +228,9 @@ async fn a_playlist_of_another_server_is_taken_over() {
         &tokens(&home),
     );
     let stage = script.start().await;
-    let (from, to) = (tracks_of(&attic, Kind::Jellyfin), tracks_of(&home, Kind::Plex));
-    publish(&stage, 0, &from);
-    publish(&stage, 1, &to);
+    let from = tracks_of(&attic, Kind::Jellyfin);
+    indexed(&stage, "attic").await;
+    indexed(&stage, "home").await;
     let control = stage.control();
     let rows: Vec<Value> =
         from.iter().take(8).map(|track| json!({"title": track.title, "artist": track.artist})).collect();

@@ -1,0 +1,102 @@
+//! What is kept in step by itself: files, folders, and what came of them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use greenroom_cache::Clock;
+use greenroom_upstream::ask::Kind;
+use serde_json::Value;
+use tokio_util::task::TaskTracker;
+
+use super::house::{House, indexed, server, tokens, tracks_of};
+use crate::stage::Script;
+
+/// A house whose process keeps this table in step.
+async fn open(table: &str) -> House {
+    let tasks = TaskTracker::new();
+    let running = server(Kind::Plex, false, &tasks).await;
+    let script = Script::new().server("home", "plex", &running.url(), &tokens(&running)).table(table);
+    let stage = script.start_at(Clock::scaled(100.0)).await;
+    let tracks = tracks_of(&running, Kind::Plex);
+    indexed(&stage, "home").await;
+    House { kind: Kind::Plex, running, stage, tracks, tasks }
+}
+
+fn write(path: &Path, house: &House, wanted: impl IntoIterator<Item = usize>, more: &str) {
+    let mut table = "title,artist,album\n".to_owned();
+    for at in wanted {
+        let track = &house.tracks[at];
+        table += &format!("\"{}\",\"{}\",\"{}\"\n", track.title, track.artist, track.album);
+    }
+    std::fs::write(path, table + more).expect("written");
+}
+
+/// Waits for what the process writes by itself.
+async fn until(house: &House, holds: impl Fn() -> bool) {
+    while !holds() {
+        house.stage.process.clock.sleep(Duration::from_secs(1)).await;
+    }
+}
+
+fn report(path: &Path) -> Option<Value> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+#[tokio::test]
+async fn a_watched_folder_is_kept_in_step_and_its_reports_lie_beside_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let table = format!(
+        "[playlist.drop]\nserver = \"home\"\nfolder = \"{}\"\naccounts = [\"ben\"]",
+        folder.path().display()
+    );
+    let house = open(&table).await;
+    write(&folder.path().join("Road.csv"), &house, 0..5, "Nobody,No One,\n");
+    std::fs::write(folder.path().join("broken.csv"), "colour,taste\nred,sweet\n").expect("written");
+    let reports = [folder.path().join("Road.report.json"), folder.path().join("broken.report.json")];
+    until(&house, || reports.iter().all(|path| report(path).is_some())).await;
+    assert_eq!(house.held("ben", "Road"), Some(house.keys(0..5)));
+    let road = report(&reports[0]).expect("a report");
+    assert_eq!(
+        (road["state"].as_str(), road["report"]["counts"]["missing"].as_u64()),
+        (Some("done"), Some(1))
+    );
+    let missing = folder.path().join("Road.missing.csv");
+    assert!(std::fs::read_to_string(&missing).expect("a table").contains("Nobody,No One"));
+    let broken = report(&reports[1]).expect("a report");
+    assert!(broken["error"]["message"].as_str().expect("a sentence").contains("colour, taste"), "{broken}");
+    let writes = house.writes();
+    // It has changed: taken again, and replaced.
+    write(&folder.path().join("Road.csv"), &house, [4, 3, 7], "");
+    until(&house, || house.held("ben", "Road") == Some(house.keys([4, 3, 7]))).await;
+    until(&house, || !missing.exists()).await;
+    assert!(house.writes() > writes);
+    let names: Vec<String> = std::fs::read_dir(folder.path())
+        .expect("it is there")
+        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(names.len(), 4, "only what was put there and its reports: {names:?}");
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_file_that_does_not_change_is_not_written_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, results) = (folder.path().join("weekly.csv"), folder.path().join("results"));
+    let table = format!(
+        "[playlist.weekly]\nserver = \"home\"\nfile = \"{}\"\nname = \"Weekly\"\nresults = \"{}\"\nevery_hours = 1",
+        file.display(),
+        results.display()
+    );
+    let house = open(&table).await;
+    write(&file, &house, 0..3, "");
+    let path = results.join("weekly.report.json");
+    until(&house, || report(&path).is_some()).await;
+    assert_eq!(house.held("ann", "Weekly"), Some(house.keys(0..3)));
+    let writes = house.writes();
+    std::fs::remove_file(&path).expect("it can be removed");
+    // An hour later it is looked at again, and nothing is written.
+    until(&house, || report(&path).is_some()).await;
+    assert_eq!(report(&path).expect("a report")["report"]["accounts"][0]["standing"], "unchanged");
+    assert_eq!(house.writes(), writes);
+    house.close().await;
+}
