@@ -42,8 +42,28 @@ const LOOKED_AT_LATELY_S: u64 = 3600;
 const SYNC_WITHOUT_INDEX: &str = "sync-without-index";
 /// Runs at a time.
 const MAX_RUNNING: usize = 8;
-/// Runs that have ended and are remembered.
+/// Runs that have ended and are remembered …
 const MAX_KEPT: usize = 50;
+/// … and rows that all their reports may hold together; the newest is always kept.
+const MAX_KEPT_ROWS: usize = 100_000;
+
+/// How runs end, the last one before it began.
+const OUTCOMES: [&str; 4] = ["done", "failed", "cancelled", "refused"];
+
+/// Forgets the oldest runs that have ended, until what is kept is within bounds.
+fn make_room(runs: &mut VecDeque<Arc<Run>>) {
+    loop {
+        let rows: usize = runs.iter().map(|run| run.rows()).sum();
+        let mut ended = runs.iter().enumerate().filter(|(_, run)| run.ending().is_some()).map(|(at, _)| at);
+        let (oldest, is_only) = (ended.next(), ended.next().is_none());
+        match oldest {
+            Some(oldest) if !is_only && (runs.len() > MAX_KEPT || rows > MAX_KEPT_ROWS) => {
+                drop(runs.remove(oldest))
+            }
+            _ => return,
+        }
+    }
+}
 
 /// Keeps playlists.
 #[derive(Debug)]
@@ -59,7 +79,7 @@ pub struct Playlists {
     stop: CancellationToken,
     runs: Mutex<VecDeque<Arc<Run>>>,
     begun: AtomicU64,
-    refused: AtomicU64,
+    ended: [AtomicU64; OUTCOMES.len()],
     habits: Mutex<HashMap<String, Arc<Habits>>>,
 }
 
@@ -95,7 +115,7 @@ impl Playlists {
             stop,
             runs: Mutex::default(),
             begun: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
+            ended: Default::default(),
             habits: Mutex::default(),
         }
     }
@@ -142,7 +162,7 @@ impl Playlists {
             )
         };
         if let Some(refusal) = refusal {
-            self.refused.fetch_add(1, Ordering::Relaxed);
+            self.note("refused");
             return Err(refusal);
         }
         let number = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
@@ -151,11 +171,26 @@ impl Playlists {
         let id = format!("{:x}-{number}", now_ms / 1000);
         let run = Arc::new(Run::new(id, server, name, now_ms, self.stop.child_token()));
         runs.push_back(Arc::clone(&run));
-        while runs.len() > MAX_KEPT {
-            let Some(oldest) = runs.iter().position(|run| run.ending().is_some()) else { break };
-            runs.remove(oldest);
-        }
+        make_room(&mut runs);
         Ok(run)
+    }
+
+    /// A run ended.
+    fn end(&self, run: &Run, ending: run::Ending) {
+        run.end(ending);
+        self.note(run.word());
+        make_room(&mut self.runs.lock());
+    }
+
+    fn note(&self, outcome: &str) {
+        if let Some(place) = OUTCOMES.iter().position(|known| *known == outcome) {
+            self.ended[place].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many runs ended how.
+    pub fn outcomes(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        OUTCOMES.into_iter().zip(self.ended.iter().map(|count| count.load(Ordering::Relaxed)))
     }
 
     /// Runs that are known, the newest first.
@@ -166,11 +201,6 @@ impl Playlists {
     /// The run with this id.
     pub fn run(&self, id: &str) -> Option<Arc<Run>> {
         self.runs.lock().iter().find(|run| run.id == id).cloned()
-    }
-
-    /// How many runs were refused because of others.
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
     }
 
     /// The server of this name.

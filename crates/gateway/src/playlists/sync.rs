@@ -78,7 +78,7 @@ pub async fn carry_out(playlists: &Playlists, run: &Run, wish: Wish) {
         }
         Ending::Cancelled => tracing::info!(run = run.id, "synchronising a playlist was cancelled"),
     }
-    run.end(ending);
+    playlists.end(run, ending);
 }
 
 async fn attempt(playlists: &Playlists, run: &Run, wish: Wish, began_ms: u64) -> Result<Report, Stop> {

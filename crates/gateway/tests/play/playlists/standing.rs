@@ -15,7 +15,8 @@ use crate::stage::Script;
 async fn open(table: &str) -> House {
     let tasks = TaskTracker::new();
     let running = server(Kind::Plex, false, &tasks).await;
-    let script = Script::new().server("home", "plex", &running.url(), &tokens(&running)).table(table);
+    let script =
+        Script::new().server("home", "plex", &running.url(), &tokens(&running, Kind::Plex)).table(table);
     let stage = script.start_at(Clock::scaled(100.0)).await;
     let tracks = tracks_of(&running, Kind::Plex);
     indexed(&stage, "home").await;
