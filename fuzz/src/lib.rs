@@ -2,8 +2,9 @@
 //! it does not hold. The fuzz targets call them with whatever the fuzzer makes up, a test calls them with the seeds.
 //!
 //! Rooms: [`requests`] with [`spelling`], [`credentials`], [`forwarding`]: what clients send. [`answers`] with
-//! [`xml`], [`greetings`], [`address`], [`frames`], [`events`], [`webhooks`]: what servers send. [`sequels`]: what clients are expected to ask. [`configuration`],
-//! [`control`], [`playlists`]: what people and browsers send. [`logins`], [`surveys`], [`comparisons`]: what the tools are told. [`redaction`]: what is shown of all that. [`target`] lists them;
+//! [`xml`], [`greetings`], [`address`], [`frames`], [`events`], [`webhooks`]: what servers send; [`crawls`]: what of it is kept
+//! of a library, [`snapshots`]: the file it is kept in. [`sequels`]: what clients are expected to ask. [`configuration`],
+//! [`control`], [`playlists`], [`places`]: what people and browsers send. [`logins`], [`surveys`], [`comparisons`]: what the tools are told. [`redaction`]: what is shown of all that. [`target`] lists them;
 //! [`request`] writes requests as text.
 
 pub mod address;
@@ -11,17 +12,20 @@ pub mod answers;
 pub mod comparisons;
 pub mod configuration;
 pub mod control;
+pub mod crawls;
 pub mod credentials;
 pub mod events;
 pub mod forwarding;
 pub mod frames;
 pub mod greetings;
 pub mod logins;
+pub mod places;
 pub mod playlists;
 pub mod redaction;
 pub mod request;
 pub mod requests;
 pub mod sequels;
+pub mod snapshots;
 pub mod spelling;
 pub mod surveys;
 pub mod target;

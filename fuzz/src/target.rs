@@ -4,19 +4,20 @@ use greenroom_upstream::ask::Kind::{Jellyfin, Plex};
 use greenroom_upstream::verdict::Representation::{Json, Opaque, Xml};
 
 use super::{
-    address, answers, comparisons, configuration, control, credentials, events, forwarding, frames,
-    greetings, logins, playlists, redaction, requests, sequels, surveys, webhooks,
+    address, answers, comparisons, configuration, control, crawls, credentials, events, forwarding, frames,
+    greetings, logins, places, playlists, redaction, requests, sequels, snapshots, surveys, webhooks,
 };
 
 /// A property of any bytes.
 pub type Property = fn(&[u8]);
 
 /// Every target by its name.
-pub const EVERY: [(&str, Property); 23] = [
+pub const EVERY: [(&str, Property); 26] = [
     ("address", address),
     ("comparisons", comparisons),
     ("configuration", configuration),
     ("control", control),
+    ("crawls", crawls),
     ("events", events),
     ("forwarding", forwarding),
     ("greetings", greetings),
@@ -26,6 +27,7 @@ pub const EVERY: [(&str, Property); 23] = [
     ("jellyfin_requests", jellyfin_requests),
     ("logins", logins),
     ("pictures", pictures),
+    ("places", places),
     ("playlists", playlists),
     ("plex_credentials", plex_credentials),
     ("plex_frames", plex_frames),
@@ -34,6 +36,7 @@ pub const EVERY: [(&str, Property); 23] = [
     ("plex_xml", plex_xml),
     ("redaction", redaction),
     ("sequels", sequels),
+    ("snapshots", snapshots),
     ("surveys", surveys),
     ("webhooks", webhooks),
 ];
@@ -61,6 +64,16 @@ pub fn configuration(bytes: &[u8]) {
 /// A request to the control plane.
 pub fn control(bytes: &[u8]) {
     control::check(bytes);
+}
+
+/// Pages of a library, and frames about it.
+pub fn crawls(bytes: &[u8]) {
+    crawls::check(bytes);
+}
+
+/// The file of a snapshot.
+pub fn snapshots(bytes: &[u8]) {
+    snapshots::check(bytes);
 }
 
 /// A stream of server-sent events.
@@ -122,6 +135,11 @@ pub fn plex_credentials(bytes: &[u8]) {
 /// A frame of a Plex's socket.
 pub fn plex_frames(bytes: &[u8]) {
     frames::check(Plex, bytes);
+}
+
+/// Paths, rules and names of items.
+pub fn places(bytes: &[u8]) {
+    places::check(bytes);
 }
 
 /// A page of a Plex in JSON.

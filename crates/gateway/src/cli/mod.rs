@@ -11,6 +11,7 @@ mod login;
 mod matching;
 mod modes;
 mod remote;
+mod resolving;
 mod serve;
 mod simulate;
 mod status;
@@ -85,8 +86,8 @@ enum Command {
     Status(status::Options),
     /// Show all figures of the running gateway
     Stats(status::Options),
-    /// Find out which tracks of a library are meant, from two CSV files and without a server
-    Match(matching::Options),
+    /// Find out which items of a library are meant: by the running gateway, or from two CSV files and without a server
+    Match(Box<matching::Options>),
     /// Use no answer any more that is kept now
     Clear(modes::Clear),
     /// Index libraries now, or show how their indexes do

@@ -107,6 +107,7 @@ export function show(figures) {
   keep($("servers"), figures.servers, (server) => server.name, makeServer, showServer);
   showApps(figures);
   showClasses(figures);
+  showLibraries(figures);
   showChoice(figures.servers);
 }
 
@@ -327,6 +328,23 @@ function showClasses(figures) {
     showCount(row.cells[8], own);
     row.cells[8].title = count(of.refreshes_useful + of.ahead_useful) + " were read, " + count(of.refreshes_useless + of.ahead_useless) + " were not";
   });
+}
+
+function showLibraries(figures) {
+  const { libraries, as_of_ms: now } = figures;
+  $("libraries-section").hidden = libraries.length === 0;
+  const several = figures.servers.length > 1;
+  keep($("libraries"), libraries, (library) => library.id, () => makeRow(["State", "Items", "Confirmed", "Requests"]),
+    (row, library) => {
+      showName(row, library.title, (several ? library.server + ": " : "") + library.contents);
+      const { progress, failure, generation } = library;
+      const building = progress && progress.phase === "crawling" && progress.percent !== null ? ", " + progress.percent + " %" : "";
+      setText(row.cells[1], library.state + (progress ? " (" + progress.phase + building + ")" : ""));
+      row.cells[1].title = failure ? failure.text + ". " + failure.remedy : "";
+      showCount(row.cells[2], generation ? generation.items : 0);
+      setText(row.cells[3], generation ? ago(now - generation.age_s * 1000, now) : "–");
+      showCount(row.cells[4], library.cost.requests);
+    });
 }
 
 export function makeRow(names) {

@@ -24,6 +24,9 @@ const OPEN: [&str; 9] = [
     "/api/v1/session",
 ];
 
+/// What is only read although it is asked with POST: the question is too long for an address.
+const READ_BY_POST: [&str; 3] = ["/api/v1/match/tracks", "/api/v1/match/paths", "/api/v1/match/ids"];
+
 /// What a request wants, as far as its permission goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
@@ -138,6 +141,7 @@ impl Route {
             _ if reads && OPEN.contains(&path) => Self::Open,
             _ if reads => Self::Read,
             "/api/v1/session" if method == Method::POST => Self::Login,
+            _ if method == Method::POST && READ_BY_POST.contains(&path) => Self::Read,
             _ => Self::Change,
         }
     }
@@ -402,6 +406,11 @@ mod tests {
             (Method::DELETE, "/api/v1/bypass", Route::Change),
             (Method::GET, "/api/v1/bypass", Route::Read),
             (Method::POST, "/api/v1/why", Route::Change),
+            (Method::POST, "/api/v1/match/tracks", Route::Read),
+            (Method::POST, "/api/v1/match/paths", Route::Read),
+            (Method::PUT, "/api/v1/match/paths", Route::Change),
+            (Method::PUT, "/api/v1/match/pins", Route::Change),
+            (Method::POST, "/api/v1/match/decisions", Route::Change),
         ];
         for (method, path, expected) in cases {
             assert_eq!(Route::of(&method, path), expected, "{method} {path}");

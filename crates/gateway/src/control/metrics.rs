@@ -17,6 +17,7 @@ use super::snapshot::{AppFigures, Counted, ServerFigures, State as Wellbeing};
 use super::{Control, Plane};
 use crate::breaker::State as BreakerState;
 use crate::library::{Report, State as LibraryState};
+use crate::matching::tally::Count;
 
 /// The media type of the format.
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -31,6 +32,9 @@ pub(super) async fn scrape(State(plane): State<Arc<Plane>>) -> impl IntoResponse
 struct Scrape {
     counted: Counted,
     refused: Vec<(&'static str, u64)>,
+    matched: Vec<(&'static str, u64)>,
+    /// Tracks that are known not to be there, and bytes of the indexes over files.
+    matching_holds: (usize, usize),
     viewers: usize,
     sessions: usize,
     libraries: Vec<Report>,
@@ -42,6 +46,10 @@ impl Scrape {
         Self {
             counted: control.counted(),
             refused: control.refused().collect(),
+            matched: Count::EVERY
+                .map(|what| (what.word(), control.playlists.matching.tally().of(what)))
+                .to_vec(),
+            matching_holds: control.playlists.matching.held(),
             viewers: control.live.viewers(),
             sessions: control.sessions.count(control.clock.now_ms()),
             libraries: control
@@ -103,6 +111,14 @@ impl Collector for Scrape {
             "Requests that the control plane refused, by reason",
             self.refused.iter().map(|(reason, count)| ([("reason", *reason)], *count)),
         )?;
+        out.counters(
+            "matching",
+            "What looking up tracks, paths and ids did, by what it was",
+            self.matched.iter().map(|(what, count)| ([("what", *what)], *count)),
+        )?;
+        let (misses, bytes) = self.matching_holds;
+        out.gauge("matching_misses", "Tracks that are known not to be there", misses as u64)?;
+        out.gauge("matching_index_bytes", "Memory of the indexes over files", bytes as u64)?;
         out.gauge("control_viewers", "Pages that watch the live figures", self.viewers as u64)?;
         out.gauge("control_sessions", "Open sessions of the page", self.sessions as u64)
     }

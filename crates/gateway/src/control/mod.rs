@@ -3,7 +3,7 @@
 //! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
 //! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
-//! servers say of themselves); [`api`], [`libraries`], [`modes`], [`playlists`], [`live`], [`metrics`],
+//! servers say of themselves); [`api`], [`libraries`], [`matching`], [`modes`], [`playlists`], [`live`], [`metrics`],
 //! [`health`], [`page`] (how it is shown), [`problem`] (how it is refused).
 //!
 //! Reading never changes anything. Nothing that is shown unasked knows the token of a media server, nor any path or
@@ -20,6 +20,7 @@ mod health;
 mod introduction;
 mod libraries;
 mod live;
+mod matching;
 mod metrics;
 mod modes;
 mod page;
@@ -142,7 +143,9 @@ impl Control {
     /// What is shown now.
     fn snapshot(&self) -> Snapshot {
         let shown = self.baseline.show(self.counted(), self.clock.now_ms());
-        Snapshot { bypasses: self.bypasses(), ..shown }
+        let libraries = self.playlists.libraries.all();
+        let libraries = libraries.iter().map(|library| library.report(false)).collect();
+        Snapshot { bypasses: self.bypasses(), libraries, ..shown }
     }
 
     /// What was counted since start.
@@ -262,16 +265,24 @@ fn router(plane: Arc<Plane>) -> Router {
         .route("/api/v1/observe", get(modes::observed))
         .route("/api/v1/bypass", get(modes::bypasses).put(modes::bypass).delete(modes::no_bypass))
         .route("/api/v1/why", post(modes::tell_why))
-        .route("/api/v1/playlists/sync", post(playlists::sync))
-        .route("/api/v1/playlists/runs", get(playlists::runs))
-        .route("/api/v1/playlists/runs/{id}", get(playlists::run))
-        .route("/api/v1/playlists/runs/{id}/cancel", post(playlists::cancel))
-        .route("/api/v1/playlists/runs/{id}/missing", get(playlists::missing))
+        .route("/api/v1/match/tracks", post(matching::look_up::tracks))
+        .route("/api/v1/match/paths", post(matching::look_up::paths))
+        .route("/api/v1/match/ids", post(matching::look_up::ids))
+        .route(
+            "/api/v1/match/pins",
+            get(matching::rulings::list).put(matching::rulings::pin).delete(matching::rulings::take_back),
+        )
+        .route("/api/v1/match/decisions", get(matching::rulings::write_out).post(matching::rulings::read_in))
         .route("/api/v1/libraries", get(libraries::all))
         .route("/api/v1/libraries/{id}", get(libraries::one).put(libraries::choose))
         .route("/api/v1/libraries/{id}/build", post(libraries::build))
         .route("/api/v1/libraries/{id}/cancel", post(libraries::cancel))
         .route("/api/v1/libraries/{id}/progress", get(libraries::progress))
+        .route("/api/v1/playlists/sync", post(playlists::sync))
+        .route("/api/v1/playlists/runs", get(playlists::runs))
+        .route("/api/v1/playlists/runs/{id}", get(playlists::run))
+        .route("/api/v1/playlists/runs/{id}/cancel", post(playlists::cancel))
+        .route("/api/v1/playlists/runs/{id}/missing", get(playlists::missing))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&plane), gate::admit))

@@ -122,11 +122,18 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        self.told(self.detail)
+    }
+}
+
+impl Problem {
+    /// The same, with this to do about it.
+    pub(super) fn told(self, detail: &str) -> Response {
         let body = serde_json::json!({
             "type": "about:blank",
             "title": self.title,
             "status": self.status.as_u16(),
-            "detail": self.detail,
+            "detail": detail,
             "code": self.code,
         });
         let mut response = Response::new(Body::from(body.to_string()));

@@ -14,6 +14,7 @@ use super::introduction::Introduced;
 use super::prefetching::PrefetchFigures;
 use super::queueing::QueueFigures;
 use crate::bypass::Bypass;
+use crate::library;
 use crate::mode::Mode;
 use crate::observe::Report;
 use crate::server::Server;
@@ -39,6 +40,8 @@ pub(super) struct Snapshot {
     pub(super) classes: Vec<ClassFigures>,
     /// What goes past the cache.
     pub(super) bypasses: Vec<Bypass>,
+    /// What is kept whole of libraries.
+    pub(super) libraries: Vec<library::Report>,
 }
 
 /// Sums over all servers.
@@ -362,6 +365,7 @@ impl Baseline {
             apps,
             classes,
             bypasses: Vec::new(),
+            libraries: Vec::new(),
         }
     }
 }

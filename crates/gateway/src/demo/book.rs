@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use super::apps::App;
-use super::figures::{Side, tenths};
+use super::figures::{Kept, Side, tenths};
 use super::measure::percentile;
 use super::servers::Servers;
 
@@ -16,6 +16,7 @@ pub(super) struct Book {
     servers: Arc<Servers>,
     pages: Mutex<Vec<Page>>,
     requests: AtomicU64,
+    kept: Mutex<Option<Kept>>,
 }
 
 /// One app, or a part of what it does.
@@ -37,7 +38,7 @@ pub(super) struct PageNumber(usize);
 
 impl Book {
     pub(super) fn new(servers: Arc<Servers>) -> Self {
-        Self { servers, pages: Mutex::default(), requests: AtomicU64::new(0) }
+        Self { servers, pages: Mutex::default(), requests: AtomicU64::new(0), kept: Mutex::default() }
     }
 
     /// Opens a page. What reaches the server with the app's token from now on belongs to it, and no longer to the
@@ -57,6 +58,16 @@ impl Book {
         page.took_ms.push(took_ms);
         page.failed += u64::from(failed);
         page.read.extend(read.map(str::to_owned));
+    }
+
+    /// Writes down how the playlist was kept; only the first time counts, later ones have less to do.
+    pub(super) fn note_kept(&self, kept: Kept) {
+        self.kept.lock().get_or_insert(kept);
+    }
+
+    /// How the playlist was kept, if it was.
+    pub(super) fn kept(&self) -> Option<Kept> {
+        *self.kept.lock()
     }
 
     /// What was read on the page with this name, in its order.

@@ -13,13 +13,15 @@ use super::apps::{App, SECOND_VISIT};
 use super::book::Book;
 use super::pace::Pace;
 use super::servers::{EVENING_BEGINS_AT, Servers};
-use super::visitor::Visitor;
+use super::visitor::{ListKeeper, Visitor};
 use super::{Plan, Tell};
 
-/// Titles of the playlist from elsewhere.
-const WANTED: u64 = 238;
-/// Of a hundred wanted titles so many are not in the library.
+/// Tracks of the playlist from elsewhere.
+pub(super) const WANTED: u64 = 238;
+/// Of a hundred wanted tracks so many are not in the library.
 const ABSENT_PERCENT: u64 = 10;
+/// Of a hundred that are, so many have another edition's name there.
+const REMASTERED_PERCENT: u64 = 15;
 /// How often the run says how far it is.
 const NEWS: u32 = 4;
 
@@ -28,22 +30,33 @@ const NEWS: u32 = 4;
 pub(super) struct Evening {
     /// How long it lasts.
     pub(super) length: Duration,
-    /// The titles of a playlist from elsewhere, some of which the library does not have.
-    pub(super) wanted_titles: Arc<[String]>,
+    /// The tracks of a playlist from elsewhere, some of which the library does not have.
+    pub(super) wanted: Arc<[Wanted]>,
+}
+
+/// A track of a playlist from elsewhere, as that place spells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) title: String,
+    pub(super) artist: String,
+    pub(super) album: String,
+    pub(super) duration_s: u64,
 }
 
 /// Where the apps are told that their servers are.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Doors {
     pub(super) plex: SocketAddr,
     pub(super) jellyfin: SocketAddr,
+    /// Who keeps playlists for them, if somebody does.
+    pub(super) list_keeper: Option<ListKeeper>,
 }
 
 impl Evening {
     /// The evening of a plan.
     pub(super) fn new(plan: &Plan) -> Self {
-        let wanted_titles = wanted_titles(plan.seed, plan.size());
-        Self { length: Duration::from_secs(u64::from(plan.minutes) * 60), wanted_titles }
+        let wanted = wanted(plan.seed, plan.size());
+        Self { length: Duration::from_secs(u64::from(plan.minutes) * 60), wanted }
     }
 
     /// When so much of the evening has passed.
@@ -55,10 +68,14 @@ impl Evening {
 impl Doors {
     /// The servers themselves.
     pub(super) fn of(servers: &Servers) -> Self {
-        Self { plex: servers.address(Kind::Plex), jellyfin: servers.address(Kind::Jellyfin) }
+        Self {
+            plex: servers.address(Kind::Plex),
+            jellyfin: servers.address(Kind::Jellyfin),
+            list_keeper: None,
+        }
     }
 
-    pub(super) fn to(self, kind: Kind) -> SocketAddr {
+    pub(super) fn to(&self, kind: Kind) -> SocketAddr {
         match kind {
             Kind::Plex => self.plex,
             Kind::Jellyfin => self.jellyfin,
@@ -78,8 +95,9 @@ pub(super) async fn play(
     let pace = Pace::begin(plan.time_factor, Duration::ZERO);
     let mut apps = JoinSet::new();
     for app in App::EVERY {
-        let visitor =
+        let mut visitor =
             Visitor::new(app, doors.to(app.server()), servers.token(app), Arc::clone(&book), pace.clone());
+        visitor.list_keeper.clone_from(&doors.list_keeper);
         apps.spawn(app.play(visitor, evening.clone()));
     }
     tokio::join!(finish(apps), report(evening, &pace, &book, servers, tell));
@@ -102,8 +120,9 @@ pub(super) async fn read_on(
     let pace = Pace::begin(plan.time_factor, evening.length);
     let mut apps = JoinSet::new();
     for app in App::EVERY {
-        let visitor =
+        let mut visitor =
             Visitor::new(app, doors.to(app.server()), servers.token(app), Arc::clone(&book), pace.clone());
+        visitor.list_keeper.clone_from(&doors.list_keeper);
         apps.spawn(app.read_on(visitor, evening.clone(), Arc::clone(&visit)));
     }
     finish(apps).await;
@@ -132,18 +151,28 @@ async fn report(evening: &Evening, pace: &Pace, book: &Book, servers: &Servers, 
     }
 }
 
-/// Titles of tracks spread over the library, and of some that only sound like them.
-fn wanted_titles(seed: u64, size: CatalogueSize) -> Arc<[String]> {
+/// Tracks spread over the library, and some that only sound like them.
+fn wanted(seed: u64, size: CatalogueSize) -> Arc<[Wanted]> {
     let catalogue = Catalogue::new(seed, size, EVENING_BEGINS_AT);
     let chance = Chance::new(seed);
     let tracks = u64::from(catalogue.count(ItemKind::Track));
-    let title = |row: u64| {
-        let number = u32::try_from(chance.below("wanted", row, tracks)).ok()?;
-        let title = catalogue.record(catalogue.id(ItemKind::Track, number))?.title;
-        let is_absent = chance.happens("absent", row, ABSENT_PERCENT);
-        Some(if is_absent { format!("{title} (Unreleased {row})") } else { title })
+    let step = (tracks / WANTED).max(1);
+    let track = |row: u64| {
+        // One of every stretch of the library, so none twice.
+        let number = u32::try_from(row * step + chance.below("wanted", row, step)).ok()?;
+        let record = catalogue.record(catalogue.id(ItemKind::Track, number))?;
+        let title = if chance.happens("absent", row, ABSENT_PERCENT) {
+            format!("{} Nobody Released {row}", record.title)
+        } else if chance.happens("remastered", row, REMASTERED_PERCENT) {
+            format!("{} - Remastered 2011", record.title)
+        } else {
+            record.title
+        };
+        let artist = record.grandparent.map(|artist| artist.title)?;
+        let album = record.parent.map(|album| album.title)?;
+        Some(Wanted { title, artist, album, duration_s: record.duration_ms? / 1000 })
     };
-    if tracks == 0 { Arc::default() } else { (0..WANTED).filter_map(title).collect() }
+    if tracks == 0 { Arc::default() } else { (0..WANTED.min(tracks)).filter_map(track).collect() }
 }
 
 #[cfg(test)]
@@ -151,17 +180,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_wants_the_same_titles() {
-        let titles = |seed| wanted_titles(seed, CatalogueSize::default());
-        assert_eq!(titles(1).len(), 238);
-        assert_eq!(titles(1), titles(1));
-        assert_ne!(titles(1), titles(2));
-        let absent = titles(1).iter().filter(|title| title.contains("(Unreleased")).count();
+    fn the_same_seed_wants_the_same_tracks() {
+        let tracks = |seed| wanted(seed, CatalogueSize::default());
+        assert_eq!(tracks(1).len(), 238);
+        assert_eq!(tracks(1), tracks(1));
+        assert_ne!(tracks(1), tracks(2));
+        let absent = tracks(1).iter().filter(|track| track.title.contains("Nobody Released")).count();
         assert!((10..40).contains(&absent), "{absent}");
     }
 
     #[test]
     fn a_library_without_music_wants_nothing() {
-        assert!(wanted_titles(1, CatalogueSize { tracks: 0, ..CatalogueSize::default() }).is_empty());
+        assert!(wanted(1, CatalogueSize { tracks: 0, ..CatalogueSize::default() }).is_empty());
     }
 }

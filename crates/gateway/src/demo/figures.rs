@@ -7,6 +7,8 @@ use serde::Serialize;
 pub struct Comparison {
     /// Every app, the one that gains least first.
     pub apps: Vec<AppFigures>,
+    /// The playlist from elsewhere, if the evening was long enough for it.
+    pub playlist: Option<Playlist>,
     /// The minute after Greenroom was started again, all apps together.
     pub restart: AppFigures,
     /// The minute in which the servers were down.
@@ -43,6 +45,26 @@ pub struct Side {
     pub failed: u64,
 }
 
+/// The playlist from elsewhere, in both runs: how it was kept the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Playlist {
+    /// Tracks that were wanted.
+    pub wanted: u64,
+    /// By a tool that searches the server for every title.
+    pub direct: Kept,
+    /// Handed to Greenroom.
+    pub through: Kept,
+}
+
+/// A playlist that was kept.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Kept {
+    /// Tracks that are in it.
+    pub tracks: u64,
+    /// How long it took, in seconds of the demo's time.
+    pub took_s: f64,
+}
+
 /// The minute in which the servers were down, in both runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Outage {
@@ -76,13 +98,14 @@ impl Comparison {
     /// Puts both runs together. What gains least comes first.
     pub(super) fn new(
         mut apps: Vec<AppFigures>,
+        playlist: Option<Playlist>,
         restart: AppFigures,
         outage: Outage,
         totals: Totals,
         time_factor: f64,
     ) -> Self {
         apps.sort_by(|one, other| one.saved().total_cmp(&other.saved()));
-        Self { apps, restart, outage, totals, time_factor }
+        Self { apps, playlist, restart, outage, totals, time_factor }
     }
 
     /// Percentage of requests that did not reach the servers any more in the whole evening.
@@ -126,6 +149,11 @@ pub(super) mod tests {
         let outage = Outage { direct: Reads { reads: 9, failed: 9 }, through: Reads { reads: 9, failed: 0 } };
         Comparison::new(
             apps,
+            Some(Playlist {
+                wanted: 238,
+                direct: Kept { tracks: 200, took_s: 900.5 },
+                through: Kept { tracks: 201, took_s: 12.0 },
+            }),
             app("right after a restart", 40, 3),
             outage,
             Totals { direct: 200, through: 50, own: 3 },
@@ -157,6 +185,11 @@ pub(super) mod tests {
                     "direct": {"requests": 4, "upstream_requests": 4, "p50_ms": 12.5, "p95_ms": 40.0, "failed": 0},
                     "through": {"requests": 4, "upstream_requests": 1, "p50_ms": 12.5, "p95_ms": 40.0, "failed": 0},
                 }],
+                "playlist": {
+                    "wanted": 238,
+                    "direct": {"tracks": 200, "took_s": 900.5},
+                    "through": {"tracks": 201, "took_s": 12.0},
+                },
                 "restart": {
                     "name": "right after a restart",
                     "direct": {"requests": 40, "upstream_requests": 40, "p50_ms": 12.5, "p95_ms": 40.0, "failed": 0},

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use tokio_util::task::TaskTracker;
 
-use super::evening::{self, Evening};
-use super::gateway::Gateway;
+use super::evening::{self, Doors, Evening};
+use super::gateway::{Gateway, Lists};
 use super::servers::Servers;
 use super::{Plan, Tell};
 use crate::mode::Mode;
@@ -102,9 +102,9 @@ pub async fn foresee(plan: &Plan, tell: Tell) -> Result<Foresight, String> {
 async fn play(plan: &Plan, evening: &Evening, mode: Mode, tell: Tell) -> Result<(Vec<Report>, u64), String> {
     let tasks = TaskTracker::new();
     let servers = Servers::start(plan, &tasks).await?;
-    let gateway = Gateway::start(&servers, plan).await?;
+    let gateway = Gateway::start(&servers, plan, Lists::LeftToApps).await?;
     gateway.turn_to(mode);
-    let doors = gateway.doors()?;
+    let doors = Doors { list_keeper: None, ..gateway.doors()? };
     drop(evening::play(plan, evening, &servers, doors, tell).await);
     let reached = servers.reached();
     let reports = gateway.stop().await;

@@ -8,14 +8,27 @@ use greenroom_upstream::ask::Kind;
 use tempfile::TempDir;
 
 use super::Plan;
+use super::apps::App;
 use super::evening::Doors;
 use super::servers::Servers;
+use super::visitor::ListKeeper;
 use crate::config::{Settings, Tree};
 use crate::mode::Mode;
 use crate::observe::Report;
 use crate::process::Process;
 
 const ANYWHERE: &str = "127.0.0.1:0";
+/// What the playlist tool's account is called here.
+pub(super) const PLAYLIST_ACCOUNT: &str = "playlists";
+
+/// Who keeps playlists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lists {
+    /// The gateway, which indexes libraries for it.
+    Kept,
+    /// The apps themselves; the gateway asks nothing on its own.
+    LeftToApps,
+}
 
 /// A process and the folder it keeps its secrets in.
 #[derive(Debug)]
@@ -28,12 +41,12 @@ pub(super) struct Gateway {
 impl Gateway {
     /// Starts the process in front of `servers`, with everything at its default but addresses, tokens, time, and what
     /// the plan says.
-    pub(super) async fn start(servers: &Servers, plan: &Plan) -> Result<Self, String> {
+    pub(super) async fn start(servers: &Servers, plan: &Plan, lists: Lists) -> Result<Self, String> {
         let folder = tempfile::Builder::new()
             .prefix("greenroom-demo-")
             .tempdir()
             .map_err(|error| format!("no temporary folder can be had: {error}"))?;
-        let settings = settings(servers, plan, &folder)?;
+        let settings = settings(servers, plan, lists, &folder)?;
         let process = Process::start(settings.clone(), Clock::scaled(plan.time_factor)).await?;
         Ok(Self { process, settings, folder })
     }
@@ -53,7 +66,9 @@ impl Gateway {
             let found = self.process.servers.iter().find(|(server, _)| server.settings.kind == kind);
             found.map(|(_, address)| *address).ok_or_else(|| format!("no listener for {}", kind.name()))
         };
-        Ok(Doors { plex: door(Kind::Plex)?, jellyfin: door(Kind::Jellyfin)? })
+        let token = self.process.token.secret.clone();
+        let list_keeper = Some(ListKeeper { address: self.process.control, token });
+        Ok(Doors { plex: door(Kind::Plex)?, jellyfin: door(Kind::Jellyfin)?, list_keeper })
     }
 
     /// Where the page is.
@@ -79,12 +94,19 @@ impl Gateway {
     }
 }
 
-fn settings(servers: &Servers, plan: &Plan, folder: &TempDir) -> Result<Settings, String> {
+fn settings(servers: &Servers, plan: &Plan, lists: Lists, folder: &TempDir) -> Result<Settings, String> {
     let mut tree = Tree::default();
     let place = "demo";
     let mut set = |path: String, value: String| tree.set(&path, value, place.to_owned());
     set("data_dir".to_owned(), folder.path().join("state").display().to_string());
     set("control.listen".to_owned(), ANYWHERE.to_owned());
+    match lists {
+        Lists::Kept => {
+            let token = servers.token(App::Playlists).to_owned();
+            set(format!("server.plex.accounts.{PLAYLIST_ACCOUNT}.token"), token);
+        }
+        Lists::LeftToApps => set("library.enabled".to_owned(), "false".to_owned()),
+    }
     for kind in [Kind::Plex, Kind::Jellyfin] {
         let name = kind.name();
         set(format!("server.{name}.kind"), name.to_owned());

@@ -39,8 +39,8 @@ use tokio_util::task::TaskTracker;
 
 use book::Book;
 use evening::{Doors, Evening};
-use figures::{AppFigures, Comparison, Outage, Side, Totals};
-use gateway::Gateway;
+use figures::{AppFigures, Comparison, Outage, Playlist, Side, Totals};
+use gateway::{Gateway, Lists};
 use servers::Servers;
 
 /// What is to be played.
@@ -109,19 +109,19 @@ pub async fn run(plan: &Plan, tell: Tell) -> Result<(Comparison, Scene), String>
     tell("First the apps ask the servers directly:");
     let servers = Servers::start(plan, &tasks).await?;
     let doors = Doors::of(&servers);
-    let direct = play(plan, &evening, &servers, doors, tell).await;
-    let direct_after = restart::play(plan, &evening, &servers, doors, &direct.book).await;
+    let direct = play(plan, &evening, &servers, doors.clone(), tell).await;
+    let direct_after = restart::play(plan, &evening, &servers, doors.clone(), &direct.book).await;
     tell("  and the servers go down for a minute");
     let direct_down = outage::play(plan, &evening, &servers, doors, &direct.book).await;
     servers.stop().await;
     tell("Now the same apps ask Greenroom, in front of servers started afresh:");
     let servers = Servers::start(plan, &tasks).await?;
-    let gateway = Gateway::start(&servers, plan).await?;
+    let gateway = Gateway::start(&servers, plan, Lists::Kept).await?;
     let through = play(plan, &evening, &servers, gateway.doors()?, tell).await;
     tell("  Greenroom is started again, and the apps read on");
     let gateway = gateway.start_again().await?;
     let doors = gateway.doors()?;
-    let through_after = restart::play(plan, &evening, &servers, doors, &through.book).await;
+    let through_after = restart::play(plan, &evening, &servers, doors.clone(), &through.book).await;
     tell("  and the servers go down for a minute");
     let through_down = outage::play(plan, &evening, &servers, doors, &through.book).await;
     let restart =
@@ -141,6 +141,7 @@ async fn play(plan: &Plan, evening: &Evening, servers: &Arc<Servers>, doors: Doo
 
 fn compare(plan: &Plan, direct: Run, through: &Run, restart: AppFigures, outage: Outage) -> Comparison {
     let side_of = |name: &str| through.sides.iter().find(|(other, _)| *other == name).map(|(_, side)| *side);
+    let direct_kept = direct.book.kept();
     let apps: Vec<AppFigures> = direct
         .sides
         .into_iter()
@@ -152,7 +153,9 @@ fn compare(plan: &Plan, direct: Run, through: &Run, restart: AppFigures, outage:
         through: through.reached,
         own: through.reached.saturating_sub(with_a_token),
     };
-    Comparison::new(apps, restart, outage, totals, plan.time_factor)
+    let playlist = direct_kept.zip(through.book.kept());
+    let playlist = playlist.map(|(direct, through)| Playlist { wanted: evening::WANTED, direct, through });
+    Comparison::new(apps, playlist, restart, outage, totals, plan.time_factor)
 }
 
 impl Scene {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::figures::{AppFigures, Comparison, Reads};
+use super::figures::{AppFigures, Comparison, Kept, Reads};
 
 /// Two lines of headings: what a group of columns is about, and the columns.
 const HEADINGS: [[&str; 10]; 2] = [
@@ -33,6 +33,15 @@ pub(super) fn render(comparison: &Comparison, writes: u64) -> String {
     let mut text = align(&rows);
     let totals = comparison.totals;
     let outage = comparison.outage;
+    let playlist = comparison.playlist.map(|playlist| {
+        let kept = |kept: Kept| format!("{} tracks in {:.0} s", kept.tracks, kept.took_s);
+        format!(
+            "playlist of {} tracks: {} by searching the server; handed to Greenroom {}",
+            playlist.wanted,
+            kept(playlist.direct),
+            kept(playlist.through)
+        )
+    });
     let lines = [
         String::new(),
         "right after a restart: all apps read on for a minute, which belongs to no other line".to_owned(),
@@ -58,7 +67,7 @@ pub(super) fn render(comparison: &Comparison, writes: u64) -> String {
             comparison.time_factor
         ),
     ];
-    for line in lines {
+    for line in lines.into_iter().chain(playlist) {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{line}");
     }

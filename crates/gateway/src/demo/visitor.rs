@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use greenroom_upstream::credential::Secret;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -17,6 +19,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::apps::App;
 use super::book::{Book, PageNumber};
+use super::figures::Kept;
 use super::measure::Stopwatch;
 use super::pace::Pace;
 
@@ -35,6 +38,15 @@ pub(super) struct Visitor {
     page: PageNumber,
     /// The time the evening runs by.
     pub(super) pace: Pace,
+    /// Who keeps playlists for it, if somebody does.
+    pub(super) list_keeper: Option<ListKeeper>,
+}
+
+/// Where playlists are handed over to be kept, and what lets in there.
+#[derive(Debug, Clone)]
+pub(super) struct ListKeeper {
+    pub(super) address: SocketAddr,
+    pub(super) token: Secret,
 }
 
 /// A notification socket.
@@ -61,6 +73,7 @@ impl Visitor {
             page: book.open(app, app.name()),
             book,
             pace,
+            list_keeper: None,
         }
     }
 
@@ -114,6 +127,32 @@ impl Visitor {
         };
         self.book.note(self.page, read, watch.ms(), !reply.is_success());
         reply
+    }
+
+    /// Asks who keeps playlists. It is written down as any request of the app.
+    pub(super) async fn ask(&self, keeper: &ListKeeper, method: Method, path: &str, body: &Value) -> Reply {
+        let watch = Stopwatch::start(self.pace.factor());
+        let text = if body.is_null() { String::new() } else { body.to_string() };
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", keeper.address))
+            .header(AUTHORIZATION, format!("Bearer {}", keeper.token.expose()))
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(text)));
+        let reply = match request {
+            Ok(request) => {
+                tokio::time::timeout(PATIENCE, exchange(&self.client, request)).await.ok().flatten()
+            }
+            Err(_) => None,
+        };
+        let reply = reply.unwrap_or_else(Reply::none);
+        self.book.note(self.page, None, watch.ms(), !reply.is_success());
+        reply
+    }
+
+    /// Writes down how a playlist was kept.
+    pub(super) fn note_kept(&self, kept: Kept) {
+        self.book.note_kept(kept);
     }
 
     /// Opens a notification socket.

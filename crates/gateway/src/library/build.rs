@@ -11,7 +11,7 @@ use greenroom_upstream::crawl::{Page, Shelf};
 use tokio_util::sync::CancellationToken;
 
 use super::crawl::{Count, Crawl, Odd, Step};
-use super::keeper::Keeper;
+use super::keeper::{Attempt, Keeper};
 use super::progress::{Phase, left_ms};
 use super::report::word_of;
 use super::source::{Question, Trouble};
@@ -21,6 +21,10 @@ use crate::doubt::{Belief, Doubt, judge};
 
 /// So often in a row a request may come to nothing.
 const MAX_FAILURES: u32 = 10;
+/// So often in a row the server may not show the library.
+const MISSING: u32 = 4;
+/// So often a list that is far too short is counted again.
+const AGAIN: u32 = 3;
 /// First and longest pause after one that did.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// So often it is read again what changed while pages were read.
@@ -58,9 +62,12 @@ impl Keeper {
         let outcome = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(Failure::Cancelled),
-            outcome = clock.timeout(left, self.attempt(&mut slot, wish)) => {
-                outcome.unwrap_or(Err(Failure::TimedOut { minutes: timeout.as_secs() / 60 }))
-            }
+            outcome = async {
+                // A server that is away for a night takes nothing of the time.
+                library.server.breaker.back().await;
+                let late = Failure::TimedOut { minutes: timeout.as_secs() / 60 };
+                clock.timeout(left, self.attempt(&mut slot, wish)).await.unwrap_or(Err(late))
+            } => outcome,
         };
         let requests = self.source.asked() - asked + slot.as_ref().map_or(0, |crawl| crawl.requests);
         let word = match &outcome {
@@ -76,7 +83,13 @@ impl Keeper {
                 facts.cost.build_requests = requests;
                 facts.cost.build_ms = clock.now_ms().saturating_sub(began_ms);
             }
-            if matches!(outcome, Err(Failure::Unreachable | Failure::Unfit | Failure::Changing)) {
+            // Where rows are missing although all pages were read, only reading them again helps.
+            let is_of_use = |crawl: &Box<Crawl>| match &outcome {
+                Err(Failure::Unreachable | Failure::Unfit) => true,
+                Err(Failure::Changing) => crawl.is_complete(),
+                _ => false,
+            };
+            if slot.as_ref().is_some_and(is_of_use) {
                 facts.unfinished = slot.map(|mut crawl| {
                     crawl.requests = requests;
                     crawl
@@ -84,8 +97,8 @@ impl Keeper {
             }
         }
         match outcome {
-            Ok(()) => self.succeed(),
-            Err(failure) => self.fail(failure),
+            Ok(()) => self.succeed(Attempt::Build),
+            Err(failure) => self.fail(failure, Attempt::Build),
         }
         library.turn(|progress| progress.phase = Phase::Idle);
     }
@@ -94,7 +107,6 @@ impl Keeper {
     async fn attempt(&self, slot: &mut Option<Box<Crawl>>, wish: Wish) -> Result<(), Failure> {
         let clock = &self.library.server.clock;
         let (began_ms, asked) = (clock.now_ms(), self.source.asked());
-        self.library.server.breaker.back().await;
         let (shelf, server_s) = self.look().await?;
         let crawl = slot.get_or_insert_with(|| {
             let own_s = clock.now_ms() / 1000;
@@ -103,6 +115,7 @@ impl Keeper {
             self.library.wishes.lock().news = super::News::default();
             Box::new(Crawl::begin(shelf, clock.now_ms(), began_s))
         });
+        crawl.asked_before = asked;
         self.pages(crawl).await?;
         self.settle(crawl).await?;
         if !wish.has_force {
@@ -116,13 +129,20 @@ impl Keeper {
 
     /// The library as the server shows it now, and what time it is there.
     pub(super) async fn look(&self) -> Result<(Shelf, Option<u64>), Failure> {
-        let mut failures = 0;
+        let (mut failures, mut missing) = (0, 0);
         loop {
             match self.source.shelves().await {
                 Ok(answer) => {
                     let key = &self.library.id.key;
-                    let shelf = answer.of.into_iter().find(|shelf| shelf.key == *key);
-                    return shelf.map(|shelf| (shelf, answer.server_s)).ok_or(Failure::Gone);
+                    if let Some(shelf) = answer.of.into_iter().find(|shelf| shelf.key == *key) {
+                        return Ok((shelf, answer.server_s));
+                    }
+                    // A server that starts shows none at first.
+                    missing += 1;
+                    if missing >= MISSING {
+                        return Err(Failure::Gone);
+                    }
+                    self.bear(Trouble::Unfit, &mut failures).await?;
                 }
                 Err(trouble) => drop(self.bear(trouble, &mut failures).await?),
             }
@@ -135,7 +155,15 @@ impl Keeper {
         let mut failures = 0;
         while let Step::Page { kind, start, size } = crawl.step() {
             self.tell(Phase::Crawling, crawl, began_ms, before);
-            let rest = match self.source.page(&crawl.shelf, kind, start, size).await {
+            let answer = self.source.page(&crawl.shelf, kind, start, size).await;
+            if let Ok(answer) = &answer
+                && start == 0
+                && !self.is_plausible(&crawl.shelf, kind, answer.of.total).await?
+            {
+                self.count_failure();
+                continue;
+            }
+            let rest = match answer {
                 Ok(answer) => match crawl.take(kind, start, answer.of) {
                     Ok(()) => {
                         failures = 0;
@@ -166,6 +194,21 @@ impl Keeper {
         }
         self.tell(Phase::CatchingUp, crawl, began_ms, before);
         Ok(())
+    }
+
+    /// Whether a list is to be believed that has less than half of what is kept. A server that starts shows an empty one
+    /// for a moment; what it says again and again is so, or is for [`Keeper::believe`] to judge.
+    async fn is_plausible(&self, shelf: &Shelf, kind: ItemKind, total: Option<u64>) -> Result<bool, Failure> {
+        let held = self.library.generation();
+        let kept = held.map_or(0, |held| held.snapshot.count(kind) as u64);
+        let Some(total) = total.filter(|total| total.saturating_mul(2) < kept) else { return Ok(true) };
+        for again in 0..AGAIN {
+            self.library.server.clock.sleep(PAUSE.0 * (1 << again)).await;
+            if self.count(shelf, kind).await? != total {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// What changed while pages were read is read again, until the server says that nothing moved.
@@ -204,13 +247,15 @@ impl Keeper {
         let server = &library.server;
         let Some(held) = library.generation() else { return Ok(()) };
         let now_ms = server.clock.now_ms();
-        let was = held.snapshot.len() as u64;
         let is_settled = !is_scanning
             && now_ms.saturating_sub(server.began_ms) >= UNSETTLED_MS
             && server.doubts.is_settled(server.breaker.troubled_ms(), now_ms);
         let mut facts = library.facts.lock();
+        let was = facts.settled_items.max(held.snapshot.len() as u64);
         if judge(was, came, is_settled, facts.shrunk, now_ms) == Belief::Believed {
-            facts.shrunk = None;
+            if is_settled || facts.shrunk.take().is_some() {
+                facts.settled_items = came;
+            }
             return Ok(());
         }
         let new = Doubt { total: came, since_ms: now_ms, same_since_ms: now_ms };
@@ -289,6 +334,13 @@ impl Keeper {
         let number = library.next_number(taken_at_ms);
         let about = About { number, taken_at_ms, ..about };
         let generation = Arc::new(Generation { number, taken_at_ms, snapshot: built.snapshot });
+        let is_same = built.diff.as_ref().is_some_and(is_same);
+        if let Some(held) = library.generation().filter(|_| is_same) {
+            // Nothing that could be told is different: whoever remembers the number need not look again.
+            let about = About { number: held.number, taken_at_ms: held.taken_at_ms, ..about };
+            library.facts.lock().about = about.clone();
+            return self.save(about, Some(held)).await;
+        }
         {
             let mut facts = library.facts.lock();
             facts.about = about.clone();
@@ -379,7 +431,7 @@ impl Keeper {
         let (items, expected) = (crawl.len() as u64, crawl.expected());
         let elapsed_ms = now_ms.saturating_sub(began_ms);
         let left_ms = left_ms(items - before.min(items), expected.saturating_sub(before), elapsed_ms);
-        let requests = crawl.requests + self.source.asked();
+        let requests = crawl.requests + self.source.asked() - crawl.asked_before;
         self.library.turn(|progress| {
             progress.phase = phase;
             progress.items = items;
@@ -409,4 +461,9 @@ impl Keeper {
         }
         Err(Failure::TooLarge { needed_mb: needed.div_ceil(MB), limit_mb: limit / MB })
     }
+}
+
+/// Whether there is no difference at all.
+fn is_same(diff: &diff::Diff) -> bool {
+    diff.is_empty() && diff.changed_rows.is_empty()
 }

@@ -25,6 +25,8 @@ pub(super) struct Crawl {
     pub(super) pace: Pace,
     /// Requests that earlier attempts took.
     pub(super) requests: u64,
+    /// Requests that had been made when this attempt began.
+    pub(super) asked_before: u64,
     builder: SnapshotBuilder,
     kinds: &'static [ItemKind],
     /// Which kind it is at.
@@ -81,6 +83,7 @@ impl Crawl {
             began_s,
             pace: Pace::default(),
             requests: 0,
+            asked_before: 0,
             builder: SnapshotBuilder::default(),
             kinds,
             at: 0,

@@ -53,18 +53,16 @@ impl Discovery {
         let mut pause = RETRY.0;
         loop {
             server.breaker.back().await;
-            let rest = match self.look().await {
+            match self.look().await {
                 Ok(()) => {
                     pause = RETRY.0;
-                    EVERY
+                    self.attend(EVERY, true).await;
                 }
-                Err(Trouble::Refused) => RETRY.1,
-                Err(_) => {
-                    pause = (pause * 2).min(RETRY.1);
-                    pause
+                Err(trouble) => {
+                    pause = if trouble == Trouble::Refused { RETRY.1 } else { (pause * 2).min(RETRY.1) };
+                    self.attend(pause, false).await;
                 }
-            };
-            self.attend(rest).await;
+            }
         }
     }
 
@@ -180,8 +178,8 @@ impl Discovery {
         }
     }
 
-    /// Hands on what events say until it is time to look again.
-    async fn attend(&mut self, rest: Duration) {
+    /// Hands on what events say until it is time to look again: if `needs_client`, once a client comes.
+    async fn attend(&mut self, rest: Duration, needs_client: bool) {
         let server = Arc::clone(&self.server);
         let mut due = std::pin::pin!(server.clock.sleep(rest));
         loop {
@@ -192,7 +190,7 @@ impl Discovery {
                     }
                 }
                 () = due.as_mut() => {
-                    if self.is_client_there() {
+                    if !needs_client || self.is_client_there() {
                         return;
                     }
                     due.set(server.clock.sleep(EVERY));
@@ -277,8 +275,15 @@ impl Library {
         let mut wishes = self.wishes.lock();
         let news = &mut wishes.news;
         match (changed, removed) {
-            (Some(key), _) => drop(news.changed.insert(key.to_owned())),
-            (None, Some(key)) => drop(news.removed.insert(key.to_owned())),
+            // The last word counts: a key may be given to another thing.
+            (Some(key), _) => {
+                news.removed.remove(key);
+                news.changed.insert(key.to_owned());
+            }
+            (None, Some(key)) => {
+                news.changed.remove(key);
+                news.removed.insert(key.to_owned());
+            }
             (None, None) => news.has_moved = true,
         }
         news.note(now_ms);

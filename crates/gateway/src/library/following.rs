@@ -11,7 +11,7 @@ use greenroom_upstream::crawl::{Branch, Page, Shelf};
 
 use super::build::{Built, OVERLAP_S};
 use super::crawl::is_complete;
-use super::keeper::Keeper;
+use super::keeper::{Attempt, Keeper};
 use super::report::word_of;
 use super::source::Question;
 use super::store::About;
@@ -63,7 +63,7 @@ impl Keeper {
             }
         }
         match outcome {
-            Ok(_) => self.succeed(),
+            Ok(_) => self.succeed(Attempt::Follow),
             Err(failure) => {
                 // What is read again is what changed since the last good round.
                 let mut wishes = library.wishes.lock();
@@ -71,7 +71,7 @@ impl Keeper {
                 wishes.news.has_moved = true;
                 wishes.news.note(library.server.clock.now_ms());
                 drop(wishes);
-                self.fail(failure);
+                self.fail(failure, Attempt::Follow);
             }
         }
         library.turn(|_| {});

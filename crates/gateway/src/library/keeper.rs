@@ -56,10 +56,21 @@ pub(super) struct Sight {
     pub(super) doubted_at_ms: Option<u64>,
     /// It is compared as a whole at this time anyway.
     pub(super) scheduled_at_ms: Option<u64>,
-    /// Nothing is tried again by itself before.
-    pub(super) retry_at_ms: u64,
+    /// No build begins by itself before.
+    pub(super) build_at_ms: u64,
+    /// Nothing is followed before.
+    pub(super) follow_at_ms: u64,
     /// Indexes are not built again before.
     pub(super) index_at_ms: u64,
+}
+
+/// What came to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// Reading all of it.
+    Build,
+    /// Reading what changed.
+    Follow,
 }
 
 /// Decides.
@@ -72,13 +83,13 @@ pub(super) fn due(sight: &Sight, now_ms: u64) -> Due {
     }
     let wanted_ms = (!sight.is_kept && sight.is_wanted).then_some(0);
     let build_ms = [wanted_ms, sight.doubted_at_ms, sight.scheduled_at_ms].into_iter().flatten().min();
-    let build_ms = build_ms.map(|at_ms| at_ms.max(sight.retry_at_ms));
+    let build_ms = build_ms.map(|at_ms| at_ms.max(sight.build_at_ms));
     let quiet_ms = sight.news_ms.map(|(first_ms, last_ms)| {
         (last_ms + QUIET_MS).min(first_ms + QUIET_AT_MOST_MS).max(sight.index_at_ms)
     });
     let confirm_ms = sight.is_unconfirmed.then_some(0);
     let follow_ms = [confirm_ms, quiet_ms].into_iter().flatten().min().filter(|_| sight.is_kept);
-    let follow_ms = follow_ms.map(|at_ms| at_ms.max(sight.retry_at_ms));
+    let follow_ms = follow_ms.map(|at_ms| at_ms.max(sight.follow_at_ms));
     if build_ms.is_some_and(|at_ms| at_ms <= now_ms) {
         Due::Build
     } else if follow_ms.is_some_and(|at_ms| at_ms <= now_ms) {
@@ -167,7 +178,8 @@ impl Keeper {
             news_ms: wishes.news.since,
             doubted_at_ms: facts.doubted_at_ms.filter(|_| is_kept),
             scheduled_at_ms: schedule_ms.map(|every_ms| since_ms.saturating_add(every_ms)),
-            retry_at_ms: facts.retry_at_ms,
+            build_at_ms: facts.build_at_ms,
+            follow_at_ms: facts.follow_at_ms,
             index_at_ms: indexed_ms.saturating_add(indexing_ms.saturating_mul(INDEX_SHARE)),
         }
     }
@@ -183,27 +195,28 @@ impl Keeper {
     }
 
     /// It came to nothing, and everything is as it was.
-    pub(super) fn fail(&self, failure: Failure) {
+    pub(super) fn fail(&self, failure: Failure, attempt: Attempt) {
         let library = &self.library;
         let now_ms = library.server.clock.now_ms();
         let mut facts = library.facts.lock();
         facts.attempts = facts.attempts.saturating_add(1);
-        facts.retry_at_ms = now_ms.saturating_add(match &failure {
-            Failure::Shrunk { .. } => SETTLED_MS,
+        let doublings = facts.attempts.saturating_sub(1).min(10);
+        let soon_ms = now_ms.saturating_add((RETRY_MS.0 << doublings).min(RETRY_MS.1));
+        match (&failure, attempt) {
+            (Failure::Shrunk { .. }, _) => {
+                let settled_ms = now_ms.saturating_add(SETTLED_MS);
+                (facts.build_at_ms, facts.follow_at_ms) = (settled_ms, settled_ms);
+            }
+            (_, Attempt::Follow) => facts.follow_at_ms = soon_ms,
             // Only a person or the schedule tries that again.
-            Failure::Cancelled | Failure::TooLarge { .. } | Failure::Gone => {
+            (Failure::Cancelled | Failure::TooLarge { .. } | Failure::Gone, Attempt::Build) => {
                 let every = library.server.settings.library.schedule;
-                every.map_or(u64::MAX, |every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX))
+                let every_ms =
+                    every.map_or(u64::MAX, |every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
+                facts.build_at_ms = now_ms.saturating_add(every_ms);
             }
-            Failure::Unreachable
-            | Failure::Refused
-            | Failure::Unfit
-            | Failure::Changing
-            | Failure::TimedOut { .. } => {
-                let doublings = facts.attempts.saturating_sub(1).min(10);
-                (RETRY_MS.0 << doublings).min(RETRY_MS.1)
-            }
-        });
+            (_, Attempt::Build) => facts.build_at_ms = soon_ms,
+        }
         tracing::warn!(
             library = %library.id,
             reason = failure.word(),
@@ -217,9 +230,12 @@ impl Keeper {
     }
 
     /// It succeeded.
-    pub(super) fn succeed(&self) {
+    pub(super) fn succeed(&self, attempt: Attempt) {
         let mut facts = self.library.facts.lock();
-        (facts.failure, facts.attempts, facts.retry_at_ms) = (None, 0, 0);
+        (facts.failure, facts.attempts, facts.follow_at_ms) = (None, 0, 0);
+        if attempt == Attempt::Build {
+            facts.build_at_ms = 0;
+        }
         facts.is_confirmed = true;
     }
 
@@ -274,7 +290,8 @@ mod tests {
         news_ms: None,
         doubted_at_ms: None,
         scheduled_at_ms: Some(1_000_000),
-        retry_at_ms: 0,
+        build_at_ms: 0,
+        follow_at_ms: 0,
         index_at_ms: 0,
     };
     const NEW: Sight = Sight { is_kept: false, is_unconfirmed: true, ..KEPT };
@@ -296,10 +313,10 @@ mod tests {
             ("never by schedule", Sight { scheduled_at_ms: None, ..KEPT }, Due::Rest(None)),
             ("doubted", Sight { doubted_at_ms: Some(100_000), ..KEPT }, Due::Build),
             ("off", Sight { is_on: false, is_asked: true, ..NEW }, Due::Rest(None)),
-            ("failed before", Sight { retry_at_ms: 130_000, ..NEW }, Due::Rest(Some(130_000))),
+            ("failed before", Sight { build_at_ms: 130_000, ..NEW }, Due::Rest(Some(130_000))),
             (
                 "asked for although it failed",
-                Sight { retry_at_ms: 130_000, is_asked: true, ..NEW },
+                Sight { build_at_ms: 130_000, is_asked: true, ..NEW },
                 Due::Build,
             ),
         ]);
@@ -325,7 +342,7 @@ mod tests {
             ("unconfirmed", Sight { is_unconfirmed: true, ..KEPT }, Due::Follow),
             (
                 "failed before",
-                Sight { is_unconfirmed: true, retry_at_ms: 100_001, ..KEPT },
+                Sight { is_unconfirmed: true, follow_at_ms: 100_001, ..KEPT },
                 Due::Rest(Some(100_001)),
             ),
         ]);

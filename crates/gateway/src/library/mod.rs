@@ -39,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::doubt::Doubt;
 use crate::server::Server;
+use crate::warnings::Warning;
 
 pub use discovery::keep;
 pub use progress::{Phase, Progress};
@@ -128,12 +129,16 @@ struct Facts {
     failure: Option<(Failure, u64)>,
     /// How many attempts came to nothing in a row.
     attempts: u32,
-    /// Not before that anything is tried again by itself.
-    retry_at_ms: u64,
+    /// No build is tried again by itself before.
+    build_at_ms: u64,
+    /// No round of following before.
+    follow_at_ms: u64,
     /// It is to be compared as a whole at this time, because something does not fit.
     doubted_at_ms: Option<u64>,
     /// A shorter library that was not believed.
     shrunk: Option<Doubt>,
+    /// Items when the server was last at rest: many small losses are one large one.
+    settled_items: u64,
     /// When it became known here.
     known_ms: u64,
     /// When indexes were built last, and how long that took.
@@ -222,6 +227,14 @@ impl Library {
         self.put(Generation { number, taken_at_ms, snapshot });
     }
 
+    /// Replaces the snapshot, of which these items came or changed.
+    #[cfg(test)]
+    pub(crate) fn publish_changed(&self, snapshot: Snapshot, taken_at_ms: u64, changed: &[&str]) {
+        let number = self.next_number(taken_at_ms);
+        self.facts.lock().note_changes(number, changed.iter().map(|key| (*key).into()).collect());
+        self.put(Generation { number, taken_at_ms, snapshot });
+    }
+
     /// Rows of the newest generation whose items came or changed since the generation of this number; `None` if that is
     /// not known any more (then all may have).
     pub fn changed_since(&self, number: u64) -> Option<Vec<u32>> {
@@ -281,6 +294,18 @@ impl Library {
 
     /// Somebody looks something up: what is not indexed yet is from now on.
     pub fn look_up(&self) {
+        if !self.is_on(&self.facts.lock()) {
+            self.server.warnings.raise(Warning {
+                code: "library-off",
+                text: format!("\"{}\" ({}) is looked up in, and is not kept.", self.title.lock(), self.id).into(),
+                remedy: format!(
+                    "Turn it on, or each track costs the server several requests: PUT {{\"enabled\": true}} to /api/v1/libraries/{}.",
+                    self.id
+                )
+                .into(),
+            });
+            return;
+        }
         let is_news = !std::mem::replace(&mut self.facts.lock().is_wanted, true);
         if is_news {
             self.bell.notify_one();
@@ -348,7 +373,7 @@ impl Library {
             let mut facts = self.facts.lock();
             facts.choice = Some(is_enabled);
             facts.is_wanted |= is_enabled;
-            facts.retry_at_ms = 0;
+            (facts.build_at_ms, facts.follow_at_ms) = (0, 0);
         }
         if !is_enabled {
             self.cancel();
@@ -356,6 +381,9 @@ impl Library {
             let mut facts = self.facts.lock();
             (facts.is_confirmed, facts.failure, facts.unfinished, facts.diff) = (false, None, None, None);
             facts.changes.clear();
+        }
+        if is_enabled {
+            self.server.warnings.lower("library-off");
         }
         self.turn(|_| {});
         self.bell.notify_one();

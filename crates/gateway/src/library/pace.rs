@@ -11,8 +11,10 @@ const MOST: u64 = 1_000;
 const LEAST: u64 = 32;
 /// A page that comes within so long may be followed by a larger one.
 const IN_TIME: Duration = Duration::from_secs(2);
-/// After so many pages in time a size that was too much is tried again.
-const FORGIVE: u32 = 30;
+/// After so many pages in time a size that was too slow is tried again.
+const FORGIVE_SLOW: u32 = 30;
+/// The same for one that failed: mostly it was not the size.
+const FORGIVE_FAILED: u32 = 3;
 /// Shortest and longest rest between pages; between them it is a quarter of what the last page took.
 const REST: (Duration, Duration) = (Duration::from_millis(2), Duration::from_secs(2));
 
@@ -23,11 +25,12 @@ pub(super) struct Pace {
     /// What was too much lies above.
     ceiling: u64,
     in_time: u32,
+    forgive: u32,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { size: FIRST, ceiling: MOST, in_time: 0 }
+        Self { size: FIRST, ceiling: MOST, in_time: 0, forgive: FORGIVE_SLOW }
     }
 }
 
@@ -40,12 +43,12 @@ impl Pace {
     /// A page came. Returns how long to rest.
     pub(super) fn came(&mut self, took: Duration) -> Duration {
         if took > IN_TIME {
-            self.in_time = 0;
+            (self.in_time, self.forgive) = (0, FORGIVE_SLOW);
             self.size = (self.size / 2).max(FIRST.min(self.size));
             self.ceiling = self.size;
         } else {
             self.in_time += 1;
-            if self.in_time >= FORGIVE {
+            if self.in_time >= self.forgive {
                 self.in_time = 0;
                 self.ceiling = (self.ceiling * 2).min(MOST);
             }
@@ -56,7 +59,7 @@ impl Pace {
 
     /// A page failed: the next one is smaller.
     pub(super) fn failed(&mut self) {
-        self.in_time = 0;
+        (self.in_time, self.forgive) = (0, FORGIVE_FAILED);
         self.size = (self.size / 2).max(LEAST);
         self.ceiling = self.size;
     }
@@ -110,7 +113,7 @@ mod tests {
         pace.came(SLOW);
         pace.came(QUICK);
         assert_eq!(pace.size(), 500);
-        for _ in 0..FORGIVE {
+        for _ in 0..FORGIVE_SLOW {
             pace.came(QUICK);
         }
         assert_eq!(pace.size(), 1_000);
@@ -125,6 +128,9 @@ mod tests {
         assert_eq!(pace.size(), LEAST);
         pace.came(QUICK);
         assert_eq!(pace.size(), LEAST, "what failed is not doubled at once");
+        pace.came(QUICK);
+        pace.came(QUICK);
+        assert_eq!(pace.size(), 2 * LEAST);
         pace.forgiven();
         assert_eq!(pace.size(), FIRST);
     }

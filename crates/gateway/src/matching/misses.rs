@@ -4,10 +4,11 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use greenroom_library::item::Item;
+use greenroom_library::snapshot::push_track;
 use greenroom_library::tracks::{Policy, Reason, TrackIndex, TrackIndexBuilder};
 use parking_lot::Mutex;
 
-use super::Wanted;
+use super::{Found, Wanted};
 use crate::library::{Generation, Library, LibraryId};
 
 /// So many are remembered; the oldest go first.
@@ -53,8 +54,19 @@ pub(super) struct Known {
     pub(super) number: u64,
     /// What came closest.
     pub(super) lesser: Vec<Lesser>,
-    /// What the server answered when it was searched at that time: nothing, or this item that no snapshot has yet.
-    pub(super) searched: Option<Option<Box<(Item, f32, Vec<Reason>)>>>,
+    /// What the server answered when it was searched at that time.
+    pub(super) searched: Searched,
+}
+
+/// What came of searching the server.
+#[derive(Debug, Clone)]
+pub(super) enum Searched {
+    /// It was not.
+    No,
+    /// Nothing that is meant.
+    InVain,
+    /// This item, which no snapshot has yet.
+    Found(Box<Found>),
 }
 
 #[derive(Debug, Default)]
@@ -152,22 +164,9 @@ impl Misses {
 
 /// An index over a few items; its rows are their places.
 pub(super) fn index_of(items: &[Item]) -> TrackIndex {
-    use greenroom_library::tracks::Track;
     let mut builder = TrackIndexBuilder::default();
     for item in items {
-        let credited: Vec<&str> = item.artists.iter().map(AsRef::as_ref).collect();
-        let album_artist = item.grandparent_title.as_deref().unwrap_or_default();
-        let ids: Vec<&str> = item.guids.iter().map(AsRef::as_ref).collect();
-        let whole = if credited.is_empty() { album_artist.to_owned() } else { credited.join(", ") };
-        builder.push(&Track {
-            title: &item.title,
-            artist: &whole,
-            artists: &credited,
-            album_artist,
-            album: item.parent_title.as_deref().unwrap_or_default(),
-            duration_s: item.duration_ms.map(|ms| ms / 1000),
-            ids: &ids,
-        });
+        push_track(&mut builder, item);
     }
     builder.build()
 }

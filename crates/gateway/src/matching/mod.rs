@@ -5,7 +5,7 @@
 //! | [`wanted`] | a track somebody looks for, and the keys of decisions about it |
 //! | [`identity`] | what an item is beyond its key |
 //! | [`ruling`] | one decision: a pin, a rejection, or what was confirmed by use |
-//! | [`store`] | where they are kept |
+//! | [`store`] | where they are kept; `decisions`: making them, listing them, taking them back |
 //! | `resolving` | one track after the other: decisions, known misses, the index |
 //! | `finder` | items by their files and names; [`places`]: paths and names looked up for others |
 //! | `misses`, `disowned` | what is not there, as far as is known |
@@ -16,6 +16,7 @@
 //! that one; otherwise the item is looked for by its files and names, and the decision follows it. What was confirmed
 //! and is gone is forgotten; a pin stays, says so, and counts again when the item is back.
 
+mod decisions;
 mod disowned;
 mod finder;
 pub mod identity;
@@ -39,15 +40,14 @@ use greenroom_library::tracks::{Decision, Policy, Reason};
 use tokio::sync::Semaphore;
 
 use crate::config;
-use crate::library::{Generation, Library, LibraryId};
+use crate::library::{Generation, Library};
 use crate::state::trouble::{Failing, Trouble};
 use disowned::Disowned;
 use finder::Finders;
-use identity::Identity;
-use misses::{Misses, Question};
+use misses::{Misses, Question, Searched};
 use resolving::Session;
-use ruling::{Ruling, RulingKind, Written};
-use store::{Filter, NotKept, Store};
+use ruling::Ruling;
+use store::{NotKept, Store};
 use tally::{Count, Tally};
 use wanted::Keys;
 
@@ -301,8 +301,9 @@ impl Matching {
             }
             let question = Question::of(&library.id, wanted, policy);
             let known = self.shared.misses.of(&question);
-            let is_searched =
-                known.is_some_and(|known| known.number == generation.number && known.searched.is_some());
+            let is_searched = known.is_some_and(|known| {
+                known.number == generation.number && !matches!(known.searched, Searched::No)
+            });
             let Some(title) = live::searchable(&wanted.title).filter(|_| !is_searched) else { continue };
             let now_ms = library.server.clock.now_ms();
             let may =
@@ -353,162 +354,4 @@ impl Matching {
         let done = library.server.tasks.spawn_blocking(move || work(&shared)).await;
         done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
-
-    /// What was accepted has been used and was right: it is remembered by what does not change.
-    pub async fn confirm(&self, library: &Arc<Library>, wanted: &Wanted, item: &Item) {
-        self.confirm_all(library, vec![(wanted.clone(), item.clone())]).await;
-    }
-
-    /// The same for several at once, which costs no more than for one.
-    pub async fn confirm_all(&self, library: &Arc<Library>, used: Vec<(Wanted, Item)>) {
-        let owned = Arc::clone(library);
-        let now_ms = library.server.clock.now_ms();
-        self.on_a_thread(library, move |shared| {
-            let generation = owned.generation();
-            let number = generation.as_ref().map_or(0, |generation| generation.number);
-            let rulings =
-                used.iter().filter(|(wanted, _)| !wanted.is_empty()).filter_map(|(wanted, item)| {
-                    let known = shared.rulings(&Keys::of(&owned.id, wanted));
-                    let identity = Identity::of(item);
-                    let is_known = known.iter().any(|(_, ruling)| {
-                        let is_that = ruling.item_key == *item.key && ruling.identity == identity;
-                        is_that && ruling.kind != RulingKind::Rejection && ruling.wanted == *wanted
-                    });
-                    let is_listed = generation
-                        .as_ref()
-                        .is_some_and(|generation| generation.snapshot.row_of(&item.key).is_some());
-                    (!is_known).then(|| Ruling {
-                        id: 0,
-                        library: owned.id.clone(),
-                        kind: RulingKind::Confirmed,
-                        wanted: wanted.clone(),
-                        item_key: item.key.to_string(),
-                        identity,
-                        is_strict: resolving::is_strictly(wanted, item, generation.as_deref()),
-                        seen_in: if is_listed { 0 } else { number },
-                        made_ms: now_ms,
-                    })
-                });
-            let rulings: Vec<Ruling> = rulings.collect();
-            if let (false, Err(refused)) = (rulings.is_empty(), shared.put(rulings)) {
-                tracing::debug!(?refused, "what was confirmed is not remembered");
-            }
-        })
-        .await;
-    }
-
-    /// The server does not have this item (any more): what was confirmed of it is forgotten, and it is not offered again
-    /// before the next snapshot.
-    pub async fn disown(&self, library: &Arc<Library>, key: &str) {
-        let number = library.generation().map_or(0, |generation| generation.number);
-        self.shared.disowned.note(&library.id, key, number);
-        let (id, key) = (library.id.clone(), key.to_owned());
-        self.on_a_thread(library, move |shared| {
-            shared.with_store(|store| store.forget_confirmed(&id, &key).map(drop));
-        })
-        .await;
-    }
-
-    /// Somebody says: it is this item, or it is never this one. On the disk when this returns.
-    ///
-    /// # Errors
-    /// Why that cannot be.
-    pub async fn rule(
-        &self,
-        library: &Arc<Library>,
-        kind: RulingKind,
-        wanted: Wanted,
-        item_key: &str,
-    ) -> Result<Ruling, Refused> {
-        let generation = library.generation().ok_or(Refused::NoSnapshot)?;
-        if wanted.is_empty() {
-            return Err(Refused::Nothing);
-        }
-        let (owned, item_key) = (Arc::clone(library), item_key.to_owned());
-        let made_ms = library.server.clock.now_ms();
-        self.on_a_thread(library, move |shared| {
-            let snapshot = &generation.snapshot;
-            let item =
-                snapshot.row_of(&item_key).and_then(|row| snapshot.item(row)).ok_or(Refused::UnknownItem)?;
-            let mut ruling = Ruling {
-                id: 0,
-                library: owned.id.clone(),
-                kind,
-                wanted,
-                item_key,
-                identity: Identity::of(&item),
-                is_strict: true,
-                seen_in: 0,
-                made_ms,
-            };
-            ruling.id = shared.put(vec![ruling.clone()])?.first().copied().unwrap_or_default();
-            shared.misses.forget_all_of(&owned.id);
-            Ok(ruling)
-        })
-        .await
-    }
-
-    /// Takes decisions back; how many there were.
-    ///
-    /// # Errors
-    /// If they cannot be.
-    pub async fn take_back(&self, ids: Vec<i64>) -> Result<usize, Refused> {
-        let gone = self.store_work(move |store| Ok(store.remove(&ids)?)).await?;
-        // It is not said of which libraries they were.
-        self.shared.misses.forget_everything();
-        Ok(gone)
-    }
-
-    /// Decisions with a number above `after`.
-    ///
-    /// # Errors
-    /// If they cannot be read.
-    pub async fn list(&self, filter: Filter, after: i64, most: usize) -> Result<Vec<Ruling>, Refused> {
-        self.store_work(move |store| Ok(store.list(&filter, after, most)?)).await
-    }
-
-    /// How many decisions of each kind there are.
-    ///
-    /// # Errors
-    /// If they cannot be read.
-    pub async fn count(&self) -> Result<Vec<(String, u64)>, Refused> {
-        self.store_work(|store| Ok(store.tally()?)).await
-    }
-
-    /// Keeps decisions that were written out before, all or none; how many.
-    ///
-    /// # Errors
-    /// If they cannot be kept.
-    pub async fn read_in(&self, written: Vec<Written>) -> Result<usize, Refused> {
-        let rulings: Vec<Ruling> = written.into_iter().filter_map(Written::read).collect();
-        let shared = Arc::clone(&self.shared);
-        let put = move || shared.put(rulings).map(|ids| ids.len());
-        let kept = run(put).await?;
-        self.shared.misses.forget_everything();
-        Ok(kept)
-    }
-
-    async fn store_work<R: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Store) -> Result<R, NotKept> + Send + 'static,
-    ) -> Result<R, Refused> {
-        let shared = Arc::clone(&self.shared);
-        run(move || work(shared.store.as_ref().ok_or(Refused::NoStore)?).map_err(Refused::NotKept)).await
-    }
-
-    /// The libraries' ids that decisions are kept for are not checked: a library may come back.
-    pub fn keeps(&self) -> bool {
-        self.shared.store.is_some()
-    }
-
-    /// Whether an item of this library is known to be gone from the server.
-    pub fn is_disowned(&self, library: &LibraryId, key: &str, number: u64) -> bool {
-        self.shared.disowned.is(library, key, number)
-    }
-}
-
-/// Short work with the disk, on a thread that may block. It is waited for, so it has an owner.
-async fn run<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }

@@ -7,7 +7,7 @@ use greenroom_library::item::{Item, ItemKind};
 use greenroom_library::tracks::{Decision, Policy, Verdict};
 
 use super::finder::{Finder, Lazy};
-use super::misses::{Known, Lesser, Question, index_of};
+use super::misses::{Known, Lesser, Question, Searched, index_of};
 use super::ruling::{Ruling, RulingKind};
 use super::tally::Count;
 use super::wanted::Keys;
@@ -61,7 +61,7 @@ impl Session<'_> {
                 reasons: found.reasons.clone(),
             };
             let lesser = found.iter().map(lesser).collect();
-            let known = Known { number: self.generation.number, lesser, searched: None };
+            let known = Known { number: self.generation.number, lesser, searched: Searched::No };
             self.shared.misses.remember(question, known);
         } else {
             self.shared.misses.forget(&question);
@@ -165,17 +165,19 @@ impl Session<'_> {
                 return None;
             }
             // What the server showed then, the snapshot has by now, or it is gone.
-            let searched = known.searched.clone().filter(Option::is_none);
-            let known = Known { number: self.generation.number, searched, ..known.clone() };
+            let searched = match known.searched {
+                Searched::InVain => Searched::InVain,
+                Searched::No | Searched::Found(_) => Searched::No,
+            };
+            let known = Known { number: self.generation.number, searched, lesser: known.lesser.clone() };
             self.shared.misses.remember(question.clone(), known);
         }
         self.shared.tally.note(Count::KnownMiss);
-        if let Some(Some(live)) = &known.searched
+        if let Searched::Found(live) = &known.searched
             && known.number == self.generation.number
-            && !self.is_disowned(&live.0)
+            && !self.is_disowned(&live.item)
         {
-            let (item, score, reasons) = *live.clone();
-            let found = vec![Found { item, score, reasons }];
+            let found = vec![Found::clone(live)];
             return Some(Resolved { decision: Decision::Accept, source: Source::Live, margin: 1.0, found });
         }
         let snapshot = &self.generation.snapshot;
@@ -230,8 +232,8 @@ impl Session<'_> {
         let question = Question::of(&self.library.id, wanted, self.policy);
         let before = self.shared.misses.of(&question).map(|known| known.lesser).unwrap_or_default();
         let best = found.first().filter(|_| decision == Decision::Accept);
-        let searched = best.map(|best| Box::new((best.item.clone(), best.score, best.reasons.clone())));
-        let known = Known { number: self.generation.number, lesser: before, searched: Some(searched) };
+        let searched = best.map_or(Searched::InVain, |best| Searched::Found(Box::new(best.clone())));
+        let known = Known { number: self.generation.number, lesser: before, searched };
         self.shared.misses.remember(question, known);
         Resolved { decision, source: Source::Live, margin: 0.0, found }
     }

@@ -89,11 +89,6 @@ impl Store {
         Ok(found)
     }
 
-    /// How many there are.
-    pub fn len(&self) -> Result<usize, Failing> {
-        Ok(usize_of(count(&self.db.lock())?))
-    }
-
     /// How many there are of each kind.
     pub fn tally(&self) -> Result<Vec<(String, u64)>, Failing> {
         let db = self.db.lock();
@@ -264,8 +259,4 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Ruling> {
 
 fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn usize_of(number: i64) -> usize {
-    usize::try_from(number).unwrap_or_default()
 }

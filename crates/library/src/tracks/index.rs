@@ -8,9 +8,13 @@ use super::fold::fold;
 use super::heading::Headings;
 use super::parse;
 use super::postings::{Postings, bucket, buckets};
+use super::qualifier;
 use super::roster::{Credits, Roster};
-use super::version::Versions;
+use super::version::{Version, Versions};
 use super::vocabulary::{HashedMap, Vocabulary, number};
+
+/// What a word weighs that no title has.
+pub(super) const MOST_WEIGHT: f32 = 12.0;
 
 /// A track of the library.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +53,8 @@ pub struct TrackIndex {
     pub(super) roster: Roster,
     pub(super) credits: Credits,
     pub(super) albums: Vec<Album>,
+    /// The words of albums that were recorded in concerts.
+    concerts: HashedMap<u32, Box<[u32]>>,
     pub(super) rows: Vec<Row>,
     /// Hashes of ids and the rows that have them, sorted.
     pub(super) ids: Vec<(u64, u32)>,
@@ -57,6 +63,8 @@ pub struct TrackIndex {
     pub(super) credits_of_name: Postings,
     pub(super) titles_of_key: Postings,
     pub(super) titles_of_word: Postings,
+    /// What each word weighs: the rarer, the heavier.
+    pub(super) weights: Vec<f32>,
     pub(super) titles_of_edge: Postings,
     pub(super) titles_of_guest: Postings,
     pub(super) names_of_word: Postings,
@@ -114,7 +122,12 @@ impl TrackIndexBuilder {
             return *album;
         }
         let album = number(self.index.albums.len());
-        self.index.albums.push(Album::read(text));
+        let (read, concert) = Album::read(text);
+        if !concert.is_empty() {
+            let words = concert.iter().map(|word| self.index.vocabulary.add(word)).collect();
+            self.index.concerts.insert(album, words);
+        }
+        self.index.albums.push(read);
         self.albums.insert(hash, album);
         album
     }
@@ -139,11 +152,22 @@ impl TrackIndexBuilder {
 }
 
 impl Album {
-    pub(super) fn read(text: &str) -> Self {
+    /// Reads an album's title; if it was recorded in concerts, its words say which.
+    pub(super) fn read(text: &str) -> (Self, Vec<String>) {
         let title = parse::title(text);
+        let named = qualifier::of_album(&title.core);
+        // Two albums in one say nothing of each track.
+        let versions = if text.contains(" / ") { Versions::PLAIN } else { title.versions.with(named) };
         let collection = ["hits", "best", "collection", "anthology", "essential", "compilation", "now"];
         let is_collection = title.core.iter().any(|word| collection.contains(&word.as_str()));
-        Self { key: title.core_key, versions: title.versions, is_collection }
+        let concert = match (versions.has(Version::Live), title.event.is_empty()) {
+            (false, _) => Vec::new(),
+            (true, false) => title.event,
+            (true, true) => {
+                title.core.into_iter().chain(title.subtitle).filter(|word| word != "live").collect()
+            }
+        };
+        (Self { key: title.core_key, versions, is_collection }, concert)
     }
 }
 
@@ -156,6 +180,11 @@ impl TrackIndex {
     /// Whether it covers none.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// Which concerts an album was recorded in, in words; none if that is not what it is.
+    pub(super) fn concert(&self, album: u32) -> &[u32] {
+        self.concerts.get(&album).map_or(&[], AsRef::as_ref)
     }
 
     fn list_rows(&mut self) {
@@ -194,6 +223,10 @@ impl TrackIndex {
             }
         });
         let vocabulary = &self.vocabulary;
+        let titles = headings.len() as f32 + 1.0;
+        let weight =
+            |word| (titles / (self.titles_of_word.of(word).len() as f32 + 0.5)).ln().clamp(0.2, MOST_WEIGHT);
+        self.weights = (0..number(vocabulary.len())).map(weight).collect();
         self.titles_of_edge = Postings::collect(lists, |say| {
             for (title, heading) in every() {
                 let hashes = edges(heading.core.iter().map(|word| vocabulary.text(*word)));

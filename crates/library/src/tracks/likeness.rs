@@ -1,8 +1,8 @@
 //! How alike two titles are.
 
 use super::fold::is_number;
-use super::heading::Heading;
-use super::index::TrackIndex;
+use super::heading::{CUT_OFF, Heading, MOST_WORDS, STAR, is_near_by_letters};
+use super::index::{MOST_WEIGHT, TrackIndex};
 use super::question::Question;
 use super::typo;
 use super::vocabulary::Words;
@@ -35,7 +35,7 @@ pub(super) struct Likeness {
 }
 
 impl Likeness {
-    const NONE: Self = Self {
+    pub(super) const NONE: Self = Self {
         likeness: 0.0,
         manner: Manner::Similar,
         numbers_differ: false,
@@ -50,12 +50,12 @@ impl Likeness {
 
 /// With an unmatched word that tells titles apart a title is at most this alike.
 const WITH_WORDS_MISSING: f32 = 0.80;
+/// Words of core and subtitle together.
+const MOST: usize = 2 * MOST_WORDS;
 /// Titles that differ in their subtitles.
 const OTHER_SUBTITLE: f32 = 0.86;
 /// Subtitles as like as this are the same.
 const SAME_SUBTITLE: f32 = 0.6;
-/// A title cut off is at least this long.
-const CUT_OFF: usize = 20;
 
 /// Compares what is looked for with a title of the index.
 pub(super) fn likeness(
@@ -71,7 +71,10 @@ pub(super) fn likeness(
     if wanted.core_key == have.core_key && wanted.core_key != 0 {
         return same_core(&scale, wanted, have);
     }
-    if !may_be_alike(wanted, have) {
+    let shares = |word: &u32| have.core.contains(word) || have.subtitle.contains(word);
+    if !wanted.core.iter().chain(wanted.subtitle).any(shares)
+        && !is_near_by_letters((wanted.letters, wanted.length), (have.letters, have.length))
+    {
         return Likeness::NONE;
     }
     let mut best = Likeness::NONE;
@@ -123,21 +126,6 @@ fn same_core(scale: &Scale<'_>, wanted: &Heading<'_>, have: &Heading<'_>) -> Lik
     }
 }
 
-/// Whether it is worth comparing words and letters: a word in common, or nearly the same letters.
-fn may_be_alike(wanted: &Heading<'_>, have: &Heading<'_>) -> bool {
-    let shares = |word: &u32| have.core.contains(word) || have.subtitle.contains(word);
-    if wanted.core.iter().chain(wanted.subtitle).any(shares) {
-        return true;
-    }
-    let other_letters = (wanted.letters ^ have.letters).count_ones();
-    wanted.length.abs_diff(have.length) <= 3 && other_letters <= 4
-        || (usize::from(wanted.length.min(have.length)) >= CUT_OFF && other_letters <= 12)
-        || (wanted.letters | have.letters) & STAR != 0 && wanted.length.abs_diff(have.length) <= 3
-}
-
-/// The bit of a star in [`super::heading::shape`].
-const STAR: u32 = 1 << ('*' as u32 % 32);
-
 /// What words weigh and how they read.
 struct Scale<'a> {
     index: &'a TrackIndex,
@@ -145,11 +133,8 @@ struct Scale<'a> {
 }
 
 impl Scale<'_> {
-    /// The rarer, the heavier.
     fn weight(&self, word: u32) -> f32 {
-        let titles = self.index.headings.len() as f32 + 1.0;
-        let with_it = self.index.titles_of_word.of(word).len() as f32;
-        (titles / (with_it + 0.5)).ln().clamp(0.2, 12.0)
+        self.index.weights.get(word as usize).copied().unwrap_or(MOST_WEIGHT)
     }
 
     fn text(&self, words: &[u32]) -> String {
@@ -161,18 +146,15 @@ impl Scale<'_> {
         if wanted.is_empty() || have.is_empty() {
             return Likeness::NONE;
         }
-        let mut is_taken = vec![false; have.len()];
-        let mut partner: Vec<f32> = vec![0.0; wanted.len()];
+        let (wanted, have) = (&wanted[..wanted.len().min(MOST)], &have[..have.len().min(MOST)]);
+        let (mut partner, mut matched) = ([0.0_f32; MOST], [0.0_f32; MOST]);
+        let (partner, matched) = (&mut partner[..wanted.len()], &mut matched[..have.len()]);
         for (at, word) in wanted.iter().enumerate() {
-            let free = have.iter().enumerate().position(|(other, same)| same == word && !is_taken[other]);
+            let free =
+                have.iter().enumerate().position(|(other, same)| same == word && matched[other] == 0.0);
             if let Some(other) = free {
-                is_taken[other] = true;
-                partner[at] = 1.0;
+                (partner[at], matched[other]) = (1.0, 1.0);
             }
-        }
-        let mut matched = vec![0.0_f32; have.len()];
-        for (other, taken) in is_taken.iter().enumerate() {
-            matched[other] = if *taken { 1.0 } else { 0.0 };
         }
         for at in 0..wanted.len() {
             if partner[at] > 0.0 {
@@ -188,11 +170,10 @@ impl Scale<'_> {
                 }
             }
             if let (alike, Some(other)) = best {
-                partner[at] = alike;
-                matched[other] = alike;
+                (partner[at], matched[other]) = (alike, alike);
             }
         }
-        self.weigh(wanted, &partner, have, &matched)
+        self.weigh(wanted, partner, have, matched)
     }
 
     fn weigh(&self, wanted: &[u32], partner: &[f32], have: &[u32], matched: &[f32]) -> Likeness {
@@ -223,6 +204,12 @@ impl Scale<'_> {
 
     /// How alike two words are, that are not the same.
     fn word_alike(&self, one: u32, other: u32) -> f32 {
+        // What no title of the library says is more likely a slip than another word.
+        let (shape, other_shape) = (self.words.shape(one), self.words.shape(other));
+        if !may_be_one_word(shape, other_shape) {
+            return 0.0;
+        }
+        let is_slip = !self.words.is_known(one) || !self.words.is_known(other);
         let (one, other) = (self.words.text(one), self.words.text(other));
         if one.contains('*') || other.contains('*') {
             let stands = typo::stands_for(one, other) || typo::stands_for(other, one);
@@ -247,6 +234,7 @@ impl Scale<'_> {
         };
         match (typo::distance(one, other, most), length) {
             (Some(0), _) => 1.0,
+            (Some(1), 5..) if is_slip => 0.90,
             (Some(1), 6..) => 0.85,
             (Some(1), 5) => 0.72,
             (Some(1), _) => 0.60,
@@ -257,6 +245,10 @@ impl Scale<'_> {
 
     /// All letters of the cores, wherever words end.
     fn letters_alike(&self, wanted: &Heading<'_>, have: &Heading<'_>) -> Likeness {
+        let (shorter, longer) = (wanted.length.min(have.length), wanted.length.max(have.length));
+        if longer - shorter > (longer / 8).max(1) && shorter < CUT_OFF {
+            return Likeness::NONE;
+        }
         let (one, other) = (self.text(wanted.core), self.text(have.core));
         let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
         let numbers_differ = digits(&one) != digits(&other);
@@ -266,8 +258,8 @@ impl Scale<'_> {
             let likeness = if length >= 8 { 0.97 * ratio } else { 0.92 * ratio };
             return Likeness { numbers_differ, ..Likeness::exact(likeness.max(0.6), Manner::Similar) };
         }
-        let is_cut_off = usize::from(wanted.length) >= CUT_OFF && other.starts_with(&one)
-            || usize::from(have.length) >= CUT_OFF && one.starts_with(&other);
+        let is_cut_off = wanted.length >= CUT_OFF && other.starts_with(&one)
+            || have.length >= CUT_OFF && one.starts_with(&other);
         if is_cut_off { Likeness::exact(0.93, Manner::CutOff) } else { Likeness::NONE }
     }
 
@@ -276,6 +268,14 @@ impl Scale<'_> {
         let most = (longest / 8).max(1);
         typo::distance(one, other, most).map_or(0.0, |distance| 1.0 - distance as f32 / longest.max(1) as f32)
     }
+}
+
+/// Whether two words of these letters may be one, misspelt or otherwise written.
+fn may_be_one_word(one: (u32, u8), other: (u32, u8)) -> bool {
+    let is_short = one.1.min(other.1) <= 1;
+    let has_star = (one.0 | other.0) & STAR != 0;
+    let is_near = one.1.abs_diff(other.1) <= 2 && (one.0 ^ other.0).count_ones() <= 4;
+    is_near || has_star || is_short
 }
 
 /// Whether a word is another form of a longer one: a plural, or an ending in -in' for -ing.

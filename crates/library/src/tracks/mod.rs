@@ -4,7 +4,7 @@
 //! version), `parse` (a title taken apart), `credit` (who is credited), `hypotheses` (other readings).
 //! How the library is kept: `vocabulary`, `heading`, `roster`, `postings`, and `index` over them.
 //! How a question is answered: `question`, `retrieve` (rows worth judging), `likeness` and `artist` (how alike, with
-//! `typo`), `score`, `verdict`, and `reason`.
+//! `typo`), `objection` (what speaks against a row that fits), `score`, `verdict`, and `reason`.
 
 mod artist;
 mod credit;
@@ -13,6 +13,7 @@ mod heading;
 mod hypotheses;
 mod index;
 mod likeness;
+mod objection;
 mod parse;
 mod postings;
 mod qualifier;

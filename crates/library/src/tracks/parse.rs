@@ -165,7 +165,17 @@ fn dashes<'a>(text: &'a str, pieces: &mut Vec<Piece<'a>>) {
     let mut is_tail = false;
     let bytes = text.as_bytes();
     let is_space = |at: usize| bytes.get(at).is_none_or(u8::is_ascii_whitespace);
+    let mut quotes = bytes.iter().filter(|byte| **byte == b'"').count();
+    let mut is_quoted = false;
     for (at, byte) in bytes.iter().enumerate() {
+        if *byte == b'"' {
+            quotes -= 1;
+            // The last one opens nothing.
+            is_quoted = !is_quoted && quotes > 0;
+        }
+        if is_quoted {
+            continue;
+        }
         let is_edge_or_space = at == 0 || is_space(at - 1);
         if matches!(byte, b'-' | b'|' | b'/' | b'~') && is_edge_or_space && is_space(at + 1) {
             push(text, start, at, is_tail, pieces);
@@ -194,15 +204,19 @@ fn without_people(piece: &Piece<'_>, guests: &mut Vec<String>) -> Vec<Word> {
     {
         words.truncate(at);
     }
-    let is_guest = |at: usize, word: &Word| {
-        (word.text == "feat" && (is_bracket || at > 0))
-            || (is_bracket && at == 0 && matches!(word.text.as_str(), "with" | "f"))
+    let is_apart = is_bracket || piece.place == Place::Tail;
+    let names_follow = |at: usize, word: &Word| match word.text.as_str() {
+        "feat" => is_apart || at > 0,
+        "with" if at > 0 => is_bracket && words[at - 1].text == "duet",
+        "with" | "f" | "avec" | "con" | "com" | "mit" | "met" | "med" => is_bracket && at == 0,
+        // Short for those who take part, unless a number follows.
+        "part" => {
+            let rest: Vec<&str> = words[at..].iter().take(2).map(|word| word.text.as_str()).collect();
+            is_bracket && at == 0 && rest.len() == 2 && qualifier::part(&rest).is_none()
+        }
+        _ => false,
     };
-    let found = words.iter().enumerate().find(|(at, word)| is_guest(*at, word)).map(|(at, _)| at);
-    // A duet is with somebody too.
-    let found = found.or_else(|| {
-        (is_bracket && words.len() > 2 && words[0].text == "duet" && words[1].text == "with").then_some(1)
-    });
+    let found = words.iter().enumerate().find(|(at, word)| names_follow(*at, word)).map(|(at, _)| at);
     let Some(at) = found else { return words };
     if let Some(first) = words.get(at + 1) {
         let end = words.last().map_or(piece.text.len(), |last| last.start);
@@ -210,7 +224,7 @@ fn without_people(piece: &Piece<'_>, guests: &mut Vec<String>) -> Vec<Word> {
         let names = &piece.text[first.start..end.max(first.start)];
         guests.push(names.trim_start_matches(['.', ' ']).to_owned());
     }
-    let is_duet = words[0].text == "duet";
+    let is_duet = at > 0 && words[at - 1].text == "duet";
     words.truncate(if is_duet { 0 } else { at });
     words
 }
@@ -274,6 +288,11 @@ fn is_tempo(text: &str) -> bool {
 /// Takes off what says which version without brackets or a dash: "Original Mix", "Remastered 2011". Only what nobody
 /// calls a song.
 fn take_tail(words: &mut Vec<String>, title: &mut Title) {
+    if words.len() > 1 && words.last().is_some_and(|word| word == "remix") && words[0] != "the" {
+        words.pop();
+        title.versions.add(Version::Remix);
+        return;
+    }
     let longest = words.len().saturating_sub(1).min(4);
     for length in (2..=longest).rev() {
         let from = words.len() - length;

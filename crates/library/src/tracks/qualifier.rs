@@ -20,6 +20,24 @@ pub(super) struct Qualifier {
     pub(super) says_something: bool,
 }
 
+/// What an album's own name says of its tracks: "Live at Home", "Unplugged".
+pub(super) fn of_album(words: &[String]) -> Versions {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let begins = words.iter().position(|word| matches!(wording::sense(&[*word]), Some((Sense::Live, _))));
+    let named = begins.map_or(&[][..], |at| &words[at..]);
+    let is_said = |word: &&str| {
+        matches!(
+            wording::sense(&[*word]),
+            Some((Sense::Is(Version::Acoustic | Version::Karaoke | Version::Instrumental), _))
+        )
+    };
+    let mut versions = Versions::PLAIN;
+    if words.iter().any(|word| is_said(&word)) || !named.is_empty() {
+        versions = read(&words).versions;
+    }
+    versions.only(&[Version::Live, Version::Acoustic, Version::Karaoke, Version::Instrumental])
+}
+
 /// After these, "live" is what somebody does.
 const WHO_LIVES: [&str; 21] = [
     "i", "we", "you", "they", "to", "and", "who", "that", "people", "how", "where", "not", "dont", "cant",
@@ -30,6 +48,10 @@ const HOW_TO_LIVE: [&str; 16] = [
     "and", "your", "my", "it", "for", "forever", "free", "life", "through", "without", "fast", "up", "like",
     "to", "a", "again",
 ];
+
+/// Words that tell one series of recordings from a concert.
+const SERIES: [&str; 9] =
+    ["session", "sessions", "version", "desk", "sesion", "sesiones", "sessao", "sessoes", "sessies"];
 
 /// What was found in one, before it is known what it adds up to.
 #[derive(Default)]
@@ -42,6 +64,8 @@ struct Found {
     parts: Vec<String>,
     /// Words of the concert's phrases, which tell one series from another: session, like a version.
     live_words: Vec<String>,
+    /// Whether a cut is called a mix or an edit: "Radio Mix", which may be somebody's.
+    is_cut_made: bool,
 }
 
 impl Found {
@@ -87,17 +111,24 @@ fn scan(words: &[&str]) -> Found {
             Some((sense, length)) => {
                 let own = || words[at..at + length].iter().map(|word| (*word).to_owned());
                 match sense {
-                    Sense::Live => found.live_words.extend(own()),
+                    Sense::Live if own().any(|word| SERIES.contains(&word.as_str())) => {
+                        found.live_words.extend(own());
+                    }
                     Sense::Language => found.languages.extend(own()),
                     Sense::Part => found.rest.extend(own()),
-                    // A bare name of a cut is a word like any other beside others: "Radio Nowhere".
+                    Sense::Short | Sense::Long => {
+                        found.is_cut_made |= length > 1 && matches!(words[at + length - 1], "mix" | "edit");
+                    }
                     _ => {}
                 }
-                if sense != Sense::Part {
+                if !matches!(sense, Sense::Part | Sense::From)
+                    || sense == Sense::From && !found.has(Sense::Live)
+                {
                     found.senses.push(sense);
                 }
                 at += length;
-                if sense == Sense::From {
+                // "Live from" says where it was played; from elsewhere on it is the name of a film.
+                if sense == Sense::From && !found.has(Sense::Live) {
                     break;
                 }
             }
@@ -156,16 +187,17 @@ fn strong_versions(found: &Found, read: &mut Qualifier) {
     }
     let has_noun = found.has(Sense::Version) || found.has(Sense::Mix) || found.has(Sense::Edit);
     for sense in &found.senses {
+        // A cover of somebody's song is this artist's own; a year may be that somebody's name.
+        let is_alone =
+            found.rest.is_empty() && (*sense != Sense::IsAlone(Version::Cover) || found.years.is_empty());
         if let Sense::IsAlone(version) = sense
-            && (found.rest.is_empty() || has_noun || !read.versions.is_plain())
+            && (is_alone || has_noun || !read.versions.is_plain())
         {
             read.versions.add(*version);
         }
     }
     if read.versions.has(Version::Live) {
-        let is_told = |word: &&String| !matches!(word.as_str(), "live" | "concert");
-        read.event =
-            found.live_words.iter().filter(is_told).chain(&found.rest).chain(&found.years).cloned().collect();
+        read.event = found.live_words.iter().chain(&found.rest).chain(&found.years).cloned().collect();
     }
 }
 
@@ -173,9 +205,10 @@ fn strong_versions(found: &Found, read: &mut Qualifier) {
 fn hand(found: &Found, read: &mut Qualifier) -> bool {
     let is_somebodys = !found.rest.is_empty();
     let is_known = found.senses.iter().any(|sense| matches!(sense, Sense::Same | Sense::From));
-    let is_remix = found.has(Sense::Remix)
-        || (found.has(Sense::Mix) && is_somebodys && !is_known)
-        || (found.has(Sense::Edit) && is_somebodys && !is_known && !read.versions.has(Version::Live));
+    let is_made = found.has(Sense::Mix)
+        || found.is_cut_made
+        || found.has(Sense::Edit) && !read.versions.has(Version::Live);
+    let is_remix = found.has(Sense::Remix) || (is_made && is_somebodys && !is_known);
     if is_remix {
         read.versions.add(Version::Remix);
         read.by.clone_from(&found.rest);

@@ -2,7 +2,7 @@
 
 use super::Track;
 use super::credit::{self, Name, Role};
-use super::heading::{Heading, Headings};
+use super::heading::{Heading, Headings, shape};
 use super::index::{Album, TrackIndex, id_hash};
 use super::parse;
 use super::vocabulary::Words;
@@ -13,6 +13,8 @@ pub(super) struct Sought {
     pub(super) words: Vec<u32>,
     /// Its letters.
     pub(super) text: String,
+    /// Which letters, and how many.
+    pub(super) shape: (u32, u8),
     pub(super) key: u64,
     pub(super) role: Role,
 }
@@ -24,6 +26,8 @@ pub(super) struct Question<'i> {
     heading: Headings,
     pub(super) names: Vec<Sought>,
     pub(super) album: Album,
+    /// Which concert its album was recorded in.
+    pub(super) concert: Vec<u32>,
     /// Zero if it is not known.
     pub(super) duration_s: u16,
     pub(super) ids: Vec<u64>,
@@ -48,7 +52,9 @@ impl<'i> Question<'i> {
         let isrcs = track.ids.iter().filter(is_isrc).filter_map(|id| id_hash(id)).collect();
         let ids = track.ids.iter().filter(|id| !is_isrc(id)).filter_map(|id| id_hash(id)).collect();
         let duration_s = track.duration_s.map_or(0, |s| u16::try_from(s).unwrap_or(u16::MAX));
-        Self { words, heading, names, album: Album::read(track.album), duration_s, ids, isrcs }
+        let (album, concert) = Album::read(track.album);
+        let concert = concert.iter().map(|word| words.add(word)).collect();
+        Self { words, heading, names, album, concert, duration_s, ids, isrcs }
     }
 
     pub(super) fn heading(&self) -> Heading<'_> {
@@ -60,6 +66,7 @@ fn sought(name: &Name, words: &mut Words<'_>) -> Sought {
     Sought {
         words: name.words.iter().map(|word| words.add(word)).collect(),
         text: name.words.concat(),
+        shape: shape(name.words.iter().map(String::as_str)),
         key: name.key,
         role: name.role,
     }

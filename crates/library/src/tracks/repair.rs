@@ -103,6 +103,7 @@ fn plain(c: char) -> Option<char> {
         '【' | '〔' | '「' | '『' => Some('['),
         '】' | '〕' | '」' | '』' => Some(']'),
         '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{ad}' | '\u{fe0f}' => None,
+        '×' | '✕' => Some('x'),
         c if c.is_control() => Some(' '),
         c => Some(c),
     }

@@ -3,21 +3,26 @@
 //! Every bound here is about the content of the index, never about the order of its rows: a list is taken whole or not
 //! at all.
 
-use std::collections::HashMap;
-
-use super::artist::{self, Kin};
+use super::artist::{self, Kin, Kinship};
 use super::heading::Heading;
 use super::index::{TrackIndex, edges};
 use super::likeness::{self, Likeness};
 use super::question::Question;
 use super::score::{self, Judged};
+use super::vocabulary::HashedMap;
 
-/// Words that more titles have than this lead to none.
-const COMMON_WORD: usize = 20_000;
+/// Titles that share a word are looked at until they are this many, those of the rarest words first.
+const MOST_SEEN: usize = 6_000;
 /// So many titles are compared for what is looked for.
 const MOST_TITLES: usize = 48;
-/// All titles of an artist are compared, unless he has more rows than this.
+/// Whoever has this very title is compared, unless more rows than this have it.
+const MOST_BY_TITLE: usize = 256;
+/// By an artist who is less alike than this only what has the very title can be meant.
+const NEAR: f32 = 0.84;
+/// All titles of artists are compared, as long as they have at most so many rows together.
 const MOST_ROWS: usize = 4_000;
+/// A title with more rows than this may be found sooner among its artist's.
+const MANY_ROWS: usize = 64;
 
 /// A search for one question.
 pub(super) struct Search<'a, 'i> {
@@ -25,15 +30,15 @@ pub(super) struct Search<'a, 'i> {
     question: &'a Question<'i>,
     wanted: Heading<'a>,
     kin: Kin,
-    titles: HashMap<u32, Likeness>,
-    judged: HashMap<u32, Judged>,
+    titles: HashedMap<u32, Likeness>,
+    judged: HashedMap<u32, Judged>,
 }
 
 impl<'a, 'i> Search<'a, 'i> {
     pub(super) fn of(index: &'i TrackIndex, question: &'a Question<'i>) -> Self {
         let wanted = question.heading();
         let kin = artist::same(index, question);
-        Self { index, question, wanted, kin, titles: HashMap::new(), judged: HashMap::new() }
+        Self { index, question, wanted, kin, titles: HashedMap::default(), judged: HashedMap::default() }
     }
 
     /// Judges the rows with the same title by the same artist.
@@ -43,19 +48,58 @@ impl<'a, 'i> Search<'a, 'i> {
         }
     }
 
-    /// Judges the rows that are like it.
+    /// Judges the rows that are like it: by the same artists, and if none of them is good enough by any.
     pub(super) fn wide(&mut self) {
-        artist::similar(self.index, self.question, &mut self.kin);
-        for title in self.same_titles() {
-            self.rows_of(title);
-        }
-        for title in self.similar_titles() {
-            self.rows_of(title);
-        }
-        let names: Vec<u32> = self.kin.keys().copied().collect();
-        for name in names {
+        for name in self.nearest() {
             self.rows_by(name);
         }
+        if self.is_settled() {
+            return;
+        }
+        let same = self.same_titles();
+        artist::similar(self.index, self.question, &mut self.kin);
+        self.similar_by_title(&same);
+        for title in same.into_iter().chain(self.similar_titles()) {
+            self.rows_of(title);
+        }
+        for name in self.nearest() {
+            self.rows_by(name);
+        }
+    }
+
+    /// Looks for the artist among those who have this very title, unless they are many.
+    fn similar_by_title(&mut self, same: &[u32]) {
+        let index = self.index;
+        let rows: usize = same.iter().map(|title| index.rows_of_title.of(*title).len()).sum();
+        if rows <= MOST_BY_TITLE {
+            let rows = same.iter().flat_map(|title| index.rows_of_title.of(*title));
+            let credits: Vec<u32> = rows.map(|row| index.rows[*row as usize].credit).collect();
+            artist::similar_among(index, self.question, &credits, &mut self.kin);
+        }
+    }
+
+    /// The artists all of whose titles are compared: the likest first, as long as they have few enough rows together.
+    fn nearest(&self) -> Vec<u32> {
+        let index = self.index;
+        let is_near = |(_, kinship): &(&u32, &Kinship)| kinship.likeness >= NEAR;
+        let mut near: Vec<(f32, u64, u32)> = self
+            .kin
+            .iter()
+            .filter(is_near)
+            .map(|(name, kinship)| (kinship.likeness, index.roster.key(*name), *name))
+            .collect();
+        near.sort_unstable_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
+        let mut rows = 0;
+        let is_within = |name: &u32| {
+            rows += self.rows_of_name(*name);
+            rows <= MOST_ROWS
+        };
+        near.into_iter().map(|(_, _, name)| name).take_while(is_within).collect()
+    }
+
+    fn rows_of_name(&self, name: u32) -> usize {
+        let credits = self.index.credits_of_name.of(name);
+        credits.iter().map(|credit| self.index.rows_of_credit.of(*credit).len()).sum()
     }
 
     /// What was judged, in no order.
@@ -88,43 +132,58 @@ impl<'a, 'i> Search<'a, 'i> {
     /// Titles that share rare words or edges with what is looked for.
     fn similar_titles(&self) -> Vec<u32> {
         let (index, words) = (self.index, &self.question.words);
-        let mut weights: HashMap<u32, f32> = HashMap::new();
+        let sought = self.wanted.core.iter().chain(self.wanted.subtitle);
+        let mut lists: Vec<&[u32]> =
+            sought.filter(|word| words.is_known(**word)).map(|word| index.titles_of_word.of(*word)).collect();
+        let texts = self.wanted.core.iter().map(|word| words.text(*word));
+        lists.extend(edges(texts).iter().map(|edge| index.titles_of_edge.of_hash(*edge)));
+        lists.sort_by_key(|titles| titles.len());
         let total = index.headings.len() as f32 + 1.0;
-        let sought =
-            self.wanted.core.iter().chain(self.wanted.subtitle).filter(|word| words.is_known(**word));
-        for word in sought {
-            let titles = index.titles_of_word.of(*word);
-            if titles.len() <= COMMON_WORD {
-                let weight = (total / (titles.len() as f32 + 0.5)).ln();
-                titles.iter().for_each(|title| *weights.entry(*title).or_default() += weight);
+        let mut weights: HashedMap<u32, f32> = HashedMap::default();
+        let mut seen = 0;
+        for titles in lists {
+            seen += titles.len();
+            if seen > MOST_SEEN {
+                break;
             }
+            let weight = (total / (titles.len() as f32 + 0.5)).ln();
+            titles.iter().for_each(|title| *weights.entry(*title).or_default() += weight);
         }
-        for edge in edges(self.wanted.core.iter().map(|word| words.text(*word))) {
-            let titles = index.titles_of_edge.of_hash(edge);
-            if titles.len() <= COMMON_WORD / 10 {
-                let weight = (total / (titles.len() as f32 + 0.5)).ln();
-                titles.iter().for_each(|title| *weights.entry(*title).or_default() += weight);
+        self.heaviest(weights.into_iter().map(|(title, weight)| (weight, title)).collect())
+    }
+
+    /// The heaviest titles. Among equals it counts how they read, not which came first.
+    fn heaviest(&self, mut titles: Vec<(f32, u32)>) -> Vec<u32> {
+        if titles.len() > MOST_TITLES {
+            let (_, (least, _), _) =
+                titles.select_nth_unstable_by(MOST_TITLES, |one, other| other.0.total_cmp(&one.0));
+            let least = *least;
+            let key = |(_, title): &(f32, u32)| self.index.headings.full_key(*title);
+            let mut equal: Vec<(f32, u32)> =
+                titles.iter().filter(|(weight, _)| *weight == least).copied().collect();
+            titles.retain(|(weight, _)| *weight > least);
+            let free = MOST_TITLES - titles.len();
+            if equal.len() > free {
+                equal.select_nth_unstable_by_key(free, key);
+                // Titles that read the same stay together.
+                let last = equal.iter().take(free).map(key).max();
+                equal.retain(|title| Some(key(title)) <= last);
             }
+            titles.extend(equal);
         }
-        let mut titles: Vec<(f32, u64, u32)> = weights
-            .into_iter()
-            .map(|(title, weight)| (weight, index.headings.get(title).full_key, title))
-            .collect();
-        titles.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
-        // Titles that read the same stay together, whichever came first.
-        let last = titles.get(MOST_TITLES.saturating_sub(1)).map(|(weight, key, _)| (*weight, *key));
-        let is_in = |(weight, key, _): &&(f32, u64, u32)| {
-            last.is_none_or(|(least, end)| *weight > least || (*weight >= least && *key <= end))
-        };
-        titles.iter().filter(is_in).map(|(_, _, title)| *title).collect()
+        titles.into_iter().map(|(_, title)| title).collect()
     }
 
     fn likeness(&mut self, title: u32) -> Likeness {
         if let Some(known) = self.titles.get(&title) {
             return *known;
         }
-        let have = self.index.headings.get(title);
-        let alike = likeness::likeness(self.index, self.question, &self.wanted, &have);
+        let alike = if self.index.headings.may_be_alike(title, &self.wanted) {
+            let have = self.index.headings.get(title);
+            likeness::likeness(self.index, self.question, &self.wanted, &have)
+        } else {
+            Likeness::NONE
+        };
         self.titles.insert(title, alike);
         alike
     }
@@ -134,10 +193,29 @@ impl<'a, 'i> Search<'a, 'i> {
         let index = self.index;
         let guests = index.headings.get(title).guests;
         let by_guest = guests.iter().any(|guest| self.kin.contains_key(guest));
-        for row in index.rows_of_title.of(title) {
+        let rows = index.rows_of_title.of(title);
+        if !by_guest && rows.len() > MANY_ROWS {
+            let names: Vec<u32> = self.kin.keys().copied().collect();
+            if names.iter().map(|name| self.rows_of_name(*name)).sum::<usize>() < rows.len() {
+                // An "Intro" is found sooner among what the artist made than among all of that name.
+                return names.into_iter().for_each(|name| self.rows_of_both(title, name));
+            }
+        }
+        for row in rows {
             let credit = index.rows[*row as usize].credit;
             if by_guest || index.credits.names(credit).any(|(name, _)| self.kin.contains_key(&name)) {
                 self.judge(*row, title, credit);
+            }
+        }
+    }
+
+    fn rows_of_both(&mut self, title: u32, name: u32) {
+        let index = self.index;
+        for credit in index.credits_of_name.of(name) {
+            for row in index.rows_of_credit.of(*credit) {
+                if index.rows[*row as usize].title == title {
+                    self.judge(*row, title, *credit);
+                }
             }
         }
     }
@@ -146,12 +224,9 @@ impl<'a, 'i> Search<'a, 'i> {
     fn rows_by(&mut self, name: u32) {
         let index = self.index;
         let credits = index.credits_of_name.of(name);
-        let rows: usize = credits.iter().map(|credit| index.rows_of_credit.of(*credit).len()).sum();
-        if rows <= MOST_ROWS {
-            for credit in credits {
-                for row in index.rows_of_credit.of(*credit) {
-                    self.judge(*row, index.rows[*row as usize].title, *credit);
-                }
+        for credit in credits {
+            for row in index.rows_of_credit.of(*credit) {
+                self.judge(*row, index.rows[*row as usize].title, *credit);
             }
         }
         let titles = index.titles_of_guest.of(name);

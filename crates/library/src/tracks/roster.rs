@@ -1,6 +1,7 @@
 //! Names and credits as the index keeps them: every different one once.
 
 use super::credit::{Name, Role};
+use super::heading::shape;
 use super::vocabulary::{HashedMap, number};
 
 /// Every name.
@@ -9,6 +10,8 @@ pub(super) struct Roster {
     words: Vec<u32>,
     ends: Vec<u32>,
     keys: Vec<u64>,
+    /// Which letters, and how many.
+    shapes: Vec<(u32, u8)>,
     by_key: HashedMap<u64, u32>,
 }
 
@@ -21,6 +24,7 @@ impl Roster {
         self.words.extend(name.words.iter().map(|text| word(text)));
         self.ends.push(number(self.words.len()));
         self.keys.push(name.key);
+        self.shapes.push(shape(name.words.iter().map(String::as_str)));
         let id = number(self.keys.len() - 1);
         self.by_key.insert(name.key, id);
         id
@@ -38,6 +42,10 @@ impl Roster {
         self.keys[name as usize]
     }
 
+    pub(super) fn shape(&self, name: u32) -> (u32, u8) {
+        self.shapes[name as usize]
+    }
+
     pub(super) fn words(&self, name: u32) -> &[u32] {
         let at = name as usize;
         let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
@@ -48,6 +56,7 @@ impl Roster {
         self.words.shrink_to_fit();
         self.ends.shrink_to_fit();
         self.keys.shrink_to_fit();
+        self.shapes.shrink_to_fit();
         self.by_key.shrink_to_fit();
     }
 }

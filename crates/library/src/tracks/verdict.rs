@@ -132,7 +132,7 @@ fn decide(index: &TrackIndex, mut ranked: Vec<Judged>, policy: Policy) -> Verdic
     let Some(best) = ranked.first() else { return Verdict::nothing() };
     let margin = best.score - rival(index, &ranked).map_or(0.0, |rival| rival.score);
     let is_far = best.off_s.is_some_and(|off_s| off_s > FAR_S);
-    let is_sure = best.title >= 0.99 || best.is_same_album || margin >= MARGIN;
+    let is_sure = best.title >= 0.97 || best.is_same_album || margin >= MARGIN;
     let is_fit = best.score >= ACCEPT && !best.is_against;
     let is_another = best.title >= 0.97 && best.artist >= 0.95 && (best.is_against || is_far);
     let mut decision = if is_fit && !is_far && is_sure {
@@ -161,7 +161,9 @@ fn rival<'a>(index: &TrackIndex, ranked: &'a [Judged]) -> Option<&'a Judged> {
         (heading.core_key, heading.versions)
     };
     let best = class(ranked.first()?);
-    ranked[1..].iter().find(|judged| !judged.is_against && class(judged) != best)
+    // A row that a star stands for is no rival of one that says the same without.
+    let is_rival = |judged: &&Judged| !judged.is_against && class(judged) != best && judged.title < 1.0;
+    ranked[1..].iter().find(is_rival)
 }
 
 impl Verdict {

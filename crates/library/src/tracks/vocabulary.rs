@@ -5,7 +5,9 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Keys that are hashes already.
+use super::heading::shape;
+
+/// Keys that are hashes already, or the index's own numbers.
 #[derive(Debug, Default, Clone, Copy)]
 pub(super) struct AsIs(u64);
 
@@ -16,6 +18,10 @@ impl Hasher for AsIs {
     fn write(&mut self, bytes: &[u8]) {
         self.0 = xxh3_64(bytes);
     }
+    fn write_u32(&mut self, number: u32) {
+        // Numbers in a row must not share the few bits a map looks at first.
+        self.0 = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    }
     fn write_u64(&mut self, hash: u64) {
         self.0 = hash;
     }
@@ -24,7 +30,7 @@ impl Hasher for AsIs {
     }
 }
 
-/// A map from hashes.
+/// A map from hashes or from the index's own numbers: nobody outside chooses them.
 pub(super) type HashedMap<K, V> = HashMap<K, V, BuildHasherDefault<AsIs>>;
 
 /// Words and their numbers.
@@ -32,6 +38,7 @@ pub(super) type HashedMap<K, V> = HashMap<K, V, BuildHasherDefault<AsIs>>;
 pub(super) struct Vocabulary {
     text: String,
     ends: Vec<u32>,
+    shapes: Vec<(u32, u8)>,
     ids: HashedMap<u64, u32>,
 }
 
@@ -60,6 +67,7 @@ impl Vocabulary {
         let id = number(self.ends.len());
         self.text.push_str(word);
         self.ends.push(number(self.text.len()));
+        self.shapes.push(shape(std::iter::once(word)));
         self.ids.insert(hash, id);
         id
     }
@@ -71,6 +79,11 @@ impl Vocabulary {
         &self.text[start as usize..self.ends[at] as usize]
     }
 
+    /// Which letters a word has, and how many.
+    pub(super) fn shape(&self, id: u32) -> (u32, u8) {
+        self.shapes[id as usize]
+    }
+
     pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
@@ -79,6 +92,7 @@ impl Vocabulary {
     pub(super) fn shrink(&mut self) {
         self.text.shrink_to_fit();
         self.ends.shrink_to_fit();
+        self.shapes.shrink_to_fit();
         self.ids.shrink_to_fit();
     }
 }
@@ -112,6 +126,14 @@ impl<'a> Words<'a> {
         match (id as usize).checked_sub(self.known.len()) {
             Some(new) => self.new.text(number(new)),
             None => self.known.text(id),
+        }
+    }
+
+    /// Which letters a word has, and how many.
+    pub(super) fn shape(&self, id: u32) -> (u32, u8) {
+        match (id as usize).checked_sub(self.known.len()) {
+            Some(new) => self.new.shape(number(new)),
+            None => self.known.shape(id),
         }
     }
 

@@ -13,4 +13,5 @@ mod server;
 mod sessions;
 mod switches;
 mod system;
+mod upheaval;
 mod writes;

@@ -42,6 +42,17 @@ async fn a_playlist_keeps_its_order_and_takes_an_item_twice() {
 }
 
 #[tokio::test]
+async fn several_are_added_at_once() {
+    let server = Server::start().await;
+    let tracks = tracks(&server, 60);
+    let id = make(&server, &tracks[..1], false).await;
+    let more = tracks[1..].join(",");
+    server.post(&format!("/Playlists/{id}/Items?ids={more}")).by("sam").expect(204).await;
+    assert_eq!(ids(&server.get(&format!("/Playlists/{id}/Items")).by("sam").value().await), tracks);
+    server.leave().await;
+}
+
+#[tokio::test]
 async fn an_album_stands_for_its_tracks() {
     let server = Server::start().await;
     let album = server.first(Kind::Album);

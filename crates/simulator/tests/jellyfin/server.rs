@@ -1,6 +1,6 @@
 //! The harness: a running server, and a client that speaks as one of its users.
 
-use greenroom_simulator::catalogue::{ItemId, Kind, SortKey};
+use greenroom_simulator::catalogue::{CatalogueSize, ItemId, Kind, SortKey};
 use greenroom_simulator::jellyfin::{Jellyfin, Options, Switches, item_id, item_of};
 use greenroom_simulator::running::Running;
 use greenroom_simulator::state::State;
@@ -42,9 +42,18 @@ impl Server {
 
     /// A small one with some switches set.
     pub(crate) async fn with(set: impl FnOnce(&mut Switches)) -> Self {
+        Self::made(|options| set(&mut options.switches)).await
+    }
+
+    /// One of this size.
+    pub(crate) async fn sized(size: CatalogueSize) -> Self {
+        Self::made(|options| options.size = size).await
+    }
+
+    async fn made(set: impl FnOnce(&mut Options)) -> Self {
         let mut options = Options::quick();
         options.switches.library_changed_delay = std::time::Duration::ZERO;
-        set(&mut options.switches);
+        set(&mut options);
         let tracker = TaskTracker::new();
         let address = "127.0.0.1:0".parse().expect("an address");
         let running = Jellyfin::new(options).start(address, &tracker).await.expect("a free port");

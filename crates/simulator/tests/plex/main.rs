@@ -17,5 +17,6 @@ mod queries;
 mod size;
 mod switches;
 mod time;
+mod upheaval;
 mod users;
 mod watching;

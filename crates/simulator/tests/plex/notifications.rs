@@ -13,9 +13,9 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::harness::Server;
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-async fn follow(server: &Server, label: &str) -> Socket {
+pub(crate) async fn follow(server: &Server, label: &str) -> Socket {
     let token = server.running.tokens().secret(label);
     let address = server.running.address();
     let url = format!("ws://{address}/:/websockets/notifications?X-Plex-Token={token}");
@@ -23,7 +23,7 @@ async fn follow(server: &Server, label: &str) -> Socket {
 }
 
 /// The next frame, its envelope taken off.
-async fn next(socket: &mut Socket) -> Value {
+pub(crate) async fn next(socket: &mut Socket) -> Value {
     loop {
         if let Message::Text(text) = socket.next().await.unwrap().unwrap() {
             let frame: Value = serde_json::from_str(&text).unwrap();

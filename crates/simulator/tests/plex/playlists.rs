@@ -69,6 +69,24 @@ async fn items_are_added_moved_and_removed() {
 }
 
 #[tokio::test]
+async fn several_are_added_at_once_unless_the_server_takes_one_alone() {
+    for takes_one in [false, true] {
+        let server = Server::with(|options| options.switches.playlist_takes_one = takes_one).await;
+        let all = tracks(&server, 60).await;
+        let id = made(&server, "Many", &all[0]).await;
+        let uri = encoded(&format!(
+            "server://x/com.plexapp.plugins.library/library/metadata/{}",
+            all[1..].join(",")
+        ));
+        let told = server.put(&format!("/playlists/{id}/items?uri={uri}")).json().await;
+        let added = if takes_one { 1 } else { 59 };
+        assert_eq!(told["leafCountAdded"], added);
+        assert_eq!(keys(&items(&server, &id).await), all[..=added]);
+        server.done().await;
+    }
+}
+
+#[tokio::test]
 async fn adding_an_album_adds_its_tracks() {
     let server = Server::quick().await;
     let album = server.json("/library/sections/3/all?type=9&sort=id").await;

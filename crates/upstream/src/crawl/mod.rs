@@ -21,6 +21,12 @@ mod target;
 /// A key longer than this is foreign: its row is passed over.
 const MAX_KEY_BYTES: usize = 64;
 
+/// A text longer than this is as good as missing: nobody calls a thing so, and no path is that long.
+const MAX_TEXT_BYTES: usize = 8 * 1024;
+
+/// So many artists, names and files of one item are kept.
+const MAX_LISTED: usize = 256;
+
 /// A notification frame longer than this is not read: anything may have changed.
 const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
+use super::{MAX_LISTED, MAX_TEXT_BYTES};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -20,7 +21,8 @@ pub(super) struct Number(pub(super) Option<u64>);
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Flag(pub(super) bool);
 
-/// A list; one that is missing, or no list, is empty, and a thing that stands alone is a list of one.
+/// A short list; one that is missing, or no list, is empty, and a thing that stands alone is a list of one. What is more
+/// than anything has is passed over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Several<T>(pub(super) Vec<T>);
 
@@ -31,9 +33,9 @@ impl<T> Default for Several<T> {
 }
 
 impl Text<'_> {
-    /// The text, if there is one.
+    /// The text, if there is one that can be kept.
     pub(super) fn get(&self) -> Option<&str> {
-        (!self.0.trim().is_empty()).then_some(&*self.0)
+        (self.0.len() <= MAX_TEXT_BYTES && !self.0.trim().is_empty()).then_some(&*self.0)
     }
 
     /// The same to keep.
@@ -193,9 +195,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Several<T> {
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
                 let mut all = Vec::new();
-                while let Some(one) = list.next_element()? {
+                while all.len() < MAX_LISTED {
+                    let Some(one) = list.next_element()? else { return Ok(Several(all)) };
                     all.push(one);
                 }
+                while list.next_element::<IgnoredAny>()?.is_some() {}
                 Ok(Several(all))
             }
 

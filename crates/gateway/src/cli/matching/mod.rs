@@ -11,7 +11,7 @@ use greenroom_library::tracks::{Candidate, Decision, Policy, Track, TrackIndex, 
 use serde_json::json;
 
 use self::tables::{Row, Table, Unfit};
-use super::{DONE, FAILED, MISUSED};
+use super::{DONE, FAILED, MISUSED, resolving};
 use crate::observe::report::grouped;
 
 /// So many bad rows are told one by one; all are counted.
@@ -22,21 +22,33 @@ const STEP: u64 = 1_000;
 /// What was typed.
 #[derive(Debug, Args)]
 pub(super) struct Options {
-    /// CSV file with the tracks there are: lib_id, title, artist, and if known artists, album_artist, album, duration_s
-    #[arg(long, value_name = "FILE")]
-    library: PathBuf,
+    /// With --queries, a CSV file with the tracks there are: lib_id, title, artist, and if known artists, album_artist,
+    /// album, duration_s. Else the library of the running gateway that is asked, such as home:3
+    #[arg(long, value_name = "FILE|ID")]
+    library: Option<PathBuf>,
     /// CSV file with the tracks to look for: qid, title, artist, and if known artists, album, duration_s
-    #[arg(long, value_name = "FILE")]
-    queries: PathBuf,
+    #[arg(long, value_name = "FILE", requires_all = ["library", "output"], conflicts_with = "online")]
+    queries: Option<PathBuf>,
     /// CSV file to write: qid, decision, lib_id, score, reasons
-    #[arg(long, value_name = "FILE")]
-    output: PathBuf,
+    #[arg(long, value_name = "FILE", requires = "queries")]
+    output: Option<PathBuf>,
     /// What may count as found
     #[arg(long, value_enum, default_value_t = Choice::Strict)]
     policy: Choice,
-    /// Print the summary as JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    online: resolving::Online,
+}
+
+/// Two files and a third to write.
+#[derive(Debug)]
+struct Files<'a> {
+    library: &'a Path,
+    queries: &'a Path,
+    output: &'a Path,
+    policy: Choice,
 }
 
 /// A policy as it is typed.
@@ -48,6 +60,17 @@ enum Choice {
     PreferVersionElseAny,
     /// Only what is named by the same id
     IdsOnly,
+}
+
+impl Choice {
+    /// The word for it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::PreferVersionElseAny => "prefer-version-else-any",
+            Self::IdsOnly => "ids-only",
+        }
+    }
 }
 
 impl From<Choice> for Policy {
@@ -74,7 +97,12 @@ struct Summary {
 
 /// Matches two files.
 pub(super) fn run(options: &Options) -> u8 {
-    match match_files(options) {
+    let (Some(library), Some(queries), Some(output)) = (&options.library, &options.queries, &options.output)
+    else {
+        let library = options.library.as_ref().map(|library| library.to_string_lossy());
+        return resolving::run(&options.online, library.as_deref(), options.policy.word(), options.json);
+    };
+    match match_files(&Files { library, queries, output, policy: options.policy }) {
         Ok(summary) => {
             tell(&summary, options.json);
             DONE
@@ -109,9 +137,9 @@ impl Failure {
     }
 }
 
-fn match_files(options: &Options) -> Result<Summary, Failure> {
+fn match_files(options: &Files<'_>) -> Result<Summary, Failure> {
     let mut summary = Summary::default();
-    let (index, keys) = read_library(&options.library, &mut summary)?;
+    let (index, keys) = read_library(options.library, &mut summary)?;
     answer(options, &index, &keys, &mut summary)?;
     Ok(summary)
 }
@@ -149,15 +177,15 @@ fn read_library(path: &Path, summary: &mut Summary) -> Result<(TrackIndex, Vec<B
 }
 
 fn answer(
-    options: &Options,
+    options: &Files<'_>,
     index: &TrackIndex,
     keys: &[Box<str>],
     summary: &mut Summary,
 ) -> Result<(), Failure> {
-    let unfit = |unfit: Unfit| Failure::of(&options.queries, &unfit);
-    let unwritten = |error: csv::Error| Failure::writing(&options.output, &error);
-    let mut table = Table::open(&options.queries, "qid").map_err(unfit)?;
-    let file = File::create(&options.output).map_err(|error| Failure::writing(&options.output, &error))?;
+    let unfit = |unfit: Unfit| Failure::of(options.queries, &unfit);
+    let unwritten = |error: csv::Error| Failure::writing(options.output, &error);
+    let mut table = Table::open(options.queries, "qid").map_err(unfit)?;
+    let file = File::create(options.output).map_err(|error| Failure::writing(options.output, &error))?;
     let mut output = csv::Writer::from_writer(std::io::BufWriter::new(file));
     output.write_record(["qid", "decision", "lib_id", "score", "reasons"]).map_err(unwritten)?;
     while let Some(row) = table.next().map_err(unfit)? {
@@ -181,7 +209,7 @@ fn answer(
             }
             Row::Bad { line, why, key } => {
                 summary.bad_queries += 1;
-                tell_bad(&options.queries, line, why, summary.bad_queries);
+                tell_bad(options.queries, line, why, summary.bad_queries);
                 if let Some(key) = key {
                     output
                         .write_record([key.as_str(), "reject", "", "0.000", "unreadable"])
@@ -191,7 +219,7 @@ fn answer(
         }
     }
     progress_ends();
-    output.flush().map_err(|error| Failure::writing(&options.output, &error))
+    output.flush().map_err(|error| Failure::writing(options.output, &error))
 }
 
 fn written(key: &str, verdict: &Verdict, keys: &[Box<str>]) -> [String; 5] {

@@ -1,12 +1,15 @@
 //! Libraries kept whole: built once whatever asks, never partly, followed, and kept over restarts.
 
 mod builds;
+mod changes;
+mod processes;
+mod troubles;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom::library::{Library, LibraryId, Report, State};
+use greenroom::library::{Library, Report, State};
 use greenroom_cache::Clock;
 use greenroom_simulator::catalogue::CatalogueSize;
 use greenroom_simulator::jellyfin::Jellyfin;
@@ -47,29 +50,64 @@ impl House {
     /// `more` stands below the server's table; time runs so much faster for the gateway.
     pub async fn plex_with(size: CatalogueSize, more: &str, factor: f64) -> Self {
         let tasks = TaskTracker::new();
-        let options = Options { size, ..Options::quick() };
+        let options = Options { size, now: None, ..Options::quick() };
         let server = Plex::new(options).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
         Self::before("plex", server.expect("it starts"), more, factor).await
     }
 
     pub async fn jellyfin(size: CatalogueSize, factor: f64) -> Self {
         let tasks = TaskTracker::new();
-        let options = Options { size, ..Options::quick() };
+        let options = Options { size, now: None, ..Options::quick() };
         let server = Jellyfin::new(options).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
         Self::before("jellyfin", server.expect("it starts"), "", factor).await
     }
 
+    /// `table` stands beside the server's.
+    pub async fn with_table(size: CatalogueSize, table: &str) -> Self {
+        let tasks = TaskTracker::new();
+        let options = Options { size, now: None, ..Options::quick() };
+        let server = Plex::new(options).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
+        let server = server.expect("it starts");
+        let (data, clock) = (tempfile::tempdir().expect("a folder"), Clock::scaled(FACTOR));
+        let token = format!("token = \"{}\"\n", server.tokens().owner_a());
+        let script = Script::new().data_dir(data.path()).table(table);
+        let stage = script.server("home", "plex", &server.url(), &token).start_at(clock.clone()).await;
+        Self { server, stage, kind: "plex", data, clock }
+    }
+
     async fn before(kind: &'static str, server: Running, more: &str, factor: f64) -> Self {
         let (data, clock) = (tempfile::tempdir().expect("a folder"), Clock::scaled(factor));
-        let stage = open(kind, &server, data.path(), &clock, more).await;
+        let token = server.tokens().owner_a().to_owned();
+        let stage = open(kind, &server, data.path(), &clock, &token, more).await;
         Self { server, stage, kind, data, clock }
     }
 
     /// The same gateway, a process later.
     pub async fn restarted(self, more: &str) -> Self {
+        let token = self.server.tokens().owner_a().to_owned();
+        self.reopened(&token, more).await
+    }
+
+    /// A process later, with another token; with none if it is empty.
+    pub async fn restarted_as(self, token: &str) -> Self {
+        let token = token.to_owned();
+        self.reopened(&token, "").await
+    }
+
+    /// A process later that knows nothing of the one before.
+    pub async fn forgotten(self) -> Self {
+        let Self { server, stage, kind, clock, .. } = self;
+        stage.down().await;
+        let data = tempfile::tempdir().expect("a folder");
+        let token = server.tokens().owner_a().to_owned();
+        let stage = open(kind, &server, data.path(), &clock, &token, "").await;
+        Self { server, stage, kind, data, clock }
+    }
+
+    async fn reopened(self, token: &str, more: &str) -> Self {
         let Self { server, stage, kind, data, clock } = self;
         stage.down().await;
-        let stage = open(kind, &server, data.path(), &clock, more).await;
+        let stage = open(kind, &server, data.path(), &clock, token, more).await;
         Self { server, stage, kind, data, clock }
     }
 
@@ -97,11 +135,6 @@ impl House {
         library
     }
 
-    pub fn find(&self, id: &str) -> Arc<Library> {
-        let id: LibraryId = id.parse().expect("an id");
-        self.stage.process.libraries.find(&id).expect("it is known")
-    }
-
     /// Requests that reached the server for lists and items of libraries.
     pub fn pages(&self) -> usize {
         let is_page = |target: &str| {
@@ -115,8 +148,8 @@ impl House {
     }
 }
 
-async fn open(kind: &str, server: &Running, data: &Path, clock: &Clock, more: &str) -> Stage {
-    let token = format!("token = \"{}\"\n{more}", server.tokens().owner_a());
+async fn open(kind: &str, server: &Running, data: &Path, clock: &Clock, token: &str, more: &str) -> Stage {
+    let token = format!("token = \"{token}\"\n{more}");
     Script::new().data_dir(data).server("home", kind, &server.url(), &token).start_at(clock.clone()).await
 }
 

@@ -1,0 +1,344 @@
+//! Tracks, paths and names: which items are meant.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::{Extension, Json};
+use greenroom_library::files::{Case, Confidence, PathMaps, Rule};
+use greenroom_library::tracks::{Decision, Policy, Reason};
+use http::HeaderMap;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::Plane;
+use super::super::gate::Admitted;
+use super::{LIVE_NEEDS_TOKEN, NO_SNAPSHOT, No, TOO_MANY, indexed, read_up_to, shown};
+use crate::library::{self, Library, LibraryId};
+use crate::matching::places::{PathAsked, Placed};
+use crate::matching::{Found, Live, Resolved, Wanted};
+
+/// Longest body, and most of what one call asks for.
+const MAX_TRACKS_BYTES: usize = 8 * 1024 * 1024;
+const MAX_TRACKS: usize = 10_000;
+const MAX_PATHS_BYTES: usize = 16 * 1024 * 1024;
+const MAX_PATHS: usize = 50_000;
+const MAX_IDS_BYTES: usize = 8 * 1024 * 1024;
+const MAX_IDS: usize = 50_000;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::control) struct Tracks {
+    library: Option<String>,
+    server: Option<String>,
+    policy: Option<String>,
+    live: Option<LiveAsked>,
+    tracks: Vec<TrackAsked>,
+}
+
+/// `true`, or how many searches there may be.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum LiveAsked {
+    Switch(bool),
+    UpTo(usize),
+}
+
+/// One track.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TrackAsked {
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    artist: String,
+    #[serde(default)]
+    artists: Vec<String>,
+    #[serde(default)]
+    album: String,
+    duration_s: Option<f64>,
+    #[serde(default)]
+    ids: Vec<String>,
+    /// What whoever asks calls it.
+    source_id: Option<String>,
+}
+
+impl TrackAsked {
+    pub(super) fn wanted(self) -> Wanted {
+        let Self { title, mut artist, artists, album, duration_s, mut ids, source_id } = self;
+        if artist.is_empty() {
+            artist = artists.join(", ");
+        }
+        ids.extend(source_id.as_deref().map(Wanted::source_name));
+        let duration_s = duration_s.and_then(seconds);
+        Wanted { title, artist, artists, album, duration_s, ids }
+    }
+}
+
+/// Whole seconds; nothing that is none.
+fn seconds(seconds: f64) -> Option<u32> {
+    let is_length = seconds.is_finite() && seconds > 0.0 && seconds < f64::from(u32::MAX);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is within bounds")]
+    is_length.then_some(seconds.round() as u32)
+}
+
+/// Which tracks are meant.
+pub(in crate::control) async fn tracks(
+    State(plane): State<Arc<Plane>>,
+    Extension(admitted): Extension<Admitted>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, No> {
+    let asked: Tracks = read_up_to(&headers, body, MAX_TRACKS_BYTES).await?;
+    if asked.tracks.len() > MAX_TRACKS {
+        return Err(TOO_MANY.into());
+    }
+    let policy = policy(asked.policy.as_deref())?;
+    let live = match asked.live {
+        None | Some(LiveAsked::Switch(false) | LiveAsked::UpTo(0)) => Live::Off,
+        Some(_) if !admitted.may_change => return Err(LIVE_NEEDS_TOKEN.into()),
+        Some(LiveAsked::Switch(true)) => Live::UpTo(usize::MAX),
+        Some(LiveAsked::UpTo(most)) => Live::UpTo(most),
+    };
+    let control = &plane.control;
+    let library = control.music_library(asked.library.as_deref(), asked.server.as_deref())?;
+    let wanted: Vec<Wanted> = asked.tracks.into_iter().map(TrackAsked::wanted).collect();
+    let (generation, resolved) =
+        control.playlists.matching.resolve_with(&library, &wanted, policy, live).await;
+    let Some(generation) = generation else {
+        library.look_up();
+        return Err(NO_SNAPSHOT.into());
+    };
+    let count = |decision: Decision| resolved.iter().filter(|one| one.decision == decision).count();
+    let age_ms = control.clock.now_ms().saturating_sub(generation.taken_at_ms);
+    Ok(Json(json!({
+        "library": library.id.to_string(),
+        "generation": generation.number,
+        "taken_at_ms": generation.taken_at_ms,
+        "age_s": age_ms / 1000,
+        "state": library.state().word(),
+        "stale": library.state() != library::State::Current,
+        "accepted": count(Decision::Accept),
+        "review": count(Decision::Review),
+        "rejected": count(Decision::Reject),
+        "tracks": resolved.iter().map(|one| verdict(&library.id, one)).collect::<Vec<_>>(),
+    })))
+}
+
+fn policy(word: Option<&str>) -> Result<Policy, No> {
+    match word {
+        None | Some("strict") => Ok(Policy::Strict),
+        Some("prefer-version-else-any") => Ok(Policy::PreferVersionElseAny),
+        Some("ids-only") => Ok(Policy::IdsOnly),
+        Some(_) => Err(super::super::problem::Problem::BAD_BODY.into()),
+    }
+}
+
+fn verdict(library: &LibraryId, resolved: &Resolved) -> Value {
+    let decision = match resolved.decision {
+        Decision::Accept => "accept",
+        Decision::Review => "review",
+        Decision::Reject => "reject",
+    };
+    let best = resolved.found.first();
+    let candidate = |found: &Found| {
+        let mut candidate = shown(library, &found.item);
+        candidate["score"] = score(found.score);
+        candidate["reasons"] = found.reasons.iter().map(Reason::word).collect();
+        candidate["why"] = why(&found.reasons);
+        candidate
+    };
+    json!({
+        "decision": decision,
+        "source": resolved.source.word(),
+        "item": resolved.accepted().map(|item| shown(library, item)),
+        "score": best.map(|best| score(best.score)),
+        "runner_up": resolved.found.get(1).map(|second| score(second.score)),
+        "margin": score(resolved.margin),
+        "reasons": best.map(|best| best.reasons.iter().map(Reason::word).collect::<Vec<_>>()).unwrap_or_default(),
+        "why": best.map(|best| why(&best.reasons)),
+        "candidates": resolved.found.iter().map(candidate).collect::<Vec<_>>(),
+    })
+}
+
+fn score(score: f32) -> Value {
+    json!((f64::from(score) * 1000.0).round() / 1000.0)
+}
+
+/// The reasons in words for people.
+fn why(reasons: &[Reason]) -> Value {
+    json!(reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::control) struct Paths {
+    library: Option<String>,
+    server: Option<String>,
+    case: Option<String>,
+    maps: Option<Vec<MapAsked>>,
+    paths: Vec<PathOr>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MapAsked {
+    from: String,
+    to: String,
+}
+
+/// A path alone, or with what else is known of the file.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum PathOr {
+    Path(String),
+    Known(KnownPath),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KnownPath {
+    path: String,
+    size_bytes: Option<u64>,
+    duration_s: Option<f64>,
+}
+
+/// Which items files belong to.
+pub(in crate::control) async fn paths(
+    State(plane): State<Arc<Plane>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, No> {
+    let asked: Paths = read_up_to(&headers, body, MAX_PATHS_BYTES).await?;
+    if asked.paths.len() > MAX_PATHS {
+        return Err(TOO_MANY.into());
+    }
+    let case = match asked.case.as_deref() {
+        None | Some("exact") => Case::Exact,
+        Some("ignore") => Case::Ignore,
+        Some(_) => return Err(super::super::problem::Problem::BAD_BODY.into()),
+    };
+    let said = match &asked.maps {
+        None => None,
+        Some(maps) => {
+            let rules = maps.iter().map(|map| Rule { from: &map.from, to: &map.to });
+            Some(PathMaps::new(rules).map_err(No::Map)?)
+        }
+    };
+    let control = &plane.control;
+    let (libraries, unindexed) =
+        indexed(control.libraries(asked.library.as_deref(), asked.server.as_deref())?)?;
+    let maps = said.unwrap_or_else(|| {
+        libraries.first().map(|library| library.server.settings.path_maps.clone()).unwrap_or_default()
+    });
+    let maps = Arc::new(maps);
+    let paths: Vec<PathAsked> = asked.paths.into_iter().map(path).collect();
+    let found = control.playlists.matching.find_paths(&libraries, paths, Arc::clone(&maps), case).await;
+    let count = |confidence: Confidence| found.iter().filter(|one| one.confidence == confidence).count();
+    let listed = |placed: &[Placed]| -> Vec<Value> {
+        let show = |placed: &Placed| {
+            let mut item = shown(&placed.library, &placed.item);
+            item["reasons"] = placed.reasons.iter().map(ToString::to_string).collect();
+            // As whoever asks would call the file, where the rules lead back.
+            let here: Vec<String> =
+                placed.item.files.iter().filter_map(|file| maps.back(&file.path)).collect();
+            if !here.is_empty() {
+                item["mapped_files"] = json!(here);
+            }
+            item
+        };
+        placed.iter().map(show).collect()
+    };
+    let answers: Vec<Value> = found
+        .iter()
+        .map(|one| {
+            let confidence = match one.confidence {
+                Confidence::High => "HIGH",
+                Confidence::Low => "LOW",
+                Confidence::None => "NONE",
+            };
+            json!({
+                "confidence": confidence,
+                "key": one.items.first().map(|placed| &placed.item.key),
+                "reasons": one.reasons.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "items": listed(&one.items),
+                "candidates": listed(&one.candidates),
+            })
+        })
+        .collect();
+    Ok(Json(json!({
+        "libraries": names(&libraries),
+        "unindexed": names(&unindexed),
+        "high": count(Confidence::High),
+        "low": count(Confidence::Low),
+        "none": count(Confidence::None),
+        "paths": answers,
+    })))
+}
+
+fn names(libraries: &[Arc<Library>]) -> Vec<String> {
+    libraries.iter().map(|library| library.id.to_string()).collect()
+}
+
+fn path(asked: PathOr) -> PathAsked {
+    match asked {
+        PathOr::Path(path) => PathAsked { path, ..PathAsked::default() },
+        PathOr::Known(KnownPath { path, size_bytes, duration_s }) => {
+            PathAsked { path, size_bytes, duration_s: duration_s.and_then(seconds) }
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::control) struct Ids {
+    library: Option<String>,
+    server: Option<String>,
+    ids: Vec<String>,
+}
+
+/// Which items have names.
+pub(in crate::control) async fn ids(
+    State(plane): State<Arc<Plane>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, No> {
+    let asked: Ids = read_up_to(&headers, body, MAX_IDS_BYTES).await?;
+    if asked.ids.len() > MAX_IDS {
+        return Err(TOO_MANY.into());
+    }
+    let control = &plane.control;
+    let (libraries, unindexed) =
+        indexed(control.libraries(asked.library.as_deref(), asked.server.as_deref())?)?;
+    let found = control.playlists.matching.find_ids(&libraries, asked.ids.clone()).await;
+    let answers: Vec<Value> = asked
+        .ids
+        .iter()
+        .zip(&found)
+        .map(|(id, placed)| {
+            json!({
+                "id": greenroom_library::guid::canonical(id),
+                "items": placed.iter().map(|placed| shown(&placed.library, &placed.item)).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    Ok(Json(json!({
+        "libraries": names(&libraries),
+        "unindexed": names(&unindexed),
+        "found": found.iter().filter(|placed| !placed.is_empty()).count(),
+        "ids": answers,
+    })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_whole_seconds_or_nothing() {
+        assert_eq!(seconds(239.6), Some(240));
+        for odd in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e18] {
+            assert_eq!(seconds(odd), None, "{odd}");
+        }
+    }
+}

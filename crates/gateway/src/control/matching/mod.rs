@@ -1,0 +1,224 @@
+//! The API of matches: which item is meant, and what was decided.
+//!
+//! Rooms: [`look_up`] (tracks, paths and names), [`rulings`] (pins, rejections, what was confirmed). Here: which libraries
+//! are meant, bodies that are longer than others, items as they are shown, and how it is refused.
+
+pub(super) mod look_up;
+pub(super) mod rulings;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::response::{IntoResponse, Response};
+use greenroom_library::files::MapError;
+use greenroom_library::item::Item;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::Control;
+use super::problem::Problem;
+use crate::library::{Library, LibraryId};
+use crate::matching::Refused;
+use crate::matching::identity::word;
+use crate::matching::store::NotKept;
+
+/// How long a client may take to send a long body.
+const BODY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Several libraries, and no word on which.
+const WHICH_LIBRARY: Problem = Problem {
+    status: StatusCode::BAD_REQUEST,
+    code: "which-library",
+    title: "Which library?",
+    detail: "Several could be meant. Name one, \"library\": \"home:3\", or its \"server\".",
+};
+/// There is no snapshot yet.
+const NO_SNAPSHOT: Problem = Problem {
+    status: StatusCode::SERVICE_UNAVAILABLE,
+    code: "no-snapshot",
+    title: "The library is not indexed yet",
+    detail: "Nothing can be looked up before its first build is done. /api/v1/libraries tells how far it is and why it \
+             does not run; POST /api/v1/libraries/ID/build starts it, and so does `greenroom build`.",
+};
+/// More than one call may ask for.
+const TOO_MANY: Problem = Problem {
+    status: StatusCode::PAYLOAD_TOO_LARGE,
+    code: "too-many",
+    title: "Too much for one call",
+    detail: "One call may ask for 10,000 tracks, 50,000 paths or 50,000 ids. Split it into several.",
+};
+/// Searching acts on the server.
+const LIVE_NEEDS_TOKEN: Problem = Problem {
+    status: StatusCode::UNAUTHORIZED,
+    code: "token-missing",
+    title: "The control token is needed",
+    detail: "Searching the server (\"live\") needs it: send it as \"Authorization: Bearer TOKEN\". \
+             \"greenroom token show\" prints it.",
+};
+/// The item is not in the library.
+const UNKNOWN_ITEM: Problem = Problem {
+    status: StatusCode::NOT_FOUND,
+    code: "unknown-item",
+    title: "No such item",
+    detail: "The library's snapshot has no item with this key. Keys are those of the media server.",
+};
+/// Nothing says what is looked for.
+const NOTHING_ASKED: Problem = Problem {
+    status: StatusCode::BAD_REQUEST,
+    code: "nothing-asked",
+    title: "What is it for?",
+    detail: "Name the track: a title with its artist, or an id such as spotify:track:… or your own source_id.",
+};
+/// A decision could not be kept.
+const RULING_NOT_KEPT: Problem = Problem {
+    status: StatusCode::INSUFFICIENT_STORAGE,
+    code: "not-kept",
+    title: "The decision cannot be kept",
+    detail: "Nothing has changed. state.db in the data directory cannot be written; the log and the page say why.",
+};
+/// There are too many decisions.
+const TOO_MANY_RULINGS: Problem = Problem {
+    status: StatusCode::INSUFFICIENT_STORAGE,
+    code: "too-many-decisions",
+    title: "Too many decisions",
+    detail: "As many pins and rejections are kept as matching.max_decisions allows. Take some back, or allow more.",
+};
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(in crate::control) enum No {
+    Problem(Problem),
+    Map(MapError),
+    /// A line that was to be read in.
+    Line(usize),
+}
+
+impl From<Problem> for No {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<Refused> for No {
+    fn from(refused: Refused) -> Self {
+        Self::Problem(match refused {
+            Refused::NoSnapshot => NO_SNAPSHOT,
+            Refused::UnknownItem => UNKNOWN_ITEM,
+            Refused::Nothing => NOTHING_ASKED,
+            Refused::NotKept(NotKept::Full) => TOO_MANY_RULINGS,
+            Refused::NotKept(NotKept::TooLong) => Problem::BAD_BODY,
+            Refused::NotKept(NotKept::Failing(_)) | Refused::NoStore => RULING_NOT_KEPT,
+        })
+    }
+}
+
+impl IntoResponse for No {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Problem(problem) => problem.into_response(),
+            Self::Map(error) => {
+                let problem = Problem {
+                    status: StatusCode::BAD_REQUEST,
+                    code: error.word(),
+                    title: "A path map is wrong",
+                    detail: "",
+                };
+                problem.told(&error.to_string())
+            }
+            Self::Line(number) => Problem::BAD_BODY.told(&format!(
+                "Line {number} is no decision as GET /api/v1/match/decisions writes it. Nothing was kept."
+            )),
+        }
+    }
+}
+
+impl Control {
+    /// The one library that is meant for tracks.
+    fn music_library(&self, library: Option<&str>, server: Option<&str>) -> Result<Arc<Library>, Problem> {
+        let libraries = &self.playlists.libraries;
+        if let Some(id) = library {
+            let id: LibraryId = id.parse().map_err(|()| Problem::UNKNOWN_LIBRARY)?;
+            return libraries.find(&id).ok_or(Problem::UNKNOWN_LIBRARY);
+        }
+        self.check_server(server)?;
+        let mut music = self.chosen(server).filter_map(|server| libraries.music_of(server.name()));
+        match (music.next(), music.next()) {
+            (Some(only), None) => Ok(only),
+            (Some(_), Some(_)) => Err(WHICH_LIBRARY),
+            (None, _) => Err(NO_SNAPSHOT),
+        }
+    }
+
+    /// The libraries that are meant for paths and names: all of one server.
+    fn libraries(&self, library: Option<&str>, server: Option<&str>) -> Result<Vec<Arc<Library>>, Problem> {
+        let known = &self.playlists.libraries;
+        if library.is_some() {
+            return self.music_library(library, server).map(|library| vec![library]);
+        }
+        self.check_server(server)?;
+        if self.chosen(server).count() > 1 {
+            return Err(Problem::WHICH_SERVER);
+        }
+        let is_of =
+            |library: &Arc<Library>| self.chosen(server).any(|server| server.name() == library.id.server);
+        Ok(known.all().into_iter().filter(is_of).collect())
+    }
+}
+
+/// Libraries that can be asked, and those that cannot.
+type Sorted = (Vec<Arc<Library>>, Vec<Arc<Library>>);
+
+/// Which of these libraries can be asked. Those that cannot are indexed from now on, if they may be.
+fn indexed(libraries: Vec<Arc<Library>>) -> Result<Sorted, Problem> {
+    let (indexed, unindexed): Sorted =
+        libraries.into_iter().partition(|library| library.generation().is_some());
+    for library in &unindexed {
+        library.look_up();
+    }
+    if indexed.is_empty() { Err(NO_SNAPSHOT) } else { Ok((indexed, unindexed)) }
+}
+
+/// A body of at most so many bytes as JSON.
+async fn read_up_to<T: DeserializeOwned>(headers: &HeaderMap, body: Body, most: usize) -> Result<T, Problem> {
+    let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !said.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
+        return Err(Problem::NOT_JSON);
+    }
+    let bytes = bytes_up_to(body, most).await?;
+    serde_json::from_slice(&bytes).map_err(|_| Problem::BAD_BODY)
+}
+
+async fn bytes_up_to(body: Body, most: usize) -> Result<bytes::Bytes, Problem> {
+    let whole = tokio::time::timeout(BODY_PATIENCE, to_bytes(body, most)).await;
+    whole.map_err(|_| Problem::BAD_BODY)?.map_err(|_| TOO_MANY)
+}
+
+/// An item as it is shown.
+fn shown(library: &LibraryId, item: &Item) -> Value {
+    let mut shown = json!({
+        "library": library.to_string(),
+        "key": item.key,
+        "kind": word(item.kind),
+        "title": item.title,
+        "guids": item.guids,
+    });
+    let mut add = |name: &str, value: Value| {
+        if !value.is_null() {
+            shown[name] = value;
+        }
+    };
+    add("artist", json!(item.grandparent_title));
+    add("album", json!(item.parent_title));
+    add("index", json!(item.index));
+    add("parent_index", json!(item.parent_index));
+    add("year", json!(item.year));
+    add("duration_ms", json!(item.duration_ms));
+    let files: Vec<&str> = item.files.iter().map(|file| &*file.path).collect();
+    if !files.is_empty() {
+        add("files", json!(files));
+    }
+    shown
+}

@@ -1,0 +1,174 @@
+//! Pins, rejections, and what was confirmed by use.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::Plane;
+use super::super::problem::Problem;
+use super::look_up::TrackAsked;
+use super::{No, bytes_up_to, read_up_to};
+use crate::matching::ruling::{Ruling, RulingKind, Written};
+use crate::matching::store::Filter;
+
+/// Longest body of one decision.
+const MAX_RULING_BYTES: usize = 64 * 1024;
+/// Longest body of decisions to be read in, and most of them.
+const MAX_WRITTEN_BYTES: usize = 16 * 1024 * 1024;
+const MAX_WRITTEN: usize = 50_000;
+/// Decisions of one page.
+const PAGE: usize = 500;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pinned {
+    library: Option<String>,
+    server: Option<String>,
+    /// `pin`, or `rejection`.
+    kind: Option<RulingKind>,
+    track: TrackAsked,
+    key: String,
+}
+
+/// Pins a track to an item, or says that it is never that one.
+pub(in crate::control) async fn pin(
+    State(plane): State<Arc<Plane>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, No> {
+    let pinned: Pinned = read_up_to(&headers, body, MAX_RULING_BYTES).await?;
+    let kind = pinned.kind.unwrap_or(RulingKind::Pin);
+    if kind == RulingKind::Confirmed {
+        // That comes of use alone.
+        return Err(Problem::BAD_BODY.into());
+    }
+    let control = &plane.control;
+    let library = control.music_library(pinned.library.as_deref(), pinned.server.as_deref())?;
+    let matching = &control.playlists.matching;
+    let ruling = matching.rule(&library, kind, pinned.track.wanted(), &pinned.key).await?;
+    Ok(Json(listed(&ruling)))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::control) struct Asked {
+    library: Option<String>,
+    kind: Option<RulingKind>,
+    #[serde(default)]
+    after: i64,
+}
+
+impl Asked {
+    fn filter(&self) -> Result<Filter, No> {
+        let library =
+            self.library.as_deref().map(str::parse).transpose().map_err(|()| Problem::UNKNOWN_LIBRARY)?;
+        Ok(Filter { library, kind: self.kind })
+    }
+}
+
+/// Decisions, a page at a time.
+pub(in crate::control) async fn list(
+    State(plane): State<Arc<Plane>>,
+    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Value>, No> {
+    let Query(asked) = asked.map_err(|_| Problem::BAD_BODY)?;
+    let matching = &plane.control.playlists.matching;
+    let rulings = matching.list(asked.filter()?, asked.after, PAGE).await?;
+    let counts: serde_json::Map<String, Value> =
+        matching.count().await?.into_iter().map(|(kind, count)| (kind, json!(count))).collect();
+    let next = rulings.last().filter(|_| rulings.len() == PAGE).map(|last| last.id);
+    Ok(Json(json!({
+        "counts": counts,
+        "next": next,
+        "decisions": rulings.iter().map(listed).collect::<Vec<_>>(),
+    })))
+}
+
+fn listed(ruling: &Ruling) -> Value {
+    let mut listed = serde_json::to_value(Written::from(ruling)).unwrap_or_default();
+    listed["id"] = json!(ruling.id);
+    listed
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Gone {
+    ids: Vec<i64>,
+}
+
+/// Takes decisions back.
+pub(in crate::control) async fn take_back(
+    State(plane): State<Arc<Plane>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, No> {
+    let gone: Gone = read_up_to(&headers, body, MAX_RULING_BYTES).await?;
+    let gone = plane.control.playlists.matching.take_back(gone.ids).await?;
+    Ok(Json(json!({ "success": true, "gone": gone })))
+}
+
+/// All decisions, each a line of JSON.
+pub(in crate::control) async fn write_out(
+    State(plane): State<Arc<Plane>>,
+    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, No> {
+    let Query(asked) = asked.map_err(|_| Problem::BAD_BODY)?;
+    let filter = asked.filter()?;
+    let matching = Arc::clone(&plane.control.playlists.matching);
+    // The first page before the answer begins, so that a failure is one.
+    let first = matching.list(filter.clone(), asked.after, PAGE).await?;
+    let pages = stream::unfold(Some(first), move |page| {
+        let (matching, filter) = (Arc::clone(&matching), filter.clone());
+        async move {
+            let page: Vec<Ruling> = page.filter(|page| !page.is_empty())?;
+            let lines: String = page
+                .iter()
+                .filter_map(|ruling| serde_json::to_string(&Written::from(ruling)).ok())
+                .map(|line| line + "\n")
+                .collect();
+            let last = page.last().map_or(i64::MAX, |last| last.id);
+            match matching.list(filter, last, PAGE).await {
+                Ok(next) => Some((Ok(Bytes::from(lines)), Some(next))),
+                Err(_) => Some((Err(std::io::Error::other("the decisions cannot be read")), None)),
+            }
+        }
+    });
+    Ok(([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(pages)).into_response())
+}
+
+/// Reads decisions in that were written out before: all of them, or none.
+pub(in crate::control) async fn read_in(
+    State(plane): State<Arc<Plane>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, No> {
+    let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !said.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-ndjson") {
+        return Err(Problem::NOT_JSON.into());
+    }
+    let bytes = bytes_up_to(body, MAX_WRITTEN_BYTES).await?;
+    let mut written = Vec::new();
+    for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        if written.len() == MAX_WRITTEN {
+            return Err(super::TOO_MANY.into());
+        }
+        let one: Written = serde_json::from_slice(line).map_err(|_| No::Line(index + 1))?;
+        if one.clone().read().is_none() {
+            return Err(No::Line(index + 1));
+        }
+        written.push(one);
+    }
+    let kept = plane.control.playlists.matching.read_in(written).await?;
+    Ok(Json(json!({ "success": true, "kept": kept })))
+}

@@ -1,0 +1,174 @@
+//! What goes wrong while a library is built: the old one stays and says so, nothing is ever published in part, and what
+//! was fetched is not fetched again.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use greenroom::library::{Library, Phase, State};
+use greenroom_simulator::catalogue::Kind;
+use greenroom_simulator::faults::{Fault, Rule};
+use greenroom_simulator::latency::Latency;
+use http::Method;
+
+use super::{FACTOR, House, keys, music, report, until};
+
+const TRACKS: u32 = 3_000;
+const PAGES: &str = "/library/sections/";
+
+fn phase(library: &Arc<Library>) -> Phase {
+    library.progress().borrow().phase
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_fails_at_any_page_costs_no_more_than_that_page_and_never_a_part() {
+    let house = House::plex_with(music(TRACKS), "", 10.0).await;
+    let library = house.current().await;
+    let whole = keys(&library);
+    assert_eq!(whole.len(), TRACKS as usize);
+    let usual = report(&library).cost.build_requests;
+    let faults = [Fault::StartPage503, Fault::Truncated, Fault::HtmlInsteadOfJson, Fault::EmptyWhileStarting];
+    let mut draw = 0x9e37_79b9_u32;
+    for round in 0..50_usize {
+        draw = draw.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let (spare, times) = (draw >> 8 & 7, 1 + (draw >> 16) % 3);
+        let fault = faults[round % faults.len()];
+        let rule = Rule { fault, path_prefix: Some(PAGES.into()), spare, times: Some(times) };
+        house.server.faults().set_rule(rule);
+        library.build(false);
+        until(&library, |library| phase(library) == Phase::Idle && !library.is_asked()).await;
+        house.server.faults().clear();
+        let shown = report(&library);
+        assert_eq!(keys(&library), whole, "round {round}: {shown:#?}");
+        assert_eq!(shown.state, "current", "round {round}: {shown:#?}");
+        let most = usual + 2 * u64::from(times) + 12;
+        assert!(shown.cost.build_requests <= most, "round {round}: more than {most}: {shown:#?}");
+    }
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_goes_on_where_it_was_when_the_server_comes_back() {
+    let house = House::plex(music(TRACKS)).await;
+    let library = house.current().await;
+    let first = library.generation().expect("something is kept").number;
+    house.server.ledger().reset();
+    house.server.set_latency(Latency::even(Duration::from_millis(20)));
+    library.build(false);
+    until(&library, |library| library.progress().borrow().items > 1_000).await;
+    house.server.faults().set(Fault::Gone);
+    until(&library, |library| phase(library) == Phase::Waiting || library.failure().is_some()).await;
+    assert_eq!(library.generation().expect("the old one stays").number, first);
+    house.server.faults().clear();
+    until(&library, |library| phase(library) == Phase::Idle && library.state() == State::Current).await;
+    let pages = house.pages();
+    assert!(pages <= TRACKS as usize / 250 + 8, "{pages} pages: it began anew");
+    assert_eq!(keys(&library).len(), TRACKS as usize);
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_build_waits_for_a_server_that_is_not_there_yet() {
+    let house = House::plex(music(300)).await;
+    house.current().await;
+    house.server.faults().set(Fault::Gone);
+    let house = house.forgotten().await;
+    assert!(house.stage.process.libraries.music_of("home").is_none());
+    house.server.faults().clear();
+    house.current().await;
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_builds_asked_for_at_once_are_one_crawl() {
+    let house = House::plex(music(TRACKS)).await;
+    let library = house.current().await;
+    let usual = house.pages();
+    house.server.ledger().reset();
+    house.server.set_latency(Latency::even(Duration::from_millis(10)));
+    let control = house.stage.control();
+    let path = format!("/api/v1/libraries/{}/build", library.id);
+    let first = control.send(Method::POST, &path, "").await;
+    let second = control.send(Method::POST, &path, r#"{"force":true}"#).await;
+    assert_eq!((first.status.as_u16(), second.status.as_u16()), (202, 202));
+    assert_eq!(
+        (first.json()["joined"].as_bool(), second.json()["joined"].as_bool()),
+        (Some(false), Some(true))
+    );
+    // An event, the first lookup and whoever waits come while it is under way.
+    let track = house.server.state().view().catalogue().ids(Kind::Track).next().expect("a track");
+    house.server.edit_item(track, |record| record.title = "Renamed Meanwhile".into());
+    library.look_up();
+    library.ready().await.expect("something is kept");
+    until(&library, |library| phase(library) == Phase::Idle && !library.is_asked()).await;
+    let pages = house.pages();
+    assert!(pages <= usual + 6, "{pages} pages where one crawl takes {usual}");
+    assert_eq!(report(&library).builds["done"], 2, "the one at the start, and this one");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_that_is_cancelled_leaves_what_was_kept() {
+    let house = House::plex(music(TRACKS)).await;
+    let library = house.current().await;
+    let before = library.generation().expect("something is kept").number;
+    house.server.set_latency(Latency::even(Duration::from_millis(50)));
+    let control = house.stage.control();
+    let path = format!("/api/v1/libraries/{}", library.id);
+    control.send(Method::POST, &format!("{path}/build"), "").await;
+    until(&library, |library| library.progress().borrow().items > 0).await;
+    let cancelled = control.send(Method::POST, &format!("{path}/cancel"), "").await;
+    assert!(cancelled.text().contains("cancelled"), "{}", cancelled.text());
+    until(&library, |library| phase(library) == Phase::Idle).await;
+    let shown = report(&library);
+    assert_eq!((shown.state, shown.builds["cancelled"]), ("stale", 1), "{shown:#?}");
+    assert_eq!(library.generation().expect("the old one stays").number, before);
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_ends_when_its_time_is_over() {
+    let house = House::plex_with(music(TRACKS), "[server.library]\ntimeout_minutes = 1\n", FACTOR).await;
+    let library = house.current().await;
+    house.server.faults().set_for(PAGES, Fault::Hang);
+    library.build(false);
+    until(&library, |library| library.failure().is_some()).await;
+    house.server.faults().clear();
+    assert_eq!(report(&library).failure.expect("it says why").reason, "timed-out");
+    assert_eq!(keys(&library).len(), TRACKS as usize, "the old one stays");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_library_that_does_not_fit_is_refused_with_numbers() {
+    let house = House::with_table(music(60_000), "[library]\nmemory_limit_mb = 16\n").await;
+    let library = house.music().await;
+    until(&library, |library| library.state() == State::Failed).await;
+    let shown = report(&library);
+    let failure = shown.failure.expect("it says why");
+    assert_eq!(failure.reason, "too-large");
+    assert!(failure.text.contains("16 MB are allowed"), "{}", failure.text);
+    assert!(shown.cost.build_requests < 20, "it was refused early: {:?}", shown.cost);
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_persons_read_does_not_wait_behind_pages() {
+    let more = "upstream_concurrency = 2\n";
+    let house = House::plex_with(music(TRACKS), more, FACTOR).await;
+    let library = house.current().await;
+    house.server.set_latency(Latency::even(Duration::from_millis(20)));
+    library.build(true);
+    until(&library, |library| library.progress().borrow().items > 0).await;
+    let client = house.stage.client().with("x-plex-token", house.server.tokens().owner_a());
+    for number in 0..10 {
+        assert_eq!(client.get(&format!("/library/metadata/{}", 1 + number)).await.status.as_u16() / 100, 2);
+    }
+    let server = &house.stage.process.servers[0].0;
+    let own = greenroom::queue::rank::Rank::Own;
+    let at = greenroom::queue::rank::Rank::EVERY.iter().position(|rank| *rank == own).expect("there is one");
+    let tally = server.queue.sight().tallies[at];
+    assert!(tally.in_flight <= 1, "one page at a time: {tally:?}");
+    assert!(server.counters.own.load(Ordering::Relaxed) > 0);
+    house.end().await;
+}

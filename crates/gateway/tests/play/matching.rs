@@ -1,0 +1,261 @@
+//! Tracks, paths and names looked up through the whole process; decisions that outlive it; the live fallback.
+
+use std::sync::Arc;
+
+use greenroom::library::Library;
+use greenroom_library::item::{File, Item, ItemKind};
+use greenroom_library::snapshot::SnapshotBuilder;
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::library::{House, REAL, music};
+use crate::stage::{Answer, Client, Script, Stage};
+
+const TRACKS: &str = "/api/v1/match/tracks";
+const PATHS: &str = "/api/v1/match/paths";
+const PINS: &str = "/api/v1/match/pins";
+
+/// A process whose server nobody can reach, with libraries of films and music that are published by hand.
+struct Shelf {
+    stage: Stage,
+}
+
+fn film() -> Item {
+    let mut film = Item::new(ItemKind::Film, "7", "The Matrix");
+    film.guids = vec!["com.plexapp.agents.imdb://tt0133093?lang=en".into()];
+    film.files =
+        vec![File { path: "/media/films/The Matrix (1999)/matrix.mkv".into(), size_bytes: Some(900) }];
+    film
+}
+
+fn song(key: &str, artist: &str, title: &str) -> Item {
+    let mut item = Item::new(ItemKind::Track, key, title);
+    item.grandparent_title = Some(artist.into());
+    item.parent_title = Some("Album".into());
+    item.duration_ms = Some(200_000);
+    item.files = vec![File { path: format!("/media/music/{artist}/{title}.flac").into(), size_bytes: None }];
+    item
+}
+
+impl Shelf {
+    async fn start(data_dir: &std::path::Path) -> Self {
+        let maps =
+            "[[server.path_map]]\nfrom = '^D:\\\\films\\\\([^\\\\]+)\\\\(.*)$'\nto = '/media/films/$1/$2'\n";
+        let script = Script::new().data_dir(data_dir).server("home", "plex", "http://127.0.0.1:9", maps);
+        let shelf = Self { stage: script.start().await };
+        shelf.publish("1", &[film()]);
+        shelf.publish("3", &[song("101", "Radiohead", "Creep"), song("102", "Portishead", "Roads")]);
+        shelf
+    }
+
+    fn publish(&self, key: &str, items: &[Item]) {
+        let server = Arc::clone(&self.stage.process.servers[0].0);
+        let id = format!("home:{key}").parse().expect("an id");
+        let library = Arc::new(Library::new(id, if key == "3" { "Music" } else { "Films" }, server));
+        let mut builder = SnapshotBuilder::default();
+        for item in items {
+            builder.push(item.clone());
+        }
+        library.publish(builder.build(), 1_000);
+        self.stage.process.libraries.add(library);
+    }
+
+    async fn ask(&self, path: &str, body: Value) -> Answer {
+        ask(&self.stage.control(), path, &body).await
+    }
+}
+
+async fn ask(client: &Client, path: &str, body: &Value) -> Answer {
+    client.send(Method::POST, path, &body.to_string()).await
+}
+
+fn code(answer: &Answer) -> (u16, String) {
+    (answer.status.as_u16(), answer.json()["code"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paths_are_found_through_path_maps_and_as_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shelf = Shelf::start(folder.path()).await;
+    let paths = json!([
+        r"D:\films\The Matrix (1999)\matrix.mkv",
+        {"path": "/mnt/The Matrix (1999)/matrix.mkv", "size_bytes": 900},
+        "/media/films/Other (2000)/matrix.mkv",
+        "/nowhere/at/all.mkv",
+    ]);
+    let told = shelf.ask(PATHS, json!({"server": "home", "paths": paths})).await;
+    assert_eq!(told.status, 200, "{}", told.text());
+    let told = told.json();
+    let found: Vec<(&str, &Value)> = told["paths"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| (one["confidence"].as_str().unwrap_or_default(), &one["key"]))
+        .collect();
+    let (seven, none) = (json!("7"), Value::Null);
+    assert_eq!(found, [("HIGH", &seven), ("HIGH", &seven), ("LOW", &none), ("NONE", &none)]);
+    assert_eq!(told["paths"][0]["reasons"], json!(["mapped_path"]));
+    assert_eq!(
+        told["paths"][0]["items"][0]["mapped_files"],
+        json!([r"D:\films\The Matrix (1999)\matrix.mkv"])
+    );
+    assert_eq!(told["paths"][2]["candidates"][0]["key"], "7");
+    assert_eq!((&told["high"], &told["low"], &told["none"]), (&json!(2), &json!(1), &json!(1)));
+    // Rules of one call take the place of those that are configured.
+    let maps = json!([{"from": "^/app/(.*)$", "to": "/media/films/$1"}]);
+    let mapped = json!({"maps": maps, "paths": ["/app/The Matrix (1999)/matrix.mkv"], "library": "home:1"});
+    assert_eq!(shelf.ask(PATHS, mapped).await.json()["paths"][0]["reasons"], json!(["mapped_path"]));
+    let bad = shelf.ask(PATHS, json!({"maps": [{"from": "(", "to": ""}], "paths": []})).await;
+    assert_eq!(code(&bad), (400, "rule-no-expression".to_owned()));
+    assert!(
+        bad.json()["detail"].as_str().is_some_and(|detail| detail.starts_with("rule 1: ")),
+        "{}",
+        bad.text()
+    );
+    let ids = json!({"ids": ["imdb://tt0133093", "tt0000001"]});
+    let told = shelf.ask("/api/v1/match/ids", ids).await.json();
+    assert_eq!((&told["ids"][0]["items"][0]["key"], &told["found"]), (&json!("7"), &json!(1)));
+    shelf.stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lookup_is_a_read_and_whatever_acts_needs_the_token() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shelf = Shelf::start(folder.path()).await;
+    let anybody = shelf.stage.control().without("authorization");
+    let wanted = json!({"title": "Creep", "artist": "Radiohead"});
+    let told = ask(&anybody, TRACKS, &json!({"library": "home:3", "tracks": [wanted]})).await;
+    assert_eq!(told.status, 200, "{}", told.text());
+    let told = told.json();
+    assert_eq!(
+        (&told["tracks"][0]["decision"], &told["tracks"][0]["item"]["key"]),
+        (&json!("accept"), &json!("101"))
+    );
+    assert_eq!((&told["accepted"], &told["library"]), (&json!(1), &json!("home:3")));
+    let live = ask(&anybody, TRACKS, &json!({"library": "home:3", "live": true, "tracks": [wanted]})).await;
+    assert_eq!(code(&live), (401, "token-missing".to_owned()));
+    let pin = json!({"library": "home:3", "track": wanted, "key": "102"});
+    assert_eq!(anybody.send(Method::PUT, PINS, &pin.to_string()).await.status, 401);
+    assert_eq!(anybody.get("/api/v1/match/decisions").await.status, 200);
+    let stranger = anybody.with("origin", "http://evil.example");
+    assert_eq!(ask(&stranger, TRACKS, &json!({"tracks": []})).await.status, 401, "another page asks");
+    shelf.stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_answered_says_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shelf = Shelf::start(folder.path()).await;
+    let server = Arc::clone(&shelf.stage.process.servers[0].0);
+    let empty = Library::new("home:9".parse().expect("an id"), "New", server);
+    shelf.stage.process.libraries.add(Arc::new(empty));
+    let many = vec![json!({"title": "x"}); 10_001];
+    for (path, body, expected) in [
+        (TRACKS, json!({"library": "home:9", "tracks": [{"title": "x"}]}), (503, "no-snapshot")),
+        (PATHS, json!({"library": "home:9", "paths": ["/x"]}), (503, "no-snapshot")),
+        (TRACKS, json!({"library": "home:77", "tracks": []}), (404, "unknown-library")),
+        (TRACKS, json!({"library": "nonsense", "tracks": []}), (404, "unknown-library")),
+        (TRACKS, json!({"server": "away", "tracks": []}), (404, "unknown-server")),
+        (TRACKS, json!({"library": "home:3", "tracks": many}), (413, "too-many")),
+        (TRACKS, json!({"library": "home:3", "policy": "loose", "tracks": []}), (400, "bad-body")),
+        (PATHS, json!({"paths": ["/x"], "case": "upper"}), (400, "bad-body")),
+        (PATHS, json!({"tracks": []}), (400, "bad-body")),
+    ] {
+        let answer = shelf.ask(path, body).await;
+        let (status, code) = code(&answer);
+        assert_eq!((status, code.as_str()), expected);
+    }
+    let pin = |track: Value, key: &str| json!({"library": "home:3", "track": track, "key": key}).to_string();
+    let control = shelf.stage.control();
+    let unknown = control.send(Method::PUT, PINS, &pin(json!({"title": "x"}), "999")).await;
+    assert_eq!(code(&unknown), (404, "unknown-item".to_owned()));
+    let nothing = control.send(Method::PUT, PINS, &pin(json!({"artist": "x"}), "101")).await;
+    assert_eq!(code(&nothing), (400, "nothing-asked".to_owned()));
+    let lines = control.with("content-type", "application/x-ndjson");
+    let odd = lines.send(Method::POST, "/api/v1/match/decisions", "\n{\"library\":\"home:3\"}\n").await;
+    assert_eq!(code(&odd), (400, "bad-body".to_owned()));
+    assert!(odd.text().contains("Line 2"), "{}", odd.text());
+    shelf.stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_outlives_the_process_and_is_written_out_and_taken_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shelf = Shelf::start(folder.path()).await;
+    let wanted = json!({"title": "Creep", "artist": "Radiohead", "source_id": "row 17"});
+    let pin = json!({"library": "home:3", "track": wanted, "key": "102"}).to_string();
+    let pinned = shelf.stage.control().send(Method::PUT, PINS, &pin).await;
+    assert_eq!(pinned.status, 200, "{}", pinned.text());
+    shelf.stage.down().await;
+    let shelf = Shelf::start(folder.path()).await;
+    let asked =
+        json!({"library": "home:3", "tracks": [wanted, {"title": "Anything", "source_id": "row 17"}]});
+    let told = shelf.ask(TRACKS, asked.clone()).await.json();
+    for one in told["tracks"].as_array().expect("a list") {
+        assert_eq!((&one["source"], &one["item"]["key"]), (&json!("pin"), &json!("102")));
+    }
+    let control = shelf.stage.control();
+    let lines = control.get("/api/v1/match/decisions?kind=pin").await.text();
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+    let listed = control.get(PINS).await.json();
+    assert_eq!((&listed["counts"], &listed["decisions"][0]["key"]), (&json!({"pin": 1}), &json!("102")));
+    let gone = json!({"ids": [listed["decisions"][0]["id"]]}).to_string();
+    assert_eq!(control.send(Method::DELETE, PINS, &gone).await.json()["gone"], 1);
+    assert_eq!(shelf.ask(TRACKS, asked.clone()).await.json()["tracks"][0]["source"], "index");
+    let plain = control.with("content-type", "application/x-ndjson");
+    let back = plain.send(Method::POST, "/api/v1/match/decisions", &lines).await;
+    assert_eq!(back.json()["kept"], 1, "{}", back.text());
+    assert_eq!(shelf.ask(TRACKS, asked).await.json()["tracks"][0]["source"], "pin");
+    shelf.stage.down().await;
+}
+
+/// Searches that reached the server.
+fn searches(house: &House) -> usize {
+    house.server.ledger().count(|seen| seen.target.contains("title=") || seen.target.contains("searchTerm="))
+}
+
+async fn live_fallback(house: House) {
+    let library = house.current().await;
+    let generation = library.generation().expect("it is built");
+    let is_alone =
+        |item: &Item, all: &[Item]| all.iter().filter(|other| other.title == item.title).count() == 1;
+    let all: Vec<Item> = generation.snapshot.items().collect();
+    let missing = all.iter().find(|item| is_alone(item, &all)).expect("a title of its own").clone();
+    let mut builder = SnapshotBuilder::default();
+    for item in all.iter().filter(|item| item.key != missing.key) {
+        builder.push(item.clone());
+    }
+    library.publish(builder.build(), generation.taken_at_ms + 1);
+    let control = house.stage.control();
+    let artist = missing.artists.first().or(missing.grandparent_title.as_ref()).expect("somebody");
+    let wanted = json!({"title": missing.title, "artist": artist, "album": missing.parent_title});
+    let nothing = json!({"title": "Qwertyuiop Zxcvbnm", "artist": "Nobody Whatsoever"});
+    let asked = json!({"library": library.id.to_string(), "tracks": [wanted, nothing]});
+    let told = ask(&control, TRACKS, &asked).await.json();
+    assert_eq!(told["accepted"], 0, "{told}");
+    assert_eq!(searches(&house), 0, "the server is searched only if that is wanted");
+    let mut live = asked.clone();
+    live["live"] = json!(10);
+    let told = ask(&control, TRACKS, &live).await.json();
+    assert_eq!(
+        (&told["tracks"][0]["source"], &told["tracks"][0]["item"]["key"]),
+        (&json!("live"), &json!(missing.key))
+    );
+    assert_eq!(told["tracks"][1]["decision"], "reject");
+    assert_eq!(searches(&house), 2);
+    let again = ask(&control, TRACKS, &live).await.json();
+    assert_eq!(again["tracks"][0]["item"]["key"], json!(missing.key));
+    assert_eq!(again["tracks"][1]["source"], "miss");
+    assert_eq!(searches(&house), 2, "what was found and what was not are remembered");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_plex_has_and_the_index_not_is_found_within_the_budget_and_remembered() {
+    live_fallback(House::plex_with(music(300), "", REAL).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_jellyfin_has_and_the_index_not_is_found_within_the_budget_and_remembered() {
+    live_fallback(House::jellyfin(music(300), REAL).await).await;
+}

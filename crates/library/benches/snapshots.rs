@@ -1,0 +1,132 @@
+//! What a snapshot of a million tracks costs: CPU time and memory of a build, of its file, of reading a row and of a
+//! comparison. The track index is part of a build; what it takes alone is told by making one of the same tracks without
+//! it being kept. `cargo bench -p greenroom-library --bench snapshots`.
+
+use std::fs;
+use std::hint::black_box;
+
+use greenroom_library::item::{File, Item, ItemKind};
+use greenroom_library::snapshot::{Snapshot, SnapshotBuilder, diff};
+
+const TRACKS: u64 = 1_000_000;
+const READS: u32 = 20_000;
+
+const WORDS: [&str; 32] = [
+    "Amber", "Ashen", "Bitter", "Harbour", "Lantern", "River", "Glass", "Winter", "Engine", "Orchard",
+    "Copper", "Crimson", "Signal", "Meadow", "Tower", "Thunder", "Paper", "Velvet", "Canyon", "Mirror",
+    "Hollow", "Garden", "Needle", "Ocean", "Marble", "Shadow", "Feather", "Bridge", "Candle", "Desert",
+    "Island", "Silver",
+];
+
+/// A number that looks like chance and is the same every time.
+fn draw(number: u64, stream: u64) -> u64 {
+    let mixed = (number ^ stream.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+    (mixed ^ (mixed >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 11
+}
+
+fn word(number: u64, stream: u64) -> &'static str {
+    WORDS[usize::try_from(draw(number, stream) % 32).expect("it is small")]
+}
+
+/// Twelve tracks to an album, four albums to an artist; a key in the manner of one of the two servers.
+fn track(number: u64, has_hex_key: bool) -> Item {
+    let (album, artist) = (number / 12, number / 48);
+    let key = |number: u64| {
+        if has_hex_key {
+            format!("{:016x}{:016x}", draw(number, 1), draw(number, 2))
+        } else {
+            (number + 1).to_string()
+        }
+    };
+    let (one, other, third) = (word(number, 3), word(number, 4), word(number, 5));
+    let title = format!("{one} {other} {third} {}", draw(number, 6) % 40);
+    let artist_title = format!("{} {}", word(artist, 7), artist);
+    let album_title = format!("{} {}", word(album, 8), word(album, 9));
+    let path = format!("/media/music/{artist_title}/{album_title}/{:02} - {title}.flac", number % 12 + 1);
+    let uuid = format!(
+        "{:08x}-{:04x}-4000-a000-{:012x}",
+        draw(number, 10) & 0xffff_ffff,
+        number & 0xffff,
+        draw(number, 11) & 0xffff_ffff_ffff
+    );
+    Item {
+        parent_key: Some(key(2_000_000 + album).into()),
+        parent_title: Some(album_title.into()),
+        grandparent_key: Some(key(3_000_000 + artist).into()),
+        grandparent_title: Some(artist_title.into()),
+        index: u32::try_from(number % 12 + 1).ok(),
+        parent_index: Some(1),
+        year: u16::try_from(1960 + album % 65).ok(),
+        duration_ms: u32::try_from(95_000 + draw(number, 12) % 325_000).ok(),
+        guids: vec![
+            format!("plex://track/{:024x}", draw(number, 13)).into(),
+            format!("mbid://{uuid}").into(),
+        ],
+        files: vec![File { path: path.into(), size_bytes: Some(10_000_000 + draw(number, 14) % 40_000_000) }],
+        added_at_s: Some(1_600_000_000 + number * 90),
+        updated_at_s: Some(1_600_050_000 + number * 90),
+        ..Item::new(ItemKind::Track, &key(number), &title)
+    }
+}
+
+/// Time this thread ran on a processor, in seconds.
+fn cpu_s() -> f64 {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").expect("Linux tells it");
+    stat.split_whitespace().next().and_then(|ns| ns.parse::<f64>().ok()).expect("a number") / 1e9
+}
+
+/// What the process holds, and the most it ever held, in MiB.
+fn memory_mib() -> (u64, u64) {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux tells it");
+    let line = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).expect("it is there");
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") / 1024
+    };
+    (line("VmRSS:"), line("VmHWM:"))
+}
+
+fn said<T>(what: &str, work: impl FnOnce() -> T) -> T {
+    let before = cpu_s();
+    let made = work();
+    let took = cpu_s() - before;
+    let (now, most) = memory_mib();
+    println!("{what:<44} {took:>8.2} s   {now:>5} MiB resident, {most:>5} at the most");
+    made
+}
+
+fn crawled(has_hex_key: bool) -> SnapshotBuilder {
+    let mut builder = SnapshotBuilder::default();
+    for number in 0..TRACKS {
+        builder.push(track(number, has_hex_key));
+    }
+    builder
+}
+
+fn main() {
+    for (name, has_hex_key) in [("Plex", false), ("Jellyfin", true)] {
+        said(&format!("{name}: making {TRACKS} items alone"), || {
+            (0..TRACKS).map(|number| track(number, has_hex_key).title.len()).sum::<usize>()
+        });
+        let builder = said(&format!("{name}: making and pushing them"), || crawled(has_hex_key));
+        println!("    the builder says it takes {} MiB", builder.memory_bytes() >> 20);
+        let snapshot = said(&format!("{name}: snapshot with track index"), || builder.build());
+        println!("    the snapshot says it takes {} MiB without indexes", snapshot.memory_bytes() >> 20);
+        let mut file = Vec::new();
+        said(&format!("{name}: writing its file"), || {
+            snapshot.encode(&mut file).expect("a Vec takes everything")
+        });
+        println!("    the file has {} MiB", file.len() >> 20);
+        let read = said(&format!("{name}: reading it, with index"), || {
+            Snapshot::decode(&file).expect("it is whole")
+        });
+        said(&format!("{name}: comparing two that are alike"), || black_box(diff::between(&snapshot, &read)));
+        drop((read, file));
+        let step = u32::try_from(TRACKS).expect("it fits") / READS;
+        let before = cpu_s();
+        let found = (0..READS).filter_map(|at| snapshot.item(at * step)).count();
+        println!(
+            "    an item by its row: {:.1} µs ({found} read)",
+            (cpu_s() - before) * 1e6 / f64::from(READS)
+        );
+    }
+}

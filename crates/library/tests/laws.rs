@@ -1,0 +1,145 @@
+//! What holds of matching whatever is in the library and whatever is looked for.
+
+use greenroom_library::tracks::{Policy, Track, TrackIndex, TrackIndexBuilder};
+use proptest::prelude::*;
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Row {
+    title: String,
+    artist: String,
+    album: String,
+    duration_s: Option<u32>,
+}
+
+impl Row {
+    fn with<R>(&self, then: impl FnOnce(&Track<'_>) -> R) -> R {
+        let Self { title, artist, album, duration_s } = self;
+        then(&Track { title, artist, album, duration_s: *duration_s, ..Track::default() })
+    }
+}
+
+fn index(rows: &[Row]) -> TrackIndex {
+    let mut builder = TrackIndexBuilder::default();
+    for row in rows {
+        row.with(|track| builder.push(track));
+    }
+    builder.build()
+}
+
+/// Few words and names, so that rows are often alike.
+fn row() -> impl Strategy<Value = Row> {
+    let word = prop::sample::select(vec![
+        "our",
+        "way",
+        "home",
+        "night",
+        "2",
+        "the",
+        "f**k",
+        "ひかり",
+        "†",
+        "nights",
+    ]);
+    let extra = prop::sample::select(vec![
+        "",
+        "",
+        "",
+        " (Live)",
+        " - Remastered 2011",
+        " (feat. Abba)",
+        " (Shazam Remix)",
+        ", Pt. 2",
+        " (Radio Edit)",
+        " (Of Gold)",
+        " - Live at Home 2012",
+        " [Explicit]",
+    ]);
+    let artist = prop::sample::select(vec![
+        "Abba",
+        "The Abbas",
+        "Abba & Zappa",
+        "Zappa",
+        "Various Artists",
+        "Mata",
+        "†††",
+    ]);
+    let album = prop::sample::select(vec!["", "Gold", "Live at Home", "Greatest Hits"]);
+    let duration = prop::option::of(prop::sample::select(vec![0_u32, 180, 182, 190, 240]));
+    (prop::collection::vec(word, 1..4), extra, artist, album, duration).prop_map(
+        |(words, extra, artist, album, duration_s)| Row {
+            title: format!("{}{extra}", words.join(" ")),
+            artist: artist.to_owned(),
+            album: album.to_owned(),
+            duration_s,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_order_of_the_rows_changes_no_verdict(
+        rows in prop::collection::vec(row(), 1..24),
+        wanted in prop::collection::vec(row(), 1..6),
+        keys in prop::collection::vec(any::<u64>(), 24),
+    ) {
+        let mut shuffled: Vec<(u64, Row)> = keys.into_iter().zip(rows.iter().cloned()).collect();
+        shuffled.sort();
+        let shuffled: Vec<Row> = shuffled.into_iter().map(|(_, row)| row).collect();
+        let (one, other) = (index(&rows), index(&shuffled));
+        for wanted in &wanted {
+            let (one, other) = wanted.with(|track| (one.resolve(track, Policy::Strict), other.resolve(track, Policy::Strict)));
+            prop_assert_eq!(one.decision, other.decision);
+            let told = |verdict: &greenroom_library::tracks::Verdict, rows: &[Row]| -> Vec<(Row, String)> {
+                verdict.candidates.iter()
+                    .map(|found| (rows[found.row as usize].clone(), format!("{:.4} {:?}", found.score, found.reasons)))
+                    .collect()
+            };
+            prop_assert_eq!(told(&one, &rows[..]), told(&other, &shuffled[..]));
+        }
+    }
+
+    #[test]
+    fn every_row_is_found_by_its_own_words(rows in prop::collection::vec(row(), 1..24)) {
+        let index = index(&rows);
+        for row in rows.iter().filter(|row| row.artist != "Various Artists") {
+            let verdict = row.with(|track| index.resolve(track, Policy::Strict));
+            let found = verdict.accepted().map(|found| &rows[found as usize]);
+            let text = |row: &Row| (row.title.to_lowercase(), row.artist.clone());
+            prop_assert_eq!(found.map(text), Some(text(row)), "{:?}", verdict);
+        }
+    }
+
+    #[test]
+    fn what_is_equal_to_the_letter_is_accepted_as_a_plain_comparison_would(
+        rows in prop::collection::vec(row(), 1..24),
+        wanted in row(),
+    ) {
+        let is_equal = |row: &&Row| (&row.title, &row.artist) == (&wanted.title, &wanted.artist);
+        let is_near = |row: &Row| match (row.duration_s, wanted.duration_s) {
+            (Some(one), Some(other)) if one > 0 && other > 0 => one.abs_diff(other) <= 3,
+            _ => true,
+        };
+        let is_there = rows.iter().filter(is_equal).any(is_near) && wanted.artist != "Various Artists";
+        let verdict = wanted.with(|track| index(&rows).resolve(track, Policy::Strict));
+        if is_there {
+            prop_assert!(verdict.accepted().is_some(), "{:?}", verdict);
+        }
+    }
+
+    #[test]
+    fn nothing_panics(
+        rows in prop::collection::vec((any::<String>(), any::<String>(), any::<String>(), any::<Option<u32>>()), 0..6),
+        wanted in (any::<String>(), any::<String>(), any::<String>(), any::<Option<u32>>()),
+    ) {
+        let row = |(title, artist, album, duration_s)| Row { title, artist, album, duration_s };
+        let rows: Vec<Row> = rows.into_iter().map(row).collect();
+        let index = index(&rows);
+        let verdict = row(wanted).with(|track| index.resolve(track, Policy::Strict));
+        prop_assert!(verdict.candidates.len() <= 5);
+        for row in &rows {
+            row.with(|track| index.resolve(track, Policy::PreferVersionElseAny));
+        }
+    }
+}
