@@ -1,6 +1,7 @@
 //! Playlists from elsewhere, kept on a media server: read, resolved once, written for one account or several, verified.
 //!
-//! Rooms: [`wish`] (what somebody wants), [`sync`] (a wish carried out), [`plan`] (how a playlist becomes what it should
+//! Rooms: [`wish`] (what somebody wants), [`sync`] (a wish carried out), `awaiting` (its library), `finding` (its rows),
+//! [`plan`] (how a playlist becomes what it should
 //! be), [`writing`] (one account's playlist), [`courier`] (asking the server), [`run`] (how far it is), [`report`] (what
 //! came of it), [`trouble`] (what keeps it from being done), [`standing`] (what is kept in step by itself).
 //!
@@ -8,7 +9,9 @@
 //! rows changes nothing, and where nothing was found nothing is touched. Nothing is journalled: the next run reads what
 //! is there and goes on from it.
 
+mod awaiting;
 pub mod courier;
+mod finding;
 pub mod plan;
 pub mod report;
 pub mod run;
@@ -58,7 +61,7 @@ fn make_room(runs: &mut VecDeque<Arc<Run>>) {
         let (oldest, is_only) = (ended.next(), ended.next().is_none());
         match oldest {
             Some(oldest) if !is_only && (runs.len() > MAX_KEPT || rows > MAX_KEPT_ROWS) => {
-                drop(runs.remove(oldest))
+                runs.remove(oldest);
             }
             _ => return,
         }
@@ -241,7 +244,7 @@ impl Playlists {
     }
 
     /// So little was found in it that it should be compared with the server, unless that was done a moment ago.
-    fn doubt(&self, library: &Library, age_s: u64) {
+    fn doubt(library: &Library, age_s: u64) {
         if age_s > LOOKED_AT_LATELY_S {
             library.build(false);
         }
@@ -249,7 +252,7 @@ impl Playlists {
     }
 
     /// A sync into a library whose index is turned off cannot work, or works with what was known long ago.
-    fn warn_of(&self, library: &Library) {
+    fn warn_of(library: &Library) {
         let warnings = &library.server.warnings;
         if library.state() != State::Off {
             warnings.lower(SYNC_WITHOUT_INDEX);

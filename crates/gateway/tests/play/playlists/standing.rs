@@ -24,11 +24,11 @@ async fn open(table: &str) -> House {
 }
 
 fn write(path: &Path, house: &House, wanted: impl IntoIterator<Item = usize>, more: &str) {
-    let mut table = "title,artist,album\n".to_owned();
-    for at in wanted {
+    let row = |at: usize| {
         let track = &house.tracks[at];
-        table += &format!("\"{}\",\"{}\",\"{}\"\n", track.title, track.artist, track.album);
-    }
+        format!("\"{}\",\"{}\",\"{}\"\n", track.title, track.artist, track.album)
+    };
+    let table = "title,artist,album\n".to_owned() + &wanted.into_iter().map(row).collect::<String>();
     std::fs::write(path, table + more).expect("written");
 }
 
