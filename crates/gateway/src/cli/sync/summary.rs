@@ -98,6 +98,8 @@ fn account_line(account: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn report(missing: u64, accounts: &Value) -> Value {

@@ -115,6 +115,16 @@ impl Desk<'_> {
             }
             Phase::Set => {
                 let Some(order) = kind.set_playlist(playlist, goal) else { return Ok(()) };
+                // All that was there leaves with this: what would come instead has to be there.
+                let lost = state.lost.len() + state.again.len();
+                if self.courier.is_own() {
+                    let seen: HashSet<String> = self.courier.seen(goal).await?.into_iter().collect();
+                    self.lose(goal.iter().filter(|key| !seen.contains(*key)).cloned().collect(), state)
+                        .await?;
+                }
+                if state.lost.len() + state.again.len() > lost {
+                    return Ok(());
+                }
                 self.tell(0, goal.len());
                 match self.send(&order, state).await? {
                     Wrote::Done(_) => {
