@@ -4,7 +4,7 @@
 //! Rooms: [`requests`] with [`spelling`], [`credentials`], [`forwarding`]: what clients send. [`answers`] with
 //! [`xml`], [`greetings`], [`address`], [`frames`], [`events`], [`webhooks`]: what servers send; [`crawls`]: what of it is kept
 //! of a library, [`snapshots`]: the file it is kept in. [`sequels`]: what clients are expected to ask. [`configuration`],
-//! [`control`], [`playlists`], [`places`]: what people and browsers send. [`logins`], [`surveys`], [`comparisons`]: what the tools are told. [`redaction`]: what is shown of all that. [`target`] lists them;
+//! [`control`], [`playlists`], [`places`]: what people and browsers send. [`logins`], [`surveys`], [`comparisons`]: what the tools are told. [`matching`]: what libraries and playlists call tracks. [`redaction`]: what is shown of all that. [`target`] lists them;
 //! [`request`] writes requests as text.
 
 pub mod address;
@@ -19,6 +19,7 @@ pub mod forwarding;
 pub mod frames;
 pub mod greetings;
 pub mod logins;
+pub mod matching;
 pub mod places;
 pub mod playlists;
 pub mod redaction;

@@ -5,14 +5,14 @@ use greenroom_upstream::verdict::Representation::{Json, Opaque, Xml};
 
 use super::{
     address, answers, comparisons, configuration, control, crawls, credentials, events, forwarding, frames,
-    greetings, logins, places, playlists, redaction, requests, sequels, snapshots, surveys, webhooks,
+    greetings, logins, matching, places, playlists, redaction, requests, sequels, snapshots, surveys, webhooks,
 };
 
 /// A property of any bytes.
 pub type Property = fn(&[u8]);
 
 /// Every target by its name.
-pub const EVERY: [(&str, Property); 26] = [
+pub const EVERY: [(&str, Property); 27] = [
     ("address", address),
     ("comparisons", comparisons),
     ("configuration", configuration),
@@ -26,6 +26,7 @@ pub const EVERY: [(&str, Property); 26] = [
     ("jellyfin_json", jellyfin_json),
     ("jellyfin_requests", jellyfin_requests),
     ("logins", logins),
+    ("matching", matching),
     ("pictures", pictures),
     ("places", places),
     ("playlists", playlists),
@@ -114,6 +115,11 @@ pub fn jellyfin_requests(bytes: &[u8]) {
 /// An answer to somebody who asks for a token.
 pub fn logins(bytes: &[u8]) {
     logins::check(bytes);
+}
+
+/// A library of tracks and what is looked for in it.
+pub fn matching(bytes: &[u8]) {
+    matching::check(bytes);
 }
 
 /// A picture of either.

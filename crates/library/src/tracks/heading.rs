@@ -35,6 +35,7 @@ pub(super) const MOST_WORDS: usize = 32;
 struct Head {
     core_key: u64,
     full_key: u64,
+    text_key: u64,
     sketch: u64,
     start: u32,
     letters: u32,
@@ -75,8 +76,19 @@ impl Headings {
         let named = usize::from(lengths[0]) + usize::from(lengths[1]);
         let sketch = sketch(&self.words[start as usize..][..named]);
         let (letters, length) = shape(title.core.iter().map(String::as_str));
-        let Title { core_key, full_key, versions, cut, .. } = *title;
-        self.heads.push(Head { core_key, full_key, sketch, start, letters, lengths, versions, cut, length });
+        let Title { core_key, full_key, text_key, versions, cut, .. } = *title;
+        self.heads.push(Head {
+            core_key,
+            full_key,
+            text_key,
+            sketch,
+            start,
+            letters,
+            lengths,
+            versions,
+            cut,
+            length,
+        });
         number(self.heads.len() - 1)
     }
 
@@ -117,6 +129,11 @@ impl Headings {
             return true;
         }
         is_near_by_letters((wanted.letters, wanted.length), (have.letters, have.length))
+    }
+
+    /// Hash of a title as it is written.
+    pub(super) fn text_key(&self, title: u32) -> u64 {
+        self.heads[title as usize].text_key
     }
 
     /// Hash of all letters of a title.

@@ -34,6 +34,8 @@ pub(super) struct Album {
     /// What its title says of all its tracks.
     pub(super) versions: Versions,
     pub(super) is_collection: bool,
+    /// Hash of how it is written.
+    pub(super) text_key: u64,
 }
 
 /// Makes an index.
@@ -111,7 +113,7 @@ impl TrackIndexBuilder {
         let numbered: Vec<(u32, Role)> =
             names.iter().map(|name| (roster.add(name, |word| vocabulary.add(word)), name.role)).collect();
         let album_artist: Vec<String> = fold(track.album_artist).into_iter().map(|word| word.text).collect();
-        let credit = credits.add(numbered, credit::is_nobody(&album_artist));
+        let credit = credits.add(numbered, credit::is_nobody(&album_artist), low(hash));
         self.credits.insert(hash, credit);
         credit
     }
@@ -122,7 +124,8 @@ impl TrackIndexBuilder {
             return *album;
         }
         let album = number(self.index.albums.len());
-        let (read, concert) = Album::read(text);
+        let (mut read, concert) = Album::read(text);
+        read.text_key = low(hash);
         if !concert.is_empty() {
             let words = concert.iter().map(|word| self.index.vocabulary.add(word)).collect();
             self.index.concerts.insert(album, words);
@@ -167,7 +170,7 @@ impl Album {
                 title.core.into_iter().chain(title.subtitle).filter(|word| word != "live").collect()
             }
         };
-        (Self { key: title.core_key, versions, is_collection }, concert)
+        (Self { key: title.core_key, versions, is_collection, text_key: 0 }, concert)
     }
 }
 
@@ -293,4 +296,8 @@ fn hash_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> u128 {
         hash.update(text.as_bytes());
     }
     hash.digest128()
+}
+
+fn low(hash: u128) -> u64 {
+    u64::try_from(hash & u128::from(u64::MAX)).unwrap_or_default()
 }

@@ -31,6 +31,8 @@ pub(super) struct Title {
     pub(super) core_key: u64,
     /// Hash of all letters.
     pub(super) full_key: u64,
+    /// Hash of the text as it is.
+    pub(super) text_key: u64,
 }
 
 /// Where a piece of a title stands.
@@ -49,10 +51,12 @@ struct Piece<'a> {
 
 /// Takes a title apart.
 pub(super) fn title(text: &str) -> Title {
+    let text_key = xxh3_64(text.as_bytes());
     let repaired = repair(within(text));
     let text = repaired.as_ref();
     let whole = fold(text);
-    let mut title = Title { full_key: key(whole.iter().map(|word| word.text.as_str())), ..Title::default() };
+    let mut title =
+        Title { text_key, full_key: key(whole.iter().map(|word| word.text.as_str())), ..Title::default() };
     let (shown, joined) = join_broken_words(text);
     let text = if joined { shown.as_str() } else { text };
     let mut leading = Vec::new();
@@ -70,8 +74,8 @@ pub(super) fn title(text: &str) -> Title {
     }
     if title.core.is_empty() {
         // Brackets alone, or nothing but words that say which version: then that is what it is called.
-        let Title { full_key, guests, .. } = title;
-        title = Title { full_key, guests, ..Title::default() };
+        let Title { text_key, full_key, guests, .. } = title;
+        title = Title { text_key, full_key, guests, ..Title::default() };
         title.core = whole.into_iter().map(|word| word.text).collect();
     }
     title.core_key = key(title.core.iter().map(String::as_str));

@@ -57,6 +57,11 @@ impl<'i> Question<'i> {
         Self { words, heading, names, album, concert, duration_s, ids, isrcs }
     }
 
+    /// Hash of the title as it is written.
+    pub(super) fn text_key(&self) -> u64 {
+        self.heading.text_key(0)
+    }
+
     pub(super) fn heading(&self) -> Heading<'_> {
         self.heading.get(0)
     }

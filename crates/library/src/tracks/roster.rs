@@ -68,13 +68,21 @@ pub(super) struct Credits {
     names: Vec<u32>,
     ends: Vec<u32>,
     compilations: Vec<bool>,
+    text_keys: Vec<u64>,
 }
 
 impl Credits {
-    pub(super) fn add(&mut self, names: impl IntoIterator<Item = (u32, Role)>, is_compilation: bool) -> u32 {
+    /// Adds a credit; the key is the hash of how it is written.
+    pub(super) fn add(
+        &mut self,
+        names: impl IntoIterator<Item = (u32, Role)>,
+        is_compilation: bool,
+        text_key: u64,
+    ) -> u32 {
         self.names.extend(names.into_iter().map(|(name, role)| name << 2 | role as u32));
         self.ends.push(number(self.names.len()));
         self.compilations.push(is_compilation);
+        self.text_keys.push(text_key);
         number(self.ends.len() - 1)
     }
 
@@ -96,6 +104,11 @@ impl Credits {
         })
     }
 
+    /// Hash of how it is written.
+    pub(super) fn text_key(&self, credit: u32) -> u64 {
+        self.text_keys[credit as usize]
+    }
+
     /// Whether its album is by several artists.
     pub(super) fn is_compilation(&self, credit: u32) -> bool {
         self.compilations[credit as usize]
@@ -105,5 +118,6 @@ impl Credits {
         self.names.shrink_to_fit();
         self.ends.shrink_to_fit();
         self.compilations.shrink_to_fit();
+        self.text_keys.shrink_to_fit();
     }
 }

@@ -1,5 +1,6 @@
 //! How well a row fits what is looked for, and what speaks against it.
 
+use super::credit::Role;
 use super::index::{Row, TrackIndex};
 use super::likeness::{Likeness, Manner};
 use super::objection::Pair;
@@ -32,8 +33,10 @@ pub(super) struct Judged {
     pub(super) is_against: bool,
     pub(super) off_s: Option<u32>,
     pub(super) is_same_album: bool,
+    /// How many names only it or only the question has.
+    pub(super) strangers: usize,
     pub(super) is_collection: bool,
-    /// Whether the titles agree to the letter.
+    /// Whether the titles are written alike.
     pub(super) is_same_text: bool,
 }
 
@@ -88,10 +91,11 @@ pub(super) fn judge(
         is_against,
         off_s,
         is_same_album,
+        strangers: strangers(index, question, credit, have.guests),
         is_collection: index.credits.is_compilation(credit)
             || album.is_collection
             || album.versions.has(Version::Live) && !wanted.versions.has(Version::Live),
-        is_same_text: alike.is_same_text,
+        is_same_text: index.headings.text_key(title) == question.text_key(),
     })
 }
 
@@ -124,4 +128,13 @@ fn by_duration(off_s: Option<u32>, is_exact: bool, reasons: &mut Vec<Reason>) ->
         (_, true) => -0.09,
         (_, false) => -0.18,
     }
+}
+
+/// How many names only one of the two has.
+fn strangers(index: &TrackIndex, question: &Question<'_>, credit: u32, guests: &[u32]) -> usize {
+    let credited = index.credits.names(credit).filter(|(_, role)| *role != Role::Album).map(|(name, _)| name);
+    let here: Vec<u64> = credited.chain(guests.iter().copied()).map(|name| index.roster.key(name)).collect();
+    let there: Vec<u64> = question.names.iter().map(|sought| sought.key).collect();
+    let only = |some: &[u64], others: &[u64]| some.iter().filter(|key| !others.contains(key)).count();
+    only(&here, &there) + only(&there, &here)
 }

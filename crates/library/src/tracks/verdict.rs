@@ -109,19 +109,15 @@ fn compare(index: &TrackIndex, one: &Judged, other: &Judged) -> Ordering {
     let steps = |judged: &Judged| (judged.score * 200.0).round();
     let content = |judged: &Judged| {
         let row = index.rows[judged.row as usize];
-        let heading = index.headings.get(row.title);
-        let names = index
-            .credits
-            .names(row.credit)
-            .map(|(name, _)| index.roster.key(name))
-            .fold(0, u64::wrapping_add);
-        (heading.full_key, heading.core_key, names, index.albums[row.album as usize].key, row.duration_s)
+        let album = index.albums[row.album as usize].text_key;
+        (index.headings.text_key(row.title), index.credits.text_key(row.credit), album, row.duration_s)
     };
     steps(other)
         .total_cmp(&steps(one))
         .then(other.is_same_album.cmp(&one.is_same_album))
         .then(one.off_s.unwrap_or(u32::MAX).cmp(&other.off_s.unwrap_or(u32::MAX)))
         .then(other.artist.total_cmp(&one.artist))
+        .then(one.strangers.cmp(&other.strangers))
         .then(one.is_collection.cmp(&other.is_collection))
         .then(other.is_same_text.cmp(&one.is_same_text))
         .then_with(|| content(one).cmp(&content(other)))
