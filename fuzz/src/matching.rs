@@ -54,7 +54,8 @@ fn bounded(verdict: &Verdict, rows: usize) {
 fn told(verdict: &Verdict, rows: &[&str]) -> (Decision, Vec<(String, String)>) {
     let told = |candidate: &Candidate| {
         let Track { title, artist, album, duration_s, .. } = track(rows[candidate.row as usize]);
-        let duration_s = duration_s.filter(|seconds| *seconds > 0).map(|seconds| seconds.min(u32::from(u16::MAX)));
+        let duration_s =
+            duration_s.filter(|seconds| *seconds > 0).map(|seconds| seconds.min(u32::from(u16::MAX)));
         let row = format!("{title}|{artist}|{album}|{duration_s:?}");
         (row, format!("{:.4} {:?}", candidate.score, candidate.reasons))
     };

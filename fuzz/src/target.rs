@@ -5,7 +5,8 @@ use greenroom_upstream::verdict::Representation::{Json, Opaque, Xml};
 
 use super::{
     address, answers, comparisons, configuration, control, crawls, credentials, events, forwarding, frames,
-    greetings, logins, matching, places, playlists, redaction, requests, sequels, snapshots, surveys, webhooks,
+    greetings, logins, matching, places, playlists, redaction, requests, sequels, snapshots, surveys,
+    webhooks,
 };
 
 /// A property of any bytes.

@@ -113,7 +113,7 @@ fn main() {
         println!("    the snapshot says it takes {} MiB without indexes", snapshot.memory_bytes() >> 20);
         let mut file = Vec::new();
         said(&format!("{name}: writing its file"), || {
-            snapshot.encode(&mut file).expect("a Vec takes everything")
+            snapshot.encode(&mut file).expect("a Vec takes everything");
         });
         println!("    the file has {} MiB", file.len() >> 20);
         let read = said(&format!("{name}: reading it, with index"), || {

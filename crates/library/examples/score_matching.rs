@@ -252,7 +252,8 @@ fn tell(library: &Library, case: &Case<'_>) {
         println!("    right: {}", row.map(line).unwrap_or_default());
     }
     for candidate in case.verdict.candidates.iter().take(2) {
-        let words: Vec<&str> = candidate.reasons.iter().map(|reason| reason.word()).collect();
+        let words: Vec<&str> =
+            candidate.reasons.iter().map(greenroom_library::tracks::Reason::word).collect();
         let row = line(&library.rows[candidate.row as usize]);
         println!("    {:?} {:.3} {}: {row}", case.verdict.decision, candidate.score, words.join(";"));
     }
