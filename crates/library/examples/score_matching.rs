@@ -194,7 +194,9 @@ fn score(
     show("all", &all);
     show("half 0", &halves[0]);
     show("half 1", &halves[1]);
-    groups.iter().for_each(|(group, tally)| show(group, tally));
+    for (group, tally) in &groups {
+        show(group, tally);
+    }
     if let Some(told) = told {
         cases.iter().filter(|case| half(case.query) as u64 == told).for_each(|case| tell(library, case));
     }
