@@ -26,6 +26,7 @@ Examples:
 It ends with 0 when all of them are indexed, with 1 when one is not, with 2 when a name is not known.";
 
 /// What was typed.
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Options {
@@ -156,10 +157,11 @@ fn told(sight: &Value) -> String {
     let phase = sight["phase"].as_str().unwrap_or_default();
     let mut line = phase.replace('-', " ");
     if let Some(percent) = sight["percent"].as_u64() {
-        line += &format!(", {percent} % ({} of {})", grouped(number("items")), grouped(number("expected")));
+        let (items, expected) = (grouped(number("items")), grouped(number("expected")));
+        line = format!("{line}, {percent} % ({items} of {expected})");
     }
     if let Some(left_ms) = sight["left_ms"].as_u64().filter(|_| phase == "crawling") {
-        line += &format!(", {} s left", left_ms.div_ceil(1000));
+        line = format!("{line}, {} s left", left_ms.div_ceil(1000));
     }
     line + &format!(", {} requests", grouped(number("requests")))
 }

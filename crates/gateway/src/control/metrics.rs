@@ -38,6 +38,7 @@ struct Scrape {
     viewers: usize,
     sessions: usize,
     libraries: Vec<Report>,
+    playlists: Vec<(&'static str, u64)>,
 }
 
 impl Scrape {
@@ -58,6 +59,7 @@ impl Scrape {
                 .iter()
                 .map(|library| library.report(false))
                 .collect(),
+            playlists: control.playlists.outcomes().collect(),
         }
     }
 }
@@ -93,6 +95,11 @@ impl Collector for Scrape {
             }
         }
         out.gauge("cache_loads_under_way", "Loads under way", engine.loads_under_way)?;
+        out.counters(
+            "playlist_runs",
+            "Runs that synchronise a playlist, by outcome",
+            self.playlists.iter().map(|(outcome, count)| ([("outcome", *outcome)], *count)),
+        )?;
         out.counters("cache_invalidations", "Times something went stale", [([], engine.invalidations)])?;
         out.counters(
             "cache_limits_reached",

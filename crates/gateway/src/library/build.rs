@@ -84,12 +84,12 @@ impl Keeper {
                 facts.cost.build_ms = clock.now_ms().saturating_sub(began_ms);
             }
             // Where rows are missing although all pages were read, only reading them again helps.
-            let is_of_use = |crawl: &Box<Crawl>| match &outcome {
+            let is_of_use = |crawl: &Crawl| match &outcome {
                 Err(Failure::Unreachable | Failure::Unfit) => true,
                 Err(Failure::Changing) => crawl.is_complete(),
                 _ => false,
             };
-            if slot.as_ref().is_some_and(is_of_use) {
+            if slot.as_deref().is_some_and(is_of_use) {
                 facts.unfinished = slot.map(|mut crawl| {
                     crawl.requests = requests;
                     crawl
@@ -180,9 +180,9 @@ impl Keeper {
                     self.count_failure();
                     let is_away = self.bear(trouble, &mut failures).await?;
                     if is_away {
-                        crawl.pace.forgiven()
+                        crawl.pace.forgiven();
                     } else {
-                        crawl.pace.failed()
+                        crawl.pace.failed();
                     }
                     continue;
                 }
@@ -346,7 +346,7 @@ impl Keeper {
             facts.about = about.clone();
             match &built.diff {
                 Some(diff) => {
-                    facts.note_changes(number, super::following::changed_keys(diff, &generation.snapshot))
+                    facts.note_changes(number, super::following::changed_keys(diff, &generation.snapshot));
                 }
                 // All of it came: nothing is known of before.
                 None => facts.changes.clear(),
@@ -367,8 +367,12 @@ impl Keeper {
         let Some(generation) = generation else { return };
         let Some(store) = self.store() else { return };
         let id = about.id();
+        let clock = &self.library.server.clock;
+        let began_ms = clock.now_ms();
         let saved =
             self.library.server.tasks.spawn_blocking(move || store.save(&about, &generation.snapshot)).await;
+        // Writing a large library again and again would keep the disk as busy as indexing does a processor.
+        self.library.facts.lock().indexed.1 += clock.now_ms().saturating_sub(began_ms);
         if let Ok(Err(error)) = saved {
             tracing::warn!(library = %id, %error, "the index cannot be kept on disk: it is built anew after a restart");
         }

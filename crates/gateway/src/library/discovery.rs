@@ -251,11 +251,15 @@ impl Discovery {
                 }
                 Hint::AnythingChanged => {
                     looks = true;
-                    all.iter().for_each(|library| library.hear(None, None, now_ms));
+                    for library in &all {
+                        library.hear(None, None, now_ms);
+                    }
                 }
             }
         }
-        all.iter().for_each(|library| library.bell.notify_one());
+        for library in &all {
+            library.bell.notify_one();
+        }
         looks
     }
 }

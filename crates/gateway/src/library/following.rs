@@ -43,7 +43,7 @@ pub(super) struct Gathered {
 enum Patched {
     /// Nothing of it is different.
     Same,
-    New(SnapshotBuilder),
+    New(Box<SnapshotBuilder>),
 }
 
 impl Keeper {
@@ -103,24 +103,22 @@ impl Keeper {
         let own_s = now_ms / 1000;
         let synced_s = server_s.map_or(own_s, |server_s| server_s.min(own_s));
         let about = About { synced_s, ..self.about(&shelf) };
-        let (patched, about) = match patched {
-            Patched::Same => (None, about),
+        let patched = match patched {
+            Patched::Same => None,
             Patched::New(builder) => {
                 self.believe(builder.len() as u64, shelf.is_scanning)?;
-                (Some(self.index(builder).await?), about)
+                Some(self.index(*builder).await?)
             }
         };
         let snapshot = patched.as_ref().map_or(&held.snapshot, |built: &Built| &built.snapshot);
         let (about, is_complete) = counted(about, snapshot, &totals);
         let changed = patched.as_ref().and_then(|built| built.diff.as_ref()).map_or(0, changed_items);
-        match patched {
-            Some(built) => self.publish(about, built, now_ms).await,
-            None => {
-                let has_news = { library.facts.lock().about != about };
-                library.facts.lock().about = about.clone();
-                if has_news && !is_confirmed {
-                    self.save(about, Some(held)).await;
-                }
+        if let Some(built) = patched {
+            self.publish(about, built, now_ms).await;
+        } else {
+            library.facts.lock().about = about.clone();
+            if !is_confirmed {
+                self.save(about, Some(held)).await;
             }
         }
         if !is_complete {
@@ -247,7 +245,7 @@ fn patch(held: &Snapshot, items: Vec<Item>, removed: &[String]) -> Patched {
         builder.remove(&item.key);
         is_same &= !builder.push(item);
     }
-    if is_same { Patched::Same } else { Patched::New(builder) }
+    if is_same { Patched::Same } else { Patched::New(Box::new(builder)) }
 }
 
 /// What is known of a snapshot with the server's counts in it, and whether they fit.

@@ -10,6 +10,7 @@ use super::progress::{Phase, Progress};
 use super::source::Source;
 use super::{Failure, Libraries, Library};
 use crate::config::AtStart;
+use crate::mode::Mode;
 use crate::warnings::Warning;
 
 /// After the last event it is waited so long for the next, but no longer than the second since the first.
@@ -162,6 +163,8 @@ impl Keeper {
         let wishes = library.wishes.lock();
         let contents = facts.shelf.as_ref().map_or(Contents::Other, |shelf| shelf.contents);
         let at_start = match settings.at_start {
+            // Whoever only observes, or wants a plain proxy, did not ask for it.
+            _ if library.server.mode() != Mode::Cache => false,
             AtStart::Nothing => false,
             AtStart::Music => contents == Contents::Music,
             AtStart::Everything => true,

@@ -11,6 +11,11 @@
 //! Further rooms: [`store`] (snapshots on disk), [`choices`] (what the user turned off), [`progress`], [`report`] (what is
 //! shown).
 
+#![expect(
+    clippy::similar_names,
+    reason = "`shelf` beside `self`: it is the word the dialects have for a library"
+)]
+
 mod build;
 mod choices;
 mod crawl;

@@ -116,7 +116,9 @@ impl Source {
             && let Ok(said) = self.get(target, Class::Sections).await
             && self.kind().is_scanning(&said.of) == Ok(true)
         {
-            shelves.iter_mut().for_each(|shelf| shelf.is_scanning = true);
+            for shelf in &mut shelves {
+                shelf.is_scanning = true;
+            }
         }
         Ok(Answer { of: shelves, took: answer.took, server_s: answer.server_s })
     }
@@ -172,7 +174,7 @@ impl Source {
                 // A key that belongs to nobody is told that nobody is asking.
                 Err(Trouble::Refused | Trouble::Missing | Trouble::Unfit) => {}
                 Err(Trouble::Away | Trouble::Silent) => {
-                    self.way.has_asked_who.store(false, Ordering::Release)
+                    self.way.has_asked_who.store(false, Ordering::Release);
                 }
             }
         }

@@ -77,7 +77,7 @@ impl Store {
         }
         let path = self.path_of(&about.key);
         let beside = path.with_extension("new");
-        let written = self.write(&beside, about, snapshot);
+        let written = write(&beside, about, snapshot);
         if written.is_err() {
             drop(std::fs::remove_file(&beside));
         }
@@ -85,21 +85,6 @@ impl Store {
         give_to_owner(&beside);
         std::fs::rename(&beside, &path)?;
         File::open(&self.folder)?.sync_all()
-    }
-
-    fn write(&self, path: &Path, about: &About, snapshot: &Snapshot) -> io::Result<()> {
-        let about = serde_json::to_vec(about)?;
-        let length = u32::try_from(about.len()).map_err(io::Error::other)?;
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        let mut out = Checked { out: io::BufWriter::new(file), check: blake3::Hasher::new() };
-        out.write_all(MARK)?;
-        out.write_all(&length.to_le_bytes())?;
-        out.write_all(&about)?;
-        snapshot.encode(&mut out)?;
-        let check = out.check.finalize();
-        let mut file = out.out;
-        file.write_all(check.as_bytes())?;
-        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
     }
 
     /// What is kept. What cannot be read is set aside, and named.
@@ -146,6 +131,21 @@ impl About {
     pub(super) fn id(&self) -> LibraryId {
         LibraryId { server: self.server.clone(), key: self.key.clone() }
     }
+}
+
+fn write(path: &Path, about: &About, snapshot: &Snapshot) -> io::Result<()> {
+    let about = serde_json::to_vec(about)?;
+    let length = u32::try_from(about.len()).map_err(io::Error::other)?;
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut out = Checked { out: io::BufWriter::new(file), check: blake3::Hasher::new() };
+    out.write_all(MARK)?;
+    out.write_all(&length.to_le_bytes())?;
+    out.write_all(&about)?;
+    snapshot.encode(&mut out)?;
+    let check = out.check.finalize();
+    let mut file = out.out;
+    file.write_all(check.as_bytes())?;
+    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }
 
 fn read(path: &Path) -> Option<(About, Snapshot)> {

@@ -67,6 +67,8 @@ pub struct Courier {
     tally: Arc<Tally>,
     /// Whether this is the token the library was read with.
     is_own: bool,
+    /// Whether it speaks for a user whose token it does not have.
+    is_on_behalf: bool,
 }
 
 impl Courier {
@@ -86,8 +88,9 @@ impl Courier {
         let credential = credential_of(server, &account).ok_or(Trouble::NoToken)?;
         let identity = server.identify(&credential);
         let is_own = account.token.is_none() && account.user.is_none();
-        let holder = Holder::default();
-        let mut courier = Self { server: Arc::clone(server), credential, identity, holder, tally, is_own };
+        let (holder, is_on_behalf) = (Holder::default(), account.user.is_some());
+        let mut courier =
+            Self { server: Arc::clone(server), credential, identity, holder, tally, is_own, is_on_behalf };
         courier.holder = courier.introduce(account.user.as_deref()).await?;
         Ok(courier)
     }
@@ -172,6 +175,10 @@ impl Courier {
 
     /// Others' playlists that everybody may see are no place to write to.
     async fn may_write(&self, listed: &Listed) -> Result<bool, Trouble> {
+        // The server answers a question of ownership to the user alone; for others it says who may delete.
+        if self.is_on_behalf {
+            return Ok(listed.may_delete != Some(false));
+        }
         let Some(target) = self.kind().ownership_target(&listed.id) else { return Ok(true) };
         match self.get(&target).await {
             Ok(_) => Ok(true),

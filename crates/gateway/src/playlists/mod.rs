@@ -1,6 +1,7 @@
 //! Playlists from elsewhere, kept on a media server: read, resolved once, written for one account or several, verified.
 //!
-//! Rooms: [`wish`] (what somebody wants), [`sync`] (a wish carried out), [`plan`] (how a playlist becomes what it should
+//! Rooms: [`wish`] (what somebody wants), [`sync`] (a wish carried out), `awaiting` (its library), `finding` (its rows),
+//! [`plan`] (how a playlist becomes what it should
 //! be), [`writing`] (one account's playlist), [`courier`] (asking the server), [`run`] (how far it is), [`report`] (what
 //! came of it), [`trouble`] (what keeps it from being done), [`standing`] (what is kept in step by itself).
 //!
@@ -8,7 +9,9 @@
 //! rows changes nothing, and where nothing was found nothing is touched. Nothing is journalled: the next run reads what
 //! is there and goes on from it.
 
+mod awaiting;
 pub mod courier;
+mod finding;
 pub mod plan;
 pub mod report;
 pub mod run;
@@ -42,8 +45,28 @@ const LOOKED_AT_LATELY_S: u64 = 3600;
 const SYNC_WITHOUT_INDEX: &str = "sync-without-index";
 /// Runs at a time.
 const MAX_RUNNING: usize = 8;
-/// Runs that have ended and are remembered.
+/// Runs that have ended and are remembered …
 const MAX_KEPT: usize = 50;
+/// … and rows that all their reports may hold together; the newest is always kept.
+const MAX_KEPT_ROWS: usize = 100_000;
+
+/// How runs end, the last one before it began.
+const OUTCOMES: [&str; 4] = ["done", "failed", "cancelled", "refused"];
+
+/// Forgets the oldest runs that have ended, until what is kept is within bounds.
+fn make_room(runs: &mut VecDeque<Arc<Run>>) {
+    loop {
+        let rows: usize = runs.iter().map(|run| run.rows()).sum();
+        let mut ended = runs.iter().enumerate().filter(|(_, run)| run.ending().is_some()).map(|(at, _)| at);
+        let (oldest, is_only) = (ended.next(), ended.next().is_none());
+        match oldest {
+            Some(oldest) if !is_only && (runs.len() > MAX_KEPT || rows > MAX_KEPT_ROWS) => {
+                runs.remove(oldest);
+            }
+            _ => return,
+        }
+    }
+}
 
 /// Keeps playlists.
 #[derive(Debug)]
@@ -59,7 +82,7 @@ pub struct Playlists {
     stop: CancellationToken,
     runs: Mutex<VecDeque<Arc<Run>>>,
     begun: AtomicU64,
-    refused: AtomicU64,
+    ended: [AtomicU64; OUTCOMES.len()],
     habits: Mutex<HashMap<String, Arc<Habits>>>,
 }
 
@@ -95,7 +118,7 @@ impl Playlists {
             stop,
             runs: Mutex::default(),
             begun: AtomicU64::new(0),
-            refused: AtomicU64::new(0),
+            ended: Default::default(),
             habits: Mutex::default(),
         }
     }
@@ -142,7 +165,7 @@ impl Playlists {
             )
         };
         if let Some(refusal) = refusal {
-            self.refused.fetch_add(1, Ordering::Relaxed);
+            self.note("refused");
             return Err(refusal);
         }
         let number = self.begun.fetch_add(1, Ordering::Relaxed) + 1;
@@ -151,11 +174,26 @@ impl Playlists {
         let id = format!("{:x}-{number}", now_ms / 1000);
         let run = Arc::new(Run::new(id, server, name, now_ms, self.stop.child_token()));
         runs.push_back(Arc::clone(&run));
-        while runs.len() > MAX_KEPT {
-            let Some(oldest) = runs.iter().position(|run| run.ending().is_some()) else { break };
-            runs.remove(oldest);
-        }
+        make_room(&mut runs);
         Ok(run)
+    }
+
+    /// A run ended.
+    fn end(&self, run: &Run, ending: run::Ending) {
+        run.end(ending);
+        self.note(run.word());
+        make_room(&mut self.runs.lock());
+    }
+
+    fn note(&self, outcome: &str) {
+        if let Some(place) = OUTCOMES.iter().position(|known| *known == outcome) {
+            self.ended[place].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many runs ended how.
+    pub fn outcomes(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        OUTCOMES.into_iter().zip(self.ended.iter().map(|count| count.load(Ordering::Relaxed)))
     }
 
     /// Runs that are known, the newest first.
@@ -166,11 +204,6 @@ impl Playlists {
     /// The run with this id.
     pub fn run(&self, id: &str) -> Option<Arc<Run>> {
         self.runs.lock().iter().find(|run| run.id == id).cloned()
-    }
-
-    /// How many runs were refused because of others.
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
     }
 
     /// The server of this name.
@@ -211,7 +244,7 @@ impl Playlists {
     }
 
     /// So little was found in it that it should be compared with the server, unless that was done a moment ago.
-    fn doubt(&self, library: &Library, age_s: u64) {
+    fn doubt(library: &Library, age_s: u64) {
         if age_s > LOOKED_AT_LATELY_S {
             library.build(false);
         }
@@ -219,7 +252,7 @@ impl Playlists {
     }
 
     /// A sync into a library whose index is turned off cannot work, or works with what was known long ago.
-    fn warn_of(&self, library: &Library) {
+    fn warn_of(library: &Library) {
         let warnings = &library.server.warnings;
         if library.state() != State::Off {
             warnings.lower(SYNC_WITHOUT_INDEX);

@@ -107,6 +107,14 @@ impl Run {
         self.ending.lock().clone()
     }
 
+    /// Rows that its report holds.
+    pub fn rows(&self) -> usize {
+        match &*self.ending.lock() {
+            Some(Ending::Done(report)) => report.rows.len(),
+            _ => 0,
+        }
+    }
+
     /// Waits until it ends.
     pub async fn ended(&self) -> Ending {
         let mut progress = self.watch();

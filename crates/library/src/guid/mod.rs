@@ -55,9 +55,10 @@ fn bare(id: &str) -> Option<String> {
 
 fn named(scheme: &str, id: &str) -> Option<String> {
     let scheme = scheme.to_ascii_lowercase();
-    let scheme = scheme.strip_prefix("com.plexapp.agents.").unwrap_or(&scheme);
+    let scheme = scheme.trim_start_matches("com.plexapp.agents.");
     // What an agent was told besides, such as the language.
-    let id = id.split(['?', '#']).next().unwrap_or_default().trim_matches('/').trim();
+    let id = id.split(['?', '#']).next().unwrap_or_default();
+    let id = id.trim_matches(|letter: char| letter == '/' || letter.is_whitespace());
     let is_scheme = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+' | b'_');
     if scheme.is_empty() || id.is_empty() || !scheme.bytes().all(is_scheme) {
         return None;
@@ -318,6 +319,16 @@ mod tests {
             assert_eq!(canonical(local), None, "{local}");
             assert!(!is_same(local, local), "{local}");
         }
+    }
+
+    #[test]
+    fn an_agents_name_written_twice_is_taken_off_as_a_whole() {
+        check("tvdb://121361/1/2", &["com.plexapp.agents.com.plexapp.agents.thetvdb://121361/1/2?lang=en"]);
+    }
+
+    #[test]
+    fn spaces_and_slashes_around_an_id_are_taken_off_in_any_order() {
+        check("x://a/b", &["x:// / /a/b / ", "x:///a/b/"]);
     }
 
     #[test]

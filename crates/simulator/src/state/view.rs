@@ -212,7 +212,7 @@ impl<'a> View<'a> {
     fn merge(&self, base: &[ItemId], kind: Kind, key: SortKey) -> Vec<ItemId> {
         let stock = &self.inner.shelf;
         let touched = |id: &ItemId| stock.deleted.contains(id) || stock.records.contains_key(id);
-        let mut order: Vec<ItemId> = base.iter().copied().filter(|id| !touched(id)).collect();
+        let order: Vec<ItemId> = base.iter().copied().filter(|id| !touched(id)).collect();
         let mut changed: Vec<_> = stock
             .records
             .values()
@@ -220,13 +220,18 @@ impl<'a> View<'a> {
             .map(|record| (key.value(record), record.id))
             .collect();
         changed.sort_unstable();
-        for (value, id) in changed.into_iter().rev() {
+        let mut merged = Vec::with_capacity(order.len() + changed.len());
+        let mut from = 0;
+        for (value, id) in changed {
             let at = order.partition_point(|other| {
                 self.record(*other).is_some_and(|record| (key.value(&record), *other) < (value.clone(), id))
             });
-            order.insert(at, id);
+            merged.extend_from_slice(&order[from..at]);
+            merged.push(id);
+            from = at;
         }
-        order
+        merged.extend_from_slice(&order[from..]);
+        merged
     }
 
     /// How many items of a kind there are.

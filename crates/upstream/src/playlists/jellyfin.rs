@@ -12,7 +12,7 @@ const TICKS_PER_MS: u64 = 10_000;
 
 pub(super) fn playlists_target(holder: &Holder, start: u64, size: u64) -> String {
     format!(
-        "/Items?{}includeItemTypes=Playlist&recursive=true&fields=ChildCount&enableUserData=false\
+        "/Items?{}includeItemTypes=Playlist&recursive=true&fields=ChildCount,CanDelete&enableUserData=false\
          &enableImages=false&sortBy=SortName,DateCreated&startIndex={start}&limit={size}",
         user(holder)
     )
@@ -47,6 +47,7 @@ pub(super) fn playlists(body: &[u8]) -> Result<Page<Listed>, Unfit> {
             title: row["Name"].as_str()?.to_owned(),
             length: row["ChildCount"].as_u64(),
             is_smart: false,
+            may_delete: row["CanDelete"].as_bool(),
         })
     })
 }

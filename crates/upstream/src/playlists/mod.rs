@@ -51,6 +51,8 @@ pub struct Listed {
     pub length: Option<u64>,
     /// It is made of a query, and cannot be written.
     pub is_smart: bool,
+    /// Whether the user who is named may delete it, where the server says so.
+    pub may_delete: Option<bool>,
 }
 
 /// An item in a playlist.

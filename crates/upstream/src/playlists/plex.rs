@@ -29,6 +29,7 @@ pub(super) fn playlists(body: &[u8]) -> Result<Page<Listed>, Unfit> {
             title: row["title"].as_str()?.to_owned(),
             length: row["leafCount"].as_u64(),
             is_smart: is_true(&row["smart"]),
+            may_delete: None,
         })
     })
 }

@@ -142,7 +142,7 @@ fn targets_name_user_order_and_fields() {
     assert_eq!(
         jellyfin.page_target(&music(), ItemKind::Track, 500, 250, Some(ME)),
         format!(
-            "/Items?parentId={PARENT}&recursive=true&includeItemTypes=Audio&isMissing=false\
+            "/Items?parentId={PARENT}&recursive=true&includeItemTypes=Audio\
              &fields=Path,ProviderIds,DateCreated&enableUserData=false&enableImages=false&imageTypeLimit=0\
              &sortBy=DateCreated,SortName&sortOrder=Ascending&startIndex=500&limit=250&userId={ME}"
         )
@@ -154,7 +154,7 @@ fn targets_name_user_order_and_fields() {
     assert!(jellyfin.count_target(&music(), ItemKind::Track, None).contains("&limit=0"));
     assert!(jellyfin.items_target(&[ITEM, OTHER], None).starts_with(&format!("/Items?ids={ITEM},{OTHER}&")));
     let below = jellyfin.leaves_target(ITEM, ItemKind::Season, 0, 9, None);
-    assert!(below.contains("includeItemTypes=Episode"), "{below}");
+    assert!(below.contains("includeItemTypes=Episode&isMissing=false"), "{below}");
     let artist = Branch { key: ITEM.into(), leaves: ItemKind::Track, is_direct: false };
     assert!(
         jellyfin.branch_target(&artist, 0, 9, None).starts_with(&format!("/Items?albumArtistIds={ITEM}&"))

@@ -120,6 +120,25 @@ fn fields_in_forms_nobody_sends_cost_a_field_and_not_the_page() {
 }
 
 #[test]
+fn what_is_absurdly_long_is_not_kept() {
+    let (title, long) = ("t".repeat(8 * 1024), "x".repeat(8 * 1024 + 1));
+    let guids = vec![r#"{"id":"imdb://tt1"}"#; 300].join(",");
+    let body = format!(
+        r#"{{"MediaContainer":{{"size":3,"Metadata":[
+            {{"ratingKey":"1","type":"movie","title":"{title}","parentTitle":"{long}","Guid":[{guids}],
+              "Media":[{{"Part":[{{"file":"/{long}"}},{{"file":"/b"}}]}}]}},
+            {{"ratingKey":"2","type":"movie","title":"{long}"}},
+            {{"ratingKey":"{}","type":"movie","title":"A"}}]}}}}"#,
+        "3".repeat(65)
+    );
+    let read = page(None, &body).expect("it is fit");
+    assert_eq!((read.items.len(), read.skipped), (1, 2));
+    let film = &read.items[0];
+    assert_eq!((film.title.len(), &film.parent_title, film.guids.len()), (8 * 1024, &None, 256));
+    assert_eq!(film.files.len(), 1, "the file with a path of any length is left out");
+}
+
+#[test]
 fn libraries_are_listed_with_what_they_hold() {
     let body = r#"{"MediaContainer":{"size":4,"Directory":[
         {"key":"1","type":"movie","title":"Films","contentChangedAt":8700,"refreshing":true},

@@ -25,7 +25,9 @@ fn change(house: &House, is_told: bool) -> Tracks {
         let album = write.view().parent(tracks[tracks.len() - 1]).expect("it lies in an album");
         let (deleted, rest) = tracks.split_at(CHANGED);
         let (retagged, rest) = rest.split_at(CHANGED);
-        deleted.iter().for_each(|track| assert!(write.delete(*track)));
+        for track in deleted {
+            assert!(write.delete(*track));
+        }
         for track in retagged {
             assert!(write.edit(*track, |record| record.title = format!("{} (Another Take)", record.title)));
         }
@@ -37,9 +39,9 @@ fn change(house: &House, is_told: bool) -> Tracks {
         }
     };
     if is_told {
-        house.server.change(work)
+        house.server.change(work);
     } else {
-        house.server.change_quietly(work)
+        house.server.change_quietly(work);
     }
     let view = house.server.state().view();
     let all = view.list(Kind::Track, SortKey::Id);
@@ -160,7 +162,9 @@ async fn a_library_that_loses_most_while_the_server_scans_is_not_believed_at_onc
     house.server.scan(Section::Music, true);
     house.server.change(|write| {
         let tracks: Vec<ItemId> = write.view().catalogue().ids(Kind::Track).collect();
-        tracks[100..].iter().for_each(|track| assert!(write.delete(*track)));
+        for track in &tracks[100..] {
+            assert!(write.delete(*track));
+        }
     });
     until(&library, |library| library.state() == State::Stale).await;
     let shown = report(&library);

@@ -165,9 +165,8 @@ pub async fn until(library: &Arc<Library>, is_so: impl Fn(&Arc<Library>) -> bool
             progress.changed().await.expect("it lives");
         }
     };
-    if tokio::time::timeout(STUCK, waiting).await.is_err() {
-        panic!("it never came: {:#?}", report(library));
-    }
+    let outcome = tokio::time::timeout(STUCK, waiting).await;
+    assert!(outcome.is_ok(), "it never came: {:#?}", report(library));
 }
 
 pub fn report(library: &Arc<Library>) -> Report {

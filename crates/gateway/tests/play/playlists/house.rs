@@ -55,14 +55,24 @@ fn users() -> Users {
             user(2, "ben", &Section::EVERY),
             user(3, "cleo", &[Section::Films]),
         ],
-        tokens: vec![token("ann", 1), token("ben", 2), token("cleo", 3)],
+        tokens: vec![
+            token("ann", 1),
+            token("ben", 2),
+            token("cleo", 3),
+            Token { label: "key".into(), secret: "f".repeat(32), user: None },
+        ],
     }
 }
 
 /// A server that runs.
 pub async fn server(kind: Kind, takes_one: bool, tasks: &TaskTracker) -> Running {
+    server_with(kind, 600, takes_one, tasks).await
+}
+
+/// A server that runs, with so many tracks.
+pub async fn server_with(kind: Kind, tracks: u32, takes_one: bool, tasks: &TaskTracker) -> Running {
     let anywhere: SocketAddr = "127.0.0.1:0".parse().expect("an address");
-    let size = CatalogueSize { tracks: 600, ..CatalogueSize::tiny() };
+    let size = CatalogueSize { tracks, ..CatalogueSize::tiny() };
     let started = match kind {
         Kind::Plex => {
             let switches = plex::Switches { playlist_takes_one: takes_one, ..plex::Switches::default() };
@@ -77,15 +87,17 @@ pub async fn server(kind: Kind, takes_one: bool, tasks: &TaskTracker) -> Running
     started.expect("it starts")
 }
 
-/// What the configuration says beside the address.
-pub fn tokens(running: &Running) -> String {
+/// What the configuration says beside the address: two users with tokens, and where a key can speak for somebody, ben
+/// by a key that is nobody's and by the owner's token.
+pub fn tokens(running: &Running, kind: Kind) -> String {
     let of = |label: &str| running.tokens().secret(label).to_owned();
-    format!(
-        "token = \"{}\"\n[server.accounts.ben]\ntoken = \"{}\"\n[server.accounts.cleo]\ntoken = \"{}\"\n",
-        of("ann"),
-        of("ben"),
-        of("cleo")
-    )
+    let own = |label: &str| format!("[server.accounts.{label}]\ntoken = \"{}\"\n", of(label));
+    let mut lines = format!("token = \"{}\"\n{}{}", of("ann"), own("ben"), own("cleo"));
+    if kind == Kind::Jellyfin {
+        lines += &own("key");
+        lines += "user = \"ben\"\n[server.accounts.behalf]\nuser = \"Ben\"\n";
+    }
+    lines
 }
 
 /// All music of a server.
@@ -139,7 +151,7 @@ impl House {
 
     /// The same with something between process and server.
     pub async fn before(kind: Kind, running: Running, url: &str, tasks: TaskTracker, clock: Clock) -> Self {
-        let script = Script::new().server("home", kind.name(), url, &tokens(&running));
+        let script = Script::new().server("home", kind.name(), url, &tokens(&running, kind));
         let stage = script.start_at(clock).await;
         let tracks = tracks_of(&running, kind);
         indexed(&stage, "home").await;

@@ -162,7 +162,7 @@ async fn a_library_of_which_nothing_is_known_yet_is_said_or_waited_for() {
     let running = server(Kind::Plex, false, &tasks).await;
     // Its libraries cannot be had for now.
     running.faults().set_for("/library/sections", Fault::Hang);
-    let script = Script::new().server("home", "plex", &running.url(), &tokens(&running));
+    let script = Script::new().server("home", "plex", &running.url(), &tokens(&running, Kind::Plex));
     let stage = script.start_at(Clock::scaled(20.0)).await;
     let tracks = tracks_of(&running, Kind::Plex);
     let rows: Vec<Value> =

@@ -1,5 +1,6 @@
 //! Playlists from elsewhere, through the whole process, against both simulated servers.
 
+mod at_size;
 mod house;
 mod inputs;
 mod mishaps;

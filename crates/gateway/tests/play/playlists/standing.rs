@@ -15,7 +15,8 @@ use crate::stage::Script;
 async fn open(table: &str) -> House {
     let tasks = TaskTracker::new();
     let running = server(Kind::Plex, false, &tasks).await;
-    let script = Script::new().server("home", "plex", &running.url(), &tokens(&running)).table(table);
+    let script =
+        Script::new().server("home", "plex", &running.url(), &tokens(&running, Kind::Plex)).table(table);
     let stage = script.start_at(Clock::scaled(100.0)).await;
     let tracks = tracks_of(&running, Kind::Plex);
     indexed(&stage, "home").await;
@@ -23,11 +24,11 @@ async fn open(table: &str) -> House {
 }
 
 fn write(path: &Path, house: &House, wanted: impl IntoIterator<Item = usize>, more: &str) {
-    let mut table = "title,artist,album\n".to_owned();
-    for at in wanted {
+    let row = |at: usize| {
         let track = &house.tracks[at];
-        table += &format!("\"{}\",\"{}\",\"{}\"\n", track.title, track.artist, track.album);
-    }
+        format!("\"{}\",\"{}\",\"{}\"\n", track.title, track.artist, track.album)
+    };
+    let table = "title,artist,album\n".to_owned() + &wanted.into_iter().map(row).collect::<String>();
     std::fs::write(path, table + more).expect("written");
 }
 

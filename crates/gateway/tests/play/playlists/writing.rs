@@ -127,6 +127,19 @@ async fn a_playlist_is_resolved_once_and_written_for_every_account() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_nobodys_writes_for_the_user_it_is_told() {
+    let house = House::open(Kind::Jellyfin).await;
+    for (account, wanted) in [("key", 0..4), ("behalf", 0..6)] {
+        house.sync(house.rows(wanted.clone()), json!({"accounts": [account], "mode": "append"})).await;
+        assert_eq!(house.held("ben", "Weekly"), Some(house.keys(wanted.clone())), "{account}");
+        let again = house.sync(house.rows(wanted), json!({"accounts": [account], "mode": "replace"})).await;
+        assert_eq!(again["writes"], 0, "{account}: it is found again");
+    }
+    assert_eq!(house.held("ann", "Weekly"), None);
+    house.close().await;
+}
+
+#[tokio::test]
 async fn somebody_elses_playlist_of_that_name_is_left_alone() {
     let house = House::open(Kind::Jellyfin).await;
     house.sync(house.rows(0..3), json!({"accounts": ["ben"]})).await;
@@ -221,12 +234,9 @@ async fn a_playlist_of_another_server_is_taken_over() {
     let tasks = tokio_util::task::TaskTracker::new();
     let (attic, home) =
         (server(Kind::Jellyfin, false, &tasks).await, server(Kind::Plex, false, &tasks).await);
-    let script = Script::new().server("attic", "jellyfin", &attic.url(), &tokens(&attic)).server(
-        "home",
-        "plex",
-        &home.url(),
-        &tokens(&home),
-    );
+    let script = Script::new()
+        .server("attic", "jellyfin", &attic.url(), &tokens(&attic, Kind::Jellyfin))
+        .server("home", "plex", &home.url(), &tokens(&home, Kind::Plex));
     let stage = script.start().await;
     let from = tracks_of(&attic, Kind::Jellyfin);
     indexed(&stage, "attic").await;

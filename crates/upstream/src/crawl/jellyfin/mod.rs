@@ -55,7 +55,7 @@ pub(super) fn changed_target(
 
 pub(super) fn count_target(shelf: &Shelf, kind: ItemKind, user: Option<&str>) -> String {
     let parent = quoted(&shelf.key);
-    let which = format!("parentId={parent}&recursive=true&includeItemTypes={}&isMissing=false", name(kind));
+    let which = format!("parentId={parent}&recursive=true&includeItemTypes={}{}", name(kind), there(kind));
     format!("/Items?{which}&{LEAN}&startIndex=0&limit=0{}", of_user(user))
 }
 
@@ -95,10 +95,11 @@ fn below(key: &str, kind: ItemKind, start: u64, size: u64, user: Option<&str>) -
 }
 
 fn listed(whose: &str, kind: ItemKind, start: u64, size: u64, user: Option<&str>) -> String {
-    let (name, fields, of_user) = (name(kind), fields(kind != ItemKind::Track), of_user(user));
+    let (name, there) = (name(kind), there(kind));
+    let (fields, of_user) = (fields(kind != ItemKind::Track), of_user(user));
     let order = "sortBy=DateCreated,SortName&sortOrder=Ascending";
     format!(
-        "/Items?{whose}&recursive=true&includeItemTypes={name}&isMissing=false&fields={fields}&{LEAN}&{order}\
+        "/Items?{whose}&recursive=true&includeItemTypes={name}{there}&fields={fields}&{LEAN}&{order}\
          &startIndex={start}&limit={size}{of_user}"
     )
 }
@@ -107,6 +108,14 @@ fn listed(whose: &str, kind: ItemKind, start: u64, size: u64, user: Option<&str>
 /// more than the rest of a row: tracks are found by their path alone.
 fn fields(with_sources: bool) -> &'static str {
     if with_sources { "Path,ProviderIds,DateCreated,MediaSources" } else { "Path,ProviderIds,DateCreated" }
+}
+
+/// Of shows the server also knows what is not there.
+fn there(kind: ItemKind) -> &'static str {
+    match kind {
+        ItemKind::Season | ItemKind::Episode => "&isMissing=false",
+        ItemKind::Film | ItemKind::Show | ItemKind::Track => "",
+    }
 }
 
 fn of_user(user: Option<&str>) -> String {

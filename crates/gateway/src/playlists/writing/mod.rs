@@ -2,6 +2,8 @@
 //! decides one phase, and writes it; so an unknown outcome, a server that takes less than it was given, and a run that
 //! was interrupted are all the same case: the next round sees what is so.
 
+mod sending;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,12 +11,12 @@ use std::time::Duration;
 
 use greenroom_cache::Clock;
 use greenroom_library::tracks::Policy;
-use greenroom_upstream::playlists::{Entry, Listed, MAX_ITEMS, MAX_QUERY_BYTES, Order};
+use greenroom_upstream::playlists::{Entry, Listed, MAX_ITEMS, MAX_QUERY_BYTES};
 
-use super::courier::{Courier, Wrote};
+use super::courier::Courier;
 use super::plan::{self, Costs, Held, Phase};
 use super::report::{AccountReport, Diff, Failure, Standing};
-use super::run::{Progress, Run};
+use super::run::Run;
 use super::trouble::Trouble;
 use super::wish::Mode;
 use crate::library::Library;
@@ -157,26 +159,23 @@ impl Desk<'_> {
                 .unwrap_or(0);
             return Ok(Vec::new());
         }
-        let (playlist, mut current) = match listed {
-            Some(listed) => {
-                let current = self.read(&listed.id).await?;
-                self.check_mode(&current, state)?;
-                (listed.id, current)
+        let (playlist, mut current) = if let Some(listed) = listed {
+            let current = self.read(&listed.id).await?;
+            self.check_mode(&current, state)?;
+            (listed.id, current)
+        } else {
+            state.report.is_new = true;
+            self.check_visible(&[], state).await?;
+            if goal(self.mode, &[], state).is_empty() {
+                state.report.standing = Standing::NothingFound;
+                state.report.is_new = false;
+                return Ok(Vec::new());
             }
-            None => {
-                state.report.is_new = true;
-                self.check_visible(&[], state).await?;
-                if goal(self.mode, &[], state).is_empty() {
-                    state.report.standing = Standing::NothingFound;
-                    state.report.is_new = false;
-                    return Ok(Vec::new());
-                }
-                if self.dry_run {
-                    self.plan(&[], state);
-                    return Ok(Vec::new());
-                }
-                self.create(state).await?
+            if self.dry_run {
+                self.plan(&[], state);
+                return Ok(Vec::new());
             }
+            self.create(state).await?
         };
         state.report.playlist = Some(playlist.clone());
         if !state.report.is_new {
@@ -331,258 +330,6 @@ impl Desk<'_> {
         (report.added, report.removed, report.length) = (add.len(), remove.len(), goal.len());
         report.standing = if writes > 0 { Standing::Planned } else { Standing::Unchanged };
         report.diff = Some(Diff { add, remove, reorder, writes });
-    }
-
-    /// Makes the playlist. If nobody knows whether that happened, the server is asked before it is tried again.
-    async fn create(&self, state: &mut State) -> Result<(String, Vec<Held>), Stop> {
-        let kind = self.courier.kind();
-        loop {
-            let goal = goal(self.mode, &[], state);
-            if goal.is_empty() {
-                return Err(Trouble::Refused(404).into());
-            }
-            let fit = match state.narrow {
-                Some(narrow) => narrow.min(goal.len()),
-                None if self.habits.takes_one.load(Ordering::Relaxed) => 1,
-                None => kind.fitting_at_first(&goal, MAX_QUERY_BYTES, MAX_ITEMS),
-            };
-            self.tell(0, goal.len());
-            let first = &goal[..fit];
-            let wrote =
-                self.send(&kind.create_playlist(self.courier.holder(), self.name, first), state).await?;
-            match wrote {
-                Wrote::Done(body) => {
-                    state.report.added = fit;
-                    state.sent.push(first.to_vec());
-                    state.narrow = None;
-                    let id = match kind.created_playlist(&body) {
-                        Ok(id) => id,
-                        Err(_) => self.find().await?.ok_or(Trouble::Foreign)?.id,
-                    };
-                    let current = self.read(&id).await?;
-                    return Ok((id, current));
-                }
-                Wrote::Refused(status) if matches!(status.as_u16(), 400 | 404) => {
-                    self.narrow_down(first, state).await?;
-                }
-                Wrote::Refused(status) => return Err(Trouble::Refused(status.as_u16()).into()),
-                Wrote::NotSent(trouble) => self.bear(trouble, state).await?,
-                Wrote::Unknown => {
-                    self.bear(Trouble::Unreachable, state).await?;
-                    if let Some(listed) = self.find_patiently().await? {
-                        let current = self.read(&listed.id).await?;
-                        state.report.added = current.len();
-                        return Ok((listed.id, current));
-                    }
-                }
-            }
-        }
-    }
-
-    /// The list of playlists, asked while the server may still be in trouble.
-    async fn find_patiently(&self) -> Result<Option<Listed>, Stop> {
-        let mut mishaps = 0;
-        loop {
-            match self.find().await {
-                Err(Stop::Trouble(Trouble::Unreachable | Trouble::Slow | Trouble::Busy | Trouble::Down))
-                    if mishaps < MAX_MISHAPS =>
-                {
-                    mishaps += 1;
-                    self.pause().await?;
-                }
-                found => return found,
-            }
-        }
-    }
-
-    async fn carry_out(
-        &self,
-        playlist: &str,
-        phase: Phase,
-        goal: &[String],
-        state: &mut State,
-    ) -> Result<(), Stop> {
-        let kind = self.courier.kind();
-        match phase {
-            Phase::Done => Ok(()),
-            Phase::Add(keys) => self.add(playlist, &keys, state).await,
-            Phase::Remove(entries) => {
-                let mut rest = entries.as_slice();
-                while !rest.is_empty() {
-                    let (batch, after) =
-                        rest.split_at(kind.fitting_out(rest, MAX_QUERY_BYTES, MAX_ITEMS).max(1));
-                    rest = after;
-                    match self.send(&kind.remove_from_playlist(playlist, batch), state).await? {
-                        Wrote::Done(_) => state.report.removed += batch.len(),
-                        // It left by itself.
-                        Wrote::Refused(status) if status == 404 => {
-                            return self.bear(Trouble::Refused(404), state).await;
-                        }
-                        other => return self.cope(other, state).await,
-                    }
-                }
-                Ok(())
-            }
-            Phase::Arrange(shifts) => {
-                for shift in shifts {
-                    let order =
-                        kind.move_in_playlist(playlist, &shift.entry, shift.after.as_deref(), shift.index);
-                    match self.send(&order, state).await? {
-                        Wrote::Done(_) => {}
-                        other => return self.cope(other, state).await,
-                    }
-                }
-                Ok(())
-            }
-            Phase::Set => {
-                let Some(order) = kind.set_playlist(playlist, goal) else { return Ok(()) };
-                self.tell(0, goal.len());
-                match self.send(&order, state).await? {
-                    Wrote::Done(_) => {
-                        state.sent.push(goal.to_vec());
-                        Ok(())
-                    }
-                    Wrote::Refused(status) if status.as_u16() != 401 => {
-                        self.habits.sets_none.store(true, Ordering::Relaxed);
-                        Ok(())
-                    }
-                    other => self.cope(other, state).await,
-                }
-            }
-        }
-    }
-
-    async fn add(&self, playlist: &str, keys: &[String], state: &mut State) -> Result<(), Stop> {
-        let kind = self.courier.kind();
-        let mut rest = keys;
-        while !rest.is_empty() {
-            self.tell(keys.len() - rest.len(), keys.len());
-            let fit = kind.fitting(rest, MAX_QUERY_BYTES, self.costs(state).add);
-            let (batch, after) = rest.split_at(fit);
-            rest = after;
-            match self.send(&kind.add_to_playlist(self.courier.holder(), playlist, batch), state).await? {
-                Wrote::Done(body) => match kind.taken(&body) {
-                    Some(taken) if taken.added == 1 && taken.requested > 1 => {
-                        // From here on one by one; what comes behind must not overtake what was left.
-                        state.report.added += 1;
-                        self.habits.takes_one.store(true, Ordering::Relaxed);
-                        return Ok(());
-                    }
-                    _ => {
-                        state.report.added += batch.len();
-                        state.sent.push(batch.to_vec());
-                    }
-                },
-                Wrote::Refused(status) if matches!(status.as_u16(), 400 | 404) => {
-                    return self.narrow_down(batch, state).await;
-                }
-                other => return self.cope(other, state).await,
-            }
-        }
-        state.narrow = None;
-        Ok(())
-    }
-
-    /// The server refuses these: what it does not have is given up; if it has all of them, halves are tried.
-    async fn narrow_down(&self, batch: &[String], state: &mut State) -> Result<(), Stop> {
-        let lost = state.lost.len() + state.again.len();
-        if batch.len() == 1 {
-            state.narrow = None;
-            return self.lose(batch.to_vec(), state).await;
-        }
-        let seen: HashSet<String> = self.courier.seen(batch).await?.into_iter().collect();
-        self.lose(batch.iter().filter(|key| !seen.contains(*key)).cloned().collect(), state).await?;
-        if state.lost.len() + state.again.len() == lost {
-            state.narrow = Some(batch.len() / 2);
-        }
-        Ok(())
-    }
-
-    /// These cannot be had. What the owner cannot see either is gone: it is looked for anew, once.
-    async fn lose(&self, keys: Vec<String>, state: &mut State) -> Result<(), Stop> {
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let seen: HashSet<String> = self.courier.seen(&keys).await?.into_iter().collect();
-        for key in keys {
-            if !self.courier.is_own() || seen.contains(&key) || !self.look_again(&key, state).await {
-                state.lost.insert(key);
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the track is somewhere else by now.
-    async fn look_again(&self, key: &str, state: &mut State) -> bool {
-        self.matching.disown(self.library, key).await;
-        let Some(at) = state.picks.iter().position(|pick| pick.key == key) else { return false };
-        let wanted = state.picks[at].wanted.clone();
-        if !state.again.insert(wanted_word(&wanted)) {
-            return false;
-        }
-        let found = self.matching.resolve(self.library, std::slice::from_ref(&wanted), self.policy).await;
-        let other = found.first().and_then(|resolved| resolved.accepted()).map(|item| item.key.to_string());
-        match other.filter(|other| !state.picks.iter().any(|pick| pick.key == *other)) {
-            Some(other) => {
-                state.picks[at].key = other;
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// What was sent and is not there was not taken. If of several only the first is there, the server takes one at a
-    /// time.
-    async fn note_arrivals(&self, current: &[Held], state: &mut State) -> Result<(), Stop> {
-        let there: HashSet<&str> = current.iter().map(|held| held.key.as_str()).collect();
-        let has = |key: &String| there.contains(key.as_str());
-        let sent = std::mem::take(&mut state.sent);
-        let takes_first = |batch: &Vec<String>| has(&batch[0]) && !batch[1..].iter().any(has);
-        if sent.iter().any(|batch| batch.len() > 2) && sent.iter().all(takes_first) {
-            self.habits.takes_one.store(true, Ordering::Relaxed);
-            return Ok(());
-        }
-        let missing: Vec<String> = sent.into_iter().flatten().filter(|key| !has(key)).collect();
-        self.lose(missing, state).await
-    }
-
-    async fn send(&self, order: &Order, state: &mut State) -> Result<Wrote, Stop> {
-        if self.run.cancel.is_cancelled() {
-            return Err(Stop::Cancelled);
-        }
-        let wrote = self.courier.write(order).await;
-        state.has_written |= matches!(wrote, Wrote::Done(_) | Wrote::Unknown);
-        Ok(wrote)
-    }
-
-    /// After a write that was not done, or of which nobody knows.
-    async fn cope(&self, wrote: Wrote, state: &mut State) -> Result<(), Stop> {
-        match wrote {
-            Wrote::Done(_) => Ok(()),
-            Wrote::Refused(status) => Err(Trouble::Refused(status.as_u16()).into()),
-            Wrote::NotSent(trouble) => self.bear(trouble, state).await,
-            Wrote::Unknown => self.bear(Trouble::Unreachable, state).await,
-        }
-    }
-
-    /// A few mishaps are borne, with a pause after each.
-    async fn bear(&self, trouble: Trouble, state: &mut State) -> Result<(), Stop> {
-        state.mishaps += 1;
-        if state.mishaps > MAX_MISHAPS {
-            return Err(trouble.into());
-        }
-        self.pause().await
-    }
-
-    async fn pause(&self) -> Result<(), Stop> {
-        tokio::select! {
-            () = self.run.cancel.cancelled() => Err(Stop::Cancelled),
-            () = self.clock.sleep(PAUSE) => Ok(()),
-        }
-    }
-
-    fn tell(&self, done: usize, total: usize) {
-        self.run.tell(Progress::Writing { account: self.account.map(str::to_owned), done, total });
     }
 }
 

@@ -1,5 +1,7 @@
 //! Playlists over the API: a wish, how far it is, what came of it.
 
+mod wish;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +12,6 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use greenroom_library::playlist;
-use greenroom_library::tracks::Policy;
 use http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
 };
@@ -26,7 +27,7 @@ use super::problem::Problem;
 use super::session::SessionId;
 use crate::playlists::report::Failure;
 use crate::playlists::run::{Ending, Progress, Run};
-use crate::playlists::wish::{Mode, Source, Wish, policy_named};
+use wish::{Said, rows_of, too_long, wish_of};
 
 /// Longest body of a wish: a playlist, and what is said around it.
 const MAX_BODY_BYTES: usize = playlist::MAX_BYTES + 64 * 1024;
@@ -34,74 +35,6 @@ const MAX_BODY_BYTES: usize = playlist::MAX_BYTES + 64 * 1024;
 const BODY_PATIENCE: Duration = Duration::from_secs(60);
 /// Who asks is kept waiting so long at most; then he is told where to look.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
-
-/// A wish as it is written in JSON; where the body is the playlist itself, what the query says of it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Asked {
-    #[serde(default)]
-    source: Value,
-    #[serde(default)]
-    hint: String,
-    #[serde(default)]
-    server: Option<String>,
-    #[serde(default)]
-    library: Option<String>,
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    mode: Mode,
-    #[serde(default)]
-    accounts: Names,
-    #[serde(default)]
-    policy: Option<String>,
-    #[serde(default)]
-    dry_run: bool,
-    #[serde(default)]
-    live: u32,
-    #[serde(default)]
-    wait: bool,
-    /// Answer at once.
-    #[serde(default)]
-    detach: bool,
-}
-
-/// A list of names, or one text with commas.
-#[derive(Debug, Default, Deserialize)]
-#[serde(untagged)]
-enum Names {
-    #[default]
-    None,
-    List(Vec<String>),
-    Text(String),
-}
-
-/// The query of a playlist in a body.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Said {
-    #[serde(default)]
-    server: Option<String>,
-    #[serde(default)]
-    library: Option<String>,
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    mode: Option<Mode>,
-    #[serde(default)]
-    accounts: Option<String>,
-    #[serde(default)]
-    policy: Option<String>,
-    #[serde(default)]
-    dry_run: bool,
-    #[serde(default)]
-    live: u32,
-    #[serde(default)]
-    wait: bool,
-    #[serde(default)]
-    detach: bool,
-    #[serde(default)]
-    hint: Option<String>,
-}
 
 /// In which form missing rows are wanted.
 #[derive(Debug, Default, Deserialize)]
@@ -320,62 +253,6 @@ impl Viewer {
     }
 }
 
-impl Said {
-    /// Whether nothing is said that a wish in JSON would say itself.
-    fn is_empty(&self) -> bool {
-        self.server.is_none()
-            && self.name.is_none()
-            && self.mode.is_none()
-            && self.accounts.is_none()
-            && self.hint.is_none()
-    }
-
-    fn into_asked(self) -> Asked {
-        Asked {
-            source: Value::Null,
-            hint: String::new(),
-            server: self.server,
-            library: self.library,
-            name: self.name,
-            mode: self.mode.unwrap_or_default(),
-            accounts: self.accounts.map_or(Names::None, Names::Text),
-            policy: self.policy,
-            dry_run: self.dry_run,
-            live: self.live,
-            wait: self.wait,
-            detach: self.detach,
-        }
-    }
-}
-
-impl Asked {
-    fn wish(self, source: Source, server: String) -> Result<Wish, Refusal> {
-        let policy = self.policy.as_deref().map_or(Some(Policy::Strict), policy_named);
-        let policy = policy.ok_or_else(|| {
-            Failure::new("bad-wish", "policy must be strict, prefer-version-else-any or ids-only")
-        })?;
-        let accounts = match self.accounts {
-            Names::None => Vec::new(),
-            Names::List(names) => names,
-            Names::Text(text) => {
-                text.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
-            }
-        };
-        Ok(Wish {
-            source,
-            server,
-            library: self.library,
-            name: self.name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()),
-            mode: self.mode,
-            accounts,
-            policy,
-            dry_run: self.dry_run,
-            live: self.live,
-            wait: self.wait,
-        })
-    }
-}
-
 /// A run as it is told; with its report if that is wanted and there.
 fn told(run: &Run, in_full: bool) -> Value {
     let mut told = json!({
@@ -396,47 +273,6 @@ fn told(run: &Run, in_full: bool) -> Value {
         Some(Ending::Cancelled) | None => {}
     }
     told
-}
-
-fn wish_of(bytes: &[u8]) -> Result<(Source, Asked), Refusal> {
-    let mut asked: Asked = serde_json::from_slice(bytes).map_err(|error| {
-        let message = format!(
-            "the body is no wish: line {}, column {}; it needs at least a source",
-            error.line(),
-            error.column()
-        );
-        Failure::new("bad-wish", message)
-    })?;
-    let from_server = |object: &serde_json::Map<String, Value>| {
-        let word = |name: &str| object.get(name).and_then(Value::as_str).map(str::to_owned);
-        let source =
-            Source::Server { server: word("server")?, playlist: word("playlist")?, account: word("account") };
-        Some(source)
-    };
-    let source = match asked.source.take() {
-        Value::Null => return Err(Failure::new("bad-wish", "a wish needs a source").into()),
-        Value::Object(object) if object.get("server").is_some_and(Value::is_string) => {
-            let source = from_server(&object);
-            source.ok_or_else(|| {
-                Failure::new("bad-wish", "a source on a server needs \"server\" and \"playlist\"")
-            })?
-        }
-        Value::String(text) => rows_of(text.as_bytes(), &asked.hint)?,
-        other => rows_of(other.to_string().as_bytes(), "json")?,
-    };
-    Ok((source, asked))
-}
-
-fn rows_of(bytes: &[u8], hint: &str) -> Result<Source, Refusal> {
-    match playlist::read(bytes, hint) {
-        Ok(playlist) => Ok(Source::Rows(Box::new(playlist))),
-        Err(playlist::Unreadable::TooLong) => Err(too_long().into()),
-        Err(unreadable) => Err(Failure::new("unreadable", unreadable.to_string()).into()),
-    }
-}
-
-fn too_long() -> Failure {
-    Failure::new("too-long", playlist::Unreadable::TooLong.to_string())
 }
 
 async fn off_the_threads<T: Send + 'static>(
