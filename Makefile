@@ -1,5 +1,5 @@
 # Everything a person or a machine runs. Each target alone does all of its own set-up.
-.PHONY: demo test check bench e2e sabotage model fuzz fuzz-brief package prepare prepare-bench prepare-e2e prepare-fuzz
+.PHONY: demo test check bench match-score e2e sabotage model fuzz fuzz-brief package prepare prepare-bench prepare-e2e prepare-fuzz
 
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
@@ -49,8 +49,14 @@ e2e: prepare prepare-e2e
 # Figures, compared side by side in one run: the engine, its disk tier, then the whole gateway beside nginx, Varnish and bare hyper.
 bench: prepare prepare-bench
 	$(CARGO) bench -p greenroom-cache
+	$(CARGO) bench -p greenroom-library
 	$(CARGO) build --release --quiet -p greenroom -p greenroom-bench
 	$(CARGO) run --release --quiet -p greenroom-bench
+
+# How well tracks are matched, on lists whose right answers are known: GREENROOM_MATCHING names their folder. Fails below
+# the targets.
+match-score: prepare
+	$(CARGO) run --release --quiet -p greenroom-library --example score_matching
 
 # A package for Debian and its relatives, in target/debian. TARGET=x86_64-unknown-linux-musl makes a static program.
 package: prepare

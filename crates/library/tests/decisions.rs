@@ -27,7 +27,7 @@ fn words(verdict: &Verdict) -> Vec<&'static str> {
     verdict
         .candidates
         .first()
-        .map(|best| best.reasons.iter().map(|reason| reason.word()).collect())
+        .map(|best| best.reasons.iter().map(greenroom_library::tracks::Reason::word).collect())
         .unwrap_or_default()
 }
 

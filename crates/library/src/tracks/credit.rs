@@ -149,9 +149,8 @@ pub(super) fn is_nobody(words: &[String]) -> bool {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     matches!(
         words.as_slice(),
-        ["various"]
+        ["various" | "va" | "unknown" | "diverse"]
             | ["various", "artists" | "artist" | "interprets"]
-            | ["va" | "unknown" | "diverse"]
             | ["unknown", "artist" | "artists"]
             | ["artistes", "varies"]
             | ["varios", "artistas" | "interpretes"]

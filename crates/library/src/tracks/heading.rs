@@ -106,7 +106,6 @@ impl Headings {
         let [core, subtitle, by, event, parts, guests] = lists;
         let Head { core_key, full_key, versions, cut, letters, length, sketch, .. } = *head;
         Heading {
-            sketch,
             core,
             subtitle,
             by,
@@ -119,6 +118,7 @@ impl Headings {
             full_key,
             letters,
             length,
+            sketch,
         }
     }
 

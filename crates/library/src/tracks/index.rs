@@ -233,7 +233,9 @@ impl TrackIndex {
         self.titles_of_edge = Postings::collect(lists, |say| {
             for (title, heading) in every() {
                 let hashes = edges(heading.core.iter().map(|word| vocabulary.text(*word)));
-                hashes.into_iter().for_each(|hash| say(bucket(hash, lists), title));
+                for hash in hashes {
+                    say(bucket(hash, lists), title);
+                }
             }
         });
         self.titles_of_guest = Postings::collect(self.roster.len(), |say| {
@@ -254,7 +256,9 @@ impl TrackIndex {
         self.names_of_edge = Postings::collect(lists, |say| {
             for name in 0..number(roster.len()) {
                 let hashes = edges(roster.words(name).iter().map(|word| vocabulary.text(*word)));
-                hashes.into_iter().for_each(|hash| say(bucket(hash, lists), name));
+                for hash in hashes {
+                    say(bucket(hash, lists), name);
+                }
             }
         });
     }

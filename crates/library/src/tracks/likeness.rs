@@ -115,7 +115,7 @@ fn same_core(scale: &Scale<'_>, wanted: &Heading<'_>, have: &Heading<'_>) -> Lik
     }
     let subtitles = scale.words_alike(wanted.subtitle, have.subtitle);
     let together = scale.text(wanted.subtitle) == scale.text(have.subtitle);
-    let whole = scale.letters_between(&scale.text(wanted.subtitle), &scale.text(have.subtitle));
+    let whole = Scale::letters_between(&scale.text(wanted.subtitle), &scale.text(have.subtitle));
     if together || subtitles.likeness.max(whole) >= SAME_SUBTITLE {
         Likeness {
             numbers_differ: subtitles.numbers_differ && !together,
@@ -196,7 +196,7 @@ impl Scale<'_> {
         if best.words_differ {
             best.likeness = best.likeness.min(WITH_WORDS_MISSING);
         }
-        if partner.iter().chain(matched).all(|alike| *alike == 1.0) {
+        if partner.iter().chain(matched).all(|alike| *alike >= 1.0) {
             best.likeness = 0.98;
         }
         best
@@ -252,7 +252,7 @@ impl Scale<'_> {
         let (one, other) = (self.text(wanted.core), self.text(have.core));
         let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
         let numbers_differ = digits(&one) != digits(&other);
-        let ratio = self.letters_between(&one, &other);
+        let ratio = Self::letters_between(&one, &other);
         let length = usize::from(wanted.length.min(have.length));
         if ratio >= 0.88 && length >= 8 || ratio >= 0.80 && length >= 5 {
             let likeness = if length >= 8 { 0.97 * ratio } else { 0.92 * ratio };
@@ -263,7 +263,7 @@ impl Scale<'_> {
         if is_cut_off { Likeness::exact(0.93, Manner::CutOff) } else { Likeness::NONE }
     }
 
-    fn letters_between(&self, one: &str, other: &str) -> f32 {
+    fn letters_between(one: &str, other: &str) -> f32 {
         let longest = one.chars().count().max(other.chars().count());
         let most = (longest / 8).max(1);
         typo::distance(one, other, most).map_or(0.0, |distance| 1.0 - distance as f32 / longest.max(1) as f32)

@@ -1,7 +1,7 @@
 //! Which track of the library is meant: an index over all tracks, and verdicts that may say no.
 //!
 //! How a text is read: `repair` (encodings, look-alikes), `fold` (words), `wording` and `qualifier` (what says which
-//! version), `parse` (a title taken apart), `credit` (who is credited), `hypotheses` (other readings).
+//! version), `pieces` and `parse` (a title taken apart), `credit` (who is credited), `hypotheses` (other readings).
 //! How the library is kept: `vocabulary`, `heading`, `roster`, `postings`, and `index` over them.
 //! How a question is answered: `question`, `retrieve` (rows worth judging), `likeness` and `artist` (how alike, with
 //! `typo`), `objection` (what speaks against a row that fits), `score`, `verdict`, and `reason`.
@@ -15,6 +15,7 @@ mod index;
 mod likeness;
 mod objection;
 mod parse;
+mod pieces;
 mod postings;
 mod qualifier;
 mod question;

@@ -38,7 +38,7 @@ pub(super) struct Pair<'a> {
 
 impl Pair<'_> {
     /// All that speaks against it.
-    pub(super) fn objections(&self, alike: &Likeness) -> Vec<Reason> {
+    pub(super) fn objections(&self, alike: Likeness) -> Vec<Reason> {
         let elsewhere = self.concert_album();
         if alike.is_same_text {
             // The words are the same, wherever brackets were left out.
@@ -53,11 +53,11 @@ impl Pair<'_> {
     /// Another version, where no album's title explains it.
     fn version(&self) -> Option<Reason> {
         let Self { wanted, have, .. } = self;
-        let implied_here = self.index.albums[self.row.album as usize].versions.only(&OF_ALBUMS);
-        let implied_there = self.question.album.versions.only(&OF_ALBUMS);
-        let missing_here = wanted.versions.without(have.versions).without(implied_here);
-        let missing_there = have.versions.without(wanted.versions).without(implied_there);
-        let is_other = !missing_here.with(missing_there).is_plain();
+        let by_album = self.index.albums[self.row.album as usize].versions.only(&OF_ALBUMS);
+        let by_wanted_album = self.question.album.versions.only(&OF_ALBUMS);
+        let lacking = wanted.versions.without(have.versions).without(by_album);
+        let beyond = have.versions.without(wanted.versions).without(by_wanted_album);
+        let is_other = !lacking.with(beyond).is_plain();
         is_other.then_some(Reason::VersionMismatch { want: wanted.versions, have: have.versions })
     }
 
@@ -91,23 +91,25 @@ impl Pair<'_> {
             return None;
         }
         let is_told = wanted.versions.has(Version::Live) && have.versions.has(Version::Live);
-        let here = if have.event.is_empty() { self.index.concert(self.row.album) } else { have.event };
-        let there = if wanted.event.is_empty() { &self.question.concert } else { wanted.event };
+        let played = if have.event.is_empty() { self.index.concert(self.row.album) } else { have.event };
+        let asked = if wanted.event.is_empty() { &self.question.concert } else { wanted.event };
         // What only its album's title tells may well be the concert that the other does not name.
-        let is_open = !is_told && (here.is_empty() || there.is_empty());
+        let is_open = !is_told && (played.is_empty() || asked.is_empty());
         let is_same = match self.off_s {
             Some(0..=2) => true,
-            Some(3..=10) | None => is_open || self.overlap(there, here) >= SAME_EVENT,
+            Some(3..=10) | None => is_open || self.overlap(asked, played) >= SAME_EVENT,
             Some(_) => is_open,
         };
         (!is_same).then_some(Reason::LiveEventMismatch)
     }
 
     /// Another part, or another number in the title.
-    fn number(&self, alike: &Likeness) -> Option<Reason> {
+    fn number(&self, alike: Likeness) -> Option<Reason> {
         let Self { wanted, have, .. } = self;
         let mut parts = [wanted.parts.to_vec(), have.parts.to_vec()];
-        parts.iter_mut().for_each(|parts| parts.sort_unstable());
+        for parts in &mut parts {
+            parts.sort_unstable();
+        }
         if parts[0] == parts[1] {
             return alike.numbers_differ.then_some(Reason::NumberMismatch);
         }
@@ -135,9 +137,9 @@ impl Pair<'_> {
         };
         let found =
             |word: u32, others: &[u32]| others.iter().any(|other| *other == word || is_near(*other, word));
-        let here = wanted.iter().filter(|word| found(**word, have)).count();
-        let there = have.iter().filter(|word| found(**word, wanted)).count();
-        (here + there) as f32 / (wanted.len() + have.len()) as f32
+        let of_wanted = wanted.iter().filter(|word| found(**word, have)).count();
+        let of_have = have.iter().filter(|word| found(**word, wanted)).count();
+        (of_wanted + of_have) as f32 / (wanted.len() + have.len()) as f32
     }
 
     /// Whether one side names no remixer, and the one that the other names is among its artists.
@@ -151,8 +153,8 @@ impl Pair<'_> {
         if wanted.by.is_empty() {
             self.question.names.iter().any(|name| name.role != Role::Primary && is_named(&name.words))
         } else {
-            let mut names = index.credits.names(self.row.credit);
-            names.any(|(name, role)| role != Role::Primary && is_named(index.roster.words(name)))
+            let mut credited = index.credits.names(self.row.credit);
+            credited.any(|(name, role)| role != Role::Primary && is_named(index.roster.words(name)))
         }
     }
 }

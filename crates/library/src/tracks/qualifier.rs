@@ -32,7 +32,7 @@ pub(super) fn of_album(words: &[String]) -> Versions {
         )
     };
     let mut versions = Versions::PLAIN;
-    if words.iter().any(|word| is_said(&word)) || !named.is_empty() {
+    if words.iter().any(is_said) || !named.is_empty() {
         versions = read(&words).versions;
     }
     versions.only(&[Version::Live, Version::Acoustic, Version::Karaoke, Version::Instrumental])
@@ -260,12 +260,11 @@ fn weak(found: &Found, words: &[&str], read: &mut Qualifier) {
     }
     let mut at = 0;
     while at < words.len() {
-        match part(&words[at..]) {
-            Some((_, length)) => at += length,
-            None => {
-                read.subtitle.push(words[at].to_owned());
-                at += 1;
-            }
+        if let Some((_, length)) = part(&words[at..]) {
+            at += length;
+        } else {
+            read.subtitle.push(words[at].to_owned());
+            at += 1;
         }
     }
 }

@@ -42,15 +42,12 @@ fn undo(text: &str) -> Option<String> {
         bytes.clear();
     };
     for c in text.chars() {
-        match byte(c) {
-            Some(byte) => {
-                run.push(c);
-                bytes.push(byte);
-            }
-            None => {
-                end(&mut run, &mut bytes, &mut undone);
-                undone.push(c);
-            }
+        if let Some(byte) = byte(c) {
+            run.push(c);
+            bytes.push(byte);
+        } else {
+            end(&mut run, &mut bytes, &mut undone);
+            undone.push(c);
         }
     }
     end(&mut run, &mut bytes, &mut undone);

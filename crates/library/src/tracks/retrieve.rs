@@ -147,7 +147,9 @@ impl<'a, 'i> Search<'a, 'i> {
                 break;
             }
             let weight = (total / (titles.len() as f32 + 0.5)).ln();
-            titles.iter().for_each(|title| *weights.entry(*title).or_default() += weight);
+            for title in titles {
+                *weights.entry(*title).or_default() += weight;
+            }
         }
         self.heaviest(weights.into_iter().map(|(title, weight)| (weight, title)).collect())
     }
@@ -160,14 +162,14 @@ impl<'a, 'i> Search<'a, 'i> {
             let least = *least;
             let key = |(_, title): &(f32, u32)| self.index.headings.full_key(*title);
             let mut equal: Vec<(f32, u32)> =
-                titles.iter().filter(|(weight, _)| *weight == least).copied().collect();
+                titles.iter().filter(|(weight, _)| weight.total_cmp(&least).is_eq()).copied().collect();
             titles.retain(|(weight, _)| *weight > least);
             let free = MOST_TITLES - titles.len();
             if equal.len() > free {
                 equal.select_nth_unstable_by_key(free, key);
                 // Titles that read the same stay together.
-                let last = equal.iter().take(free).map(key).max();
-                equal.retain(|title| Some(key(title)) <= last);
+                let highest = equal.iter().take(free).map(key).max();
+                equal.retain(|title| Some(key(title)) <= highest);
             }
             titles.extend(equal);
         }
@@ -247,7 +249,7 @@ impl<'a, 'i> Search<'a, 'i> {
         }
         let guests = self.index.headings.get(title).guests;
         let artist = artist::of_row(self.index, &self.kin, credit, guests);
-        if let Some(judged) = score::judge(self.index, self.question, row, &alike, artist) {
+        if let Some(judged) = score::judge(self.index, self.question, row, alike, artist) {
             self.judged.insert(row, judged);
         }
     }

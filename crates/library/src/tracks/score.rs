@@ -23,6 +23,10 @@ const LEAST_TITLE: f32 = 0.55;
 const LEAST_ARTIST: f32 = 0.5;
 
 /// A row, judged.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one fact of the row, and none follows from another"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Judged {
     pub(super) row: u32,
@@ -45,7 +49,7 @@ pub(super) fn judge(
     index: &TrackIndex,
     question: &Question<'_>,
     row: u32,
-    alike: &Likeness,
+    alike: Likeness,
     artist: f32,
 ) -> Option<Judged> {
     if alike.likeness < LEAST_TITLE || artist < LEAST_ARTIST {
@@ -99,7 +103,7 @@ pub(super) fn judge(
     })
 }
 
-fn likenesses(alike: &Likeness, artist: f32) -> Vec<Reason> {
+fn likenesses(alike: Likeness, artist: f32) -> Vec<Reason> {
     let title = match alike.manner {
         Manner::Exact => Reason::TitleExact,
         Manner::Subtitle => Reason::Subtitle,
@@ -133,8 +137,9 @@ fn by_duration(off_s: Option<u32>, is_exact: bool, reasons: &mut Vec<Reason>) ->
 /// How many names only one of the two has.
 fn strangers(index: &TrackIndex, question: &Question<'_>, credit: u32, guests: &[u32]) -> usize {
     let credited = index.credits.names(credit).filter(|(_, role)| *role != Role::Album).map(|(name, _)| name);
-    let here: Vec<u64> = credited.chain(guests.iter().copied()).map(|name| index.roster.key(name)).collect();
-    let there: Vec<u64> = question.names.iter().map(|sought| sought.key).collect();
+    let of_row: Vec<u64> =
+        credited.chain(guests.iter().copied()).map(|name| index.roster.key(name)).collect();
+    let sought: Vec<u64> = question.names.iter().map(|sought| sought.key).collect();
     let only = |some: &[u64], others: &[u64]| some.iter().filter(|key| !others.contains(key)).count();
-    only(&here, &there) + only(&there, &here)
+    only(&of_row, &sought) + only(&sought, &of_row)
 }

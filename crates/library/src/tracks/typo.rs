@@ -40,7 +40,7 @@ fn between<T: PartialEq + Copy>(mut one: &[T], mut other: &[T], most: usize) -> 
     (0..=other.len()).for_each(|at| last[at] = at);
     for (i, a) in one.iter().enumerate() {
         row[0] = i + 1;
-        let mut least = row[0];
+        let mut nearest = row[0];
         for (j, b) in other.iter().enumerate() {
             let replaced = last[j] + usize::from(a != b);
             let mut cost = replaced.min(last[j + 1] + 1).min(row[j] + 1);
@@ -48,9 +48,9 @@ fn between<T: PartialEq + Copy>(mut one: &[T], mut other: &[T], most: usize) -> 
                 cost = cost.min(before_last[j - 1] + 1);
             }
             row[j + 1] = cost;
-            least = least.min(cost);
+            nearest = nearest.min(cost);
         }
-        if least > most {
+        if nearest > most {
             return None;
         }
         (before_last, last, row) = (last, row, before_last);

@@ -296,3 +296,67 @@ fn progress_ends() {
         eprint!("\r\x1b[K");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Choice, Files, match_files};
+
+    const LIBRARY: &[u8] = b"\xef\xbb\xbflib_id,Title,artist,style,duration_s\n\
+        L1,Our Way,Someone,x,200\n\
+        L2,Our Way (Live),Someone,x,\n\
+        L3,too few\n\
+        L4,\xff\xfe,Someone,x,1\n";
+
+    /// What is written, or what is said instead.
+    fn matched(library: &[u8], queries: &[u8], policy: Choice) -> Result<(String, [u64; 3]), String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("library.csv"), library).expect("written");
+        std::fs::write(path("queries.csv"), queries).expect("written");
+        let (library, queries, output) = (path("library.csv"), path("queries.csv"), path("output.csv"));
+        let files = Files { library: &library, queries: &queries, output: &output, policy };
+        let summary = match_files(&files).map_err(|failure| failure.to_string())?;
+        let written = std::fs::read_to_string(&output).expect("written by us");
+        Ok((written, [summary.tracks, summary.bad_tracks, summary.bad_queries]))
+    }
+
+    #[test]
+    fn every_query_is_answered_in_order_and_bad_rows_are_counted() {
+        let queries = b"qid,title,artist,album,duration_s\n\
+            Q2,our way - 2011 remaster,SOMEONE,,201\nQ1,Other Song,Someone,,\nQ3,\xff,Someone,,\nQ4,short\n\
+            Q5,Our Way (Acoustic),Someone,,\n";
+        let (written, counts) = matched(LIBRARY, queries, Choice::Strict).expect("matched");
+        let lines: Vec<&str> = written.lines().collect();
+        assert_eq!(lines[0], "qid,decision,lib_id,score,reasons");
+        assert_eq!(lines[1], "Q2,accept,L1,1.030,title_exact;artist_exact;duration_match");
+        assert_eq!(lines[2], "Q1,reject,,0.000,");
+        assert_eq!(lines[3..5], ["Q3,reject,,0.000,unreadable", "Q4,reject,,0.000,unreadable"]);
+        assert!(lines[5].starts_with("Q5,review,,0.700,"), "{}", lines[5]);
+        assert_eq!(counts, [2, 2, 2]);
+    }
+
+    #[test]
+    fn a_policy_is_heeded() {
+        let queries = b"qid,title,artist\nQ1,Our Way (Acoustic),Someone\n";
+        let (written, _) = matched(LIBRARY, queries, Choice::PreferVersionElseAny).expect("matched");
+        assert!(written.contains("Q1,accept,L"), "{written}");
+        let (written, _) =
+            matched(LIBRARY, b"qid,title,artist\nQ1,Our Way,Someone\n", Choice::IdsOnly).expect("matched");
+        assert!(written.contains("Q1,reject,,"), "{written}");
+    }
+
+    #[test]
+    fn a_table_without_its_columns_is_refused_with_those_it_has() {
+        let said = matched(b"id,name\n1,2\n", b"qid,title,artist\n", Choice::Strict)
+            .expect_err("columns are missing");
+        assert!(said.contains("lacks the column lib_id, title, artist; found: id, name"), "{said}");
+        let said = matched(LIBRARY, b"", Choice::Strict).expect_err("it is empty");
+        assert!(said.contains("is empty"), "{said}");
+        let binary: Vec<u8> = (0..=255).cycle().take(9_000).collect();
+        assert!(matched(&binary, b"qid,title,artist\n", Choice::Strict).is_err());
+        let unclosed = [b"lib_id,title,artist\nL1,\"".as_slice(), &[b'x'; 100_000]].concat();
+        let (_, counts) =
+            matched(&unclosed, b"qid,title,artist\n", Choice::Strict).expect("told as a bad row");
+        assert_eq!(counts[..2], [0, 1]);
+    }
+}
