@@ -109,7 +109,7 @@ impl Process {
             clock.clone(),
             tasks.clone(),
             stop.clone(),
-        ));
+        ).within(&state_dir));
         if !settings.playlists.is_empty() {
             tasks.spawn(playlists::standing::keep(Arc::clone(&playlists), settings.playlists, stop.clone()));
         }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_upstream::ask::{Ask, Kind};
@@ -14,6 +15,7 @@ use greenroom_upstream::verdict::Verdict;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method, Request, StatusCode};
 
+use super::made::{Made, One};
 use super::trouble::Trouble;
 use crate::body::{Body, Collected, collect};
 use crate::breaker;
@@ -57,6 +59,16 @@ pub enum Wrote {
     Unknown,
 }
 
+/// Whose a playlist is.
+enum Owner {
+    /// The account's.
+    Account,
+    /// Somebody else's.
+    Other,
+    /// The server does not tell.
+    Untold,
+}
+
 /// Speaks with one server on behalf of one account.
 #[derive(Debug)]
 pub struct Courier {
@@ -69,6 +81,8 @@ pub struct Courier {
     is_own: bool,
     /// Whether it speaks for a user whose token it does not have.
     is_on_behalf: bool,
+    /// Whether that user may change everybody's playlists.
+    is_for_admin: bool,
 }
 
 impl Courier {
@@ -90,7 +104,7 @@ impl Courier {
         let is_own = account.token.is_none() && account.user.is_none();
         let (holder, is_on_behalf) = (Holder::default(), account.user.is_some());
         let mut courier =
-            Self { server: Arc::clone(server), credential, identity, holder, tally, is_own, is_on_behalf };
+            Self { server: Arc::clone(server), credential, identity, holder, tally, is_own, is_on_behalf, is_for_admin: false };
         courier.holder = courier.introduce(account.user.as_deref()).await?;
         Ok(courier)
     }
@@ -110,7 +124,7 @@ impl Courier {
         &self.holder
     }
 
-    async fn introduce(&self, user: Option<&str>) -> Result<Holder, Trouble> {
+    async fn introduce(&mut self, user: Option<&str>) -> Result<Holder, Trouble> {
         let kind = self.kind();
         let mut holder = Holder::default();
         if let Some(target) = kind.machine_target() {
@@ -121,6 +135,7 @@ impl Courier {
             holder.user = match user {
                 Some(name) => {
                     let users = self.get(kind.users_target()).await?;
+                    self.is_for_admin = kind.is_admin_named(name, &users);
                     kind.user_named(name, &users).ok_or(Trouble::NoUser)?
                 }
                 None => match self.get(target).await {
@@ -137,17 +152,20 @@ impl Courier {
     /// Every playlist of this name that the account may write.
     ///
     /// # Errors
-    /// If the list cannot be had whole.
-    pub async fn playlists_named(&self, name: &str) -> Result<Vec<Listed>, Trouble> {
+    /// If the list cannot be had whole, or there is one of which nobody can tell whose it is.
+    pub async fn playlists_named(&self, name: &str, made: &Made) -> Result<Vec<Listed>, Trouble> {
         let mut named = self.playlists().await?;
         named.retain(|listed| listed.title.trim() == name.trim());
         let mut own = Vec::new();
+        let mut is_untold = false;
         for listed in named {
-            if self.may_write(&listed).await? {
-                own.push(listed);
+            match self.owner_of(&listed, made).await? {
+                Owner::Account => own.push(listed),
+                Owner::Other => {}
+                Owner::Untold => is_untold = true,
             }
         }
-        Ok(own)
+        if own.is_empty() && is_untold { Err(Trouble::NotOurs) } else { Ok(own) }
     }
 
     /// The playlist that is meant by a name or an id, to be read.
@@ -174,17 +192,49 @@ impl Courier {
     }
 
     /// Others' playlists that everybody may see are no place to write to.
-    async fn may_write(&self, listed: &Listed) -> Result<bool, Trouble> {
-        // The server answers a question of ownership to the user alone; for others it says who may delete.
+    async fn owner_of(&self, listed: &Listed, made: &Made) -> Result<Owner, Trouble> {
+        // The server answers a question of ownership to the user alone; for others it says who may delete, which an
+        // administrator always may.
         if self.is_on_behalf {
-            return Ok(listed.may_delete != Some(false));
+            return Ok(match listed.may_delete {
+                Some(true) if !self.is_for_admin || self.has_made(&listed.id, made).await => Owner::Account,
+                Some(true) | None => Owner::Untold,
+                Some(false) => Owner::Other,
+            });
         }
-        let Some(target) = self.kind().ownership_target(&listed.id) else { return Ok(true) };
+        let Some(target) = self.kind().ownership_target(&listed.id) else { return Ok(Owner::Account) };
         match self.get(&target).await {
-            Ok(_) => Ok(true),
-            Err(Trouble::Refused(403 | 404)) => Ok(false),
+            Ok(_) => Ok(Owner::Account),
+            Err(Trouble::Refused(403 | 404)) => Ok(Owner::Other),
             Err(trouble) => Err(trouble),
         }
+    }
+
+    fn made_one(&self, playlist: &str) -> One {
+        let (server, user) = (self.server.name().to_owned(), self.holder.user.clone());
+        One { server, user, playlist: playlist.to_owned() }
+    }
+
+    async fn has_made(&self, playlist: &str, made: &Made) -> bool {
+        let (one, made) = (self.made_one(playlist), made.clone());
+        tokio::task::spawn_blocking(move || made.holds(&one)).await.unwrap_or(false)
+    }
+
+    /// This playlist was made here; remembered where the server would not tell.
+    pub async fn note_made(&self, playlist: &str, made: &Made) {
+        if !(self.is_on_behalf && self.is_for_admin) {
+            return;
+        }
+        let (one, made) = (self.made_one(playlist), made.clone());
+        let noted = tokio::task::spawn_blocking(move || made.note(&one)).await;
+        if let Ok(Err(error)) = noted {
+            tracing::warn!(%error, "it cannot be remembered that a playlist was made here");
+        }
+    }
+
+    /// How long a write is waited for, and may take.
+    pub fn patience(&self) -> Duration {
+        self.server.settings.load_timeout
     }
 
     /// All that is in a playlist.

@@ -2,7 +2,7 @@
 //!
 //! Rooms: [`wish`] (what somebody wants), [`sync`] (a wish carried out), `awaiting` (its library), `finding` (its rows),
 //! [`plan`] (how a playlist becomes what it should
-//! be), [`writing`] (one account's playlist), [`courier`] (asking the server), [`run`] (how far it is), [`report`] (what
+//! be), [`writing`] (one account's playlist), [`courier`] (asking the server), [`made`] (what was made here), [`run`] (how far it is), [`report`] (what
 //! came of it), [`trouble`] (what keeps it from being done), [`standing`] (what is kept in step by itself).
 //!
 //! A playlist is never emptied by a failure: what is added is added and seen before anything leaves, a source without
@@ -12,6 +12,7 @@
 mod awaiting;
 pub mod courier;
 mod finding;
+pub mod made;
 pub mod plan;
 pub mod report;
 pub mod run;
@@ -21,7 +22,8 @@ pub mod trouble;
 pub mod wish;
 pub mod writing;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,10 +36,10 @@ use crate::library::{Libraries, Library, LibraryId, State};
 use crate::matching::Matching;
 use crate::server::Server;
 use crate::warnings::Warning;
+use made::Made;
 use report::Failure;
-use run::Run;
+use run::{Ending, Run};
 use wish::Wish;
-use writing::Habits;
 
 /// A library that was read so lately is not read again because little was found in it.
 const LOOKED_AT_LATELY_S: u64 = 3600;
@@ -47,8 +49,8 @@ const SYNC_WITHOUT_INDEX: &str = "sync-without-index";
 const MAX_RUNNING: usize = 8;
 /// Runs that have ended and are remembered …
 const MAX_KEPT: usize = 50;
-/// … and rows that all their reports may hold together; the newest is always kept.
-const MAX_KEPT_ROWS: usize = 100_000;
+/// … and bytes that all their reports may take together; the newest is always kept.
+const MAX_KEPT_BYTES: usize = 64 * 1024 * 1024;
 
 /// How runs end, the last one before it began.
 const OUTCOMES: [&str; 4] = ["done", "failed", "cancelled", "refused"];
@@ -56,14 +58,35 @@ const OUTCOMES: [&str; 4] = ["done", "failed", "cancelled", "refused"];
 /// Forgets the oldest runs that have ended, until what is kept is within bounds.
 fn make_room(runs: &mut VecDeque<Arc<Run>>) {
     loop {
-        let rows: usize = runs.iter().map(|run| run.rows()).sum();
+        let bytes: usize = runs.iter().map(|run| run.weight()).sum();
         let mut ended = runs.iter().enumerate().filter(|(_, run)| run.ending().is_some()).map(|(at, _)| at);
         let (oldest, is_only) = (ended.next(), ended.next().is_none());
         match oldest {
-            Some(oldest) if !is_only && (runs.len() > MAX_KEPT || rows > MAX_KEPT_ROWS) => {
+            Some(oldest) if !is_only && (runs.len() > MAX_KEPT || bytes > MAX_KEPT_BYTES) => {
                 runs.remove(oldest);
             }
             _ => return,
+        }
+    }
+}
+
+fn already_running(run: &Run) -> Failure {
+    let message = format!("this playlist is being written already, by run {}", run.id);
+    Failure::new("already-running", message)
+}
+
+/// A run that is carried out. When this goes and nothing came of it, it has failed.
+struct Underway {
+    playlists: Arc<Playlists>,
+    run: Arc<Run>,
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        if self.run.ending().is_none() {
+            tracing::error!(run = self.run.id, "a run broke off");
+            let message = "it broke off within the gateway; the log tells more. The next run goes on from there";
+            self.playlists.end(&self.run, Ending::Failed(Failure::new("broke-off", message)));
         }
     }
 }
@@ -83,7 +106,8 @@ pub struct Playlists {
     runs: Mutex<VecDeque<Arc<Run>>>,
     begun: AtomicU64,
     ended: [AtomicU64; OUTCOMES.len()],
-    habits: Mutex<HashMap<String, Arc<Habits>>>,
+    made: Made,
+    data_dir: Option<PathBuf>,
 }
 
 impl Default for Playlists {
@@ -119,8 +143,16 @@ impl Playlists {
             runs: Mutex::default(),
             begun: AtomicU64::new(0),
             ended: Default::default(),
-            habits: Mutex::default(),
+            made: Made::default(),
+            data_dir: None,
         }
+    }
+
+    /// Keeps in this directory what has to outlive the process, and what keeps two gateways apart.
+    #[must_use]
+    pub fn within(mut self, data_dir: &Path) -> Self {
+        (self.made, self.data_dir) = (Made::within(data_dir), Some(data_dir.to_owned()));
+        self
     }
 
     /// Begins to carry out a wish.
@@ -144,7 +176,11 @@ impl Playlists {
         });
         let run = self.admit(&wish.server, &name.unwrap_or_default())?;
         let (playlists, begun) = (Arc::clone(self), Arc::clone(&run));
-        self.tasks.spawn(async move { sync::carry_out(&playlists, &begun, wish).await });
+        self.tasks.spawn(async move {
+            // Whatever breaks on the way: a run that nobody carries out any more has ended.
+            let underway = Underway { playlists, run: begun };
+            sync::carry_out(&underway.playlists, &underway.run, wish).await;
+        });
         Ok(run)
     }
 
@@ -157,12 +193,7 @@ impl Playlists {
                 "too many playlists are being written; try again when one is done",
             ))
         } else {
-            running().find(|run| run.server == server && !name.is_empty() && *run.name.lock() == name).map(
-                |run| {
-                    let message = format!("this playlist is being written already, by run {}", run.id);
-                    Failure::new("already-running", message)
-                },
-            )
+            running().find(|run| run.is_of(server, name)).map(|run| already_running(run))
         };
         if let Some(refusal) = refusal {
             self.note("refused");
@@ -178,8 +209,19 @@ impl Playlists {
         Ok(run)
     }
 
+    /// Now it is known what the playlist is called: no other run may write one of that name on the same server.
+    fn claim(&self, run: &Run, name: &str) -> Result<(), Failure> {
+        let runs = self.runs.lock();
+        let mut others = runs.iter().filter(|other| other.id != run.id && other.ending().is_none());
+        if let Some(other) = others.find(|other| other.is_of(&run.server, name)) {
+            return Err(already_running(other));
+        }
+        name.clone_into(&mut run.name.lock());
+        Ok(())
+    }
+
     /// A run ended.
-    fn end(&self, run: &Run, ending: run::Ending) {
+    fn end(&self, run: &Run, ending: Ending) {
         run.end(ending);
         self.note(run.word());
         make_room(&mut self.runs.lock());
@@ -237,10 +279,6 @@ impl Playlists {
                 library.id.server == server.name() && library.title.lock().eq_ignore_ascii_case(word)
             })
         })
-    }
-
-    fn habits_of(&self, server: &Server) -> Arc<Habits> {
-        Arc::clone(self.habits.lock().entry(server.name().to_owned()).or_default())
     }
 
     /// So little was found in it that it should be compared with the server, unless that was done a moment ago.

@@ -191,6 +191,7 @@ async fn attempt(playlists: &Arc<Playlists>, standing: &Standing, place: &Place)
         library: standing.library.clone(),
         name: standing.name.clone().or(own_name).or(stem),
         mode: standing.mode,
+        shrink: standing.shrink,
         accounts: standing.accounts.clone(),
         policy: standing.policy,
         dry_run: false,

@@ -89,7 +89,7 @@ async fn after_a_write_of_unknown_outcome_nothing_is_made_twice() {
             [(vec![0, 1, 2, 3, 4, 5, 6, 7, 8, 20], "append"), (vec![3, 1, 2, 30], "replace")]
         {
             loser.left.store(2, Ordering::SeqCst);
-            let report = house.sync(house.rows(wanted.clone()), json!({"mode": mode})).await;
+            let report = house.sync(house.rows(wanted.clone()), json!({"mode": mode, "shrink": true})).await;
             assert_eq!(house.held("ann", "Weekly"), Some(house.keys(wanted)), "{mode}: {report}");
         }
         loser.stop.cancel();

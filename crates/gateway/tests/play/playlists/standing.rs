@@ -47,7 +47,7 @@ fn report(path: &Path) -> Option<Value> {
 async fn a_watched_folder_is_kept_in_step_and_its_reports_lie_beside_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let table = format!(
-        "[playlist.drop]\nserver = \"home\"\nfolder = \"{}\"\naccounts = [\"ben\"]",
+        "[playlist.drop]\nserver = \"home\"\nfolder = \"{}\"\naccounts = [\"ben\"]\nshrink = true",
         folder.path().display()
     );
     let house = open(&table).await;
