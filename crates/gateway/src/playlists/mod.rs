@@ -3,7 +3,8 @@
 //! Rooms: [`wish`] (what somebody wants), [`sync`] (a wish carried out), `awaiting` (its library), `finding` (its rows),
 //! [`plan`] (how a playlist becomes what it should
 //! be), [`writing`] (one account's playlist), [`courier`] (asking the server), [`made`] (what was made here), [`run`] (how far it is), [`report`] (what
-//! came of it), [`trouble`] (what keeps it from being done), [`standing`] (what is kept in step by itself).
+//! came of it), [`trouble`] (what keeps it from being done), [`standing`] (what is kept
+//! in step by itself), [`keeping`] (what is known of that), `watched` (its files), `turns` (one gateway at a time).
 //!
 //! A playlist is never emptied by a failure: what is added is added and seen before anything leaves, a source without
 //! rows changes nothing, and where nothing was found nothing is touched. Nothing is journalled: the next run reads what
@@ -12,6 +13,7 @@
 mod awaiting;
 pub mod courier;
 mod finding;
+pub mod keeping;
 pub mod made;
 pub mod plan;
 pub mod report;
@@ -19,6 +21,8 @@ pub mod run;
 pub mod standing;
 pub mod sync;
 pub mod trouble;
+mod turns;
+mod watched;
 pub mod wish;
 pub mod writing;
 
@@ -36,6 +40,7 @@ use crate::library::{Libraries, Library, LibraryId, State};
 use crate::matching::Matching;
 use crate::server::Server;
 use crate::warnings::Warning;
+use keeping::Keeping;
 use made::Made;
 use report::Failure;
 use run::{Ending, Run};
@@ -108,6 +113,8 @@ pub struct Playlists {
     ended: [AtomicU64; OUTCOMES.len()],
     made: Made,
     data_dir: Option<PathBuf>,
+    /// What is kept in step by itself.
+    pub keeping: Keeping,
 }
 
 impl Default for Playlists {
@@ -145,6 +152,7 @@ impl Playlists {
             ended: Default::default(),
             made: Made::default(),
             data_dir: None,
+            keeping: Keeping::default(),
         }
     }
 
@@ -309,5 +317,55 @@ impl Playlists {
         if warnings.raise(warning) {
             tracing::warn!(library = %library.id, "playlists are synchronised to a library whose index is turned off");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::report::{AccountReport, Report};
+    use super::*;
+
+    #[test]
+    fn two_runs_that_come_to_the_same_name_do_not_write_at_once() {
+        let playlists = Playlists::default();
+        let first = playlists.admit("home", "Weekly").expect("nothing runs");
+        // It comes from a playlist that was named by its id.
+        let second = playlists.admit("home", "4711").expect("another name");
+        let refusal = playlists.claim(&second, "Weekly ").expect_err("the first writes it");
+        assert_eq!(refusal.code, "already-running");
+        playlists.claim(&second, "Daily").expect("nobody writes it");
+        assert!(playlists.admit("home", " Daily").is_err());
+        first.end(Ending::Cancelled);
+        playlists.claim(&second, "Weekly").expect("the first has ended");
+        assert!(playlists.admit("attic", "Weekly").is_ok(), "another server's is another playlist");
+    }
+
+    #[test]
+    fn a_run_that_broke_off_has_failed_and_its_name_is_free() {
+        let playlists = Arc::new(Playlists::default());
+        let run = playlists.admit("home", "Weekly").expect("nothing runs");
+        let underway = Underway { playlists: Arc::clone(&playlists), run: Arc::clone(&run) };
+        let broke = std::thread::spawn(move || {
+            let _underway = underway;
+            panic!("as matching might");
+        });
+        assert!(broke.join().is_err());
+        assert_eq!(run.word(), "failed");
+        assert!(playlists.admit("home", "Weekly").is_ok());
+    }
+
+    #[test]
+    fn what_is_kept_of_runs_is_bounded_by_bytes() {
+        let playlists = Playlists::default();
+        for number in 0..4 {
+            let run = playlists.admit("home", &format!("{number}")).expect("few run");
+            let mut report = Report::default();
+            report.accounts.push(AccountReport {
+                not_visible: vec!["x".repeat(MAX_KEPT_BYTES / 2)],
+                ..AccountReport::default()
+            });
+            playlists.end(&run, Ending::Done(Arc::new(report)));
+        }
+        assert_eq!(playlists.runs().len(), 1, "two are more than may be kept");
     }
 }

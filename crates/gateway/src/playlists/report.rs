@@ -87,12 +87,13 @@ pub struct Counts {
 }
 
 /// Where one account's playlist stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// It was written, and read back as it should be.
     Written,
     /// It was as it should be.
+    #[default]
     Unchanged,
     /// It would be written.
     Planned,
@@ -105,7 +106,7 @@ pub enum Standing {
 }
 
 /// One account's playlist.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct AccountReport {
     /// The account; `None` is the owner's token.
     pub account: Option<String>,
@@ -178,7 +179,7 @@ impl From<Trouble> for Failure {
 }
 
 /// Everything that came of one wish.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
     /// What the playlist is called.
     pub name: String,

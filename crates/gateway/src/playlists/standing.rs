@@ -2,47 +2,44 @@
 //!
 //! Nothing tells of a change on a network drive, so the folders are looked at. A file is taken when it looks the same
 //! twice in a row: whoever writes it has ended by then. What came of it is written beside it, under names that are
-//! never taken for playlists.
+//! never taken for playlists. Of several gateways on one data directory one does all this.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
-use greenroom_library::playlist;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::Playlists;
+use super::keeping::{Entry, Kept, Last};
 use super::report::Failure;
 use super::run::Ending;
+use super::turns;
+use super::watched::{self, Look, MISSING, REPORT};
 use super::wish::{Source, Wish};
 use crate::config::playlists::{Origin, Standing};
+use crate::library::State;
+use crate::warnings::Warning;
 
 /// How often it is looked whether something has changed.
 const LOOK: Duration = Duration::from_secs(30);
-/// After a failure that may pass it is tried again so much later.
+/// After a failure that may pass it is tried again so much later, each further time twice as late …
 const RETRY_MS: u64 = 5 * 60_000;
+/// … but no later than this.
+const MAX_RETRY_MS: u64 = 6 * HOUR_MS;
 const HOUR_MS: u64 = 3_600_000;
-/// Files of one folder that are looked at.
-const MAX_FILES: usize = 500;
-/// Files with these endings may be playlists.
-const ENDINGS: [&str; 7] = ["m3u", "m3u8", "csv", "tsv", "json", "jspf", "jsonl"];
-/// What our own files end with.
-const REPORT: &str = ".report.json";
-const MISSING: &str = ".missing.csv";
-
-/// How a file looked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Look {
-    modified_ms: u128,
-    bytes: u64,
-}
+/// One playlist may take so long; the others wait for it.
+const LONGEST_RUN: Duration = Duration::from_secs(3600);
+/// A server may take so long to tell which libraries it has.
+const LIBRARIES_PATIENCE_MS: u64 = 10 * 60_000;
+/// The warning that something that is to be kept in step cannot be read.
+const UNREADABLE: &str = "playlist-unreadable";
 
 /// What is known of one playlist.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 struct Known {
     /// How it looked the last time; `None` for what is no file.
     seen: Option<Look>,
@@ -50,6 +47,10 @@ struct Known {
     taken: Option<(Option<Look>, u64)>,
     /// When it is to be tried again, after a failure that may pass.
     retry_at_ms: Option<u64>,
+    /// Such failures in a row.
+    failures: u32,
+    /// What came of it.
+    last: Option<Last>,
 }
 
 /// Whether a playlist is to be taken now.
@@ -63,6 +64,11 @@ fn is_due(known: Option<&Known>, look: Option<Look>, now_ms: u64, every_ms: u64)
     is_still && (is_new || is_old || is_again)
 }
 
+/// How long after so many failures in a row it is tried again.
+fn retry_after_ms(failures: u32) -> u64 {
+    RETRY_MS.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(MAX_RETRY_MS)
+}
+
 /// One of the things that are kept in step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Place {
@@ -72,11 +78,23 @@ enum Place {
 
 /// Keeps all of them in step until the process stops.
 pub async fn keep(playlists: Arc<Playlists>, standing: Vec<Standing>, stop: CancellationToken) {
-    let mut known = HashMap::new();
+    for one in &standing {
+        playlists.keeping.tell(entry_of(one));
+    }
+    let mut keeper = Keeper {
+        began_ms: playlists.clock.now_ms(),
+        playlists,
+        known: HashMap::new(),
+        problems: HashMap::new(),
+    };
     let keeps = async {
+        let _turn = keeper.await_turn().await;
         loop {
-            look(&playlists, &standing, &mut known).await;
-            playlists.clock.sleep(LOOK).await;
+            keeper.look(&standing).await;
+            tokio::select! {
+                () = keeper.playlists.clock.sleep(LOOK) => {}
+                () = keeper.playlists.keeping.wake.notified() => {}
+            }
         }
     };
     tokio::select! {
@@ -85,65 +103,165 @@ pub async fn keep(playlists: Arc<Playlists>, standing: Vec<Standing>, stop: Canc
     }
 }
 
-/// Looks at all of them once, and takes those that are due, one after the other.
-async fn look(playlists: &Arc<Playlists>, standing: &[Standing], known: &mut HashMap<(usize, Place), Known>) {
-    let mut there = HashSet::new();
-    for (number, one) in standing.iter().enumerate() {
-        for (place, look) in places(playlists, one).await {
-            let key = (number, place);
-            let every_ms = one.every_hours.saturating_mul(HOUR_MS);
-            let is_due = is_due(known.get(&key), look, playlists.clock.now_ms(), every_ms);
-            let held = known.entry(key.clone()).or_default();
-            held.seen = look;
-            if is_due {
-                let may_pass = take(playlists, one, &key.1).await;
-                let now_ms = playlists.clock.now_ms();
-                held.taken = Some((look, now_ms));
-                held.retry_at_ms = may_pass.then(|| now_ms.saturating_add(RETRY_MS));
+fn entry_of(standing: &Standing) -> Entry {
+    let from = match &standing.origin {
+        Origin::File(path) | Origin::Folder(path) => path.display().to_string(),
+        Origin::Server { server, playlist } => format!("{server}/{playlist}"),
+    };
+    Entry { name: standing.title.clone(), server: standing.server.clone(), from, ..Entry::default() }
+}
+
+/// What it keeps them with.
+struct Keeper {
+    playlists: Arc<Playlists>,
+    began_ms: u64,
+    known: HashMap<(usize, Place), Known>,
+    /// What a person should change, by the server that shows it.
+    problems: HashMap<String, Vec<String>>,
+}
+
+impl Keeper {
+    /// Waits until no other gateway on the same directory keeps them.
+    async fn await_turn(&self) -> Option<std::fs::File> {
+        let playlists = &self.playlists;
+        let data_dir = playlists.data_dir.as_ref()?;
+        loop {
+            match turns::to_keep(data_dir) {
+                Ok(Some(turn)) => {
+                    if playlists.keeping.is_kept_elsewhere(false) {
+                        tracing::info!("playlists are kept in step here from now on");
+                    }
+                    return Some(turn);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "it cannot be told whether another gateway keeps playlists in step");
+                    return None;
+                }
             }
-            there.insert(key);
+            if playlists.keeping.is_kept_elsewhere(true) {
+                tracing::info!("another gateway on this data directory keeps playlists in step");
+            }
+            playlists.clock.sleep(LOOK).await;
         }
     }
-    known.retain(|key, _| there.contains(key));
+
+    /// Looks at all of them once, and takes those that are due, one after the other.
+    async fn look(&mut self, standing: &[Standing]) {
+        let mut there = HashSet::new();
+        let mut problems: HashMap<String, Vec<String>> = HashMap::new();
+        for (number, one) in standing.iter().enumerate() {
+            let (places, wrong) = places(&self.playlists, one).await;
+            let is_asked = self.playlists.keeping.take_asked(&one.title);
+            let mut entry = Entry { problems: wrong.clone(), ..entry_of(one) };
+            problems.entry(one.server.clone()).or_default().extend(wrong);
+            for (place, look) in places {
+                let key = (number, place);
+                there.insert(key.clone());
+                let kept = self.look_at(one, &key, look, is_asked).await;
+                entry.playlists.push(kept);
+            }
+            self.playlists.keeping.tell(entry);
+        }
+        self.known.retain(|key, _| there.contains(key));
+        self.warn(problems);
+    }
+
+    /// Looks at one, and takes it if it is due.
+    async fn look_at(
+        &mut self,
+        one: &Standing,
+        key: &(usize, Place),
+        look: Option<Look>,
+        is_asked: bool,
+    ) -> Kept {
+        let playlists = Arc::clone(&self.playlists);
+        let every_ms = one.every_hours.saturating_mul(HOUR_MS);
+        let is_due = is_asked || is_due(self.known.get(key), look, playlists.clock.now_ms(), every_ms);
+        let awaits_library = is_due && self.awaits_library(one);
+        let held = self.known.entry(key.clone()).or_default();
+        held.seen = look;
+        if is_due && !awaits_library {
+            let (last, may_pass) = take(&playlists, one, &key.1).await;
+            let now_ms = last.at_ms;
+            held.taken = Some((look, now_ms));
+            held.failures = if may_pass { held.failures.saturating_add(1) } else { 0 };
+            held.retry_at_ms = may_pass.then(|| now_ms.saturating_add(retry_after_ms(held.failures)));
+            held.last = Some(last);
+        }
+        let regular_ms = held.taken.map(|(_, at_ms)| at_ms.saturating_add(every_ms));
+        Kept {
+            file: match &key.1 {
+                Place::File(path) => Some(path.display().to_string()),
+                Place::Server => None,
+            },
+            awaits_library,
+            last: held.last.clone(),
+            next_ms: held.retry_at_ms.into_iter().chain(regular_ms).min(),
+        }
+    }
+
+    /// Whether the library is not known yet and will be: then it is taken later, and the others do not wait for it.
+    fn awaits_library(&self, one: &Standing) -> bool {
+        let Ok(server) = self.playlists.server(&one.server) else { return false };
+        let Some(library) = self.playlists.library(&server, one.library.as_deref()) else {
+            let age_ms = self.playlists.clock.now_ms().saturating_sub(self.began_ms);
+            return server.settings.token.is_some() && age_ms < LIBRARIES_PATIENCE_MS;
+        };
+        if library.generation().is_some() || matches!(library.state(), State::Off | State::Failed) {
+            return false;
+        }
+        library.look_up();
+        true
+    }
+
+    /// What cannot be read is shown as long as it is so, and said once.
+    fn warn(&mut self, problems: HashMap<String, Vec<String>>) {
+        for (name, problems) in problems {
+            if self.problems.get(&name).map_or(&[][..], Vec::as_slice) == problems.as_slice() {
+                continue;
+            }
+            if let Ok(server) = self.playlists.server(&name) {
+                server.warnings.lower(UNREADABLE);
+                if let Some(first) = problems.first() {
+                    let more = match problems.len() {
+                        1 => String::new(),
+                        all => format!(" (and {} more)", all - 1),
+                    };
+                    tracing::warn!(server = name, first, problems = problems.len(), "a playlist cannot be kept in step");
+                    server.warnings.raise(Warning {
+                        code: UNREADABLE,
+                        text: format!("A playlist that is to be kept in step cannot be: {first}{more}.").into(),
+                        remedy: "Put the file there and let Greenroom read it, or take [playlist.*] out of the \
+                                 configuration; GET /api/v1/playlists/standing lists all of them."
+                            .into(),
+                    });
+                }
+            }
+            self.problems.insert(name, problems);
+        }
+    }
 }
 
-/// What there is to be looked at, and how it looks.
-async fn places(playlists: &Playlists, standing: &Standing) -> Vec<(Place, Option<Look>)> {
+/// What there is to be looked at, how it looks, and what is wrong with it.
+async fn places(playlists: &Playlists, standing: &Standing) -> (Vec<(Place, Option<Look>)>, Vec<String>) {
     let origin = standing.origin.clone();
     let looked = playlists.tasks.spawn_blocking(move || match origin {
-        Origin::Server { .. } => vec![(Place::Server, None)],
-        Origin::File(path) => files([path]),
-        Origin::Folder(folder) => {
-            let entries = std::fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok);
-            let mut paths: Vec<PathBuf> =
-                entries.map(|entry| entry.path()).filter(|path| is_playlist(path)).collect();
-            paths.sort();
-            paths.truncate(MAX_FILES);
-            files(paths)
-        }
+        Origin::Server { .. } => None,
+        Origin::File(path) => Some(watched::look_at_file(&path)),
+        Origin::Folder(folder) => Some(watched::look_at_folder(&folder)),
     });
-    looked.await.unwrap_or_default()
+    match looked.await.unwrap_or_default() {
+        None => (vec![(Place::Server, None)], Vec::new()),
+        Some(looked) => {
+            let places = looked.files.into_iter().map(|(path, look)| (Place::File(path), Some(look)));
+            (places.collect(), looked.problems)
+        }
+    }
 }
 
-fn files(paths: impl IntoIterator<Item = PathBuf>) -> Vec<(Place, Option<Look>)> {
-    let look = |path: PathBuf| {
-        let about = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
-        let modified = about.modified().ok()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let look = Look { modified_ms: modified.as_millis(), bytes: about.len() };
-        Some((Place::File(path), Some(look)))
-    };
-    paths.into_iter().filter_map(look).collect()
-}
-
-/// Whether a file in a folder may be a playlist, and is none of ours.
-fn is_playlist(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
-    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-    !name.starts_with('.') && !name.ends_with(REPORT) && !name.ends_with(MISSING) && ENDINGS.contains(&ending)
-}
-
-/// Takes one, and writes down what came of it. Returns whether it failed in a way that may pass.
-async fn take(playlists: &Arc<Playlists>, standing: &Standing, place: &Place) -> bool {
+/// Takes one, and writes down what came of it. Returns also whether it failed in a way that may pass.
+async fn take(playlists: &Arc<Playlists>, standing: &Standing, place: &Place) -> (Last, bool) {
     let ended = attempt(playlists, standing, place).await;
     let may_pass = match &ended {
         Ok(Ending::Done(report)) => report.has_failed(),
@@ -154,20 +272,33 @@ async fn take(playlists: &Arc<Playlists>, standing: &Standing, place: &Place) ->
         // Somebody did not want it.
         Ok(Ending::Cancelled) => false,
     };
-    let Some((folder, stem)) = results(standing, place) else { return may_pass };
+    let last = Last {
+        at_ms: playlists.clock.now_ms(),
+        state: word(&ended),
+        counts: match &ended {
+            Ok(Ending::Done(report)) => Some(report.counts),
+            _ => None,
+        },
+        error: match &ended {
+            Ok(Ending::Done(report)) => report.accounts.iter().find_map(|account| account.error.clone()),
+            Ok(Ending::Failed(failure)) | Err(failure) => Some(failure.clone()),
+            Ok(Ending::Cancelled) => None,
+        },
+    };
+    let Some((folder, name)) = results(standing, place) else { return (last, may_pass) };
     let title = standing.title.clone();
-    let written = playlists.tasks.spawn_blocking(move || write_down(&folder, &stem, &ended));
+    let written = playlists.tasks.spawn_blocking(move || write_down(&folder, &name, &ended));
     if let Ok(Err(error)) = written.await {
         tracing::warn!(playlist = title, %error, "what came of a playlist cannot be written beside it");
     }
-    may_pass
+    (last, may_pass)
 }
 
 async fn attempt(playlists: &Arc<Playlists>, standing: &Standing, place: &Place) -> Result<Ending, Failure> {
     let (source, stem) = match (place, &standing.origin) {
         (Place::File(path), _) => {
             let opened = path.clone();
-            let read = playlists.tasks.spawn_blocking(move || read(&opened)).await;
+            let read = playlists.tasks.spawn_blocking(move || watched::read(&opened)).await;
             let broke_off = |_| Failure::new("unreadable", "reading it broke off");
             let playlist = read.map_err(broke_off)?.map_err(|message| Failure::new("unreadable", message))?;
             (
@@ -198,50 +329,46 @@ async fn attempt(playlists: &Arc<Playlists>, standing: &Standing, place: &Place)
         live: 0,
         wait: false,
     };
-    Ok(playlists.begin(wish)?.ended().await)
+    let run = playlists.begin(wish)?;
+    let ended = playlists.clock.timeout(LONGEST_RUN, run.ended()).await;
+    ended.map_err(|_| {
+        run.cancel.cancel();
+        Failure::new("too-slow", "it took longer than an hour and was told to stop; the next run goes on from there")
+    })
 }
 
-fn read(path: &Path) -> Result<playlist::Playlist, String> {
-    let cannot = |error: io::Error| format!("it cannot be read: {error}");
-    let most = playlist::MAX_BYTES as u64;
-    let file = File::open(path).map_err(cannot)?;
-    if file.metadata().map_err(cannot)?.len() > most {
-        return Err(playlist::Unreadable::TooLong.to_string());
-    }
-    let mut bytes = Vec::new();
-    file.take(most + 1).read_to_end(&mut bytes).map_err(cannot)?;
-    let hint = path.file_name().unwrap_or_default().to_string_lossy();
-    playlist::read(&bytes, &hint).map_err(|unreadable| unreadable.to_string())
-}
-
-/// Where results go, and what they are called.
+/// Where results go, and what they are called: by the whole name, for two files may differ in their endings alone.
 fn results(standing: &Standing, place: &Place) -> Option<(PathBuf, String)> {
-    let stem = match place {
-        Place::File(path) => path.file_stem()?.to_string_lossy().into_owned(),
+    let name = match place {
+        Place::File(path) => path.file_name()?.to_string_lossy().into_owned(),
         Place::Server => standing.title.clone(),
     };
     let beside = match place {
         Place::File(path) => path.parent().map(Path::to_owned),
         Place::Server => None,
     };
-    Some((standing.results.clone().or(beside)?, stem))
+    Some((standing.results.clone().or(beside)?, name))
 }
 
-fn write_down(folder: &Path, stem: &str, ended: &Result<Ending, Failure>) -> io::Result<()> {
+fn word(ended: &Result<Ending, Failure>) -> &'static str {
+    ended.as_ref().map_or("failed", Ending::word)
+}
+
+fn write_down(folder: &Path, name: &str, ended: &Result<Ending, Failure>) -> io::Result<()> {
+    let state = word(ended);
     let (told, missing) = match ended {
         Ok(Ending::Done(report)) => {
-            let state = if report.has_failed() { "failed" } else { "done" };
             let missing = (!report.missing.is_empty()).then(|| report.missing_csv());
             (json!({"state": state, "report": **report}), missing)
         }
-        Ok(Ending::Failed(failure)) | Err(failure) => (json!({"state": "failed", "error": failure}), None),
-        Ok(Ending::Cancelled) => (json!({"state": "cancelled"}), None),
+        Ok(Ending::Failed(failure)) | Err(failure) => (json!({"state": state, "error": failure}), None),
+        Ok(Ending::Cancelled) => (json!({"state": state}), None),
     };
     std::fs::create_dir_all(folder)?;
-    replace(&folder.join(format!("{stem}{REPORT}")), &pretty(&told))?;
-    let table = folder.join(format!("{stem}{MISSING}"));
+    watched::replace(&folder.join(format!("{name}{REPORT}")), &pretty(&told))?;
+    let table = folder.join(format!("{name}{MISSING}"));
     match missing {
-        Some(missing) => replace(&table, &missing),
+        Some(missing) => watched::replace(&table, &missing),
         None => match std::fs::remove_file(&table) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -251,14 +378,6 @@ fn write_down(folder: &Path, stem: &str, ended: &Result<Ending, Failure>) -> io:
 
 fn pretty(told: &Value) -> String {
     serde_json::to_string_pretty(told).unwrap_or_default() + "\n"
-}
-
-/// Whoever reads the file has the old one or the new one, whole.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beside = path.with_file_name(format!(".{name}.new"));
-    std::fs::write(&beside, text)?;
-    std::fs::rename(&beside, path)
 }
 
 #[cfg(test)]
@@ -279,7 +398,7 @@ mod tests {
         let taken = Known { taken: Some((EARLY, 30_000)), ..seen };
         assert!(!is_due(Some(&taken), EARLY, 60_000, EVERY), "and not again");
         assert!(is_due(Some(&taken), EARLY, 30_000 + EVERY, EVERY), "but now and then");
-        let changed = Known { seen: LATE, ..taken };
+        let changed = Known { seen: LATE, ..taken.clone() };
         assert!(is_due(Some(&changed), LATE, 60_000, EVERY), "it has changed");
         let failed = Known { retry_at_ms: Some(90_000), ..taken };
         assert!(!is_due(Some(&failed), EARLY, 60_000, EVERY));
@@ -295,13 +414,9 @@ mod tests {
     }
 
     #[test]
-    fn our_own_files_are_never_taken_for_playlists() {
-        for name in ["a.report.json", "a.missing.csv", ".a.report.json.new", ".hidden.csv", "notes.txt", "a"]
-        {
-            assert!(!is_playlist(Path::new(name)), "{name}");
-        }
-        for name in ["a.m3u8", "A.CSV", "list.jspf", "report.json"] {
-            assert!(is_playlist(Path::new(name)), "{name}");
-        }
+    fn what_fails_again_and_again_is_tried_ever_later() {
+        let minutes: Vec<u64> = (1..=9).map(|failures| retry_after_ms(failures) / 60_000).collect();
+        assert_eq!(minutes, [5, 10, 20, 40, 80, 160, 320, 360, 360]);
+        assert_eq!(retry_after_ms(u32::MAX), MAX_RETRY_MS);
     }
 }

@@ -1,8 +1,10 @@
 //! A wish carried out: the library found, the rows resolved once, each account's playlist written and read back.
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use greenroom_library::playlist::{Playlist, Row};
 
@@ -13,10 +15,15 @@ use super::finding::{Found, resolve};
 use super::report::{self, AccountReport, DOUBTFUL_RATE, Failure, Report, Standing};
 use super::run::{Ending, Progress, Run};
 use super::trouble::Trouble;
+use super::turns;
 use super::wish::{Source, Wish, policy_word};
 use super::writing::{Desk, Habits};
 use crate::library::Library;
 use crate::server::Server;
+
+/// How often it is looked whether another gateway is done with a playlist, and how long it is waited for.
+const LOOK: Duration = Duration::from_millis(500);
+const LONGEST_TURN: Duration = Duration::from_secs(600);
 
 /// Why there is no report.
 pub(super) enum Stop {
@@ -131,6 +138,7 @@ async fn attempt(playlists: &Playlists, run: &Run, wish: Wish, began_ms: u64) ->
     let name = name.ok_or_else(|| Failure::new("no-name", "say what the playlist is to be called: name"))?;
     let name = name.trim().to_owned();
     playlists.claim(run, &name)?;
+    let _turn = if wish.dry_run { None } else { await_turn(playlists, run, &name).await? };
     let generation = library.generation().ok_or_else(|| not_known_yet(&library))?;
     let library_age_s = playlists.clock.now_ms().saturating_sub(generation.taken_at_ms) / 1000;
     drop(generation);
@@ -189,6 +197,30 @@ async fn attempt(playlists: &Playlists, run: &Run, wish: Wish, began_ms: u64) ->
         took_ms: playlists.clock.now_ms().saturating_sub(began_ms),
         missing: found.missing,
     })
+}
+
+/// Waits while another gateway on the same data directory writes such a playlist.
+async fn await_turn(playlists: &Playlists, run: &Run, name: &str) -> Result<Option<File>, Stop> {
+    let Some(data_dir) = &playlists.data_dir else { return Ok(None) };
+    let waits = async {
+        loop {
+            match turns::to_write(data_dir, &run.server, name) {
+                Ok(Some(turn)) => return Some(turn),
+                Ok(None) => playlists.clock.sleep(LOOK).await,
+                Err(error) => {
+                    tracing::warn!(%error, "it cannot be told whether another gateway writes this playlist");
+                    return None;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = run.cancel.cancelled() => Err(Stop::Cancelled),
+        turn = playlists.clock.timeout(LONGEST_TURN, waits) => turn.map_err(|_| {
+            let message = "another gateway on the same data directory is writing this playlist; run it again later";
+            Failure::new("already-running", message).into()
+        }),
+    }
 }
 
 fn failed(account: Option<&str>, trouble: Trouble) -> AccountReport {

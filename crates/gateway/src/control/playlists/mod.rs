@@ -188,6 +188,33 @@ pub(super) async fn run(
     Ok(response)
 }
 
+/// What is kept in step by itself, with what came of it and when it is taken next.
+pub(super) async fn standing(State(plane): State<Arc<Plane>>) -> Response {
+    let (entries, is_elsewhere) = plane.control.playlists.keeping.all();
+    answer(
+        StatusCode::OK,
+        "application/json",
+        json!({"kept_by_another_gateway": is_elsewhere, "standing": entries}).to_string(),
+    )
+}
+
+/// Takes what one entry keeps in step now, whether anything has changed or not.
+pub(super) async fn run_standing(
+    State(plane): State<Arc<Plane>>,
+    Path(name): Path<String>,
+) -> Result<Response, Refusal> {
+    let keeping = &plane.control.playlists.keeping;
+    if keeping.all().1 {
+        let message = "another gateway on the same data directory keeps playlists in step; ask that one";
+        return Err(Refusal::Told(StatusCode::CONFLICT, Failure::new("kept-elsewhere", message), None));
+    }
+    if !keeping.ask(&name) {
+        let message = "no such playlist is configured; /api/v1/playlists/standing lists those that are";
+        return Err(Refusal::Told(StatusCode::NOT_FOUND, Failure::new("unknown-playlist", message), None));
+    }
+    Ok(answer(StatusCode::ACCEPTED, "application/json", json!({"standing": name}).to_string()))
+}
+
 /// Tells a run to stop between two writes.
 pub(super) async fn cancel(
     State(plane): State<Arc<Plane>>,
