@@ -103,8 +103,16 @@ impl Courier {
         let identity = server.identify(&credential);
         let is_own = account.token.is_none() && account.user.is_none();
         let (holder, is_on_behalf) = (Holder::default(), account.user.is_some());
-        let mut courier =
-            Self { server: Arc::clone(server), credential, identity, holder, tally, is_own, is_on_behalf, is_for_admin: false };
+        let mut courier = Self {
+            server: Arc::clone(server),
+            credential,
+            identity,
+            holder,
+            tally,
+            is_own,
+            is_on_behalf,
+            is_for_admin: false,
+        };
         courier.holder = courier.introduce(account.user.as_deref()).await?;
         Ok(courier)
     }

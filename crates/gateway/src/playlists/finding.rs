@@ -106,8 +106,7 @@ impl Found {
         confirmed: &mut HashSet<String>,
     ) {
         let held: HashSet<&str> = held.iter().map(String::as_str).collect();
-        let mut is_news =
-            |pick: &&Pick| {
+        let mut is_news = |pick: &&Pick| {
             let is_sure = held.contains(pick.key.as_str()) && !self.versions.contains(&pick.key);
             is_sure && confirmed.insert(pick.key.clone())
         };

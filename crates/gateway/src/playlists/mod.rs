@@ -90,7 +90,8 @@ impl Drop for Underway {
     fn drop(&mut self) {
         if self.run.ending().is_none() {
             tracing::error!(run = self.run.id, "a run broke off");
-            let message = "it broke off within the gateway; the log tells more. The next run goes on from there";
+            let message =
+                "it broke off within the gateway; the log tells more. The next run goes on from there";
             self.playlists.end(&self.run, Ending::Failed(Failure::new("broke-off", message)));
         }
     }

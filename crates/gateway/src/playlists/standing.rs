@@ -228,13 +228,20 @@ impl Keeper {
                         1 => String::new(),
                         all => format!(" (and {} more)", all - 1),
                     };
-                    tracing::warn!(server = name, first, problems = problems.len(), "a playlist cannot be kept in step");
+                    tracing::warn!(
+                        server = name,
+                        first,
+                        problems = problems.len(),
+                        "a playlist cannot be kept in step"
+                    );
                     server.warnings.raise(Warning {
                         code: UNREADABLE,
-                        text: format!("A playlist that is to be kept in step cannot be: {first}{more}.").into(),
-                        remedy: "Put the file there and let Greenroom read it, or take [playlist.*] out of the \
-                                 configuration; GET /api/v1/playlists/standing lists all of them."
+                        text: format!("A playlist that is to be kept in step cannot be: {first}{more}.")
                             .into(),
+                        remedy:
+                            "Put the file there and let Greenroom read it, or take [playlist.*] out of the \
+                                 configuration; GET /api/v1/playlists/standing lists all of them."
+                                .into(),
                     });
                 }
             }
@@ -333,7 +340,10 @@ async fn attempt(playlists: &Arc<Playlists>, standing: &Standing, place: &Place)
     let ended = playlists.clock.timeout(LONGEST_RUN, run.ended()).await;
     ended.map_err(|_| {
         run.cancel.cancel();
-        Failure::new("too-slow", "it took longer than an hour and was told to stop; the next run goes on from there")
+        Failure::new(
+            "too-slow",
+            "it took longer than an hour and was told to stop; the next run goes on from there",
+        )
     })
 }
 

@@ -153,7 +153,9 @@ mod tests {
         std::fs::write(at("secret"), "title,artist\nA,B\n").expect("written");
         symlink(at("secret"), at("link.csv")).expect("made");
         std::fs::write(at("own.csv"), "title,artist\nA,B\n").expect("written");
-        assert!(std::process::Command::new("mkfifo").arg(at("pipe.csv")).status().expect("it runs").success());
+        assert!(
+            std::process::Command::new("mkfifo").arg(at("pipe.csv")).status().expect("it runs").success()
+        );
         let looked = look_at_folder(folder.path());
         assert_eq!(looked.files.len(), 1, "{looked:?}");
         assert_eq!(looked.problems.len(), 2, "{looked:?}");

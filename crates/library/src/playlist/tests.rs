@@ -256,8 +256,14 @@ proptest! {
 #[test]
 fn the_title_is_that_of_what_holds_the_rows() {
     for (json, title) in [
-        (r#"{"playlists": [{"title": "Full", "track": [{"title": "A"}]}, {"title": "Empty", "track": []}]}"#, "Full"),
-        (r#"{"playlists": [{"title": "Empty", "track": []}, {"title": "Full", "track": [{"title": "A"}]}]}"#, "Full"),
+        (
+            r#"{"playlists": [{"title": "Full", "track": [{"title": "A"}]}, {"title": "Empty", "track": []}]}"#,
+            "Full",
+        ),
+        (
+            r#"{"playlists": [{"title": "Empty", "track": []}, {"title": "Full", "track": [{"title": "A"}]}]}"#,
+            "Full",
+        ),
         (r#"{"playlist": {"title": "Inner", "track": [{"title": "A"}]}, "name": "Outer"}"#, "Inner"),
         (r#"{"name": "Outer", "playlist": {"track": [{"title": "A"}]}}"#, "Outer"),
     ] {

@@ -34,6 +34,7 @@ It ends with 0 when all is there, with 3 when rows are missing from the library 
 /// What was typed.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word somebody may say")]
 pub(super) struct Options {
     /// The playlist: JSPF, ListenBrainz or plain JSON, M3U, CSV; - reads it from standard input
     #[arg(value_name = "FILE", required_unless_present = "from", conflicts_with = "from")]
@@ -134,7 +135,9 @@ fn prepare(options: &Options) -> Result<Prepared, (u8, String)> {
         vec![("mode", word(&options.mode)), ("policy", word(&options.policy)), ("detach", "true".into())];
     said.extend(options.to.clone().map(|to| ("server", to)));
     said.extend(options.library.clone().map(|library| ("library", library)));
-    for (name, is_said) in [("dry_run", options.dry_run), ("wait", options.wait), ("shrink", options.allow_shrink)] {
+    for (name, is_said) in
+        [("dry_run", options.dry_run), ("wait", options.wait), ("shrink", options.allow_shrink)]
+    {
         said.extend(is_said.then(|| (name, "true".to_owned())));
     }
     if options.live > 0 {

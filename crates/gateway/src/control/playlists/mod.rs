@@ -285,7 +285,8 @@ impl Viewer {
         self.progress.borrow_and_update();
         self.is_over = self.run.ending().is_some();
         let name = if self.is_over { "ended" } else { "progress" };
-        let told = if self.is_over { in_full(&self.run).await.ok()? } else { told(&self.run, false).to_string() };
+        let told =
+            if self.is_over { in_full(&self.run).await.ok()? } else { told(&self.run, false).to_string() };
         Some(Bytes::from(format!("event: {name}\ndata: {told}\n\n")))
     }
 }
@@ -326,7 +327,8 @@ async fn off_the_threads<T: Send + 'static>(
 
 /// A query that says what is not known is refused: what was meant by it would be left out otherwise.
 fn bad_query(rejection: &QueryRejection) -> Failure {
-    let message: String = rejection.body_text().chars().filter(|letter| !letter.is_control()).take(300).collect();
+    let message: String =
+        rejection.body_text().chars().filter(|letter| !letter.is_control()).take(300).collect();
     Failure::new("bad-wish", message)
 }
 

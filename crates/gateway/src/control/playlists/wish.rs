@@ -12,6 +12,7 @@ use crate::playlists::wish::{Mode, Source, Wish, policy_named};
 /// A wish as it is written in JSON; where the body is the playlist itself, what the query says of it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word somebody may say")]
 pub(super) struct Asked {
     #[serde(default)]
     source: Value,
@@ -55,6 +56,7 @@ enum Names {
 /// The query: of a playlist in a body all, of a wish in JSON what does not say otherwise than the wish.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word somebody may say")]
 pub(in crate::control) struct Said {
     #[serde(default)]
     server: Option<String>,

@@ -304,8 +304,7 @@ impl Desk<'_> {
         }
         // What was sent again because nobody knew of it, and has come twice since.
         let mut seen = HashSet::new();
-        let is_twice =
-            |held: &&Held| state.doubted.contains(&held.key) && !seen.insert(held.key.clone());
+        let is_twice = |held: &&Held| state.doubted.contains(&held.key) && !seen.insert(held.key.clone());
         let twice: Vec<String> = current.iter().filter(is_twice).map(|held| held.entry.clone()).collect();
         if !twice.is_empty() {
             return Phase::Remove(twice);

@@ -209,12 +209,7 @@ impl Desk<'_> {
     }
 
     /// The server refuses these: what it does not have is given up; if it has all of them, halves are tried.
-    async fn narrow_down(
-        &self,
-        batch: &[String],
-        status: StatusCode,
-        state: &mut State,
-    ) -> Result<(), Stop> {
+    async fn narrow_down(&self, batch: &[String], status: StatusCode, state: &mut State) -> Result<(), Stop> {
         state.refusals += 1;
         if state.refusals > MAX_REFUSALS {
             return Err(Trouble::Refused(status.as_u16()).into());

@@ -58,8 +58,7 @@ async fn another_version_is_told_each_time_and_never_taken_for_granted() {
     let house = House::before(Kind::Plex, running, &url, tasks, Clock::system()).await;
     for time in ["first", "second"] {
         let rows = json!([{"title": "Quiet Harbour Lights", "artist": artist}]);
-        let report =
-            house.sync(rows, json!({"policy": "prefer-version-else-any", "mode": "replace"})).await;
+        let report = house.sync(rows, json!({"policy": "prefer-version-else-any", "mode": "replace"})).await;
         let row = &report["rows"][0];
         assert_eq!((&row["outcome"], &row["source"]), (&json!("version"), &json!("index")), "{time}: {row}");
     }

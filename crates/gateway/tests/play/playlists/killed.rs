@@ -51,14 +51,17 @@ async fn a_sync_that_was_killed_halfway_is_finished_by_the_next_one_without_dupl
     let url = running.url();
     // Only to know its tracks, and what it holds.
     let house = House::before(Kind::Plex, running, &url, tasks, Clock::system()).await;
-    let wish = |detach: bool| {
-        json!({"source": house.rows(0..30), "server": "home", "name": "Weekly", "wait": true, "detach": detach})
+    let wish = |rows: std::ops::Range<usize>, detach: bool| {
+        let source = house.rows(rows);
+        json!({"source": source, "server": "home", "name": "Weekly", "mode": "append", "wait": true, "detach": detach})
             .to_string()
     };
+    let (mut first, control) = start(folder.path()).await;
+    assert_eq!(control.send(Method::POST, SYNC, &wish(0..1, false)).await.status, 200);
+    // One track a request: the eleventh request hangs.
     let path_prefix = Some("/playlists/".to_owned());
     house.running.faults().set_rule(Rule { fault: Fault::Hang, path_prefix, spare: 10, times: None });
-    let (mut first, control) = start(folder.path()).await;
-    assert_eq!(control.send(Method::POST, SYNC, &wish(true)).await.status, 202);
+    assert_eq!(control.send(Method::POST, SYNC, &wish(0..30, true)).await.status, 202);
     while house.held("ann", "Weekly").is_none_or(|held| held.len() < 4) {
         tokio::task::yield_now().await;
     }
@@ -67,7 +70,7 @@ async fn a_sync_that_was_killed_halfway_is_finished_by_the_next_one_without_dupl
     let held = house.held("ann", "Weekly").expect("it is there").len();
     assert!((4..30).contains(&held), "it was in the middle: {held}");
     let (mut second, control) = start(folder.path()).await;
-    let told: Value = control.send(Method::POST, SYNC, &wish(false)).await.json();
+    let told: Value = control.send(Method::POST, SYNC, &wish(0..30, false)).await.json();
     assert_eq!(house.held("ann", "Weekly"), Some(house.keys(0..30)), "{told}");
     second.kill().await.expect("it dies");
     house.close().await;

@@ -144,8 +144,7 @@ async fn what_is_kept_in_step_is_listed_and_taken_at_once_where_somebody_asks() 
 
 #[tokio::test]
 async fn of_two_gateways_on_one_directory_one_keeps_and_the_other_takes_over() {
-    let (data, folder) =
-        (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let (data, folder) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     let tasks = TaskTracker::new();
     let running = server(Kind::Plex, false, &tasks).await;
     let start = async || {
