@@ -2,9 +2,10 @@
 //!
 //! Rooms: [`wish`] (what somebody wants), [`sync`] (a wish carried out), `awaiting` (its library), `finding` (its rows),
 //! [`plan`] (how a playlist becomes what it should
-//! be), [`writing`] (one account's playlist), [`courier`] (asking the server), [`made`] (what was made here), [`run`] (how far it is), [`report`] (what
+//! be), [`writing`] (one account's playlist), [`courier`] (asking the server), `ownership` and
+//! [`made`] (whose a playlist is), [`run`] (how far it is), [`report`] (what
 //! came of it), [`trouble`] (what keeps it from being done), [`standing`] (what is kept
-//! in step by itself), [`keeping`] (what is known of that), `watched` (its files), `turns` (one gateway at a time).
+//! in step by itself), [`keeping`] (what is known of that), `due` (when it is taken), `watched` (its files), `results` (what is written beside them), `turns` (one gateway at a time).
 //!
 //! A playlist is never emptied by a failure: what is added is added and seen before anything leaves, a source without
 //! rows changes nothing, and where nothing was found nothing is touched. Nothing is journalled: the next run reads what
@@ -12,11 +13,14 @@
 
 mod awaiting;
 pub mod courier;
+mod due;
 mod finding;
 pub mod keeping;
 pub mod made;
+mod ownership;
 pub mod plan;
 pub mod report;
+mod results;
 pub mod run;
 pub mod standing;
 pub mod sync;

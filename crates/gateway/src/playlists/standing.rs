@@ -5,75 +5,50 @@
 //! never taken for playlists. Of several gateways on one data directory one does all this.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Playlists;
+use super::due::{HOUR_MS, Known, is_due, retry_after_ms};
 use super::keeping::{Entry, Kept, Last};
 use super::report::Failure;
 use super::run::Ending;
-use super::turns;
-use super::watched::{self, Look, MISSING, REPORT};
+use super::watched::{self, Look, Looked};
 use super::wish::{Source, Wish};
+use super::{results, turns};
 use crate::config::playlists::{Origin, Standing};
 use crate::library::State;
 use crate::warnings::Warning;
 
 /// How often it is looked whether something has changed.
 const LOOK: Duration = Duration::from_secs(30);
-/// After a failure that may pass it is tried again so much later, each further time twice as late …
-const RETRY_MS: u64 = 5 * 60_000;
-/// … but no later than this.
-const MAX_RETRY_MS: u64 = 6 * HOUR_MS;
-const HOUR_MS: u64 = 3_600_000;
 /// One playlist may take so long; the others wait for it.
 const LONGEST_RUN: Duration = Duration::from_secs(3600);
+/// A drive may take so long to tell what is on it, or to give a file.
+const DRIVE_PATIENCE: Duration = Duration::from_secs(60);
 /// A server may take so long to tell which libraries it has.
 const LIBRARIES_PATIENCE_MS: u64 = 10 * 60_000;
 /// The warning that something that is to be kept in step cannot be read.
 const UNREADABLE: &str = "playlist-unreadable";
-
-/// What is known of one playlist.
-#[derive(Debug, Clone, Default, PartialEq)]
-struct Known {
-    /// How it looked the last time; `None` for what is no file.
-    seen: Option<Look>,
-    /// How it looked when it was taken last, and when that was, in milliseconds.
-    taken: Option<(Option<Look>, u64)>,
-    /// When it is to be tried again, after a failure that may pass.
-    retry_at_ms: Option<u64>,
-    /// Such failures in a row.
-    failures: u32,
-    /// What came of it.
-    last: Option<Last>,
-}
-
-/// Whether a playlist is to be taken now.
-fn is_due(known: Option<&Known>, look: Option<Look>, now_ms: u64, every_ms: u64) -> bool {
-    // A file that is seen for the first time may still be written; a playlist of a server is whole.
-    let Some(known) = known else { return look.is_none() };
-    let is_still = look == known.seen;
-    let is_new = known.taken.is_none_or(|(taken, _)| taken != look);
-    let is_old = known.taken.is_some_and(|(_, at_ms)| now_ms.saturating_sub(at_ms) >= every_ms);
-    let is_again = known.retry_at_ms.is_some_and(|at_ms| now_ms >= at_ms);
-    is_still && (is_new || is_old || is_again)
-}
-
-/// How long after so many failures in a row it is tried again.
-fn retry_after_ms(failures: u32) -> u64 {
-    RETRY_MS.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(MAX_RETRY_MS)
-}
 
 /// One of the things that are kept in step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Place {
     File(PathBuf),
     Server,
+}
+
+impl Place {
+    fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Server => None,
+        }
+    }
 }
 
 /// Keeps all of them in step until the process stops.
@@ -86,6 +61,7 @@ pub async fn keep(playlists: Arc<Playlists>, standing: Vec<Standing>, stop: Canc
         playlists,
         known: HashMap::new(),
         problems: HashMap::new(),
+        hanging: HashMap::new(),
     };
     let keeps = async {
         let _turn = keeper.await_turn().await;
@@ -118,6 +94,8 @@ struct Keeper {
     known: HashMap<(usize, Place), Known>,
     /// What a person should change, by the server that shows it.
     problems: HashMap<String, Vec<String>>,
+    /// Drives that have not answered yet.
+    hanging: HashMap<usize, JoinHandle<Option<Looked>>>,
 }
 
 impl Keeper {
@@ -151,7 +129,11 @@ impl Keeper {
         let mut there = HashSet::new();
         let mut problems: HashMap<String, Vec<String>> = HashMap::new();
         for (number, one) in standing.iter().enumerate() {
-            let (places, wrong) = places(&self.playlists, one).await;
+            let (places, wrong) = self.places(number, one).await;
+            if self.hanging.contains_key(&number) {
+                // What is there is not known at the moment, and nothing of it has gone for that.
+                there.extend(self.known.keys().filter(|(of, _)| *of == number).cloned());
+            }
             let is_asked = self.playlists.keeping.take_asked(&one.title);
             let mut entry = Entry { problems: wrong.clone(), ..entry_of(one) };
             problems.entry(one.server.clone()).or_default().extend(wrong);
@@ -165,6 +147,37 @@ impl Keeper {
         }
         self.known.retain(|key, _| there.contains(key));
         self.warn(problems);
+    }
+
+    /// What there is to be looked at, how it looks, and what is wrong with it.
+    async fn places(
+        &mut self,
+        number: usize,
+        standing: &Standing,
+    ) -> (Vec<(Place, Option<Look>)>, Vec<String>) {
+        let silent = || vec![format!("{}: it does not answer", entry_of(standing).from)];
+        // One that hangs is not asked a second time meanwhile: each question holds a thread.
+        if self.hanging.get(&number).is_some_and(|asked| !asked.is_finished()) {
+            return (Vec::new(), silent());
+        }
+        self.hanging.remove(&number);
+        let origin = standing.origin.clone();
+        let mut looking = self.playlists.tasks.spawn_blocking(move || match origin {
+            Origin::Server { .. } => None,
+            Origin::File(path) => Some(watched::look_at_file(&path)),
+            Origin::Folder(folder) => Some(watched::look_at_folder(&folder)),
+        });
+        let Ok(looked) = self.playlists.clock.timeout(DRIVE_PATIENCE, &mut looking).await else {
+            self.hanging.insert(number, looking);
+            return (Vec::new(), silent());
+        };
+        match looked.unwrap_or_default() {
+            None => (vec![(Place::Server, None)], Vec::new()),
+            Some(looked) => {
+                let places = looked.files.into_iter().map(|(path, look)| (Place::File(path), Some(look)));
+                (places.collect(), looked.problems)
+            }
+        }
     }
 
     /// Looks at one, and takes it if it is due.
@@ -191,10 +204,7 @@ impl Keeper {
         }
         let regular_ms = held.taken.map(|(_, at_ms)| at_ms.saturating_add(every_ms));
         Kept {
-            file: match &key.1 {
-                Place::File(path) => Some(path.display().to_string()),
-                Place::Server => None,
-            },
+            file: key.1.file().map(|path| path.display().to_string()),
             awaits_library,
             last: held.last.clone(),
             next_ms: held.retry_at_ms.into_iter().chain(regular_ms).min(),
@@ -250,23 +260,6 @@ impl Keeper {
     }
 }
 
-/// What there is to be looked at, how it looks, and what is wrong with it.
-async fn places(playlists: &Playlists, standing: &Standing) -> (Vec<(Place, Option<Look>)>, Vec<String>) {
-    let origin = standing.origin.clone();
-    let looked = playlists.tasks.spawn_blocking(move || match origin {
-        Origin::Server { .. } => None,
-        Origin::File(path) => Some(watched::look_at_file(&path)),
-        Origin::Folder(folder) => Some(watched::look_at_folder(&folder)),
-    });
-    match looked.await.unwrap_or_default() {
-        None => (vec![(Place::Server, None)], Vec::new()),
-        Some(looked) => {
-            let places = looked.files.into_iter().map(|(path, look)| (Place::File(path), Some(look)));
-            (places.collect(), looked.problems)
-        }
-    }
-}
-
 /// Takes one, and writes down what came of it. Returns also whether it failed in a way that may pass.
 async fn take(playlists: &Arc<Playlists>, standing: &Standing, place: &Place) -> (Last, bool) {
     let ended = attempt(playlists, standing, place).await;
@@ -281,7 +274,7 @@ async fn take(playlists: &Arc<Playlists>, standing: &Standing, place: &Place) ->
     };
     let last = Last {
         at_ms: playlists.clock.now_ms(),
-        state: word(&ended),
+        state: results::word(&ended),
         counts: match &ended {
             Ok(Ending::Done(report)) => Some(report.counts),
             _ => None,
@@ -292,9 +285,9 @@ async fn take(playlists: &Arc<Playlists>, standing: &Standing, place: &Place) ->
             Ok(Ending::Cancelled) => None,
         },
     };
-    let Some((folder, name)) = results(standing, place) else { return (last, may_pass) };
+    let Some((folder, name)) = results::place_of(standing, place.file()) else { return (last, may_pass) };
     let title = standing.title.clone();
-    let written = playlists.tasks.spawn_blocking(move || write_down(&folder, &name, &ended));
+    let written = playlists.tasks.spawn_blocking(move || results::write_down(&folder, &name, &ended));
     if let Ok(Err(error)) = written.await {
         tracing::warn!(playlist = title, %error, "what came of a playlist cannot be written beside it");
     }
@@ -305,7 +298,10 @@ async fn attempt(playlists: &Arc<Playlists>, standing: &Standing, place: &Place)
     let (source, stem) = match (place, &standing.origin) {
         (Place::File(path), _) => {
             let opened = path.clone();
-            let read = playlists.tasks.spawn_blocking(move || watched::read(&opened)).await;
+            let reading = playlists.tasks.spawn_blocking(move || watched::read(&opened));
+            let read = playlists.clock.timeout(DRIVE_PATIENCE, reading).await;
+            let read =
+                read.map_err(|_| Failure::new("slow-file", "the file is not given within a minute"))?;
             let broke_off = |_| Failure::new("unreadable", "reading it broke off");
             let playlist = read.map_err(broke_off)?.map_err(|message| Failure::new("unreadable", message))?;
             (
@@ -345,88 +341,4 @@ async fn attempt(playlists: &Arc<Playlists>, standing: &Standing, place: &Place)
             "it took longer than an hour and was told to stop; the next run goes on from there",
         )
     })
-}
-
-/// Where results go, and what they are called: by the whole name, for two files may differ in their endings alone.
-fn results(standing: &Standing, place: &Place) -> Option<(PathBuf, String)> {
-    let name = match place {
-        Place::File(path) => path.file_name()?.to_string_lossy().into_owned(),
-        Place::Server => standing.title.clone(),
-    };
-    let beside = match place {
-        Place::File(path) => path.parent().map(Path::to_owned),
-        Place::Server => None,
-    };
-    Some((standing.results.clone().or(beside)?, name))
-}
-
-fn word(ended: &Result<Ending, Failure>) -> &'static str {
-    ended.as_ref().map_or("failed", Ending::word)
-}
-
-fn write_down(folder: &Path, name: &str, ended: &Result<Ending, Failure>) -> io::Result<()> {
-    let state = word(ended);
-    let (told, missing) = match ended {
-        Ok(Ending::Done(report)) => {
-            let missing = (!report.missing.is_empty()).then(|| report.missing_csv());
-            (json!({"state": state, "report": **report}), missing)
-        }
-        Ok(Ending::Failed(failure)) | Err(failure) => (json!({"state": state, "error": failure}), None),
-        Ok(Ending::Cancelled) => (json!({"state": state}), None),
-    };
-    std::fs::create_dir_all(folder)?;
-    watched::replace(&folder.join(format!("{name}{REPORT}")), &pretty(&told))?;
-    let table = folder.join(format!("{name}{MISSING}"));
-    match missing {
-        Some(missing) => watched::replace(&table, &missing),
-        None => match std::fs::remove_file(&table) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        },
-    }
-}
-
-fn pretty(told: &Value) -> String {
-    serde_json::to_string_pretty(told).unwrap_or_default() + "\n"
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const EVERY: u64 = 24 * HOUR_MS;
-
-    const EARLY: Option<Look> = Some(Look { modified_ms: 1, bytes: 9 });
-    const LATE: Option<Look> = Some(Look { modified_ms: 2, bytes: 9 });
-
-    #[test]
-    fn a_file_is_taken_when_it_looks_the_same_twice() {
-        assert!(!is_due(None, EARLY, 0, EVERY), "it may still be written");
-        let seen = Known { seen: EARLY, ..Known::default() };
-        assert!(is_due(Some(&seen), EARLY, 30_000, EVERY));
-        assert!(!is_due(Some(&seen), LATE, 30_000, EVERY), "it is being written");
-        let taken = Known { taken: Some((EARLY, 30_000)), ..seen };
-        assert!(!is_due(Some(&taken), EARLY, 60_000, EVERY), "and not again");
-        assert!(is_due(Some(&taken), EARLY, 30_000 + EVERY, EVERY), "but now and then");
-        let changed = Known { seen: LATE, ..taken.clone() };
-        assert!(is_due(Some(&changed), LATE, 60_000, EVERY), "it has changed");
-        let failed = Known { retry_at_ms: Some(90_000), ..taken };
-        assert!(!is_due(Some(&failed), EARLY, 60_000, EVERY));
-        assert!(is_due(Some(&failed), EARLY, 90_000, EVERY));
-    }
-
-    #[test]
-    fn a_playlist_of_a_server_is_taken_at_once_and_then_on_schedule() {
-        assert!(is_due(None, None, 0, EVERY));
-        let taken = Known { taken: Some((None, 5)), ..Known::default() };
-        assert!(!is_due(Some(&taken), None, EVERY, EVERY));
-        assert!(is_due(Some(&taken), None, EVERY + 5, EVERY));
-    }
-
-    #[test]
-    fn what_fails_again_and_again_is_tried_ever_later() {
-        let minutes: Vec<u64> = (1..=9).map(|failures| retry_after_ms(failures) / 60_000).collect();
-        assert_eq!(minutes, [5, 10, 20, 40, 80, 160, 320, 360, 360]);
-        assert_eq!(retry_after_ms(u32::MAX), MAX_RETRY_MS);
-    }
 }

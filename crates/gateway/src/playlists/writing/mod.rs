@@ -2,6 +2,7 @@
 //! decides one phase, and writes it; so an unknown outcome, a server that takes less than it was given, and a run that
 //! was interrupted are all the same case: the next round sees what is so.
 
+mod planning;
 mod sending;
 
 use std::collections::HashSet;
@@ -16,7 +17,7 @@ use greenroom_upstream::playlists::{Entry, Listed, MAX_ITEMS, MAX_QUERY_BYTES};
 use super::courier::Courier;
 use super::made::Made;
 use super::plan::{self, Costs, Held, Phase};
-use super::report::{AccountReport, Diff, Failure, Standing};
+use super::report::{AccountReport, Failure, Standing};
 use super::run::Run;
 use super::trouble::Trouble;
 use super::wish::Mode;
@@ -338,49 +339,6 @@ impl Desk<'_> {
             && sample.len() <= MAX_ITEMS
             && kind.set_playlist("", &[]).is_some();
         Costs { add, remove: kind.fitting_out(&sample, MAX_QUERY_BYTES, MAX_ITEMS).max(1), can_set }
-    }
-
-    /// Where too much would leave, and nobody said that this is meant, it is only added to.
-    fn hold_back(&self, state: &mut State) {
-        if state.mode != Mode::Replace || self.may_shrink {
-            return;
-        }
-        let wanted = goal(state.mode, &[], state);
-        let wanted: HashSet<&str> = wanted.iter().map(String::as_str).collect();
-        let leaving = state.before.iter().filter(|key| !wanted.contains(key.as_str())).count();
-        if !wanted.is_empty() && plan::is_held_back(state.before.len(), leaving, self.is_doubtful) {
-            state.mode = Mode::Append;
-            state.report.held_back = leaving;
-        }
-    }
-
-    /// What a dry run would do.
-    fn plan(&self, current: &[Held], state: &mut State) {
-        let goal = goal(state.mode, current, state);
-        let wanted: HashSet<&str> = goal.iter().map(String::as_str).collect();
-        let there: HashSet<&str> = current.iter().map(|held| held.key.as_str()).collect();
-        let add: Vec<String> = goal.iter().filter(|key| !there.contains(key.as_str())).cloned().collect();
-        let mut seen = HashSet::new();
-        let leaves = |held: &&Held| !wanted.contains(held.key.as_str()) || !seen.insert(held.key.clone());
-        let remove: Vec<String> = if goal.is_empty() || state.mode == Mode::Append {
-            Vec::new()
-        } else {
-            current.iter().filter(leaves).map(|held| held.key.clone()).collect()
-        };
-        let stays: Vec<&String> =
-            current.iter().map(|held| &held.key).filter(|key| wanted.contains(key.as_str())).collect();
-        let in_order: Vec<&String> = goal.iter().filter(|key| there.contains(key.as_str())).collect();
-        let costs = self.costs(state);
-        let writes = match state.mode {
-            _ if goal.is_empty() => 0,
-            Mode::Append => add.len().div_ceil(costs.add),
-            Mode::Create | Mode::Replace => plan::requests(current, &goal, costs),
-        };
-        let reorder = state.mode != Mode::Append && stays != in_order;
-        let report = &mut state.report;
-        (report.added, report.removed, report.length) = (add.len(), remove.len(), goal.len());
-        report.standing = if writes > 0 { Standing::Planned } else { Standing::Unchanged };
-        report.diff = Some(Diff { add, remove, reorder, writes });
     }
 }
 

@@ -97,8 +97,8 @@ pub fn tokens(running: &Running, kind: Kind) -> String {
         lines += &own("key");
         lines += "user = \"ben\"\n[server.accounts.behalf]\nuser = \"Ben\"\n";
         // The same key, on behalf of who owns the server.
-        let key = of("key");
-        lines += &format!("[server.accounts.boss]\ntoken = \"{key}\"\nuser = \"ann\"\n");
+        lines += &own("key").replace("accounts.key", "accounts.boss");
+        lines += "user = \"ann\"\n";
     }
     lines
 }
