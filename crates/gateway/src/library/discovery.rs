@@ -72,9 +72,12 @@ impl Discovery {
             return;
         };
         let store = Store::of(data_dir, &own, self.server.name());
-        let Ok((loaded, damaged)) = self.server.tasks.spawn_blocking(move || store.load()).await else {
-            return;
+        let now_ms = self.server.clock.now_ms();
+        let work = move || {
+            store.sweep(now_ms);
+            store.load()
         };
+        let Ok((loaded, damaged)) = self.server.tasks.spawn_blocking(work).await else { return };
         for path in damaged {
             tracing::warn!(file = %path.display(), "the index kept here is damaged; it is set aside and built anew");
         }

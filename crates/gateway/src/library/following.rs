@@ -9,9 +9,10 @@ use greenroom_library::snapshot::diff::Diff;
 use greenroom_library::snapshot::{Snapshot, SnapshotBuilder};
 use greenroom_upstream::crawl::{Branch, Page, Shelf};
 
-use super::build::{Built, OVERLAP_S};
+use super::build::OVERLAP_S;
 use super::crawl::is_complete;
 use super::keeper::{Attempt, Keeper};
+use super::publish::Built;
 use super::report::word_of;
 use super::source::Question;
 use super::store::About;

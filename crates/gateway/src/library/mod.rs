@@ -5,10 +5,10 @@
 //! a wish, so there is never a second build beside the first. A build ([`build`]) fetches pages ([`crawl`], [`pace`])
 //! from the server ([`source`]) until all are there and the server says that nothing moved meanwhile; then the indexes
 //! are built and the new generation takes the place of the old one in one step. What fails changes nothing but the state
-//! ([`standing`]). From then on events ([`tidings`]) and change counters lead to small rounds ([`following`]), and a
+//! ([`standing`], [`publish`]). From then on events ([`tidings`]) and change counters lead to small rounds ([`following`]), and a
 //! whole comparison follows on schedule and on doubt.
 //!
-//! Further rooms: [`store`] (snapshots on disk), [`choices`] (what the user turned off), [`progress`], [`report`] (what is
+//! Further rooms: [`libraries`] (all of them), [`facts`] (what is known of one), [`store`] (snapshots on disk), [`choices`] (what the user turned off), [`progress`], [`report`] (what is
 //! shown).
 
 #![expect(
@@ -20,49 +20,40 @@ mod build;
 mod choices;
 mod crawl;
 mod discovery;
+mod facts;
 mod following;
 mod keeper;
+mod libraries;
 mod pace;
 mod progress;
+mod publish;
 mod report;
 mod source;
 mod standing;
 mod store;
 pub mod tidings;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use greenroom_library::choice::{self, Candidate};
 use greenroom_library::snapshot::Snapshot;
 use greenroom_library::snapshot::diff::Diff;
-use greenroom_upstream::crawl::{Contents, Shelf};
+use greenroom_upstream::crawl::Contents;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
 
-use crate::doubt::Doubt;
 use crate::server::Server;
 use crate::warnings::Warning;
 
 pub use discovery::keep;
+pub use libraries::Libraries;
 pub use progress::{Phase, Progress};
 pub use report::{Cost, Report};
 pub use standing::{Failure, State};
 pub(crate) use store::FOLDER;
 
-use choices::Choices;
-use crawl::Crawl;
+use facts::{Facts, News, Wish, Wishes};
 use standing::{Signs, state_of};
-use store::About;
-
-/// About what the indexes take for each item.
-const INDEX_BYTES: u64 = 200;
-/// So many generations back it is known what changed.
-const MAX_CHANGES: usize = 64;
-/// Keys of changed items that are remembered for that, some 40 bytes each.
-const MAX_CHANGED_KEYS: usize = 200_000;
 
 /// Which library: the server's name and the library's own key there, written `home:3`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -117,71 +108,6 @@ pub struct Library {
     wishes: Mutex<Wishes>,
     bell: Notify,
     progress: watch::Sender<Progress>,
-}
-
-/// What is known of a library beside its items.
-#[derive(Debug, Default)]
-struct Facts {
-    /// As the server showed it last.
-    shelf: Option<Shelf>,
-    about: About,
-    /// What the user said of it.
-    choice: Option<bool>,
-    /// It is to be indexed without being asked for.
-    is_wanted: bool,
-    is_confirmed: bool,
-    /// Why the last attempt came to nothing, and since when it is so.
-    failure: Option<(Failure, u64)>,
-    /// How many attempts came to nothing in a row.
-    attempts: u32,
-    /// No build is tried again by itself before.
-    build_at_ms: u64,
-    /// No round of following before.
-    follow_at_ms: u64,
-    /// It is to be compared as a whole at this time, because something does not fit.
-    doubted_at_ms: Option<u64>,
-    /// A shorter library that was not believed.
-    shrunk: Option<Doubt>,
-    /// Items when the server was last at rest: many small losses are one large one.
-    settled_items: u64,
-    /// When it became known here.
-    known_ms: u64,
-    /// When indexes were built last, and how long that took.
-    indexed: (u64, u64),
-    /// A build that was broken off, to be gone on with.
-    unfinished: Option<Box<Crawl>>,
-    cost: Cost,
-    diff: Option<Arc<Diff>>,
-    /// For each generation since the oldest known one, which items came or changed with it.
-    changes: VecDeque<(u64, Vec<Box<str>>)>,
-    /// By outcome, how many builds there were.
-    builds: BTreeMap<&'static str, u64>,
-    cancel: Option<CancellationToken>,
-}
-
-/// What is to be done.
-#[derive(Debug, Default)]
-struct Wishes {
-    build: Option<Wish>,
-    news: News,
-}
-
-/// A build that was asked for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Wish {
-    /// What was broken off is not gone on with, and what comes is believed however short it is.
-    has_force: bool,
-}
-
-/// What the server's events and counters say about a library since it was followed last.
-#[derive(Debug, Default)]
-struct News {
-    changed: BTreeSet<String>,
-    removed: BTreeSet<String>,
-    /// Something changed, and nobody said what.
-    has_moved: bool,
-    /// When the first and the last of it came, in milliseconds.
-    since: Option<(u64, u64)>,
 }
 
 /// What became of asking for a build.
@@ -321,14 +247,18 @@ impl Library {
     pub async fn ready(&self) -> Result<Arc<Generation>, NotReady> {
         let mut progress = self.progress();
         self.look_up();
+        if self.state() == State::Failed {
+            // Whoever waits is reason enough to try it once more.
+            self.build(false);
+        }
         loop {
-            progress.borrow_and_update();
+            let is_building = progress.borrow_and_update().is_building() || self.is_asked();
             if let Some(generation) = self.generation() {
                 return Ok(generation);
             }
             match (self.state(), self.failure()) {
                 (State::Off, _) => return Err(NotReady::Off),
-                (State::Failed, Some((failure, _))) => return Err(NotReady::Failed(failure)),
+                (State::Failed, Some((failure, _))) if !is_building => return Err(NotReady::Failed(failure)),
                 _ => {}
             }
             if progress.changed().await.is_err() {
@@ -411,130 +341,5 @@ impl Library {
             change(progress);
             progress.turns += 1;
         });
-    }
-}
-
-impl Facts {
-    /// These items came or changed with the generation of this number.
-    fn note_changes(&mut self, number: u64, keys: Vec<Box<str>>) {
-        self.changes.push_back((number, keys));
-        let mut total: usize = self.changes.iter().map(|(_, keys)| keys.len()).sum();
-        while self.changes.len() > MAX_CHANGES || total > MAX_CHANGED_KEYS {
-            total -= self.changes.pop_front().map_or(total, |(_, keys)| keys.len());
-        }
-    }
-}
-
-impl News {
-    fn is_empty(&self) -> bool {
-        self.since.is_none()
-    }
-
-    fn note(&mut self, now_ms: u64) {
-        let first = self.since.map_or(now_ms, |(first, _)| first);
-        self.since = Some((first, now_ms));
-    }
-}
-
-/// About what a snapshot takes with all its indexes.
-fn memory_bytes(snapshot: &Snapshot) -> u64 {
-    snapshot.memory_bytes() as u64 + snapshot.len() as u64 * INDEX_BYTES
-}
-
-/// All libraries of all servers.
-#[derive(Debug)]
-pub struct Libraries {
-    known: RwLock<BTreeMap<LibraryId, Arc<Library>>>,
-    data_dir: Option<PathBuf>,
-    choices: Option<Choices>,
-    said: Mutex<BTreeMap<LibraryId, bool>>,
-    /// What all snapshots together may take.
-    memory_limit_bytes: u64,
-}
-
-impl Default for Libraries {
-    fn default() -> Self {
-        Self {
-            known: RwLock::default(),
-            data_dir: None,
-            choices: None,
-            said: Mutex::default(),
-            memory_limit_bytes: u64::MAX,
-        }
-    }
-}
-
-impl Libraries {
-    /// Those that are kept in this data directory, in so much memory at most.
-    pub fn open(data_dir: &Path, memory_limit_bytes: u64) -> Self {
-        let choices = Choices::of(data_dir);
-        let said = choices.read().unwrap_or_else(|reason| {
-            tracing::warn!(reason, "what was said of single libraries cannot be read");
-            BTreeMap::new()
-        });
-        Self {
-            data_dir: Some(data_dir.to_owned()),
-            choices: Some(choices),
-            said: Mutex::new(said),
-            memory_limit_bytes,
-            ..Self::default()
-        }
-    }
-
-    /// The library with this id.
-    pub fn find(&self, id: &LibraryId) -> Option<Arc<Library>> {
-        self.known.read().get(id).cloned()
-    }
-
-    /// Every library there is.
-    pub fn all(&self) -> Vec<Arc<Library>> {
-        self.known.read().values().cloned().collect()
-    }
-
-    /// Adds one.
-    pub fn add(&self, library: Arc<Library>) {
-        self.known.write().insert(library.id.clone(), library);
-    }
-
-    /// The music library that is meant where none is named.
-    pub fn music_of(&self, server: &str) -> Option<Arc<Library>> {
-        let mut all = self.all();
-        all.retain(|library| library.id.server == server && library.may_hold_music());
-        let titles: Vec<String> = all.iter().map(|library| library.title.lock().clone()).collect();
-        let candidates = all.iter().zip(&titles);
-        let candidates = candidates.map(|(library, title)| Candidate { key: &library.id.key, title });
-        let candidates: Vec<Candidate<'_>> = candidates.collect();
-        let named = all.first().and_then(|library| library.server.settings.library.music.as_deref());
-        let meant = choice::music(&candidates, named)?.key;
-        all.iter().find(|library| library.id.key == meant).cloned()
-    }
-
-    /// The user says whether a library is kept. That outlives the process.
-    ///
-    /// # Errors
-    /// If it cannot be kept: then nothing has changed.
-    pub async fn choose(&self, library: &Arc<Library>, is_enabled: bool) -> Result<(), String> {
-        if let Some(choices) = self.choices.clone() {
-            let id = library.id.clone();
-            let kept = library.server.tasks.spawn_blocking(move || choices.write(&id, is_enabled)).await;
-            kept.map_err(|_| "it broke off".to_owned())??;
-        }
-        self.said.lock().insert(library.id.clone(), is_enabled);
-        library.choose(is_enabled);
-        Ok(())
-    }
-
-    /// Bytes that all snapshots take, those being built included.
-    fn used_bytes(&self) -> u64 {
-        let of = |library: &Arc<Library>| {
-            let kept = library.generation().map_or(0, |generation| memory_bytes(&generation.snapshot));
-            let unfinished = library.facts.lock().unfinished.as_ref().map_or(0, |crawl| crawl.memory_bytes());
-            kept + unfinished
-        };
-        self.all().iter().map(of).sum()
-    }
-
-    fn forget(&self, id: &LibraryId) {
-        self.known.write().remove(id);
     }
 }

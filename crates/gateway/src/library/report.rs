@@ -118,7 +118,7 @@ impl Library {
                 taken_at_ms: generation.taken_at_ms,
                 age_s: now_ms.saturating_sub(confirmed_ms) / 1000,
                 items: generation.snapshot.len() as u64,
-                memory_bytes: super::memory_bytes(&generation.snapshot),
+                memory_bytes: super::libraries::memory_bytes(&generation.snapshot),
             }
         });
         let kept = |kind: &ItemKind| {

@@ -9,6 +9,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use greenroom_cache::Partition;
 use greenroom_library::snapshot::Snapshot;
@@ -28,6 +29,8 @@ const MARK: &[u8] = b"greenroom library 1\n";
 /// Longest JSON.
 const MAX_ABOUT_BYTES: usize = 64 * 1024;
 const CHECK_BYTES: usize = 32;
+/// What was kept for another token is taken out after so long.
+const UNUSED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What is known about a snapshot beside its items.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +111,28 @@ impl Store {
             }
         }
         (loaded, damaged)
+    }
+
+    /// Takes out what was kept of this server for tokens that nobody used for long: they will hardly come back.
+    pub(super) fn sweep(&self, now_ms: u64) {
+        let Some(all) = self.folder.parent() else { return };
+        let now = UNIX_EPOCH + Duration::from_millis(now_ms);
+        let start = format!("{}-", self.server);
+        for folder in std::fs::read_dir(all).into_iter().flatten().flatten().map(|entry| entry.path()) {
+            if folder == self.folder {
+                continue;
+            }
+            for file in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+                let written = file.metadata().and_then(|file| file.modified());
+                let age = written.ok().and_then(|written| now.duration_since(written).ok());
+                let is_ours = file.file_name().to_string_lossy().starts_with(&start);
+                if is_ours && age.is_some_and(|age| age > UNUSED) {
+                    drop(std::fs::remove_file(file.path()));
+                }
+            }
+            // Only an empty one goes.
+            drop(std::fs::remove_dir(&folder));
+        }
     }
 
     /// Nothing is kept of this library any more.
@@ -251,6 +276,27 @@ mod tests {
         let (loaded, damaged) = store.load();
         assert!(loaded.is_empty() && damaged == [path.clone()]);
         assert!(!path.exists() && path.with_extension("damaged").exists());
+    }
+
+    #[test]
+    fn what_was_kept_for_a_token_that_is_not_used_any_more_goes_after_a_month() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (own, other) = (Partition::new("one"), Partition::new("other"));
+        let (own, other) = (Store::of(folder.path(), &own, "home"), Store::of(folder.path(), &other, "home"));
+        own.save(&about("home", "3"), &snapshot(1)).expect("it can be saved");
+        other.save(&about("home", "3"), &snapshot(1)).expect("it can be saved");
+        let written = std::fs::metadata(other.path_of("3")).and_then(|file| file.modified()).expect("a time");
+        let written = written.duration_since(UNIX_EPOCH).expect("it is later").as_secs() * 1000;
+        let month_ms = 31 * 24 * 3_600_000;
+        Store::of(folder.path(), &Partition::new("one"), "den").sweep(written + month_ms);
+        own.sweep(written + month_ms / 2);
+        assert_eq!(
+            (own.load().0.len(), other.load().0.len()),
+            (1, 1),
+            "another server's, or not long enough"
+        );
+        own.sweep(written + month_ms);
+        assert_eq!((own.load().0.len(), other.folder.exists()), (1, false));
     }
 
     #[test]

@@ -266,24 +266,23 @@ mod tests {
 
     const EVERY: u64 = 24 * HOUR_MS;
 
-    fn look(modified_ms: u128) -> Option<Look> {
-        Some(Look { modified_ms, bytes: 9 })
-    }
+    const EARLY: Option<Look> = Some(Look { modified_ms: 1, bytes: 9 });
+    const LATE: Option<Look> = Some(Look { modified_ms: 2, bytes: 9 });
 
     #[test]
     fn a_file_is_taken_when_it_looks_the_same_twice() {
-        assert!(!is_due(None, look(1), 0, EVERY), "it may still be written");
-        let seen = Known { seen: look(1), ..Known::default() };
-        assert!(is_due(Some(&seen), look(1), 30_000, EVERY));
-        assert!(!is_due(Some(&seen), look(2), 30_000, EVERY), "it is being written");
-        let taken = Known { taken: Some((look(1), 30_000)), ..seen };
-        assert!(!is_due(Some(&taken), look(1), 60_000, EVERY), "and not again");
-        assert!(is_due(Some(&taken), look(1), 30_000 + EVERY, EVERY), "but now and then");
-        let changed = Known { seen: look(2), ..taken };
-        assert!(is_due(Some(&changed), look(2), 60_000, EVERY), "it has changed");
+        assert!(!is_due(None, EARLY, 0, EVERY), "it may still be written");
+        let seen = Known { seen: EARLY, ..Known::default() };
+        assert!(is_due(Some(&seen), EARLY, 30_000, EVERY));
+        assert!(!is_due(Some(&seen), LATE, 30_000, EVERY), "it is being written");
+        let taken = Known { taken: Some((EARLY, 30_000)), ..seen };
+        assert!(!is_due(Some(&taken), EARLY, 60_000, EVERY), "and not again");
+        assert!(is_due(Some(&taken), EARLY, 30_000 + EVERY, EVERY), "but now and then");
+        let changed = Known { seen: LATE, ..taken };
+        assert!(is_due(Some(&changed), LATE, 60_000, EVERY), "it has changed");
         let failed = Known { retry_at_ms: Some(90_000), ..taken };
-        assert!(!is_due(Some(&failed), look(1), 60_000, EVERY));
-        assert!(is_due(Some(&failed), look(1), 90_000, EVERY));
+        assert!(!is_due(Some(&failed), EARLY, 60_000, EVERY));
+        assert!(is_due(Some(&failed), EARLY, 90_000, EVERY));
     }
 
     #[test]

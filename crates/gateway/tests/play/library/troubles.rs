@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use greenroom::library::{Library, Phase, State};
+use greenroom::library::{Failure, Library, NotReady, Phase, State};
 use greenroom_simulator::catalogue::Kind;
 use greenroom_simulator::faults::{Fault, Rule};
 use greenroom_simulator::latency::Latency;
@@ -170,5 +170,17 @@ async fn a_persons_read_does_not_wait_behind_pages() {
     let tally = server.queue.sight().tallies[at];
     assert!(tally.in_flight <= 1, "one page at a time: {tally:?}");
     assert!(server.counters.own.load(Ordering::Relaxed) > 0);
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_for_a_build_that_came_to_nothing_is_told_why_after_one_more_try() {
+    let house = House::with_table(music(60_000), "[library]\nmemory_limit_mb = 16\n").await;
+    let library = house.music().await;
+    until(&library, |library| library.state() == State::Failed).await;
+    let builds = report(&library).builds["too-large"];
+    let told = library.ready().await.expect_err("it does not fit");
+    assert!(matches!(told, NotReady::Failed(Failure::TooLarge { limit_mb: 16, .. })), "{told:?}");
+    assert_eq!(report(&library).builds["too-large"], builds + 1);
     house.end().await;
 }
