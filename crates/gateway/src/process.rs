@@ -102,14 +102,17 @@ impl Process {
         let control = address_of(&control_listener)?;
         let libraries = Arc::new(Libraries::open(&library_dir, settings.library_memory_bytes));
         let matching = Arc::new(Matching::open(&state_dir, state.trouble(), settings.matching));
-        let playlists = Arc::new(Playlists::new(
-            Arc::clone(&libraries),
-            matching,
-            servers.iter().map(|(server, _)| Arc::clone(server)).collect(),
-            clock.clone(),
-            tasks.clone(),
-            stop.clone(),
-        ));
+        let playlists = Arc::new(
+            Playlists::new(
+                Arc::clone(&libraries),
+                matching,
+                servers.iter().map(|(server, _)| Arc::clone(server)).collect(),
+                clock.clone(),
+                tasks.clone(),
+                stop.clone(),
+            )
+            .within(&state_dir),
+        );
         if !settings.playlists.is_empty() {
             tasks.spawn(playlists::standing::keep(Arc::clone(&playlists), settings.playlists, stop.clone()));
         }

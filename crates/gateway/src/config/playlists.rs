@@ -16,11 +16,12 @@ const MAX_STANDING: usize = 200;
 /// Keys of an account.
 const ACCOUNT_KEYS: [&str; 3] = ["token", "token_file", "user"];
 /// Keys of a playlist.
-const PLAYLIST_KEYS: [&str; 11] = [
+const PLAYLIST_KEYS: [&str; 12] = [
     "server",
     "library",
     "name",
     "mode",
+    "shrink",
     "accounts",
     "policy",
     "file",
@@ -70,6 +71,8 @@ pub struct Standing {
     pub name: Option<String>,
     /// How.
     pub mode: Mode,
+    /// Whether it may lose most of what is in it, or lose anything where few rows were found.
+    pub shrink: bool,
     /// For whom; the owner's token if for nobody.
     pub accounts: Vec<String>,
     /// What counts as found.
@@ -134,6 +137,7 @@ impl Standing {
         ];
         let (mode, accounts, policy) = (word("mode"), word("accounts"), word("policy"));
         let results = word("results").map(PathBuf::from);
+        let shrink = tree.parse(&key("shrink"), "true or false").unwrap_or(false);
         let every_hours = tree.number(&key("every_hours"), 1, 24 * 366, 24);
         let mut wrong =
             |message: String| tree.problem(place.clone(), format!("playlist \"{title}\" {message}"));
@@ -185,6 +189,7 @@ impl Standing {
             library,
             name,
             mode: chosen?,
+            shrink,
             accounts,
             policy: counts?,
             every_hours,

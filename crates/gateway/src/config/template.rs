@@ -138,6 +138,7 @@ listen = "0.0.0.0:32500"               # point your apps here
 # library = "3"                              # default: the music library
 # name = "Weekly"                            # default: what it calls itself, else the file's name
 # mode = "replace"                           # "create": once; "append": add what is missing
+# shrink = false                             # true: it may lose most of its tracks at once
 # accounts = ["kids"]                        # default: the owner's token
 # policy = "strict"                          # "prefer-version-else-any", "ids-only"
 # every_hours = 24                           # a file is also taken when it has changed

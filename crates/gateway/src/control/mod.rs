@@ -280,6 +280,8 @@ fn router(plane: Arc<Plane>) -> Router {
         .route("/api/v1/libraries/{id}/progress", get(libraries::progress))
         .route("/api/v1/playlists/sync", post(playlists::sync))
         .route("/api/v1/playlists/runs", get(playlists::runs))
+        .route("/api/v1/playlists/standing", get(playlists::standing))
+        .route("/api/v1/playlists/standing/{name}/run", post(playlists::run_standing))
         .route("/api/v1/playlists/runs/{id}", get(playlists::run))
         .route("/api/v1/playlists/runs/{id}/cancel", post(playlists::cancel))
         .route("/api/v1/playlists/runs/{id}/missing", get(playlists::missing))

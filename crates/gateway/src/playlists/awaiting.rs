@@ -67,9 +67,24 @@ pub(super) async fn await_library(
         () = run.cancel.cancelled() => Err(Stop::Cancelled),
         waited = playlists.clock.timeout(LONGEST_WAIT, waits) => match waited {
             Ok(library) => library.map_err(Stop::Failure),
-            Err(_) => Err(no_library(server, wish).into()),
+            Err(_) => Err(match playlists.library(server, wish.library.as_deref()) {
+                Some(library) => waited_long(&library),
+                None => no_library(server, wish),
+            }
+            .into()),
         },
     }
+}
+
+fn waited_long(library: &Library) -> Failure {
+    let (id, hours) = (&library.id, LONGEST_WAIT.as_secs() / 3600);
+    let far = library.progress().borrow().percent().map(|percent| format!("; {percent} % is read"));
+    let message = format!(
+        "library {id} was not read to its end within {hours} hours{}; see how far it is (GET /api/v1/libraries/{id}) \
+         and run it again",
+        far.unwrap_or_default()
+    );
+    Failure::new("library-not-built", message)
 }
 
 fn no_library(server: &Server, wish: &Wish) -> Failure {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_upstream::ask::{Ask, Kind};
@@ -60,15 +61,17 @@ pub enum Wrote {
 /// Speaks with one server on behalf of one account.
 #[derive(Debug)]
 pub struct Courier {
-    server: Arc<Server>,
+    pub(super) server: Arc<Server>,
     credential: Credential,
     identity: Arc<Identity>,
-    holder: Holder,
+    pub(super) holder: Holder,
     tally: Arc<Tally>,
     /// Whether this is the token the library was read with.
     is_own: bool,
     /// Whether it speaks for a user whose token it does not have.
-    is_on_behalf: bool,
+    pub(super) is_on_behalf: bool,
+    /// Whether that user may change everybody's playlists.
+    pub(super) is_for_admin: bool,
 }
 
 impl Courier {
@@ -89,8 +92,16 @@ impl Courier {
         let identity = server.identify(&credential);
         let is_own = account.token.is_none() && account.user.is_none();
         let (holder, is_on_behalf) = (Holder::default(), account.user.is_some());
-        let mut courier =
-            Self { server: Arc::clone(server), credential, identity, holder, tally, is_own, is_on_behalf };
+        let mut courier = Self {
+            server: Arc::clone(server),
+            credential,
+            identity,
+            holder,
+            tally,
+            is_own,
+            is_on_behalf,
+            is_for_admin: false,
+        };
         courier.holder = courier.introduce(account.user.as_deref()).await?;
         Ok(courier)
     }
@@ -110,7 +121,7 @@ impl Courier {
         &self.holder
     }
 
-    async fn introduce(&self, user: Option<&str>) -> Result<Holder, Trouble> {
+    async fn introduce(&mut self, user: Option<&str>) -> Result<Holder, Trouble> {
         let kind = self.kind();
         let mut holder = Holder::default();
         if let Some(target) = kind.machine_target() {
@@ -121,6 +132,7 @@ impl Courier {
             holder.user = match user {
                 Some(name) => {
                     let users = self.get(kind.users_target()).await?;
+                    self.is_for_admin = kind.is_admin_named(name, &users);
                     kind.user_named(name, &users).ok_or(Trouble::NoUser)?
                 }
                 None => match self.get(target).await {
@@ -132,22 +144,6 @@ impl Courier {
             };
         }
         Ok(holder)
-    }
-
-    /// Every playlist of this name that the account may write.
-    ///
-    /// # Errors
-    /// If the list cannot be had whole.
-    pub async fn playlists_named(&self, name: &str) -> Result<Vec<Listed>, Trouble> {
-        let mut named = self.playlists().await?;
-        named.retain(|listed| listed.title.trim() == name.trim());
-        let mut own = Vec::new();
-        for listed in named {
-            if self.may_write(&listed).await? {
-                own.push(listed);
-            }
-        }
-        Ok(own)
     }
 
     /// The playlist that is meant by a name or an id, to be read.
@@ -167,24 +163,15 @@ impl Courier {
         }
     }
 
-    async fn playlists(&self) -> Result<Vec<Listed>, Trouble> {
+    pub(super) async fn playlists(&self) -> Result<Vec<Listed>, Trouble> {
         let kind = self.kind();
         let target = |start| kind.playlists_target(&self.holder, start, PAGE_ROWS);
         self.all(target, |body| kind.playlists(body)).await
     }
 
-    /// Others' playlists that everybody may see are no place to write to.
-    async fn may_write(&self, listed: &Listed) -> Result<bool, Trouble> {
-        // The server answers a question of ownership to the user alone; for others it says who may delete.
-        if self.is_on_behalf {
-            return Ok(listed.may_delete != Some(false));
-        }
-        let Some(target) = self.kind().ownership_target(&listed.id) else { return Ok(true) };
-        match self.get(&target).await {
-            Ok(_) => Ok(true),
-            Err(Trouble::Refused(403 | 404)) => Ok(false),
-            Err(trouble) => Err(trouble),
-        }
+    /// How long a write is waited for, and may take.
+    pub fn patience(&self) -> Duration {
+        self.server.settings.load_timeout
     }
 
     /// All that is in a playlist.
@@ -246,7 +233,7 @@ impl Courier {
         }
     }
 
-    async fn get(&self, target: &str) -> Result<Bytes, Trouble> {
+    pub(super) async fn get(&self, target: &str) -> Result<Bytes, Trouble> {
         let server = &self.server;
         let request = self.request(Method::GET, target, Vec::new()).ok_or(Trouble::Foreign)?;
         let _place =

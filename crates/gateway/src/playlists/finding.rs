@@ -27,6 +27,8 @@ pub(super) struct Found {
     pub(super) items: HashMap<String, Item>,
     pub(super) missing: Vec<Row>,
     pub(super) counts: Counts,
+    /// Items that are other versions of what was asked for.
+    versions: HashSet<String>,
 }
 
 /// Every row is looked for once, whoever it is written for.
@@ -44,6 +46,7 @@ pub(super) async fn resolve(
         picks: Vec::new(),
         items: HashMap::new(),
         missing: Vec::new(),
+        versions: HashSet::new(),
         counts: Counts { rows: total, bad: source.bad_count, ..Counts::default() },
     };
     for batch in source.rows.chunks(ROWS_AT_ONCE) {
@@ -94,7 +97,7 @@ async fn of_files(playlists: &Playlists, library: &Arc<Library>, rows: &[Row]) -
 }
 
 impl Found {
-    /// What was found, written and read back was right.
+    /// What was found, written and read back was right; another version is looked for anew each time.
     pub(super) async fn confirm(
         &self,
         playlists: &Playlists,
@@ -103,8 +106,10 @@ impl Found {
         confirmed: &mut HashSet<String>,
     ) {
         let held: HashSet<&str> = held.iter().map(String::as_str).collect();
-        let mut is_news =
-            |pick: &&Pick| held.contains(pick.key.as_str()) && confirmed.insert(pick.key.clone());
+        let mut is_news = |pick: &&Pick| {
+            let is_sure = held.contains(pick.key.as_str()) && !self.versions.contains(&pick.key);
+            is_sure && confirmed.insert(pick.key.clone())
+        };
         let used = self.picks.iter().filter(&mut is_news);
         let used: Vec<(Wanted, Item)> =
             used.filter_map(|pick| Some((pick.wanted.clone(), self.items.get(&pick.key)?.clone()))).collect();
@@ -127,6 +132,9 @@ impl Found {
             if self.items.contains_key(&key) {
                 told.outcome = Outcome::Duplicate;
             } else {
+                if told.outcome == Outcome::Version {
+                    self.versions.insert(key.clone());
+                }
                 self.picks.push(Pick { key: key.clone(), label: row.label(), wanted });
                 self.items.insert(key, item.clone());
             }

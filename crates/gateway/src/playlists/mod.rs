@@ -2,8 +2,10 @@
 //!
 //! Rooms: [`wish`] (what somebody wants), [`sync`] (a wish carried out), `awaiting` (its library), `finding` (its rows),
 //! [`plan`] (how a playlist becomes what it should
-//! be), [`writing`] (one account's playlist), [`courier`] (asking the server), [`run`] (how far it is), [`report`] (what
-//! came of it), [`trouble`] (what keeps it from being done), [`standing`] (what is kept in step by itself).
+//! be), [`writing`] (one account's playlist), [`courier`] (asking the server), `ownership` and
+//! [`made`] (whose a playlist is), [`run`] (how far it is), [`report`] (what
+//! came of it), [`trouble`] (what keeps it from being done), [`standing`] (what is kept
+//! in step by itself), [`keeping`] (what is known of that), `due` (when it is taken), `watched` (its files), `results` (what is written beside them), `turns` (one gateway at a time).
 //!
 //! A playlist is never emptied by a failure: what is added is added and seen before anything leaves, a source without
 //! rows changes nothing, and where nothing was found nothing is touched. Nothing is journalled: the next run reads what
@@ -11,17 +13,25 @@
 
 mod awaiting;
 pub mod courier;
+mod due;
 mod finding;
+pub mod keeping;
+pub mod made;
+mod ownership;
 pub mod plan;
 pub mod report;
+mod results;
 pub mod run;
 pub mod standing;
 pub mod sync;
 pub mod trouble;
+mod turns;
+mod watched;
 pub mod wish;
 pub mod writing;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,10 +44,11 @@ use crate::library::{Libraries, Library, LibraryId, State};
 use crate::matching::Matching;
 use crate::server::Server;
 use crate::warnings::Warning;
+use keeping::Keeping;
+use made::Made;
 use report::Failure;
-use run::Run;
+use run::{Ending, Run};
 use wish::Wish;
-use writing::Habits;
 
 /// A library that was read so lately is not read again because little was found in it.
 const LOOKED_AT_LATELY_S: u64 = 3600;
@@ -47,8 +58,8 @@ const SYNC_WITHOUT_INDEX: &str = "sync-without-index";
 const MAX_RUNNING: usize = 8;
 /// Runs that have ended and are remembered …
 const MAX_KEPT: usize = 50;
-/// … and rows that all their reports may hold together; the newest is always kept.
-const MAX_KEPT_ROWS: usize = 100_000;
+/// … and bytes that all their reports may take together; the newest is always kept.
+const MAX_KEPT_BYTES: usize = 64 * 1024 * 1024;
 
 /// How runs end, the last one before it began.
 const OUTCOMES: [&str; 4] = ["done", "failed", "cancelled", "refused"];
@@ -56,14 +67,36 @@ const OUTCOMES: [&str; 4] = ["done", "failed", "cancelled", "refused"];
 /// Forgets the oldest runs that have ended, until what is kept is within bounds.
 fn make_room(runs: &mut VecDeque<Arc<Run>>) {
     loop {
-        let rows: usize = runs.iter().map(|run| run.rows()).sum();
+        let bytes: usize = runs.iter().map(|run| run.weight()).sum();
         let mut ended = runs.iter().enumerate().filter(|(_, run)| run.ending().is_some()).map(|(at, _)| at);
         let (oldest, is_only) = (ended.next(), ended.next().is_none());
         match oldest {
-            Some(oldest) if !is_only && (runs.len() > MAX_KEPT || rows > MAX_KEPT_ROWS) => {
+            Some(oldest) if !is_only && (runs.len() > MAX_KEPT || bytes > MAX_KEPT_BYTES) => {
                 runs.remove(oldest);
             }
             _ => return,
+        }
+    }
+}
+
+fn already_running(run: &Run) -> Failure {
+    let message = format!("this playlist is being written already, by run {}", run.id);
+    Failure::new("already-running", message)
+}
+
+/// A run that is carried out. When this goes and nothing came of it, it has failed.
+struct Underway {
+    playlists: Arc<Playlists>,
+    run: Arc<Run>,
+}
+
+impl Drop for Underway {
+    fn drop(&mut self) {
+        if self.run.ending().is_none() {
+            tracing::error!(run = self.run.id, "a run broke off");
+            let message =
+                "it broke off within the gateway; the log tells more. The next run goes on from there";
+            self.playlists.end(&self.run, Ending::Failed(Failure::new("broke-off", message)));
         }
     }
 }
@@ -83,7 +116,10 @@ pub struct Playlists {
     runs: Mutex<VecDeque<Arc<Run>>>,
     begun: AtomicU64,
     ended: [AtomicU64; OUTCOMES.len()],
-    habits: Mutex<HashMap<String, Arc<Habits>>>,
+    made: Made,
+    data_dir: Option<PathBuf>,
+    /// What is kept in step by itself.
+    pub keeping: Keeping,
 }
 
 impl Default for Playlists {
@@ -119,8 +155,17 @@ impl Playlists {
             runs: Mutex::default(),
             begun: AtomicU64::new(0),
             ended: Default::default(),
-            habits: Mutex::default(),
+            made: Made::default(),
+            data_dir: None,
+            keeping: Keeping::default(),
         }
+    }
+
+    /// Keeps in this directory what has to outlive the process, and what keeps two gateways apart.
+    #[must_use]
+    pub fn within(mut self, data_dir: &Path) -> Self {
+        (self.made, self.data_dir) = (Made::within(data_dir), Some(data_dir.to_owned()));
+        self
     }
 
     /// Begins to carry out a wish.
@@ -144,7 +189,11 @@ impl Playlists {
         });
         let run = self.admit(&wish.server, &name.unwrap_or_default())?;
         let (playlists, begun) = (Arc::clone(self), Arc::clone(&run));
-        self.tasks.spawn(async move { sync::carry_out(&playlists, &begun, wish).await });
+        self.tasks.spawn(async move {
+            // Whatever breaks on the way: a run that nobody carries out any more has ended.
+            let underway = Underway { playlists, run: begun };
+            sync::carry_out(&underway.playlists, &underway.run, wish).await;
+        });
         Ok(run)
     }
 
@@ -157,12 +206,7 @@ impl Playlists {
                 "too many playlists are being written; try again when one is done",
             ))
         } else {
-            running().find(|run| run.server == server && !name.is_empty() && *run.name.lock() == name).map(
-                |run| {
-                    let message = format!("this playlist is being written already, by run {}", run.id);
-                    Failure::new("already-running", message)
-                },
-            )
+            running().find(|run| run.is_of(server, name)).map(|run| already_running(run))
         };
         if let Some(refusal) = refusal {
             self.note("refused");
@@ -178,8 +222,19 @@ impl Playlists {
         Ok(run)
     }
 
+    /// Now it is known what the playlist is called: no other run may write one of that name on the same server.
+    fn claim(&self, run: &Run, name: &str) -> Result<(), Failure> {
+        let runs = self.runs.lock();
+        let mut others = runs.iter().filter(|other| other.id != run.id && other.ending().is_none());
+        if let Some(other) = others.find(|other| other.is_of(&run.server, name)) {
+            return Err(already_running(other));
+        }
+        name.clone_into(&mut run.name.lock());
+        Ok(())
+    }
+
     /// A run ended.
-    fn end(&self, run: &Run, ending: run::Ending) {
+    fn end(&self, run: &Run, ending: Ending) {
         run.end(ending);
         self.note(run.word());
         make_room(&mut self.runs.lock());
@@ -239,10 +294,6 @@ impl Playlists {
         })
     }
 
-    fn habits_of(&self, server: &Server) -> Arc<Habits> {
-        Arc::clone(self.habits.lock().entry(server.name().to_owned()).or_default())
-    }
-
     /// So little was found in it that it should be compared with the server, unless that was done a moment ago.
     fn doubt(library: &Library, age_s: u64) {
         if age_s > LOOKED_AT_LATELY_S {
@@ -271,5 +322,55 @@ impl Playlists {
         if warnings.raise(warning) {
             tracing::warn!(library = %library.id, "playlists are synchronised to a library whose index is turned off");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::report::{AccountReport, Report};
+    use super::*;
+
+    #[test]
+    fn two_runs_that_come_to_the_same_name_do_not_write_at_once() {
+        let playlists = Playlists::default();
+        let first = playlists.admit("home", "Weekly").expect("nothing runs");
+        // It comes from a playlist that was named by its id.
+        let second = playlists.admit("home", "4711").expect("another name");
+        let refusal = playlists.claim(&second, "Weekly ").expect_err("the first writes it");
+        assert_eq!(refusal.code, "already-running");
+        playlists.claim(&second, "Daily").expect("nobody writes it");
+        assert!(playlists.admit("home", " Daily").is_err());
+        first.end(Ending::Cancelled);
+        playlists.claim(&second, "Weekly").expect("the first has ended");
+        assert!(playlists.admit("attic", "Weekly").is_ok(), "another server's is another playlist");
+    }
+
+    #[test]
+    fn a_run_that_broke_off_has_failed_and_its_name_is_free() {
+        let playlists = Arc::new(Playlists::default());
+        let run = playlists.admit("home", "Weekly").expect("nothing runs");
+        let underway = Underway { playlists: Arc::clone(&playlists), run: Arc::clone(&run) };
+        let broke = std::thread::spawn(move || {
+            let _underway = underway;
+            panic!("as matching might");
+        });
+        assert!(broke.join().is_err());
+        assert_eq!(run.word(), "failed");
+        assert!(playlists.admit("home", "Weekly").is_ok());
+    }
+
+    #[test]
+    fn what_is_kept_of_runs_is_bounded_by_bytes() {
+        let playlists = Playlists::default();
+        for number in 0..4 {
+            let run = playlists.admit("home", &format!("{number}")).expect("few run");
+            let mut report = Report::default();
+            report.accounts.push(AccountReport {
+                not_visible: vec!["x".repeat(MAX_KEPT_BYTES / 2)],
+                ..AccountReport::default()
+            });
+            playlists.end(&run, Ending::Done(Arc::new(report)));
+        }
+        assert_eq!(playlists.runs().len(), 1, "two are more than may be kept");
     }
 }

@@ -66,6 +66,11 @@ pub fn next(current: &[Held], wanted: &[String], costs: Costs) -> Phase {
     if mend <= renew { mended.phase(current, wanted) } else { renewed.phase() }
 }
 
+/// Whether nothing is to leave before somebody says that this is meant: most of it would, or few rows were found.
+pub fn is_held_back(before: usize, leaving: usize, is_doubtful: bool) -> bool {
+    leaving > 0 && (is_doubtful || leaving * 2 > before)
+}
+
 /// How many requests it takes in all.
 pub fn requests(current: &[Held], wanted: &[String], costs: Costs) -> usize {
     if current.iter().map(|held| &held.key).eq(wanted) {
@@ -152,27 +157,57 @@ impl Mended {
 fn shifts(current: &[Held], wanted: &[String]) -> Vec<Shift> {
     let places: HashMap<&str, usize> =
         wanted.iter().enumerate().map(|(at, key)| (key.as_str(), at)).collect();
-    let mut order: Vec<usize> =
+    let order: Vec<usize> =
         current.iter().filter_map(|held| places.get(held.key.as_str()).copied()).collect();
+    let stood: HashMap<usize, usize> = order.iter().enumerate().map(|(at, place)| (*place, at)).collect();
     let entries: HashMap<&str, &str> =
         current.iter().map(|held| (held.key.as_str(), held.entry.as_str())).collect();
     let entry = |place: usize| {
         entries.get(wanted[place].as_str()).map(|entry| (*entry).to_owned()).unwrap_or_default()
     };
     let stay: HashSet<usize> = longest_rising(&order).into_iter().collect();
+    let mut unmoved = Counted::ones(order.len());
     let mut shifts = Vec::new();
+    // What stays rises, so all that has moved so far stands before the next one, behind the last one that stays.
+    let mut behind = 0;
     for place in 0..wanted.len() {
+        let Some(at) = stood.get(&place).copied() else { continue };
         if stay.contains(&place) {
+            behind = at + 1;
             continue;
         }
-        order.retain(|other| *other != place);
-        let before = place.checked_sub(1);
-        let index =
-            before.and_then(|before| order.iter().position(|other| *other == before)).map_or(0, |at| at + 1);
-        order.insert(index, place);
-        shifts.push(Shift { entry: entry(place), after: before.map(entry), index });
+        unmoved.take(at);
+        let index = unmoved.before(behind) + shifts.len();
+        shifts.push(Shift { entry: entry(place), after: place.checked_sub(1).map(entry), index });
     }
     shifts
+}
+
+/// Which of so many things are still there, and how many of the first ones are, both in logarithmic time.
+struct Counted(Vec<usize>);
+
+impl Counted {
+    fn ones(length: usize) -> Self {
+        // Each place counts as many as its lowest bit says.
+        Self((0..=length).map(|at| at & at.wrapping_neg()).collect())
+    }
+
+    fn take(&mut self, at: usize) {
+        let mut at = at + 1;
+        while let Some(count) = self.0.get_mut(at) {
+            *count -= 1;
+            at += at & at.wrapping_neg();
+        }
+    }
+
+    fn before(&self, end: usize) -> usize {
+        let (mut at, mut sum) = (end, 0);
+        while at > 0 {
+            sum += self.0[at];
+            at &= at - 1;
+        }
+        sum
+    }
 }
 
 /// The longest part of a sequence that rises, gaps allowed.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::trouble::Trouble;
-use crate::matching::{Found, Resolved};
+use crate::matching::{Found, Resolved, Source};
 
 /// Below this share of rows found, somebody should look whether it is the right library, or whether it is up to date.
 pub const DOUBTFUL_RATE: f64 = 0.6;
@@ -87,12 +87,13 @@ pub struct Counts {
 }
 
 /// Where one account's playlist stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// It was written, and read back as it should be.
     Written,
     /// It was as it should be.
+    #[default]
     Unchanged,
     /// It would be written.
     Planned,
@@ -105,7 +106,7 @@ pub enum Standing {
 }
 
 /// One account's playlist.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct AccountReport {
     /// The account; `None` is the owner's token.
     pub account: Option<String>,
@@ -119,6 +120,8 @@ pub struct AccountReport {
     pub added: usize,
     /// Entries that were taken out, or would be.
     pub removed: usize,
+    /// Entries that would have been taken out, and were kept: too many would have left for nobody having said so.
+    pub held_back: usize,
     /// Tracks that were there already.
     pub already: usize,
     /// Tracks the account cannot see, or the server did not take.
@@ -176,7 +179,7 @@ impl From<Trouble> for Failure {
 }
 
 /// Everything that came of one wish.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
     /// What the playlist is called.
     pub name: String,
@@ -218,6 +221,30 @@ pub struct Report {
 }
 
 impl Report {
+    /// About how many bytes it takes.
+    pub fn weight(&self) -> usize {
+        let candidate = |one: &Candidate| {
+            let reasons: usize = one.reasons.iter().map(|reason| reason.len() + 32).sum();
+            one.key.len() + one.title.len() + one.artist.len() + one.album.len() + reasons + 160
+        };
+        let row = |row: &RowReport| {
+            let named: usize = row.item.iter().chain(&row.candidates).map(candidate).sum();
+            row.title.len() + row.artist.len() + row.album.len() + named + 320
+        };
+        let missing = |row: &Row| {
+            let lists = row.artists.iter().chain(&row.ids).chain(&row.path).map(|text| text.len() + 32);
+            row.title.len() + row.artist.len() + row.album.len() + lists.sum::<usize>() + 200
+        };
+        let account = |account: &AccountReport| {
+            let diff = account.diff.iter().flat_map(|diff| diff.add.iter().chain(&diff.remove));
+            account.not_visible.iter().chain(diff).map(|text| text.len() + 32).sum::<usize>()
+        };
+        self.rows.iter().map(row).sum::<usize>()
+            + self.missing.iter().map(missing).sum::<usize>()
+            + self.accounts.iter().map(account).sum::<usize>()
+            + self.bad.len() * 300
+    }
+
     /// Whether every row was found, and every account has them.
     pub fn is_whole(&self) -> bool {
         let counts = &self.counts;
@@ -231,6 +258,11 @@ impl Report {
     /// Whether any account failed.
     pub fn has_failed(&self) -> bool {
         self.accounts.iter().any(|account| account.standing == Standing::Failed)
+    }
+
+    /// Whether it was told to stop before every account had its turn.
+    pub fn was_cancelled(&self) -> bool {
+        self.accounts.iter().any(|account| account.standing == Standing::Cancelled)
     }
 
     /// The missing rows as a table.
@@ -260,7 +292,10 @@ pub fn judge(row: &Row, resolved: &Resolved) -> RowReport {
     };
     let is_taken = matches!(outcome, Outcome::Found | Outcome::Version);
     let mut candidates: Vec<Candidate> = resolved.found.iter().map(candidate).collect();
-    let item = if is_taken { Some(candidates.remove(0)) } else { None };
+    let mut item = if is_taken { Some(candidates.remove(0)) } else { None };
+    if let (Some(item), Some(why)) = (&mut item, decided_by(resolved.source)) {
+        item.reasons.push(why.to_owned());
+    }
     if is_taken {
         // What was not taken is of interest only where somebody has to choose.
         candidates.clear();
@@ -274,6 +309,15 @@ pub fn judge(row: &Row, resolved: &Resolved) -> RowReport {
         source: resolved.source.word(),
         item,
         candidates,
+    }
+}
+
+/// Why something was not looked for, in words for people.
+fn decided_by(source: Source) -> Option<&'static str> {
+    match source {
+        Source::Pin => Some("somebody pinned it"),
+        Source::Confirmed => Some("found, written and read back before"),
+        Source::Index | Source::Miss | Source::Live => None,
     }
 }
 

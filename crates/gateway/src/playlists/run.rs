@@ -1,6 +1,7 @@
 //! One wish being carried out: how far it is, and what came of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use serde::Serialize;
@@ -55,6 +56,19 @@ pub enum Ending {
     Cancelled,
 }
 
+impl Ending {
+    /// The word for it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Done(report) if report.has_failed() => "failed",
+            Self::Done(report) if report.was_cancelled() => "cancelled",
+            Self::Done(_) => "done",
+            Self::Failed(_) => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
 /// One run.
 #[derive(Debug)]
 pub struct Run {
@@ -70,6 +84,7 @@ pub struct Run {
     pub cancel: CancellationToken,
     progress: watch::Sender<Progress>,
     ending: Mutex<Option<Ending>>,
+    weight: AtomicUsize,
 }
 
 impl Run {
@@ -83,7 +98,14 @@ impl Run {
             cancel,
             progress: watch::Sender::new(Progress::Queued),
             ending: Mutex::default(),
+            weight: AtomicUsize::new(0),
         }
+    }
+
+    /// Whether it writes a playlist of this name on this server, as far as is known.
+    pub fn is_of(&self, server: &str, name: &str) -> bool {
+        let name = name.trim();
+        self.server == server && !name.is_empty() && self.name.lock().trim() == name
     }
 
     /// It is this far.
@@ -98,6 +120,9 @@ impl Run {
 
     /// It ended.
     pub fn end(&self, ending: Ending) {
+        if let Ending::Done(report) = &ending {
+            self.weight.store(report.weight(), Ordering::Relaxed);
+        }
         *self.ending.lock() = Some(ending);
         self.tell(Progress::Ended);
     }
@@ -107,12 +132,9 @@ impl Run {
         self.ending.lock().clone()
     }
 
-    /// Rows that its report holds.
-    pub fn rows(&self) -> usize {
-        match &*self.ending.lock() {
-            Some(Ending::Done(report)) => report.rows.len(),
-            _ => 0,
-        }
+    /// About how many bytes its report takes.
+    pub fn weight(&self) -> usize {
+        self.weight.load(Ordering::Relaxed)
     }
 
     /// Waits until it ends.
@@ -129,20 +151,6 @@ impl Run {
 
     /// How it stands, in a word.
     pub fn word(&self) -> &'static str {
-        match self.ending() {
-            None => "running",
-            Some(Ending::Done(report)) if report.has_failed() => "failed",
-            Some(Ending::Done(report))
-                if report
-                    .accounts
-                    .iter()
-                    .any(|account| account.standing == super::report::Standing::Cancelled) =>
-            {
-                "cancelled"
-            }
-            Some(Ending::Done(_)) => "done",
-            Some(Ending::Failed(_)) => "failed",
-            Some(Ending::Cancelled) => "cancelled",
-        }
+        self.ending().map_or("running", |ending| ending.word())
     }
 }

@@ -2,66 +2,38 @@
 //!
 //! Nothing tells of a change on a network drive, so the folders are looked at. A file is taken when it looks the same
 //! twice in a row: whoever writes it has ended by then. What came of it is written beside it, under names that are
-//! never taken for playlists.
+//! never taken for playlists. Of several gateways on one data directory one does all this.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
-use greenroom_library::playlist;
-use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::Playlists;
+use super::due::{HOUR_MS, Known, is_due, retry_after_ms};
+use super::keeping::{Entry, Kept, Last};
 use super::report::Failure;
 use super::run::Ending;
+use super::watched::{self, Look, Looked};
 use super::wish::{Source, Wish};
+use super::{results, turns};
 use crate::config::playlists::{Origin, Standing};
+use crate::library::State;
+use crate::warnings::Warning;
 
 /// How often it is looked whether something has changed.
 const LOOK: Duration = Duration::from_secs(30);
-/// After a failure that may pass it is tried again so much later.
-const RETRY_MS: u64 = 5 * 60_000;
-const HOUR_MS: u64 = 3_600_000;
-/// Files of one folder that are looked at.
-const MAX_FILES: usize = 500;
-/// Files with these endings may be playlists.
-const ENDINGS: [&str; 7] = ["m3u", "m3u8", "csv", "tsv", "json", "jspf", "jsonl"];
-/// What our own files end with.
-const REPORT: &str = ".report.json";
-const MISSING: &str = ".missing.csv";
-
-/// How a file looked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Look {
-    modified_ms: u128,
-    bytes: u64,
-}
-
-/// What is known of one playlist.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Known {
-    /// How it looked the last time; `None` for what is no file.
-    seen: Option<Look>,
-    /// How it looked when it was taken last, and when that was, in milliseconds.
-    taken: Option<(Option<Look>, u64)>,
-    /// When it is to be tried again, after a failure that may pass.
-    retry_at_ms: Option<u64>,
-}
-
-/// Whether a playlist is to be taken now.
-fn is_due(known: Option<&Known>, look: Option<Look>, now_ms: u64, every_ms: u64) -> bool {
-    // A file that is seen for the first time may still be written; a playlist of a server is whole.
-    let Some(known) = known else { return look.is_none() };
-    let is_still = look == known.seen;
-    let is_new = known.taken.is_none_or(|(taken, _)| taken != look);
-    let is_old = known.taken.is_some_and(|(_, at_ms)| now_ms.saturating_sub(at_ms) >= every_ms);
-    let is_again = known.retry_at_ms.is_some_and(|at_ms| now_ms >= at_ms);
-    is_still && (is_new || is_old || is_again)
-}
+/// One playlist may take so long; the others wait for it.
+const LONGEST_RUN: Duration = Duration::from_secs(3600);
+/// A drive may take so long to tell what is on it, or to give a file.
+const DRIVE_PATIENCE: Duration = Duration::from_secs(60);
+/// A server may take so long to tell which libraries it has.
+const LIBRARIES_PATIENCE_MS: u64 = 10 * 60_000;
+/// The warning that something that is to be kept in step cannot be read.
+const UNREADABLE: &str = "playlist-unreadable";
 
 /// One of the things that are kept in step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -70,13 +42,35 @@ enum Place {
     Server,
 }
 
+impl Place {
+    fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Server => None,
+        }
+    }
+}
+
 /// Keeps all of them in step until the process stops.
 pub async fn keep(playlists: Arc<Playlists>, standing: Vec<Standing>, stop: CancellationToken) {
-    let mut known = HashMap::new();
+    for one in &standing {
+        playlists.keeping.tell(entry_of(one));
+    }
+    let mut keeper = Keeper {
+        began_ms: playlists.clock.now_ms(),
+        playlists,
+        known: HashMap::new(),
+        problems: HashMap::new(),
+        hanging: HashMap::new(),
+    };
     let keeps = async {
+        let _turn = keeper.await_turn().await;
         loop {
-            look(&playlists, &standing, &mut known).await;
-            playlists.clock.sleep(LOOK).await;
+            keeper.look(&standing).await;
+            tokio::select! {
+                () = keeper.playlists.clock.sleep(LOOK) => {}
+                () = keeper.playlists.keeping.wake.notified() => {}
+            }
         }
     };
     tokio::select! {
@@ -85,65 +79,189 @@ pub async fn keep(playlists: Arc<Playlists>, standing: Vec<Standing>, stop: Canc
     }
 }
 
-/// Looks at all of them once, and takes those that are due, one after the other.
-async fn look(playlists: &Arc<Playlists>, standing: &[Standing], known: &mut HashMap<(usize, Place), Known>) {
-    let mut there = HashSet::new();
-    for (number, one) in standing.iter().enumerate() {
-        for (place, look) in places(playlists, one).await {
-            let key = (number, place);
-            let every_ms = one.every_hours.saturating_mul(HOUR_MS);
-            let is_due = is_due(known.get(&key), look, playlists.clock.now_ms(), every_ms);
-            let held = known.entry(key.clone()).or_default();
-            held.seen = look;
-            if is_due {
-                let may_pass = take(playlists, one, &key.1).await;
-                let now_ms = playlists.clock.now_ms();
-                held.taken = Some((look, now_ms));
-                held.retry_at_ms = may_pass.then(|| now_ms.saturating_add(RETRY_MS));
+fn entry_of(standing: &Standing) -> Entry {
+    let from = match &standing.origin {
+        Origin::File(path) | Origin::Folder(path) => path.display().to_string(),
+        Origin::Server { server, playlist } => format!("{server}/{playlist}"),
+    };
+    Entry { name: standing.title.clone(), server: standing.server.clone(), from, ..Entry::default() }
+}
+
+/// What it keeps them with.
+struct Keeper {
+    playlists: Arc<Playlists>,
+    began_ms: u64,
+    known: HashMap<(usize, Place), Known>,
+    /// What a person should change, by the server that shows it.
+    problems: HashMap<String, Vec<String>>,
+    /// Drives that have not answered yet.
+    hanging: HashMap<usize, JoinHandle<Option<Looked>>>,
+}
+
+impl Keeper {
+    /// Waits until no other gateway on the same directory keeps them.
+    async fn await_turn(&self) -> Option<std::fs::File> {
+        let playlists = &self.playlists;
+        let data_dir = playlists.data_dir.as_ref()?;
+        loop {
+            match turns::to_keep(data_dir) {
+                Ok(Some(turn)) => {
+                    if playlists.keeping.is_kept_elsewhere(false) {
+                        tracing::info!("playlists are kept in step here from now on");
+                    }
+                    return Some(turn);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "it cannot be told whether another gateway keeps playlists in step");
+                    return None;
+                }
             }
-            there.insert(key);
+            if playlists.keeping.is_kept_elsewhere(true) {
+                tracing::info!("another gateway on this data directory keeps playlists in step");
+            }
+            playlists.clock.sleep(LOOK).await;
         }
     }
-    known.retain(|key, _| there.contains(key));
-}
 
-/// What there is to be looked at, and how it looks.
-async fn places(playlists: &Playlists, standing: &Standing) -> Vec<(Place, Option<Look>)> {
-    let origin = standing.origin.clone();
-    let looked = playlists.tasks.spawn_blocking(move || match origin {
-        Origin::Server { .. } => vec![(Place::Server, None)],
-        Origin::File(path) => files([path]),
-        Origin::Folder(folder) => {
-            let entries = std::fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok);
-            let mut paths: Vec<PathBuf> =
-                entries.map(|entry| entry.path()).filter(|path| is_playlist(path)).collect();
-            paths.sort();
-            paths.truncate(MAX_FILES);
-            files(paths)
+    /// Looks at all of them once, and takes those that are due, one after the other.
+    async fn look(&mut self, standing: &[Standing]) {
+        let mut there = HashSet::new();
+        let mut problems: HashMap<String, Vec<String>> = HashMap::new();
+        for (number, one) in standing.iter().enumerate() {
+            let (places, wrong) = self.places(number, one).await;
+            if self.hanging.contains_key(&number) {
+                // What is there is not known at the moment, and nothing of it has gone for that.
+                there.extend(self.known.keys().filter(|(of, _)| *of == number).cloned());
+            }
+            let is_asked = self.playlists.keeping.take_asked(&one.title);
+            let mut entry = Entry { problems: wrong.clone(), ..entry_of(one) };
+            problems.entry(one.server.clone()).or_default().extend(wrong);
+            for (place, look) in places {
+                let key = (number, place);
+                there.insert(key.clone());
+                let kept = self.look_at(one, &key, look, is_asked).await;
+                entry.playlists.push(kept);
+            }
+            self.playlists.keeping.tell(entry);
         }
-    });
-    looked.await.unwrap_or_default()
+        self.known.retain(|key, _| there.contains(key));
+        self.warn(problems);
+    }
+
+    /// What there is to be looked at, how it looks, and what is wrong with it.
+    async fn places(
+        &mut self,
+        number: usize,
+        standing: &Standing,
+    ) -> (Vec<(Place, Option<Look>)>, Vec<String>) {
+        let silent = || vec![format!("{}: it does not answer", entry_of(standing).from)];
+        // One that hangs is not asked a second time meanwhile: each question holds a thread.
+        if self.hanging.get(&number).is_some_and(|asked| !asked.is_finished()) {
+            return (Vec::new(), silent());
+        }
+        self.hanging.remove(&number);
+        let origin = standing.origin.clone();
+        let mut looking = self.playlists.tasks.spawn_blocking(move || match origin {
+            Origin::Server { .. } => None,
+            Origin::File(path) => Some(watched::look_at_file(&path)),
+            Origin::Folder(folder) => Some(watched::look_at_folder(&folder)),
+        });
+        let Ok(looked) = self.playlists.clock.timeout(DRIVE_PATIENCE, &mut looking).await else {
+            self.hanging.insert(number, looking);
+            return (Vec::new(), silent());
+        };
+        match looked.unwrap_or_default() {
+            None => (vec![(Place::Server, None)], Vec::new()),
+            Some(looked) => {
+                let places = looked.files.into_iter().map(|(path, look)| (Place::File(path), Some(look)));
+                (places.collect(), looked.problems)
+            }
+        }
+    }
+
+    /// Looks at one, and takes it if it is due.
+    async fn look_at(
+        &mut self,
+        one: &Standing,
+        key: &(usize, Place),
+        look: Option<Look>,
+        is_asked: bool,
+    ) -> Kept {
+        let playlists = Arc::clone(&self.playlists);
+        let every_ms = one.every_hours.saturating_mul(HOUR_MS);
+        let is_due = is_asked || is_due(self.known.get(key), look, playlists.clock.now_ms(), every_ms);
+        let awaits_library = is_due && self.awaits_library(one);
+        let held = self.known.entry(key.clone()).or_default();
+        held.seen = look;
+        if is_due && !awaits_library {
+            let (last, may_pass) = take(&playlists, one, &key.1).await;
+            let now_ms = last.at_ms;
+            held.taken = Some((look, now_ms));
+            held.failures = if may_pass { held.failures.saturating_add(1) } else { 0 };
+            held.retry_at_ms = may_pass.then(|| now_ms.saturating_add(retry_after_ms(held.failures)));
+            held.last = Some(last);
+        }
+        let regular_ms = held.taken.map(|(_, at_ms)| at_ms.saturating_add(every_ms));
+        Kept {
+            file: key.1.file().map(|path| path.display().to_string()),
+            awaits_library,
+            last: held.last.clone(),
+            next_ms: held.retry_at_ms.into_iter().chain(regular_ms).min(),
+        }
+    }
+
+    /// Whether the library is not known yet and will be: then it is taken later, and the others do not wait for it.
+    fn awaits_library(&self, one: &Standing) -> bool {
+        let Ok(server) = self.playlists.server(&one.server) else { return false };
+        let Some(library) = self.playlists.library(&server, one.library.as_deref()) else {
+            let age_ms = self.playlists.clock.now_ms().saturating_sub(self.began_ms);
+            return server.settings.token.is_some() && age_ms < LIBRARIES_PATIENCE_MS;
+        };
+        if library.generation().is_some() || matches!(library.state(), State::Off | State::Failed) {
+            return false;
+        }
+        library.look_up();
+        true
+    }
+
+    /// What cannot be read is shown as long as it is so, and said once.
+    fn warn(&mut self, problems: HashMap<String, Vec<String>>) {
+        for (name, problems) in problems {
+            if self.problems.get(&name).map_or(&[][..], Vec::as_slice) == problems.as_slice() {
+                continue;
+            }
+            if let Ok(server) = self.playlists.server(&name) {
+                server.warnings.lower(UNREADABLE);
+                if let Some(first) = problems.first() {
+                    let more = match problems.len() {
+                        1 => String::new(),
+                        all => format!(" (and {} more)", all - 1),
+                    };
+                    tracing::warn!(
+                        server = name,
+                        first,
+                        problems = problems.len(),
+                        "a playlist cannot be kept in step"
+                    );
+                    server.warnings.raise(Warning {
+                        code: UNREADABLE,
+                        text: format!("A playlist that is to be kept in step cannot be: {first}{more}.")
+                            .into(),
+                        remedy:
+                            "Put the file there and let Greenroom read it, or take [playlist.*] out of the \
+                                 configuration; GET /api/v1/playlists/standing lists all of them."
+                                .into(),
+                    });
+                }
+            }
+            self.problems.insert(name, problems);
+        }
+    }
 }
 
-fn files(paths: impl IntoIterator<Item = PathBuf>) -> Vec<(Place, Option<Look>)> {
-    let look = |path: PathBuf| {
-        let about = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
-        let modified = about.modified().ok()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let look = Look { modified_ms: modified.as_millis(), bytes: about.len() };
-        Some((Place::File(path), Some(look)))
-    };
-    paths.into_iter().filter_map(look).collect()
-}
-
-/// Whether a file in a folder may be a playlist, and is none of ours.
-fn is_playlist(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
-    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
-    !name.starts_with('.') && !name.ends_with(REPORT) && !name.ends_with(MISSING) && ENDINGS.contains(&ending)
-}
-
-/// Takes one, and writes down what came of it. Returns whether it failed in a way that may pass.
-async fn take(playlists: &Arc<Playlists>, standing: &Standing, place: &Place) -> bool {
+/// Takes one, and writes down what came of it. Returns also whether it failed in a way that may pass.
+async fn take(playlists: &Arc<Playlists>, standing: &Standing, place: &Place) -> (Last, bool) {
     let ended = attempt(playlists, standing, place).await;
     let may_pass = match &ended {
         Ok(Ending::Done(report)) => report.has_failed(),
@@ -154,20 +272,36 @@ async fn take(playlists: &Arc<Playlists>, standing: &Standing, place: &Place) ->
         // Somebody did not want it.
         Ok(Ending::Cancelled) => false,
     };
-    let Some((folder, stem)) = results(standing, place) else { return may_pass };
+    let last = Last {
+        at_ms: playlists.clock.now_ms(),
+        state: results::word(&ended),
+        counts: match &ended {
+            Ok(Ending::Done(report)) => Some(report.counts),
+            _ => None,
+        },
+        error: match &ended {
+            Ok(Ending::Done(report)) => report.accounts.iter().find_map(|account| account.error.clone()),
+            Ok(Ending::Failed(failure)) | Err(failure) => Some(failure.clone()),
+            Ok(Ending::Cancelled) => None,
+        },
+    };
+    let Some((folder, name)) = results::place_of(standing, place.file()) else { return (last, may_pass) };
     let title = standing.title.clone();
-    let written = playlists.tasks.spawn_blocking(move || write_down(&folder, &stem, &ended));
+    let written = playlists.tasks.spawn_blocking(move || results::write_down(&folder, &name, &ended));
     if let Ok(Err(error)) = written.await {
         tracing::warn!(playlist = title, %error, "what came of a playlist cannot be written beside it");
     }
-    may_pass
+    (last, may_pass)
 }
 
 async fn attempt(playlists: &Arc<Playlists>, standing: &Standing, place: &Place) -> Result<Ending, Failure> {
     let (source, stem) = match (place, &standing.origin) {
         (Place::File(path), _) => {
             let opened = path.clone();
-            let read = playlists.tasks.spawn_blocking(move || read(&opened)).await;
+            let reading = playlists.tasks.spawn_blocking(move || watched::read(&opened));
+            let read = playlists.clock.timeout(DRIVE_PATIENCE, reading).await;
+            let read =
+                read.map_err(|_| Failure::new("slow-file", "the file is not given within a minute"))?;
             let broke_off = |_| Failure::new("unreadable", "reading it broke off");
             let playlist = read.map_err(broke_off)?.map_err(|message| Failure::new("unreadable", message))?;
             (
@@ -191,116 +325,20 @@ async fn attempt(playlists: &Arc<Playlists>, standing: &Standing, place: &Place)
         library: standing.library.clone(),
         name: standing.name.clone().or(own_name).or(stem),
         mode: standing.mode,
+        shrink: standing.shrink,
         accounts: standing.accounts.clone(),
         policy: standing.policy,
         dry_run: false,
         live: 0,
         wait: false,
     };
-    Ok(playlists.begin(wish)?.ended().await)
-}
-
-fn read(path: &Path) -> Result<playlist::Playlist, String> {
-    let cannot = |error: io::Error| format!("it cannot be read: {error}");
-    let most = playlist::MAX_BYTES as u64;
-    let file = File::open(path).map_err(cannot)?;
-    if file.metadata().map_err(cannot)?.len() > most {
-        return Err(playlist::Unreadable::TooLong.to_string());
-    }
-    let mut bytes = Vec::new();
-    file.take(most + 1).read_to_end(&mut bytes).map_err(cannot)?;
-    let hint = path.file_name().unwrap_or_default().to_string_lossy();
-    playlist::read(&bytes, &hint).map_err(|unreadable| unreadable.to_string())
-}
-
-/// Where results go, and what they are called.
-fn results(standing: &Standing, place: &Place) -> Option<(PathBuf, String)> {
-    let stem = match place {
-        Place::File(path) => path.file_stem()?.to_string_lossy().into_owned(),
-        Place::Server => standing.title.clone(),
-    };
-    let beside = match place {
-        Place::File(path) => path.parent().map(Path::to_owned),
-        Place::Server => None,
-    };
-    Some((standing.results.clone().or(beside)?, stem))
-}
-
-fn write_down(folder: &Path, stem: &str, ended: &Result<Ending, Failure>) -> io::Result<()> {
-    let (told, missing) = match ended {
-        Ok(Ending::Done(report)) => {
-            let state = if report.has_failed() { "failed" } else { "done" };
-            let missing = (!report.missing.is_empty()).then(|| report.missing_csv());
-            (json!({"state": state, "report": **report}), missing)
-        }
-        Ok(Ending::Failed(failure)) | Err(failure) => (json!({"state": "failed", "error": failure}), None),
-        Ok(Ending::Cancelled) => (json!({"state": "cancelled"}), None),
-    };
-    std::fs::create_dir_all(folder)?;
-    replace(&folder.join(format!("{stem}{REPORT}")), &pretty(&told))?;
-    let table = folder.join(format!("{stem}{MISSING}"));
-    match missing {
-        Some(missing) => replace(&table, &missing),
-        None => match std::fs::remove_file(&table) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        },
-    }
-}
-
-fn pretty(told: &Value) -> String {
-    serde_json::to_string_pretty(told).unwrap_or_default() + "\n"
-}
-
-/// Whoever reads the file has the old one or the new one, whole.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beside = path.with_file_name(format!(".{name}.new"));
-    std::fs::write(&beside, text)?;
-    std::fs::rename(&beside, path)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const EVERY: u64 = 24 * HOUR_MS;
-
-    const EARLY: Option<Look> = Some(Look { modified_ms: 1, bytes: 9 });
-    const LATE: Option<Look> = Some(Look { modified_ms: 2, bytes: 9 });
-
-    #[test]
-    fn a_file_is_taken_when_it_looks_the_same_twice() {
-        assert!(!is_due(None, EARLY, 0, EVERY), "it may still be written");
-        let seen = Known { seen: EARLY, ..Known::default() };
-        assert!(is_due(Some(&seen), EARLY, 30_000, EVERY));
-        assert!(!is_due(Some(&seen), LATE, 30_000, EVERY), "it is being written");
-        let taken = Known { taken: Some((EARLY, 30_000)), ..seen };
-        assert!(!is_due(Some(&taken), EARLY, 60_000, EVERY), "and not again");
-        assert!(is_due(Some(&taken), EARLY, 30_000 + EVERY, EVERY), "but now and then");
-        let changed = Known { seen: LATE, ..taken };
-        assert!(is_due(Some(&changed), LATE, 60_000, EVERY), "it has changed");
-        let failed = Known { retry_at_ms: Some(90_000), ..taken };
-        assert!(!is_due(Some(&failed), EARLY, 60_000, EVERY));
-        assert!(is_due(Some(&failed), EARLY, 90_000, EVERY));
-    }
-
-    #[test]
-    fn a_playlist_of_a_server_is_taken_at_once_and_then_on_schedule() {
-        assert!(is_due(None, None, 0, EVERY));
-        let taken = Known { taken: Some((None, 5)), ..Known::default() };
-        assert!(!is_due(Some(&taken), None, EVERY, EVERY));
-        assert!(is_due(Some(&taken), None, EVERY + 5, EVERY));
-    }
-
-    #[test]
-    fn our_own_files_are_never_taken_for_playlists() {
-        for name in ["a.report.json", "a.missing.csv", ".a.report.json.new", ".hidden.csv", "notes.txt", "a"]
-        {
-            assert!(!is_playlist(Path::new(name)), "{name}");
-        }
-        for name in ["a.m3u8", "A.CSV", "list.jspf", "report.json"] {
-            assert!(is_playlist(Path::new(name)), "{name}");
-        }
-    }
+    let run = playlists.begin(wish)?;
+    let ended = playlists.clock.timeout(LONGEST_RUN, run.ended()).await;
+    ended.map_err(|_| {
+        run.cancel.cancel();
+        Failure::new(
+            "too-slow",
+            "it took longer than an hour and was told to stop; the next run goes on from there",
+        )
+    })
 }

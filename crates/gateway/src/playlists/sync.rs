@@ -1,8 +1,10 @@
 //! A wish carried out: the library found, the rows resolved once, each account's playlist written and read back.
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use greenroom_library::playlist::{Playlist, Row};
 
@@ -13,10 +15,15 @@ use super::finding::{Found, resolve};
 use super::report::{self, AccountReport, DOUBTFUL_RATE, Failure, Report, Standing};
 use super::run::{Ending, Progress, Run};
 use super::trouble::Trouble;
+use super::turns;
 use super::wish::{Source, Wish, policy_word};
-use super::writing::Desk;
+use super::writing::{Desk, Habits};
 use crate::library::Library;
 use crate::server::Server;
+
+/// How often it is looked whether another gateway is done with a playlist, and how long it is waited for.
+const LOOK: Duration = Duration::from_millis(500);
+const LONGEST_TURN: Duration = Duration::from_secs(600);
 
 /// Why there is no report.
 pub(super) enum Stop {
@@ -68,6 +75,8 @@ struct Task<'a> {
     wish: &'a Wish,
     name: &'a str,
     tally: &'a Arc<Tally>,
+    habits: &'a Habits,
+    is_doubtful: bool,
 }
 
 impl Task<'_> {
@@ -102,7 +111,7 @@ impl Task<'_> {
         };
         let desk = Desk {
             courier: &courier,
-            habits: &self.playlists.habits_of(self.server),
+            habits: self.habits,
             run: self.run,
             clock: &self.playlists.clock,
             library: self.library,
@@ -110,6 +119,9 @@ impl Task<'_> {
             policy: self.wish.policy,
             name: self.name,
             mode: self.wish.mode,
+            may_shrink: self.wish.shrink,
+            is_doubtful: self.is_doubtful,
+            made: &self.playlists.made,
             dry_run: self.wish.dry_run,
             account,
         };
@@ -124,21 +136,39 @@ async fn attempt(playlists: &Playlists, run: &Run, wish: Wish, began_ms: u64) ->
     let source = read_source(playlists, run, &wish.source, &tally).await?;
     let name = wish.name.clone().or_else(|| source.name.clone()).filter(|name| !name.trim().is_empty());
     let name = name.ok_or_else(|| Failure::new("no-name", "say what the playlist is to be called: name"))?;
-    run.name.lock().clone_from(&name);
+    let name = name.trim().to_owned();
+    playlists.claim(run, &name)?;
+    let _turn = if wish.dry_run { None } else { await_turn(playlists, run, &name).await? };
     let generation = library.generation().ok_or_else(|| not_known_yet(&library))?;
     let library_age_s = playlists.clock.now_ms().saturating_sub(generation.taken_at_ms) / 1000;
     drop(generation);
     let found = resolve(playlists, run, &library, &source, (wish.policy, wish.live)).await?;
-    let task =
-        Task { playlists, run, library: &library, server: &server, wish: &wish, name: &name, tally: &tally };
-    let accounts = task.write_all(&found).await;
     let counts = found.counts;
     let match_rate = if counts.rows == 0 {
         0.0
     } else {
         (counts.rows - counts.missing - counts.ambiguous) as f64 / counts.rows as f64
     };
+    let task = Task {
+        playlists,
+        run,
+        library: &library,
+        server: &server,
+        wish: &wish,
+        name: &name,
+        tally: &tally,
+        habits: &Habits::default(),
+        is_doubtful: match_rate < DOUBTFUL_RATE,
+    };
+    let accounts = task.write_all(&found).await;
     let mut warnings = Vec::new();
+    let held_back: usize = accounts.iter().map(|account| account.held_back).sum();
+    if held_back > 0 {
+        warnings.push(format!(
+            "{held_back} entries would have left, and were kept, because most of a playlist would have gone or few rows \
+             were found. If that is meant, say so (shrink, --allow-shrink)."
+        ));
+    }
     if match_rate < DOUBTFUL_RATE {
         Playlists::doubt(&library, library_age_s);
         warnings.push(format!(
@@ -169,6 +199,30 @@ async fn attempt(playlists: &Playlists, run: &Run, wish: Wish, began_ms: u64) ->
     })
 }
 
+/// Waits while another gateway on the same data directory writes such a playlist.
+async fn await_turn(playlists: &Playlists, run: &Run, name: &str) -> Result<Option<File>, Stop> {
+    let Some(data_dir) = &playlists.data_dir else { return Ok(None) };
+    let waits = async {
+        loop {
+            match turns::to_write(data_dir, &run.server, name) {
+                Ok(Some(turn)) => return Some(turn),
+                Ok(None) => playlists.clock.sleep(LOOK).await,
+                Err(error) => {
+                    tracing::warn!(%error, "it cannot be told whether another gateway writes this playlist");
+                    return None;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = run.cancel.cancelled() => Err(Stop::Cancelled),
+        turn = playlists.clock.timeout(LONGEST_TURN, waits) => turn.map_err(|_| {
+            let message = "another gateway on the same data directory is writing this playlist; run it again later";
+            Failure::new("already-running", message).into()
+        }),
+    }
+}
+
 fn failed(account: Option<&str>, trouble: Trouble) -> AccountReport {
     AccountReport {
         account: account.map(str::to_owned),
@@ -177,6 +231,7 @@ fn failed(account: Option<&str>, trouble: Trouble) -> AccountReport {
         is_new: false,
         added: 0,
         removed: 0,
+        held_back: 0,
         already: 0,
         not_visible: Vec::new(),
         length: 0,

@@ -39,6 +39,10 @@ pub enum Trouble {
     Exists,
     /// What was written is not what is read after many attempts.
     Unsteady,
+    /// Nobody knows whether the playlist was made.
+    Unknown,
+    /// The server does not tell whose the one of this name is.
+    NotOurs,
 }
 
 impl From<Unfit> for Trouble {
@@ -69,6 +73,12 @@ impl fmt::Display for Trouble {
             Self::Smart => "a smart playlist has this name, which fills itself: choose another name",
             Self::Exists => {
                 "a playlist of this name is there, with other tracks: choose another name, or replace or append"
+            }
+            Self::Unknown => {
+                "nobody knows whether the media server made the playlist: its answer was lost; the next run goes on with what is there then"
+            }
+            Self::NotOurs => {
+                "a playlist of this name is there, and the media server does not tell an administrator's key whose it is: choose another name, rename it, or give the account a token of its own"
             }
             Self::Unsteady => {
                 "what the media server shows is not what was written, after several attempts; does somebody else change it?"

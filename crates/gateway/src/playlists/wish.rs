@@ -86,6 +86,8 @@ pub struct Wish {
     pub name: Option<String>,
     /// What may happen to one that is there.
     pub mode: Mode,
+    /// Whether one that is replaced may lose most of what is in it, or lose anything where few rows were found.
+    pub shrink: bool,
     /// For whom; the owner's token if for nobody.
     pub accounts: Vec<String>,
     /// What counts as found.

@@ -1,4 +1,7 @@
 //! Tables: cells between commas, semicolons or tabs, some of them in quotes.
+//!
+//! Read by hand and not with a library for CSV: those take all that follows a quote that is never closed as one cell, and
+//! end at bytes that are no UTF-8, where here one line is bad and told by its number.
 
 use super::columns::Columns;
 use super::text::{Line, Text};

@@ -98,6 +98,8 @@ impl<'de> Visitor<'de> for Document<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut name = None;
+        let before = self.walk.playlist.rows.len();
         while let Some(key) = map.next_key::<String>()? {
             let list = LISTS.iter().find(|(name, _)| *name == key).map(|(_, format)| *format);
             if let Some(format) = list {
@@ -107,8 +109,8 @@ impl<'de> Visitor<'de> for Document<'_> {
             } else if key == "playlists" && self.depth == 0 {
                 map.next_value_seed(Playlists { walk: self.walk })?;
             } else if matches!(key.as_str(), "title" | "name") {
-                if let Value::String(name) = map.next_value()? {
-                    self.walk.playlist.name = Some(title::clean(&name)).filter(|name| !name.is_empty());
+                if let Value::String(said) = map.next_value()? {
+                    name = Some(title::clean(&said)).filter(|name| !name.is_empty());
                 }
             } else {
                 map.next_value::<IgnoredAny>()?;
@@ -116,6 +118,10 @@ impl<'de> Visitor<'de> for Document<'_> {
                     self.walk.keys.push(key);
                 }
             }
+        }
+        // The name is that of what holds the rows, the innermost that has one.
+        if self.walk.playlist.rows.len() > before && self.walk.playlist.name.is_none() {
+            self.walk.playlist.name = name;
         }
         Ok(())
     }

@@ -252,3 +252,29 @@ proptest! {
         prop_assert_eq!(table.iter().map(told).collect::<Vec<_>>(), wanted.iter().map(told).collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn the_title_is_that_of_what_holds_the_rows() {
+    for (json, title) in [
+        (
+            r#"{"playlists": [{"title": "Full", "track": [{"title": "A"}]}, {"title": "Empty", "track": []}]}"#,
+            "Full",
+        ),
+        (
+            r#"{"playlists": [{"title": "Empty", "track": []}, {"title": "Full", "track": [{"title": "A"}]}]}"#,
+            "Full",
+        ),
+        (r#"{"playlist": {"title": "Inner", "track": [{"title": "A"}]}, "name": "Outer"}"#, "Inner"),
+        (r#"{"name": "Outer", "playlist": {"track": [{"title": "A"}]}}"#, "Outer"),
+    ] {
+        assert_eq!(read(json.as_bytes(), "").expect("a playlist").name.as_deref(), Some(title), "{json}");
+    }
+}
+
+#[test]
+fn a_stray_control_character_does_not_cost_the_whole_file() {
+    let rows = rows("title,artist\nOne,A\u{1}B\nTwo,C\n");
+    assert_eq!((rows.len(), rows[0].artist.as_str()), (2, "A B"));
+    assert!(refused("title,artist\nOne,A\u{0}B\nTwo,C\n").contains("no text"));
+    assert!(refused("\u{1}\u{2}\u{3}\u{4}abcdef\u{5}").contains("no text"));
+}

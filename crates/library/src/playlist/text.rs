@@ -20,6 +20,9 @@ const HEADS: [(&[u8], &str); 12] = [
     (b"\xd0\xcf\x11\xe0", "an old Office document"),
 ];
 
+/// A text has at least so many bytes for each that is in no text.
+const LEAST_BYTES_OF_AN_ODD_ONE: usize = 10;
+
 /// A text of which some lines may not be UTF-8.
 pub(super) struct Text<'a>(Cow<'a, [u8]>);
 
@@ -38,8 +41,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Text<'_>, Unreadable> {
         [0xfe, 0xff, rest @ ..] => Cow::Owned(utf16(rest, u16::from_be_bytes)),
         _ => Cow::Borrowed(bytes),
     };
-    let is_odd = |byte: &u8| *byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1a);
-    if whole.iter().any(is_odd) {
+    let is_odd = |byte: &&u8| **byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1a);
+    // A stray one must not cost the whole file; a zero is in no text.
+    let odd = whole.iter().filter(is_odd).count();
+    if whole.contains(&0) || odd.saturating_mul(LEAST_BYTES_OF_AN_ODD_ONE) > whole.len() {
         return Err(Unreadable::Binary(None));
     }
     if whole.iter().all(u8::is_ascii_whitespace) {

@@ -122,6 +122,16 @@ impl Kind {
         "/Users"
     }
 
+    /// Whether the user of this name is an administrator, who may change everybody's playlists.
+    pub fn is_admin_named(self, name: &str, body: &[u8]) -> bool {
+        let said: Value = serde_json::from_slice(body).unwrap_or_default();
+        let is_meant =
+            |user: &&Value| user["Name"].as_str().is_some_and(|held| held.eq_ignore_ascii_case(name));
+        let user = said.as_array().and_then(|users| users.iter().find(is_meant));
+        // Who is not said to be none may be one.
+        user.is_some_and(|user| user["Policy"]["IsAdministrator"].as_bool() != Some(false))
+    }
+
     /// The id of the user of this name.
     pub fn user_named(self, name: &str, body: &[u8]) -> Option<String> {
         let said: Value = serde_json::from_slice(body).ok()?;

@@ -34,6 +34,7 @@ It ends with 0 when all is there, with 3 when rows are missing from the library 
 /// What was typed.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word somebody may say")]
 pub(super) struct Options {
     /// The playlist: JSPF, ListenBrainz or plain JSON, M3U, CSV; - reads it from standard input
     #[arg(value_name = "FILE", required_unless_present = "from", conflicts_with = "from")]
@@ -53,6 +54,9 @@ pub(super) struct Options {
     /// What may happen to one that is there
     #[arg(long, value_enum, default_value_t = Mode::Create)]
     mode: Mode,
+    /// Let a replaced playlist lose most of its tracks, or lose any where few rows were found
+    #[arg(long)]
+    allow_shrink: bool,
     /// For this account; may be said several times [default: the owner's token]
     #[arg(long, value_name = "ACCOUNT")]
     account: Vec<String>,
@@ -131,7 +135,9 @@ fn prepare(options: &Options) -> Result<Prepared, (u8, String)> {
         vec![("mode", word(&options.mode)), ("policy", word(&options.policy)), ("detach", "true".into())];
     said.extend(options.to.clone().map(|to| ("server", to)));
     said.extend(options.library.clone().map(|library| ("library", library)));
-    for (name, is_said) in [("dry_run", options.dry_run), ("wait", options.wait)] {
+    for (name, is_said) in
+        [("dry_run", options.dry_run), ("wait", options.wait), ("shrink", options.allow_shrink)]
+    {
         said.extend(is_said.then(|| (name, "true".to_owned())));
     }
     if options.live > 0 {
@@ -145,7 +151,7 @@ fn prepare(options: &Options) -> Result<Prepared, (u8, String)> {
         let mut wish = json!({
             "source": {"server": server, "playlist": list}, "mode": word(&options.mode), "accounts": options.account,
             "policy": word(&options.policy), "dry_run": options.dry_run, "live": options.live, "wait": options.wait,
-            "detach": true,
+            "shrink": options.allow_shrink, "detach": true,
         });
         for (key, value) in [("server", &options.to), ("library", &options.library), ("name", &options.name)]
         {

@@ -17,6 +17,7 @@ pub(super) fn code(report: &Value) -> u8 {
     }
     let lacks = |account: &Value| {
         stands(account, "nothing-found")
+            || account["held_back"].as_u64().is_some_and(|kept| kept > 0)
             || account["not_visible"].as_array().is_some_and(|list| !list.is_empty())
     };
     let is_whole = count("missing") + count("ambiguous") + count("bad") == 0 && !accounts.iter().any(lacks);

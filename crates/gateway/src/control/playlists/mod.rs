@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -38,6 +39,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 /// In which form missing rows are wanted.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Form {
     #[serde(default)]
     format: Option<String>,
@@ -97,10 +99,11 @@ impl IntoResponse for Refusal {
 /// Synchronises a playlist.
 pub(super) async fn sync(
     State(plane): State<Arc<Plane>>,
-    Query(said): Query<Said>,
+    said: Result<Query<Said>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
+    let Query(said) = said.map_err(|rejection| bad_query(&rejection))?;
     // What says that it is too long is not waited for.
     if usize::try_from(body.size_hint().lower()).is_ok_and(|length| length > MAX_BODY_BYTES) {
         return Err(too_long().into());
@@ -112,7 +115,8 @@ pub(super) async fn sync(
     let playlists = &plane.control.playlists;
     let (source, asked) = if said.is_empty() && is_json(says_of_itself) {
         // Reading 16 MiB takes a while: not on a thread that answers others.
-        off_the_threads(move || wish_of(&whole)).await?
+        let (source, asked) = off_the_threads(move || wish_of(&whole)).await?;
+        (source, asked.and(said)?)
     } else {
         let hint = said.hint.clone().unwrap_or_else(|| says_of_itself.to_owned());
         let source = off_the_threads(move || rows_of(&whole, &hint)).await?;
@@ -132,9 +136,9 @@ pub(super) async fn sync(
             Refusal::Told(status, failure, _) => Err(Refusal::Told(status, failure, Some(id))),
             problem @ Refusal::Problem(_) => Err(problem),
         },
-        Some(_) => Ok(answer(StatusCode::OK, "application/json", told(&run, true).to_string())),
+        Some(_) => Ok(answer(StatusCode::OK, "application/json", in_full(&run).await?)),
         None => {
-            let mut response = answer(StatusCode::ACCEPTED, "application/json", told(&run, true).to_string());
+            let mut response = answer(StatusCode::ACCEPTED, "application/json", in_full(&run).await?);
             if let Ok(place) =
                 HeaderValue::from_str(&format!("{}/api/v1/playlists/runs/{id}", plane.settings.base_path))
             {
@@ -161,7 +165,7 @@ pub(super) async fn run(
     let run = plane.control.playlists.run(&id).ok_or_else(unknown_run)?;
     let accepts = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !accepts.contains("text/event-stream") {
-        return Ok(answer(StatusCode::OK, "application/json", told(&run, true).to_string()));
+        return Ok(answer(StatusCode::OK, "application/json", in_full(&run).await?));
     }
     let seat = plane.control.live.seat()?;
     let viewer = Viewer {
@@ -184,6 +188,33 @@ pub(super) async fn run(
     Ok(response)
 }
 
+/// What is kept in step by itself, with what came of it and when it is taken next.
+pub(super) async fn standing(State(plane): State<Arc<Plane>>) -> Response {
+    let (entries, is_elsewhere) = plane.control.playlists.keeping.all();
+    answer(
+        StatusCode::OK,
+        "application/json",
+        json!({"kept_by_another_gateway": is_elsewhere, "standing": entries}).to_string(),
+    )
+}
+
+/// Takes what one entry keeps in step now, whether anything has changed or not.
+pub(super) async fn run_standing(
+    State(plane): State<Arc<Plane>>,
+    Path(name): Path<String>,
+) -> Result<Response, Refusal> {
+    let keeping = &plane.control.playlists.keeping;
+    if keeping.all().1 {
+        let message = "another gateway on the same data directory keeps playlists in step; ask that one";
+        return Err(Refusal::Told(StatusCode::CONFLICT, Failure::new("kept-elsewhere", message), None));
+    }
+    if !keeping.ask(&name) {
+        let message = "no such playlist is configured; /api/v1/playlists/standing lists those that are";
+        return Err(Refusal::Told(StatusCode::NOT_FOUND, Failure::new("unknown-playlist", message), None));
+    }
+    Ok(answer(StatusCode::ACCEPTED, "application/json", json!({"standing": name}).to_string()))
+}
+
 /// Tells a run to stop between two writes.
 pub(super) async fn cancel(
     State(plane): State<Arc<Plane>>,
@@ -198,9 +229,10 @@ pub(super) async fn cancel(
 pub(super) async fn missing(
     State(plane): State<Arc<Plane>>,
     Path(id): Path<String>,
-    Query(form): Query<Form>,
+    form: Result<Query<Form>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let run = plane.control.playlists.run(&id).ok_or_else(unknown_run)?;
+    let Query(form) = form.map_err(|rejection| bad_query(&rejection))?;
     let Some(Ending::Done(report)) = run.ending() else {
         let message =
             "this run has no report: it is still running, or it ended before its rows were looked for";
@@ -208,12 +240,16 @@ pub(super) async fn missing(
     };
     match form.format.as_deref().unwrap_or("json") {
         "csv" => {
-            let mut response = answer(StatusCode::OK, "text/csv; charset=utf-8", report.missing_csv());
+            let table = off_the_threads(move || Ok(report.missing_csv())).await?;
+            let mut response = answer(StatusCode::OK, "text/csv; charset=utf-8", table);
             let name = HeaderValue::from_static("attachment; filename=\"missing.csv\"");
             response.headers_mut().insert(CONTENT_DISPOSITION, name);
             Ok(response)
         }
-        "json" => Ok(answer(StatusCode::OK, "application/json", report.missing_json().to_string())),
+        "json" => {
+            let list = off_the_threads(move || Ok(report.missing_json().to_string())).await?;
+            Ok(answer(StatusCode::OK, "application/json", list))
+        }
         _ => Err(Failure::new("bad-wish", "format must be csv or json").into()),
     }
 }
@@ -249,8 +285,16 @@ impl Viewer {
         self.progress.borrow_and_update();
         self.is_over = self.run.ending().is_some();
         let name = if self.is_over { "ended" } else { "progress" };
-        Some(Bytes::from(format!("event: {name}\ndata: {}\n\n", told(&self.run, self.is_over))))
+        let told =
+            if self.is_over { in_full(&self.run).await.ok()? } else { told(&self.run, false).to_string() };
+        Some(Bytes::from(format!("event: {name}\ndata: {told}\n\n")))
     }
+}
+
+/// A run with its report, which may have megabytes: not on a thread that answers others.
+async fn in_full(run: &Arc<Run>) -> Result<String, Refusal> {
+    let run = Arc::clone(run);
+    off_the_threads(move || Ok(told(&run, true).to_string())).await
 }
 
 /// A run as it is told; with its report if that is wanted and there.
@@ -279,6 +323,13 @@ async fn off_the_threads<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Problem::BAD_BODY.into()))
+}
+
+/// A query that says what is not known is refused: what was meant by it would be left out otherwise.
+fn bad_query(rejection: &QueryRejection) -> Failure {
+    let message: String =
+        rejection.body_text().chars().filter(|letter| !letter.is_control()).take(300).collect();
+    Failure::new("bad-wish", message)
 }
 
 fn is_json(media_type: &str) -> bool {

@@ -12,6 +12,7 @@ use crate::playlists::wish::{Mode, Source, Wish, policy_named};
 /// A wish as it is written in JSON; where the body is the playlist itself, what the query says of it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word somebody may say")]
 pub(super) struct Asked {
     #[serde(default)]
     source: Value,
@@ -29,6 +30,8 @@ pub(super) struct Asked {
     accounts: Names,
     #[serde(default)]
     policy: Option<String>,
+    #[serde(default)]
+    shrink: bool,
     #[serde(default)]
     dry_run: bool,
     #[serde(default)]
@@ -50,8 +53,10 @@ enum Names {
     Text(String),
 }
 
-/// The query of a playlist in a body.
+/// The query: of a playlist in a body all, of a wish in JSON what does not say otherwise than the wish.
 #[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word somebody may say")]
 pub(in crate::control) struct Said {
     #[serde(default)]
     server: Option<String>,
@@ -65,6 +70,8 @@ pub(in crate::control) struct Said {
     accounts: Option<String>,
     #[serde(default)]
     policy: Option<String>,
+    #[serde(default)]
+    shrink: bool,
     #[serde(default)]
     dry_run: bool,
     #[serde(default)]
@@ -97,6 +104,7 @@ impl Said {
             mode: self.mode.unwrap_or_default(),
             accounts: self.accounts.map_or(Names::None, Names::Text),
             policy: self.policy,
+            shrink: self.shrink,
             dry_run: self.dry_run,
             live: self.live,
             wait: self.wait,
@@ -106,6 +114,29 @@ impl Said {
 }
 
 impl Asked {
+    /// With what the query says beside it: a dry run is one wherever it is said.
+    ///
+    /// # Errors
+    /// If both say something, and not the same.
+    pub(super) fn and(mut self, said: Said) -> Result<Self, Refusal> {
+        for (here, there) in [(&mut self.library, said.library), (&mut self.policy, said.policy)] {
+            match (here.as_ref(), there) {
+                (Some(one), Some(other)) if *one != other => {
+                    let message = "the query says otherwise than the wish; say it once";
+                    return Err(Failure::new("bad-wish", message).into());
+                }
+                (None, Some(other)) => *here = Some(other),
+                _ => {}
+            }
+        }
+        self.shrink |= said.shrink;
+        self.dry_run |= said.dry_run;
+        self.wait |= said.wait;
+        self.detach |= said.detach;
+        self.live = self.live.max(said.live);
+        Ok(self)
+    }
+
     pub(super) fn wish(self, source: Source, server: String) -> Result<Wish, Refusal> {
         let policy = self.policy.as_deref().map_or(Some(Policy::Strict), policy_named);
         let policy = policy.ok_or_else(|| {
@@ -126,6 +157,7 @@ impl Asked {
             mode: self.mode,
             accounts,
             policy,
+            shrink: self.shrink,
             dry_run: self.dry_run,
             live: self.live,
             wait: self.wait,

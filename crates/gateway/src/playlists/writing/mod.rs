@@ -2,6 +2,7 @@
 //! decides one phase, and writes it; so an unknown outcome, a server that takes less than it was given, and a run that
 //! was interrupted are all the same case: the next round sees what is so.
 
+mod planning;
 mod sending;
 
 use std::collections::HashSet;
@@ -14,8 +15,9 @@ use greenroom_library::tracks::Policy;
 use greenroom_upstream::playlists::{Entry, Listed, MAX_ITEMS, MAX_QUERY_BYTES};
 
 use super::courier::Courier;
+use super::made::Made;
 use super::plan::{self, Costs, Held, Phase};
-use super::report::{AccountReport, Diff, Failure, Standing};
+use super::report::{AccountReport, Failure, Standing};
 use super::run::Run;
 use super::trouble::Trouble;
 use super::wish::Mode;
@@ -26,6 +28,8 @@ use crate::matching::{Matching, Wanted};
 const MAX_ROUNDS: usize = 40;
 /// Writes of unknown outcome, and writes that were not sent, that are borne.
 const MAX_MISHAPS: usize = 3;
+/// Requests that the server may refuse while it is found out which of the tracks it does not take.
+const MAX_REFUSALS: usize = 50;
 /// After one of them the server is left alone for so long, before it is asked what is so.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -40,7 +44,7 @@ pub struct Pick {
     pub wanted: Wanted,
 }
 
-/// What was learnt of a server while writing to it.
+/// What one run has learnt of a server while writing to it.
 #[derive(Debug, Default)]
 pub struct Habits {
     /// Of several items in one request it takes the first only.
@@ -70,6 +74,12 @@ pub struct Desk<'a> {
     pub name: &'a str,
     /// What may happen to it.
     pub mode: Mode,
+    /// Whether it may lose most of what is in it, or lose anything where few rows were found.
+    pub may_shrink: bool,
+    /// Few of the rows were found.
+    pub is_doubtful: bool,
+    /// What was made here before.
+    pub made: &'a Made,
     /// Whether nothing is written.
     pub dry_run: bool,
     /// The account's name.
@@ -79,6 +89,18 @@ pub struct Desk<'a> {
 /// What is known while it is written.
 struct State {
     picks: Vec<Pick>,
+    /// What may happen: less than was wished where too much would leave.
+    mode: Mode,
+    /// What was in it at first.
+    before: Vec<String>,
+    /// Entries that are known to be in it.
+    length: usize,
+    /// What was sent without knowing what came of it: it may arrive twice.
+    doubted: HashSet<String>,
+    /// What did not arrive together with others, and is sent alone.
+    alone: HashSet<String>,
+    /// Requests that were refused.
+    refusals: usize,
     report: AccountReport,
     /// What the account cannot have.
     lost: HashSet<String>,
@@ -110,6 +132,12 @@ impl Desk<'_> {
     pub async fn write(&self, picks: &[Pick]) -> (AccountReport, Vec<String>) {
         let mut state = State {
             picks: picks.to_vec(),
+            mode: self.mode,
+            before: Vec::new(),
+            length: 0,
+            doubted: HashSet::new(),
+            alone: HashSet::new(),
+            refusals: 0,
             report: AccountReport {
                 account: self.account.map(str::to_owned),
                 standing: Standing::Unchanged,
@@ -117,6 +145,7 @@ impl Desk<'_> {
                 is_new: false,
                 added: 0,
                 removed: 0,
+                held_back: 0,
                 already: 0,
                 not_visible: Vec::new(),
                 length: 0,
@@ -166,7 +195,7 @@ impl Desk<'_> {
         } else {
             state.report.is_new = true;
             self.check_visible(&[], state).await?;
-            if goal(self.mode, &[], state).is_empty() {
+            if goal(state.mode, &[], state).is_empty() {
                 state.report.standing = Standing::NothingFound;
                 state.report.is_new = false;
                 return Ok(Vec::new());
@@ -182,19 +211,21 @@ impl Desk<'_> {
             let wanted: HashSet<&str> = state.picks.iter().map(|pick| pick.key.as_str()).collect();
             state.report.already = current.iter().filter(|held| wanted.contains(held.key.as_str())).count();
         }
-        let before = if state.report.is_new { Vec::new() } else { keys(&current) };
+        state.before = if state.report.is_new { Vec::new() } else { keys(&current) };
         for _ in 0..MAX_ROUNDS {
             self.note_arrivals(&current, state).await?;
             self.check_visible(&current, state).await?;
+            self.hold_back(state);
             if self.dry_run {
                 self.plan(&current, state);
                 return Ok(keys(&current));
             }
-            let goal = goal(self.mode, &current, state);
+            let goal = goal(state.mode, &current, state);
+            state.length = current.len();
             // What cannot be had must not cost what is there.
             let phase = if goal.is_empty() { Phase::Done } else { self.next(&current, &goal, state) };
             if phase == Phase::Done {
-                Self::sum_up(&before, &current, state);
+                Self::sum_up(&current, state);
                 return Ok(keys(&current));
             }
             self.carry_out(&playlist, phase, &goal, state).await?;
@@ -205,7 +236,7 @@ impl Desk<'_> {
 
     /// The playlist of this name, if there is one.
     async fn find(&self) -> Result<Option<Listed>, Stop> {
-        let mut named = self.courier.playlists_named(self.name).await?;
+        let mut named = self.courier.playlists_named(self.name, self.made).await?;
         match named.len() {
             0 | 1 => {}
             _ => return Err(Trouble::SeveralPlaylists.into()),
@@ -269,8 +300,15 @@ impl Desk<'_> {
 
     /// What is next. What is only added to stays as it is otherwise.
     fn next(&self, current: &[Held], goal: &[String], state: &State) -> Phase {
-        if self.mode != Mode::Append {
+        if state.mode != Mode::Append {
             return plan::next(current, goal, self.costs(state));
+        }
+        // What was sent again because nobody knew of it, and has come twice since.
+        let mut seen = HashSet::new();
+        let is_twice = |held: &&Held| state.doubted.contains(&held.key) && !seen.insert(held.key.clone());
+        let twice: Vec<String> = current.iter().filter(is_twice).map(|held| held.entry.clone()).collect();
+        if !twice.is_empty() {
+            return Phase::Remove(twice);
         }
         match goal.get(current.len()..) {
             Some(missing) if !missing.is_empty() => Phase::Add(missing.to_vec()),
@@ -278,11 +316,11 @@ impl Desk<'_> {
         }
     }
 
-    fn sum_up(before: &[String], current: &[Held], state: &mut State) {
-        let was: HashSet<&str> = before.iter().map(String::as_str).collect();
+    fn sum_up(current: &[Held], state: &mut State) {
+        let was: HashSet<&str> = state.before.iter().map(String::as_str).collect();
         let report = &mut state.report;
         report.added = current.iter().filter(|held| !was.contains(held.key.as_str())).count();
-        report.removed = (before.len() + report.added).saturating_sub(current.len());
+        report.removed = (state.before.len() + report.added).saturating_sub(current.len());
         report.length = current.len();
         report.standing = if state.has_written { Standing::Written } else { Standing::Unchanged };
     }
@@ -296,40 +334,11 @@ impl Desk<'_> {
             let fit = kind.fitting(&sample, MAX_QUERY_BYTES, MAX_ITEMS).max(1);
             state.narrow.map_or(fit, |narrow| narrow.min(fit))
         };
-        let can_set = self.mode == Mode::Replace
+        let can_set = state.mode == Mode::Replace
             && !self.habits.sets_none.load(Ordering::Relaxed)
             && sample.len() <= MAX_ITEMS
             && kind.set_playlist("", &[]).is_some();
         Costs { add, remove: kind.fitting_out(&sample, MAX_QUERY_BYTES, MAX_ITEMS).max(1), can_set }
-    }
-
-    /// What a dry run would do.
-    fn plan(&self, current: &[Held], state: &mut State) {
-        let goal = goal(self.mode, current, state);
-        let wanted: HashSet<&str> = goal.iter().map(String::as_str).collect();
-        let there: HashSet<&str> = current.iter().map(|held| held.key.as_str()).collect();
-        let add: Vec<String> = goal.iter().filter(|key| !there.contains(key.as_str())).cloned().collect();
-        let mut seen = HashSet::new();
-        let leaves = |held: &&Held| !wanted.contains(held.key.as_str()) || !seen.insert(held.key.clone());
-        let remove: Vec<String> = if goal.is_empty() || self.mode == Mode::Append {
-            Vec::new()
-        } else {
-            current.iter().filter(leaves).map(|held| held.key.clone()).collect()
-        };
-        let stays: Vec<&String> =
-            current.iter().map(|held| &held.key).filter(|key| wanted.contains(key.as_str())).collect();
-        let in_order: Vec<&String> = goal.iter().filter(|key| there.contains(key.as_str())).collect();
-        let costs = self.costs(state);
-        let writes = match self.mode {
-            _ if goal.is_empty() => 0,
-            Mode::Append => add.len().div_ceil(costs.add),
-            Mode::Create | Mode::Replace => plan::requests(current, &goal, costs),
-        };
-        let reorder = self.mode != Mode::Append && stays != in_order;
-        let report = &mut state.report;
-        (report.added, report.removed, report.length) = (add.len(), remove.len(), goal.len());
-        report.standing = if writes > 0 { Standing::Planned } else { Standing::Unchanged };
-        report.diff = Some(Diff { add, remove, reorder, writes });
     }
 }
 

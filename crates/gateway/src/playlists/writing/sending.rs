@@ -2,21 +2,24 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use greenroom_upstream::playlists::{Listed, MAX_ITEMS, MAX_QUERY_BYTES, Order};
+use http::StatusCode;
 
 use super::super::courier::Wrote;
 use super::super::plan::{Held, Phase};
 use super::super::run::Progress;
 use super::super::trouble::Trouble;
-use super::{Desk, MAX_MISHAPS, PAUSE, State, Stop, goal, wanted_word};
+use super::{Desk, MAX_MISHAPS, MAX_REFUSALS, PAUSE, State, Stop, goal, wanted_word};
 
 impl Desk<'_> {
-    /// Makes the playlist. If nobody knows whether that happened, the server is asked before it is tried again.
+    /// Makes the playlist. If nobody knows whether that happened, the server is asked for as long as it may still happen;
+    /// it is never made a second time.
     pub(super) async fn create(&self, state: &mut State) -> Result<(String, Vec<Held>), Stop> {
         let kind = self.courier.kind();
         loop {
-            let goal = goal(self.mode, &[], state);
+            let goal = goal(state.mode, &[], state);
             if goal.is_empty() {
                 return Err(Trouble::Refused(404).into());
             }
@@ -38,24 +41,56 @@ impl Desk<'_> {
                         Ok(id) => id,
                         Err(_) => self.find().await?.ok_or(Trouble::Foreign)?.id,
                     };
+                    self.courier.note_made(&id, self.made).await;
                     let current = self.read(&id).await?;
                     return Ok((id, current));
                 }
                 Wrote::Refused(status) if matches!(status.as_u16(), 400 | 404) => {
-                    self.narrow_down(first, state).await?;
+                    // If it refuses a track that it has, it refuses to make the playlist.
+                    if fit == 1 && !self.courier.seen(first).await?.is_empty() {
+                        return Err(Trouble::Refused(status.as_u16()).into());
+                    }
+                    self.narrow_down(first, status, state).await?;
                 }
                 Wrote::Refused(status) => return Err(Trouble::Refused(status.as_u16()).into()),
                 Wrote::NotSent(trouble) => self.bear(trouble, state).await?,
                 Wrote::Unknown => {
-                    self.bear(Trouble::Unreachable, state).await?;
-                    if let Some(listed) = self.find_patiently().await? {
-                        let current = self.read(&listed.id).await?;
-                        state.report.added = current.len();
-                        return Ok((listed.id, current));
-                    }
+                    let listed = self.await_made().await?.ok_or(Trouble::Unknown)?;
+                    let current = self.read(&listed.id).await?;
+                    state.report.added = current.len();
+                    return Ok((listed.id, current));
                 }
             }
         }
+    }
+
+    /// The playlist that was perhaps made, as soon as it shows; none if it does not show for as long as a write may take.
+    async fn await_made(&self) -> Result<Option<Listed>, Stop> {
+        let pauses = Pauses::of(self.courier.patience());
+        for pause in pauses {
+            self.pause_for(pause).await?;
+            if let Some(listed) = self.find_patiently().await? {
+                return Ok(Some(listed));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Waits until what was perhaps added shows, or cannot come any more.
+    async fn await_added(&self, playlist: &str, batch: &[String], state: &mut State) -> Result<(), Stop> {
+        state.doubted.extend(batch.iter().cloned());
+        state.mishaps += 1;
+        if state.mishaps > MAX_MISHAPS {
+            return Err(Trouble::Unreachable.into());
+        }
+        let pauses = Pauses::of(self.courier.patience());
+        for pause in pauses {
+            self.pause_for(pause).await?;
+            if self.read(playlist).await?.len() > state.length {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     /// The list of playlists, asked while the server may still be in trouble.
@@ -151,20 +186,21 @@ impl Desk<'_> {
             rest = after;
             match self.send(&kind.add_to_playlist(self.courier.holder(), playlist, batch), state).await? {
                 Wrote::Done(body) => match kind.taken(&body) {
-                    Some(taken) if taken.added == 1 && taken.requested > 1 => {
-                        // From here on one by one; what comes behind must not overtake what was left.
-                        state.report.added += 1;
-                        self.habits.takes_one.store(true, Ordering::Relaxed);
+                    Some(taken) if taken.added < taken.requested => {
+                        // What comes behind must not overtake what was left: it is looked first what is there.
+                        state.sent.push(batch.to_vec());
                         return Ok(());
                     }
                     _ => {
+                        state.length += batch.len();
                         state.report.added += batch.len();
                         state.sent.push(batch.to_vec());
                     }
                 },
                 Wrote::Refused(status) if matches!(status.as_u16(), 400 | 404) => {
-                    return self.narrow_down(batch, state).await;
+                    return self.narrow_down(batch, status, state).await;
                 }
+                Wrote::Unknown => return self.await_added(playlist, batch, state).await,
                 other => return self.cope(other, state).await,
             }
         }
@@ -173,7 +209,11 @@ impl Desk<'_> {
     }
 
     /// The server refuses these: what it does not have is given up; if it has all of them, halves are tried.
-    async fn narrow_down(&self, batch: &[String], state: &mut State) -> Result<(), Stop> {
+    async fn narrow_down(&self, batch: &[String], status: StatusCode, state: &mut State) -> Result<(), Stop> {
+        state.refusals += 1;
+        if state.refusals > MAX_REFUSALS {
+            return Err(Trouble::Refused(status.as_u16()).into());
+        }
         let lost = state.lost.len() + state.again.len();
         if batch.len() == 1 {
             state.narrow = None;
@@ -231,8 +271,22 @@ impl Desk<'_> {
             self.habits.takes_one.store(true, Ordering::Relaxed);
             return Ok(());
         }
-        let missing: Vec<String> = sent.into_iter().flatten().filter(|key| !has(key)).collect();
-        self.lose(missing, state).await
+        let left = |batch: &[String]| batch.iter().filter(|key| !has(key)).cloned().collect::<Vec<_>>();
+        let (together, alone): (Vec<_>, Vec<_>) = sent.into_iter().partition(|batch| batch.len() > 1);
+        let mut lost: Vec<String> = alone.iter().flat_map(|batch| left(batch)).collect();
+        let left: Vec<String> = together.iter().flat_map(|batch| left(batch)).collect();
+        if !left.is_empty() {
+            let seen: HashSet<String> = self.courier.seen(&left).await?.into_iter().collect();
+            // What the server has, and did not take together with others, is sent alone once.
+            for key in left {
+                if seen.contains(&key) && state.alone.insert(key.clone()) {
+                    state.narrow = Some(1);
+                } else {
+                    lost.push(key);
+                }
+            }
+        }
+        self.lose(lost, state).await
     }
 
     async fn send(&self, order: &Order, state: &mut State) -> Result<Wrote, Stop> {
@@ -264,13 +318,55 @@ impl Desk<'_> {
     }
 
     pub(super) async fn pause(&self) -> Result<(), Stop> {
+        self.pause_for(PAUSE).await
+    }
+
+    async fn pause_for(&self, pause: Duration) -> Result<(), Stop> {
         tokio::select! {
             () = self.run.cancel.cancelled() => Err(Stop::Cancelled),
-            () = self.clock.sleep(PAUSE) => Ok(()),
+            () = self.clock.sleep(pause) => Ok(()),
         }
     }
 
     fn tell(&self, done: usize, total: usize) {
         self.run.tell(Progress::Writing { account: self.account.map(str::to_owned), done, total });
+    }
+}
+
+/// Pauses between looks, each twice as long as the one before, until they add up to a time.
+struct Pauses {
+    next: Duration,
+    left: Duration,
+}
+
+impl Pauses {
+    fn of(time: Duration) -> Self {
+        Self { next: PAUSE, left: time }
+    }
+}
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        if self.left.is_zero() {
+            return None;
+        }
+        let pause = self.next.min(self.left);
+        self.left -= pause;
+        self.next *= 2;
+        Some(pause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_add_up_to_the_time() {
+        let pauses: Vec<u64> = Pauses::of(Duration::from_secs(30)).map(|pause| pause.as_secs()).collect();
+        assert_eq!(pauses, [2, 4, 8, 16]);
+        assert_eq!(Pauses::of(Duration::from_secs(1)).count(), 1);
     }
 }

@@ -96,6 +96,9 @@ pub fn tokens(running: &Running, kind: Kind) -> String {
     if kind == Kind::Jellyfin {
         lines += &own("key");
         lines += "user = \"ben\"\n[server.accounts.behalf]\nuser = \"Ben\"\n";
+        // The same key, on behalf of who owns the server.
+        lines += &own("key").replace("accounts.key", "accounts.boss");
+        lines += "user = \"ann\"\n";
     }
     lines
 }

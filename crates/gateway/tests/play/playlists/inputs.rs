@@ -83,11 +83,16 @@ async fn broken_playlists_are_refused_in_a_sentence_and_write_nothing() {
         assert_eq!(house.ask(house.rows(0..1), more.clone()).await.status, status, "{more}");
     }
     let latin = [b"title,artist\n\xe9,\xe9\n".as_slice()].concat();
-    let control = house.stage.control().with("content-type", "text/csv");
-    // The client of these tests sends text only.
-    let answer =
-        control.send(Method::POST, &format!("{SYNC}?name=x"), &String::from_utf8_lossy(&latin)).await;
-    assert_eq!(answer.status, 200, "what was mended on the way is text again: {}", answer.text());
+    let token = house.stage.process.token.secret.expose().to_owned();
+    let mut raw = crate::stage::Raw::connect(house.stage.process.control).await;
+    let head = format!(
+        "POST {SYNC}?name=x HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {token}\r\ncontent-type: text/csv\r\n\
+         content-length: {}\r\n\r\n",
+        latin.len()
+    );
+    let answer = raw.ask([head.as_bytes(), &latin].concat()).await.expect("an answer");
+    assert_eq!(answer.status(), 422, "{}", answer.text());
+    assert!(answer.text().contains("UTF-8"), "{}", answer.text());
     assert_eq!(house.writes(), 0);
     house.close().await;
 }

@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use greenroom_cache::Clock;
-use greenroom_simulator::faults::Fault;
-use greenroom_simulator::latency::Latency;
+use greenroom_simulator::faults::{Fault, Rule};
 use greenroom_upstream::ask::Kind;
 use http::Method;
 use serde_json::{Value, json};
@@ -24,6 +23,8 @@ struct Loser {
     address: SocketAddr,
     /// So many are still to be lost.
     left: Arc<AtomicUsize>,
+    /// So many are still to be held back: the answer is lost at once, and the write lands later.
+    late: Arc<AtomicUsize>,
     stop: CancellationToken,
 }
 
@@ -33,15 +34,18 @@ impl Loser {
         let loser = Self {
             address: listener.local_addr().expect("an address"),
             left: Arc::default(),
+            late: Arc::default(),
             stop: CancellationToken::new(),
         };
         let (left, stop, owner) = (Arc::clone(&loser.left), loser.stop.clone(), tasks.clone());
+        let late = Arc::clone(&loser.late);
         tasks.spawn(async move {
             loop {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     Ok((stream, _)) = listener.accept() => {
-                        let (ended, talk) = (stop.clone(), pass(stream, inner, Arc::clone(&left)));
+                        let talk = pass(stream, inner, Arc::clone(&left), Arc::clone(&late));
+                        let (ended, talk) = (stop.clone(), talk);
                         owner.spawn(async move { tokio::select! { () = ended.cancelled() => {}, _ = talk => {} } });
                     }
                 }
@@ -51,14 +55,52 @@ impl Loser {
     }
 }
 
-async fn pass(mut outer: TcpStream, inner: SocketAddr, left: Arc<AtomicUsize>) -> std::io::Result<()> {
+/// How long a write that lands later is on its way, in the time of [`FACTOR`].
+const LATE: Duration = Duration::from_secs(10);
+const FACTOR: f64 = 20.0;
+
+fn strikes(left: &AtomicUsize) -> bool {
+    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+}
+
+/// Takes a whole request, hangs up, and hands it on when nobody waits for it any more.
+async fn land_later(mut outer: TcpStream, inner: SocketAddr, first: [u8; 4]) -> std::io::Result<()> {
+    let mut request = first.to_vec();
+    loop {
+        if let Some(at) = request.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&request[..at]).to_ascii_lowercase();
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
+            let length: usize = length.and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+            if request.len() >= at + 4 + length {
+                break;
+            }
+        }
+        let mut chunk = [0; 4096];
+        let read = outer.read(&mut chunk).await?;
+        request.extend_from_slice(&chunk[..read]);
+    }
+    drop(outer);
+    Clock::scaled(FACTOR).sleep(LATE).await;
     let mut inner = TcpStream::connect(inner).await?;
+    inner.write_all(&request).await?;
+    inner.read_exact(&mut [0; 1]).await.map(drop)
+}
+
+async fn pass(
+    mut outer: TcpStream,
+    inner: SocketAddr,
+    left: Arc<AtomicUsize>,
+    late: Arc<AtomicUsize>,
+) -> std::io::Result<()> {
     let mut first = [0; 4];
     outer.read_exact(&mut first).await?;
-    inner.write_all(&first).await?;
     let is_write = matches!(&first, b"POST" | b"PUT " | b"DELE");
-    let loses =
-        is_write && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+    if is_write && strikes(&late) {
+        return land_later(outer, inner, first).await;
+    }
+    let mut inner = TcpStream::connect(inner).await?;
+    inner.write_all(&first).await?;
+    let loses = is_write && strikes(&left);
     if !loses {
         tokio::io::copy_bidirectional(&mut outer, &mut inner).await?;
         return Ok(());
@@ -89,9 +131,30 @@ async fn after_a_write_of_unknown_outcome_nothing_is_made_twice() {
             [(vec![0, 1, 2, 3, 4, 5, 6, 7, 8, 20], "append"), (vec![3, 1, 2, 30], "replace")]
         {
             loser.left.store(2, Ordering::SeqCst);
-            let report = house.sync(house.rows(wanted.clone()), json!({"mode": mode})).await;
+            let report = house.sync(house.rows(wanted.clone()), json!({"mode": mode, "shrink": true})).await;
             assert_eq!(house.held("ann", "Weekly"), Some(house.keys(wanted)), "{mode}: {report}");
         }
+        loser.stop.cancel();
+        house.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_lands_after_its_answer_was_given_up_is_not_sent_twice() {
+    for kind in BOTH {
+        let tasks = TaskTracker::new();
+        let running = server(kind, false, &tasks).await;
+        let loser = Loser::start(&tasks, running.address()).await;
+        let url = format!("http://{}", loser.address);
+        let house = House::before(kind, running, &url, tasks.clone(), Clock::scaled(FACTOR)).await;
+        loser.late.store(1, Ordering::SeqCst);
+        let report = house.sync(house.rows(0..9), json!({})).await;
+        assert_eq!(house.held("ann", "Weekly"), Some(house.keys(0..9)), "made, once: {report}");
+        assert_eq!(report["accounts"][0]["standing"], "written");
+        loser.late.store(1, Ordering::SeqCst);
+        let report = house.sync(house.rows(5..12), json!({"mode": "append"})).await;
+        assert_eq!(house.held("ann", "Weekly"), Some(house.keys(0..12)), "added, once: {report}");
+        assert_eq!(report["writes"], 1, "{report}");
         loser.stop.cancel();
         house.close().await;
     }
@@ -124,7 +187,10 @@ async fn what_the_server_does_not_have_any_more_is_told_and_the_rest_is_written(
 async fn a_run_is_cancelled_between_two_writes_and_the_next_one_goes_on_from_there() {
     let house = House::open_with(Kind::Plex, true, Clock::system()).await;
     house.sync(house.rows([0]), json!({})).await;
-    house.running.set_latency(Latency::even(Duration::from_millis(20)));
+    // A few writes pass, and the next one hangs until the run has been told to stop.
+    let spare = 8;
+    let path_prefix = Some("/playlists/".to_owned());
+    house.running.faults().set_rule(Rule { fault: Fault::Hang, path_prefix, spare, times: None });
     let begun = house.ask(house.rows(0..120), json!({"detach": true, "mode": "append"})).await;
     assert_eq!(begun.status, 202);
     let id = begun.json()["run"].as_str().expect("an id").to_owned();
@@ -137,6 +203,7 @@ async fn a_run_is_cancelled_between_two_writes_and_the_next_one_goes_on_from_the
     let second = house.ask(house.rows(0..3), json!({"mode": "append"})).await;
     assert_eq!((second.status.as_u16(), second.json()["code"].as_str()), (409, Some("already-running")));
     control.send(Method::POST, &format!("/api/v1/playlists/runs/{id}/cancel"), "").await;
+    house.running.faults().clear();
     let events =
         control.with("accept", "text/event-stream").get(&format!("/api/v1/playlists/runs/{id}")).await;
     assert!(events.text().contains("event: ended"), "{}", events.text());
@@ -147,7 +214,6 @@ async fn a_run_is_cancelled_between_two_writes_and_the_next_one_goes_on_from_the
     );
     let held = house.held("ann", "Weekly").expect("it is there");
     assert!(held.len() > 3 && held.len() < 120, "{}", held.len());
-    house.running.set_latency(Latency::none());
     let before = house.writes();
     // What was made of the same rows is finished, also by a run that is only to create.
     house.sync(house.rows(0..120), json!({"mode": "create"})).await;

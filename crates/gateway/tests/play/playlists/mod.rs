@@ -1,8 +1,10 @@
 //! Playlists from elsewhere, through the whole process, against both simulated servers.
 
 mod at_size;
+mod cautions;
 mod house;
 mod inputs;
+mod killed;
 mod mishaps;
 mod standing;
 mod typed;

@@ -47,13 +47,13 @@ fn report(path: &Path) -> Option<Value> {
 async fn a_watched_folder_is_kept_in_step_and_its_reports_lie_beside_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let table = format!(
-        "[playlist.drop]\nserver = \"home\"\nfolder = \"{}\"\naccounts = [\"ben\"]",
+        "[playlist.drop]\nserver = \"home\"\nfolder = \"{}\"\naccounts = [\"ben\"]\nshrink = true",
         folder.path().display()
     );
     let house = open(&table).await;
     write(&folder.path().join("Road.csv"), &house, 0..5, "Nobody,No One,\n");
     std::fs::write(folder.path().join("broken.csv"), "colour,taste\nred,sweet\n").expect("written");
-    let reports = [folder.path().join("Road.report.json"), folder.path().join("broken.report.json")];
+    let reports = [folder.path().join("Road.csv.report.json"), folder.path().join("broken.csv.report.json")];
     until(&house, || reports.iter().all(|path| report(path).is_some())).await;
     assert_eq!(house.held("ben", "Road"), Some(house.keys(0..5)));
     let road = report(&reports[0]).expect("a report");
@@ -61,7 +61,7 @@ async fn a_watched_folder_is_kept_in_step_and_its_reports_lie_beside_it() {
         (road["state"].as_str(), road["report"]["counts"]["missing"].as_u64()),
         (Some("done"), Some(1))
     );
-    let missing = folder.path().join("Road.missing.csv");
+    let missing = folder.path().join("Road.csv.missing.csv");
     assert!(std::fs::read_to_string(&missing).expect("a table").contains("Nobody,No One"));
     let broken = report(&reports[1]).expect("a report");
     assert!(broken["error"]["message"].as_str().expect("a sentence").contains("colour, taste"), "{broken}");
@@ -90,7 +90,7 @@ async fn a_file_that_does_not_change_is_not_written_again() {
     );
     let house = open(&table).await;
     write(&file, &house, 0..3, "");
-    let path = results.join("weekly.report.json");
+    let path = results.join("weekly.csv.report.json");
     until(&house, || report(&path).is_some()).await;
     assert_eq!(house.held("ann", "Weekly"), Some(house.keys(0..3)));
     let writes = house.writes();
@@ -100,4 +100,75 @@ async fn a_file_that_does_not_change_is_not_written_again() {
     assert!(!path.exists());
     assert_eq!(house.writes(), writes);
     house.close().await;
+}
+
+#[tokio::test]
+async fn what_is_kept_in_step_is_listed_and_taken_at_once_where_somebody_asks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("weekly.csv");
+    let table = format!(
+        "[playlist.weekly]\nserver = \"home\"\nfile = \"{}\"\nname = \"Weekly\"\n[playlist.gone]\nserver = \"home\"\n\
+         folder = \"{}/gone\"",
+        file.display(),
+        folder.path().display()
+    );
+    let house = open(&table).await;
+    write(&file, &house, 0..3, "");
+    until(&house, || house.held("ann", "Weekly").is_some_and(|held| held.len() == 3)).await;
+    let control = house.stage.control();
+    let entry = async |name: &str| {
+        let told = control.get("/api/v1/playlists/standing").await.json();
+        let all = told["standing"].as_array().expect("a list").clone();
+        all.into_iter().find(|entry| entry["name"] == name).expect("it is listed")
+    };
+    while entry("weekly").await["playlists"][0]["last"]["state"] != "done" {
+        house.stage.process.clock.sleep(Duration::from_secs(1)).await;
+    }
+    let weekly = entry("weekly").await;
+    let playlist = &weekly["playlists"][0];
+    let first_ms = playlist["last"]["at_ms"].as_u64().expect("a time");
+    assert_eq!(playlist["next_ms"].as_u64(), Some(first_ms + 24 * 3_600_000), "{weekly}");
+    assert_eq!(entry("gone").await["problems"].as_array().map(Vec::len), Some(1), "it is missing");
+    let stats = control.get("/api/v1/cache/stats").await.text();
+    assert!(stats.contains("playlist-unreadable") && stats.contains("/gone"), "{stats}");
+    let run = async |name: &str| {
+        control.send(http::Method::POST, &format!("/api/v1/playlists/standing/{name}/run"), "").await.status
+    };
+    assert_eq!(run("none").await, 404);
+    assert_eq!(run("weekly").await, 202);
+    while entry("weekly").await["playlists"][0]["last"]["at_ms"].as_u64() == Some(first_ms) {
+        house.stage.process.clock.sleep(Duration::from_secs(1)).await;
+    }
+    house.close().await;
+}
+
+#[tokio::test]
+async fn of_two_gateways_on_one_directory_one_keeps_and_the_other_takes_over() {
+    let (data, folder) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let tasks = TaskTracker::new();
+    let running = server(Kind::Plex, false, &tasks).await;
+    let start = async || {
+        let table = format!("[playlist.drop]\nserver = \"home\"\nfolder = \"{}\"", folder.path().display());
+        let script = Script::new().server("home", "plex", &running.url(), &tokens(&running, Kind::Plex));
+        script.table(&table).data_dir(data.path()).start_at(Clock::scaled(100.0)).await
+    };
+    let one = start().await;
+    let is_elsewhere = async |stage: &crate::stage::Stage| {
+        let told = stage.control().get("/api/v1/playlists/standing").await.json();
+        told["kept_by_another_gateway"].as_bool()
+    };
+    indexed(&one, "home").await;
+    let two = start().await;
+    while is_elsewhere(&two).await != Some(true) {
+        two.process.clock.sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(is_elsewhere(&one).await, Some(false));
+    let answer = two.control().send(http::Method::POST, "/api/v1/playlists/standing/drop/run", "").await;
+    assert_eq!(answer.status, 409);
+    one.down().await;
+    while is_elsewhere(&two).await != Some(false) {
+        two.process.clock.sleep(Duration::from_secs(1)).await;
+    }
+    two.down().await;
+    running.stop().await;
 }

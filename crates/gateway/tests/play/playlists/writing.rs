@@ -85,14 +85,16 @@ async fn a_dry_run_tells_and_writes_nothing() {
         assert_eq!((house.writes(), house.held("ann", "Weekly")), (0, None));
         house.sync(house.rows(0..5), json!({})).await;
         let before = house.writes();
-        let report = house.sync(house.rows([1, 0, 7]), json!({"dry_run": true, "mode": "replace"})).await;
+        let report = house
+            .sync(house.rows([1, 0, 7]), json!({"dry_run": true, "mode": "replace", "shrink": true}))
+            .await;
         let diff = &report["accounts"][0]["diff"];
         assert_eq!(diff["add"], json!(house.keys([7])));
         assert_eq!(diff["remove"], json!(house.keys([2, 3, 4])));
         assert_eq!(diff["reorder"], true);
         assert_eq!(house.writes(), before);
         let told = diff["writes"].as_u64();
-        let done = house.sync(house.rows([1, 0, 7]), json!({"mode": "replace"})).await;
+        let done = house.sync(house.rows([1, 0, 7]), json!({"mode": "replace", "shrink": true})).await;
         assert_eq!(done["writes"].as_u64(), told, "it costs what was told");
         house.close().await;
     }

@@ -63,7 +63,14 @@ pub(crate) fn playlist(scene: &Scene<'_>, playlist: &Playlist, shape: &Shape) ->
         put(&mut fields, "ParentId", Library::Playlists.id().hex());
     }
     if shape.has("CanDelete") {
-        put(&mut fields, "CanDelete", scene.user.is_none_or(|user| user == playlist.owner));
+        put(
+            &mut fields,
+            "CanDelete",
+            scene.user.is_none_or(|user| {
+                let is_admin = scene.view.user(user).is_some_and(|user| user.admin);
+                is_admin || user == playlist.owner
+            }),
+        );
     }
     scene.art.describe(&mut fields, id, None, shape);
     if let Some(user) = scene.user.filter(|_| shape.user_data) {

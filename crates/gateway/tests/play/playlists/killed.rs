@@ -1,0 +1,77 @@
+//! The program, killed in the middle of writing a playlist; the next one finishes it.
+
+use std::path::Path;
+use std::process::Stdio;
+
+use greenroom_simulator::faults::{Fault, Rule};
+use greenroom_upstream::ask::Kind;
+use http::Method;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio_util::task::TaskTracker;
+
+use super::house::{House, server, tokens};
+use crate::stage::Client;
+use greenroom_cache::Clock;
+
+const SYNC: &str = "/api/v1/playlists/sync";
+
+/// The program with this configuration, and a client that shows its control token.
+async fn start(folder: &Path) -> (Child, Client) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_greenroom"));
+    command.env_clear().env("HOME", folder).env("GREENROOM_CONFIG", folder.join("greenroom.toml"));
+    command.arg("serve").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("it has an output")).lines();
+    let address = loop {
+        let line = lines.next_line().await.expect("it prints text").expect("it prints more");
+        if let Some((_, page)) = line.split_once("page: http://") {
+            break page.trim().trim_end_matches('/').parse().expect("an address");
+        }
+    };
+    let token = std::fs::read_to_string(folder.join("data/control.token")).expect("it is there");
+    let client = Client::new(address).with("content-type", "application/json");
+    (child, client.with("authorization", &format!("Bearer {}", token.trim())))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_was_killed_halfway_is_finished_by_the_next_one_without_duplicates() {
+    let tasks = TaskTracker::new();
+    let running = server(Kind::Plex, true, &tasks).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let toml = format!(
+        "data_dir = \"{}\"\n[control]\nlisten = \"127.0.0.1:0\"\n[[server]]\nname = \"home\"\nkind = \"plex\"\n\
+         url = \"{}\"\nlisten = \"127.0.0.1:0\"\n{}",
+        folder.path().join("data").display(),
+        running.url(),
+        tokens(&running, Kind::Plex)
+    );
+    std::fs::write(folder.path().join("greenroom.toml"), toml).expect("written");
+    let url = running.url();
+    // Only to know its tracks, and what it holds.
+    let house = House::before(Kind::Plex, running, &url, tasks, Clock::system()).await;
+    let wish = |rows: std::ops::Range<usize>, detach: bool| {
+        let source = house.rows(rows);
+        json!({"source": source, "server": "home", "name": "Weekly", "mode": "append", "wait": true, "detach": detach})
+            .to_string()
+    };
+    let (mut first, control) = start(folder.path()).await;
+    assert_eq!(control.send(Method::POST, SYNC, &wish(0..1, false)).await.status, 200);
+    // One track a request: the eleventh request hangs.
+    let path_prefix = Some("/playlists/".to_owned());
+    house.running.faults().set_rule(Rule { fault: Fault::Hang, path_prefix, spare: 10, times: None });
+    assert_eq!(control.send(Method::POST, SYNC, &wish(0..30, true)).await.status, 202);
+    while house.held("ann", "Weekly").is_none_or(|held| held.len() < 4) {
+        tokio::task::yield_now().await;
+    }
+    first.kill().await.expect("it dies");
+    house.running.faults().clear();
+    let held = house.held("ann", "Weekly").expect("it is there").len();
+    assert!((4..30).contains(&held), "it was in the middle: {held}");
+    let (mut second, control) = start(folder.path()).await;
+    let told: Value = control.send(Method::POST, SYNC, &wish(0..30, false)).await.json();
+    assert_eq!(house.held("ann", "Weekly"), Some(house.keys(0..30)), "{told}");
+    second.kill().await.expect("it dies");
+    house.close().await;
+}
