@@ -38,6 +38,51 @@ pub(super) fn of_album(words: &[String]) -> Versions {
     versions.only(&[Version::Live, Version::Acoustic, Version::Karaoke, Version::Instrumental])
 }
 
+/// Whether words begin with a phrase that may tell one recording from another.
+pub(super) fn may_tell(words: &[&str]) -> bool {
+    let sense = wording::sense(words).map(|(sense, _)| sense);
+    !matches!(sense, None | Some(Sense::Filler | Sense::Same | Sense::SameAlone | Sense::From | Sense::Language))
+}
+
+/// Where a version's words begin that stand behind a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Behind {
+    /// With the name, which says whose it is.
+    Name,
+    /// With the first word of the version.
+    Words,
+}
+
+/// Whether words behind somebody's name say which version it is. Only what nobody is called.
+pub(super) fn version_behind_name(words: &[&str]) -> Option<Behind> {
+    match wording::sense(words)? {
+        (Sense::Remix, _) if words[0].starts_with("rem") || words[0] == "bootleg" => Some(Behind::Name),
+        (Sense::Live, length) if !is_verb(words, 0, length) => Some(Behind::Words),
+        (Sense::Is(_), _) => Some(Behind::Words),
+        (Sense::IsAlone(_) | Sense::Short | Sense::Long, length) if length == words.len() => Some(Behind::Words),
+        _ => None,
+    }
+}
+
+/// Instruments and ensembles: with them, it is another arrangement.
+const ENSEMBLES: [&str; 21] = [
+    "strings", "string", "orchestra", "orchestre", "orchester", "orquesta", "orquestra", "orkester", "orkest",
+    "philharmonic", "symphony", "sinfonietta", "choir", "chorus", "piano", "guitar", "quartet", "brass", "organ", "cello",
+    "violin",
+];
+
+/// What it means that a piece was played with an orchestra, or with a piano.
+pub(super) fn ensemble(words: &[&str]) -> Option<Qualifier> {
+    let is_ensemble = words.iter().any(|word| ENSEMBLES.contains(word));
+    let by = words.iter().filter(|word| !matches!(wording::sense(&[**word]), Some((Sense::Filler, _))));
+    is_ensemble.then(|| {
+        let mut versions = Versions::PLAIN;
+        versions.add(Version::Arranged);
+        let by = by.map(|word| (*word).to_owned()).collect();
+        Qualifier { versions, by, says_something: true, ..Qualifier::default() }
+    })
+}
+
 /// After these, "live" is what somebody does.
 const WHO_LIVES: [&str; 21] = [
     "i", "we", "you", "they", "to", "and", "who", "that", "people", "how", "where", "not", "dont", "cant",
@@ -151,10 +196,27 @@ pub(super) fn part(words: &[&str]) -> Option<(String, usize)> {
         return Some((number.trim_start_matches('0').to_owned(), 2));
     }
     let is_counted = !matches!(*first, "no" | "day" | "verse");
+    let is_last = words.len() == 2;
+    let is_part = matches!(*first, "part" | "parte" | "partie" | "teil" | "deel" | "del");
     match roman(number) {
         Some(value) if is_counted => Some((value.to_string(), 2)),
+        _ if is_part && is_last && number.len() == 1 => Some(((*number).to_owned(), 2)),
+        _ if is_part && is_last => counted(number).map(|value| (value.to_string(), 2)),
         _ => None,
     }
+}
+
+/// The number that a word of another language means.
+fn counted(word: &str) -> Option<u8> {
+    let number = match word {
+        "un" | "une" | "uno" | "una" | "um" | "uma" | "eins" | "een" | "ett" | "premiere" | "primera" | "primeira" => 1,
+        "deux" | "dos" | "due" | "dois" | "duas" | "zwei" | "twee" | "tva" | "deuxieme" | "segunda" => 2,
+        "trois" | "tres" | "tre" | "drei" | "drie" | "troisieme" | "tercera" | "terceira" => 3,
+        "quatre" | "cuatro" | "quattro" | "quatro" | "vier" | "fyra" | "fire" => 4,
+        "cinq" | "cinco" | "cinque" | "funf" | "vijf" | "fem" => 5,
+        _ => return None,
+    };
+    Some(number)
 }
 
 fn is_verb(words: &[&str], at: usize, length: usize) -> bool {

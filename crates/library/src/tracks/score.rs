@@ -18,6 +18,8 @@ pub(super) const FAR_S: u32 = 20;
 const TITLE: f32 = 0.56;
 /// A row against which something speaks fits at most as well as this.
 const AGAINST: f32 = 0.70;
+/// A row of which it is not sure that it is this song fits at most as well as this.
+const DOUBTFUL: f32 = ACCEPT - 0.01;
 /// Less alike than this, and it is another title or another artist.
 const LEAST_TITLE: f32 = 0.55;
 const LEAST_ARTIST: f32 = 0.5;
@@ -35,6 +37,8 @@ pub(super) struct Judged {
     pub(super) artist: f32,
     pub(super) reasons: Vec<Reason>,
     pub(super) is_against: bool,
+    /// Whether it may well be another song or another artist.
+    pub(super) is_doubtful: bool,
     pub(super) off_s: Option<u32>,
     pub(super) is_same_album: bool,
     /// How many names only it or only the question has.
@@ -86,6 +90,10 @@ pub(super) fn judge(
     if is_against {
         score = score.min(AGAINST);
     }
+    let is_doubtful = alike.words_differ;
+    if is_doubtful {
+        score = score.min(DOUBTFUL);
+    }
     Some(Judged {
         row,
         score: score.clamp(0.0, 1.1),
@@ -93,6 +101,7 @@ pub(super) fn judge(
         artist,
         reasons,
         is_against,
+        is_doubtful,
         off_s,
         is_same_album,
         strangers: strangers(index, question, credit, have.guests),

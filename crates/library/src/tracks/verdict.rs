@@ -129,7 +129,7 @@ fn decide(index: &TrackIndex, mut ranked: Vec<Judged>, policy: Policy) -> Verdic
     let margin = best.score - rival(index, &ranked).map_or(0.0, |rival| rival.score);
     let is_far = best.off_s.is_some_and(|off_s| off_s > FAR_S);
     let is_sure = best.title >= 0.97 || best.is_same_album || margin >= MARGIN;
-    let is_fit = best.score >= ACCEPT && !best.is_against;
+    let is_fit = best.score >= ACCEPT && !best.is_against && !best.is_doubtful;
     let is_another = best.title >= 0.97 && best.artist >= 0.95 && (best.is_against || is_far);
     let mut decision = if is_fit && !is_far && is_sure {
         Decision::Accept
