@@ -76,7 +76,7 @@ pub struct TrackIndex {
 impl TrackIndexBuilder {
     /// Adds a track; returns its row.
     pub fn push(&mut self, track: &Track<'_>) -> u32 {
-        let title = self.title(track.title);
+        let title = self.title(credit::without_artist(track));
         let credit = self.credit(track);
         let album = self.album(track.album);
         let duration_s = track.duration_s.map_or(0, |s| u16::try_from(s).unwrap_or(u16::MAX));

@@ -53,6 +53,8 @@ impl Likeness {
 const WITH_WORDS_MISSING: f32 = 0.80;
 /// Words of core and subtitle together.
 const MOST: usize = 2 * MOST_WORDS;
+/// Titles of which one has a subtitle.
+const ONE_SUBTITLE: f32 = 0.99;
 /// Titles that differ in their subtitles.
 const OTHER_SUBTITLE: f32 = 0.86;
 /// Subtitles as like as this are the same.
@@ -115,7 +117,8 @@ fn same_core(scale: &Scale<'_>, wanted: &Heading<'_>, have: &Heading<'_>) -> Lik
         let manner =
             if wanted.subtitle.len() == have.subtitle.len() { Manner::Exact } else { Manner::Subtitle };
         let numbers_differ = scale.numbers(wanted.subtitle) != scale.numbers(have.subtitle);
-        return Likeness { numbers_differ, ..Likeness::exact(1.0, manner) };
+        let likeness = if manner == Manner::Exact { 1.0 } else { ONE_SUBTITLE };
+        return Likeness { numbers_differ, ..Likeness::exact(likeness, manner) };
     }
     let subtitles = scale.words_alike(wanted.subtitle, have.subtitle);
     let together = scale.text(wanted.subtitle) == scale.text(have.subtitle);
@@ -358,7 +361,8 @@ fn is_other_spelling(one: &str, other: &str) -> bool {
 fn is_own_word(one: &str, other: &str) -> bool {
     let (short, long) = if one.len() <= other.len() { (one, other) } else { (other, one) };
     let letters = short.chars().count();
-    let is_contrary = long.strip_prefix(short).is_some_and(|rest| rest == "nt" || rest == "t" && short.ends_with('n'));
+    let is_contrary =
+        long.strip_prefix(short).is_some_and(|rest| rest == "nt" || rest == "t" && short.ends_with('n'));
     let sorted = |word: &str| {
         let mut letters: Vec<char> = word.chars().collect();
         letters.sort_unstable();
@@ -370,8 +374,8 @@ fn is_own_word(one: &str, other: &str) -> bool {
 
 fn is_person(word: &str) -> bool {
     const PERSONS: [&str; 22] = [
-        "i", "me", "my", "mine", "you", "your", "yours", "he", "him", "his", "she", "her", "hers", "it", "its", "we",
-        "us", "our", "ours", "they", "them", "their",
+        "i", "me", "my", "mine", "you", "your", "yours", "he", "him", "his", "she", "her", "hers", "it",
+        "its", "we", "us", "our", "ours", "they", "them", "their",
     ];
     PERSONS.contains(&word)
 }

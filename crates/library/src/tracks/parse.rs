@@ -48,8 +48,12 @@ pub(super) fn title(text: &str) -> Title {
     let repaired = repair(within(text));
     let text = repaired.as_ref();
     let whole = fold(text);
-    let mut title =
-        Title { text_key, is_full, full_key: key(whole.iter().map(|word| word.text.as_str())), ..Title::default() };
+    let mut title = Title {
+        text_key,
+        is_full,
+        full_key: key(whole.iter().map(|word| word.text.as_str())),
+        ..Title::default()
+    };
     let (shown, joined) = join_broken_words(text);
     let text = if joined { shown.as_str() } else { text };
     let mut leading = Vec::new();
@@ -59,7 +63,9 @@ pub(super) fn title(text: &str) -> Title {
             Place::Open if title.core.is_empty() => open(&piece, &mut title),
             Place::Open if after_version && is_tempo(piece.text) => {}
             Place::Bracket if title.core.is_empty() => leading.push(piece),
-            Place::Bracket | Place::Tail | Place::Beside | Place::Open => after_version = qualify(&piece, &mut title),
+            Place::Bracket | Place::Tail | Place::Beside | Place::Open => {
+                after_version = qualify(&piece, &mut title)
+            }
         }
     }
     for piece in leading {
@@ -125,10 +131,13 @@ fn without_people(piece: &Piece<'_>, title: &mut Title) -> Vec<Word> {
     }
     if let Some(first) = words.get(at + 1).filter(|_| named > 0) {
         let last = words.last().map_or(piece.text.len(), |last| last.start);
-        let close = piece.text[last..].find([')', ']', '}', '"']).map_or(piece.text.len(), |close| last + close);
+        let close =
+            piece.text[last..].find([')', ']', '}', '"']).map_or(piece.text.len(), |close| last + close);
         let end = words.get((at + 1).saturating_add(named)).map_or(close, |version| version.start);
         let names = &piece.text[first.start..end.max(first.start)];
-        title.guests.push(names.trim_start_matches(['.', ' ']).trim_end_matches([' ', '-', ',', '(', '[']).to_owned());
+        title.guests.push(
+            names.trim_start_matches(['.', ' ']).trim_end_matches([' ', '-', ',', '(', '[']).to_owned(),
+        );
     }
     let is_duet = at > 0 && words[at - 1].text == "duet";
     words.truncate(if is_duet { 0 } else { at });
@@ -201,7 +210,8 @@ fn qualify(piece: &Piece<'_>, title: &mut Title) -> bool {
 fn numerals(text: &str, subtitle: &mut [String]) {
     let is_alone = subtitle.len() == 1;
     for (at, word) in subtitle.iter_mut().enumerate() {
-        let is_counted = is_alone || at == 0 && text.get(word.len()..).is_some_and(|rest| rest.starts_with(['.', ':']));
+        let is_counted =
+            is_alone || at == 0 && text.get(word.len()..).is_some_and(|rest| rest.starts_with(['.', ':']));
         if (word.len() > 1 || is_counted)
             && let Some(number) = roman(word)
         {

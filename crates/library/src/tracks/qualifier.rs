@@ -41,7 +41,10 @@ pub(super) fn of_album(words: &[String]) -> Versions {
 /// Whether words begin with a phrase that may tell one recording from another.
 pub(super) fn may_tell(words: &[&str]) -> bool {
     let sense = wording::sense(words).map(|(sense, _)| sense);
-    !matches!(sense, None | Some(Sense::Filler | Sense::Same | Sense::SameAlone | Sense::From | Sense::Language))
+    !matches!(
+        sense,
+        None | Some(Sense::Filler | Sense::Same | Sense::SameAlone | Sense::From | Sense::Language)
+    )
 }
 
 /// Where a version's words begin that stand behind a name.
@@ -59,15 +62,35 @@ pub(super) fn version_behind_name(words: &[&str]) -> Option<Behind> {
         (Sense::Remix, _) if words[0].starts_with("rem") || words[0] == "bootleg" => Some(Behind::Name),
         (Sense::Live, length) if !is_verb(words, 0, length) => Some(Behind::Words),
         (Sense::Is(_), _) => Some(Behind::Words),
-        (Sense::IsAlone(_) | Sense::Short | Sense::Long, length) if length == words.len() => Some(Behind::Words),
+        (Sense::IsAlone(_) | Sense::Short | Sense::Long, length) if length == words.len() => {
+            Some(Behind::Words)
+        }
         _ => None,
     }
 }
 
 /// Instruments and ensembles: with them, it is another arrangement.
 const ENSEMBLES: [&str; 21] = [
-    "strings", "string", "orchestra", "orchestre", "orchester", "orquesta", "orquestra", "orkester", "orkest",
-    "philharmonic", "symphony", "sinfonietta", "choir", "chorus", "piano", "guitar", "quartet", "brass", "organ", "cello",
+    "strings",
+    "string",
+    "orchestra",
+    "orchestre",
+    "orchester",
+    "orquesta",
+    "orquestra",
+    "orkester",
+    "orkest",
+    "philharmonic",
+    "symphony",
+    "sinfonietta",
+    "choir",
+    "chorus",
+    "piano",
+    "guitar",
+    "quartet",
+    "brass",
+    "organ",
+    "cello",
     "violin",
 ];
 
@@ -111,6 +134,7 @@ struct Found {
     live_words: Vec<String>,
     /// Whether a cut is called a mix or an edit: "Radio Mix", which may be somebody's.
     is_cut_made: bool,
+    is_remastered: bool,
 }
 
 impl Found {
@@ -159,6 +183,9 @@ fn scan(words: &[&str]) -> Found {
                     Sense::Live if own().any(|word| SERIES.contains(&word.as_str())) => {
                         found.live_words.extend(own());
                     }
+                    Sense::Same if words[at..at + length].iter().any(|word| word.contains("master")) => {
+                        found.is_remastered = true;
+                    }
                     Sense::Language => found.languages.extend(own()),
                     Sense::Part => found.rest.extend(own()),
                     Sense::Short | Sense::Long => {
@@ -172,8 +199,9 @@ fn scan(words: &[&str]) -> Found {
                     found.senses.push(sense);
                 }
                 at += length;
-                // "Live from" says where it was played; from elsewhere on it is the name of a film.
+                // "Live from" says where it was played; from elsewhere on it is the name of a film, or of a concert.
                 if sense == Sense::From && !found.has(Sense::Live) {
+                    named_versions(&words[at..], &mut found);
                     break;
                 }
             }
@@ -184,6 +212,21 @@ fn scan(words: &[&str]) -> Found {
         }
     }
     found
+}
+
+/// What a name of a film or of a concert says of the version: "From MTV Unplugged", "From Live at Home".
+fn named_versions(words: &[&str], found: &mut Found) {
+    for at in 0..words.len() {
+        match wording::sense(&words[at..]) {
+            Some((Sense::Live, length)) if words[at] == "live" && !is_verb(words, at, length) => {
+                found.senses.push(Sense::Live);
+            }
+            Some((sense @ Sense::Is(Version::Acoustic | Version::Instrumental | Version::Karaoke), _)) => {
+                found.senses.push(sense);
+            }
+            _ => {}
+        }
+    }
 }
 
 /// A part-word and its number: how it is written, and how many words that takes.
@@ -209,7 +252,8 @@ pub(super) fn part(words: &[&str]) -> Option<(String, usize)> {
 /// The number that a word of another language means.
 fn counted(word: &str) -> Option<u8> {
     let number = match word {
-        "un" | "une" | "uno" | "una" | "um" | "uma" | "eins" | "een" | "ett" | "premiere" | "primera" | "primeira" => 1,
+        "un" | "une" | "uno" | "una" | "um" | "uma" | "eins" | "een" | "ett" | "premiere" | "primera"
+        | "primeira" => 1,
         "deux" | "dos" | "due" | "dois" | "duas" | "zwei" | "twee" | "tva" | "deuxieme" | "segunda" => 2,
         "trois" | "tres" | "tre" | "drei" | "drie" | "troisieme" | "tercera" | "terceira" => 3,
         "quatre" | "cuatro" | "quattro" | "quatro" | "vier" | "fyra" | "fire" => 4,
@@ -292,7 +336,9 @@ fn any_version(found: &Found, read: &mut Qualifier) -> bool {
         }
         return true;
     }
-    if found.has(Sense::Same) || found.has(Sense::From) {
+    // "Clean" is nothing new, "Clean Bandit Version" is; but a remaster stays one whatever stands beside it.
+    let is_somebodys = found.has(Sense::Version) && !found.rest.is_empty() && !found.is_remastered;
+    if found.has(Sense::From) || found.has(Sense::Same) && !is_somebodys {
         return true;
     }
     if !found.languages.is_empty() && (found.has(Sense::Version) || found.rest.is_empty()) {

@@ -1,12 +1,12 @@
 //! How well a row fits what is looked for, and what speaks against it.
 
+use super::artist::Credited;
 use super::credit::Role;
 use super::index::{Row, TrackIndex};
 use super::likeness::{Likeness, Manner};
 use super::objection::Pair;
 use super::question::Question;
 use super::reason::Reason;
-use super::version::Version;
 
 /// From this on a row is accepted, if nothing speaks against it.
 pub(super) const ACCEPT: f32 = 0.90;
@@ -54,8 +54,9 @@ pub(super) fn judge(
     question: &Question<'_>,
     row: u32,
     alike: Likeness,
-    artist: f32,
+    credited: Credited,
 ) -> Option<Judged> {
+    let artist = credited.likeness;
     if alike.likeness < LEAST_TITLE || artist < LEAST_ARTIST {
         return None;
     }
@@ -68,7 +69,8 @@ pub(super) fn judge(
     let mut score = TITLE * alike.likeness + (1.0 - TITLE) * artist;
     let is_exact = alike.likeness >= 0.97;
     score += by_duration(off_s, is_exact, &mut reasons);
-    let is_same_album = album.key != 0 && album.key == question.album.key;
+    let is_same_album =
+        album.key != 0 && album.key == question.album.key && album.versions == question.album.versions;
     if is_same_album {
         score += 0.03;
         reasons.push(Reason::AlbumMatch);
@@ -90,7 +92,7 @@ pub(super) fn judge(
     if is_against {
         score = score.min(AGAINST);
     }
-    let is_doubtful = alike.words_differ;
+    let is_doubtful = alike.words_differ || credited.is_doubtful;
     if is_doubtful {
         score = score.min(DOUBTFUL);
     }
@@ -107,7 +109,7 @@ pub(super) fn judge(
         strangers: strangers(index, question, credit, have.guests),
         is_collection: index.credits.is_compilation(credit)
             || album.is_collection
-            || album.versions.has(Version::Live) && !wanted.versions.has(Version::Live),
+            || !album.versions.without(wanted.versions).is_plain(),
         is_same_text: index.headings.text_key(title) == question.text_key(),
     })
 }

@@ -128,9 +128,13 @@ fn decide(index: &TrackIndex, mut ranked: Vec<Judged>, policy: Policy) -> Verdic
     let Some(best) = ranked.first() else { return Verdict::nothing() };
     let margin = best.score - rival(index, &ranked).map_or(0.0, |rival| rival.score);
     let is_far = best.off_s.is_some_and(|off_s| off_s > FAR_S);
-    let is_sure = best.title >= 0.97 || best.is_same_album || margin >= MARGIN;
+    let is_sure =
+        (best.title >= 0.97 && !has_other_subtitle(index, &ranked)) || best.is_same_album || margin >= MARGIN;
     let is_fit = best.score >= ACCEPT && !best.is_against && !best.is_doubtful;
-    let is_another = best.title >= 0.97 && best.artist >= 0.95 && (best.is_against || is_far);
+    let is_another =
+        best.title >= 0.97 && best.artist >= 0.95 && !best.is_doubtful && (best.is_against || is_far);
+    let is_another_song =
+        best.reasons.iter().any(|reason| matches!(reason, Reason::PartMismatch | Reason::NumberMismatch));
     let mut decision = if is_fit && !is_far && is_sure {
         Decision::Accept
     } else if best.score >= REVIEW || is_another {
@@ -141,7 +145,11 @@ fn decide(index: &TrackIndex, mut ranked: Vec<Judged>, policy: Policy) -> Verdic
     if is_fit && !is_far && !is_sure {
         ranked[0].reasons.push(Reason::Ambiguous);
     }
-    if decision == Decision::Review && policy == Policy::PreferVersionElseAny && is_another {
+    if decision == Decision::Review
+        && policy == Policy::PreferVersionElseAny
+        && is_another
+        && !is_another_song
+    {
         decision = Decision::Accept;
         ranked[0].reasons.push(Reason::AnyVersion);
     }
@@ -160,6 +168,18 @@ fn rival<'a>(index: &TrackIndex, ranked: &'a [Judged]) -> Option<&'a Judged> {
     // A row that a star stands for is no rival of one that says the same without.
     let is_rival = |judged: &&Judged| !judged.is_against && class(judged) != best && judged.title < 1.0;
     ranked[1..].iter().find(is_rival)
+}
+
+/// Whether the first row has a subtitle that was not asked for, and another row as good has another.
+fn has_other_subtitle(index: &TrackIndex, ranked: &[Judged]) -> bool {
+    let subtitle = |judged: &Judged| index.headings.get(index.rows[judged.row as usize].title).subtitle;
+    let is_added =
+        |judged: &Judged| judged.reasons.contains(&Reason::Subtitle) && !subtitle(judged).is_empty();
+    let Some(best) = ranked.first().filter(|best| is_added(best)) else { return false };
+    ranked[1..].iter().any(|other| {
+        let is_as_good = !other.is_against && !other.is_doubtful && best.score - other.score < MARGIN;
+        is_as_good && is_added(other) && subtitle(other) != subtitle(best)
+    })
 }
 
 impl Verdict {
