@@ -97,12 +97,17 @@ pub(super) fn likeness(
             whole.manner = Manner::Subtitle;
         }
         consider(whole);
-        for (one, other) in [(wanted.subtitle, have.core), (wanted.core, have.subtitle)] {
+        // What a song is also called names it only where nothing else is called by its first name.
+        let is_called = is_title(index, wanted.core_key);
+        for (one, other, is_another) in
+            [(wanted.subtitle, have.core, is_called), (wanted.core, have.subtitle, true)]
+        {
             if !one.is_empty() {
                 let by_subtitle = scale.words_alike(one, other);
                 consider(Likeness {
                     likeness: by_subtitle.likeness * 0.93,
                     manner: Manner::Subtitle,
+                    words_differ: by_subtitle.words_differ || is_another,
                     ..by_subtitle
                 });
             }
@@ -110,6 +115,12 @@ pub(super) fn likeness(
     }
     consider(scale.letters_alike(wanted, have));
     best
+}
+
+/// Whether the library has a song of this name.
+fn is_title(index: &TrackIndex, core_key: u64) -> bool {
+    let titles = index.titles_of_key.of_hash(core_key);
+    titles.iter().any(|title| index.headings.get(*title).core_key == core_key)
 }
 
 fn same_core(scale: &Scale<'_>, wanted: &Heading<'_>, have: &Heading<'_>) -> Likeness {

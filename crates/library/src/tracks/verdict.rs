@@ -128,8 +128,8 @@ fn decide(index: &TrackIndex, mut ranked: Vec<Judged>, policy: Policy) -> Verdic
     let Some(best) = ranked.first() else { return Verdict::nothing() };
     let margin = best.score - rival(index, &ranked).map_or(0.0, |rival| rival.score);
     let is_far = best.off_s.is_some_and(|off_s| off_s > FAR_S);
-    let is_sure =
-        (best.title >= 0.97 && !has_other_subtitle(index, &ranked)) || best.is_same_album || margin >= MARGIN;
+    let is_alone = !has_other_subtitle(index, &ranked) && (best.title >= 0.97 || margin >= MARGIN);
+    let is_sure = is_alone || best.is_same_album;
     let is_fit = best.score >= ACCEPT && !best.is_against && !best.is_doubtful;
     let is_another =
         best.title >= 0.97 && best.artist >= 0.95 && !best.is_doubtful && (best.is_against || is_far);
