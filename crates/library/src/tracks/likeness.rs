@@ -134,6 +134,10 @@ fn same_core(scale: &Scale<'_>, wanted: &Heading<'_>, have: &Heading<'_>) -> Lik
     let subtitles = scale.words_alike(wanted.subtitle, have.subtitle);
     let together = scale.text(wanted.subtitle) == scale.text(have.subtitle);
     let whole = Scale::letters_between(&scale.text(wanted.subtitle), &scale.text(have.subtitle));
+    let is_cut_off = scale.begins(wanted, have) || scale.begins(have, wanted);
+    if is_cut_off && !subtitles.numbers_differ {
+        return Likeness::exact(1.0, Manner::CutOff);
+    }
     if together || subtitles.likeness.max(whole) >= SAME_SUBTITLE {
         Likeness {
             numbers_differ: subtitles.numbers_differ && !together,
@@ -153,6 +157,11 @@ struct Scale<'a> {
 impl Scale<'_> {
     fn weight(&self, word: u32) -> f32 {
         self.index.weights.get(word as usize).copied().unwrap_or(MOST_WEIGHT)
+    }
+
+    /// Whether the subtitle of a title that fills its field is the beginning of another's.
+    fn begins(&self, short: &Heading<'_>, long: &Heading<'_>) -> bool {
+        short.is_full && self.text(long.subtitle).starts_with(&self.text(short.subtitle))
     }
 
     fn numbers(&self, words: &[u32]) -> Vec<&str> {
