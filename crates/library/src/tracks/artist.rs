@@ -249,18 +249,26 @@ fn is_initials<'a>(word: &str, others: impl Iterator<Item = &'a str>) -> bool {
 pub(super) fn of_row(index: &TrackIndex, kin: &Kin, credit: u32, guests: &[u32]) -> Credited {
     let named: Vec<(u32, Role)> = index.credits.names(credit).collect();
     let beside = guests.iter().filter(|guest| named.iter().all(|(name, _)| name != *guest));
-    let shared: Vec<(Kinship, Role)> = named
+    let shared: Vec<(u32, Kinship, Role)> = named
         .iter()
         .copied()
         .chain(beside.map(|guest| (*guest, Role::Credited)))
-        .filter_map(|(name, role)| Some((*kin.get(&name)?, role)))
+        .filter_map(|(name, role)| Some((name, *kin.get(&name)?, role)))
         .collect();
-    let is_one_guest = shared.iter().filter(|(kinship, _)| !kinship.is_doubtful).count() < 2;
+    // A piece of a name that is shared as a whole is no second one.
+    let is_piece = |name: u32| {
+        let words = index.roster.words(name);
+        let holds =
+            |whole: &[u32]| whole.len() > words.len() && words.iter().all(|word| whole.contains(word));
+        shared.iter().any(|(other, _, _)| holds(index.roster.words(*other)))
+    };
+    let is_name = |(name, kinship, _): &&(u32, Kinship, Role)| !kinship.is_doubtful && !is_piece(*name);
+    let is_one_guest = || shared.iter().filter(is_name).count() < 2;
     let mut best = Credited { likeness: 0.0, is_doubtful: true };
-    for (kinship, role) in shared {
-        let is_beside = kinship.role != Role::Primary && role != Role::Primary;
+    for (_, kinship, role) in &shared {
+        let is_beside = kinship.role != Role::Primary && *role != Role::Primary;
         let likeness = if is_beside { kinship.likeness * 0.95 } else { kinship.likeness };
-        let is_doubtful = kinship.is_doubtful || is_beside && is_one_guest;
+        let is_doubtful = kinship.is_doubtful || is_beside && is_one_guest();
         let rank = |credited: &Credited| (!credited.is_doubtful, credited.likeness);
         let one = Credited { likeness, is_doubtful };
         if rank(&one) > rank(&best) {

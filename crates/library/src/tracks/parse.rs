@@ -2,6 +2,8 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::Track;
+use super::credit;
 use super::fold::{Word, fold, is_number, is_year, letters, roman};
 use super::pieces::{Piece, Place, join_broken_words, pieces};
 use super::qualifier::{self, Behind, Qualifier};
@@ -41,10 +43,20 @@ pub(super) struct Title {
     pub(super) text_key: u64,
 }
 
+/// Takes a track's title apart, without its artist before it.
+pub(super) fn title_of(track: &Track<'_>) -> Title {
+    let title = title(credit::without_artist(track));
+    Title { text_key: xxh3_64(track.title.as_bytes()), is_full: is_full(track.title), ..title }
+}
+
+fn is_full(text: &str) -> bool {
+    FULL_FIELD.contains(&text.chars().count())
+}
+
 /// Takes a title apart.
 pub(super) fn title(text: &str) -> Title {
     let text_key = xxh3_64(text.as_bytes());
-    let is_full = FULL_FIELD.contains(&text.chars().count());
+    let is_full = is_full(text);
     let repaired = repair(within(text));
     let text = repaired.as_ref();
     let whole = fold(text);

@@ -82,21 +82,28 @@ fn rows_of_id(index: &TrackIndex, hash: u64) -> impl Iterator<Item = u32> + '_ {
 
 /// What an id alone decides.
 fn by_id(index: &TrackIndex, question: &Question<'_>) -> Option<Verdict> {
-    let found = |hashes: &[u64]| hashes.iter().find_map(|hash| rows_of_id(index, *hash).min());
-    if let Some(row) = found(&question.ids) {
+    let of_hash = |hash: &u64| rows_of_id(index, *hash).min_by_key(|row| (content(index, *row), *row));
+    if let Some(row) = question.ids.iter().find_map(of_hash) {
         return Some(Verdict::certain(row, Reason::Id));
     }
     let core_key = question.heading().core_key;
-    for row in question.isrcs.iter().flat_map(|hash| rows_of_id(index, *hash)) {
-        let have = index.rows[row as usize];
+    let is_it = |row: &u32| {
+        let have = index.rows[*row as usize];
         let is_known = have.duration_s > 0 && question.duration_s > 0;
         let is_as_long = is_known && have.duration_s.abs_diff(question.duration_s) <= 3;
         let is_same_title = core_key != 0 && index.headings.get(have.title).core_key == core_key;
-        if is_as_long || is_same_title {
-            return Some(Verdict::certain(row, Reason::Isrc));
-        }
-    }
-    None
+        is_as_long || is_same_title
+    };
+    let rows = question.isrcs.iter().flat_map(|hash| rows_of_id(index, *hash)).filter(is_it);
+    let row = rows.min_by_key(|row| (content(index, *row), *row))?;
+    Some(Verdict::certain(row, Reason::Isrc))
+}
+
+/// What a row says, so that it does not matter which came first.
+fn content(index: &TrackIndex, row: u32) -> (u64, u64, u64, u16) {
+    let row = index.rows[row as usize];
+    let album = index.albums[row.album as usize].text_key;
+    (index.headings.text_key(row.title), index.credits.text_key(row.credit), album, row.duration_s)
 }
 
 /// The best first. What decides between equals is what the rows say, and only at the very end which came first.
@@ -107,11 +114,6 @@ fn rank(index: &TrackIndex, mut judged: Vec<Judged>) -> Vec<Judged> {
 
 fn compare(index: &TrackIndex, one: &Judged, other: &Judged) -> Ordering {
     let steps = |judged: &Judged| (judged.score * 200.0).round();
-    let content = |judged: &Judged| {
-        let row = index.rows[judged.row as usize];
-        let album = index.albums[row.album as usize].text_key;
-        (index.headings.text_key(row.title), index.credits.text_key(row.credit), album, row.duration_s)
-    };
     steps(other)
         .total_cmp(&steps(one))
         .then(other.is_same_album.cmp(&one.is_same_album))
@@ -120,7 +122,7 @@ fn compare(index: &TrackIndex, one: &Judged, other: &Judged) -> Ordering {
         .then(one.strangers.cmp(&other.strangers))
         .then(one.is_collection.cmp(&other.is_collection))
         .then(other.is_same_text.cmp(&one.is_same_text))
-        .then_with(|| content(one).cmp(&content(other)))
+        .then_with(|| content(index, one.row).cmp(&content(index, other.row)))
         .then(one.row.cmp(&other.row))
 }
 
