@@ -343,11 +343,11 @@ impl Scale<'_> {
     fn is_cut_off(&self, short: &Heading<'_>, long: &Heading<'_>) -> bool {
         let Some((last, whole)) = short.core.split_last() else { return false };
         let rest = long.core.get(whole.len()..).unwrap_or_default();
-        let Some((first, lost)) = rest.split_first() else { return false };
+        let Some((first, beyond)) = rest.split_first() else { return false };
         let (last, first) = (self.words.text(*last), self.words.text(*first));
-        let lost: Vec<&str> = lost.iter().map(|word| self.words.text(*word)).collect();
+        let beyond: Vec<&str> = beyond.iter().map(|word| self.words.text(*word)).collect();
         let is_within_word = last.len() < first.len();
-        let tells = (0..lost.len()).any(|at| is_number(lost[at]) || qualifier::may_tell(&lost[at..]));
+        let tells = (0..beyond.len()).any(|at| is_number(beyond[at]) || qualifier::may_tell(&beyond[at..]));
         short.length >= CUT_OFF
             && long.core.starts_with(whole)
             && first.starts_with(last)

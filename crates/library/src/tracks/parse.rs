@@ -76,7 +76,7 @@ pub(super) fn title(text: &str) -> Title {
             Place::Open if after_version && is_tempo(piece.text) => {}
             Place::Bracket if title.core.is_empty() => leading.push(piece),
             Place::Bracket | Place::Tail | Place::Beside | Place::Open => {
-                after_version = qualify(&piece, &mut title)
+                after_version = qualify(&piece, &mut title);
             }
         }
     }
@@ -86,7 +86,7 @@ pub(super) fn title(text: &str) -> Title {
     if title.core.is_empty() {
         // Brackets alone, or nothing but words that say which version: then that is what it is called.
         let Title { text_key, full_key, is_full, guests, .. } = title;
-        title = Title { guests, full_key, text_key, is_full, ..Title::default() };
+        title = Title { guests, is_full, full_key, text_key, ..Title::default() };
         title.core = whole.into_iter().map(|word| word.text).collect();
     }
     title.core_key = key(title.core.iter().map(String::as_str));
@@ -136,24 +136,31 @@ fn without_people(piece: &Piece<'_>, title: &mut Title) -> Vec<Word> {
     let found = words.iter().enumerate().find(|(at, word)| names_follow(*at, word)).map(|(at, _)| at);
     let Some(at) = found else { return words };
     let is_with = words[at].text != "feat" && words[at].text != "part";
-    let behind = behind_people(&words[at + 1..], usize::from(!is_with));
-    let (named, read) = behind.map_or((usize::MAX, None), |(named, read)| (named, Some(read)));
-    if let Some(read) = read {
-        add(read, title);
-    }
-    if let Some(first) = words.get(at + 1).filter(|_| named > 0) {
-        let last = words.last().map_or(piece.text.len(), |last| last.start);
-        let close =
-            piece.text[last..].find([')', ']', '}', '"']).map_or(piece.text.len(), |close| last + close);
-        let end = words.get((at + 1).saturating_add(named)).map_or(close, |version| version.start);
-        let names = &piece.text[first.start..end.max(first.start)];
-        title.guests.push(
-            names.trim_start_matches(['.', ' ']).trim_end_matches([' ', '-', ',', '(', '[']).to_owned(),
-        );
-    }
+    let named = match behind_people(&words[at + 1..], usize::from(!is_with)) {
+        Some((named, read)) => {
+            add(read, title);
+            named
+        }
+        None => usize::MAX,
+    };
+    title.guests.extend(names_of(piece.text, &words[at + 1..], named));
     let is_duet = at > 0 && words[at - 1].text == "duet";
     words.truncate(if is_duet { 0 } else { at });
     words
+}
+
+/// Names as they are written: what the words cover, of which only so many are the names'.
+fn names_of(text: &str, words: &[Word], named: usize) -> Option<String> {
+    let first = words.first().filter(|_| named > 0)?;
+    let end = words.get(named).map_or_else(
+        || {
+            let last = words.last().map_or(text.len(), |last| last.start);
+            text[last..].find([')', ']', '}', '"']).map_or(text.len(), |close| last + close)
+        },
+        |version| version.start,
+    );
+    let written = &text[first.start..end.max(first.start)];
+    Some(written.trim_start_matches(['.', ' ']).trim_end_matches([' ', '-', ',', '(', '[']).to_owned())
 }
 
 /// What stands behind a name and says which version: "feat. Somebody Instrumental". At least so many words are the
