@@ -8,7 +8,8 @@ use super::request::split_once;
 const MOST_ROWS: usize = 24;
 
 /// Checks what must hold of a library and of what is looked for in it: two lists of rows, between them a line `---`. A
-/// row's fields stand between bars: title, artist, album, seconds.
+/// row's fields stand between bars: title, artist, album, seconds, names credited one by one and ids (each separated by
+/// semicolons), artist of the album.
 pub fn check(bytes: &[u8]) {
     let (library, wanted) = split_once(bytes, b"\n---\n");
     let (library, wanted) = (String::from_utf8_lossy(library), String::from_utf8_lossy(wanted));
@@ -17,25 +18,30 @@ pub fn check(bytes: &[u8]) {
     let (index, other) = (index(&rows), self::index(&turned));
     for wanted in wanted.lines().take(MOST_ROWS).chain(rows.iter().copied()) {
         for policy in [Policy::Strict, Policy::PreferVersionElseAny, Policy::IdsOnly] {
-            let verdict = index.resolve(&track(wanted), policy);
+            let verdict = with_track(wanted, |track| index.resolve(track, policy));
             bounded(&verdict, rows.len());
-            let again = other.resolve(&track(wanted), policy);
+            let again = with_track(wanted, |track| other.resolve(track, policy));
             assert_eq!(told(&verdict, &rows), told(&again, &turned), "in another order: {wanted:?}");
         }
     }
 }
 
-fn track(row: &str) -> Track<'_> {
+fn with_track<R>(row: &str, then: impl FnOnce(&Track<'_>) -> R) -> R {
     let mut fields = row.split('|');
     let mut next = || fields.next().unwrap_or_default();
     let (title, artist, album, seconds) = (next(), next(), next(), next());
-    Track { title, artist, album, duration_s: seconds.parse().ok(), ..Track::default() }
+    let several = |text: &'_ str| text.split(';').filter(|one| !one.is_empty()).map(str::to_owned).collect();
+    let (artists, ids): (Vec<String>, Vec<String>) = (several(next()), several(next()));
+    let artists: Vec<&str> = artists.iter().map(String::as_str).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let duration_s = seconds.parse().ok();
+    then(&Track { title, artist, artists: &artists, album_artist: next(), album, duration_s, ids: &ids })
 }
 
 fn index(rows: &[&str]) -> TrackIndex {
     let mut builder = TrackIndexBuilder::default();
     for row in rows {
-        builder.push(&track(row));
+        with_track(row, |track| builder.push(track));
     }
     builder.build()
 }
@@ -53,10 +59,13 @@ fn bounded(verdict: &Verdict, rows: usize) {
 /// What was decided, and what is said of each candidate; rows that say the same may stand for each other.
 fn told(verdict: &Verdict, rows: &[&str]) -> (Decision, Vec<(String, String)>) {
     let told = |candidate: &Candidate| {
-        let Track { title, artist, album, duration_s, .. } = track(rows[candidate.row as usize]);
-        let duration_s =
-            duration_s.filter(|seconds| *seconds > 0).map(|seconds| seconds.min(u32::from(u16::MAX)));
-        let row = format!("{title}|{artist}|{album}|{duration_s:?}");
+        let row = with_track(rows[candidate.row as usize], |track| {
+            let length = track
+                .duration_s
+                .filter(|seconds| *seconds > 0)
+                .map(|seconds| seconds.min(u32::from(u16::MAX)));
+            format!("{:?}", Track { duration_s: length, ids: &[], ..*track })
+        });
         (row, format!("{:.4} {:?}", candidate.score, candidate.reasons))
     };
     (verdict.decision, verdict.candidates.iter().map(told).collect())

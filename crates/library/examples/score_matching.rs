@@ -228,8 +228,7 @@ fn judge(name: &str, all: &Tally, halves: &[Tally; 2], groups: &BTreeMap<&str, T
     println!("other versions accepted: {wrong} of {asked}; gap between the halves: {gap:.4}");
     let checks = [
         ("F1", all.f1() >= target),
-        // With artist and title only, what tells some recordings apart is not there.
-        ("precision", all.precision() >= if name == "dev, full" { PRECISION } else { 0.0 }),
+        ("precision", all.precision() >= PRECISION),
         ("other versions", false_versions <= FALSE_VERSIONS),
         ("gap", gap <= GAP),
     ];

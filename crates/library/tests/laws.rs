@@ -75,6 +75,11 @@ fn row() -> impl Strategy<Value = Row> {
     )
 }
 
+/// Two different ones.
+fn two(some: &[&'static str]) -> impl Strategy<Value = (&'static str, &'static str)> + use<> {
+    prop::sample::subsequence(some.to_vec(), 2).prop_shuffle().prop_map(|pair| (pair[0], pair[1]))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
@@ -140,6 +145,45 @@ proptest! {
         prop_assert!(verdict.candidates.len() <= 5);
         for row in &rows {
             row.with(|track| index.resolve(track, Policy::PreferVersionElseAny));
+        }
+    }
+
+    #[test]
+    fn another_artist_part_number_or_version_is_never_accepted(
+        words in prop::sample::subsequence(vec!["harbour", "lantern", "winter", "silver", "garden"], 1..4),
+        (one, other) in two(&["Grey Meadow", "Paper Kites", "Alma Keys", "Hank Orchard Jr.", "Hank Orchard"]),
+        (said, unsaid) in two(&[
+            "",
+            ", Pt. 1",
+            ", Pt. 2",
+            " (Part A)",
+            " 5",
+            " 3",
+            " (IV)",
+            " (Live)",
+            " (Acoustic)",
+            " (Instrumental)",
+            " - Karaoke Version",
+            " (Somebody Remix)",
+            " feat. Guest Remix",
+            " (With Strings)",
+            " (Demo)",
+            " (Reprise)",
+        ]),
+        guest in prop::sample::select(vec!["", " (feat. Guest)"]),
+        album in prop::sample::select(vec!["", "Harbour Days"]),
+        duration_s in prop::option::of(Just(200_u32)),
+    ) {
+        let row = |artist: &str, said: &str| Row {
+            title: format!("{}{guest}{said}", words.join(" ")),
+            artist: artist.to_owned(),
+            album: album.to_owned(),
+            duration_s,
+        };
+        let wanted = row(one, said);
+        for have in [row(other, said), row(one, unsaid)] {
+            let verdict = wanted.with(|track| index(std::slice::from_ref(&have)).resolve(track, Policy::Strict));
+            prop_assert_eq!(verdict.accepted(), None, "{:?} for {:?}: {:?}", have, wanted, verdict);
         }
     }
 }

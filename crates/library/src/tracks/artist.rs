@@ -10,6 +10,8 @@ use super::vocabulary::HashedMap;
 const COMMON_WORD: usize = 600;
 /// Names as like as this may be the same artist.
 const LEAST: f32 = 0.5;
+/// Names that are less alike than this may be two artists.
+const SURE: f32 = 0.77;
 /// So many names are looked at closely.
 const MOST_NAMES: usize = 24;
 
@@ -20,6 +22,17 @@ pub(super) struct Kinship {
     pub(super) likeness: f32,
     /// Role of the name that was looked for.
     pub(super) role: Role,
+    /// Whether it may well be somebody else.
+    is_doubtful: bool,
+}
+
+/// How the artists of a row relate to a question.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Credited {
+    /// From 0 to 1.
+    pub(super) likeness: f32,
+    /// Whether they may well be somebody else.
+    pub(super) is_doubtful: bool,
 }
 
 /// The names of the index that may be meant.
@@ -30,7 +43,7 @@ pub(super) fn same(index: &TrackIndex, question: &Question<'_>) -> Kin {
     let mut kin = Kin::default();
     for sought in &question.names {
         if let Some(name) = index.roster.find(sought.key) {
-            note(&mut kin, name, Kinship { likeness: 1.0, role: sought.role });
+            note(&mut kin, name, Kinship { likeness: 1.0, role: sought.role, is_doubtful: false });
         }
     }
     kin
@@ -52,9 +65,16 @@ pub(super) fn similar(index: &TrackIndex, question: &Question<'_>, kin: &mut Kin
             .collect();
         near.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
         for (likeness, _, name) in near.into_iter().take(MOST_NAMES) {
-            note(kin, name, Kinship { likeness, role: sought.role });
+            note(kin, name, kinship(index, sought, likeness));
         }
     }
+}
+
+/// A name that is only like the one sought. Who is there by his own name is nobody else.
+fn kinship(index: &TrackIndex, sought: &Sought, likeness: f32) -> Kinship {
+    let is_there = sought.role == Role::Primary && index.roster.find(sought.key).is_some();
+    let is_doubtful = likeness < SURE || is_there && likeness < 1.0;
+    Kinship { likeness, role: sought.role, is_doubtful }
 }
 
 /// Adds those among the names of some credits that are nearly the same.
@@ -67,7 +87,7 @@ pub(super) fn similar_among(index: &TrackIndex, question: &Question<'_>, credits
         for name in &names {
             let likeness = likeness(index, question, sought, *name);
             if likeness >= LEAST {
-                note(kin, *name, Kinship { likeness, role: sought.role });
+                note(kin, *name, kinship(index, sought, likeness));
             }
         }
     }
@@ -113,6 +133,11 @@ fn likeness(index: &TrackIndex, question: &Question<'_>, sought: &Sought, name: 
         return by_words;
     }
     let text: String = words.iter().map(|word| index.vocabulary.text(*word)).collect();
+    if generation(words.iter().map(|word| index.vocabulary.text(*word)))
+        != generation(sought.words.iter().map(|word| question.words.text(*word)))
+    {
+        return by_words;
+    }
     by_words.max(by_letters(&sought.text, &text, usize::from(length.min(sought_length))))
 }
 
@@ -139,7 +164,7 @@ fn by_letters(sought: &str, text: &str, length: usize) -> f32 {
 }
 
 /// Words that turn an artist's name into that of somebody who plays his songs.
-const IMITATORS: [&str; 24] = [
+const IMITATORS: [&str; 27] = [
     "tribute",
     "karaoke",
     "cover",
@@ -164,7 +189,17 @@ const IMITATORS: [&str; 24] = [
     "ensemble",
     "strings",
     "choir",
+    "show",
+    "trio",
+    "duo",
 ];
+
+/// By these words a son is told from his father.
+const GENERATIONS: [&str; 6] = ["jr", "sr", "junior", "senior", "ii", "iii"];
+
+fn generation<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    words.find(|word| GENERATIONS.contains(word))
+}
 
 fn by_words(index: &TrackIndex, question: &Question<'_>, sought: &[u32], words: &[u32]) -> f32 {
     let (few, many) = if sought.len() <= words.len() { (sought, words) } else { (words, sought) };
@@ -184,15 +219,19 @@ fn by_words(index: &TrackIndex, question: &Question<'_>, sought: &[u32], words: 
     if !few.iter().all(|word| many.contains(word)) {
         return 0.0;
     }
-    let is_imitator = many.iter().any(|word| !few.contains(word) && IMITATORS.contains(&text(*word)));
-    if is_imitator {
+    let beyond = || many.iter().filter(|word| !few.contains(word)).map(|word| text(*word));
+    if beyond().any(|word| IMITATORS.contains(&word) || GENERATIONS.contains(&word)) {
         return 0.0;
+    }
+    if beyond().any(|word| word == "band") {
+        // Somebody alone, and with his band.
+        return 0.76;
     }
     let letters: usize = few.iter().map(|word| text(*word).chars().count()).sum();
     let begins = many.starts_with(few);
     match (few.len(), letters) {
         (2.., 8..) if begins => 0.84,
-        (2.., 8..) => 0.80,
+        (2.., 8..) => 0.76,
         (1, 7..) if begins => 0.78,
         _ => 0.72,
     }
@@ -205,13 +244,36 @@ fn is_initials<'a>(word: &str, others: impl Iterator<Item = &'a str>) -> bool {
 }
 
 /// How alike the artists of a row are to those that are looked for.
-pub(super) fn of_row(index: &TrackIndex, kin: &Kin, credit: u32, guests: &[u32]) -> f32 {
-    let credited = index.credits.names(credit);
-    let guests = guests.iter().map(|guest| (*guest, Role::Credited));
-    let likeness = credited.chain(guests).filter_map(|(name, role)| {
-        let kinship = kin.get(&name)?;
-        let is_beside = kinship.role != Role::Primary && role != Role::Primary;
-        Some(if is_beside { kinship.likeness * 0.95 } else { kinship.likeness })
-    });
-    likeness.fold(0.0, f32::max)
+///
+/// A guest whom both have is not enough to make two artists one, but two such names are.
+pub(super) fn of_row(index: &TrackIndex, kin: &Kin, credit: u32, guests: &[u32]) -> Credited {
+    let named: Vec<(u32, Role)> = index.credits.names(credit).collect();
+    let beside = guests.iter().filter(|guest| named.iter().all(|(name, _)| name != *guest));
+    let shared: Vec<(u32, Kinship, Role)> = named
+        .iter()
+        .copied()
+        .chain(beside.map(|guest| (*guest, Role::Credited)))
+        .filter_map(|(name, role)| Some((name, *kin.get(&name)?, role)))
+        .collect();
+    // A piece of a name that is shared as a whole is no second one.
+    let is_piece = |name: u32| {
+        let words = index.roster.words(name);
+        let holds =
+            |whole: &[u32]| whole.len() > words.len() && words.iter().all(|word| whole.contains(word));
+        shared.iter().any(|(other, _, _)| holds(index.roster.words(*other)))
+    };
+    let is_name = |(name, kinship, _): &&(u32, Kinship, Role)| !kinship.is_doubtful && !is_piece(*name);
+    let is_one_guest = || shared.iter().filter(is_name).count() < 2;
+    let mut best = Credited { likeness: 0.0, is_doubtful: true };
+    for (_, kinship, role) in &shared {
+        let is_beside = kinship.role != Role::Primary && *role != Role::Primary;
+        let likeness = if is_beside { kinship.likeness * 0.95 } else { kinship.likeness };
+        let is_doubtful = kinship.is_doubtful || is_beside && is_one_guest();
+        let rank = |credited: &Credited| (!credited.is_doubtful, credited.likeness);
+        let one = Credited { likeness, is_doubtful };
+        if rank(&one) > rank(&best) {
+            best = one;
+        }
+    }
+    best
 }

@@ -1,7 +1,8 @@
 //! Who is credited: every name by which one may be looked for.
 
-use super::fold::{fold, letters};
-use super::parse::{key, within};
+use super::Track;
+use super::fold::{Word, fold, letters};
+use super::parse::{is_version_phrase, key, within};
 use super::repair::repair;
 
 /// More names than this say nothing about whose song it is.
@@ -57,6 +58,24 @@ pub(super) fn guests(text: &str) -> Vec<Name> {
     names
 }
 
+/// A title without the artist before it: "Black Sabbath - Iron Man" by Black Sabbath. "Black Sabbath - Live" keeps him.
+pub(super) fn without_artist<'a>(track: &Track<'a>) -> &'a str {
+    let title = within(track.title);
+    let dashes = [" - ", " – ", " — "];
+    let Some((artist, rest)) = dashes.iter().find_map(|dash| title.split_once(dash)) else {
+        return track.title;
+    };
+    let mut prefix = Vec::new();
+    whole(&repair(artist), Role::Primary, &mut prefix);
+    let Some(prefix) = prefix.first() else { return track.title };
+    let is_credited = || {
+        let names = names(track.artist, track.artists, "");
+        names.iter().any(|name| name.role == Role::Primary && name.key == prefix.key)
+    };
+    let is_title = !letters(rest).is_empty() && !is_version_phrase(rest);
+    if is_title && is_credited() { rest } else { track.title }
+}
+
 /// "Beatles, The" is "The Beatles".
 fn article_first(credit: &str) -> String {
     match credit.rsplit_once(',') {
@@ -102,8 +121,23 @@ fn split(credit: &str, role: Role, names: &mut Vec<Name>) {
 /// What may be several names or one: joined by "and", "x", "with", a plus, or brackets.
 fn pieces(name: &str, role: Role, names: &mut Vec<Name>) {
     let words = letters(name);
+    let is_surely_joint = |word: &str| matches!(word, "and" | "x" | "with");
+    // These are letters of names as well.
     let is_joint =
-        |word: &str| matches!(word, "and" | "x" | "with" | "y" | "e" | "et" | "und" | "och" | "og");
+        |word: &str| is_surely_joint(word) || matches!(word, "y" | "e" | "et" | "und" | "och" | "og");
+    between(&words, is_surely_joint, role, names);
+    between(&words, is_joint, role, names);
+    if let (Some(open), Some(close)) = (name.find(['(', '[']), name.rfind([')', ']']))
+        && open < close
+    {
+        let outside = format!("{} {}", &name[..open], &name[close + 1..]);
+        add(letters(&outside).into_iter().map(|word| word.text).collect(), role, names);
+        add(letters(&name[open..close]).into_iter().map(|word| word.text).collect(), role, names);
+    }
+}
+
+/// The names between the words that join them; none if none does.
+fn between(words: &[Word], is_joint: impl Fn(&str) -> bool, role: Role, names: &mut Vec<Name>) {
     let mut start = 0;
     let mut is_joined = false;
     for at in 0..=words.len() {
@@ -116,13 +150,6 @@ fn pieces(name: &str, role: Role, names: &mut Vec<Name>) {
             is_joined = true;
             start = at + 1;
         }
-    }
-    if let (Some(open), Some(close)) = (name.find(['(', '[']), name.rfind([')', ']']))
-        && open < close
-    {
-        let outside = format!("{} {}", &name[..open], &name[close + 1..]);
-        add(letters(&outside).into_iter().map(|word| word.text).collect(), role, names);
-        add(letters(&name[open..close]).into_iter().map(|word| word.text).collect(), role, names);
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) struct Heading<'a> {
     pub(super) letters: u32,
     /// How many letters the core has, up to 255.
     pub(super) length: u8,
+    /// Whether the title is as long as a field that cuts titles off.
+    pub(super) is_full: bool,
     /// A bit for each word of core and subtitle; titles without a common bit have no common word.
     pub(super) sketch: u64,
 }
@@ -43,6 +45,7 @@ struct Head {
     versions: Versions,
     cut: Cut,
     length: u8,
+    is_full: bool,
 }
 
 /// All titles.
@@ -76,7 +79,7 @@ impl Headings {
         let named = usize::from(lengths[0]) + usize::from(lengths[1]);
         let sketch = sketch(&self.words[start as usize..][..named]);
         let (letters, length) = shape(title.core.iter().map(String::as_str));
-        let Title { core_key, full_key, text_key, versions, cut, .. } = *title;
+        let Title { core_key, full_key, text_key, versions, cut, is_full, .. } = *title;
         self.heads.push(Head {
             core_key,
             full_key,
@@ -88,6 +91,7 @@ impl Headings {
             versions,
             cut,
             length,
+            is_full,
         });
         number(self.heads.len() - 1)
     }
@@ -104,7 +108,7 @@ impl Headings {
             (*list, rest) = rest.split_at(usize::from(length));
         }
         let [core, subtitle, by, event, parts, guests] = lists;
-        let Head { core_key, full_key, versions, cut, letters, length, sketch, .. } = *head;
+        let Head { core_key, full_key, versions, cut, letters, length, is_full, sketch, .. } = *head;
         Heading {
             core,
             subtitle,
@@ -118,6 +122,7 @@ impl Headings {
             full_key,
             letters,
             length,
+            is_full,
             sketch,
         }
     }

@@ -76,7 +76,7 @@ pub struct TrackIndex {
 impl TrackIndexBuilder {
     /// Adds a track; returns its row.
     pub fn push(&mut self, track: &Track<'_>) -> u32 {
-        let title = self.title(track.title);
+        let title = self.title(track);
         let credit = self.credit(track);
         let album = self.album(track.album);
         let duration_s = track.duration_s.map_or(0, |s| u16::try_from(s).unwrap_or(u16::MAX));
@@ -86,16 +86,19 @@ impl TrackIndexBuilder {
         row
     }
 
-    fn title(&mut self, text: &str) -> u32 {
-        let hash = hash_of([text]);
+    fn title(&mut self, track: &Track<'_>) -> u32 {
+        let hash = hash_of([track.title, credit::without_artist(track)]);
         if let Some(title) = self.titles.get(&hash) {
             return *title;
         }
-        let parsed = parse::title(text);
+        let parsed = parse::title_of(track);
         let TrackIndex { vocabulary, headings, roster, .. } = &mut self.index;
         let mut guests = Vec::new();
         for name in parsed.guests.iter().flat_map(|text| credit::guests(text)) {
-            guests.push(roster.add(&name, |word| vocabulary.add(word)));
+            let guest = roster.add(&name, |word| vocabulary.add(word));
+            if !guests.contains(&guest) {
+                guests.push(guest);
+            }
         }
         let title = headings.add(&parsed, |word| vocabulary.add(word), guests);
         self.titles.insert(hash, title);

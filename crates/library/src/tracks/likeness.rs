@@ -3,6 +3,7 @@
 use super::fold::is_number;
 use super::heading::{CUT_OFF, Heading, MOST_WORDS, STAR, is_near_by_letters};
 use super::index::{MOST_WEIGHT, TrackIndex};
+use super::qualifier;
 use super::question::Question;
 use super::typo;
 use super::vocabulary::Words;
@@ -52,6 +53,8 @@ impl Likeness {
 const WITH_WORDS_MISSING: f32 = 0.80;
 /// Words of core and subtitle together.
 const MOST: usize = 2 * MOST_WORDS;
+/// Titles of which one has a subtitle.
+const ONE_SUBTITLE: f32 = 0.99;
 /// Titles that differ in their subtitles.
 const OTHER_SUBTITLE: f32 = 0.86;
 /// Subtitles as like as this are the same.
@@ -83,7 +86,9 @@ pub(super) fn likeness(
             best = one;
         }
     };
-    consider(scale.words_alike(wanted.core, have.core));
+    let cores = scale.words_alike(wanted.core, have.core);
+    let numbers_differ = scale.numbers(wanted.subtitle) != scale.numbers(have.subtitle);
+    consider(Likeness { numbers_differ: cores.numbers_differ || numbers_differ, ..cores });
     if !(wanted.subtitle.is_empty() && have.subtitle.is_empty()) {
         let whole_wanted = [wanted.core, wanted.subtitle].concat();
         let whole_have = [have.core, have.subtitle].concat();
@@ -92,12 +97,17 @@ pub(super) fn likeness(
             whole.manner = Manner::Subtitle;
         }
         consider(whole);
-        for (one, other) in [(wanted.subtitle, have.core), (wanted.core, have.subtitle)] {
+        // What a song is also called names it only where nothing else is called by its first name.
+        let is_called = is_title(index, wanted.core_key);
+        for (one, other, is_another) in
+            [(wanted.subtitle, have.core, is_called), (wanted.core, have.subtitle, true)]
+        {
             if !one.is_empty() {
                 let by_subtitle = scale.words_alike(one, other);
                 consider(Likeness {
                     likeness: by_subtitle.likeness * 0.93,
                     manner: Manner::Subtitle,
+                    words_differ: by_subtitle.words_differ || is_another,
                     ..by_subtitle
                 });
             }
@@ -107,15 +117,27 @@ pub(super) fn likeness(
     best
 }
 
+/// Whether the library has a song of this name.
+fn is_title(index: &TrackIndex, core_key: u64) -> bool {
+    let titles = index.titles_of_key.of_hash(core_key);
+    titles.iter().any(|title| index.headings.get(*title).core_key == core_key)
+}
+
 fn same_core(scale: &Scale<'_>, wanted: &Heading<'_>, have: &Heading<'_>) -> Likeness {
     if wanted.subtitle.is_empty() || have.subtitle.is_empty() {
         let manner =
             if wanted.subtitle.len() == have.subtitle.len() { Manner::Exact } else { Manner::Subtitle };
-        return Likeness::exact(1.0, manner);
+        let numbers_differ = scale.numbers(wanted.subtitle) != scale.numbers(have.subtitle);
+        let likeness = if manner == Manner::Exact { 1.0 } else { ONE_SUBTITLE };
+        return Likeness { numbers_differ, ..Likeness::exact(likeness, manner) };
     }
     let subtitles = scale.words_alike(wanted.subtitle, have.subtitle);
     let together = scale.text(wanted.subtitle) == scale.text(have.subtitle);
     let whole = Scale::letters_between(&scale.text(wanted.subtitle), &scale.text(have.subtitle));
+    let is_cut_off = scale.begins(wanted, have) || scale.begins(have, wanted);
+    if is_cut_off && !subtitles.numbers_differ {
+        return Likeness::exact(1.0, Manner::CutOff);
+    }
     if together || subtitles.likeness.max(whole) >= SAME_SUBTITLE {
         Likeness {
             numbers_differ: subtitles.numbers_differ && !together,
@@ -137,6 +159,18 @@ impl Scale<'_> {
         self.index.weights.get(word as usize).copied().unwrap_or(MOST_WEIGHT)
     }
 
+    /// Whether the subtitle of a title that fills its field is the beginning of another's.
+    fn begins(&self, short: &Heading<'_>, long: &Heading<'_>) -> bool {
+        short.is_full && self.text(long.subtitle).starts_with(&self.text(short.subtitle))
+    }
+
+    fn numbers(&self, words: &[u32]) -> Vec<&str> {
+        let mut numbers: Vec<&str> =
+            words.iter().map(|word| self.words.text(*word)).filter(|word| is_number(word)).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
     fn text(&self, words: &[u32]) -> String {
         words.iter().map(|word| self.words.text(*word)).collect()
     }
@@ -149,6 +183,7 @@ impl Scale<'_> {
         let (wanted, have) = (&wanted[..wanted.len().min(MOST)], &have[..have.len().min(MOST)]);
         let (mut partner, mut matched) = ([0.0_f32; MOST], [0.0_f32; MOST]);
         let (partner, matched) = (&mut partner[..wanted.len()], &mut matched[..have.len()]);
+        let mut are_others = false;
         for (at, word) in wanted.iter().enumerate() {
             let free =
                 have.iter().enumerate().position(|(other, same)| same == word && matched[other] == 0.0);
@@ -171,9 +206,11 @@ impl Scale<'_> {
             }
             if let (alike, Some(other)) = best {
                 (partner[at], matched[other]) = (alike, alike);
+                are_others |= self.are_two_words(wanted[at], have[other]);
             }
         }
-        self.weigh(wanted, partner, have, matched)
+        let alike = self.weigh(wanted, partner, have, matched);
+        Likeness { words_differ: alike.words_differ || are_others, ..alike }
     }
 
     fn weigh(&self, wanted: &[u32], partner: &[f32], have: &[u32], matched: &[f32]) -> Likeness {
@@ -202,6 +239,41 @@ impl Scale<'_> {
         best
     }
 
+    /// Whether two words that are written alike are two all the same: none of them is a slip, a form or another spelling
+    /// of the other.
+    fn are_two_words(&self, one: u32, other: u32) -> bool {
+        let is_slip = !self.words.is_known(one) || !self.words.is_known(other);
+        let (one, other) = (self.words.text(one), self.words.text(other));
+        // Numbers are compared by themselves.
+        let is_same = one == other
+            || is_number(one) && is_number(other)
+            || is_other_spelling(one, other)
+            || is_other_form(one, other)
+            || is_other_form(other, one)
+            || typo::stands_for(one, other)
+            || typo::stands_for(other, one);
+        !is_same && (!is_slip || is_own_word(one, other))
+    }
+
+    /// Whether titles that are written alike differ in a word that is no slip.
+    fn differ_in_words(&self, wanted: &[u32], have: &[u32]) -> bool {
+        if wanted.len() == have.len() {
+            return wanted.iter().zip(have).any(|(one, other)| self.are_two_words(*one, *other));
+        }
+        let only = |some: &[u32], others: &[u32]| -> Vec<u32> {
+            let is_word = |word: &&u32| !others.contains(word) && !is_number(self.words.text(**word));
+            some.iter().filter(is_word).copied().collect()
+        };
+        let (of_wanted, of_have) = (only(wanted, have), only(have, wanted));
+        if of_wanted.is_empty() || of_have.is_empty() {
+            let tells = |word: &u32| !is_little(self.words.text(*word));
+            return of_wanted.iter().chain(&of_have).any(tells);
+        }
+        // Words run together, or one cut in two; with a slip beside, so that one of them is no word at all.
+        let is_known = |some: &[u32]| some.iter().all(|word| self.words.is_known(*word));
+        is_known(&of_wanted) && is_known(&of_have)
+    }
+
     /// How alike two words are, that are not the same.
     fn word_alike(&self, one: u32, other: u32) -> f32 {
         // What no title of the library says is more likely a slip than another word.
@@ -215,8 +287,7 @@ impl Scale<'_> {
             let stands = typo::stands_for(one, other) || typo::stands_for(other, one);
             return if stands { 1.0 } else { 0.0 };
         }
-        let pair = if one < other { (one, other) } else { (other, one) };
-        if matches!(pair, ("2", "to" | "too") | ("4", "for") | ("8", "ate")) {
+        if is_other_spelling(one, other) {
             return 0.95;
         }
         let has_digit = |word: &str| word.bytes().any(|byte| byte.is_ascii_digit());
@@ -252,15 +323,36 @@ impl Scale<'_> {
         let (one, other) = (self.text(wanted.core), self.text(have.core));
         let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
         let numbers_differ = digits(&one) != digits(&other);
+        let is_cut_off = self.is_cut_off(wanted, have) || self.is_cut_off(have, wanted);
+        if is_cut_off && (wanted.is_full || have.is_full) {
+            return Likeness::exact(0.93, Manner::CutOff);
+        }
         let ratio = Self::letters_between(&one, &other);
         let length = usize::from(wanted.length.min(have.length));
         if ratio >= 0.88 && length >= 8 || ratio >= 0.80 && length >= 5 {
             let likeness = if length >= 8 { 0.97 * ratio } else { 0.92 * ratio };
-            return Likeness { numbers_differ, ..Likeness::exact(likeness.max(0.6), Manner::Similar) };
+            let words_differ = self.differ_in_words(wanted.core, have.core);
+            let alike = Likeness::exact(likeness.max(0.6), Manner::Similar);
+            return Likeness { numbers_differ, words_differ, ..alike };
         }
-        let is_cut_off = wanted.length >= CUT_OFF && other.starts_with(&one)
-            || have.length >= CUT_OFF && one.starts_with(&other);
         if is_cut_off { Likeness::exact(0.93, Manner::CutOff) } else { Likeness::NONE }
+    }
+
+    /// Whether a title is the beginning of another because a field was too short for it: it ends where fields end or
+    /// within a word, and what is lost says nothing that tells recordings apart.
+    fn is_cut_off(&self, short: &Heading<'_>, long: &Heading<'_>) -> bool {
+        let Some((last, whole)) = short.core.split_last() else { return false };
+        let rest = long.core.get(whole.len()..).unwrap_or_default();
+        let Some((first, beyond)) = rest.split_first() else { return false };
+        let (last, first) = (self.words.text(*last), self.words.text(*first));
+        let beyond: Vec<&str> = beyond.iter().map(|word| self.words.text(*word)).collect();
+        let is_within_word = last.len() < first.len();
+        let tells = (0..beyond.len()).any(|at| is_number(beyond[at]) || qualifier::may_tell(&beyond[at..]));
+        short.length >= CUT_OFF
+            && long.core.starts_with(whole)
+            && first.starts_with(last)
+            && (is_within_word && !is_other_form(last, first) || short.is_full)
+            && !tells
     }
 
     fn letters_between(one: &str, other: &str) -> f32 {
@@ -276,6 +368,36 @@ fn may_be_one_word(one: (u32, u8), other: (u32, u8)) -> bool {
     let has_star = (one.0 | other.0) & STAR != 0;
     let is_near = one.1.abs_diff(other.1) <= 2 && (one.0 ^ other.0).count_ones() <= 4;
     is_near || has_star || is_short
+}
+
+/// Whether a word is written as the number that sounds the same.
+fn is_other_spelling(one: &str, other: &str) -> bool {
+    let pair = if one < other { (one, other) } else { (other, one) };
+    matches!(pair, ("2", "to" | "too") | ("4", "for") | ("8", "ate"))
+}
+
+/// Whether two words are never slips of each other: a letter that stands alone, somebody else, the contrary, or another
+/// word of few letters.
+fn is_own_word(one: &str, other: &str) -> bool {
+    let (short, long) = if one.len() <= other.len() { (one, other) } else { (other, one) };
+    let letters = short.chars().count();
+    let is_contrary =
+        long.strip_prefix(short).is_some_and(|rest| rest == "nt" || rest == "t" && short.ends_with('n'));
+    let sorted = |word: &str| {
+        let mut letters: Vec<char> = word.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    let is_swapped = sorted(short) == sorted(long);
+    letters <= 1 || is_contrary || is_person(short) && is_person(long) || letters <= 3 && !is_swapped
+}
+
+fn is_person(word: &str) -> bool {
+    const PERSONS: [&str; 22] = [
+        "i", "me", "my", "mine", "you", "your", "yours", "he", "him", "his", "she", "her", "hers", "it",
+        "its", "we", "us", "our", "ours", "they", "them", "their",
+    ];
+    PERSONS.contains(&word)
 }
 
 /// Whether a word is another form of a longer one: a plural, or an ending in -in' for -ing.

@@ -13,6 +13,9 @@ use super::version::Version;
 const SAME_REMIX: f32 = 0.55;
 const SAME_EVENT: f32 = 0.75;
 
+/// Recordings of the same length but for so many seconds may be one, whatever their albums are called.
+const SAME_LENGTH_S: u32 = 5;
+
 /// What an album's title says of its tracks, so that they need not say it.
 const OF_ALBUMS: [Version; 6] = [
     Version::Live,
@@ -39,7 +42,7 @@ pub(super) struct Pair<'a> {
 impl Pair<'_> {
     /// All that speaks against it.
     pub(super) fn objections(&self, alike: Likeness) -> Vec<Reason> {
-        let elsewhere = self.concert_album();
+        let elsewhere = self.other_album();
         if alike.is_same_text {
             // The words are the same, wherever brackets were left out.
             return elsewhere.into_iter().collect();
@@ -61,15 +64,19 @@ impl Pair<'_> {
         is_other.then_some(Reason::VersionMismatch { want: wanted.versions, have: have.versions })
     }
 
-    /// A concert's album, where another album is looked for that is none.
-    fn concert_album(&self) -> Option<Reason> {
+    /// Two albums of which only one says that its tracks are live or otherwise unusual, where no title says it.
+    fn other_album(&self) -> Option<Reason> {
         let (album, wanted) = (self.index.albums[self.row.album as usize], self.question.album);
-        let is_elsewhere = wanted.key != 0 && wanted.key != album.key;
-        let is_concert = album.versions.has(Version::Live) && !wanted.versions.has(Version::Live);
+        let are_known = wanted.key != 0 && album.key != 0;
         let is_untold = self.wanted.versions.is_plain() && self.have.versions.is_plain();
-        let have = album.versions.only(&[Version::Live]);
-        (is_elsewhere && is_concert && is_untold)
-            .then_some(Reason::VersionMismatch { want: self.wanted.versions, have })
+        let (want, have) = (wanted.versions.only(&OF_ALBUMS), album.versions.only(&OF_ALBUMS));
+        // A concert has another length than the studio; a recording without its voice has the same.
+        let differ = want.without(have).with(have.without(want));
+        let is_heard = !differ.only(&[Version::Instrumental, Version::Karaoke]).is_plain();
+        let is_as_long = self.off_s.is_some_and(|off_s| off_s <= SAME_LENGTH_S);
+        let is_explained = is_as_long && !is_heard && !have.has(Version::Live);
+        (are_known && is_untold && want != have && !is_explained)
+            .then_some(Reason::VersionMismatch { want, have })
     }
 
     /// The same kind of version by another hand, or with another name.

@@ -2,15 +2,20 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::Track;
+use super::credit;
 use super::fold::{Word, fold, is_number, is_year, letters, roman};
 use super::pieces::{Piece, Place, join_broken_words, pieces};
-use super::qualifier::{self, Qualifier};
+use super::qualifier::{self, Behind, Qualifier};
 use super::repair::repair;
 use super::version::{Cut, Version, Versions};
 use super::wording::{self, Sense};
 
 /// Nothing that is longer is a title.
 const MOST_BYTES: usize = 600;
+
+/// Fields of old tags hold 30 characters; a blank at the end is lost.
+const FULL_FIELD: std::ops::RangeInclusive<usize> = 29..=30;
 
 /// A title, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,6 +33,8 @@ pub(super) struct Title {
     pub(super) parts: Vec<String>,
     /// Who takes part, as it is written.
     pub(super) guests: Vec<String>,
+    /// Whether it is as long as a field that cuts titles off.
+    pub(super) is_full: bool,
     /// Hash of the core's letters.
     pub(super) core_key: u64,
     /// Hash of all letters.
@@ -36,14 +43,29 @@ pub(super) struct Title {
     pub(super) text_key: u64,
 }
 
+/// Takes a track's title apart, without its artist before it.
+pub(super) fn title_of(track: &Track<'_>) -> Title {
+    let title = title(credit::without_artist(track));
+    Title { text_key: xxh3_64(track.title.as_bytes()), is_full: is_full(track.title), ..title }
+}
+
+fn is_full(text: &str) -> bool {
+    FULL_FIELD.contains(&text.chars().count())
+}
+
 /// Takes a title apart.
 pub(super) fn title(text: &str) -> Title {
     let text_key = xxh3_64(text.as_bytes());
+    let is_full = is_full(text);
     let repaired = repair(within(text));
     let text = repaired.as_ref();
     let whole = fold(text);
-    let mut title =
-        Title { text_key, full_key: key(whole.iter().map(|word| word.text.as_str())), ..Title::default() };
+    let mut title = Title {
+        text_key,
+        is_full,
+        full_key: key(whole.iter().map(|word| word.text.as_str())),
+        ..Title::default()
+    };
     let (shown, joined) = join_broken_words(text);
     let text = if joined { shown.as_str() } else { text };
     let mut leading = Vec::new();
@@ -53,7 +75,9 @@ pub(super) fn title(text: &str) -> Title {
             Place::Open if title.core.is_empty() => open(&piece, &mut title),
             Place::Open if after_version && is_tempo(piece.text) => {}
             Place::Bracket if title.core.is_empty() => leading.push(piece),
-            Place::Bracket | Place::Tail | Place::Open => after_version = qualify(&piece, &mut title),
+            Place::Bracket | Place::Tail | Place::Beside | Place::Open => {
+                after_version = qualify(&piece, &mut title);
+            }
         }
     }
     for piece in leading {
@@ -61,8 +85,8 @@ pub(super) fn title(text: &str) -> Title {
     }
     if title.core.is_empty() {
         // Brackets alone, or nothing but words that say which version: then that is what it is called.
-        let Title { text_key, full_key, guests, .. } = title;
-        title = Title { guests, full_key, text_key, ..Title::default() };
+        let Title { text_key, full_key, is_full, guests, .. } = title;
+        title = Title { guests, is_full, full_key, text_key, ..Title::default() };
         title.core = whole.into_iter().map(|word| word.text).collect();
     }
     title.core_key = key(title.core.iter().map(String::as_str));
@@ -85,16 +109,19 @@ pub(super) fn within(text: &str) -> &str {
     &text[..end]
 }
 
-/// The words of a piece without guests and producers.
-fn without_people(piece: &Piece<'_>, guests: &mut Vec<String>) -> Vec<Word> {
+/// The words of a piece without guests and producers; what is said of the version behind them goes to the title.
+fn without_people(piece: &Piece<'_>, title: &mut Title) -> Vec<Word> {
     let mut words = letters(piece.text);
     let is_bracket = piece.place == Place::Bracket;
     if let Some(at) =
         words.iter().enumerate().position(|(at, word)| is_producer(&words, at, &word.text, is_bracket))
     {
+        if let Some((_, read)) = behind_people(&words[at + 1..], 1) {
+            add(read, title);
+        }
         words.truncate(at);
     }
-    let is_apart = is_bracket || piece.place == Place::Tail;
+    let is_apart = piece.place != Place::Open || !title.core.is_empty();
     let names_follow = |at: usize, word: &Word| match word.text.as_str() {
         "feat" => is_apart || at > 0,
         "with" if at > 0 => is_bracket && words[at - 1].text == "duet",
@@ -108,15 +135,48 @@ fn without_people(piece: &Piece<'_>, guests: &mut Vec<String>) -> Vec<Word> {
     };
     let found = words.iter().enumerate().find(|(at, word)| names_follow(*at, word)).map(|(at, _)| at);
     let Some(at) = found else { return words };
-    if let Some(first) = words.get(at + 1) {
-        let end = words.last().map_or(piece.text.len(), |last| last.start);
-        let end = piece.text[end..].find([')', ']', '}', '"']).map_or(piece.text.len(), |close| end + close);
-        let names = &piece.text[first.start..end.max(first.start)];
-        guests.push(names.trim_start_matches(['.', ' ']).to_owned());
-    }
+    let is_with = words[at].text != "feat" && words[at].text != "part";
+    let named = match behind_people(&words[at + 1..], usize::from(!is_with)) {
+        Some((named, read)) => {
+            add(read, title);
+            named
+        }
+        None => usize::MAX,
+    };
+    title.guests.extend(names_of(piece.text, &words[at + 1..], named));
     let is_duet = at > 0 && words[at - 1].text == "duet";
     words.truncate(if is_duet { 0 } else { at });
     words
+}
+
+/// Names as they are written: what the words cover, of which only so many are the names'.
+fn names_of(text: &str, words: &[Word], named: usize) -> Option<String> {
+    let first = words.first().filter(|_| named > 0)?;
+    let end = words.get(named).map_or_else(
+        || {
+            let last = words.last().map_or(text.len(), |last| last.start);
+            text[last..].find([')', ']', '}', '"']).map_or(text.len(), |close| last + close)
+        },
+        |version| version.start,
+    );
+    let written = &text[first.start..end.max(first.start)];
+    Some(written.trim_start_matches(['.', ' ']).trim_end_matches([' ', '-', ',', '(', '[']).to_owned())
+}
+
+/// What stands behind a name and says which version: "feat. Somebody Instrumental". At least so many words are the
+/// name's. Returns how many they are, and what is said.
+fn behind_people(words: &[Word], least: usize) -> Option<(usize, Qualifier)> {
+    let words: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+    if least == 0
+        && let Some(read) = qualifier::ensemble(&words)
+    {
+        return Some((0, read));
+    }
+    (least..words.len()).find_map(|at| {
+        let from = qualifier::version_behind_name(&words[at..])?;
+        let read = qualifier::read(if from == Behind::Name { &words } else { &words[at..] });
+        (read.says_something).then_some((at, read))
+    })
 }
 
 fn is_producer(words: &[Word], at: usize, word: &str, is_bracket: bool) -> bool {
@@ -132,7 +192,7 @@ fn is_producer(words: &[Word], at: usize, word: &str, is_bracket: bool) -> bool 
 
 /// The piece that the title begins with.
 fn open(piece: &Piece<'_>, title: &mut Title) {
-    let found = without_people(piece, &mut title.guests);
+    let found = without_people(piece, title);
     let found = if found.is_empty() && title.guests.is_empty() { fold(piece.text) } else { found };
     let mut words: Vec<String> = found.into_iter().map(|word| word.text).collect();
     take_tail(&mut words, title);
@@ -148,15 +208,35 @@ fn open(piece: &Piece<'_>, title: &mut Title) {
 
 /// What comes after a dash, in a bracket, or behind one. Returns whether it says which version.
 fn qualify(piece: &Piece<'_>, title: &mut Title) -> bool {
-    let words = without_people(piece, &mut title.guests);
+    let words = without_people(piece, title);
     let words: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
     if words.is_empty() {
         return false;
     }
-    let read = qualifier::read(&words);
+    let mut read = qualifier::read(&words);
     let says_something = read.says_something;
+    numerals(piece.text, &mut read.subtitle);
+    if piece.place == Place::Beside {
+        // The other half of a medley is more than a subtitle.
+        title.core.append(&mut read.subtitle);
+    }
     add(read, title);
     says_something
+}
+
+/// Writes the Roman numerals of a subtitle as numbers: those of several letters, and a single one that stands alone or
+/// before a point.
+fn numerals(text: &str, subtitle: &mut [String]) {
+    let is_alone = subtitle.len() == 1;
+    for (at, word) in subtitle.iter_mut().enumerate() {
+        let is_counted =
+            is_alone || at == 0 && text.get(word.len()..).is_some_and(|rest| rest.starts_with(['.', ':']));
+        if (word.len() > 1 || is_counted)
+            && let Some(number) = roman(word)
+        {
+            *word = number.to_string();
+        }
+    }
 }
 
 fn add(read: Qualifier, title: &mut Title) {
@@ -227,7 +307,7 @@ fn is_bare_tail(tail: &[&str]) -> bool {
 fn take_parts(words: &mut Vec<String>, title: &mut Title) {
     let mut at = 1;
     while at + 1 < words.len() {
-        let rest: Vec<&str> = words[at..].iter().take(2).map(String::as_str).collect();
+        let rest: Vec<&str> = words[at..].iter().take(3).map(String::as_str).collect();
         match qualifier::part(&rest) {
             Some((part, length)) => {
                 title.parts.push(part);

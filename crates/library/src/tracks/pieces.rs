@@ -6,6 +6,8 @@ pub(super) enum Place {
     Open,
     Bracket,
     Tail,
+    /// Behind a slash.
+    Beside,
 }
 
 #[derive(Debug)]
@@ -81,7 +83,7 @@ pub(super) fn pieces(text: &str) -> Vec<Piece<'_>> {
 /// and a dash.
 fn dashes<'a>(text: &'a str, pieces: &mut Vec<Piece<'a>>) {
     let mut start = 0;
-    let mut is_tail = false;
+    let mut place = Place::Open;
     let bytes = text.as_bytes();
     let is_space = |at: usize| bytes.get(at).is_none_or(u8::is_ascii_whitespace);
     let mut quotes = bytes.iter().filter(|byte| **byte == b'"').count();
@@ -97,19 +99,19 @@ fn dashes<'a>(text: &'a str, pieces: &mut Vec<Piece<'a>>) {
         }
         let is_edge_or_space = at == 0 || is_space(at - 1);
         if matches!(byte, b'-' | b'|' | b'/' | b'~') && is_edge_or_space && is_space(at + 1) {
-            push(text, start, at, is_tail, pieces);
+            push(text, start, at, place, pieces);
             start = at + 1;
-            is_tail = true;
+            place = if *byte == b'/' { Place::Beside } else { Place::Tail };
         }
     }
-    push(text, start, text.len(), is_tail, pieces);
+    push(text, start, text.len(), place, pieces);
 }
 
-fn push<'a>(text: &'a str, start: usize, end: usize, is_tail: bool, pieces: &mut Vec<Piece<'a>>) {
+fn push<'a>(text: &'a str, start: usize, end: usize, place: Place, pieces: &mut Vec<Piece<'a>>) {
     let text = text[start..end].trim();
     if !text.is_empty() {
         let has_begun = pieces.iter().any(|piece| piece.place == Place::Open);
-        let place = if is_tail && has_begun { Place::Tail } else { Place::Open };
+        let place = if has_begun { place } else { Place::Open };
         pieces.push(Piece { place, text });
     }
 }

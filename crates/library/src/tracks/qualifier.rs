@@ -38,6 +38,74 @@ pub(super) fn of_album(words: &[String]) -> Versions {
     versions.only(&[Version::Live, Version::Acoustic, Version::Karaoke, Version::Instrumental])
 }
 
+/// Whether words begin with a phrase that may tell one recording from another.
+pub(super) fn may_tell(words: &[&str]) -> bool {
+    let sense = wording::sense(words).map(|(sense, _)| sense);
+    !matches!(
+        sense,
+        None | Some(Sense::Filler | Sense::Same | Sense::SameAlone | Sense::From | Sense::Language)
+    )
+}
+
+/// Where a version's words begin that stand behind a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Behind {
+    /// With the name, which says whose it is.
+    Name,
+    /// With the first word of the version.
+    Words,
+}
+
+/// Whether words behind somebody's name say which version it is. Only what nobody is called.
+pub(super) fn version_behind_name(words: &[&str]) -> Option<Behind> {
+    match wording::sense(words)? {
+        (Sense::Remix, _) if words[0].starts_with("rem") || words[0] == "bootleg" => Some(Behind::Name),
+        (Sense::Live, length) if !is_verb(words, 0, length) => Some(Behind::Words),
+        (Sense::Is(_), _) => Some(Behind::Words),
+        (Sense::IsAlone(_) | Sense::Short | Sense::Long, length) if length == words.len() => {
+            Some(Behind::Words)
+        }
+        _ => None,
+    }
+}
+
+/// Instruments and ensembles: with them, it is another arrangement.
+const ENSEMBLES: [&str; 21] = [
+    "strings",
+    "string",
+    "orchestra",
+    "orchestre",
+    "orchester",
+    "orquesta",
+    "orquestra",
+    "orkester",
+    "orkest",
+    "philharmonic",
+    "symphony",
+    "sinfonietta",
+    "choir",
+    "chorus",
+    "piano",
+    "guitar",
+    "quartet",
+    "brass",
+    "organ",
+    "cello",
+    "violin",
+];
+
+/// What it means that a piece was played with an orchestra, or with a piano.
+pub(super) fn ensemble(words: &[&str]) -> Option<Qualifier> {
+    let is_ensemble = words.iter().any(|word| ENSEMBLES.contains(word));
+    let by = words.iter().filter(|word| !matches!(wording::sense(&[**word]), Some((Sense::Filler, _))));
+    is_ensemble.then(|| {
+        let mut versions = Versions::PLAIN;
+        versions.add(Version::Arranged);
+        let by = by.map(|word| (*word).to_owned()).collect();
+        Qualifier { versions, by, says_something: true, ..Qualifier::default() }
+    })
+}
+
 /// After these, "live" is what somebody does.
 const WHO_LIVES: [&str; 21] = [
     "i", "we", "you", "they", "to", "and", "who", "that", "people", "how", "where", "not", "dont", "cant",
@@ -66,6 +134,7 @@ struct Found {
     live_words: Vec<String>,
     /// Whether a cut is called a mix or an edit: "Radio Mix", which may be somebody's.
     is_cut_made: bool,
+    is_remastered: bool,
 }
 
 impl Found {
@@ -114,6 +183,9 @@ fn scan(words: &[&str]) -> Found {
                     Sense::Live if own().any(|word| SERIES.contains(&word.as_str())) => {
                         found.live_words.extend(own());
                     }
+                    Sense::Same if words[at..at + length].iter().any(|word| word.contains("master")) => {
+                        found.is_remastered = true;
+                    }
                     Sense::Language => found.languages.extend(own()),
                     Sense::Part => found.rest.extend(own()),
                     Sense::Short | Sense::Long => {
@@ -127,8 +199,9 @@ fn scan(words: &[&str]) -> Found {
                     found.senses.push(sense);
                 }
                 at += length;
-                // "Live from" says where it was played; from elsewhere on it is the name of a film.
+                // "Live from" says where it was played; from elsewhere on it is the name of a film, or of a concert.
                 if sense == Sense::From && !found.has(Sense::Live) {
+                    named_versions(&words[at..], &mut found);
                     break;
                 }
             }
@@ -141,6 +214,21 @@ fn scan(words: &[&str]) -> Found {
     found
 }
 
+/// What a name of a film or of a concert says of the version: "From MTV Unplugged", "From Live at Home".
+fn named_versions(words: &[&str], found: &mut Found) {
+    for at in 0..words.len() {
+        match wording::sense(&words[at..]) {
+            Some((Sense::Live, length)) if words[at] == "live" && !is_verb(words, at, length) => {
+                found.senses.push(Sense::Live);
+            }
+            Some((sense @ Sense::Is(Version::Acoustic | Version::Instrumental | Version::Karaoke), _)) => {
+                found.senses.push(sense);
+            }
+            _ => {}
+        }
+    }
+}
+
 /// A part-word and its number: how it is written, and how many words that takes.
 pub(super) fn part(words: &[&str]) -> Option<(String, usize)> {
     let [first, number, ..] = words else { return None };
@@ -151,10 +239,28 @@ pub(super) fn part(words: &[&str]) -> Option<(String, usize)> {
         return Some((number.trim_start_matches('0').to_owned(), 2));
     }
     let is_counted = !matches!(*first, "no" | "day" | "verse");
+    let is_last = words.len() == 2;
+    let is_part = matches!(*first, "part" | "parte" | "partie" | "teil" | "deel" | "del");
     match roman(number) {
         Some(value) if is_counted => Some((value.to_string(), 2)),
+        _ if is_part && is_last && number.len() == 1 => Some(((*number).to_owned(), 2)),
+        _ if is_part && is_last => counted(number).map(|value| (value.to_string(), 2)),
         _ => None,
     }
+}
+
+/// The number that a word of another language means.
+fn counted(word: &str) -> Option<u8> {
+    let number = match word {
+        "un" | "une" | "uno" | "una" | "um" | "uma" | "eins" | "een" | "ett" | "premiere" | "primera"
+        | "primeira" => 1,
+        "deux" | "dos" | "due" | "dois" | "duas" | "zwei" | "twee" | "tva" | "deuxieme" | "segunda" => 2,
+        "trois" | "tres" | "tre" | "drei" | "drie" | "troisieme" | "tercera" | "terceira" => 3,
+        "quatre" | "cuatro" | "quattro" | "quatro" | "vier" | "fyra" | "fire" => 4,
+        "cinq" | "cinco" | "cinque" | "funf" | "vijf" | "fem" => 5,
+        _ => return None,
+    };
+    Some(number)
 }
 
 fn is_verb(words: &[&str], at: usize, length: usize) -> bool {
@@ -230,7 +336,9 @@ fn any_version(found: &Found, read: &mut Qualifier) -> bool {
         }
         return true;
     }
-    if found.has(Sense::Same) || found.has(Sense::From) {
+    // "Clean" is nothing new, "Clean Bandit Version" is; but a remaster stays one whatever stands beside it.
+    let is_somebodys = found.has(Sense::Version) && !found.rest.is_empty() && !found.is_remastered;
+    if found.has(Sense::From) || found.has(Sense::Same) && !is_somebodys {
         return true;
     }
     if !found.languages.is_empty() && (found.has(Sense::Version) || found.rest.is_empty()) {

@@ -37,7 +37,7 @@ pub(super) struct Question<'i> {
 impl<'i> Question<'i> {
     pub(super) fn of(index: &'i TrackIndex, track: &Track<'_>) -> Self {
         let mut words = Words::of(&index.vocabulary);
-        let title = parse::title(track.title);
+        let title = parse::title_of(track);
         let mut heading = Headings::default();
         heading.add(&title, |word| words.add(word), []);
         let mut names = credit::names(track.artist, track.artists, track.album_artist);

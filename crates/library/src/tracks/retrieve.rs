@@ -240,7 +240,8 @@ impl<'a, 'i> Search<'a, 'i> {
     }
 
     fn judge(&mut self, row: u32, title: u32, credit: u32) {
-        if self.judged.contains_key(&row) {
+        // More names may be known by now than when a row was doubted.
+        if self.judged.get(&row).is_some_and(|known| !known.is_doubtful) {
             return;
         }
         let alike = self.likeness(title);

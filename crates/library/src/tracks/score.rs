@@ -1,12 +1,12 @@
 //! How well a row fits what is looked for, and what speaks against it.
 
+use super::artist::Credited;
 use super::credit::Role;
 use super::index::{Row, TrackIndex};
 use super::likeness::{Likeness, Manner};
 use super::objection::Pair;
 use super::question::Question;
 use super::reason::Reason;
-use super::version::Version;
 
 /// From this on a row is accepted, if nothing speaks against it.
 pub(super) const ACCEPT: f32 = 0.90;
@@ -18,6 +18,8 @@ pub(super) const FAR_S: u32 = 20;
 const TITLE: f32 = 0.56;
 /// A row against which something speaks fits at most as well as this.
 const AGAINST: f32 = 0.70;
+/// A row of which it is not sure that it is this song fits at most as well as this.
+const DOUBTFUL: f32 = ACCEPT - 0.01;
 /// Less alike than this, and it is another title or another artist.
 const LEAST_TITLE: f32 = 0.55;
 const LEAST_ARTIST: f32 = 0.5;
@@ -35,6 +37,8 @@ pub(super) struct Judged {
     pub(super) artist: f32,
     pub(super) reasons: Vec<Reason>,
     pub(super) is_against: bool,
+    /// Whether it may well be another song or another artist.
+    pub(super) is_doubtful: bool,
     pub(super) off_s: Option<u32>,
     pub(super) is_same_album: bool,
     /// How many names only it or only the question has.
@@ -50,8 +54,9 @@ pub(super) fn judge(
     question: &Question<'_>,
     row: u32,
     alike: Likeness,
-    artist: f32,
+    credited: Credited,
 ) -> Option<Judged> {
+    let artist = credited.likeness;
     if alike.likeness < LEAST_TITLE || artist < LEAST_ARTIST {
         return None;
     }
@@ -64,7 +69,8 @@ pub(super) fn judge(
     let mut score = TITLE * alike.likeness + (1.0 - TITLE) * artist;
     let is_exact = alike.likeness >= 0.97;
     score += by_duration(off_s, is_exact, &mut reasons);
-    let is_same_album = album.key != 0 && album.key == question.album.key;
+    let is_same_album =
+        album.key != 0 && album.key == question.album.key && album.versions == question.album.versions;
     if is_same_album {
         score += 0.03;
         reasons.push(Reason::AlbumMatch);
@@ -86,6 +92,10 @@ pub(super) fn judge(
     if is_against {
         score = score.min(AGAINST);
     }
+    let is_doubtful = alike.words_differ || credited.is_doubtful;
+    if is_doubtful {
+        score = score.min(DOUBTFUL);
+    }
     Some(Judged {
         row,
         score: score.clamp(0.0, 1.1),
@@ -93,12 +103,13 @@ pub(super) fn judge(
         artist,
         reasons,
         is_against,
+        is_doubtful,
         off_s,
         is_same_album,
         strangers: strangers(index, question, credit, have.guests),
         is_collection: index.credits.is_compilation(credit)
             || album.is_collection
-            || album.versions.has(Version::Live) && !wanted.versions.has(Version::Live),
+            || !album.versions.without(wanted.versions).is_plain(),
         is_same_text: index.headings.text_key(title) == question.text_key(),
     })
 }

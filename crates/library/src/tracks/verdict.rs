@@ -82,21 +82,28 @@ fn rows_of_id(index: &TrackIndex, hash: u64) -> impl Iterator<Item = u32> + '_ {
 
 /// What an id alone decides.
 fn by_id(index: &TrackIndex, question: &Question<'_>) -> Option<Verdict> {
-    let found = |hashes: &[u64]| hashes.iter().find_map(|hash| rows_of_id(index, *hash).min());
-    if let Some(row) = found(&question.ids) {
+    let of_hash = |hash: &u64| rows_of_id(index, *hash).min_by_key(|row| (content(index, *row), *row));
+    if let Some(row) = question.ids.iter().find_map(of_hash) {
         return Some(Verdict::certain(row, Reason::Id));
     }
     let core_key = question.heading().core_key;
-    for row in question.isrcs.iter().flat_map(|hash| rows_of_id(index, *hash)) {
-        let have = index.rows[row as usize];
+    let is_it = |row: &u32| {
+        let have = index.rows[*row as usize];
         let is_known = have.duration_s > 0 && question.duration_s > 0;
         let is_as_long = is_known && have.duration_s.abs_diff(question.duration_s) <= 3;
         let is_same_title = core_key != 0 && index.headings.get(have.title).core_key == core_key;
-        if is_as_long || is_same_title {
-            return Some(Verdict::certain(row, Reason::Isrc));
-        }
-    }
-    None
+        is_as_long || is_same_title
+    };
+    let rows = question.isrcs.iter().flat_map(|hash| rows_of_id(index, *hash)).filter(is_it);
+    let row = rows.min_by_key(|row| (content(index, *row), *row))?;
+    Some(Verdict::certain(row, Reason::Isrc))
+}
+
+/// What a row says, so that it does not matter which came first.
+fn content(index: &TrackIndex, row: u32) -> (u64, u64, u64, u16) {
+    let row = index.rows[row as usize];
+    let album = index.albums[row.album as usize].text_key;
+    (index.headings.text_key(row.title), index.credits.text_key(row.credit), album, row.duration_s)
 }
 
 /// The best first. What decides between equals is what the rows say, and only at the very end which came first.
@@ -107,11 +114,6 @@ fn rank(index: &TrackIndex, mut judged: Vec<Judged>) -> Vec<Judged> {
 
 fn compare(index: &TrackIndex, one: &Judged, other: &Judged) -> Ordering {
     let steps = |judged: &Judged| (judged.score * 200.0).round();
-    let content = |judged: &Judged| {
-        let row = index.rows[judged.row as usize];
-        let album = index.albums[row.album as usize].text_key;
-        (index.headings.text_key(row.title), index.credits.text_key(row.credit), album, row.duration_s)
-    };
     steps(other)
         .total_cmp(&steps(one))
         .then(other.is_same_album.cmp(&one.is_same_album))
@@ -120,7 +122,7 @@ fn compare(index: &TrackIndex, one: &Judged, other: &Judged) -> Ordering {
         .then(one.strangers.cmp(&other.strangers))
         .then(one.is_collection.cmp(&other.is_collection))
         .then(other.is_same_text.cmp(&one.is_same_text))
-        .then_with(|| content(one).cmp(&content(other)))
+        .then_with(|| content(index, one.row).cmp(&content(index, other.row)))
         .then(one.row.cmp(&other.row))
 }
 
@@ -128,9 +130,13 @@ fn decide(index: &TrackIndex, mut ranked: Vec<Judged>, policy: Policy) -> Verdic
     let Some(best) = ranked.first() else { return Verdict::nothing() };
     let margin = best.score - rival(index, &ranked).map_or(0.0, |rival| rival.score);
     let is_far = best.off_s.is_some_and(|off_s| off_s > FAR_S);
-    let is_sure = best.title >= 0.97 || best.is_same_album || margin >= MARGIN;
-    let is_fit = best.score >= ACCEPT && !best.is_against;
-    let is_another = best.title >= 0.97 && best.artist >= 0.95 && (best.is_against || is_far);
+    let is_alone = !has_other_subtitle(index, &ranked) && (best.title >= 0.97 || margin >= MARGIN);
+    let is_sure = is_alone || best.is_same_album;
+    let is_fit = best.score >= ACCEPT && !best.is_against && !best.is_doubtful;
+    let is_another =
+        best.title >= 0.97 && best.artist >= 0.95 && !best.is_doubtful && (best.is_against || is_far);
+    let is_another_song =
+        best.reasons.iter().any(|reason| matches!(reason, Reason::PartMismatch | Reason::NumberMismatch));
     let mut decision = if is_fit && !is_far && is_sure {
         Decision::Accept
     } else if best.score >= REVIEW || is_another {
@@ -141,7 +147,11 @@ fn decide(index: &TrackIndex, mut ranked: Vec<Judged>, policy: Policy) -> Verdic
     if is_fit && !is_far && !is_sure {
         ranked[0].reasons.push(Reason::Ambiguous);
     }
-    if decision == Decision::Review && policy == Policy::PreferVersionElseAny && is_another {
+    if decision == Decision::Review
+        && policy == Policy::PreferVersionElseAny
+        && is_another
+        && !is_another_song
+    {
         decision = Decision::Accept;
         ranked[0].reasons.push(Reason::AnyVersion);
     }
@@ -160,6 +170,18 @@ fn rival<'a>(index: &TrackIndex, ranked: &'a [Judged]) -> Option<&'a Judged> {
     // A row that a star stands for is no rival of one that says the same without.
     let is_rival = |judged: &&Judged| !judged.is_against && class(judged) != best && judged.title < 1.0;
     ranked[1..].iter().find(is_rival)
+}
+
+/// Whether the first row has a subtitle that was not asked for, and another row as good has another.
+fn has_other_subtitle(index: &TrackIndex, ranked: &[Judged]) -> bool {
+    let subtitle = |judged: &Judged| index.headings.get(index.rows[judged.row as usize].title).subtitle;
+    let is_added =
+        |judged: &Judged| judged.reasons.contains(&Reason::Subtitle) && !subtitle(judged).is_empty();
+    let Some(best) = ranked.first().filter(|best| is_added(best)) else { return false };
+    ranked[1..].iter().any(|other| {
+        let is_as_good = !other.is_against && !other.is_doubtful && best.score - other.score < MARGIN;
+        is_as_good && is_added(other) && subtitle(other) != subtitle(best)
+    })
 }
 
 impl Verdict {

@@ -4,6 +4,7 @@ mod tables;
 
 use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -107,7 +108,8 @@ pub(super) fn run(options: &Options) -> u8 {
     match match_files(&Files { library, queries, output, policy: options.policy }) {
         Ok(summary) => {
             tell(&summary, options.json);
-            DONE
+            // What is missing from the library, or was not asked, may have been the point.
+            if summary.bad_tracks + summary.bad_queries == 0 { DONE } else { FAILED }
         }
         Err(failure) => {
             eprintln!("{failure}");
@@ -140,10 +142,46 @@ impl Failure {
 }
 
 fn match_files(options: &Files<'_>) -> Result<Summary, Failure> {
+    for read in [options.library, options.queries] {
+        if is_same_file(read, options.output) {
+            let message = format!("{}: is read, so it cannot be written", options.output.display());
+            return Err(Failure { message, code: MISUSED });
+        }
+    }
     let mut summary = Summary::default();
     let (index, keys) = read_library(options.library, &mut summary)?;
-    answer(options, &index, &keys, &mut summary)?;
-    Ok(summary)
+    let beside = beside(options.output);
+    let answered = answer(options, &beside, &index, &keys, &mut summary);
+    if beside == *options.output {
+        return answered.map(|()| summary);
+    }
+    let renamed = answered.and_then(|()| {
+        let output = std::fs::canonicalize(options.output).unwrap_or_else(|_| options.output.to_owned());
+        std::fs::rename(&beside, output).map_err(|error| Failure::writing(options.output, &error))
+    });
+    if renamed.is_err() {
+        drop(std::fs::remove_file(&beside));
+    }
+    renamed.map(|()| summary)
+}
+
+/// Whether two paths lead to one file, whatever they are called.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let id = |path: &Path| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    id(one).is_some_and(|file| Some(file) == id(other))
+}
+
+/// Where the answers are written until they are complete: beside the file, unless it is a pipe or a device.
+fn beside(output: &Path) -> PathBuf {
+    let is_file = std::fs::metadata(output).map_or(true, |there| there.is_file());
+    if !is_file {
+        return output.to_owned();
+    }
+    // What a link leads to is replaced, not the link.
+    let output = std::fs::canonicalize(output).unwrap_or_else(|_| output.to_owned());
+    let mut name = output.into_os_string();
+    name.push(format!(".{}.part", std::process::id()));
+    PathBuf::from(name)
 }
 
 fn read_library(path: &Path, summary: &mut Summary) -> Result<(TrackIndex, Vec<Box<str>>), Failure> {
@@ -180,6 +218,7 @@ fn read_library(path: &Path, summary: &mut Summary) -> Result<(TrackIndex, Vec<B
 
 fn answer(
     options: &Files<'_>,
+    beside: &Path,
     index: &TrackIndex,
     keys: &[Box<str>],
     summary: &mut Summary,
@@ -187,7 +226,7 @@ fn answer(
     let unfit = |unfit: Unfit| Failure::of(options.queries, &unfit);
     let unwritten = |error: csv::Error| Failure::writing(options.output, &error);
     let mut table = Table::open(options.queries, "qid").map_err(unfit)?;
-    let file = File::create(options.output).map_err(|error| Failure::writing(options.output, &error))?;
+    let file = File::create(beside).map_err(|error| Failure::writing(options.output, &error))?;
     let mut output = csv::Writer::from_writer(std::io::BufWriter::new(file));
     output.write_record(["qid", "decision", "lib_id", "score", "reasons"]).map_err(unwritten)?;
     while let Some(row) = table.next().map_err(unfit)? {
@@ -359,5 +398,51 @@ mod tests {
         let (_, counts) =
             matched(&unclosed, b"qid,title,artist\n", Choice::Strict).expect("told as a bad row");
         assert_eq!(counts[..2], [0, 1]);
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_costs_its_own_row() {
+        let mut library = b"lib_id,title,artist\nL0,\"Open Way,Someone\n".to_vec();
+        for row in 1..2_000 {
+            library.extend_from_slice(format!("L{row},Our Way {row},Someone\n").as_bytes());
+        }
+        library.extend_from_slice(b"L2000,\"Two\nLines\",\"Some \"\"One\"\"\"\nL2001,Last \"Way\",Someone");
+        let queries = b"qid,title,artist\r\nQ1,Our Way 7,Someone\r\n\r\nQ2,Two Lines,\"Some \"\"One\"\"\"\r\nQ3,Last Way,Someone\r\n";
+        let (written, counts) = matched(&library, queries, Choice::Strict).expect("matched");
+        assert_eq!(counts, [2_001, 1, 0]);
+        for found in ["Q1,accept,L7,", "Q2,accept,L2000,", "Q3,accept,L2001,"] {
+            assert!(written.contains(found), "{written}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_is_not_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("library.csv"), LIBRARY).expect("written");
+        std::fs::write(path("queries.csv"), b"qid,title,artist\nQ1,Our Way,Someone\n").expect("written");
+        std::os::unix::fs::symlink(path("queries.csv"), path("link.csv")).expect("linked");
+        std::fs::hard_link(path("library.csv"), path("other.csv")).expect("linked");
+        let (library, queries) = (path("library.csv"), path("queries.csv"));
+        for output in ["library.csv", "queries.csv", "link.csv", "other.csv"] {
+            let output = path(output);
+            let files =
+                Files { library: &library, queries: &queries, output: &output, policy: Choice::Strict };
+            let failure = match_files(&files).expect_err("refused");
+            assert!(failure.to_string().contains("is read, so it cannot be written"), "{failure}");
+        }
+        assert_eq!(std::fs::read(&library).expect("there"), LIBRARY);
+        std::fs::write(path("bad.csv"), b"nothing").expect("written");
+        std::fs::write(path("found.csv"), b"before").expect("written");
+        let (bad, output) = (path("bad.csv"), path("found.csv"));
+        let files = Files { library: &library, queries: &bad, output: &output, policy: Choice::Strict };
+        match_files(&files).expect_err("no queries");
+        assert_eq!(
+            std::fs::read(&output).expect("there"),
+            b"before",
+            "what was there stays until there is more"
+        );
+        let left = std::fs::read_dir(folder.path()).expect("there").count();
+        assert_eq!(left, 6, "nothing is left beside it");
     }
 }

@@ -1,15 +1,20 @@
 //! Tables of tracks, as CSV files hold them: columns found by their names, bad rows told by their lines.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 
-use csv::{ByteRecord, ReaderBuilder};
+use csv::ByteRecord;
 
 /// A larger file is no list of tracks.
 const MOST_BYTES: u64 = 2 << 30;
 /// A longer row is no track: most likely a quote was not closed.
 const MOST_ROW_BYTES: usize = 64 << 10;
+/// A quoted field may hold ends of lines, but no more than this many: a quote that is not closed must not take all the
+/// rows behind it along.
+const MOST_LINES_OF_A_ROW: usize = 20;
 
 /// The columns besides the key that are read. The first two must be there.
 const COLUMNS: [&str; 6] = ["title", "artist", "artists", "album_artist", "album", "duration_s"];
@@ -71,7 +76,7 @@ impl Fields {
 
 /// A table that is being read.
 pub(super) struct Table {
-    reader: csv::Reader<File>,
+    lines: Lines,
     key: usize,
     columns: [Option<usize>; COLUMNS.len()],
     width: usize,
@@ -86,8 +91,11 @@ impl Table {
         if bytes > MOST_BYTES {
             return Err(Unfit::TooLarge(bytes));
         }
-        let mut reader = ReaderBuilder::new().flexible(true).from_reader(file);
-        let header = reader.byte_headers().map_err(unreadable)?.clone();
+        let mut lines = Lines { file: BufReader::new(file), ahead: VecDeque::new(), taken: 0 };
+        let header = match lines.row().map_err(Unfit::Unreadable)? {
+            Some(Read { row: Some(header), .. }) => header,
+            _ => ByteRecord::new(),
+        };
         let found: Vec<String> = header.iter().map(column).collect();
         let place = |name: &str| found.iter().position(|found| found == name);
         let columns = COLUMNS.map(place);
@@ -99,7 +107,7 @@ impl Table {
             .collect();
         match place(key) {
             Some(key) if missing.is_empty() => {
-                Ok(Self { reader, key, columns, width: found.len(), record: ByteRecord::new() })
+                Ok(Self { lines, key, columns, width: found.len(), record: ByteRecord::new() })
             }
             _ => Err(Unfit::Missing { missing, found: found.into_iter().take(40).collect() }),
         }
@@ -107,15 +115,12 @@ impl Table {
 
     /// The next row.
     pub(super) fn next(&mut self) -> Result<Option<Row>, Unfit> {
-        let line = self.reader.position().line();
-        if !self.reader.read_byte_record(&mut self.record).map_err(unreadable)? {
-            return Ok(None);
-        }
-        let line = self.record.position().map_or(line, csv::Position::line);
+        let Some(Read { line, row }) = self.lines.row().map_err(Unfit::Unreadable)? else { return Ok(None) };
         let bad = |why, key| Ok(Some(Row::Bad { line, why, key }));
-        if self.record.as_slice().len() > MOST_ROW_BYTES {
-            return bad("longer than any track; a quote may not be closed", None);
-        }
+        let Some(row) = row else {
+            return bad("a quote is not closed, or it is longer than any track", None);
+        };
+        self.record = row;
         let key = self.text(Some(self.key)).filter(|key| !key.is_empty());
         if self.record.len() < self.width {
             return bad("has too few columns", key);
@@ -148,8 +153,109 @@ impl Table {
     }
 }
 
-fn unreadable(error: csv::Error) -> Unfit {
-    Unfit::Unreadable(error.into())
+/// A row as it was read: where it begins, and its fields, unless its end is nowhere near.
+struct Read {
+    line: u64,
+    row: Option<ByteRecord>,
+}
+
+/// A file's lines. Those that were read in search of the end of a row, and do not belong to it, are read again.
+struct Lines {
+    file: BufReader<File>,
+    /// A line that is too long is none.
+    ahead: VecDeque<Option<Vec<u8>>>,
+    /// So many lines were taken.
+    taken: u64,
+}
+
+impl Lines {
+    /// The next row; none at the end of the file.
+    fn row(&mut self) -> io::Result<Option<Read>> {
+        loop {
+            if !self.fill(1)? {
+                return Ok(None);
+            }
+            let line = self.taken + 1;
+            let Some(first) = self.take() else { return Ok(Some(Read { line, row: None })) };
+            if !first.iter().all(u8::is_ascii_whitespace) {
+                return Ok(Some(Read { line, row: self.rest(first)? }));
+            }
+        }
+    }
+
+    /// The fields of the row that begins with this line.
+    fn rest(&mut self, mut text: Vec<u8>) -> io::Result<Option<ByteRecord>> {
+        if let Some(fields) = fields(&text) {
+            return Ok(Some(fields));
+        }
+        for more in 1..MOST_LINES_OF_A_ROW {
+            if !self.fill(more)? {
+                return Ok(None);
+            }
+            let Some(line) = &self.ahead[more - 1] else { return Ok(None) };
+            text.push(b'\n');
+            text.extend_from_slice(line);
+            if text.len() > MOST_ROW_BYTES {
+                return Ok(None);
+            }
+            if let Some(fields) = fields(&text) {
+                (0..more).for_each(|_| drop(self.take()));
+                return Ok(Some(fields));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads ahead until there are so many lines; whether there are.
+    fn fill(&mut self, count: usize) -> io::Result<bool> {
+        while self.ahead.len() < count {
+            let mut line = Vec::new();
+            let most = MOST_ROW_BYTES as u64 + 1;
+            if self.file.by_ref().take(most).read_until(b'\n', &mut line)? == 0 {
+                return Ok(false);
+            }
+            let is_whole = line.len() <= MOST_ROW_BYTES;
+            if !is_whole && line.last() != Some(&b'\n') {
+                self.file.skip_until(b'\n')?;
+            }
+            while line.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+                line.pop();
+            }
+            self.ahead.push_back(is_whole.then_some(line));
+        }
+        Ok(true)
+    }
+
+    fn take(&mut self) -> Option<Vec<u8>> {
+        self.taken += 1;
+        self.ahead.pop_front().flatten()
+    }
+}
+
+/// The fields of a row; none if a quote is not closed.
+fn fields(text: &[u8]) -> Option<ByteRecord> {
+    let mut fields = ByteRecord::new();
+    let mut field = Vec::new();
+    let (mut is_quoted, mut was_quoted) = (false, false);
+    let mut bytes = text.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' if is_quoted && bytes.peek() == Some(&b'"') => {
+                bytes.next();
+                field.push(byte);
+            }
+            b'"' if is_quoted => is_quoted = false,
+            b'"' if field.is_empty() && !was_quoted => (is_quoted, was_quoted) = (true, true),
+            b',' if !is_quoted => {
+                fields.push_field(&field);
+                field.clear();
+                was_quoted = false;
+            }
+            _ => field.push(byte),
+        }
+    }
+    fields.push_field(&field);
+    (!is_quoted).then_some(fields)
 }
 
 /// The name of a column without what spreadsheets put around it.
