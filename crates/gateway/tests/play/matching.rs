@@ -5,10 +5,11 @@ use std::sync::Arc;
 use greenroom::library::Library;
 use greenroom_library::item::{File, Item, ItemKind};
 use greenroom_library::snapshot::SnapshotBuilder;
+use greenroom_upstream::crawl::Contents;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::library::{House, REAL, music};
+use crate::library::{FACTOR, House, REAL, music, until};
 use crate::stage::{Answer, Client, Script, Stage};
 
 const TRACKS: &str = "/api/v1/match/tracks";
@@ -206,6 +207,61 @@ async fn a_pin_outlives_the_process_and_is_written_out_and_taken_back() {
     let back = plain.send(Method::POST, "/api/v1/match/decisions", &lines).await;
     assert_eq!(back.json()["kept"], 1, "{}", back.text());
     assert_eq!(shelf.ask(TRACKS, asked).await.json()["tracks"][0]["source"], "pin");
+    shelf.stage.down().await;
+}
+
+async fn only_music_is_indexed(house: House) {
+    house.current().await;
+    let control = house.stage.control();
+    let libraries = house.stage.process.libraries.all();
+    let films =
+        libraries.iter().find(|library| library.contents() == Contents::Films).expect("there are films");
+    assert!(films.generation().is_none(), "nobody looked for a film yet");
+    let path = json!({"server": "home", "paths": ["/no/film/anywhere.mkv"]});
+    let told = ask(&control, PATHS, &path).await;
+    assert_eq!(code(&told), (503, "no-snapshot".to_owned()), "films are not indexed: {}", told.text());
+    assert!(told.text().contains(&films.id.to_string()), "which one, and how far: {}", told.text());
+    let id = json!({"server": "home", "ids": ["tt9999999"]});
+    // That was the first lookup: from then on films and shows are indexed.
+    for library in libraries.iter().filter(|library| library.contents() != Contents::Music) {
+        until(library, |library| library.generation().is_some()).await;
+    }
+    let told = ask(&control, PATHS, &path).await.json();
+    assert_eq!((&told["paths"][0]["confidence"], &told["unindexed"]), (&json!("NONE"), &json!([])));
+    assert_eq!(ask(&control, "/api/v1/match/ids", &id).await.json()["ids"][0]["confidence"], "NONE");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_film_is_not_said_to_be_nowhere_while_a_plex_has_only_its_music_indexed() {
+    only_music_is_indexed(House::plex(music(100)).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_film_is_not_said_to_be_nowhere_while_a_jellyfin_has_only_its_music_indexed() {
+    only_music_is_indexed(House::jellyfin(music(100), FACTOR).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_found_is_unknown_while_another_library_is_not_indexed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shelf = Shelf::start(folder.path()).await;
+    let server = Arc::clone(&shelf.stage.process.servers[0].0);
+    let empty = Library::new("home:9".parse().expect("an id"), "New", server);
+    shelf.stage.process.libraries.add(Arc::new(empty));
+    let paths = json!(["/media/films/The Matrix (1999)/matrix.mkv", "/nowhere/at/all.mkv"]);
+    let told = shelf.ask(PATHS, json!({"paths": paths})).await.json();
+    let said = |told: &Value, at: usize| told["paths"][at]["confidence"].as_str().map(str::to_owned);
+    assert_eq!((said(&told, 0).as_deref(), said(&told, 1).as_deref()), (Some("HIGH"), Some("UNKNOWN")));
+    assert_eq!((&told["unindexed"][0]["library"], &told["unknown"]), (&json!("home:9"), &json!(1)));
+    let ids = json!({"ids": ["imdb://tt0133093", "tt0000001"]});
+    let told = shelf.ask("/api/v1/match/ids", ids).await.json();
+    assert_eq!(
+        (&told["ids"][0]["confidence"], &told["ids"][1]["confidence"]),
+        (&json!("HIGH"), &json!("UNKNOWN"))
+    );
+    let named = shelf.ask(PATHS, json!({"library": "home:1", "paths": paths})).await.json();
+    assert_eq!(said(&named, 1).as_deref(), Some("NONE"), "the one that is named is indexed");
     shelf.stage.down().await;
 }
 
