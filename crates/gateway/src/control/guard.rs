@@ -411,6 +411,7 @@ mod tests {
             (Method::PUT, "/api/v1/match/paths", Route::Change),
             (Method::PUT, "/api/v1/match/pins", Route::Change),
             (Method::POST, "/api/v1/match/decisions", Route::Change),
+            (Method::POST, "/api/v1/match/disown", Route::Change),
         ];
         for (method, path, expected) in cases {
             assert_eq!(Route::of(&method, path), expected, "{method} {path}");

@@ -194,6 +194,8 @@ async fn a_pin_outlives_the_process_and_is_written_out_and_taken_back() {
     let told = shelf.ask(TRACKS, asked.clone()).await.json();
     for one in told["tracks"].as_array().expect("a list") {
         assert_eq!((&one["source"], &one["item"]["key"]), (&json!("pin"), &json!("102")));
+        assert_eq!(one["reasons"], json!(["pinned"]));
+        assert_eq!(one["why"], "somebody said that it is this one");
     }
     let control = shelf.stage.control();
     let lines = control.get("/api/v1/match/decisions?kind=pin").await.text();
@@ -262,6 +264,65 @@ async fn what_is_not_found_is_unknown_while_another_library_is_not_indexed() {
     );
     let named = shelf.ask(PATHS, json!({"library": "home:1", "paths": paths})).await.json();
     assert_eq!(said(&named, 1).as_deref(), Some("NONE"), "the one that is named is indexed");
+    shelf.stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_and_an_id_are_pinned_and_what_is_not_there_is_disowned() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shelf = Shelf::start(folder.path()).await;
+    let control = shelf.stage.control();
+    let other = r"D:\films\Other (2000)\matrix.mkv";
+    let asked = json!({"server": "home", "paths": [other]});
+    let first = async |body: &Value| ask(&control, PATHS, body).await.json()["paths"][0].clone();
+    assert_eq!(first(&asked).await["confidence"], "LOW");
+    let pin = json!({"server": "home", "path": other, "key": "7"});
+    let anybody = control.without("authorization");
+    assert_eq!(anybody.send(Method::PUT, PINS, &pin.to_string()).await.status, 401);
+    let pinned = control.send(Method::PUT, PINS, &pin.to_string()).await;
+    assert_eq!(pinned.status, 200, "{}", pinned.text());
+    assert_eq!(
+        pinned.json()["track"]["path"],
+        "/media/films/Other (2000)/matrix.mkv",
+        "as the rules make it"
+    );
+    let told = first(&asked).await;
+    assert_eq!(
+        (&told["confidence"], &told["key"], &told["reasons"]),
+        (&json!("HIGH"), &json!("7"), &json!(["pinned"]))
+    );
+    let id = json!({"id": "tt0000042", "key": "7"}).to_string();
+    assert_eq!(control.send(Method::PUT, PINS, &id).await.status, 200);
+    let told = shelf.ask("/api/v1/match/ids", json!({"ids": ["imdb://tt0000042"]})).await.json();
+    assert_eq!(
+        (&told["ids"][0]["items"][0]["key"], &told["ids"][0]["reasons"]),
+        (&json!("7"), &json!(["pinned"]))
+    );
+    for (odd, expected) in [
+        (json!({"path": "/x", "key": "999"}), (404, "unknown-item")),
+        (json!({"path": "/x", "id": "tt1", "key": "7"}), (400, "nothing-asked")),
+        (json!({"key": "7"}), (400, "nothing-asked")),
+        (json!({"path": "", "key": "7"}), (400, "nothing-asked")),
+        (json!({"id": "USUM71703861", "key": "7"}), (400, "nothing-asked")),
+    ] {
+        let (status, code) = code(&control.send(Method::PUT, PINS, &odd.to_string()).await);
+        assert_eq!((status, code.as_str()), expected, "{odd}");
+    }
+    const DISOWN: &str = "/api/v1/match/disown";
+    let absent = json!({"library": "home:1", "key": "7"});
+    assert_eq!(ask(&anybody, DISOWN, &absent).await.status, 401);
+    let unlisted = ask(&control, DISOWN, &json!({"library": "home:1", "key": "8"})).await;
+    assert_eq!(code(&unlisted), (404, "unknown-item".to_owned()));
+    assert_eq!(ask(&control, DISOWN, &absent).await.status, 200);
+    let whole = json!({"library": "home:1", "paths": ["/media/films/The Matrix (1999)/matrix.mkv"]});
+    let told = first(&whole).await;
+    assert_eq!((&told["confidence"], &told["key"]), (&json!("NONE"), &Value::Null));
+    assert_eq!(told["reasons"], json!(["full_path", "disowned"]));
+    let films = shelf.stage.process.libraries.find(&"home:1".parse().expect("an id")).expect("it is there");
+    let mut builder = SnapshotBuilder::default();
+    builder.push(film());
+    films.publish(builder.build(), 2_000);
+    assert_eq!(first(&whole).await["confidence"], "HIGH", "the next snapshot is believed again");
     shelf.stage.down().await;
 }
 

@@ -16,7 +16,7 @@ use super::super::Plane;
 use super::super::gate::Admitted;
 use super::{LIVE_NEEDS_TOKEN, No, Reach, TOO_MANY, not_indexed, read_up_to, shown, written};
 use crate::library::{self, Library, LibraryId};
-use crate::matching::places::{PathAsked, PathFound, Placed};
+use crate::matching::places::{IdFound, PathAsked, PathFound, Placed, Ruled};
 use crate::matching::{Found, Live, Resolved, Wanted};
 
 /// Longest body, and most of what one call asks for.
@@ -72,7 +72,7 @@ impl TrackAsked {
         }
         ids.extend(source_id.as_deref().map(Wanted::source_name));
         let duration_s = duration_s.and_then(seconds);
-        Wanted { title, artist, artists, album, duration_s, ids }
+        Wanted { title, artist, artists, album, duration_s, ids, path: String::new() }
     }
 }
 
@@ -145,11 +145,16 @@ fn verdict(library: &LibraryId, resolved: &Resolved) -> Value {
         Decision::Reject => "reject",
     };
     let best = resolved.found.first();
+    let decided = resolved.source.reason();
+    let words = |found: &Found| -> Vec<&str> {
+        decided.map_or_else(|| found.reasons.iter().map(Reason::word).collect(), |(word, _)| vec![word])
+    };
+    let why = |found: &Found| decided.map_or_else(|| why(&found.reasons), |(_, sentence)| json!(sentence));
     let candidate = |found: &Found| {
         let mut candidate = shown(library, &found.item);
         candidate["score"] = score(found.score);
-        candidate["reasons"] = found.reasons.iter().map(Reason::word).collect();
-        candidate["why"] = why(&found.reasons);
+        candidate["reasons"] = json!(words(found));
+        candidate["why"] = why(found);
         candidate
     };
     json!({
@@ -159,8 +164,8 @@ fn verdict(library: &LibraryId, resolved: &Resolved) -> Value {
         "score": best.map(|best| score(best.score)),
         "runner_up": resolved.found.get(1).map(|second| score(second.score)),
         "margin": score(resolved.margin),
-        "reasons": best.map(|best| best.reasons.iter().map(Reason::word).collect::<Vec<_>>()).unwrap_or_default(),
-        "why": best.map(|best| why(&best.reasons)),
+        "reasons": best.map(words).unwrap_or_default(),
+        "why": best.map(why),
         "candidates": resolved.found.iter().map(candidate).collect::<Vec<_>>(),
     })
 }
@@ -186,7 +191,7 @@ pub(in crate::control) struct Paths {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct MapAsked {
+pub(super) struct MapAsked {
     from: String,
     to: String,
 }
@@ -222,13 +227,7 @@ pub(in crate::control) async fn paths(
         Some("ignore") => Case::Ignore,
         Some(_) => return Err(super::super::problem::Problem::BAD_BODY.into()),
     };
-    let said = match &asked.maps {
-        None => None,
-        Some(maps) => {
-            let rules = maps.iter().map(|map| Rule { from: &map.from, to: &map.to });
-            Some(PathMaps::new(rules).map_err(No::Map)?)
-        }
-    };
+    let said = asked.maps.as_deref().map(compiled).transpose()?;
     let control = &plane.control;
     let libraries = control.libraries(asked.library.as_deref(), asked.server.as_deref())?;
     let reach = Reach::of(libraries, asked.library.is_some())?;
@@ -240,6 +239,11 @@ pub(in crate::control) async fn paths(
     let found = control.playlists.matching.find_paths(&reach.indexed, paths, Arc::clone(&maps), case).await;
     reach.check(found.is_empty() || found.iter().any(|one| one.confidence == Confidence::High))?;
     Ok(written(move || paths_answer(&reach, &found, &maps)).await)
+}
+
+/// The rules that are said with a call.
+pub(super) fn compiled(maps: &[MapAsked]) -> Result<PathMaps, No> {
+    PathMaps::new(maps.iter().map(|map| Rule { from: &map.from, to: &map.to })).map_err(No::Map)
 }
 
 fn paths_answer(reach: &Reach, found: &[PathFound], maps: &PathMaps) -> Value {
@@ -264,7 +268,7 @@ fn paths_answer(reach: &Reach, found: &[PathFound], maps: &PathMaps) -> Value {
             json!({
                 "confidence": counts.word(one.confidence, reach.is_whole()),
                 "key": one.items.first().map(|placed| &placed.item.key),
-                "reasons": one.reasons.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "reasons": reasons(&one.reasons, &one.ruled),
                 "items": listed(&one.items),
                 "candidates": listed(&one.candidates),
             })
@@ -279,6 +283,11 @@ fn paths_answer(reach: &Reach, found: &[PathFound], maps: &PathMaps) -> Value {
         "unknown": counts.unknown,
         "paths": answers,
     })
+}
+
+/// The words for why, and for what somebody decided.
+fn reasons(reasons: &[impl ToString], ruled: &[Ruled]) -> Vec<String> {
+    reasons.iter().map(ToString::to_string).chain(ruled.iter().map(|ruled| ruled.word().to_owned())).collect()
 }
 
 /// How many answers there are of each kind.
@@ -339,21 +348,22 @@ pub(in crate::control) async fn ids(
     let libraries = control.libraries(asked.library.as_deref(), asked.server.as_deref())?;
     let reach = Reach::of(libraries, asked.library.is_some())?;
     let found = control.playlists.matching.find_ids(&reach.indexed, asked.ids.clone()).await;
-    reach.check(found.is_empty() || found.iter().any(|placed| !placed.is_empty()))?;
+    reach.check(found.is_empty() || found.iter().any(|one| !one.items.is_empty()))?;
     Ok(written(move || ids_answer(&reach, &asked.ids, &found)).await)
 }
 
-fn ids_answer(reach: &Reach, asked: &[String], found: &[Vec<Placed>]) -> Value {
+fn ids_answer(reach: &Reach, asked: &[String], found: &[IdFound]) -> Value {
     let mut counts = Counts::default();
     let answers: Vec<Value> = asked
         .iter()
         .zip(found)
-        .map(|(id, placed)| {
-            let confidence = if placed.is_empty() { Confidence::None } else { Confidence::High };
+        .map(|(id, IdFound { items, ruled })| {
+            let confidence = if items.is_empty() { Confidence::None } else { Confidence::High };
             json!({
                 "id": greenroom_library::guid::canonical(id),
                 "confidence": counts.word(confidence, reach.is_whole()),
-                "items": placed.iter().map(|placed| shown(&placed.library, &placed.item)).collect::<Vec<_>>(),
+                "reasons": reasons(&[""; 0], ruled),
+                "items": items.iter().map(|placed| shown(&placed.library, &placed.item)).collect::<Vec<_>>(),
             })
         })
         .collect();

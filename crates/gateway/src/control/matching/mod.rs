@@ -71,7 +71,8 @@ const NOTHING_ASKED: Problem = Problem {
     status: StatusCode::BAD_REQUEST,
     code: "nothing-asked",
     title: "What is it for?",
-    detail: "Name the track: a title with its artist, or an id such as spotify:track:… or your own source_id.",
+    detail: "Name one of these: a \"track\" (a title with its artist, or an id such as spotify:track:… or your own \
+             source_id), a \"path\", or an \"id\". An ISRC alone is given to several recordings.",
 };
 /// A decision could not be kept.
 const RULING_NOT_KEPT: Problem = Problem {
