@@ -1,6 +1,7 @@
 //! Paths and names looked up for others: which items they belong to, in all libraries that are asked. What somebody
 //! decided about one counts before the index.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use greenroom_library::files::{Asked, Case, Confidence, PathMaps, Reason, Verdict};
@@ -94,6 +95,8 @@ struct Place {
     library: Arc<Library>,
     generation: Arc<Generation>,
     lazy: Arc<Lazy>,
+    /// Items that were read for the paths at hand, by row.
+    read: HashMap<u32, Item>,
 }
 
 impl Place {
@@ -102,7 +105,7 @@ impl Place {
         let place = |library: &Arc<Library>| {
             let generation = library.generation()?;
             let lazy = shared.finders.of(&library.id, &generation);
-            Some(Self { library: Arc::clone(library), generation, lazy })
+            Some(Self { library: Arc::clone(library), generation, lazy, read: HashMap::new() })
         };
         libraries.iter().filter_map(place).collect()
     }
@@ -116,8 +119,19 @@ impl Place {
         Placed { library: self.library.id.clone(), item, reasons: reasons.to_vec() }
     }
 
-    fn row(&self, row: u32) -> Option<Item> {
-        self.generation.snapshot.item(row)
+    /// Reads the items that verdicts name, in the order they lie in: rows are packed together.
+    fn read<'v>(&mut self, verdicts: impl Iterator<Item = &'v Verdict>) {
+        let rows = verdicts.flat_map(|verdict| {
+            let sure = verdict.rows.iter().take(MAX_SHOWN).copied();
+            sure.chain(verdict.candidates.iter().map(|candidate| candidate.row))
+        });
+        let mut rows: Vec<u32> = rows.collect();
+        rows.sort_unstable();
+        rows.dedup();
+        self.read.clear();
+        self.generation.snapshot.items_at(&rows, |row, item| {
+            self.read.insert(row, item);
+        });
     }
 
     fn session<'a>(&'a self, shared: &'a Shared) -> Session<'a> {
@@ -189,8 +203,19 @@ impl Matching {
         for chunk in asked.chunks(CHUNK) {
             let (chunk, all, maps) = (chunk.to_vec(), all.clone(), Arc::clone(&maps));
             let work = move |shared: &Shared| -> Vec<PathFound> {
-                let places = Place::of(shared, &all);
-                chunk.iter().map(|asked| find_path(shared, &places, asked, &maps, case)).collect()
+                let mut places = Place::of(shared, &all);
+                let mut verdicts: Vec<Vec<Verdict>> = Vec::with_capacity(places.len());
+                for place in &mut places {
+                    let of_place: Vec<Verdict> =
+                        chunk.iter().map(|asked| place.find(asked, &maps, case)).collect();
+                    place.read(of_place.iter());
+                    verdicts.push(of_place);
+                }
+                let one = |(at, asked): (usize, &PathAsked)| {
+                    let verdicts = verdicts.iter().map(|of_place| &of_place[at]);
+                    find_path(shared, &places, (asked, &maps), verdicts)
+                };
+                chunk.iter().enumerate().map(one).collect()
             };
             found.extend(self.on_a_thread(first, work).await);
         }
@@ -227,7 +252,12 @@ fn spellings(path: &str, maps: &PathMaps) -> Vec<Wanted> {
 }
 
 /// The surest verdict of all libraries. A file may lie in several of them.
-fn find_path(shared: &Shared, places: &[Place], asked: &PathAsked, maps: &PathMaps, case: Case) -> PathFound {
+fn find_path<'v>(
+    shared: &Shared,
+    places: &[Place],
+    (asked, maps): (&PathAsked, &PathMaps),
+    verdicts: impl Iterator<Item = &'v Verdict>,
+) -> PathFound {
     let mut best = PathFound {
         confidence: Confidence::None,
         reasons: Vec::new(),
@@ -244,34 +274,32 @@ fn find_path(shared: &Shared, places: &[Place], asked: &PathAsked, maps: &PathMa
             ..best
         };
     }
-    for (at, place) in places.iter().enumerate() {
-        let mut verdict = place.find(asked, maps, case);
+    for ((at, place), verdict) in places.iter().enumerate().zip(verdicts) {
         if verdict.confidence < best.confidence {
             continue;
         }
         let mut admitted = |rows: &mut dyn Iterator<Item = (u32, &[Reason])>| -> Vec<Placed> {
-            let read = rows.filter_map(|(row, reasons)| Some((place.row(row)?, reasons)));
+            let read = rows.filter_map(|(row, reasons)| Some((place.read.get(&row)?, reasons)));
             let read = read.filter(|(item, _)| rulings.admits(at, place, item));
-            read.map(|(item, reasons)| place.placed(item, reasons)).collect()
+            read.map(|(item, reasons)| place.placed(item.clone(), reasons)).collect()
         };
         let rows = verdict.rows.iter().take(MAX_SHOWN).map(|row| (*row, verdict.reasons.as_slice()));
         let items = admitted(&mut rows.into_iter());
         let few = verdict.candidates.iter().map(|candidate| (candidate.row, candidate.reasons.as_slice()));
         let candidates = admitted(&mut few.into_iter());
-        if items.is_empty() && candidates.is_empty() {
-            // Whatever it was, it may not be.
-            verdict.confidence = Confidence::None;
-        }
-        if verdict.confidence < best.confidence {
+        // Whatever it was, it may not be.
+        let is_left_out = items.is_empty() && candidates.is_empty();
+        let confidence = if is_left_out { Confidence::None } else { verdict.confidence };
+        if confidence < best.confidence {
             continue;
         }
-        if verdict.confidence > best.confidence {
-            let (confidence, reasons) = (verdict.confidence, verdict.reasons);
+        if confidence > best.confidence {
+            let reasons = verdict.reasons.clone();
             best = PathFound { confidence, reasons, items, candidates, ruled: Vec::new() };
             continue;
         }
         if best.confidence == Confidence::None {
-            best.reasons = verdict.reasons;
+            best.reasons.clone_from(&verdict.reasons);
         }
         best.items.extend(items);
         best.candidates.extend(candidates);

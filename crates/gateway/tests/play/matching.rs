@@ -1,8 +1,10 @@
 //! Tracks, paths and names looked up through the whole process; decisions that outlive it; the live fallback.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use greenroom::library::Library;
+use greenroom_library::files::{Asked, Case, FileIndexBuilder, PathMaps};
 use greenroom_library::item::{File, Item, ItemKind};
 use greenroom_library::snapshot::SnapshotBuilder;
 use greenroom_upstream::crawl::Contents;
@@ -323,6 +325,60 @@ async fn a_path_and_an_id_are_pinned_and_what_is_not_there_is_disowned() {
     builder.push(film());
     films.publish(builder.build(), 2_000);
     assert_eq!(first(&whole).await["confidence"], "HIGH", "the next snapshot is believed again");
+    shelf.stage.down().await;
+}
+
+/// `cargo nextest run -p greenroom --run-ignored only --no-capture twenty_thousand_paths` prints what they cost.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "prints a figure"]
+async fn twenty_thousand_paths_in_one_call() {
+    const PATHS_ASKED: u32 = 20_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let shelf = Shelf::start(folder.path()).await;
+    let mut builder = SnapshotBuilder::default();
+    let path = |number: u32| {
+        let (show, season, episode) = (number / 120, number / 12 % 10, number % 12);
+        format!(
+            "/media/series/A Show Called {show}/Season {season:02}/A.Show.S{season:02}E{episode:02}.{show}.mkv"
+        )
+    };
+    for number in 0..PATHS_ASKED {
+        let mut item =
+            Item::new(ItemKind::Episode, &(1_000 + number).to_string(), &format!("Episode {number}"));
+        item.grandparent_title = Some(format!("A Show Called {}", number / 120).into());
+        item.parent_title = Some(format!("Season {}", number / 12 % 10).into());
+        item.guids = vec![format!("plex://episode/{number:024x}").into(), format!("tvdb://{number}").into()];
+        item.files = vec![File { path: path(number).into(), size_bytes: Some(u64::from(number)) }];
+        builder.push(item);
+    }
+    let films = shelf.stage.process.libraries.find(&"home:1".parse().expect("an id")).expect("it is there");
+    films.publish(builder.build(), 2_000);
+    // As a program walks through its own list: in no order of ours.
+    let paths: Vec<String> = (0..PATHS_ASKED).map(|at| path(at.wrapping_mul(7_919) % PATHS_ASKED)).collect();
+    let asked = json!({"library": "home:1", "paths": paths});
+    for what in ["cold", "warm", "warm"] {
+        let begun = Instant::now();
+        let told = shelf.ask(PATHS, asked.clone()).await;
+        let whole = begun.elapsed();
+        println!("{what}: {whole:?} for {} bytes of answer", told.text().len());
+        assert_eq!(told.json()["high"], PATHS_ASKED);
+    }
+    let snapshot = &films.generation().expect("published").snapshot;
+    let begun = Instant::now();
+    let mut index = FileIndexBuilder::default();
+    for (row, item) in (0..).zip(snapshot.items()) {
+        index.push(row, &item);
+    }
+    let index = index.build();
+    println!("making the index: {:?}", begun.elapsed());
+    let begun = Instant::now();
+    let one =
+        |path: &String| index.find(&Asked { path, ..Asked::default() }, &PathMaps::default(), Case::Exact);
+    let rows: Vec<u32> = paths.iter().flat_map(|path| one(path).rows).collect();
+    println!("the index alone: {:?}", begun.elapsed());
+    let begun = Instant::now();
+    let items: Vec<Item> = rows.iter().filter_map(|row| snapshot.item(*row)).collect();
+    println!("reading {} items one by one: {:?}", items.len(), begun.elapsed());
     shelf.stage.down().await;
 }
 
