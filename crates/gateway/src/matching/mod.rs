@@ -31,6 +31,7 @@ pub mod tally;
 mod tests;
 pub mod wanted;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,7 +47,7 @@ use disowned::Disowned;
 use finder::Finders;
 use misses::{Misses, Question, Searched};
 use resolving::Session;
-use ruling::{Ruling, RulingKind};
+use ruling::Ruling;
 use store::{NotKept, Store};
 use tally::{Count, Tally};
 use wanted::Keys;
@@ -216,29 +217,14 @@ impl Shared {
         rulings
     }
 
-    /// Pins and rejections under these keys.
-    fn by_hand(&self, keys: &Keys) -> Vec<Ruling> {
-        let mut may_be = false;
+    /// All keys of pins and rejections; none where they cannot be read.
+    fn keys_by_hand(&self) -> Arc<HashSet<i64>> {
+        let mut keys = Arc::default();
         self.with_store(|store| {
-            let by_hand = store.by_hand()?;
-            may_be = keys.asked().any(|key| by_hand.contains(&key));
+            keys = store.by_hand()?;
             Ok(())
         });
-        if !may_be {
-            return Vec::new();
-        }
-        let rulings = self.rulings(keys).into_iter().map(|(_, ruling)| ruling);
-        rulings.filter(|ruling| ruling.kind != RulingKind::Confirmed).collect()
-    }
-
-    /// Whether anything was pinned or rejected at all.
-    fn has_rulings_by_hand(&self) -> bool {
-        let mut has = false;
-        self.with_store(|store| {
-            has = !store.by_hand()?.is_empty();
-            Ok(())
-        });
-        has
+        keys
     }
 
     fn with_store(&self, work: impl FnOnce(&Store) -> Result<(), Failing>) {

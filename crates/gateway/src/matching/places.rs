@@ -1,7 +1,7 @@
 //! Paths and names looked up for others: which items they belong to, in all libraries that are asked. What somebody
 //! decided about one counts before the index.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use greenroom_library::files::{Asked, Case, Confidence, PathMaps, Reason, Verdict};
@@ -99,17 +99,26 @@ struct Place {
     read: HashMap<u32, Item>,
 }
 
-impl Place {
+/// All that is asked for one batch.
+struct Places {
+    of: Vec<Place>,
+    /// Keys of what somebody decided.
+    by_hand: Arc<HashSet<i64>>,
+}
+
+impl Places {
     /// Those libraries that have a snapshot.
-    fn of(shared: &Shared, libraries: &[Arc<Library>]) -> Vec<Self> {
+    fn of(shared: &Shared, libraries: &[Arc<Library>]) -> Self {
         let place = |library: &Arc<Library>| {
             let generation = library.generation()?;
             let lazy = shared.finders.of(&library.id, &generation);
-            Some(Self { library: Arc::clone(library), generation, lazy, read: HashMap::new() })
+            Some(Place { library: Arc::clone(library), generation, lazy, read: HashMap::new() })
         };
-        libraries.iter().filter_map(place).collect()
+        Self { of: libraries.iter().filter_map(place).collect(), by_hand: shared.keys_by_hand() }
     }
+}
 
+impl Place {
     fn find(&self, asked: &PathAsked, maps: &PathMaps, case: Case) -> Verdict {
         let asked = Asked { path: &asked.path, size_bytes: asked.size_bytes, duration_s: asked.duration_s };
         self.lazy.of(&self.generation.snapshot).files.find(&asked, maps, case)
@@ -149,22 +158,25 @@ struct Rulings<'a> {
 
 impl<'a> Rulings<'a> {
     /// `named` makes what it may be kept under; that is needed only if there are decisions at all.
-    fn of(shared: &'a Shared, places: &[Place], named: impl FnOnce() -> Vec<Wanted>) -> Self {
+    fn of(shared: &'a Shared, places: &Places, named: impl FnOnce() -> Vec<Wanted>) -> Self {
         let mut of = Vec::new();
-        if shared.has_rulings_by_hand() {
+        if !places.by_hand.is_empty() {
             let named = named();
             let in_place = |place: &Place| {
                 let keys = named.iter().map(|wanted| Keys::of(&place.library.id, wanted));
-                keys.flat_map(|keys| shared.by_hand(&keys)).collect()
+                let may_be = |keys: &Keys| keys.asked().any(|key| places.by_hand.contains(&key));
+                let rulings = keys.filter(may_be).flat_map(|keys| shared.rulings(&keys));
+                let rulings = rulings.map(|(_, ruling)| ruling);
+                rulings.filter(|ruling| ruling.kind != RulingKind::Confirmed).collect()
             };
-            of = places.iter().map(in_place).collect();
+            of = places.of.iter().map(in_place).collect();
         }
         Self { shared, of, ruled: Vec::new() }
     }
 
     /// The item it is pinned to, in the first library where it is.
-    fn pinned(&self, places: &[Place]) -> Option<Placed> {
-        self.of.iter().zip(places).find_map(|(rulings, place)| {
+    fn pinned(&self, places: &Places) -> Option<Placed> {
+        self.of.iter().zip(&places.of).find_map(|(rulings, place)| {
             let item = place.session(self.shared).pinned(rulings.iter())?;
             Some(place.placed(item, &[]))
         })
@@ -203,9 +215,9 @@ impl Matching {
         for chunk in asked.chunks(CHUNK) {
             let (chunk, all, maps) = (chunk.to_vec(), all.clone(), Arc::clone(&maps));
             let work = move |shared: &Shared| -> Vec<PathFound> {
-                let mut places = Place::of(shared, &all);
-                let mut verdicts: Vec<Vec<Verdict>> = Vec::with_capacity(places.len());
-                for place in &mut places {
+                let mut places = Places::of(shared, &all);
+                let mut verdicts: Vec<Vec<Verdict>> = Vec::with_capacity(places.of.len());
+                for place in &mut places.of {
                     let of_place: Vec<Verdict> =
                         chunk.iter().map(|asked| place.find(asked, &maps, case)).collect();
                     place.read(of_place.iter());
@@ -230,7 +242,7 @@ impl Matching {
         for chunk in ids.chunks(CHUNK) {
             let (chunk, all) = (chunk.to_vec(), all.clone());
             let work = move |shared: &Shared| -> Vec<IdFound> {
-                let places = Place::of(shared, &all);
+                let places = Places::of(shared, &all);
                 chunk.iter().map(|id| find_id(shared, &places, id)).collect()
             };
             found.extend(self.on_a_thread(first, work).await);
@@ -254,7 +266,7 @@ fn spellings(path: &str, maps: &PathMaps) -> Vec<Wanted> {
 /// The surest verdict of all libraries. A file may lie in several of them.
 fn find_path<'v>(
     shared: &Shared,
-    places: &[Place],
+    places: &Places,
     (asked, maps): (&PathAsked, &PathMaps),
     verdicts: impl Iterator<Item = &'v Verdict>,
 ) -> PathFound {
@@ -274,7 +286,7 @@ fn find_path<'v>(
             ..best
         };
     }
-    for ((at, place), verdict) in places.iter().enumerate().zip(verdicts) {
+    for ((at, place), verdict) in places.of.iter().enumerate().zip(verdicts) {
         if verdict.confidence < best.confidence {
             continue;
         }
@@ -323,14 +335,14 @@ fn find_path<'v>(
     best
 }
 
-fn find_id(shared: &Shared, places: &[Place], id: &str) -> IdFound {
+fn find_id(shared: &Shared, places: &Places, id: &str) -> IdFound {
     let Some(name) = guid::canonical(id) else { return IdFound::default() };
     let mut rulings = Rulings::of(shared, places, || vec![Wanted::named(&name)]);
     if let Some(placed) = rulings.pinned(places) {
         return IdFound { items: vec![placed], ruled: vec![Ruled::Pinned] };
     }
     let mut items = Vec::new();
-    for (at, place) in places.iter().enumerate() {
+    for (at, place) in places.of.iter().enumerate() {
         let snapshot = &place.generation.snapshot;
         let named = place.lazy.of(snapshot).named(snapshot, &name).into_iter();
         items

@@ -44,8 +44,9 @@ impl<E: Into<Failing>> From<E> for NotKept {
 #[derive(Debug)]
 pub struct Store {
     db: Mutex<Connection>,
-    /// Keys of pins and rejections, once somebody asked; `None` after they changed. Taken only while `db` is held.
-    by_hand: Mutex<Option<Arc<HashSet<i64>>>>,
+    /// Keys of pins and rejections, once somebody asked, and the file's own count of what others wrote into it at that
+    /// time; `None` after they changed. Taken only while `db` is held.
+    by_hand: Mutex<Option<(i64, Arc<HashSet<i64>>)>>,
     max_rulings: usize,
 }
 
@@ -97,7 +98,11 @@ impl Store {
     pub(super) fn by_hand(&self) -> Result<Arc<HashSet<i64>>, Failing> {
         let db = self.db.lock();
         let mut by_hand = self.by_hand.lock();
-        if let Some(known) = &*by_hand {
+        // Another gateway on the same directory may have written.
+        let version: i64 = db.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        if let Some((of, known)) = &*by_hand
+            && *of == version
+        {
             return Ok(Arc::clone(known));
         }
         let mut select = db.prepare_cached(
@@ -105,7 +110,7 @@ impl Store {
              WHERE ruling.kind != 'confirmed'",
         )?;
         let keys = Arc::new(select.query_map([], |row| row.get(0))?.collect::<Result<HashSet<i64>, _>>()?);
-        *by_hand = Some(Arc::clone(&keys));
+        *by_hand = Some((version, Arc::clone(&keys)));
         Ok(keys)
     }
 

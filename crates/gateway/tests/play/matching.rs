@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use greenroom::library::Library;
+use greenroom::matching::Matching;
+use greenroom::matching::places::PathAsked;
 use greenroom_library::files::{Asked, Case, FileIndexBuilder, PathMaps};
 use greenroom_library::item::{File, Item, ItemKind};
 use greenroom_library::snapshot::SnapshotBuilder;
+use greenroom_simulator::faults::Fault;
 use greenroom_upstream::crawl::Contents;
 use http::Method;
 use serde_json::{Value, json};
@@ -247,6 +250,23 @@ async fn a_film_is_not_said_to_be_nowhere_while_a_jellyfin_has_only_its_music_in
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_film_is_not_said_to_be_nowhere_before_the_server_said_which_libraries_it_has() {
+    let house = House::plex(music(100)).await;
+    house.current().await;
+    house.server.faults().set(Fault::Gone);
+    let house = house.restarted("").await;
+    let library = house.music().await;
+    until(&library, |library| library.generation().is_some()).await;
+    let path = json!({"server": "home", "paths": ["/no/film/anywhere.mkv"]});
+    let told = ask(&house.stage.control(), PATHS, &path).await;
+    assert_eq!(code(&told), (503, "no-snapshot".to_owned()), "{}", told.text());
+    let named = json!({"library": library.id.to_string(), "paths": ["/no/film/anywhere.mkv"]});
+    let told = ask(&house.stage.control(), PATHS, &named).await.json();
+    assert_eq!(told["paths"][0]["confidence"], "NONE", "the library that is named can be asked: {told}");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_found_is_unknown_while_another_library_is_not_indexed() {
     let folder = tempfile::tempdir().expect("a folder");
     let shelf = Shelf::start(folder.path()).await;
@@ -362,6 +382,17 @@ async fn twenty_thousand_paths_in_one_call() {
         let whole = begun.elapsed();
         println!("{what}: {whole:?} for {} bytes of answer", told.text().len());
         assert_eq!(told.json()["high"], PATHS_ASKED);
+    }
+    let matching = Matching::default();
+    let files: Vec<PathAsked> =
+        paths.iter().map(|path| PathAsked { path: path.clone(), ..PathAsked::default() }).collect();
+    for what in ["cold", "warm"] {
+        let (files, begun) = (files.clone(), Instant::now());
+        let found = matching
+            .find_paths(&[Arc::clone(&films)], files, Arc::new(PathMaps::default()), Case::Exact)
+            .await;
+        println!("looked up and items read, {what}: {:?}", begun.elapsed());
+        assert_eq!(found.len(), paths.len());
     }
     let snapshot = &films.generation().expect("published").snapshot;
     let begun = Instant::now();

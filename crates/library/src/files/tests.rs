@@ -53,7 +53,7 @@ fn check(files: &[&str], path: &str, expected: &str) {
 fn one_spelling_stands_for_a_path_and_case_counts() {
     let one = super::canonical("/mnt/A/e\u{301}.mp4");
     assert_eq!(one.as_deref(), Some("mnt/A/\u{e9}.mp4"));
-    assert_eq!(super::canonical(r"\\?\mnt\A\x\..\\\u{e9}.mp4".replace("\\u{e9}", "\u{e9}").as_str()), one);
+    assert_eq!(super::canonical("\\\\?\\mnt\\A\\x\\..\\\\\u{e9}.mp4"), one);
     assert_eq!(super::canonical("file:///mnt/A/%C3%A9.mp4"), one);
     assert_ne!(super::canonical("/mnt/a/\u{e9}.mp4"), one);
     for nothing in ["", "/", "..", "\n"] {

@@ -221,6 +221,11 @@ fn many_rows_in_any_order_come_out_sorted() {
     let keys: Vec<Box<str>> = one.items().map(|item| item.key).collect();
     assert!(keys.is_sorted());
     assert_eq!(one.item(one.row_of(&item(777).key).expect("it is there")), Some(item(777)));
+    // Of some blocks several rows, of others none, and rows that there are not.
+    let rows: Vec<u32> = [0, 1, 63, 64, 700, 39_999, 40_000, u32::MAX].into();
+    let mut at = Vec::new();
+    one.items_at(&rows, |row, item| at.push((row, Some(item))));
+    assert_eq!(at, rows[..6].iter().map(|row| (*row, one.item(*row))).collect::<Vec<_>>());
 }
 
 #[test]
