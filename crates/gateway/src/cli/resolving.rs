@@ -210,9 +210,12 @@ impl Pages {
     /// The end of the document.
     fn end(self) -> String {
         let head = if self.is_first { format!("{{\"{}\":[", self.list) } else { String::new() };
-        let rest: String =
-            self.rest.iter().map(|(name, value)| format!(",{}:{value}", json!(name))).collect();
-        format!("{head}]{rest}}}\n")
+        let mut out = format!("{head}]");
+        for (name, value) in self.rest {
+            // Writing to a String cannot fail.
+            let _ = write!(out, ",{}:{value}", json!(name));
+        }
+        out + "}\n"
     }
 }
 

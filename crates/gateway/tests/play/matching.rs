@@ -20,6 +20,7 @@ use crate::stage::{Answer, Client, Script, Stage};
 const TRACKS: &str = "/api/v1/match/tracks";
 const PATHS: &str = "/api/v1/match/paths";
 const PINS: &str = "/api/v1/match/pins";
+const DISOWN: &str = "/api/v1/match/disown";
 
 /// A process whose server nobody can reach, with libraries of films and music that are published by hand.
 struct Shelf {
@@ -252,7 +253,9 @@ async fn a_film_is_not_said_to_be_nowhere_while_a_jellyfin_has_only_its_music_in
 #[tokio::test(flavor = "multi_thread")]
 async fn a_film_is_not_said_to_be_nowhere_before_the_server_said_which_libraries_it_has() {
     let house = House::plex(music(100)).await;
-    house.current().await;
+    let library = house.current().await;
+    // It is on the disk by then.
+    until(&library, |library| !library.progress().borrow().is_building()).await;
     house.server.faults().set(Fault::Gone);
     let house = house.restarted("").await;
     let library = house.music().await;
@@ -330,7 +333,6 @@ async fn a_path_and_an_id_are_pinned_and_what_is_not_there_is_disowned() {
         let (status, code) = code(&control.send(Method::PUT, PINS, &odd.to_string()).await);
         assert_eq!((status, code.as_str()), expected, "{odd}");
     }
-    const DISOWN: &str = "/api/v1/match/disown";
     let absent = json!({"library": "home:1", "key": "7"});
     assert_eq!(ask(&anybody, DISOWN, &absent).await.status, 401);
     let unlisted = ask(&control, DISOWN, &json!({"library": "home:1", "key": "8"})).await;

@@ -63,13 +63,13 @@ pub(in crate::control) async fn pin(
         (Some(track), None, None) => (control.music_library(named, server)?, track.wanted()),
         (None, Some(path), None) => {
             let said = pinned.maps.as_deref().map(compiled).transpose()?;
-            let library = holder(control.libraries(named, server)?, &pinned.key)?;
+            let library = holder(&control.libraries(named, server)?, &pinned.key)?;
             let maps = said.as_ref().unwrap_or(&library.server.settings.path_maps);
             let mapped = maps.there(&path).unwrap_or(path);
             (library, Wanted::file(&mapped))
         }
         (None, None, Some(id)) => {
-            (holder(control.libraries(named, server)?, &pinned.key)?, Wanted::named(&id))
+            (holder(&control.libraries(named, server)?, &pinned.key)?, Wanted::named(&id))
         }
         _ => return Err(NOTHING_ASKED.into()),
     };
@@ -79,7 +79,7 @@ pub(in crate::control) async fn pin(
 }
 
 /// The library that has an item with this key.
-fn holder(libraries: Vec<Arc<Library>>, key: &str) -> Result<Arc<Library>, No> {
+fn holder(libraries: &[Arc<Library>], key: &str) -> Result<Arc<Library>, No> {
     let has = |library: &&Arc<Library>| {
         library.generation().is_some_and(|generation| generation.snapshot.row_of(key).is_some())
     };
@@ -108,7 +108,7 @@ pub(in crate::control) async fn disown(
     let absent: Absent = read_up_to(&headers, body, MAX_RULING_BYTES).await?;
     let library = plane.control.music_library(Some(&absent.library), None)?;
     // What is not listed cannot be offered, and need not be remembered.
-    let library = holder(vec![library], &absent.key)?;
+    let library = holder(&[library], &absent.key)?;
     plane.control.playlists.matching.disown(&library, &absent.key).await;
     Ok(Json(json!({ "success": true })))
 }
