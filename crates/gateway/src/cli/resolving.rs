@@ -23,13 +23,16 @@ const PATHS_AT_ONCE: usize = 10_000;
 pub(super) struct Online {
     /// Tracks to look for in the library of the running gateway, each as "Artist - Title", or by an id such as
     /// spotify:track:…
-    #[arg(value_name = "TRACK", conflicts_with_all = ["paths", "ids"])]
+    #[arg(value_name = "TRACK", conflicts_with_all = ["paths", "path", "ids"])]
     tracks: Vec<String>,
     /// File with a path on each line; "-" reads them from the standard input
-    #[arg(long, value_name = "FILE", conflicts_with = "ids")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "ids"])]
     paths: Option<PathBuf>,
+    /// Look for the item of the file at this path; may be repeated
+    #[arg(long, value_name = "PATH", conflicts_with = "ids")]
+    path: Vec<String>,
     /// Spellings of a path that differ by case only are the same
-    #[arg(long, requires = "paths")]
+    #[arg(long, conflicts_with_all = ["tracks", "ids"])]
     ignore_case: bool,
     /// Look for items with this id, such as imdb://tt0111161; may be repeated
     #[arg(long = "id", value_name = "ID")]
@@ -37,17 +40,17 @@ pub(super) struct Online {
     /// Search the server for tracks that are not in its index, with so many requests at most
     #[arg(long, value_name = "REQUESTS", requires = "tracks")]
     live: Option<usize>,
-    /// It is this item: from now on the one track that is named is always the item with this key
-    #[arg(long, value_name = "KEY", requires = "tracks", conflicts_with = "reject")]
+    /// It is this item: from now on the one track, --path or --id that is named is always the item with this key
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["reject", "paths"])]
     pin: Option<String>,
-    /// It is never this item: from now on the one track that is named is never the item with this key
-    #[arg(long, value_name = "KEY", requires = "tracks")]
+    /// It is never this item: from now on the one track, --path or --id that is named is never the item with this key
+    #[arg(long, value_name = "KEY", conflicts_with = "paths")]
     reject: Option<String>,
     /// List what was decided
-    #[arg(long, conflicts_with_all = ["tracks", "paths", "ids"])]
+    #[arg(long, conflicts_with_all = ["tracks", "paths", "path", "ids", "pin", "reject"])]
     decisions: bool,
     /// Take back the decision with this number; may be repeated
-    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["tracks", "paths", "ids", "decisions"])]
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["tracks", "paths", "path", "ids", "pin", "reject", "decisions"])]
     take_back: Vec<i64>,
     /// The server whose library is asked, where several are configured
     #[arg(long, value_name = "NAME")]
@@ -68,14 +71,34 @@ pub(super) fn run(options: &Online, library: Option<&str>, policy: &str, as_json
         Ok(paths) => paths,
         Err(problem) => return failed(&problem),
     };
+    let tracks: Vec<Value> = options.tracks.iter().map(|text| track(text)).collect();
     with(&options.place, async |remote| {
-        if let Some(paths) = read {
+        if let Some(key) = options.pin.as_ref().or(options.reject.as_ref()) {
+            let about = match (tracks.as_slice(), options.path.as_slice(), options.ids.as_slice()) {
+                ([track], [], []) => json!({ "track": track }),
+                ([], [path], []) => json!({ "path": path }),
+                ([], [], [id]) => json!({ "id": id }),
+                _ => {
+                    eprintln!("greenroom: name the one track, --path or --id that it is about");
+                    return Ok(MISUSED);
+                }
+            };
+            let kind = if options.pin.is_some() { "pin" } else { "rejection" };
+            let mut asked = body(about);
+            (asked["kind"], asked["key"]) = (json!(kind), json!(key));
+            let told = remote.ask(Method::PUT, "api/v1/match/pins", Some(&asked)).await?;
+            show(&told, as_json, render_ruling);
+            return Ok(DONE);
+        }
+        if let Some(paths) = read.or_else(|| Some(options.path.clone()).filter(|paths| !paths.is_empty())) {
             let case = if options.ignore_case { "ignore" } else { "exact" };
+            let mut pages = Pages::of("paths");
             for some in paths.chunks(PATHS_AT_ONCE) {
                 let asked = body(json!({ "case": case, "paths": some }));
                 let told = remote.ask(Method::POST, "api/v1/match/paths", Some(&asked)).await?;
-                show(&told, as_json, |told| render_paths(some, told));
+                print!("{}", if as_json { pages.next(told) } else { render_paths(some, &pages.count(told)) });
             }
+            print!("{}", if as_json { pages.end() } else { render_sums(&pages.rest) });
             return Ok(DONE);
         }
         if !options.ids.is_empty() {
@@ -93,21 +116,9 @@ pub(super) fn run(options: &Online, library: Option<&str>, policy: &str, as_json
             show(&told, as_json, |told| format!("{} taken back\n", told["gone"]));
             return Ok(DONE);
         }
-        let tracks: Vec<Value> = options.tracks.iter().map(|text| track(text)).collect();
-        if let Some(key) = options.pin.as_ref().or(options.reject.as_ref()) {
-            let [track] = tracks.as_slice() else {
-                eprintln!("greenroom: name the one track that it is about");
-                return Ok(MISUSED);
-            };
-            let kind = if options.pin.is_some() { "pin" } else { "rejection" };
-            let asked = body(json!({ "kind": kind, "track": track, "key": key }));
-            let told = remote.ask(Method::PUT, "api/v1/match/pins", Some(&asked)).await?;
-            show(&told, as_json, render_ruling);
-            return Ok(DONE);
-        }
         if tracks.is_empty() {
             eprintln!(
-                "greenroom: name tracks, --paths, --id or --decisions; or two CSV files: --library, --queries, --output"
+                "greenroom: name tracks, --path, --paths, --id or --decisions; or two CSV files: --library, --queries, --output"
             );
             return Ok(MISUSED);
         }
@@ -123,6 +134,7 @@ pub(super) fn run(options: &Online, library: Option<&str>, policy: &str, as_json
 
 async fn list(remote: &Remote, library: Option<&str>, as_json: bool) -> Result<u8, u8> {
     let mut after = 0;
+    let mut pages = Pages::of("decisions");
     loop {
         let mut path = format!("api/v1/match/pins?after={after}");
         if let Some(library) = library {
@@ -132,13 +144,78 @@ async fn list(remote: &Remote, library: Option<&str>, as_json: bool) -> Result<u
             ]);
         }
         let told = remote.get(&path).await?;
-        show(&told, as_json, |told| {
-            told["decisions"].as_array().into_iter().flatten().map(render_ruling).collect()
-        });
-        match told["next"].as_i64() {
-            Some(next) => after = next,
-            None => return Ok(DONE),
+        let next = told["next"].as_i64();
+        if as_json {
+            print!("{}", pages.next(told));
+        } else {
+            let lines = told["decisions"].as_array().into_iter().flatten().map(render_ruling);
+            print!("{}", lines.collect::<String>());
         }
+        match next {
+            Some(next) => after = next,
+            None => break,
+        }
+    }
+    if as_json {
+        print!("{}", pages.end());
+    }
+    Ok(DONE)
+}
+
+/// Several answers that are printed as one document, each as it comes.
+struct Pages {
+    /// The list that goes on from answer to answer.
+    list: &'static str,
+    is_first: bool,
+    has_elements: bool,
+    /// All else: counts are added up, of the rest the last counts.
+    rest: Map<String, Value>,
+}
+
+impl Pages {
+    /// What counts in each answer by itself.
+    const COUNTS: [&str; 4] = ["high", "low", "none", "unknown"];
+
+    fn of(list: &'static str) -> Self {
+        Self { list, is_first: true, has_elements: false, rest: Map::new() }
+    }
+
+    /// Takes over all of an answer but its list, which is left.
+    fn count(&mut self, told: Value) -> Value {
+        let Value::Object(mut told) = told else { return Value::Null };
+        let list = told.remove(self.list).unwrap_or_default();
+        for (name, value) in told {
+            let before = self.rest.get(&name).and_then(Value::as_u64).unwrap_or(0);
+            let is_count = Self::COUNTS.contains(&name.as_str());
+            let value =
+                if is_count { json!(before.saturating_add(value.as_u64().unwrap_or(0))) } else { value };
+            self.rest.insert(name, value);
+        }
+        list
+    }
+
+    /// The next part of the document.
+    fn next(&mut self, told: Value) -> String {
+        let list = self.count(told);
+        let mut out = String::new();
+        for element in list.as_array().into_iter().flatten() {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "{}{element}", if self.has_elements { "," } else { "" });
+            self.has_elements = true;
+        }
+        let is_first = std::mem::take(&mut self.is_first);
+        if is_first { format!("{{\"{}\":[{out}", self.list) } else { out }
+    }
+
+    /// The end of the document.
+    fn end(self) -> String {
+        let head = if self.is_first { format!("{{\"{}\":[", self.list) } else { String::new() };
+        let mut out = format!("{head}]");
+        for (name, value) in self.rest {
+            // Writing to a String cannot fail.
+            let _ = write!(out, ",{}:{value}", json!(name));
+        }
+        out + "}\n"
     }
 }
 
@@ -215,16 +292,33 @@ fn render_tracks(asked: &[String], told: &Value) -> String {
     out
 }
 
-fn render_paths(asked: &[String], told: &Value) -> String {
+fn render_paths(asked: &[String], paths: &Value) -> String {
     let mut out = String::new();
-    for (asked, path) in asked.iter().zip(told["paths"].as_array().into_iter().flatten()) {
+    for (asked, path) in asked.iter().zip(paths.as_array().into_iter().flatten()) {
         let best = path["items"].as_array().and_then(|items| items.first()).unwrap_or(&path["candidates"][0]);
         let item = if best.is_object() { named(best) } else { "-".to_owned() };
         let _ =
             writeln!(out, "{:<4} {item}  {asked}  [{}]", text(&path["confidence"]), words(&path["reasons"]));
     }
-    let _ = writeln!(out, "{} high, {} low, {} none", told["high"], told["low"], told["none"]);
     out
+}
+
+/// How many there are of each kind, and what may still change that.
+fn render_sums(told: &Map<String, Value>) -> String {
+    let count = |name: &str| told.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let mut out = format!("{} high, {} low, {} none", count("high"), count("low"), count("none"));
+    let awaited: Vec<String> = told
+        .get("unindexed")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .map(|library| format!("{} ({})", text(&library["title"]), text(&library["state"])))
+        .collect();
+    // Writing to a String cannot fail.
+    if !awaited.is_empty() {
+        let _ = write!(out, ", {} unknown: not indexed yet: {}", count("unknown"), awaited.join(", "));
+    }
+    out + "\n"
 }
 
 fn render_ids(asked: &[String], told: &Value) -> String {
@@ -240,7 +334,7 @@ fn render_ids(asked: &[String], told: &Value) -> String {
 fn render_ruling(ruling: &Value) -> String {
     let track = &ruling["track"];
     let ids = words(&track["ids"]);
-    let name = [text(&track["artist"]), text(&track["title"]), &ids];
+    let name = [text(&track["artist"]), text(&track["title"]), text(&track["path"]), &ids];
     let name: Vec<&str> = name.into_iter().filter(|part| !part.is_empty()).collect();
     let is = if ruling["kind"] == "rejection" { "is never" } else { "is" };
     format!(
@@ -285,9 +379,25 @@ mod tests {
         ] {
             assert!(out.contains(part), "{part} is missing in\n{out}");
         }
-        let told = json!({"high": 1, "low": 0, "none": 0, "paths": [
-            {"confidence": "HIGH", "items": [{"key": "9", "title": "F"}], "reasons": ["suffix=2"]}]});
-        let out = render_paths(&["/a/b".to_owned()], &told);
+        let paths =
+            json!([{"confidence": "HIGH", "items": [{"key": "9", "title": "F"}], "reasons": ["suffix=2"]}]);
+        let out = render_paths(&["/a/b".to_owned()], &paths);
         assert!(out.contains("HIGH 9 F  /a/b  [suffix=2]"), "{out}");
+    }
+
+    #[test]
+    fn several_answers_are_one_document() {
+        let mut pages = Pages::of("paths");
+        let waiting = json!([{"title": "Films", "state": "building"}]);
+        let mut out = pages.next(json!({"high": 1, "none": 0, "paths": [1, 2], "unindexed": waiting}));
+        out += &pages.next(json!({"high": 0, "none": 3, "paths": [], "unindexed": waiting}));
+        out += &pages.next(json!({"high": 2, "none": 0, "unknown": 1, "paths": [3], "unindexed": waiting}));
+        assert!(render_sums(&pages.rest).contains("1 unknown: not indexed yet: Films (building)"));
+        out += &pages.end();
+        let read: Value = serde_json::from_str(&out).expect("one document");
+        let whole = json!({"high": 3, "none": 3, "unknown": 1, "paths": [1, 2, 3], "unindexed": waiting});
+        assert_eq!(read, whole);
+        let empty: Value = serde_json::from_str(&Pages::of("paths").end()).expect("also of nothing");
+        assert_eq!(empty, json!({"paths": []}));
     }
 }

@@ -413,6 +413,7 @@ mod tests {
             (Method::POST, "/api/v1/match/decisions", Route::Change),
             (Method::GET, "/api/v1/playlists/standing", Route::Read),
             (Method::POST, "/api/v1/playlists/standing/weekly/run", Route::Change),
+            (Method::POST, "/api/v1/match/disown", Route::Change),
         ];
         for (method, path, expected) in cases {
             assert_eq!(Route::of(&method, path), expected, "{method} {path}");

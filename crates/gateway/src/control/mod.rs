@@ -272,6 +272,7 @@ fn router(plane: Arc<Plane>) -> Router {
             "/api/v1/match/pins",
             get(matching::rulings::list).put(matching::rulings::pin).delete(matching::rulings::take_back),
         )
+        .route("/api/v1/match/disown", post(matching::rulings::disown))
         .route("/api/v1/match/decisions", get(matching::rulings::write_out).post(matching::rulings::read_in))
         .route("/api/v1/libraries", get(libraries::all))
         .route("/api/v1/libraries/{id}", get(libraries::one).put(libraries::choose))

@@ -79,7 +79,8 @@ impl Matching {
         item_key: &str,
     ) -> Result<Ruling, Refused> {
         let generation = library.generation().ok_or(Refused::NoSnapshot)?;
-        if wanted.is_empty() {
+        // An ISRC alone is no key: a decision about it would never be found again.
+        if wanted.is_empty() || Keys::of(&library.id, &wanted).kept().next().is_none() {
             return Err(Refused::Nothing);
         }
         let (owned, item_key) = (Arc::clone(library), item_key.to_owned());

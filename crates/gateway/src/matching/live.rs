@@ -49,6 +49,11 @@ impl Budget {
     }
 }
 
+/// Whether the server can be asked at all: it is there, as far as is known, and there is a token for it.
+pub(super) fn may_ask(library: &Library) -> bool {
+    library.server.own_credential().is_some() && library.server.breaker.admits()
+}
+
 /// What the server shows for a title; `None` if it cannot be asked.
 pub(super) async fn search(library: &Library, title: &str) -> Option<Vec<Item>> {
     let server = &library.server;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use greenroom_library::item::Item;
 use greenroom_library::snapshot::push_track;
-use greenroom_library::tracks::{Policy, Reason, TrackIndex, TrackIndexBuilder};
+use greenroom_library::tracks::{Decision, Policy, Reason, TrackIndex, TrackIndexBuilder};
 use parking_lot::Mutex;
 
 use super::{Found, Wanted};
@@ -65,8 +65,8 @@ pub(super) enum Searched {
     No,
     /// Nothing that is meant.
     InVain,
-    /// This item, which no snapshot has yet.
-    Found(Box<Found>),
+    /// These items, which no snapshot has yet, and what they are worth.
+    Shown(Decision, Vec<Found>),
 }
 
 #[derive(Debug, Default)]

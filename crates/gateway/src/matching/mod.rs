@@ -31,6 +31,7 @@ pub mod tally;
 mod tests;
 pub mod wanted;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -95,6 +96,15 @@ impl Source {
             Self::Live => "live",
         }
     }
+
+    /// What a verdict rests on that needed no judging: a word for it, and a sentence for people.
+    pub fn reason(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Pin => Some(("pinned", "somebody said that it is this one")),
+            Self::Confirmed => Some(("confirmed", "it was used before, and the server had it")),
+            Self::Index | Self::Miss | Self::Live => None,
+        }
+    }
 }
 
 /// What came of one track.
@@ -108,6 +118,8 @@ pub struct Resolved {
     pub margin: f32,
     /// At most five, the best first; if accepted, the first is the one.
     pub found: Vec<Found>,
+    /// Whether the server was searched for it just now, whatever came of that.
+    pub is_searched: bool,
 }
 
 impl Resolved {
@@ -118,11 +130,17 @@ impl Resolved {
 
     fn decided(source: Source, item: Item) -> Self {
         let found = vec![Found { item, score: 1.0, reasons: Vec::new() }];
-        Self { decision: Decision::Accept, source, margin: 1.0, found }
+        Self { decision: Decision::Accept, source, margin: 1.0, found, is_searched: false }
+    }
+
+    fn live(decision: Decision, found: Vec<Found>) -> Self {
+        let margin = if decision == Decision::Accept { 1.0 } else { 0.0 };
+        Self { decision, source: Source::Live, margin, found, is_searched: false }
     }
 
     fn nothing() -> Self {
-        Self { decision: Decision::Reject, source: Source::Index, margin: 0.0, found: Vec::new() }
+        let (decision, source) = (Decision::Reject, Source::Index);
+        Self { decision, source, margin: 0.0, found: Vec::new(), is_searched: false }
     }
 }
 
@@ -197,6 +215,16 @@ impl Shared {
             Ok(())
         });
         rulings
+    }
+
+    /// All keys of pins and rejections; none where they cannot be read.
+    fn keys_by_hand(&self) -> Arc<HashSet<i64>> {
+        let mut keys = Arc::default();
+        self.with_store(|store| {
+            keys = store.by_hand()?;
+            Ok(())
+        });
+        keys
     }
 
     fn with_store(&self, work: impl FnOnce(&Store) -> Result<(), Failing>) {
@@ -305,6 +333,10 @@ impl Matching {
                 known.number == generation.number && !matches!(known.searched, Searched::No)
             });
             let Some(title) = live::searchable(&wanted.title).filter(|_| !is_searched) else { continue };
+            if !live::may_ask(library) {
+                self.shared.tally.note(Count::LiveFailed);
+                continue;
+            }
             let now_ms = library.server.clock.now_ms();
             let may =
                 left > 0 && self.shared.budget.take(library.server.name(), settings.live_per_minute, now_ms);
@@ -313,6 +345,7 @@ impl Matching {
                 continue;
             }
             left -= 1;
+            resolved.is_searched = true;
             self.shared.tally.note(Count::LiveAsked);
             let Some(items) = live::search(library, title).await else {
                 self.shared.tally.note(Count::LiveFailed);
@@ -323,7 +356,7 @@ impl Matching {
             let judged = self.in_session(library, generation, policy, work).await;
             if judged.decision != Decision::Reject {
                 self.shared.tally.note(Count::LiveFound);
-                *resolved = judged;
+                *resolved = Resolved { is_searched: true, ..judged };
             }
         }
     }

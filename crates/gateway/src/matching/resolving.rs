@@ -24,6 +24,14 @@ enum Standing {
     Gone,
 }
 
+/// What is left of a verdict.
+struct Allowed {
+    decision: Decision,
+    found: Vec<Found>,
+    /// Whether something was left out that the server does not have at the moment.
+    lacks_disowned: bool,
+}
+
 /// One library at one generation, asked under one policy.
 pub(super) struct Session<'a> {
     pub(super) shared: &'a Shared,
@@ -53,8 +61,8 @@ impl Session<'_> {
         self.shared.tally.note(Count::WholeIndex);
         let verdict =
             wanted.with_track(|track| self.generation.snapshot.tracks().resolve(track, self.policy));
-        let (decision, found) = self.allowed(wanted, &verdict, &never);
-        if decision == Decision::Reject {
+        let Allowed { decision, found, lacks_disowned } = self.allowed(wanted, &verdict, &never);
+        if decision == Decision::Reject && !lacks_disowned {
             let lesser = |found: &Found| Lesser {
                 key: found.item.key.clone(),
                 score: found.score,
@@ -66,27 +74,13 @@ impl Session<'_> {
         } else {
             self.shared.misses.forget(&question);
         }
-        Resolved { decision, source: Source::Index, margin: verdict.margin, found }
+        Resolved { decision, source: Source::Index, margin: verdict.margin, found, is_searched: false }
     }
 
     /// What was decided about it, if that still holds.
     fn decided(&self, keys: &Keys, rulings: &[(usize, Ruling)], never: &[&Ruling]) -> Option<Resolved> {
-        for (_, pin) in rulings.iter().filter(|(_, ruling)| ruling.kind == RulingKind::Pin) {
-            match self.standing(pin) {
-                Standing::Holds(item) => {
-                    self.shared.tally.note(Count::Pinned);
-                    return Some(Resolved::decided(Source::Pin, *item));
-                }
-                Standing::Unknown | Standing::Gone => {
-                    self.shared.tally.note(Count::PinLost);
-                    tracing::info!(
-                        library = %self.library.id,
-                        pin = pin.id,
-                        key = pin.item_key,
-                        "the item a track is pinned to is not in the library at the moment"
-                    );
-                }
-            }
+        if let Some(item) = self.pinned(rulings.iter().map(|(_, ruling)| ruling)) {
+            return Some(Resolved::decided(Source::Pin, item));
         }
         if self.policy == Policy::IdsOnly {
             return None;
@@ -115,6 +109,28 @@ impl Session<'_> {
                         "an item that was confirmed before is gone: it is looked for anew"
                     );
                     self.shared.with_store(|store| store.remove(&[ruling.id]).map(drop));
+                }
+            }
+        }
+        None
+    }
+
+    /// The item of the first pin that holds.
+    pub(super) fn pinned<'r>(&self, rulings: impl Iterator<Item = &'r Ruling>) -> Option<Item> {
+        for pin in rulings.filter(|ruling| ruling.kind == RulingKind::Pin) {
+            match self.standing(pin) {
+                Standing::Holds(item) => {
+                    self.shared.tally.note(Count::Pinned);
+                    return Some(*item);
+                }
+                Standing::Unknown | Standing::Gone => {
+                    self.shared.tally.note(Count::PinLost);
+                    tracing::info!(
+                        library = %self.library.id,
+                        pin = pin.id,
+                        key = pin.item_key,
+                        "the item something is pinned to is not in the library at the moment"
+                    );
                 }
             }
         }
@@ -150,7 +166,7 @@ impl Session<'_> {
         self.lazy.of(&self.generation.snapshot)
     }
 
-    fn is_disowned(&self, item: &Item) -> bool {
+    pub(super) fn is_disowned(&self, item: &Item) -> bool {
         self.shared.disowned.is(&self.library.id, &item.key, self.generation.number)
     }
 
@@ -168,18 +184,17 @@ impl Session<'_> {
             // What the server showed then, the snapshot has by now, or it is gone.
             let searched = match known.searched {
                 Searched::InVain => Searched::InVain,
-                Searched::No | Searched::Found(_) => Searched::No,
+                Searched::No | Searched::Shown(..) => Searched::No,
             };
             let known = Known { number: self.generation.number, searched, lesser: known.lesser.clone() };
             self.shared.misses.remember(question.clone(), known);
         }
         self.shared.tally.note(Count::KnownMiss);
-        if let Searched::Found(live) = &known.searched
+        if let Searched::Shown(decision, shown) = &known.searched
             && known.number == self.generation.number
-            && !self.is_disowned(&live.item)
+            && !shown.iter().any(|found| self.is_disowned(&found.item))
         {
-            let found = vec![Found::clone(live)];
-            return Some(Resolved { decision: Decision::Accept, source: Source::Live, margin: 1.0, found });
+            return Some(Resolved::live(*decision, shown.clone()));
         }
         let snapshot = &self.generation.snapshot;
         let found = known.lesser.iter().filter_map(|lesser| {
@@ -187,14 +202,14 @@ impl Session<'_> {
             Some(Found { item, score: lesser.score, reasons: lesser.reasons.clone() })
         });
         let found = found.collect();
-        Some(Resolved { decision: Decision::Reject, source: Source::Miss, margin: 0.0, found })
+        Some(Resolved { source: Source::Miss, found, ..Resolved::nothing() })
     }
 
     /// A verdict without what may not be: what somebody rejected, and what the server said it does not have. Where
     /// something is left out, the others are judged anew among themselves.
-    fn allowed(&self, wanted: &Wanted, verdict: &Verdict, never: &[&Ruling]) -> (Decision, Vec<Found>) {
+    fn allowed(&self, wanted: &Wanted, verdict: &Verdict, never: &[&Ruling]) -> Allowed {
         let snapshot = &self.generation.snapshot;
-        let mut is_whole = true;
+        let (mut is_whole, mut lacks_disowned) = (true, false);
         let mut found = Vec::with_capacity(verdict.candidates.len());
         for candidate in &verdict.candidates {
             let row = snapshot.row_of_track(candidate.row);
@@ -209,11 +224,14 @@ impl Session<'_> {
             if let Some(why) = out {
                 self.shared.tally.note(why);
                 is_whole = false;
+                lacks_disowned |= why == Count::Disowned;
                 continue;
             }
             found.push(Found { item, score: candidate.score, reasons: candidate.reasons.clone() });
         }
-        if is_whole { (verdict.decision, found) } else { judge(wanted, found, self.policy) }
+        let (decision, found) =
+            if is_whole { (verdict.decision, found) } else { judge(wanted, found, self.policy) };
+        Allowed { decision, found, lacks_disowned }
     }
 
     /// Judges what the server showed when it was searched, by the same rules.
@@ -225,18 +243,26 @@ impl Session<'_> {
             .map(|(_, ruling)| ruling)
             .filter(|ruling| ruling.kind == RulingKind::Rejection)
             .collect();
-        let may_be =
-            |item: &Item| item.kind == ItemKind::Track && !is_never(&never, item) && !self.is_disowned(item);
+        let (disowned, others): (Vec<Item>, Vec<Item>) =
+            items.into_iter().partition(|item| self.is_disowned(item));
+        let may_be = |item: &Item| item.kind == ItemKind::Track && !is_never(&never, item);
         let unjudged = |item: Item| Found { item, score: 0.0, reasons: Vec::new() };
-        let found: Vec<Found> = items.into_iter().filter(may_be).map(unjudged).collect();
+        let found: Vec<Found> = others.into_iter().filter(may_be).map(unjudged).collect();
         let (decision, found) = judge(wanted, found, self.policy);
         let question = Question::of(&self.library.id, wanted, self.policy);
-        let before = self.shared.misses.of(&question).map(|known| known.lesser).unwrap_or_default();
-        let best = found.first().filter(|_| decision == Decision::Accept);
-        let searched = best.map_or(Searched::InVain, |best| Searched::Found(Box::new(best.clone())));
-        let known = Known { number: self.generation.number, lesser: before, searched };
-        self.shared.misses.remember(question, known);
-        Resolved { decision, source: Source::Live, margin: 0.0, found }
+        let searched = match decision {
+            // The server may have it again by the next time.
+            Decision::Reject if !disowned.is_empty() => Searched::No,
+            Decision::Reject => Searched::InVain,
+            Decision::Accept => Searched::Shown(decision, found.iter().take(1).cloned().collect()),
+            Decision::Review => Searched::Shown(decision, found.clone()),
+        };
+        // What the index may have missed only because something is disowned is no miss to be remembered.
+        if let Some(known) = self.shared.misses.of(&question) {
+            let known = Known { number: self.generation.number, searched, ..known };
+            self.shared.misses.remember(question, known);
+        }
+        Resolved::live(decision, found)
     }
 }
 

@@ -1,7 +1,9 @@
 //! Where decisions are kept: two tables of `state.db`, over a connection of their own. Every call blocks: nobody on the
 //! async threads makes one.
 
+use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -42,6 +44,9 @@ impl<E: Into<Failing>> From<E> for NotKept {
 #[derive(Debug)]
 pub struct Store {
     db: Mutex<Connection>,
+    /// Keys of pins and rejections, once somebody asked, and the file's own count of what others wrote into it at that
+    /// time; `None` after they changed. Taken only while `db` is held.
+    by_hand: Mutex<Option<(i64, Arc<HashSet<i64>>)>>,
     max_rulings: usize,
 }
 
@@ -67,7 +72,7 @@ impl Store {
         if layout::of(&db)? != layout::newest() {
             return Err(Failing::new(Trouble::Newer, "another version of Greenroom changed its layout"));
         }
-        Ok(Self { db: Mutex::new(db), max_rulings })
+        Ok(Self { db: Mutex::new(db), by_hand: Mutex::default(), max_rulings })
     }
 
     /// All decisions under these keys, each once, with the places of the keys it was found under; in the order of those.
@@ -87,6 +92,26 @@ impl Store {
             }
         }
         Ok(found)
+    }
+
+    /// All keys of pins and rejections. Who looks up thousands of paths asks here first, and not the file for each.
+    pub(super) fn by_hand(&self) -> Result<Arc<HashSet<i64>>, Failing> {
+        let db = self.db.lock();
+        let mut by_hand = self.by_hand.lock();
+        // Another gateway on the same directory may have written.
+        let version: i64 = db.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        if let Some((of, known)) = &*by_hand
+            && *of == version
+        {
+            return Ok(Arc::clone(known));
+        }
+        let mut select = db.prepare_cached(
+            "SELECT ruling_key.key FROM ruling JOIN ruling_key ON ruling_key.ruling = ruling.id
+             WHERE ruling.kind != 'confirmed'",
+        )?;
+        let keys = Arc::new(select.query_map([], |row| row.get(0))?.collect::<Result<HashSet<i64>, _>>()?);
+        *by_hand = Some((version, Arc::clone(&keys)));
+        Ok(keys)
     }
 
     /// How many there are of each kind.
@@ -112,6 +137,9 @@ impl Store {
         }
         self.make_room(&change)?;
         change.commit()?;
+        if is_by_hand {
+            *self.by_hand.lock() = None;
+        }
         Ok(ids)
     }
 
@@ -145,6 +173,7 @@ impl Store {
             gone += change.execute("DELETE FROM ruling WHERE id = ?1", [id])?;
         }
         change.commit()?;
+        *self.by_hand.lock() = None;
         Ok(gone)
     }
 

@@ -33,7 +33,7 @@ pub enum Count {
     LiveFound,
     /// A search had to be left because the budget was used up.
     LiveRefused,
-    /// A search failed.
+    /// A search failed, or the server could not be asked.
     LiveFailed,
     /// Paths that were looked up.
     Paths,

@@ -33,10 +33,12 @@ struct House {
 }
 
 fn server() -> Arc<Server> {
+    server_with(&format!("token = \"{TOKEN}\"\n"))
+}
+
+fn server_with(token: &str) -> Arc<Server> {
     let mut tree = Tree::default();
-    let file = format!(
-        "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\ntoken = \"{TOKEN}\"\n"
-    );
+    let file = format!("[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\n{token}");
     tree.add_toml("g.toml", &file);
     let mut settings = Settings::read(tree).expect("it is valid");
     let (clock, tasks, stop) = (Clock::system(), TaskTracker::new(), CancellationToken::new());
@@ -82,6 +84,13 @@ impl House {
         let resolved = self.resolve(wanted).await;
         let key = resolved.accepted().map_or("-", |item| &item.key).to_owned();
         format!("{} {key}", resolved.source.word())
+    }
+
+    /// What a search of the server that shows one item comes to.
+    async fn judge_live(&self, wanted: &Wanted, shown: Item) -> super::Resolved {
+        let (wanted, generation) = (wanted.clone(), self.library.generation().expect("published"));
+        let work = move |session: &super::Session<'_>| session.judge_live(&wanted, vec![shown]);
+        self.matching.in_session(&self.library, &generation, Policy::Strict, work).await
     }
 
     async fn rule(&self, kind: RulingKind, wanted: &Wanted, key: &str) -> Result<i64, Refused> {
@@ -268,6 +277,53 @@ async fn what_the_server_does_not_have_is_not_offered_before_the_next_snapshot()
 }
 
 #[tokio::test]
+async fn what_was_missed_only_because_it_was_disowned_is_found_again_with_the_next_snapshot() {
+    let house = House::new(&three());
+    let publish = |changed: &[&str]| {
+        let mut builder = SnapshotBuilder::default();
+        for item in three() {
+            builder.push(item);
+        }
+        house.library.publish_changed(builder.build(), 2_000, changed);
+    };
+    publish(&[]);
+    let asked = wanted("Radiohead", "Creep");
+    house.matching.disown(&house.library, "101").await;
+    assert_eq!(house.told(&asked).await, "index -");
+    assert_eq!(house.told(&asked).await, "index -", "it is no miss that is remembered");
+    // The next snapshot has it as before: nothing came, and nothing changed.
+    publish(&[]);
+    assert_eq!(house.told(&asked).await, "index 101");
+}
+
+#[tokio::test]
+async fn what_the_server_showed_for_review_is_remembered_as_that() {
+    let house = House::new(&three());
+    let asked = wanted("Massive Attack", "Teardrop");
+    assert_eq!(house.told(&asked).await, "index -");
+    let version = track("201", "Massive Attack", "Teardrop (Live)");
+    let judged = house.judge_live(&asked, version).await;
+    assert_eq!((judged.decision, judged.source), (Decision::Review, Source::Live));
+    let again = house.resolve(&asked).await;
+    assert_eq!((again.decision, again.source), (Decision::Review, Source::Live));
+    assert_eq!(again.found, judged.found);
+}
+
+#[tokio::test]
+async fn a_search_that_shows_only_what_is_disowned_is_not_in_vain_for_ever() {
+    let house = House::new(&three());
+    let asked = wanted("Massive Attack", "Teardrop");
+    assert_eq!(house.told(&asked).await, "index -");
+    house.matching.disown(&house.library, "201").await;
+    let gone = track("201", "Massive Attack", "Teardrop");
+    assert_eq!(house.judge_live(&asked, gone).await.decision, Decision::Reject);
+    let asked = std::slice::from_ref(&asked);
+    let (_, resolved) =
+        house.matching.resolve_with(&house.library, asked, Policy::Strict, Live::UpTo(5)).await;
+    assert!(resolved[0].is_searched, "it is asked for again");
+}
+
+#[tokio::test]
 async fn a_miss_is_answered_from_memory_until_something_came() {
     let house = House::new(&three());
     let asked = wanted("Massive Attack", "Teardrop");
@@ -423,15 +479,140 @@ async fn without_a_state_everything_works_but_decisions() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_be_asked_is_searched_in_vain_and_within_the_budget() {
+async fn a_server_that_cannot_be_asked_is_not_searched() {
     let house = House::new(&three());
+    let library = Arc::new(Library::new("home:3".parse().expect("an id"), "Music", server_with("")));
+    let house = House { library, ..house };
+    house.publish(&three());
     let many: Vec<Wanted> = (0..5).map(|n| wanted("Nobody", &format!("Nothing {n}"))).collect();
-    house.library.server.breaker.note(1, crate::breaker::Outcome::Unreachable, 1);
     let (generation, resolved) =
         house.matching.resolve_with(&house.library, &many, Policy::Strict, Live::UpTo(2)).await;
     assert!(generation.is_some() && resolved.iter().all(|one| one.decision == Decision::Reject));
-    assert_eq!((house.count(Count::LiveAsked), house.count(Count::LiveRefused)), (2, 3));
-    assert_eq!(house.count(Count::LiveFailed), 2);
+    assert_eq!((house.count(Count::LiveAsked), house.count(Count::LiveRefused)), (0, 0), "it was not asked");
+    assert!(resolved.iter().all(|one| !one.is_searched), "and so it costs nothing");
+    assert_eq!(house.count(Count::LiveFailed), 5);
+}
+
+#[tokio::test]
+async fn only_what_the_server_was_asked_counts_against_the_budget() {
+    let house = House::new(&three());
+    let many: Vec<Wanted> = (0..5).map(|n| wanted("Nobody", &format!("Nothing {n}"))).collect();
+    let (_, resolved) =
+        house.matching.resolve_with(&house.library, &many, Policy::Strict, Live::UpTo(2)).await;
+    assert_eq!(resolved.iter().filter(|one| one.is_searched).count(), 2);
+    assert_eq!((house.count(Count::LiveAsked), house.count(Count::LiveFailed)), (2, 2), "nobody answers");
+    assert_eq!(house.count(Count::LiveRefused), 3);
+}
+
+/// Two films whose files end alike.
+fn scenes() -> Vec<Item> {
+    let scene = |key: &str, folder: &str| {
+        let mut film = Item::new(ItemKind::Film, key, folder);
+        film.files = vec![File { path: format!("/mnt/{folder}/scene.mp4").into(), size_bytes: None }];
+        film.guids = vec![format!("plex://movie/{}", folder.to_lowercase()).into()];
+        film
+    };
+    vec![scene("1", "A"), scene("2", "B")]
+}
+
+/// The same, as two editions of one film.
+fn editions() -> Vec<Item> {
+    let mut editions = scenes();
+    for film in &mut editions {
+        film.guids.push("imdb://tt0000007".into());
+    }
+    editions
+}
+
+impl House {
+    /// What came of a path, in a line.
+    async fn path(&self, path: &str, maps: &PathMaps) -> String {
+        let (libraries, maps) = (std::slice::from_ref(&self.library), Arc::new(maps.clone()));
+        let asked = vec![PathAsked { path: path.to_owned(), ..PathAsked::default() }];
+        let found = self.matching.find_paths(libraries, asked, maps, Case::Exact).await.remove(0);
+        let keys = |placed: &[super::places::Placed]| -> Vec<String> {
+            placed.iter().map(|placed| placed.item.key.to_string()).collect()
+        };
+        let ruled: Vec<&str> = found.ruled.iter().map(|ruled| ruled.word()).collect();
+        let (items, candidates) = (keys(&found.items), keys(&found.candidates));
+        format!("{:?} {items:?} {candidates:?} {ruled:?}", found.confidence).replace('"', "")
+    }
+
+    /// What came of a name: keys, and what counted beside the index.
+    async fn named(&self, id: &str) -> String {
+        let libraries = std::slice::from_ref(&self.library);
+        let found = self.matching.find_ids(libraries, vec![id.to_owned()]).await.remove(0);
+        let mut keys: Vec<String> = found.items.iter().map(|placed| placed.item.key.to_string()).collect();
+        keys.sort();
+        let ruled: Vec<&str> = found.ruled.iter().map(|ruled| ruled.word()).collect();
+        format!("{keys:?} {ruled:?}").replace('"', "")
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_is_not_sure_is_settled_once_and_for_ever() {
+    let house = House::new(&scenes());
+    let none = PathMaps::default();
+    let asked = "/data/C/scene.mp4";
+    assert_eq!(house.path(asked, &none).await, "Low [] [1, 2] []");
+    house.rule(RulingKind::Pin, &Wanted::file(asked), "2").await.expect("kept");
+    assert_eq!(house.path(asked, &none).await, "High [2] [] [pinned]");
+    assert_eq!(house.path("/data/D/scene.mp4", &none).await, "Low [] [1, 2] []", "that is another file");
+    assert_eq!(house.path("/data/c/scene.mp4", &none).await, "Low [] [1, 2] []", "and so is this");
+    let rule = greenroom_library::files::Rule { from: "^X:/(.*)$", to: "/data/$1" };
+    let maps = PathMaps::new([rule]).expect("it is right");
+    assert_eq!(
+        house.path("X:/C/scene.mp4", &maps).await,
+        "High [2] [] [pinned]",
+        "by what the rules make of it"
+    );
+    // A process later, under another key, and with the old key given to something else.
+    let house = House { matching: open(house.folder.path()), ..house };
+    let mut rekeyed = scenes();
+    rekeyed[1].key = "9".into();
+    rekeyed[0].key = "2".into();
+    house.publish(&rekeyed);
+    assert_eq!(house.path(asked, &none).await, "High [9] [] [pinned]");
+    assert_eq!(house.count(Count::Rekeyed), 1);
+    house.publish(&rekeyed[..1]);
+    assert_eq!(house.path(asked, &none).await, "Low [] [2] []", "it waits for its item");
+    house.publish(&rekeyed);
+    assert_eq!(house.path(asked, &none).await, "High [9] [] [pinned]");
+    let listed = house.matching.list(Filter::default(), 0, 10).await.expect("read");
+    let neighbour = open(house.folder.path());
+    assert_eq!(neighbour.take_back(vec![listed[0].id]).await, Ok(1));
+    assert_eq!(house.path(asked, &none).await, "Low [] [2, 9] []", "also if another gateway took it back");
+}
+
+#[tokio::test]
+async fn what_is_rejected_for_a_path_or_a_name_is_left_out() {
+    let house = House::new(&editions());
+    let none = PathMaps::default();
+    assert_eq!(house.path("/mnt/A/scene.mp4", &none).await, "High [1] [] []");
+    house.rule(RulingKind::Rejection, &Wanted::file("/mnt/A/scene.mp4"), "1").await.expect("kept");
+    assert_eq!(house.path("/mnt/A/scene.mp4", &none).await, "None [] [] [rejected]");
+    assert_eq!(house.path("/mnt/B/scene.mp4", &none).await, "High [2] [] []");
+    house.rule(RulingKind::Rejection, &Wanted::file("/data/C/scene.mp4"), "1").await.expect("kept");
+    assert_eq!(house.path("/data/C/scene.mp4", &none).await, "Low [] [2] [rejected]");
+    assert_eq!(house.named("tt0000007").await, "[1, 2] []");
+    let id = Wanted::named("com.plexapp.agents.imdb://tt0000007?lang=en");
+    house.rule(RulingKind::Rejection, &id, "1").await.expect("kept");
+    assert_eq!(house.named("tt0000007").await, "[2] [rejected]");
+    house.rule(RulingKind::Pin, &id, "1").await.expect("kept");
+    assert_eq!(house.named("tt0000007").await, "[1] [pinned]");
+    let isrc = house.rule(RulingKind::Pin, &Wanted::named("USUM71703861"), "1").await;
+    assert_eq!(isrc, Err(Refused::Nothing), "nobody would find it again");
+}
+
+#[tokio::test]
+async fn what_the_server_does_not_have_is_no_files_item_before_the_next_snapshot() {
+    let house = House::new(&editions());
+    let none = PathMaps::default();
+    house.matching.disown(&house.library, "1").await;
+    assert_eq!(house.path("/mnt/A/scene.mp4", &none).await, "None [] [] [disowned]");
+    assert_eq!(house.named("tt0000007").await, "[2] [disowned]");
+    house.publish(&editions());
+    assert_eq!(house.path("/mnt/A/scene.mp4", &none).await, "High [1] [] []");
 }
 
 #[tokio::test]
@@ -466,6 +647,6 @@ async fn paths_and_names_are_looked_up_in_all_libraries_that_are_asked() {
     let ids = ["tt0133093", "plex://track/creep", "local://101", "tmdb://1"].map(str::to_owned).to_vec();
     let named = house.matching.find_ids(&libraries, ids).await;
     let keys: Vec<Vec<&str>> =
-        named.iter().map(|placed| placed.iter().map(|placed| &*placed.item.key).collect()).collect();
+        named.iter().map(|found| found.items.iter().map(|placed| &*placed.item.key).collect()).collect();
     assert_eq!(keys, [vec!["7"], vec!["101"], vec![], vec![]]);
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
-use greenroom_library::guid;
 use greenroom_library::tracks::Track;
+use greenroom_library::{files, guid};
 
 use crate::library::LibraryId;
 
@@ -30,6 +30,9 @@ pub struct Wanted {
     /// Names by which others know it: `mbid://…`, `isrc://…`, `spotify://…`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ids: Vec<String>,
+    /// The path of a file, as the server would call it, where a file is looked for and no track.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub path: String,
 }
 
 impl Wanted {
@@ -53,16 +56,28 @@ impl Wanted {
         })
     }
 
+    /// What a file stands for in decisions about its path.
+    pub fn file(path: &str) -> Self {
+        Self { path: path.to_owned(), ..Self::default() }
+    }
+
+    /// What a name stands for in decisions about it.
+    pub fn named(id: &str) -> Self {
+        Self { ids: vec![id.to_owned()], ..Self::default() }
+    }
+
     /// Whether anything is said that could be looked for.
     pub fn is_empty(&self) -> bool {
-        self.title.trim().is_empty() && self.ids.iter().all(|id| guid::canonical(id).is_none())
+        self.title.trim().is_empty()
+            && self.ids.iter().all(|id| guid::canonical(id).is_none())
+            && files::canonical(&self.path).is_none()
     }
 }
 
 /// The keys of a track in one library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Keys {
-    /// By the names others know it by. A recording's ISRC is given to others too, so it is none.
+    /// By the names others know it by, and by its path. A recording's ISRC is given to others too, so it is none.
     pub(super) ids: Vec<i64>,
     /// By what it is called: all that is said first, then without what others may not have said.
     pub(super) words: Vec<i64>,
@@ -72,7 +87,8 @@ impl Keys {
     pub(super) fn of(library: &LibraryId, wanted: &Wanted) -> Self {
         let names = wanted.ids.iter().filter_map(|id| guid::canonical(id));
         let names = names.filter(|name| !name.starts_with("isrc://"));
-        let ids = names.map(|name| key(library, &["id", &name])).collect();
+        let mut ids: Vec<i64> = names.map(|name| key(library, &["id", &name])).collect();
+        ids.extend(files::canonical(&wanted.path).map(|path| key(library, &["path", &path])));
         let title = folded(&wanted.title);
         let mut words = Vec::new();
         if !title.is_empty() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use greenroom_library::files::{Case, Confidence};
 use greenroom_library::item::{Item, ItemKind};
 use greenroom_library::playlist::{Playlist, Row};
-use greenroom_library::tracks::{Decision, Policy};
+use greenroom_library::tracks::Policy;
 
 use super::Playlists;
 use super::report::{self, Counts, Outcome, RowReport};
@@ -15,7 +15,7 @@ use super::sync::Stop;
 use super::writing::Pick;
 use crate::library::Library;
 use crate::matching::places::PathAsked;
-use crate::matching::{Live, Resolved, Source as Origin, Wanted};
+use crate::matching::{Live, Resolved, Wanted};
 
 /// Rows that are looked for at a time, so that progress can be told and somebody can cancel.
 const ROWS_AT_ONCE: usize = 500;
@@ -59,8 +59,7 @@ pub(super) async fn resolve(
         let may = if live_left == 0 { Live::Off } else { Live::UpTo(live_left) };
         let (_, resolved) = playlists.matching.resolve_with(library, &wanted, policy, may).await;
         // Who was searched for and not found costs as much as who was.
-        let searched = |one: &&Resolved| one.source == Origin::Live || one.decision == Decision::Reject;
-        live_left = live_left.saturating_sub(resolved.iter().filter(searched).count());
+        live_left = live_left.saturating_sub(resolved.iter().filter(|one| one.is_searched).count());
         for (((row, wanted), resolved), file) in batch.iter().zip(wanted).zip(&resolved).zip(files) {
             match file {
                 Some(item) => found.take_file(row, wanted, &item),
@@ -162,5 +161,6 @@ fn wanted(row: &Row) -> Wanted {
         album: row.album.clone(),
         duration_s: row.duration_s,
         ids: row.ids.clone(),
+        ..Wanted::default()
     }
 }

@@ -1,19 +1,26 @@
 //! Tracks, paths and names looked up through the whole process; decisions that outlive it; the live fallback.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use greenroom::library::Library;
+use greenroom::matching::Matching;
+use greenroom::matching::places::PathAsked;
+use greenroom_library::files::{Asked, Case, FileIndexBuilder, PathMaps};
 use greenroom_library::item::{File, Item, ItemKind};
 use greenroom_library::snapshot::SnapshotBuilder;
+use greenroom_simulator::faults::Fault;
+use greenroom_upstream::crawl::Contents;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::library::{House, REAL, music};
+use crate::library::{FACTOR, House, REAL, music, until};
 use crate::stage::{Answer, Client, Script, Stage};
 
 const TRACKS: &str = "/api/v1/match/tracks";
 const PATHS: &str = "/api/v1/match/paths";
 const PINS: &str = "/api/v1/match/pins";
+const DISOWN: &str = "/api/v1/match/disown";
 
 /// A process whose server nobody can reach, with libraries of films and music that are published by hand.
 struct Shelf {
@@ -193,6 +200,8 @@ async fn a_pin_outlives_the_process_and_is_written_out_and_taken_back() {
     let told = shelf.ask(TRACKS, asked.clone()).await.json();
     for one in told["tracks"].as_array().expect("a list") {
         assert_eq!((&one["source"], &one["item"]["key"]), (&json!("pin"), &json!("102")));
+        assert_eq!(one["reasons"], json!(["pinned"]));
+        assert_eq!(one["why"], "somebody said that it is this one");
     }
     let control = shelf.stage.control();
     let lines = control.get("/api/v1/match/decisions?kind=pin").await.text();
@@ -206,6 +215,204 @@ async fn a_pin_outlives_the_process_and_is_written_out_and_taken_back() {
     let back = plain.send(Method::POST, "/api/v1/match/decisions", &lines).await;
     assert_eq!(back.json()["kept"], 1, "{}", back.text());
     assert_eq!(shelf.ask(TRACKS, asked).await.json()["tracks"][0]["source"], "pin");
+    shelf.stage.down().await;
+}
+
+async fn only_music_is_indexed(house: House) {
+    house.current().await;
+    let control = house.stage.control();
+    let libraries = house.stage.process.libraries.all();
+    let films =
+        libraries.iter().find(|library| library.contents() == Contents::Films).expect("there are films");
+    assert!(films.generation().is_none(), "nobody looked for a film yet");
+    let path = json!({"server": "home", "paths": ["/no/film/anywhere.mkv"]});
+    let told = ask(&control, PATHS, &path).await;
+    assert_eq!(code(&told), (503, "no-snapshot".to_owned()), "films are not indexed: {}", told.text());
+    assert!(told.text().contains(&films.id.to_string()), "which one, and how far: {}", told.text());
+    let id = json!({"server": "home", "ids": ["tt9999999"]});
+    // That was the first lookup: from then on films and shows are indexed.
+    for library in libraries.iter().filter(|library| library.contents() != Contents::Music) {
+        until(library, |library| library.generation().is_some()).await;
+    }
+    let told = ask(&control, PATHS, &path).await.json();
+    assert_eq!((&told["paths"][0]["confidence"], &told["unindexed"]), (&json!("NONE"), &json!([])));
+    assert_eq!(ask(&control, "/api/v1/match/ids", &id).await.json()["ids"][0]["confidence"], "NONE");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_film_is_not_said_to_be_nowhere_while_a_plex_has_only_its_music_indexed() {
+    only_music_is_indexed(House::plex(music(100)).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_film_is_not_said_to_be_nowhere_while_a_jellyfin_has_only_its_music_indexed() {
+    only_music_is_indexed(House::jellyfin(music(100), FACTOR).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_film_is_not_said_to_be_nowhere_before_the_server_said_which_libraries_it_has() {
+    let house = House::plex(music(100)).await;
+    let library = house.current().await;
+    // It is on the disk by then.
+    until(&library, |library| !library.progress().borrow().is_building()).await;
+    house.server.faults().set(Fault::Gone);
+    let house = house.restarted("").await;
+    let library = house.music().await;
+    until(&library, |library| library.generation().is_some()).await;
+    let path = json!({"server": "home", "paths": ["/no/film/anywhere.mkv"]});
+    let told = ask(&house.stage.control(), PATHS, &path).await;
+    assert_eq!(code(&told), (503, "no-snapshot".to_owned()), "{}", told.text());
+    let named = json!({"library": library.id.to_string(), "paths": ["/no/film/anywhere.mkv"]});
+    let told = ask(&house.stage.control(), PATHS, &named).await.json();
+    assert_eq!(told["paths"][0]["confidence"], "NONE", "the library that is named can be asked: {told}");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_found_is_unknown_while_another_library_is_not_indexed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shelf = Shelf::start(folder.path()).await;
+    let server = Arc::clone(&shelf.stage.process.servers[0].0);
+    let empty = Library::new("home:9".parse().expect("an id"), "New", server);
+    shelf.stage.process.libraries.add(Arc::new(empty));
+    let paths = json!(["/media/films/The Matrix (1999)/matrix.mkv", "/nowhere/at/all.mkv"]);
+    let told = shelf.ask(PATHS, json!({"paths": paths})).await.json();
+    let said = |told: &Value, at: usize| told["paths"][at]["confidence"].as_str().map(str::to_owned);
+    assert_eq!((said(&told, 0).as_deref(), said(&told, 1).as_deref()), (Some("HIGH"), Some("UNKNOWN")));
+    assert_eq!((&told["unindexed"][0]["library"], &told["unknown"]), (&json!("home:9"), &json!(1)));
+    let ids = json!({"ids": ["imdb://tt0133093", "tt0000001"]});
+    let told = shelf.ask("/api/v1/match/ids", ids).await.json();
+    assert_eq!(
+        (&told["ids"][0]["confidence"], &told["ids"][1]["confidence"]),
+        (&json!("HIGH"), &json!("UNKNOWN"))
+    );
+    let named = shelf.ask(PATHS, json!({"library": "home:1", "paths": paths})).await.json();
+    assert_eq!(said(&named, 1).as_deref(), Some("NONE"), "the one that is named is indexed");
+    shelf.stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_and_an_id_are_pinned_and_what_is_not_there_is_disowned() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shelf = Shelf::start(folder.path()).await;
+    let control = shelf.stage.control();
+    let other = r"D:\films\Other (2000)\matrix.mkv";
+    let asked = json!({"server": "home", "paths": [other]});
+    let first = async |body: &Value| ask(&control, PATHS, body).await.json()["paths"][0].clone();
+    assert_eq!(first(&asked).await["confidence"], "LOW");
+    let pin = json!({"server": "home", "path": other, "key": "7"});
+    let anybody = control.without("authorization");
+    assert_eq!(anybody.send(Method::PUT, PINS, &pin.to_string()).await.status, 401);
+    let pinned = control.send(Method::PUT, PINS, &pin.to_string()).await;
+    assert_eq!(pinned.status, 200, "{}", pinned.text());
+    assert_eq!(
+        pinned.json()["track"]["path"],
+        "/media/films/Other (2000)/matrix.mkv",
+        "as the rules make it"
+    );
+    let told = first(&asked).await;
+    assert_eq!(
+        (&told["confidence"], &told["key"], &told["reasons"]),
+        (&json!("HIGH"), &json!("7"), &json!(["pinned"]))
+    );
+    let id = json!({"id": "tt0000042", "key": "7"}).to_string();
+    assert_eq!(control.send(Method::PUT, PINS, &id).await.status, 200);
+    let told = shelf.ask("/api/v1/match/ids", json!({"ids": ["imdb://tt0000042"]})).await.json();
+    assert_eq!(
+        (&told["ids"][0]["items"][0]["key"], &told["ids"][0]["reasons"]),
+        (&json!("7"), &json!(["pinned"]))
+    );
+    for (odd, expected) in [
+        (json!({"path": "/x", "key": "999"}), (404, "unknown-item")),
+        (json!({"path": "/x", "id": "tt1", "key": "7"}), (400, "nothing-asked")),
+        (json!({"key": "7"}), (400, "nothing-asked")),
+        (json!({"path": "", "key": "7"}), (400, "nothing-asked")),
+        (json!({"id": "USUM71703861", "key": "7"}), (400, "nothing-asked")),
+    ] {
+        let (status, code) = code(&control.send(Method::PUT, PINS, &odd.to_string()).await);
+        assert_eq!((status, code.as_str()), expected, "{odd}");
+    }
+    let absent = json!({"library": "home:1", "key": "7"});
+    assert_eq!(ask(&anybody, DISOWN, &absent).await.status, 401);
+    let unlisted = ask(&control, DISOWN, &json!({"library": "home:1", "key": "8"})).await;
+    assert_eq!(code(&unlisted), (404, "unknown-item".to_owned()));
+    assert_eq!(ask(&control, DISOWN, &absent).await.status, 200);
+    let whole = json!({"library": "home:1", "paths": ["/media/films/The Matrix (1999)/matrix.mkv"]});
+    let told = first(&whole).await;
+    assert_eq!((&told["confidence"], &told["key"]), (&json!("NONE"), &Value::Null));
+    assert_eq!(told["reasons"], json!(["full_path", "disowned"]));
+    let films = shelf.stage.process.libraries.find(&"home:1".parse().expect("an id")).expect("it is there");
+    let mut builder = SnapshotBuilder::default();
+    builder.push(film());
+    films.publish(builder.build(), 2_000);
+    assert_eq!(first(&whole).await["confidence"], "HIGH", "the next snapshot is believed again");
+    shelf.stage.down().await;
+}
+
+/// `cargo nextest run -p greenroom --run-ignored only --no-capture twenty_thousand_paths` prints what they cost.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "prints a figure"]
+#[expect(clippy::disallowed_methods, reason = "what it costs is measured in real time")]
+async fn twenty_thousand_paths_in_one_call() {
+    const PATHS_ASKED: u32 = 20_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let shelf = Shelf::start(folder.path()).await;
+    let mut builder = SnapshotBuilder::default();
+    let path = |number: u32| {
+        let (show, season, episode) = (number / 120, number / 12 % 10, number % 12);
+        format!(
+            "/media/series/A Show Called {show}/Season {season:02}/A.Show.S{season:02}E{episode:02}.{show}.mkv"
+        )
+    };
+    for number in 0..PATHS_ASKED {
+        let mut item =
+            Item::new(ItemKind::Episode, &(1_000 + number).to_string(), &format!("Episode {number}"));
+        item.grandparent_title = Some(format!("A Show Called {}", number / 120).into());
+        item.parent_title = Some(format!("Season {}", number / 12 % 10).into());
+        item.guids = vec![format!("plex://episode/{number:024x}").into(), format!("tvdb://{number}").into()];
+        item.files = vec![File { path: path(number).into(), size_bytes: Some(u64::from(number)) }];
+        builder.push(item);
+    }
+    let films = shelf.stage.process.libraries.find(&"home:1".parse().expect("an id")).expect("it is there");
+    films.publish(builder.build(), 2_000);
+    // As a program walks through its own list: in no order of ours.
+    let paths: Vec<String> = (0..PATHS_ASKED).map(|at| path(at.wrapping_mul(7_919) % PATHS_ASKED)).collect();
+    let asked = json!({"library": "home:1", "paths": paths});
+    for what in ["cold", "warm", "warm"] {
+        let begun = Instant::now();
+        let told = shelf.ask(PATHS, asked.clone()).await;
+        let whole = begun.elapsed();
+        println!("{what}: {whole:?} for {} bytes of answer", told.text().len());
+        assert_eq!(told.json()["high"], PATHS_ASKED);
+    }
+    let matching = Matching::default();
+    let listed: Vec<PathAsked> =
+        paths.iter().map(|path| PathAsked { path: path.clone(), ..PathAsked::default() }).collect();
+    for what in ["cold", "warm"] {
+        let (asked, begun) = (listed.clone(), Instant::now());
+        let found = matching
+            .find_paths(&[Arc::clone(&films)], asked, Arc::new(PathMaps::default()), Case::Exact)
+            .await;
+        println!("looked up and items read, {what}: {:?}", begun.elapsed());
+        assert_eq!(found.len(), paths.len());
+    }
+    let snapshot = &films.generation().expect("published").snapshot;
+    let begun = Instant::now();
+    let mut index = FileIndexBuilder::default();
+    for (row, item) in (0..).zip(snapshot.items()) {
+        index.push(row, &item);
+    }
+    let index = index.build();
+    println!("making the index: {:?}", begun.elapsed());
+    let begun = Instant::now();
+    let one =
+        |path: &String| index.find(&Asked { path, ..Asked::default() }, &PathMaps::default(), Case::Exact);
+    let rows: Vec<u32> = paths.iter().flat_map(|path| one(path).rows).collect();
+    println!("the index alone: {:?}", begun.elapsed());
+    let begun = Instant::now();
+    let items: Vec<Item> = rows.iter().filter_map(|row| snapshot.item(*row)).collect();
+    println!("reading {} items one by one: {:?}", items.len(), begun.elapsed());
     shelf.stage.down().await;
 }
 

@@ -20,9 +20,19 @@ mod path;
 #[cfg(test)]
 mod tests;
 
+use unicode_normalization::UnicodeNormalization;
+
 pub use find::{Asked, Candidate, Case, Confidence, Reason, Verdict};
 pub use index::{FileIndex, FileIndexBuilder};
 pub use maps::{MapError, PathMaps, Rule};
+
+/// The one spelling of a path, whatever system wrote it: its folders and its name, with slashes between. Case counts.
+/// `None` if it names nothing, or is longer than any path.
+pub fn canonical(path: &str) -> Option<String> {
+    let plain = path::plain(path);
+    let parts = path::parts(&plain).filter(|parts| !parts.is_empty())?;
+    Some(parts.join("/").nfc().collect())
+}
 
 /// Whether two paths are the same as they are spelled, whatever system wrote them.
 pub fn is_same_path(one: &str, other: &str) -> bool {

@@ -50,6 +50,18 @@ fn check(files: &[&str], path: &str, expected: &str) {
 }
 
 #[test]
+fn one_spelling_stands_for_a_path_and_case_counts() {
+    let one = super::canonical("/mnt/A/e\u{301}.mp4");
+    assert_eq!(one.as_deref(), Some("mnt/A/\u{e9}.mp4"));
+    assert_eq!(super::canonical("\\\\?\\mnt\\A\\x\\..\\\\\u{e9}.mp4"), one);
+    assert_eq!(super::canonical("file:///mnt/A/%C3%A9.mp4"), one);
+    assert_ne!(super::canonical("/mnt/a/\u{e9}.mp4"), one);
+    for nothing in ["", "/", "..", "\n"] {
+        assert_eq!(super::canonical(nothing), None, "{nothing:?}");
+    }
+}
+
+#[test]
 fn a_whole_path_is_found_in_every_writing() {
     let files = ["/data/Films/Amélie (2001)/Amélie.mkv", "/data/Films/Heat/Heat.mkv"];
     for path in [

@@ -73,6 +73,11 @@ impl Snapshot {
         self.rows.item(row)
     }
 
+    /// The items of some rows, which are sorted and come once each: much faster than one by one.
+    pub fn items_at(&self, rows: &[u32], each: impl FnMut(u32, Item)) {
+        self.rows.items_at(rows, each);
+    }
+
     /// Where the item with this key is. Rows are in the order of their keys, numbers by value.
     pub fn row_of(&self, key: &str) -> Option<u32> {
         self.rows.row_of(&Key::of(key))

@@ -63,6 +63,29 @@ impl Rows {
         row::read(bytes).ok()
     }
 
+    /// The items of some rows, which are sorted and come once each. A block is unpacked once, however many of its rows
+    /// are wanted.
+    pub(super) fn items_at(&self, rows: &[u32], mut each: impl FnMut(u32, Item)) {
+        let mut rest = rows;
+        while let Some(first) = rest.first() {
+            let Some(block) = self.starts.partition_point(|start| start <= first).checked_sub(1) else {
+                return;
+            };
+            let end = self.starts.get(block + 1).copied().unwrap_or(u32::MAX);
+            let (here, further) = rest.split_at(rest.partition_point(|row| *row < end).max(1));
+            rest = further;
+            let Ok(unpacked) = self.blocks[block].unpacked() else { continue };
+            let mut wanted = here.iter().peekable();
+            for (row, bytes) in (self.starts[block]..end).zip(pack::rows(&unpacked)) {
+                if wanted.next_if_eq(&&row).is_some()
+                    && let Ok(item) = bytes.and_then(row::read)
+                {
+                    each(row, item);
+                }
+            }
+        }
+    }
+
     /// Every row's bytes, in order.
     pub(super) fn walk(&self) -> Walk<'_> {
         Walk { blocks: self.blocks.iter(), unpacked: Vec::new(), at: 0 }

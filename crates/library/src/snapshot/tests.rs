@@ -111,6 +111,14 @@ proptest! {
         }
         let count = u32::try_from(naive.len()).expect("it is small");
         let by_row: Vec<Option<Item>> = (0..count).map(|row| snapshot.item(row)).collect();
+        for step in 1..4 {
+            let rows: Vec<u32> = (0..count + 2).step_by(step).collect();
+            let mut at = Vec::new();
+            snapshot.items_at(&rows, |row, item| at.push((row, item)));
+            let one_by_one: Vec<(u32, Item)> =
+                rows.iter().filter_map(|row| Some((*row, snapshot.item(*row)?))).collect();
+            prop_assert_eq!(at, one_by_one);
+        }
         prop_assert_eq!(by_row, all(&snapshot).into_iter().map(Some).collect::<Vec<_>>());
         let tracks = naive.values().filter(|item| item.kind == ItemKind::Track).count();
         prop_assert_eq!(snapshot.tracks().len(), tracks);
@@ -213,6 +221,11 @@ fn many_rows_in_any_order_come_out_sorted() {
     let keys: Vec<Box<str>> = one.items().map(|item| item.key).collect();
     assert!(keys.is_sorted());
     assert_eq!(one.item(one.row_of(&item(777).key).expect("it is there")), Some(item(777)));
+    // Of some blocks several rows, of others none, and rows that there are not.
+    let rows: Vec<u32> = [0, 1, 63, 64, 700, 39_999, 40_000, u32::MAX].into();
+    let mut at = Vec::new();
+    one.items_at(&rows, |row, item| at.push((row, Some(item))));
+    assert_eq!(at, rows[..6].iter().map(|row| (*row, one.item(*row))).collect::<Vec<_>>());
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::{Extension, Json};
+use axum::response::Response;
 use greenroom_library::files::{Case, Confidence, PathMaps, Rule};
 use greenroom_library::tracks::{Decision, Policy, Reason};
 use http::HeaderMap;
@@ -13,9 +14,9 @@ use serde_json::{Value, json};
 
 use super::super::Plane;
 use super::super::gate::Admitted;
-use super::{LIVE_NEEDS_TOKEN, NO_SNAPSHOT, No, TOO_MANY, indexed, read_up_to, shown};
+use super::{LIVE_NEEDS_TOKEN, No, Reach, TOO_MANY, not_indexed, read_up_to, shown, written};
 use crate::library::{self, Library, LibraryId};
-use crate::matching::places::{PathAsked, Placed};
+use crate::matching::places::{IdFound, PathAsked, PathFound, Placed, Ruled};
 use crate::matching::{Found, Live, Resolved, Wanted};
 
 /// Longest body, and most of what one call asks for.
@@ -71,7 +72,7 @@ impl TrackAsked {
         }
         ids.extend(source_id.as_deref().map(Wanted::source_name));
         let duration_s = duration_s.and_then(seconds);
-        Wanted { title, artist, artists, album, duration_s, ids }
+        Wanted { title, artist, artists, album, duration_s, ids, path: String::new() }
     }
 }
 
@@ -88,7 +89,7 @@ pub(in crate::control) async fn tracks(
     Extension(admitted): Extension<Admitted>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Value>, No> {
+) -> Result<Response, No> {
     let asked: Tracks = read_up_to(&headers, body, MAX_TRACKS_BYTES).await?;
     if asked.tracks.len() > MAX_TRACKS {
         return Err(TOO_MANY.into());
@@ -107,22 +108,25 @@ pub(in crate::control) async fn tracks(
         control.playlists.matching.resolve_with(&library, &wanted, policy, live).await;
     let Some(generation) = generation else {
         library.look_up();
-        return Err(NO_SNAPSHOT.into());
+        return Err(not_indexed(&[library]));
     };
-    let count = |decision: Decision| resolved.iter().filter(|one| one.decision == decision).count();
     let age_ms = control.clock.now_ms().saturating_sub(generation.taken_at_ms);
-    Ok(Json(json!({
-        "library": library.id.to_string(),
-        "generation": generation.number,
-        "taken_at_ms": generation.taken_at_ms,
-        "age_s": age_ms / 1000,
-        "state": library.state().word(),
-        "stale": library.state() != library::State::Current,
-        "accepted": count(Decision::Accept),
-        "review": count(Decision::Review),
-        "rejected": count(Decision::Reject),
-        "tracks": resolved.iter().map(|one| verdict(&library.id, one)).collect::<Vec<_>>(),
-    })))
+    let answer = move || {
+        let count = |decision: Decision| resolved.iter().filter(|one| one.decision == decision).count();
+        json!({
+            "library": library.id.to_string(),
+            "generation": generation.number,
+            "taken_at_ms": generation.taken_at_ms,
+            "age_s": age_ms / 1000,
+            "state": library.state().word(),
+            "stale": library.state() != library::State::Current,
+            "accepted": count(Decision::Accept),
+            "review": count(Decision::Review),
+            "rejected": count(Decision::Reject),
+            "tracks": resolved.iter().map(|one| verdict(&library.id, one)).collect::<Vec<_>>(),
+        })
+    };
+    Ok(written(answer).await)
 }
 
 fn policy(word: Option<&str>) -> Result<Policy, No> {
@@ -141,11 +145,16 @@ fn verdict(library: &LibraryId, resolved: &Resolved) -> Value {
         Decision::Reject => "reject",
     };
     let best = resolved.found.first();
+    let decided = resolved.source.reason();
+    let words = |found: &Found| -> Vec<&str> {
+        decided.map_or_else(|| found.reasons.iter().map(Reason::word).collect(), |(word, _)| vec![word])
+    };
+    let why = |found: &Found| decided.map_or_else(|| why(&found.reasons), |(_, sentence)| json!(sentence));
     let candidate = |found: &Found| {
         let mut candidate = shown(library, &found.item);
         candidate["score"] = score(found.score);
-        candidate["reasons"] = found.reasons.iter().map(Reason::word).collect();
-        candidate["why"] = why(&found.reasons);
+        candidate["reasons"] = json!(words(found));
+        candidate["why"] = why(found);
         candidate
     };
     json!({
@@ -155,8 +164,8 @@ fn verdict(library: &LibraryId, resolved: &Resolved) -> Value {
         "score": best.map(|best| score(best.score)),
         "runner_up": resolved.found.get(1).map(|second| score(second.score)),
         "margin": score(resolved.margin),
-        "reasons": best.map(|best| best.reasons.iter().map(Reason::word).collect::<Vec<_>>()).unwrap_or_default(),
-        "why": best.map(|best| why(&best.reasons)),
+        "reasons": best.map(words).unwrap_or_default(),
+        "why": best.map(why),
         "candidates": resolved.found.iter().map(candidate).collect::<Vec<_>>(),
     })
 }
@@ -182,7 +191,7 @@ pub(in crate::control) struct Paths {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct MapAsked {
+pub(super) struct MapAsked {
     from: String,
     to: String,
 }
@@ -208,7 +217,7 @@ pub(in crate::control) async fn paths(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Value>, No> {
+) -> Result<Response, No> {
     let asked: Paths = read_up_to(&headers, body, MAX_PATHS_BYTES).await?;
     if asked.paths.len() > MAX_PATHS {
         return Err(TOO_MANY.into());
@@ -218,23 +227,26 @@ pub(in crate::control) async fn paths(
         Some("ignore") => Case::Ignore,
         Some(_) => return Err(super::super::problem::Problem::BAD_BODY.into()),
     };
-    let said = match &asked.maps {
-        None => None,
-        Some(maps) => {
-            let rules = maps.iter().map(|map| Rule { from: &map.from, to: &map.to });
-            Some(PathMaps::new(rules).map_err(No::Map)?)
-        }
-    };
+    let said = asked.maps.as_deref().map(compiled).transpose()?;
     let control = &plane.control;
-    let (libraries, unindexed) =
-        indexed(control.libraries(asked.library.as_deref(), asked.server.as_deref())?)?;
+    let libraries = control.libraries(asked.library.as_deref(), asked.server.as_deref())?;
+    let reach = Reach::of(libraries, asked.library.is_some())?;
     let maps = said.unwrap_or_else(|| {
-        libraries.first().map(|library| library.server.settings.path_maps.clone()).unwrap_or_default()
+        reach.indexed.first().map(|library| library.server.settings.path_maps.clone()).unwrap_or_default()
     });
     let maps = Arc::new(maps);
     let paths: Vec<PathAsked> = asked.paths.into_iter().map(path).collect();
-    let found = control.playlists.matching.find_paths(&libraries, paths, Arc::clone(&maps), case).await;
-    let count = |confidence: Confidence| found.iter().filter(|one| one.confidence == confidence).count();
+    let found = control.playlists.matching.find_paths(&reach.indexed, paths, Arc::clone(&maps), case).await;
+    reach.check(found.is_empty() || found.iter().any(|one| one.confidence == Confidence::High))?;
+    Ok(written(move || paths_answer(&reach, &found, &maps)).await)
+}
+
+/// The rules that are said with a call.
+pub(super) fn compiled(maps: &[MapAsked]) -> Result<PathMaps, No> {
+    PathMaps::new(maps.iter().map(|map| Rule { from: &map.from, to: &map.to })).map_err(No::Map)
+}
+
+fn paths_answer(reach: &Reach, found: &[PathFound], maps: &PathMaps) -> Value {
     let listed = |placed: &[Placed]| -> Vec<Value> {
         let show = |placed: &Placed| {
             let mut item = shown(&placed.library, &placed.item);
@@ -249,31 +261,56 @@ pub(in crate::control) async fn paths(
         };
         placed.iter().map(show).collect()
     };
+    let mut counts = Counts::default();
     let answers: Vec<Value> = found
         .iter()
         .map(|one| {
-            let confidence = match one.confidence {
-                Confidence::High => "HIGH",
-                Confidence::Low => "LOW",
-                Confidence::None => "NONE",
-            };
             json!({
-                "confidence": confidence,
+                "confidence": counts.word(one.confidence, reach.is_whole()),
                 "key": one.items.first().map(|placed| &placed.item.key),
-                "reasons": one.reasons.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "reasons": reasons(&one.reasons, &one.ruled),
                 "items": listed(&one.items),
                 "candidates": listed(&one.candidates),
             })
         })
         .collect();
-    Ok(Json(json!({
-        "libraries": names(&libraries),
-        "unindexed": names(&unindexed),
-        "high": count(Confidence::High),
-        "low": count(Confidence::Low),
-        "none": count(Confidence::None),
+    json!({
+        "libraries": names(&reach.indexed),
+        "unindexed": reach.awaited(),
+        "high": counts.high,
+        "low": counts.low,
+        "none": counts.none,
+        "unknown": counts.unknown,
         "paths": answers,
-    })))
+    })
+}
+
+/// The words for why, and for what somebody decided.
+fn reasons(reasons: &[impl ToString], ruled: &[Ruled]) -> Vec<String> {
+    reasons.iter().map(ToString::to_string).chain(ruled.iter().map(|ruled| ruled.word().to_owned())).collect()
+}
+
+/// How many answers there are of each kind.
+#[derive(Debug, Default)]
+struct Counts {
+    high: usize,
+    low: usize,
+    none: usize,
+    unknown: usize,
+}
+
+impl Counts {
+    /// The word for how sure it is. What is not found is nowhere only if all of the libraries could be asked.
+    fn word(&mut self, confidence: Confidence, is_whole: bool) -> &'static str {
+        let (word, count) = match confidence {
+            Confidence::High => ("HIGH", &mut self.high),
+            Confidence::Low => ("LOW", &mut self.low),
+            Confidence::None if is_whole => ("NONE", &mut self.none),
+            Confidence::None => ("UNKNOWN", &mut self.unknown),
+        };
+        *count += 1;
+        word
+    }
 }
 
 fn names(libraries: &[Arc<Library>]) -> Vec<String> {
@@ -302,32 +339,41 @@ pub(in crate::control) async fn ids(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Value>, No> {
+) -> Result<Response, No> {
     let asked: Ids = read_up_to(&headers, body, MAX_IDS_BYTES).await?;
     if asked.ids.len() > MAX_IDS {
         return Err(TOO_MANY.into());
     }
     let control = &plane.control;
-    let (libraries, unindexed) =
-        indexed(control.libraries(asked.library.as_deref(), asked.server.as_deref())?)?;
-    let found = control.playlists.matching.find_ids(&libraries, asked.ids.clone()).await;
+    let libraries = control.libraries(asked.library.as_deref(), asked.server.as_deref())?;
+    let reach = Reach::of(libraries, asked.library.is_some())?;
+    let found = control.playlists.matching.find_ids(&reach.indexed, asked.ids.clone()).await;
+    reach.check(found.is_empty() || found.iter().any(|one| !one.items.is_empty()))?;
+    Ok(written(move || ids_answer(&reach, &asked.ids, &found)).await)
+}
+
+fn ids_answer(reach: &Reach, asked: &[String], found: &[IdFound]) -> Value {
+    let mut counts = Counts::default();
     let answers: Vec<Value> = asked
-        .ids
         .iter()
-        .zip(&found)
-        .map(|(id, placed)| {
+        .zip(found)
+        .map(|(id, IdFound { items, ruled })| {
+            let confidence = if items.is_empty() { Confidence::None } else { Confidence::High };
             json!({
                 "id": greenroom_library::guid::canonical(id),
-                "items": placed.iter().map(|placed| shown(&placed.library, &placed.item)).collect::<Vec<_>>(),
+                "confidence": counts.word(confidence, reach.is_whole()),
+                "reasons": reasons(&[""; 0], ruled),
+                "items": items.iter().map(|placed| shown(&placed.library, &placed.item)).collect::<Vec<_>>(),
             })
         })
         .collect();
-    Ok(Json(json!({
-        "libraries": names(&libraries),
-        "unindexed": names(&unindexed),
-        "found": found.iter().filter(|placed| !placed.is_empty()).count(),
+    json!({
+        "libraries": names(&reach.indexed),
+        "unindexed": reach.awaited(),
+        "found": counts.high,
+        "unknown": counts.unknown,
         "ids": answers,
-    })))
+    })
 }
 
 #[cfg(test)]

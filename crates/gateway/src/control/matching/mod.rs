@@ -13,6 +13,7 @@ use axum::body::{Body, to_bytes};
 use axum::response::{IntoResponse, Response};
 use greenroom_library::files::MapError;
 use greenroom_library::item::Item;
+use greenroom_upstream::crawl::Contents;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
@@ -20,7 +21,7 @@ use serde_json::{Value, json};
 
 use super::Control;
 use super::problem::Problem;
-use crate::library::{Library, LibraryId};
+use crate::library::{Library, LibraryId, State};
 use crate::matching::Refused;
 use crate::matching::identity::word;
 use crate::matching::store::NotKept;
@@ -70,7 +71,8 @@ const NOTHING_ASKED: Problem = Problem {
     status: StatusCode::BAD_REQUEST,
     code: "nothing-asked",
     title: "What is it for?",
-    detail: "Name the track: a title with its artist, or an id such as spotify:track:… or your own source_id.",
+    detail: "Name one of these: a \"track\" (a title with its artist, or an id such as spotify:track:… or your own \
+             source_id), a \"path\", or an \"id\". An ISRC alone is given to several recordings.",
 };
 /// A decision could not be kept.
 const RULING_NOT_KEPT: Problem = Problem {
@@ -92,6 +94,8 @@ const TOO_MANY_RULINGS: Problem = Problem {
 pub(in crate::control) enum No {
     Problem(Problem),
     Map(MapError),
+    /// There is no snapshot of what was asked; how far each is.
+    NotIndexed(String),
     /// A line that was to be read in.
     Line(usize),
 }
@@ -128,6 +132,7 @@ impl IntoResponse for No {
                 };
                 problem.told(&error.to_string())
             }
+            Self::NotIndexed(how) => NO_SNAPSHOT.told(&format!("{how} {}", NO_SNAPSHOT.detail)),
             Self::Line(number) => Problem::BAD_BODY.told(&format!(
                 "Line {number} is no decision as GET /api/v1/match/decisions writes it. Nothing was kept."
             )),
@@ -168,27 +173,106 @@ impl Control {
     }
 }
 
-/// Libraries that can be asked, and those that cannot.
-type Sorted = (Vec<Arc<Library>>, Vec<Arc<Library>>);
+/// The libraries in which paths and names are looked up.
+pub(super) struct Reach {
+    /// These can be asked.
+    indexed: Vec<Arc<Library>>,
+    /// What is looked for may lie in these, and they cannot be asked yet.
+    awaited: Vec<Arc<Library>>,
+    /// The server has not said yet which libraries of films and shows it has.
+    is_unseen: bool,
+}
 
-/// Which of these libraries can be asked. Those that cannot are indexed from now on, if they may be.
-fn indexed(libraries: Vec<Arc<Library>>) -> Result<Sorted, Problem> {
-    let (indexed, unindexed): Sorted =
-        libraries.into_iter().partition(|library| library.generation().is_some());
-    for library in &unindexed {
-        library.look_up();
+impl Reach {
+    /// What can be asked of these libraries. The others are indexed from now on, if they may be. Unless it is named, a
+    /// library of music is no place where anything is missed: films and shows are what is looked up by path and name.
+    fn of(libraries: Vec<Arc<Library>>, is_named: bool) -> Result<Self, No> {
+        let counts = |library: &Arc<Library>| is_named || library.contents() != Contents::Music;
+        let is_unseen = !libraries.iter().any(counts)
+            && libraries.iter().all(|library| library.state() == State::Unconfirmed);
+        let (indexed, others): (Vec<_>, Vec<_>) =
+            libraries.into_iter().partition(|library| library.generation().is_some());
+        let awaited: Vec<_> = others.into_iter().filter(counts).collect();
+        for library in &awaited {
+            library.look_up();
+        }
+        if indexed.is_empty() {
+            return Err(not_indexed(&awaited));
+        }
+        Ok(Self { indexed, awaited, is_unseen })
     }
-    if indexed.is_empty() { Err(NO_SNAPSHOT) } else { Ok((indexed, unindexed)) }
+
+    /// Whether what is not found is nowhere.
+    fn is_whole(&self) -> bool {
+        self.awaited.is_empty() && !self.is_unseen
+    }
+
+    /// Where nothing was found, and only music could be asked, there is no answer.
+    fn check(&self, has_found: bool) -> Result<(), No> {
+        let is_music = |library: &Arc<Library>| library.contents() == Contents::Music;
+        if has_found || self.is_whole() || !self.indexed.iter().all(is_music) {
+            return Ok(());
+        }
+        Err(not_indexed(&self.awaited))
+    }
+
+    /// Those that are awaited, and how far they are.
+    fn awaited(&self) -> Vec<Value> {
+        let awaited = |library: &Arc<Library>| {
+            let progress = library.progress().borrow().clone();
+            json!({
+                "library": library.id.to_string(),
+                "title": *library.title.lock(),
+                "state": library.state().word(),
+                "percent": progress.percent(),
+                "left_s": progress.left_ms.map(|left_ms| left_ms / 1000),
+            })
+        };
+        self.awaited.iter().map(awaited).collect()
+    }
+}
+
+/// That nothing can be answered before these libraries are indexed, and how far they are.
+fn not_indexed(libraries: &[Arc<Library>]) -> No {
+    let told = |library: &Arc<Library>| {
+        let progress = library.progress().borrow().clone();
+        let percent = progress.percent().map_or_else(String::new, |percent| format!(", {percent} %"));
+        let left =
+            progress.left_ms.map_or_else(String::new, |left_ms| format!(", {} s left", left_ms / 1000));
+        let (title, state) = (library.title.lock().clone(), library.state().word());
+        format!("{title} ({}): {state}{percent}{left}.", library.id)
+    };
+    if libraries.is_empty() {
+        return No::NotIndexed("The server has not said yet which libraries it has.".to_owned());
+    }
+    No::NotIndexed(libraries.iter().map(told).collect::<Vec<_>>().join(" "))
+}
+
+/// Long work of a processor, on a thread that may block. It is waited for, so it has an owner.
+async fn apart<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+}
+
+/// An answer that may be long: made and written on a thread that may block.
+async fn written(make: impl FnOnce() -> Value + Send + 'static) -> Response {
+    let text = apart(move || make().to_string()).await;
+    ([(CONTENT_TYPE, "application/json")], text).into_response()
 }
 
 /// A body of at most so many bytes as JSON.
-async fn read_up_to<T: DeserializeOwned>(headers: &HeaderMap, body: Body, most: usize) -> Result<T, Problem> {
+async fn read_up_to<T: DeserializeOwned + Send + 'static>(
+    headers: &HeaderMap,
+    body: Body,
+    most: usize,
+) -> Result<T, Problem> {
     let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !said.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json") {
         return Err(Problem::NOT_JSON);
     }
     let bytes = bytes_up_to(body, most).await?;
-    serde_json::from_slice(&bytes).map_err(|_| Problem::BAD_BODY)
+    let read = move || serde_json::from_slice(&bytes).map_err(|_| Problem::BAD_BODY);
+    apart(read).await
 }
 
 async fn bytes_up_to(body: Body, most: usize) -> Result<bytes::Bytes, Problem> {

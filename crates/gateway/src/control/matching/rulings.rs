@@ -14,8 +14,10 @@ use serde_json::{Value, json};
 
 use super::super::Plane;
 use super::super::problem::Problem;
-use super::look_up::TrackAsked;
-use super::{No, bytes_up_to, read_up_to};
+use super::look_up::{MapAsked, TrackAsked, compiled};
+use super::{NOTHING_ASKED, No, UNKNOWN_ITEM, bytes_up_to, not_indexed, read_up_to};
+use crate::library::Library;
+use crate::matching::Wanted;
 use crate::matching::ruling::{Ruling, RulingKind, Written};
 use crate::matching::store::Filter;
 
@@ -34,11 +36,16 @@ struct Pinned {
     server: Option<String>,
     /// `pin`, or `rejection`.
     kind: Option<RulingKind>,
-    track: TrackAsked,
+    /// One of these three: what it is about.
+    track: Option<TrackAsked>,
+    path: Option<String>,
+    id: Option<String>,
+    /// Rules for the path, in place of those that are configured.
+    maps: Option<Vec<MapAsked>>,
     key: String,
 }
 
-/// Pins a track to an item, or says that it is never that one.
+/// Pins a track, a path or an id to an item, or says that it is never that one.
 pub(in crate::control) async fn pin(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,
@@ -51,10 +58,59 @@ pub(in crate::control) async fn pin(
         return Err(Problem::BAD_BODY.into());
     }
     let control = &plane.control;
-    let library = control.music_library(pinned.library.as_deref(), pinned.server.as_deref())?;
+    let (named, server) = (pinned.library.as_deref(), pinned.server.as_deref());
+    let (library, wanted) = match (pinned.track, pinned.path, pinned.id) {
+        (Some(track), None, None) => (control.music_library(named, server)?, track.wanted()),
+        (None, Some(path), None) => {
+            let said = pinned.maps.as_deref().map(compiled).transpose()?;
+            let library = holder(&control.libraries(named, server)?, &pinned.key)?;
+            let maps = said.as_ref().unwrap_or(&library.server.settings.path_maps);
+            let mapped = maps.there(&path).unwrap_or(path);
+            (library, Wanted::file(&mapped))
+        }
+        (None, None, Some(id)) => {
+            (holder(&control.libraries(named, server)?, &pinned.key)?, Wanted::named(&id))
+        }
+        _ => return Err(NOTHING_ASKED.into()),
+    };
     let matching = &control.playlists.matching;
-    let ruling = matching.rule(&library, kind, pinned.track.wanted(), &pinned.key).await?;
+    let ruling = matching.rule(&library, kind, wanted, &pinned.key).await?;
     Ok(Json(listed(&ruling)))
+}
+
+/// The library that has an item with this key.
+fn holder(libraries: &[Arc<Library>], key: &str) -> Result<Arc<Library>, No> {
+    let has = |library: &&Arc<Library>| {
+        library.generation().is_some_and(|generation| generation.snapshot.row_of(key).is_some())
+    };
+    let awaited: Vec<_> =
+        libraries.iter().filter(|library| library.generation().is_none()).cloned().collect();
+    match libraries.iter().find(has) {
+        Some(library) => Ok(Arc::clone(library)),
+        None if awaited.is_empty() => Err(UNKNOWN_ITEM.into()),
+        None => Err(not_indexed(&awaited)),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Absent {
+    library: String,
+    key: String,
+}
+
+/// The server does not have this item, whatever the index says: it is not offered again before the next snapshot.
+pub(in crate::control) async fn disown(
+    State(plane): State<Arc<Plane>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, No> {
+    let absent: Absent = read_up_to(&headers, body, MAX_RULING_BYTES).await?;
+    let library = plane.control.music_library(Some(&absent.library), None)?;
+    // What is not listed cannot be offered, and need not be remembered.
+    let library = holder(&[library], &absent.key)?;
+    plane.control.playlists.matching.disown(&library, &absent.key).await;
+    Ok(Json(json!({ "success": true })))
 }
 
 #[derive(Debug, Deserialize)]
