@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom::library::{Library, State};
-use greenroom_library::item::Item;
+use greenroom_library::item::{Item, ItemKind};
 use greenroom_simulator::catalogue::{ItemId, Kind, Section, SortKey};
 use greenroom_simulator::state::Write;
 use http::Method;
@@ -174,5 +174,52 @@ async fn a_library_that_loses_most_while_the_server_scans_is_not_believed_at_onc
     house.server.scan(Section::Music, false);
     until(&library, |library| library.generation().is_some_and(|held| held.snapshot.len() == 100)).await;
     until(&library, |library| library.state() == State::Current).await;
+    // It recovers, and a second loss is doubted like the first: whatever was settled then is not settled now.
+    house.server.change(|write| {
+        let track = write.view().catalogue().ids(Kind::Track).next().expect("a track");
+        let album = write.view().parent(track).expect("it lies in an album");
+        for number in 0..900 {
+            write.add_track(album, &format!("Back Again {number}")).expect("it is there");
+        }
+    });
+    until(&library, |library| library.generation().is_some_and(|held| held.snapshot.len() == 1_000)).await;
+    until(&library, |library| library.state() == State::Current).await;
+    house.server.scan(Section::Music, true);
+    house.server.change(|write| {
+        let tracks: Vec<ItemId> = write.view().list(Kind::Track, SortKey::Id).iter().copied().skip(100).collect();
+        for track in tracks {
+            assert!(write.delete(track));
+        }
+    });
+    until(&library, |library| library.state() == State::Stale).await;
+    assert_eq!(report(&library).failure.expect("it says why").reason, "shrunk");
+    assert!(library.generation().expect("the old one stays").snapshot.len() >= 500);
     house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn episodes_bear_the_new_name_of_their_show() {
+    for house in [House::plex(music(100)).await, House::jellyfin(music(100), FACTOR).await] {
+        followed(&house).await;
+        let all = house.stage.process.libraries.all();
+        let shows = all.into_iter().find(|library| report(library).contents == "shows").expect("there are shows");
+        shows.look_up();
+        until(&shows, |shows| shows.state() == State::Current).await;
+        let show = house.server.state().view().catalogue().ids(Kind::Show).next().expect("a show");
+        house.server.change(|write| assert!(write.edit(show, |record| record.title = "Quite Another Show".into())));
+        let named = |shows: &Arc<Library>| {
+            let generation = shows.generation().expect("something is kept");
+            let is_of = |item: &Item| {
+                item.kind == ItemKind::Episode && item.grandparent_title.as_deref() == Some("Quite Another Show")
+            };
+            generation.snapshot.items().filter(is_of).count()
+        };
+        let view = house.server.state().view();
+        let episodes: usize = view.children(show).iter().map(|season| view.children(*season).len()).sum();
+        drop(view);
+        assert!(episodes > 0);
+        until(&shows, |shows| named(shows) == episodes).await;
+        assert_eq!(report(&shows).builds["done"], 1, "no crawl");
+        house.end().await;
+    }
 }
