@@ -24,6 +24,8 @@ use crate::server::Server;
 const MAX_FAILURES: u32 = 10;
 /// So often in a row the server may not show the library.
 const MISSING: u32 = 4;
+/// So often in a row the server may let nobody in: one that starts does that for a moment.
+const REFUSED: u32 = 3;
 /// So often a list that is far too short is counted again.
 const AGAIN: u32 = 3;
 /// First and longest pause after one that did.
@@ -310,7 +312,7 @@ impl Keeper {
     /// Waits until it is worth to ask again. Returns whether the server was away as a whole.
     async fn bear(&self, trouble: Trouble, failures: &mut u32) -> Result<bool, Failure> {
         let server = &self.library.server;
-        if trouble == Trouble::Refused {
+        if trouble == Trouble::Refused && *failures >= REFUSED {
             return Err(Failure::Refused);
         }
         if !server.breaker.admits() {

@@ -142,8 +142,8 @@ impl Discovery {
     async fn look(&mut self) -> Result<(), Trouble> {
         let shelves = self.source.shelves().await?.of;
         let now_ms = self.server.clock.now_ms();
-        let is_settled =
-            !shelves.iter().any(|shelf| shelf.is_scanning) && super::publish::is_settled(&self.server, now_ms);
+        let is_settled = !shelves.iter().any(|shelf| shelf.is_scanning)
+            && super::publish::is_settled(&self.server, now_ms);
         self.tidy(&shelves).await;
         let of_server: Vec<Arc<Library>> = self.of_server();
         for library in &of_server {

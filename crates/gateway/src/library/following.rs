@@ -12,8 +12,8 @@ use greenroom_upstream::crawl::{Branch, Page, Shelf};
 
 use super::build::OVERLAP_S;
 use super::crawl::is_complete;
-use super::keeper::{Attempt, Keeper};
 use super::facts::Begun;
+use super::keeper::{Attempt, Keeper};
 use super::publish::Ready;
 use super::report::word_of;
 use super::source::Question;
@@ -218,7 +218,13 @@ impl Keeper {
         mut gathered: Gathered,
     ) -> Result<Option<Gathered>, Failure> {
         let mut above: HashSet<String> = gathered.gone.iter().chain(&news.removed).cloned().collect();
-        above.extend(gathered.items.values().filter(|item| is_renamed(&held.snapshot, item)).map(|item| item.key.to_string()));
+        above.extend(
+            gathered
+                .items
+                .values()
+                .filter(|item| is_renamed(&held.snapshot, item))
+                .map(|item| item.key.to_string()),
+        );
         if above.is_empty() {
             return Ok(Some(gathered));
         }
@@ -229,7 +235,9 @@ impl Keeper {
         };
         let below = self.library.server.tasks.spawn_blocking(work).await.map_err(|_| Failure::Unfit)?;
         let is_open = |key: &&str| {
-            !gathered.items.contains_key(*key) && !gathered.gone.contains(*key) && !news.removed.contains(*key)
+            !gathered.items.contains_key(*key)
+                && !gathered.gone.contains(*key)
+                && !news.removed.contains(*key)
         };
         let below: Vec<&str> = below.iter().map(|key| &**key).filter(is_open).collect();
         if below.len() as u64 > most(held.snapshot.len() as u64) {

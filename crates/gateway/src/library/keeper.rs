@@ -252,7 +252,6 @@ impl Keeper {
         }
         facts.is_confirmed = true;
     }
-
 }
 
 impl Library {
@@ -293,12 +292,19 @@ impl Libraries {
         let old: Vec<String> = old.into_iter().map(|(name, _)| name).collect();
         let missed: Vec<String> =
             all.iter().filter(|library| library.is_missed()).map(|library| library.named()).collect();
-        let text = format!("The server has not confirmed this index for more than {hours} hours: {}.", old.join(", "));
-        hold(server, !old.is_empty(), Warning {
-            code: "library-old",
-            text: text.into(),
-            remedy: "See why with: greenroom build --list; it is tried again by itself.".into(),
-        });
+        let text = format!(
+            "The server has not confirmed this index for more than {hours} hours: {}.",
+            old.join(", ")
+        );
+        hold(
+            server,
+            !old.is_empty(),
+            Warning {
+                code: "library-old",
+                text: text.into(),
+                remedy: "See why with: greenroom build --list; it is tried again by itself.".into(),
+            },
+        );
         hold(server, !missed.is_empty(), off(&missed));
     }
 }

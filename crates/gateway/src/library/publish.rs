@@ -100,9 +100,10 @@ impl Keeper {
         let is_same = diff.as_ref().is_some_and(is_same);
         // If nothing that could be told is different, whoever remembers the number need not look again.
         let same = library.generation().filter(|_| is_same);
-        let (number, taken_at_ms) = same
-            .as_ref()
-            .map_or_else(|| (library.next_number(taken_at_ms), taken_at_ms), |held| (held.number, held.taken_at_ms));
+        let (number, taken_at_ms) = same.as_ref().map_or_else(
+            || (library.next_number(taken_at_ms), taken_at_ms),
+            |held| (held.number, held.taken_at_ms),
+        );
         let about = About { number, taken_at_ms, ..about };
         let new = || Arc::new(Generation { number, taken_at_ms, snapshot });
         let generation = same.clone().unwrap_or_else(new);

@@ -134,7 +134,9 @@ impl Store {
         let Some(all) = self.folder.parent() else { return };
         let now = UNIX_EPOCH + Duration::from_millis(now_ms);
         let start = format!("{}-", self.server);
-        for folder in std::fs::read_dir(all).into_iter().flatten().flatten().map(|entry| entry.path()).take(MAX_SWEPT) {
+        for folder in
+            std::fs::read_dir(all).into_iter().flatten().flatten().map(|entry| entry.path()).take(MAX_SWEPT)
+        {
             let is_own = folder == self.folder;
             for file in std::fs::read_dir(&folder).into_iter().flatten().flatten().take(MAX_SWEPT) {
                 let written = file.metadata().and_then(|file| file.modified());
@@ -271,10 +273,17 @@ mod tests {
         let (mut loaded, damaged) = store.load(u64::MAX, |_| false);
         loaded.sort_by_key(|(about, _)| about.key.clone());
         assert_eq!(damaged, Vec::<PathBuf>::new());
-        assert_eq!(loaded.iter().map(|(_, snapshot)| snapshot.as_ref().map_or(0, Snapshot::len)).collect::<Vec<_>>(), [100, 2]);
+        assert_eq!(
+            loaded.iter().map(|(_, snapshot)| snapshot.as_ref().map_or(0, Snapshot::len)).collect::<Vec<_>>(),
+            [100, 2]
+        );
         assert_eq!(loaded[0].0, about("home", "3"));
-        assert!(Store::of(folder.path(), &Partition::new("other"), "home").load(u64::MAX, |_| false).0.is_empty());
-        assert!(Store::of(folder.path(), &Partition::new("one"), "den").load(u64::MAX, |_| false).0.is_empty());
+        assert!(
+            Store::of(folder.path(), &Partition::new("other"), "home").load(u64::MAX, |_| false).0.is_empty()
+        );
+        assert!(
+            Store::of(folder.path(), &Partition::new("one"), "den").load(u64::MAX, |_| false).0.is_empty()
+        );
         store.remove("3");
         assert_eq!(store.load(u64::MAX, |_| false).0.len(), 1);
     }
