@@ -371,7 +371,7 @@ impl Keeper {
 
     /// Whether there is room for so much more, beside all that is kept and being built. While the new one is built the old
     /// one is in use.
-    fn check_room(&self, bytes: u64) -> Result<(), Failure> {
+    pub(super) fn check_room(&self, bytes: u64) -> Result<(), Failure> {
         self.library.facts.lock().building_bytes = bytes;
         let (needed, limit) = (self.libraries.used_bytes(), self.libraries.memory_limit_bytes);
         if needed <= limit {

@@ -145,17 +145,7 @@ impl Discovery {
         let is_settled = !shelves.iter().any(|shelf| shelf.is_scanning)
             && super::publish::is_settled(&self.server, now_ms);
         self.tidy(&shelves).await;
-        let of_server: Vec<Arc<Library>> = self.of_server();
-        for library in &of_server {
-            if shelves.iter().any(|shelf| shelf.key == library.id.key) {
-                self.missing.remove(&library.id);
-                continue;
-            }
-            let since_ms = *self.missing.entry(library.id.clone()).or_insert(now_ms);
-            if is_settled && now_ms.saturating_sub(since_ms) >= MISSING_MS {
-                self.end(library);
-            }
-        }
+        self.miss(&shelves, is_settled, now_ms);
         for shelf in shelves.into_iter().filter(|shelf| shelf.contents != Contents::Other) {
             let id = LibraryId { server: self.server.name().to_owned(), key: shelf.key.clone() };
             if let Some(library) = self.libraries.find(&id) {
@@ -170,6 +160,20 @@ impl Discovery {
             }
         }
         Ok(())
+    }
+
+    /// Ends libraries that are not shown, if that was so for long and the server has settled.
+    fn miss(&mut self, shelves: &[Shelf], is_settled: bool, now_ms: u64) {
+        for library in &self.of_server() {
+            if shelves.iter().any(|shelf| shelf.key == library.id.key) {
+                self.missing.remove(&library.id);
+                continue;
+            }
+            let since_ms = *self.missing.entry(library.id.clone()).or_insert(now_ms);
+            if is_settled && now_ms.saturating_sub(since_ms) >= MISSING_MS {
+                self.end(library);
+            }
+        }
     }
 
     fn of_server(&self) -> Vec<Arc<Library>> {
@@ -361,7 +365,75 @@ impl super::News {
     }
 }
 
+#[cfg(test)]
+impl Discovery {
+    fn of(server: &Arc<Server>, libraries: &Arc<Libraries>) -> Self {
+        let (server, libraries) = (Arc::clone(server), Arc::clone(libraries));
+        let source = Source::of(&server).expect("it has a token");
+        Self { server, libraries, source, missing: HashMap::new(), ended: BTreeSet::new() }
+    }
+}
+
 fn contents_of(about: &About) -> Contents {
     let every = [Contents::Music, Contents::Films, Contents::Shows];
     every.into_iter().find(|contents| contents.word() == about.contents).unwrap_or(Contents::Other)
+}
+
+#[cfg(test)]
+mod tests {
+    use greenroom_library::snapshot::SnapshotBuilder;
+
+    use super::super::tests::{known, server, shelf};
+    use super::*;
+
+    const BEGAN_MS: u64 = 1_000_000;
+
+    #[tokio::test]
+    async fn a_library_is_gone_after_two_minutes_on_a_settled_server_and_its_file_at_the_next_look() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (server, libraries) = (server(), Arc::new(Libraries::open(folder.path(), u64::MAX)));
+        let library = known(&libraries, &server, "3");
+        let mut discovery = Discovery::of(&server, &libraries);
+        let store = discovery.store().expect("there is a folder");
+        let about = About { server: "home".into(), key: "3".into(), ..About::default() };
+        store.save(&about, &SnapshotBuilder::default().build()).expect("it can be saved");
+        let files = |store: &Store| store.load(u64::MAX, |_| false).0.len();
+        for (later_ms, is_settled, is_there) in [
+            (0, true, true),
+            (1, true, true),
+            (119_999, true, true),
+            (120_000, false, true),
+            (120_001, true, false),
+        ] {
+            discovery.miss(&[], is_settled, BEGAN_MS + later_ms);
+            assert_eq!(
+                libraries.find(&library.id).is_some(),
+                is_there,
+                "{later_ms} ms, settled: {is_settled}"
+            );
+        }
+        assert_eq!(files(&store), 1, "it may come back");
+        discovery.tidy(&[shelf("3")]).await;
+        assert_eq!(files(&store), 1, "it did");
+        known(&libraries, &server, "3");
+        discovery.miss(&[], true, BEGAN_MS);
+        discovery.miss(&[shelf("3")], true, BEGAN_MS + 60_000);
+        discovery.miss(&[], true, BEGAN_MS + 130_000);
+        assert!(libraries.find(&library.id).is_some(), "it was shown in between");
+        discovery.miss(&[], true, BEGAN_MS + 250_000);
+        discovery.tidy(&[]).await;
+        assert_eq!(files(&store), 0);
+    }
+
+    #[test]
+    fn what_is_shown_again_is_not_gone() {
+        let library = known(&Libraries::default(), &server(), "3");
+        library.facts.lock().failure = Some((Failure::Gone, 1));
+        library.facts.lock().build_at_ms = u64::MAX;
+        library.see(shelf("3"));
+        assert_eq!((library.failure(), library.facts.lock().build_at_ms), (None, 0));
+        library.facts.lock().failure = Some((Failure::Refused, 1));
+        library.see(shelf("3"));
+        assert_eq!(library.failure(), Some((Failure::Refused, 1)));
+    }
 }

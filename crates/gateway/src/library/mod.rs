@@ -31,6 +31,8 @@ mod report;
 mod source;
 mod standing;
 mod store;
+#[cfg(test)]
+mod tests;
 pub mod tidings;
 
 use std::collections::BTreeSet;

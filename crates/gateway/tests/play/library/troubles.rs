@@ -113,12 +113,12 @@ async fn never_a_part(house: House) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_plex_that_fails_at_any_page_costs_no_more_than_that_page_and_never_a_part() {
-    never_a_part(House::plex_with(music(TRACKS), "", 10.0).await).await;
+    never_a_part(House::plex_with(music(TRACKS), "", 20.0).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_jellyfin_that_fails_at_any_page_costs_no_more_than_that_page_and_never_a_part() {
-    never_a_part(House::jellyfin(music(TRACKS), 10.0).await).await;
+    never_a_part(House::jellyfin(music(TRACKS), 20.0).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
