@@ -7,8 +7,8 @@ const HEAD: &[u8; 20] = b"greenroom shelf\n\x01\0\0\0";
 
 /// Checks what must hold of these bytes as a file, behind a sound head and digest, and as the rows of a sound block.
 pub fn check(bytes: &[u8]) {
-    judge(bytes.to_vec());
-    judge(sealed(bytes));
+    judge(bytes);
+    judge(&sealed(bytes));
     let packed = zstd::bulk::compress(bytes, 1).expect("there is memory for it");
     let mut block = 1_u64.to_le_bytes().to_vec();
     block.extend(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
@@ -20,11 +20,11 @@ pub fn check(bytes: &[u8]) {
     let at = usize::try_from(xxhash_rust::xxh3::xxh3_64(bytes) >> 32).expect("32 bits fit") % torn.len();
     torn[at] ^= 1;
     assert!(Snapshot::decode(&torn).is_err(), "byte {at} of {} was changed", torn.len());
-    judge(file);
+    judge(&file);
 }
 
-fn judge(file: Vec<u8>) {
-    let Ok(snapshot) = Snapshot::decode(&file) else { return };
+fn judge(file: &[u8]) {
+    let Ok(snapshot) = Snapshot::decode(file) else { return };
     let mut again = Vec::new();
     snapshot.encode(&mut again).expect("a Vec takes everything");
     assert_eq!(again, file, "what was read is written as it was");

@@ -250,3 +250,13 @@ fn at_most_five_candidates_are_told() {
     let rows: Vec<Row> = vec![("Our Way (Live)", "Someone", "", 0); 9];
     assert_eq!(resolve(&("Our Way", "Someone", "", 0), &rows).candidates.len(), 5);
 }
+
+#[test]
+fn a_name_that_is_cut_into_words_in_two_ways_is_found_whichever_came_first() {
+    let rows: [Row; 2] = [("Our Way", "Some Body", "", 0), ("Other Song", "Somebody", "", 0)];
+    let turned: [Row; 2] = [rows[1], rows[0]];
+    for wanted in [("Our Wya", "15 Somebody", "", 0), ("Our Wya", "Some Body Else", "", 0)] {
+        let (one, other) = (resolve(&wanted, &rows), resolve(&wanted, &turned));
+        assert_eq!((one.decision, words(&one)), (other.decision, words(&other)), "{wanted:?}");
+    }
+}

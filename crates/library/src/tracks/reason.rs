@@ -6,7 +6,6 @@ use super::version::Versions;
 
 /// Why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Reason {
     /// An id is the same.
     Id,

@@ -1,5 +1,7 @@
 //! Names and credits as the index keeps them: every different one once.
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use super::credit::{Name, Role};
 use super::heading::shape;
 use super::vocabulary::{HashedMap, number};
@@ -8,21 +10,46 @@ use super::vocabulary::{HashedMap, number};
 #[derive(Debug, Default)]
 pub(super) struct Roster {
     words: Vec<u32>,
-    ends: Vec<u32>,
+    /// Where each name's words begin, and how they are cut.
+    spans: Vec<(u32, Cut)>,
     keys: Vec<u64>,
     /// Which letters, and how many.
     shapes: Vec<(u32, u8)>,
     by_key: HashedMap<u64, u32>,
 }
 
+/// How letters are cut into words. The same letters may be cut in several ways; the least of them is kept, whichever
+/// came first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Cut {
+    words: u32,
+    hash: u32,
+}
+
+impl Cut {
+    fn of(name: &Name) -> Self {
+        let hash = xxh3_64(name.words.join(" ").as_bytes());
+        Self {
+            words: number(name.words.len()),
+            hash: number(usize::try_from(hash >> 33).unwrap_or_default()),
+        }
+    }
+}
+
 impl Roster {
     /// The number of a name, which is there from now on.
-    pub(super) fn add(&mut self, name: &Name, mut word: impl FnMut(&str) -> u32) -> u32 {
+    pub(super) fn add(&mut self, name: &Name, word: impl FnMut(&str) -> u32) -> u32 {
+        let cut = Cut::of(name);
+        let span = (number(self.words.len()), cut);
         if let Some(id) = self.by_key.get(&name.key) {
+            if cut < self.spans[*id as usize].1 {
+                self.spans[*id as usize] = span;
+                self.words.extend(name.words.iter().map(String::as_str).map(word));
+            }
             return *id;
         }
-        self.words.extend(name.words.iter().map(|text| word(text)));
-        self.ends.push(number(self.words.len()));
+        self.words.extend(name.words.iter().map(String::as_str).map(word));
+        self.spans.push(span);
         self.keys.push(name.key);
         self.shapes.push(shape(name.words.iter().map(String::as_str)));
         let id = number(self.keys.len() - 1);
@@ -47,14 +74,13 @@ impl Roster {
     }
 
     pub(super) fn words(&self, name: u32) -> &[u32] {
-        let at = name as usize;
-        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.words[start as usize..self.ends[at] as usize]
+        let (start, cut) = self.spans[name as usize];
+        &self.words[start as usize..][..cut.words as usize]
     }
 
     pub(super) fn shrink(&mut self) {
         self.words.shrink_to_fit();
-        self.ends.shrink_to_fit();
+        self.spans.shrink_to_fit();
         self.keys.shrink_to_fit();
         self.shapes.shrink_to_fit();
         self.by_key.shrink_to_fit();

@@ -7,7 +7,9 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use greenroom_library::tracks::{Candidate, Decision, Policy, Track, TrackIndex, TrackIndexBuilder, Verdict};
+use greenroom_library::tracks::{
+    Candidate, Decision, Policy, Reason, Track, TrackIndex, TrackIndexBuilder, Verdict,
+};
 use serde_json::json;
 
 use self::tables::{Row, Table, Unfit};
@@ -225,8 +227,7 @@ fn answer(
 fn written(key: &str, verdict: &Verdict, keys: &[Box<str>]) -> [String; 5] {
     let accepted = verdict.accepted().and_then(|row| keys.get(row as usize)).map_or("", AsRef::as_ref);
     let best = verdict.candidates.first();
-    let words =
-        |best: &Candidate| best.reasons.iter().map(|reason| reason.word()).collect::<Vec<_>>().join(";");
+    let words = |best: &Candidate| best.reasons.iter().map(Reason::word).collect::<Vec<_>>().join(";");
     [
         key.to_owned(),
         word(verdict.decision).to_owned(),
@@ -354,7 +355,7 @@ mod tests {
         assert!(said.contains("is empty"), "{said}");
         let binary: Vec<u8> = (0..=255).cycle().take(9_000).collect();
         assert!(matched(&binary, b"qid,title,artist\n", Choice::Strict).is_err());
-        let unclosed = [b"lib_id,title,artist\nL1,\"".as_slice(), &[b'x'; 100_000]].concat();
+        let unclosed = [b"lib_id,title,artist\nL1,\"".as_slice(), &vec![b'x'; 100_000]].concat();
         let (_, counts) =
             matched(&unclosed, b"qid,title,artist\n", Choice::Strict).expect("told as a bad row");
         assert_eq!(counts[..2], [0, 1]);
