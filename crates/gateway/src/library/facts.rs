@@ -19,6 +19,7 @@ const MAX_CHANGES: usize = 64;
 const MAX_CHANGED_KEYS: usize = 200_000;
 
 /// What is known of a library beside its items.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and any mixture occurs")]
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     /// As the server showed it last.

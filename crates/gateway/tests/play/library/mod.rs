@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom::library::{Library, Report, State};
+use greenroom::library::{Generation, Library, Report, State};
 use greenroom_cache::Clock;
 use greenroom_simulator::catalogue::{CatalogueSize, ItemId, Kind, Section, SortKey};
 use greenroom_simulator::jellyfin::{Jellyfin, item_id};
@@ -207,6 +207,10 @@ pub fn report(library: &Arc<Library>) -> Report {
 
 /// Keys of all that is kept, in order.
 pub fn keys(library: &Arc<Library>) -> Vec<String> {
-    let generation = library.generation().expect("something is kept");
+    keys_of(&library.generation().expect("something is kept"))
+}
+
+/// Keys of all that a generation holds, in order.
+pub fn keys_of(generation: &Generation) -> Vec<String> {
     generation.snapshot.items().map(|item| item.key.to_string()).collect()
 }

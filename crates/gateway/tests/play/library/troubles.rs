@@ -12,9 +12,9 @@ use greenroom_simulator::faults::{Fault, Rule};
 use greenroom_simulator::latency::Latency;
 use http::Method;
 use parking_lot::Mutex;
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use super::{FACTOR, House, keys, music, report, until};
+use super::{FACTOR, House, keys, keys_of, music, report, until};
 
 const TRACKS: u32 = 3_000;
 const PAGES: &str = "/library/sections/";
@@ -43,21 +43,21 @@ impl Draw {
     }
 }
 
+/// By number, the keys of every generation that was published.
+type Seen = Arc<Mutex<BTreeMap<u64, Vec<String>>>>;
+
 /// Notes every generation that is published, until it is dropped.
-fn noted(library: &Arc<Library>) -> (Arc<Mutex<BTreeMap<u64, Vec<String>>>>, AbortOnDropHandle<()>) {
-    let (seen, library) = (Arc::new(Mutex::default()), Arc::clone(library));
-    let book: Arc<Mutex<BTreeMap<u64, Vec<String>>>> = Arc::clone(&seen);
+fn noted(library: &Arc<Library>) -> (Seen, AbortOnDropHandle<()>) {
+    let (seen, library) = (Seen::default(), Arc::clone(library));
+    let book = Arc::clone(&seen);
     let mut progress = library.progress();
     let noting = async move {
         while progress.changed().await.is_ok() {
-            let number = library.generation().expect("something is kept").number;
-            if !book.lock().contains_key(&number) {
-                let held = keys(&library);
-                book.lock().insert(number, held);
-            }
+            let held = library.generation().expect("something is kept");
+            book.lock().entry(held.number).or_insert_with(|| keys_of(&held));
         }
     };
-    (seen, AbortOnDropHandle::new(tokio::spawn(noting)))
+    (seen, AbortOnDropHandle::new(TaskTracker::new().spawn(noting)))
 }
 
 /// Fifty builds, each with a fault at a random page, some with a change in the middle.
@@ -102,12 +102,11 @@ async fn never_a_part(house: House) {
         let most = usual + 2 * u64::from(times) + 12 + if changes { 12 } else { 0 };
         assert!(shown.cost.build_requests <= most, "round {round}: more than {most}: {shown:#?}");
     }
-    let seen = seen.lock();
+    let seen = seen.lock().clone();
     assert!(seen.len() >= truths.len() - 1, "{} generations of {} truths", seen.len(), truths.len());
-    for (number, held) in seen.iter() {
+    for (number, held) in &seen {
         assert!(truths.contains(held), "generation {number} with {} items was never true", held.len());
     }
-    drop(seen);
     house.end().await;
 }
 
