@@ -158,6 +158,11 @@ impl Breaker {
         self.reaches(|phase| phase != Phase::Down).await;
     }
 
+    /// Waits until requests may go to the server.
+    pub async fn there(&self) {
+        self.reaches(|phase| phase == Phase::There).await;
+    }
+
     /// An event socket was cut.
     pub fn attaching(&self) -> Attaching<'_> {
         self.attaching.send_modify(|count| *count += 1);
@@ -243,4 +248,24 @@ fn jitter(server: &Server, now_ms: u64) -> u64 {
 /// What stands for one thing that is asked for.
 pub fn key_of(text: &str) -> u64 {
     xxhash_rust::xxh3::xxh3_64(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_back_may_be_asked_only_when_sockets_have_attached() {
+        let breaker = Breaker::default();
+        for (phase, is_back, is_there) in
+            [(Phase::There, true, true), (Phase::Down, false, false), (Phase::Returning, true, false)]
+        {
+            breaker.enter(phase);
+            assert_eq!(breaker.back().now_or_never().is_some(), is_back, "{phase:?}");
+            assert_eq!(breaker.there().now_or_never().is_some(), is_there, "{phase:?}");
+            assert_eq!(breaker.admits(), is_there, "{phase:?}");
+        }
+    }
 }

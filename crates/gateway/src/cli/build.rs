@@ -182,7 +182,7 @@ fn show(options: &Options, shelves: &Value, named: &[Value]) {
         rows.push(vec![
             library["id"].as_str().unwrap_or_default().to_owned(),
             library["title"].as_str().unwrap_or_default().to_owned(),
-            library["state"].as_str().unwrap_or_default().to_owned(),
+            state(library),
             generation["items"].as_u64().map_or_else(|| "–".to_owned(), grouped),
             age_s.map_or_else(|| "–".to_owned(), |age_s| format!("{} min", age_s / 60)),
             grouped(library["cost"]["build_requests"].as_u64().unwrap_or_default()),
@@ -194,6 +194,16 @@ fn show(options: &Options, shelves: &Value, named: &[Value]) {
         if let (Some(name), Some(remedy)) = (server["server"].as_str(), server["remedy"].as_str()) {
             println!("{name}: {remedy}");
         }
+    }
+}
+
+/// How a library does, and how far its build is if there is one.
+fn state(library: &Value) -> String {
+    let state = library["state"].as_str().unwrap_or_default();
+    match library["progress"]["percent"].as_u64() {
+        Some(percent) if state == "building" => format!("building, {percent} %"),
+        Some(percent) => format!("{state}; building, {percent} %"),
+        None => state.to_owned(),
     }
 }
 
@@ -254,6 +264,15 @@ mod tests {
         let sight = json!({"phase": "crawling", "percent": 25, "items": 2500, "expected": 10000, "left_ms": 4100, "requests": 5});
         assert_eq!(told(&sight), "crawling, 25 % (2,500 of 10,000), 5 s left, 5 requests");
         assert_eq!(told(&json!({"phase": "catching-up", "requests": 9})), "catching up, 9 requests");
+    }
+
+    #[test]
+    fn a_library_that_is_being_built_says_how_far_that_is() {
+        let shown = |library: Value| state(&library);
+        assert_eq!(shown(json!({"state": "current"})), "current");
+        assert_eq!(shown(json!({"state": "building", "progress": {"percent": null}})), "building");
+        assert_eq!(shown(json!({"state": "building", "progress": {"percent": 7}})), "building, 7 %");
+        assert_eq!(shown(json!({"state": "stale", "progress": {"percent": 7}})), "stale; building, 7 %");
     }
 
     #[test]

@@ -5,22 +5,27 @@
 use std::time::Duration;
 
 use greenroom_library::item::ItemKind;
+use greenroom_library::snapshot::Snapshot;
 use greenroom_upstream::crawl::{Page, Shelf};
-use tokio_util::sync::CancellationToken;
 
 use super::crawl::{Count, Crawl, Odd, Step};
+use super::facts::Begun;
 use super::keeper::{Attempt, Keeper};
-use super::libraries::INDEX_BYTES;
+use super::libraries::{INDEX_BYTES, memory_bytes};
 use super::progress::{Phase, left_ms};
+use super::publish::Ready;
 use super::report::word_of;
 use super::source::{Question, Trouble};
 use super::store::About;
-use super::{Failure, Wish};
+use super::{Failure, News};
+use crate::server::Server;
 
 /// So often in a row a request may come to nothing.
 const MAX_FAILURES: u32 = 10;
 /// So often in a row the server may not show the library.
 const MISSING: u32 = 4;
+/// So often in a row the server may let nobody in: one that starts does that for a moment.
+const REFUSED: u32 = 3;
 /// So often a list that is far too short is counted again.
 const AGAIN: u32 = 3;
 /// First and longest pause after one that did.
@@ -31,69 +36,89 @@ const MAX_PASSES: u32 = 3;
 pub(super) const OVERLAP_S: u64 = 120;
 /// From so many items on it can be said what all of them will take.
 const ENOUGH_TO_TELL: u64 = 2_000;
-const MB: u64 = 1_000_000;
 
 impl Keeper {
     /// Builds it, and says what came of it.
-    pub(super) async fn build(&self, wish: Wish) {
+    pub(super) async fn build(&self, begun: Begun) {
         let library = &self.library;
         let clock = &library.server.clock;
         let (began_ms, asked) = (clock.now_ms(), self.source.asked());
-        let cancel = CancellationToken::new();
         let mut slot = {
             let mut facts = library.facts.lock();
-            facts.cancel = Some(cancel.clone());
-            facts.unfinished.take().filter(|_| !wish.has_force)
+            let unfinished = facts.unfinished.take();
+            unfinished.filter(|_| !facts.has_force)
         };
+        let mut heard = News::default();
         let timeout = library.server.settings.library.timeout;
-        let spent_ms = slot.as_ref().map_or(0, |crawl| began_ms.saturating_sub(crawl.began_ms));
-        let left = timeout.saturating_sub(Duration::from_millis(spent_ms));
+        let spent = slot.as_ref().map_or(Duration::ZERO, |crawl| crawl.spent);
+        let mut patience = Patience { left: timeout.saturating_sub(spent), since_ms: None };
         let outcome = tokio::select! {
             biased;
-            () = cancel.cancelled() => Err(Failure::Cancelled),
-            outcome = async {
-                // A server that is away for a night takes nothing of the time.
-                library.server.breaker.back().await;
-                let late = Failure::TimedOut { minutes: timeout.as_secs() / 60 };
-                clock.timeout(left, self.attempt(&mut slot, wish)).await.unwrap_or(Err(late))
-            } => outcome,
+            () = begun.cancel.cancelled() => Err(Failure::Cancelled),
+            () = patience.ends(&library.server) => Err(Failure::TimedOut { minutes: timeout.as_secs() / 60 }),
+            outcome = self.attempt(&mut slot, &mut heard) => outcome,
         };
         let requests = self.source.asked() - asked + slot.as_ref().map_or(0, |crawl| crawl.requests);
+        let outcome = match outcome {
+            // Too late to be ended: what is written to disk is published, too.
+            Ok(ready) if library.facts.lock().cancel.take().is_some() => {
+                let is_published = self.publish(ready, &begun).await;
+                if is_published { Ok(()) } else { Err(Failure::Cancelled) }
+            }
+            Ok(_) => Err(Failure::Cancelled),
+            Err(failure) => Err(failure),
+        };
         let word = match &outcome {
             Ok(()) => "done",
             Err(failure) => failure.word(),
         };
-        {
+        let (is_of_use, was_forced) = {
             let mut facts = library.facts.lock();
             facts.cancel = None;
+            facts.building_bytes = 0;
+            let was_forced = std::mem::take(&mut facts.has_force);
             *facts.builds.entry(word).or_default() += 1;
             facts.cost.requests = self.source.asked();
-            if outcome.is_err() {
+            if outcome.is_ok() {
+                self.succeed(&mut facts, Attempt::Build);
+            } else {
                 facts.cost.build_requests = requests;
                 facts.cost.build_ms = clock.now_ms().saturating_sub(began_ms);
             }
+            // What was begun before it was turned off says nothing of how it does since.
+            let is_of_use = facts.turned_off == begun.turned_off;
             // Where rows are missing although all pages were read, only reading them again helps.
-            let is_of_use = |crawl: &Crawl| match &outcome {
+            let may_go_on = |crawl: &Crawl| match &outcome {
                 Err(Failure::Unreachable | Failure::Unfit) => true,
                 Err(Failure::Changing) => crawl.is_complete(),
                 _ => false,
             };
-            if slot.as_deref().is_some_and(is_of_use) {
+            if is_of_use && slot.as_deref().is_some_and(may_go_on) {
                 facts.unfinished = slot.map(|mut crawl| {
                     crawl.requests = requests;
+                    crawl.spent = timeout.saturating_sub(patience.left_at(clock.now_ms()));
                     crawl
                 });
             }
+            (is_of_use, was_forced)
+        };
+        if let Err(failure) = outcome
+            && is_of_use
+        {
+            let mut wishes = library.wishes.lock();
+            // What was heard is not in what is kept.
+            wishes.news = heard.followed_by(std::mem::take(&mut wishes.news));
+            if was_forced && matches!(failure, Failure::Shrunk { .. }) {
+                // Whoever wants that believed came when it was judged already.
+                wishes.build.get_or_insert_default().has_force = true;
+            }
+            drop(wishes);
+            self.fail(failure, Attempt::Build);
         }
-        match outcome {
-            Ok(()) => self.succeed(Attempt::Build),
-            Err(failure) => self.fail(failure, Attempt::Build),
-        }
-        library.turn(|progress| progress.phase = Phase::Idle);
     }
 
-    /// One attempt. What was fetched lies in `slot`, also when it comes to nothing.
-    async fn attempt(&self, slot: &mut Option<Box<Crawl>>, wish: Wish) -> Result<(), Failure> {
+    /// One attempt. What was fetched lies in `slot` and what was heard in `heard`, also when it comes to nothing.
+    async fn attempt(&self, slot: &mut Option<Box<Crawl>>, heard: &mut News) -> Result<Ready, Failure> {
         let clock = &self.library.server.clock;
         let (began_ms, asked) = (clock.now_ms(), self.source.asked());
         let (shelf, server_s) = self.look().await?;
@@ -101,16 +126,20 @@ impl Keeper {
             let own_s = clock.now_ms() / 1000;
             let began_s = server_s.map_or(own_s, |server_s| server_s.min(own_s));
             // What was said until now is in the pages.
-            self.library.wishes.lock().news = super::News::default();
+            *heard = std::mem::take(&mut self.library.wishes.lock().news);
             Box::new(Crawl::begin(shelf, clock.now_ms(), began_s))
         });
         crawl.asked_before = asked;
         self.pages(crawl).await?;
-        self.settle(crawl).await?;
-        if !wish.has_force {
+        if !self.settle(crawl, heard).await? {
+            *slot = None;
+            return Err(Failure::Changing);
+        }
+        let has_force = self.library.facts.lock().has_force;
+        if !has_force {
             self.believe(crawl.len() as u64, crawl.shelf.is_scanning)?;
         }
-        let Some(crawl) = slot.take() else { return Ok(()) };
+        let Some(crawl) = slot.take() else { return Err(Failure::Changing) };
         let requests = crawl.requests + self.source.asked() - asked;
         let build_ms = clock.now_ms().saturating_sub(began_ms.min(crawl.began_ms));
         self.finish(*crawl, requests, build_ms).await
@@ -200,11 +229,13 @@ impl Keeper {
         Ok(true)
     }
 
-    /// What changed while pages were read is read again, until the server says that nothing moved.
-    async fn settle(&self, crawl: &mut Crawl) -> Result<(), Failure> {
+    /// What changed while pages were read is read again, until the server says that nothing moved. False if so much
+    /// changed that only reading all of it again helps.
+    async fn settle(&self, crawl: &mut Crawl, heard: &mut News) -> Result<bool, Failure> {
         for pass in 0..=MAX_PASSES {
             let (shelf, _) = self.look().await?;
             let news = std::mem::take(&mut self.library.wishes.lock().news);
+            *heard = std::mem::take(heard).followed_by(news.clone());
             let has_moved = shelf.stamp != crawl.shelf.stamp || !news.is_empty();
             if !has_moved && shelf.stamp.is_none() {
                 // Nothing but the counts tells.
@@ -213,24 +244,26 @@ impl Keeper {
                 }
             }
             if !has_moved && crawl.is_complete() {
-                return Ok(());
+                return Ok(true);
             }
             if pass == MAX_PASSES {
                 break;
             }
-            crawl.shelf = shelf;
             let since_s = crawl.began_s.saturating_sub(OVERLAP_S);
             let known = crawl.len() as u64;
-            let gathered = self.gather(&crawl.shelf, &news, true, since_s, known).await?;
-            let Some(gathered) = gathered else { return Err(Failure::Changing) };
+            let Some(gathered) = self.gather(&shelf, &news, true, since_s, known).await? else {
+                return Ok(false);
+            };
             gathered.gone.iter().chain(&news.removed).for_each(|key| crawl.remove(key));
             gathered.items.into_values().for_each(|item| crawl.replace(item));
             gathered.totals.into_iter().for_each(|(kind, total)| crawl.recount(kind, total));
+            // Not before: what moved and was not read must be seen to have moved by the next attempt as well.
+            crawl.shelf = shelf;
         }
         Err(Failure::Changing)
     }
 
-    async fn finish(&self, crawl: Crawl, requests: u64, build_ms: u64) -> Result<(), Failure> {
+    async fn finish(&self, crawl: Crawl, requests: u64, build_ms: u64) -> Result<Ready, Failure> {
         let library = &self.library;
         library.turn(|progress| progress.phase = Phase::Indexing);
         let now_ms = library.server.clock.now_ms();
@@ -251,14 +284,13 @@ impl Keeper {
             facts.doubted_at_ms = None;
         }
         let items = built.snapshot.len();
-        let counts = counts.into_iter().map(|(kind, Count { total, skipped })| {
+        let counts = counts.into_iter().map(|(kind, Count { total, skipped, .. })| {
             let kept = built.snapshot.count(kind) as u64;
             (word_of(kind).to_owned(), (kept, total, skipped))
         });
         let about = About { counts: counts.collect(), ..about };
-        self.publish(about, built, now_ms).await;
         tracing::info!(library = %library.id, items, requests, "the library is indexed");
-        Ok(())
+        Ok(Ready { about, built, taken_at_ms: now_ms })
     }
 
     /// Asks again and again, for a while.
@@ -280,13 +312,13 @@ impl Keeper {
     /// Waits until it is worth to ask again. Returns whether the server was away as a whole.
     async fn bear(&self, trouble: Trouble, failures: &mut u32) -> Result<bool, Failure> {
         let server = &self.library.server;
-        if trouble == Trouble::Refused {
+        if trouble == Trouble::Refused && *failures >= REFUSED {
             return Err(Failure::Refused);
         }
         if !server.breaker.admits() {
             let phase = self.library.progress.borrow().phase;
             self.library.turn(|progress| progress.phase = Phase::Waiting);
-            server.breaker.back().await;
+            server.breaker.there().await;
             self.library.turn(|progress| progress.phase = phase);
             return Ok(true);
         }
@@ -325,7 +357,6 @@ impl Keeper {
 
     /// Whether there is room for all of it.
     fn check_memory(&self, crawl: &Crawl) -> Result<(), Failure> {
-        let limit = self.libraries.memory_limit_bytes;
         let (here, expected) = (crawl.len() as u64, crawl.expected().max(crawl.len() as u64));
         let packed = crawl.memory_bytes();
         let projected = if here >= ENOUGH_TO_TELL.min(expected) && here > 0 {
@@ -335,11 +366,51 @@ impl Keeper {
             packed
         };
         let own = projected.saturating_add(expected.saturating_mul(INDEX_BYTES));
-        // While the new one is built the old one is in use.
-        let needed = self.libraries.used_bytes().saturating_add(own);
+        self.check_room(own)
+    }
+
+    /// Whether there is room for so much more, beside all that is kept and being built. While the new one is built the old
+    /// one is in use.
+    pub(super) fn check_room(&self, bytes: u64) -> Result<(), Failure> {
+        self.library.facts.lock().building_bytes = bytes;
+        let (needed, limit) = (self.libraries.used_bytes(), self.libraries.memory_limit_bytes);
         if needed <= limit {
             return Ok(());
         }
-        Err(Failure::TooLarge { needed_mb: needed.div_ceil(MB), limit_mb: limit / MB })
+        Err(Failure::too_large(needed, limit))
+    }
+
+    /// Whether there is room for what is kept with a few changes in it.
+    pub(super) fn check_patch(&self, held: &Snapshot) -> Result<(), Failure> {
+        self.check_room(memory_bytes(held))
+    }
+}
+
+/// The time a build has left: only what passes while the server can be asked counts.
+struct Patience {
+    left: Duration,
+    /// Since when it counts, in milliseconds.
+    since_ms: Option<u64>,
+}
+
+impl Patience {
+    /// Waits until nothing is left.
+    async fn ends(&mut self, server: &Server) {
+        loop {
+            server.breaker.there().await;
+            self.since_ms = Some(server.clock.now_ms());
+            tokio::select! {
+                () = server.clock.sleep(self.left) => return,
+                () = server.breaker.down() => {
+                    self.left = self.left_at(server.clock.now_ms());
+                    self.since_ms = None;
+                }
+            }
+        }
+    }
+
+    fn left_at(&self, now_ms: u64) -> Duration {
+        let passed_ms = self.since_ms.map_or(0, |since_ms| now_ms.saturating_sub(since_ms));
+        self.left.saturating_sub(Duration::from_millis(passed_ms))
     }
 }

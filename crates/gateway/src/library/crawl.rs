@@ -2,6 +2,7 @@
 //! that shifts meanwhile is noticed. Knows nothing of the network; whoever asks the server hands the pages in.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use greenroom_library::item::{Item, ItemKind};
 use greenroom_library::snapshot::SnapshotBuilder;
@@ -23,6 +24,8 @@ pub(super) struct Crawl {
     pub(super) began_s: u64,
     /// How much is asked for at a time.
     pub(super) pace: Pace,
+    /// Of the time a build may take, so much went by in earlier attempts.
+    pub(super) spent: Duration,
     /// Requests that earlier attempts took.
     pub(super) requests: u64,
     /// Requests that had been made when this attempt began.
@@ -46,6 +49,8 @@ pub(super) struct Count {
     pub(super) total: u64,
     /// Rows that cannot be kept.
     pub(super) skipped: u64,
+    /// Rows before this one were looked at: pages overlap, and each row counts once.
+    seen: u64,
 }
 
 /// What is to be asked for next.
@@ -82,6 +87,7 @@ impl Crawl {
             began_ms,
             began_s,
             pace: Pace::default(),
+            spent: Duration::ZERO,
             requests: 0,
             asked_before: 0,
             builder: SnapshotBuilder::default(),
@@ -127,13 +133,19 @@ impl Crawl {
             return Err(Odd::Wrong);
         }
         count.total = page.total.unwrap_or_else(|| count.total.max(end));
-        count.skipped += u64::from(page.skipped);
+        let unseen = |at: &u64| start + at >= count.seen;
+        let mut skipped = page.skipped_at.iter().filter(|at| unseen(at)).count() as u64;
+        let mut at_skipped = page.skipped_at.iter().copied().peekable();
+        let mut kept_at = (0..page.rows).filter(|at| at_skipped.next_if_eq(at).is_none());
         for item in page.items {
-            let key = item.key.clone();
-            if !self.builder.push(item) && !self.builder.contains(&key) {
-                count.skipped += 1;
+            let (key, at) = (item.key.clone(), kept_at.next());
+            let is_kept = self.builder.push(item) || self.builder.contains(&key);
+            if !is_kept && at.as_ref().is_some_and(unseen) {
+                skipped += 1;
             }
         }
+        count.skipped += skipped;
+        count.seen = count.seen.max(end);
         if has_gap {
             self.steps_back += 1;
             if self.steps_back > MAX_STEPS_BACK {
@@ -208,9 +220,9 @@ impl Crawl {
     }
 }
 
-/// Whether that many kept items are all there are, where so many rows cannot be kept.
+/// Whether that many kept items are all there are, where just so many rows cannot be kept.
 pub(super) fn is_complete(kept: u64, total: u64, skipped: u64) -> bool {
-    kept <= total && total - kept <= skipped
+    kept.checked_add(skipped) == Some(total)
 }
 
 #[cfg(test)]
@@ -325,9 +337,28 @@ mod tests {
         let mut crawl = Crawl::begin(shelf(), 0, 0);
         let mut page = page_of(&[1, 2, 3], 0, 250);
         page.items.remove(1);
-        crawl.take(ItemKind::Track, 0, Page { skipped: 1, ..page }).expect("it is the page");
+        let page = Page { skipped: 1, skipped_at: vec![1], ..page };
+        crawl.take(ItemKind::Track, 0, page).expect("it is the page");
         assert!(crawl.is_complete() && crawl.step() == Step::Whole);
         crawl.remove("1");
+        assert!(!crawl.is_complete());
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_kept_excuses_no_other_one_that_is_missing() {
+        let mut crawl = Crawl::begin(shelf(), 0, 0);
+        let tracks: Vec<u32> = (0..300).collect();
+        while let Step::Page { kind, start, size } = crawl.step() {
+            let mut page = page_of(&tracks, start, size);
+            // The last row of the first page, which the second begins with.
+            let at = page.items.iter().position(|item| &*item.key == "249").expect("it is in both pages");
+            page.items.remove(at);
+            page.skipped_at.push(at as u64);
+            crawl.take(kind, start, Page { skipped: 1, ..page }).expect("it is the page");
+        }
+        assert_eq!(crawl.counts()[&ItemKind::Track].skipped, 1, "it is one row");
+        assert!(crawl.is_complete());
+        crawl.remove("7");
         assert!(!crawl.is_complete());
     }
 }

@@ -8,6 +8,7 @@ use greenroom_upstream::crawl::Shelf;
 use tokio_util::sync::CancellationToken;
 
 use super::crawl::Crawl;
+use super::keeper::Attempt;
 use super::store::About;
 use super::{Cost, Failure};
 use crate::doubt::Doubt;
@@ -18,6 +19,7 @@ const MAX_CHANGES: usize = 64;
 const MAX_CHANGED_KEYS: usize = 200_000;
 
 /// What is known of a library beside its items.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and any mixture occurs")]
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     /// As the server showed it last.
@@ -54,7 +56,16 @@ pub(super) struct Facts {
     pub(super) changes: VecDeque<(u64, Vec<Box<str>>)>,
     /// By outcome, how many builds there were.
     pub(super) builds: BTreeMap<&'static str, u64>,
-    pub(super) cancel: Option<CancellationToken>,
+    /// What is under way, and what ends it.
+    pub(super) cancel: Option<(Attempt, CancellationToken)>,
+    /// Somebody who asked for the build under way wants what comes believed.
+    pub(super) has_force: bool,
+    /// How often it was turned off: what began before is of no use.
+    pub(super) turned_off: u64,
+    /// Bytes that what is being built will take.
+    pub(super) building_bytes: u64,
+    /// Somebody looked something up while it is turned off.
+    pub(super) is_missed: bool,
 }
 
 /// What is to be done.
@@ -71,8 +82,16 @@ pub(super) struct Wish {
     pub(super) has_force: bool,
 }
 
+/// What was begun: as long as nobody ends it, it may be published.
+#[derive(Debug)]
+pub(super) struct Begun {
+    pub(super) cancel: CancellationToken,
+    /// [`Facts::turned_off`] when it began.
+    pub(super) turned_off: u64,
+}
+
 /// What the server's events and counters say about a library since it was followed last.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct News {
     pub(super) changed: BTreeSet<String>,
     pub(super) removed: BTreeSet<String>,
@@ -98,8 +117,45 @@ impl News {
         self.since.is_none()
     }
 
+    /// This, and what came after it: the last word about a key counts.
+    pub(super) fn followed_by(mut self, newer: Self) -> Self {
+        for key in newer.changed {
+            self.removed.remove(&key);
+            self.changed.insert(key);
+        }
+        for key in newer.removed {
+            self.changed.remove(&key);
+            self.removed.insert(key);
+        }
+        self.has_moved |= newer.has_moved;
+        self.since = match (self.since, newer.since) {
+            (Some((first, _)), Some((_, last))) => Some((first, last)),
+            (older, newer) => older.or(newer),
+        };
+        self
+    }
+
     pub(super) fn note(&mut self, now_ms: u64) {
         let first = self.since.map_or(now_ms, |(first, _)| first);
         self.since = Some((first, now_ms));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_news_the_last_word_about_a_key_counts() {
+        let news = |changed: &[&str], removed: &[&str], at_ms| News {
+            changed: changed.iter().map(ToString::to_string).collect(),
+            removed: removed.iter().map(ToString::to_string).collect(),
+            has_moved: false,
+            since: Some((at_ms, at_ms)),
+        };
+        let both = news(&["1", "2"], &["3", "4"], 5).followed_by(news(&["3"], &["1"], 9));
+        assert_eq!(both, News { since: Some((5, 9)), ..news(&["2", "3"], &["1", "4"], 0) });
+        assert_eq!(both.clone().followed_by(News::default()), both);
+        assert_eq!(News::default().followed_by(both.clone()), both);
     }
 }

@@ -3,6 +3,7 @@
 //! nobody listened) shows there, and is found by comparing all of it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 use greenroom_library::item::{Item, ItemKind};
 use greenroom_library::snapshot::diff::Diff;
@@ -11,12 +12,13 @@ use greenroom_upstream::crawl::{Branch, Page, Shelf};
 
 use super::build::OVERLAP_S;
 use super::crawl::is_complete;
+use super::facts::Begun;
 use super::keeper::{Attempt, Keeper};
-use super::publish::Built;
+use super::publish::Ready;
 use super::report::word_of;
 use super::source::Question;
 use super::store::About;
-use super::{Failure, News};
+use super::{Failure, Generation, News};
 
 /// Rows of a page of what changed.
 const PAGE: u64 = 1_000;
@@ -49,13 +51,18 @@ enum Patched {
 
 impl Keeper {
     /// Follows what changed.
-    pub(super) async fn follow(&self) {
+    pub(super) async fn follow(&self, begun: Begun) {
         let library = &self.library;
         let asked = self.source.asked();
         let news = std::mem::take(&mut library.wishes.lock().news);
-        let outcome = self.round(&news).await;
+        let outcome = tokio::select! {
+            biased;
+            () = begun.cancel.cancelled() => Err(Failure::Cancelled),
+            outcome = self.round(&news, &begun) => outcome,
+        };
         {
             let mut facts = library.facts.lock();
+            (facts.cancel, facts.building_bytes) = (None, 0);
             facts.cost.following_requests = self.source.asked() - asked;
             facts.cost.following_rounds += 1;
             facts.cost.requests = self.source.asked();
@@ -64,7 +71,8 @@ impl Keeper {
             }
         }
         match outcome {
-            Ok(_) => self.succeed(Attempt::Follow),
+            // It was turned off: nothing is to be said of it.
+            Ok(_) | Err(Failure::Cancelled) => {}
             Err(failure) => {
                 // What is read again is what changed since the last good round.
                 let mut wishes = library.wishes.lock();
@@ -78,7 +86,7 @@ impl Keeper {
         library.turn(|_| {});
     }
 
-    async fn round(&self, news: &News) -> Result<u64, Failure> {
+    async fn round(&self, news: &News, begun: &Begun) -> Result<u64, Failure> {
         let library = &self.library;
         let Some(held) = library.generation() else { return Ok(0) };
         let now_ms = library.server.clock.now_ms();
@@ -91,39 +99,58 @@ impl Keeper {
         let is_told = !news.has_moved && is_confirmed && news.changed.is_empty();
         let since_s = before.synced_s.saturating_sub(OVERLAP_S);
         let known = held.snapshot.len() as u64;
-        let Some(gathered) = self.gather(&shelf, news, !is_told, since_s, known).await? else {
+        let gathered = self.gather(&shelf, news, !is_told, since_s, known).await?;
+        let gathered = match gathered {
+            Some(gathered) => self.look_below(&shelf, &held, news, gathered).await?,
+            None => None,
+        };
+        let Some(gathered) = gathered else {
             self.doubt();
+            self.succeed(&mut library.facts.lock(), Attempt::Follow);
             return Ok(0);
         };
         let totals = gathered.totals.clone();
         let removed: Vec<String> = gathered.gone.iter().chain(&news.removed).cloned().collect();
         let items: Vec<Item> = gathered.items.into_values().collect();
-        let snapshot = std::sync::Arc::clone(&held);
+        let snapshot = Arc::clone(&held);
         let work = move || patch(&snapshot.snapshot, items, &removed);
         let patched = library.server.tasks.spawn_blocking(work).await.map_err(|_| Failure::Unfit)?;
         let own_s = now_ms / 1000;
         let synced_s = server_s.map_or(own_s, |server_s| server_s.min(own_s));
-        let about = About { synced_s, ..self.about(&shelf) };
+        let about = if is_told {
+            // It was not asked what else changed: that is still to come.
+            About { stamp: before.stamp.clone(), ..self.about(&shelf) }
+        } else {
+            About { synced_s, ..self.about(&shelf) }
+        };
         let patched = match patched {
             Patched::Same => None,
             Patched::New(builder) => {
                 self.believe(builder.len() as u64, shelf.is_scanning)?;
+                self.check_patch(&held.snapshot)?;
                 Some(self.index(*builder).await?)
             }
         };
-        let snapshot = patched.as_ref().map_or(&held.snapshot, |built: &Built| &built.snapshot);
+        let snapshot = patched.as_ref().map_or(&held.snapshot, |built| &built.snapshot);
         let (about, is_complete) = counted(about, snapshot, &totals);
         let changed = patched.as_ref().and_then(|built| built.diff.as_ref()).map_or(0, changed_items);
-        if let Some(built) = patched {
-            self.publish(about, built, now_ms).await;
-        } else {
-            library.facts.lock().about = about.clone();
-            if !is_confirmed {
-                self.save(about, Some(held)).await;
-            }
-        }
         if !is_complete {
+            // Before it is published: it is never shown as what the server has.
             self.doubt();
+        }
+        if let Some(built) = patched {
+            if self.publish(Ready { about, built, taken_at_ms: now_ms }, begun).await {
+                self.succeed(&mut library.facts.lock(), Attempt::Follow);
+            }
+            return Ok(changed);
+        }
+        if !is_confirmed {
+            self.save(about.clone(), held).await;
+        }
+        let mut facts = library.facts.lock();
+        if facts.turned_off == begun.turned_off {
+            facts.about = about;
+            self.succeed(&mut facts, Attempt::Follow);
         }
         Ok(changed)
     }
@@ -138,7 +165,7 @@ impl Keeper {
         since_s: u64,
         known: u64,
     ) -> Result<Option<Gathered>, Failure> {
-        let most = FEW.max(known.saturating_mul(SHARE) / 100);
+        let most = most(known);
         let mut gathered = Gathered::default();
         if asks_since {
             for kind in shelf.contents.kinds() {
@@ -167,14 +194,7 @@ impl Keeper {
         let mut branches = VecDeque::new();
         for keys in left.chunks(BATCH) {
             let page = self.patiently(shelf, Question::Items(keys)).await?;
-            let mut there: BTreeSet<&str> = page.items.iter().map(|item| &*item.key).collect();
-            there.extend(page.branches.iter().map(|branch| &*branch.key));
-            // A row that cannot be kept does not say which it is.
-            if page.skipped == 0 {
-                gathered
-                    .gone
-                    .extend(keys.iter().filter(|key| !there.contains(*key)).map(ToString::to_string));
-            }
+            gathered.miss(keys, &page);
             branches.extend(page.branches.iter().cloned());
             gathered.take(page);
         }
@@ -185,6 +205,50 @@ impl Keeper {
         for kind in shelf.contents.kinds() {
             gathered.totals.insert(*kind, self.count(shelf, *kind).await?);
         }
+        Ok(Some(gathered))
+    }
+
+    /// Reads again what is kept of what lies in things that went, and in shows and seasons that are called otherwise now: it
+    /// may lie elsewhere, and episodes bear the name of their show. Nothing, if that is too much.
+    async fn look_below(
+        &self,
+        shelf: &Shelf,
+        held: &Arc<Generation>,
+        news: &News,
+        mut gathered: Gathered,
+    ) -> Result<Option<Gathered>, Failure> {
+        let mut above: HashSet<String> = gathered.gone.iter().chain(&news.removed).cloned().collect();
+        above.extend(
+            gathered
+                .items
+                .values()
+                .filter(|item| is_renamed(&held.snapshot, item))
+                .map(|item| item.key.to_string()),
+        );
+        if above.is_empty() {
+            return Ok(Some(gathered));
+        }
+        let (snapshot, keys) = (Arc::clone(held), above.clone());
+        let work = move || {
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            snapshot.snapshot.keys_below(&keys)
+        };
+        let below = self.library.server.tasks.spawn_blocking(work).await.map_err(|_| Failure::Unfit)?;
+        let is_open = |key: &&str| {
+            !gathered.items.contains_key(*key)
+                && !gathered.gone.contains(*key)
+                && !news.removed.contains(*key)
+        };
+        let below: Vec<&str> = below.iter().map(|key| &**key).filter(is_open).collect();
+        if below.len() as u64 > most(held.snapshot.len() as u64) {
+            return Ok(None);
+        }
+        for keys in below.chunks(BATCH) {
+            let page = self.patiently(shelf, Question::Items(keys)).await?;
+            gathered.miss(keys, &page);
+            gathered.take(page);
+        }
+        gathered.items.retain(|_, item| shelf.contents.kinds().contains(&item.kind));
         Ok(Some(gathered))
     }
 
@@ -221,9 +285,31 @@ impl Keeper {
 }
 
 impl Gathered {
+    /// Which of these keys, that were asked for, are not there.
+    fn miss(&mut self, keys: &[&str], page: &Page) {
+        let mut there: BTreeSet<&str> = page.items.iter().map(|item| &*item.key).collect();
+        there.extend(page.branches.iter().map(|branch| &*branch.key));
+        // A row that cannot be kept does not say which it is.
+        if page.skipped == 0 {
+            self.gone.extend(keys.iter().filter(|key| !there.contains(*key)).map(ToString::to_string));
+        }
+    }
+
     fn take(&mut self, page: Page) {
         self.items.extend(page.items.into_iter().map(|item| (item.key.clone(), item)));
     }
+}
+
+/// So many changes are read one by one where so many items are known.
+fn most(known: u64) -> u64 {
+    FEW.max(known.saturating_mul(SHARE) / 100)
+}
+
+/// Whether others bear the name of this item, and it has a new one.
+fn is_renamed(held: &Snapshot, item: &Item) -> bool {
+    let before = || held.item(held.row_of(&item.key)?);
+    matches!(item.kind, ItemKind::Show | ItemKind::Season)
+        && before().is_some_and(|before| before.title != item.title)
 }
 
 /// A snapshot without what was removed and all that lies in it, and with these items as they are now.

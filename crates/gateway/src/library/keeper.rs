@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use greenroom_upstream::crawl::Contents;
 
+use super::facts::Facts;
 use super::progress::{Phase, Progress};
 use super::source::Source;
 use super::{Failure, Libraries, Library};
 use crate::config::AtStart;
 use crate::mode::Mode;
+use crate::server::Server;
 use crate::warnings::Warning;
 
 /// After the last event it is waited so long for the next, but no longer than the second since the first.
@@ -121,7 +123,7 @@ impl Keeper {
         let library = &self.library;
         let clock = &library.server.clock;
         loop {
-            self.warn();
+            self.libraries.warn(&library.server);
             let sight = self.sight();
             match due(&sight, clock.now_ms()) {
                 Due::Rest(until_ms) => {
@@ -136,12 +138,16 @@ impl Keeper {
                     // In this order: whoever looks in between sees that something is under way.
                     let waiting = Progress { phase: Phase::Waiting, ..Progress::default() };
                     library.turn(|progress| *progress = Progress { turns: progress.turns, ..waiting });
-                    let wish = library.wishes.lock().build.take().unwrap_or_default();
-                    self.build(wish).await;
+                    if let Some(begun) = library.begin(Attempt::Build) {
+                        self.build(begun).await;
+                    }
+                    library.turn(|progress| progress.phase = Phase::Idle);
                 }
                 Due::Follow => {
-                    library.server.breaker.back().await;
-                    self.follow().await;
+                    library.server.breaker.there().await;
+                    if let Some(begun) = library.begin(Attempt::Follow) {
+                        self.follow(begun).await;
+                    }
                 }
             }
             if self.is_gone() {
@@ -195,6 +201,7 @@ impl Keeper {
         let at_ms = facts.about.whole_at_ms.saturating_add(pause_ms).max(now_ms);
         let at_ms = facts.doubted_at_ms.map_or(at_ms, |before_ms| before_ms.min(at_ms));
         facts.doubted_at_ms = Some(at_ms);
+        facts.failure.get_or_insert((Failure::Differs, now_ms));
     }
 
     /// It came to nothing, and everything is as it was.
@@ -232,44 +239,95 @@ impl Keeper {
         facts.failure = Some((failure, since_ms));
     }
 
-    /// It succeeded.
-    pub(super) fn succeed(&self, attempt: Attempt) {
-        let mut facts = self.library.facts.lock();
-        (facts.failure, facts.attempts, facts.follow_at_ms) = (None, 0, 0);
+    /// It succeeded. What does not fit is said until all of it is compared.
+    pub(super) fn succeed(&self, facts: &mut Facts, attempt: Attempt) {
+        let is_doubted = attempt == Attempt::Follow && facts.doubted_at_ms.is_some();
+        let now_ms = self.library.server.clock.now_ms();
+        let since_ms = facts.failure.take().filter(|(failure, _)| *failure == Failure::Differs);
+        let since_ms = since_ms.map_or(now_ms, |(_, since_ms)| since_ms);
+        facts.failure = is_doubted.then_some((Failure::Differs, since_ms));
+        (facts.attempts, facts.follow_at_ms) = (0, 0);
         if attempt == Attempt::Build {
             facts.build_at_ms = 0;
         }
         facts.is_confirmed = true;
     }
+}
 
-    /// Says what a person should know, as long as it is so.
-    fn warn(&self) {
-        let library = &self.library;
-        let Some(schedule) = library.server.settings.library.schedule else { return };
-        let now_ms = library.server.clock.now_ms();
-        let facts = library.facts.lock();
+impl Library {
+    /// Whether the server has not confirmed for long what is kept, and for how many hours that is borne.
+    fn is_old(&self, now_ms: u64) -> Option<u64> {
+        let schedule = self.server.settings.library.schedule?;
+        let facts = self.facts.lock();
         let heard_ms = facts.about.synced_s.saturating_mul(1000).max(facts.about.whole_at_ms);
         let old_ms = u64::try_from(schedule.as_millis()).unwrap_or(u64::MAX).saturating_mul(OLD);
-        let is_old = library.is_on(&facts)
+        let is_old = self.is_on(&facts)
             && facts.failure.is_some()
             && heard_ms > 0
             && now_ms.saturating_sub(heard_ms) > old_ms;
-        drop(facts);
-        if is_old {
-            library.server.warnings.raise(Warning {
+        is_old.then_some(old_ms / 3_600_000)
+    }
+
+    /// Whether somebody looked something up in it although it is turned off.
+    fn is_missed(&self) -> bool {
+        let facts = self.facts.lock();
+        facts.is_missed && !self.is_on(&facts)
+    }
+
+    /// How it is called where there are several.
+    pub(super) fn named(&self) -> String {
+        format!("\"{}\" ({})", self.title.lock(), self.id)
+    }
+}
+
+impl Libraries {
+    /// Says what a person should know of a server's libraries, as long as it is so of any of them.
+    pub(super) fn warn(&self, server: &Server) {
+        let now_ms = server.clock.now_ms();
+        let mut all = self.all();
+        all.retain(|library| library.id.server == server.name());
+        let old: Vec<(String, u64)> =
+            all.iter().filter_map(|library| Some((library.named(), library.is_old(now_ms)?))).collect();
+        let hours = old.first().map_or(0, |(_, hours)| *hours);
+        let old: Vec<String> = old.into_iter().map(|(name, _)| name).collect();
+        let missed: Vec<String> =
+            all.iter().filter(|library| library.is_missed()).map(|library| library.named()).collect();
+        let text = format!(
+            "The server has not confirmed this index for more than {hours} hours: {}.",
+            old.join(", ")
+        );
+        hold(
+            server,
+            !old.is_empty(),
+            Warning {
                 code: "library-old",
-                text: format!(
-                    "The index of \"{}\" ({}) has not been confirmed by the server for more than {} hours.",
-                    library.title.lock(),
-                    library.id,
-                    old_ms / 3_600_000
-                )
-                .into(),
+                text: text.into(),
                 remedy: "See why with: greenroom build --list; it is tried again by itself.".into(),
-            });
-        } else {
-            library.server.warnings.lower("library-old");
-        }
+            },
+        );
+        hold(server, !missed.is_empty(), off(&missed));
+    }
+}
+
+/// Somebody looks something up in libraries that are turned off.
+pub(super) fn off(missed: &[String]) -> Warning {
+    Warning {
+        code: "library-off",
+        text: format!("Looked up in, and not kept: {}.", missed.join(", ")).into(),
+        remedy: "Turn it on, or each track costs the server several requests: PUT {\"enabled\": true} to \
+                 /api/v1/libraries/{id}."
+            .into(),
+    }
+}
+
+/// This holds now, or not; in these words.
+fn hold(server: &Server, holds: bool, warning: Warning) {
+    let is_said = server.warnings.holding().contains(&warning);
+    if !holds || !is_said {
+        server.warnings.lower(warning.code);
+    }
+    if holds && !is_said {
+        server.warnings.raise(warning);
     }
 }
 

@@ -12,7 +12,7 @@ use super::choices::Choices;
 use super::{Library, LibraryId};
 
 /// About what the indexes take for each item.
-pub(super) const INDEX_BYTES: u64 = 200;
+pub(super) const INDEX_BYTES: u64 = 300;
 
 /// About what a snapshot takes with all its indexes.
 pub(super) fn memory_bytes(snapshot: &Snapshot) -> u64 {
@@ -99,6 +99,7 @@ impl Libraries {
         }
         self.said.lock().insert(library.id.clone(), is_enabled);
         library.choose(is_enabled);
+        self.warn(&library.server);
         Ok(())
     }
 
@@ -106,10 +107,11 @@ impl Libraries {
     pub(super) fn used_bytes(&self) -> u64 {
         let of = |library: &Arc<Library>| {
             let kept = library.generation().map_or(0, |generation| memory_bytes(&generation.snapshot));
-            let unfinished = library.facts.lock().unfinished.as_ref().map_or(0, |crawl| crawl.memory_bytes());
-            kept + unfinished
+            let facts = library.facts.lock();
+            let unfinished = facts.unfinished.as_ref().map_or(0, |crawl| crawl.memory_bytes());
+            kept.saturating_add(unfinished).saturating_add(facts.building_bytes)
         };
-        self.all().iter().map(of).sum()
+        self.all().iter().map(of).fold(0, u64::saturating_add)
     }
 
     pub(super) fn forget(&self, id: &LibraryId) {

@@ -31,6 +31,8 @@ mod report;
 mod source;
 mod standing;
 mod store;
+#[cfg(test)]
+mod tests;
 pub mod tidings;
 
 use std::collections::BTreeSet;
@@ -41,9 +43,9 @@ use greenroom_library::snapshot::diff::Diff;
 use greenroom_upstream::crawl::Contents;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::server::Server;
-use crate::warnings::Warning;
 
 pub use discovery::keep;
 pub use libraries::Libraries;
@@ -52,7 +54,8 @@ pub use report::{Cost, Report};
 pub use standing::{Failure, State};
 pub(crate) use store::FOLDER;
 
-use facts::{Facts, News, Wish, Wishes};
+use facts::{Begun, Facts, News, Wishes};
+use keeper::Attempt;
 use standing::{Signs, state_of};
 
 /// Which library: the server's name and the library's own key there, written `home:3`.
@@ -225,22 +228,24 @@ impl Library {
 
     /// Somebody looks something up: what is not indexed yet is from now on.
     pub fn look_up(&self) {
-        if !self.is_on(&self.facts.lock()) {
-            self.server.warnings.raise(Warning {
-                code: "library-off",
-                text: format!("\"{}\" ({}) is looked up in, and is not kept.", self.title.lock(), self.id).into(),
-                remedy: format!(
-                    "Turn it on, or each track costs the server several requests: PUT {{\"enabled\": true}} to /api/v1/libraries/{}.",
-                    self.id
-                )
-                .into(),
-            });
-            return;
+        if !self.is_looked_up() {
+            self.server.warnings.raise(keeper::off(&[self.named()]));
         }
-        let is_news = !std::mem::replace(&mut self.facts.lock().is_wanted, true);
-        if is_news {
+    }
+
+    /// Whether it is kept; either way it is remembered that somebody asked.
+    fn is_looked_up(&self) -> bool {
+        let mut facts = self.facts.lock();
+        if !self.is_on(&facts) {
+            if !std::mem::replace(&mut facts.is_missed, true) {
+                self.bell.notify_one();
+            }
+            return false;
+        }
+        if !std::mem::replace(&mut facts.is_wanted, true) {
             self.bell.notify_one();
         }
+        true
     }
 
     /// Waits for a snapshot: of a build that is under way or has to begin for it.
@@ -269,16 +274,19 @@ impl Library {
 
     /// Asks for a build. `has_force` begins anew where one was broken off, and believes what comes however short it is.
     pub fn build(&self, has_force: bool) -> Asked {
-        if !self.is_on(&self.facts.lock()) {
+        let mut facts = self.facts.lock();
+        if !self.is_on(&facts) {
             return Asked::Off;
         }
         let mut wishes = self.wishes.lock();
-        let is_joined = wishes.build.is_some() || self.progress.borrow().is_building();
-        if !self.progress.borrow().is_building() {
-            let wish = wishes.build.get_or_insert_default();
-            wish.has_force |= has_force;
+        let is_building = self.progress.borrow().is_building();
+        let is_joined = wishes.build.is_some() || is_building;
+        if is_building {
+            facts.has_force |= has_force;
+        } else {
+            wishes.build.get_or_insert_default().has_force |= has_force;
         }
-        drop(wishes);
+        drop((wishes, facts));
         self.bell.notify_one();
         if is_joined { Asked::Joined } else { Asked::Begun }
     }
@@ -290,12 +298,42 @@ impl Library {
 
     /// Ends a build that is under way or waiting. Returns whether there was one.
     pub fn cancel(&self) -> bool {
-        let had_wish = self.wishes.lock().build.take().is_some();
-        let cancel = self.facts.lock().cancel.take();
-        if let Some(cancel) = &cancel {
+        let was_there = {
+            let mut facts = self.facts.lock();
+            let had_wish = self.wishes.lock().build.take().is_some();
+            let under_way = facts.cancel.take_if(|(attempt, _)| *attempt == Attempt::Build);
+            if let Some((_, cancel)) = &under_way {
+                cancel.cancel();
+            }
+            had_wish || under_way.is_some()
+        };
+        if was_there {
+            // Whoever waits for what was only wished looks again.
+            self.turn(|_| {});
+        }
+        was_there
+    }
+
+    /// Begins what is due, and takes the wish for it: from here on it can be ended. `None` if the library was turned off.
+    fn begin(&self, attempt: Attempt) -> Option<Begun> {
+        let mut facts = self.facts.lock();
+        if !self.is_on(&facts) {
+            return None;
+        }
+        let cancel = CancellationToken::new();
+        facts.cancel = Some((attempt, cancel.clone()));
+        if attempt == Attempt::Build {
+            facts.has_force |= self.wishes.lock().build.take().is_some_and(|wish| wish.has_force);
+        }
+        Some(Begun { cancel, turned_off: facts.turned_off })
+    }
+
+    /// Ends whatever is wished or under way.
+    fn give_up(&self, facts: &mut Facts) {
+        self.wishes.lock().build = None;
+        if let Some((_, cancel)) = facts.cancel.take() {
             cancel.cancel();
         }
-        had_wish || cancel.is_some()
     }
 
     fn is_on(&self, facts: &Facts) -> bool {
@@ -308,17 +346,17 @@ impl Library {
             let mut facts = self.facts.lock();
             facts.choice = Some(is_enabled);
             facts.is_wanted |= is_enabled;
+            facts.is_missed &= !is_enabled;
             (facts.build_at_ms, facts.follow_at_ms) = (0, 0);
-        }
-        if !is_enabled {
-            self.cancel();
-            *self.generation.write() = None;
-            let mut facts = self.facts.lock();
-            (facts.is_confirmed, facts.failure, facts.unfinished, facts.diff) = (false, None, None, None);
-            facts.changes.clear();
-        }
-        if is_enabled {
-            self.server.warnings.lower("library-off");
+            if !is_enabled {
+                facts.turned_off += 1;
+                self.give_up(&mut facts);
+                *self.generation.write() = None;
+                (facts.is_confirmed, facts.failure, facts.unfinished, facts.diff) = (false, None, None, None);
+                (facts.shrunk, facts.settled_items, facts.doubted_at_ms) = (None, 0, None);
+                (facts.has_force, facts.attempts) = (false, 0);
+                facts.changes.clear();
+            }
         }
         self.turn(|_| {});
         self.bell.notify_one();

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use greenroom_library::snapshot::{Snapshot, SnapshotBuilder, diff};
 use greenroom_upstream::crawl::Shelf;
 
+use super::facts::Begun;
 use super::keeper::Keeper;
 use super::progress::Phase;
 use super::store::{About, Store};
 use super::{Failure, Generation};
 use crate::doubt::{Belief, Doubt, judge};
+use crate::server::Server;
 
 /// For so long after the start it is not known whether the server has settled.
 const UNSETTLED_MS: u64 = 120_000;
@@ -21,20 +23,31 @@ pub(super) struct Built {
     pub(super) took_ms: u64,
 }
 
+/// What is ready to take the place of what is kept.
+pub(super) struct Ready {
+    pub(super) about: About,
+    pub(super) built: Built,
+    pub(super) taken_at_ms: u64,
+}
+
 impl Keeper {
     /// Whether a library of so many items may take the place of what is kept.
     pub(super) fn believe(&self, came: u64, is_scanning: bool) -> Result<(), Failure> {
         let library = &self.library;
         let server = &library.server;
-        let Some(held) = library.generation() else { return Ok(()) };
+        let Some(held) = library.generation() else {
+            library.facts.lock().shrunk = None;
+            return Ok(());
+        };
         let now_ms = server.clock.now_ms();
-        let is_settled = !is_scanning
-            && now_ms.saturating_sub(server.began_ms) >= UNSETTLED_MS
-            && server.doubts.is_settled(server.breaker.troubled_ms(), now_ms);
+        let is_settled = !is_scanning && is_settled(server, now_ms);
         let mut facts = library.facts.lock();
         let was = facts.settled_items.max(held.snapshot.len() as u64);
         if judge(was, came, is_settled, facts.shrunk, now_ms) == Belief::Believed {
-            if is_settled || facts.shrunk.take().is_some() {
+            // What was doubted before is settled with it; the next loss is doubted anew.
+            facts.shrunk = None;
+            let is_short = came.saturating_mul(2) < was;
+            if is_settled || is_short {
                 facts.settled_items = came;
             }
             return Ok(());
@@ -78,43 +91,52 @@ impl Keeper {
         Ok(built)
     }
 
-    /// Takes the step to the new generation, and keeps it on disk.
-    pub(super) async fn publish(&self, about: About, built: Built, taken_at_ms: u64) {
+    /// Keeps the new generation on disk, then takes the step to it: a number that was used is never used again, whatever
+    /// becomes of the process. Returns whether it was taken: not if the library was turned off meanwhile. After the step
+    /// nothing is waited for, so whoever calls this says at once that it succeeded.
+    pub(super) async fn publish(&self, ready: Ready, begun: &Begun) -> bool {
         let library = &self.library;
-        let number = library.next_number(taken_at_ms);
+        let Ready { about, built: Built { snapshot, diff, .. }, taken_at_ms } = ready;
+        let is_same = diff.as_ref().is_some_and(is_same);
+        // If nothing that could be told is different, whoever remembers the number need not look again.
+        let same = library.generation().filter(|_| is_same);
+        let (number, taken_at_ms) = same.as_ref().map_or_else(
+            || (library.next_number(taken_at_ms), taken_at_ms),
+            |held| (held.number, held.taken_at_ms),
+        );
         let about = About { number, taken_at_ms, ..about };
-        let generation = Arc::new(Generation { number, taken_at_ms, snapshot: built.snapshot });
-        let is_same = built.diff.as_ref().is_some_and(is_same);
-        if let Some(held) = library.generation().filter(|_| is_same) {
-            // Nothing that could be told is different: whoever remembers the number need not look again.
-            let about = About { number: held.number, taken_at_ms: held.taken_at_ms, ..about };
-            library.facts.lock().about = about.clone();
-            return self.save(about, Some(held)).await;
-        }
-        {
-            let mut facts = library.facts.lock();
-            facts.about = about.clone();
-            match &built.diff {
-                Some(diff) => {
-                    facts.note_changes(number, super::following::changed_keys(diff, &generation.snapshot));
-                }
-                // All of it came: nothing is known of before.
-                None => facts.changes.clear(),
-            }
-            facts.diff = built.diff.map(Arc::new);
-            *library.generation.write() = Some(Arc::clone(&generation));
-        }
+        let new = || Arc::new(Generation { number, taken_at_ms, snapshot });
+        let generation = same.clone().unwrap_or_else(new);
         library.turn(|progress| {
             if progress.is_building() {
                 progress.phase = Phase::Saving;
             }
         });
-        self.save(about, Some(generation)).await;
+        self.save(about.clone(), Arc::clone(&generation)).await;
+        {
+            let mut facts = library.facts.lock();
+            if !library.is_on(&facts) || facts.turned_off != begun.turned_off {
+                return false;
+            }
+            facts.about = about;
+            if same.is_none() {
+                match &diff {
+                    Some(diff) => {
+                        let keys = super::following::changed_keys(diff, &generation.snapshot);
+                        facts.note_changes(number, keys);
+                    }
+                    // All of it came: nothing is known of before.
+                    None => facts.changes.clear(),
+                }
+                facts.diff = diff.map(Arc::new);
+                *library.generation.write() = Some(generation);
+            }
+        }
+        true
     }
 
     /// Keeps what is held on disk. What cannot be kept is built again after a restart, and nothing else.
-    pub(super) async fn save(&self, about: About, generation: Option<Arc<Generation>>) {
-        let Some(generation) = generation else { return };
+    pub(super) async fn save(&self, about: About, generation: Arc<Generation>) {
         let Some(store) = self.store() else { return };
         let id = about.id();
         let clock = &self.library.server.clock;
@@ -133,6 +155,12 @@ impl Keeper {
         let data_dir = self.libraries.data_dir.as_deref()?;
         Some(Store::of(data_dir, &server.own_partition()?, server.name()))
     }
+}
+
+/// Whether the server neither started nor was in trouble nor scanned lately.
+pub(super) fn is_settled(server: &Server, now_ms: u64) -> bool {
+    now_ms.saturating_sub(server.began_ms) >= UNSETTLED_MS
+        && server.doubts.is_settled(server.breaker.troubled_ms(), now_ms)
 }
 
 /// Whether there is no difference at all.

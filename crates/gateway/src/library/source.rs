@@ -132,22 +132,25 @@ impl Source {
         size: u64,
     ) -> Result<Answer<Page>, Trouble> {
         let user = self.user().await;
-        self.read(&self.kind().page_target(shelf, kind, start, size, user.as_deref()), Some(kind)).await
+        let target = self.kind().page_target(shelf, kind, start, size, user.as_deref());
+        self.read(&target, Some(kind), Some((start, size))).await
     }
 
     /// What else is asked of a library.
     pub(super) async fn ask(&self, shelf: &Shelf, question: Question<'_>) -> Result<Page, Trouble> {
         let (kind, user) = (self.kind(), self.user().await);
         let user = user.as_deref();
-        let (target, rows) = match question {
-            Question::Count(of) => (kind.count_target(shelf, of, user), None),
+        let (target, rows, window) = match question {
+            Question::Count(of) => (kind.count_target(shelf, of, user), None, Some((0, 0))),
             Question::Changed { of, since_s, start, size } => {
-                (kind.changed_target(shelf, of, since_s, start, size, user), Some(of))
+                (kind.changed_target(shelf, of, since_s, start, size, user), Some(of), Some((start, size)))
             }
-            Question::Items(keys) => (kind.items_target(keys, user), None),
-            Question::Branch { branch, start, size } => (kind.branch_target(branch, start, size, user), None),
+            Question::Items(keys) => (kind.items_target(keys, user), None, None),
+            Question::Branch { branch, start, size } => {
+                (kind.branch_target(branch, start, size, user), None, Some((start, size)))
+            }
         };
-        match (self.read(&target, rows).await, question) {
+        match (self.read(&target, rows, window).await, question) {
             (Ok(answer), _) => Ok(answer.of),
             // All of them are gone.
             (Err(Trouble::Missing), Question::Items(_) | Question::Branch { .. }) => Ok(Page::default()),
@@ -181,12 +184,22 @@ impl Source {
         self.way.identity.account().map(|account| account.to_string())
     }
 
-    /// Large bodies are taken apart beside the workers that answer apps.
-    async fn read(&self, target: &str, rows: Option<ItemKind>) -> Result<Answer<Page>, Trouble> {
+    /// Large bodies are taken apart beside the workers that answer apps. `window` is the first row that was asked for, and
+    /// how many.
+    async fn read(
+        &self,
+        target: &str,
+        rows: Option<ItemKind>,
+        window: Option<(u64, u64)>,
+    ) -> Result<Answer<Page>, Trouble> {
         let Answer { of: body, took, server_s } = self.get(target, Class::Lists).await?;
         let kind = self.kind();
         let page = self.way.server.tasks.spawn_blocking(move || kind.page(rows, &body)).await;
         let page = page.map_err(|_| Trouble::Unfit)?.map_err(|_| Trouble::Unfit)?;
+        let page = match window {
+            Some((start, size)) => page.windowed(start, size).map_err(|_| Trouble::Unfit)?,
+            None => page,
+        };
         Ok(Answer { of: page, took, server_s })
     }
 

@@ -32,6 +32,8 @@ pub enum Failure {
     Unfit,
     /// The library changed faster than it could be read.
     Changing,
+    /// What is kept does not fit what the server says of how much there is.
+    Differs,
     /// It lost more than half of its items while the server starts or scans.
     Shrunk {
         /// Items that are kept.
@@ -101,6 +103,12 @@ pub(super) fn state_of(signs: Signs) -> State {
 }
 
 impl Failure {
+    /// All libraries would take so many bytes together, and may take so many.
+    pub(super) fn too_large(needed: u64, limit: u64) -> Self {
+        const MB: u64 = 1_000_000;
+        Self::TooLarge { needed_mb: needed.div_ceil(MB), limit_mb: limit / MB }
+    }
+
     /// The word for it.
     pub fn word(&self) -> &'static str {
         match self {
@@ -108,6 +116,7 @@ impl Failure {
             Self::Refused => "refused",
             Self::Unfit => "unfit",
             Self::Changing => "changing",
+            Self::Differs => "differs",
             Self::Shrunk { .. } => "shrunk",
             Self::TooLarge { .. } => "too-large",
             Self::TimedOut { .. } => "timed-out",
@@ -125,6 +134,7 @@ impl Failure {
                 "It is tried again by itself. See whether the address is that of the media server."
             }
             Self::Changing => "It is tried again by itself when the server has come to rest.",
+            Self::Differs => "All of it is compared soon. To do it at once: greenroom build.",
             Self::Shrunk { .. } => {
                 "It is looked at again in two minutes. If the items are really gone, build it with force."
             }
@@ -145,6 +155,7 @@ impl fmt::Display for Failure {
             Self::Refused => f.write_str("the server does not let the configured token in"),
             Self::Unfit => f.write_str("what the server answers cannot be understood"),
             Self::Changing => f.write_str("the library changes faster than it can be read"),
+            Self::Differs => f.write_str("what is kept does not fit what the server says it has"),
             Self::Shrunk { was, came } => write!(
                 f,
                 "the server shows {came} items where {was} are kept, while it starts or scans: that is not believed yet"
@@ -194,6 +205,7 @@ mod tests {
             Failure::Unfit,
             Failure::Changing,
             Failure::Shrunk { was: 100, came: 3 },
+            Failure::Differs,
             Failure::TooLarge { needed_mb: 700, limit_mb: 512 },
             Failure::TimedOut { minutes: 180 },
             Failure::Cancelled,
@@ -202,6 +214,6 @@ mod tests {
         let words: std::collections::BTreeSet<_> = every.iter().map(Failure::word).collect();
         assert_eq!(words.len(), every.len());
         assert!(every.iter().all(|failure| !failure.to_string().is_empty() && failure.remedy().len() > 20));
-        assert!(every[5].to_string().contains("700 MB") && every[5].to_string().contains("512 MB"));
+        assert!(every[6].to_string().contains("700 MB") && every[6].to_string().contains("512 MB"));
     }
 }

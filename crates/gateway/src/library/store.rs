@@ -9,6 +9,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use greenroom_cache::Partition;
@@ -24,6 +25,14 @@ pub(crate) const FOLDER: &str = "libraries";
 const ENDING: &str = ".library";
 /// What a file that could not be read is set aside with; only the last one of each library is kept.
 const ASIDE: &str = ".damaged";
+/// What files end with while they are written.
+const BESIDE: &str = ".new";
+/// One that was never finished is taken out after so long.
+const UNFINISHED: Duration = Duration::from_secs(24 * 3600);
+/// Files of other tokens that are looked at in one sweep.
+const MAX_SWEPT: usize = 1_000;
+/// Files written by this process.
+static WRITTEN: AtomicU64 = AtomicU64::new(0);
 /// How a file begins.
 const MARK: &[u8] = b"greenroom library 1\n";
 /// Longest JSON.
@@ -57,6 +66,9 @@ pub(super) struct About {
     pub(super) build_ms: u64,
 }
 
+/// What a file says, with the items if they are wanted.
+pub(super) type Kept = (About, Option<Snapshot>);
+
 /// The folder of one server and token.
 #[derive(Debug, Clone)]
 pub(super) struct Store {
@@ -79,7 +91,9 @@ impl Store {
             give_to_owner(folder);
         }
         let path = self.path_of(&about.key);
-        let beside = path.with_extension("new");
+        // Of its own: another process, or a task that is about to end, may be writing the same one.
+        let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+        let beside = path.with_extension(format!("{}-{number}{BESIDE}", std::process::id()));
         let written = write(&beside, about, snapshot);
         if written.is_err() {
             drop(std::fs::remove_file(&beside));
@@ -90,8 +104,8 @@ impl Store {
         File::open(&self.folder)?.sync_all()
     }
 
-    /// What is kept. What cannot be read is set aside, and named.
-    pub(super) fn load(&self) -> (Vec<(About, Snapshot)>, Vec<PathBuf>) {
+    /// What is kept, of libraries with these keys without their items. What cannot be read is set aside, and named.
+    pub(super) fn load(&self, now_ms: u64, is_off: impl Fn(&str) -> bool) -> (Vec<Kept>, Vec<PathBuf>) {
         let (mut loaded, mut damaged) = (Vec::new(), Vec::new());
         let Ok(entries) = std::fs::read_dir(&self.folder) else { return (loaded, damaged) };
         let start = format!("{}-", self.server);
@@ -100,10 +114,12 @@ impl Store {
             if !name.starts_with(&start) || !name.ends_with(ENDING) {
                 continue;
             }
-            match read(&path) {
+            match read(&path, &is_off) {
                 // Names of servers may begin alike.
                 Some((about, _)) if about.server != self.server => {}
-                Some((about, snapshot)) if self.path_of(&about.key) == path => loaded.push((about, snapshot)),
+                Some((about, snapshot)) if self.path_of(&about.key) == path => {
+                    loaded.push((about.until(now_ms), snapshot));
+                }
                 _ => {
                     drop(std::fs::rename(&path, path.with_extension(&ASIDE[1..])));
                     damaged.push(path);
@@ -118,20 +134,27 @@ impl Store {
         let Some(all) = self.folder.parent() else { return };
         let now = UNIX_EPOCH + Duration::from_millis(now_ms);
         let start = format!("{}-", self.server);
-        for folder in std::fs::read_dir(all).into_iter().flatten().flatten().map(|entry| entry.path()) {
-            if folder == self.folder {
-                continue;
-            }
-            for file in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+        for folder in
+            std::fs::read_dir(all).into_iter().flatten().flatten().map(|entry| entry.path()).take(MAX_SWEPT)
+        {
+            let is_own = folder == self.folder;
+            for file in std::fs::read_dir(&folder).into_iter().flatten().flatten().take(MAX_SWEPT) {
                 let written = file.metadata().and_then(|file| file.modified());
                 let age = written.ok().and_then(|written| now.duration_since(written).ok());
-                let is_ours = file.file_name().to_string_lossy().starts_with(&start);
-                if is_ours && age.is_some_and(|age| age > UNUSED) {
+                let name = file.file_name().to_string_lossy().into_owned();
+                let lasting = match (name.ends_with(BESIDE), is_own) {
+                    (true, _) => UNFINISHED,
+                    (false, true) => continue,
+                    (false, false) => UNUSED,
+                };
+                if name.starts_with(&start) && age.is_some_and(|age| age > lasting) {
                     drop(std::fs::remove_file(file.path()));
                 }
             }
             // Only an empty one goes.
-            drop(std::fs::remove_dir(&folder));
+            if !is_own {
+                drop(std::fs::remove_dir(&folder));
+            }
         }
     }
 
@@ -156,6 +179,16 @@ impl About {
     pub(super) fn id(&self) -> LibraryId {
         LibraryId { server: self.server.clone(), key: self.key.clone() }
     }
+
+    /// No time in it lies after this one: of a clock that was wrong nothing is kept.
+    fn until(self, now_ms: u64) -> Self {
+        Self {
+            taken_at_ms: self.taken_at_ms.min(now_ms),
+            whole_at_ms: self.whole_at_ms.min(now_ms),
+            synced_s: self.synced_s.min(now_ms / 1000),
+            ..self
+        }
+    }
 }
 
 fn write(path: &Path, about: &About, snapshot: &Snapshot) -> io::Result<()> {
@@ -173,7 +206,7 @@ fn write(path: &Path, about: &About, snapshot: &Snapshot) -> io::Result<()> {
     file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }
 
-fn read(path: &Path) -> Option<(About, Snapshot)> {
+fn read(path: &Path, is_off: impl Fn(&str) -> bool) -> Option<Kept> {
     let mut bytes = Vec::new();
     File::open(path).ok()?.read_to_end(&mut bytes).ok()?;
     let (bytes, check) = bytes.split_at_checked(bytes.len().checked_sub(CHECK_BYTES)?)?;
@@ -187,7 +220,9 @@ fn read(path: &Path) -> Option<(About, Snapshot)> {
         return None;
     }
     let (about, snapshot) = rest.split_at_checked(length)?;
-    Some((serde_json::from_slice(about).ok()?, Snapshot::decode(snapshot).ok()?))
+    let about: About = serde_json::from_slice(about).ok()?;
+    let snapshot = if is_off(&about.key) { None } else { Some(Snapshot::decode(snapshot).ok()?) };
+    Some((about, snapshot))
 }
 
 /// A file whose checksum is made while it is written.
@@ -235,15 +270,22 @@ mod tests {
         let store = Store::of(folder.path(), &Partition::new("one"), "home");
         store.save(&about("home", "3"), &snapshot(100)).expect("it can be saved");
         store.save(&about("home", "odd/../key"), &snapshot(2)).expect("it can be saved");
-        let (mut loaded, damaged) = store.load();
+        let (mut loaded, damaged) = store.load(u64::MAX, |_| false);
         loaded.sort_by_key(|(about, _)| about.key.clone());
         assert_eq!(damaged, Vec::<PathBuf>::new());
-        assert_eq!(loaded.iter().map(|(_, snapshot)| snapshot.len()).collect::<Vec<_>>(), [100, 2]);
+        assert_eq!(
+            loaded.iter().map(|(_, snapshot)| snapshot.as_ref().map_or(0, Snapshot::len)).collect::<Vec<_>>(),
+            [100, 2]
+        );
         assert_eq!(loaded[0].0, about("home", "3"));
-        assert!(Store::of(folder.path(), &Partition::new("other"), "home").load().0.is_empty());
-        assert!(Store::of(folder.path(), &Partition::new("one"), "den").load().0.is_empty());
+        assert!(
+            Store::of(folder.path(), &Partition::new("other"), "home").load(u64::MAX, |_| false).0.is_empty()
+        );
+        assert!(
+            Store::of(folder.path(), &Partition::new("one"), "den").load(u64::MAX, |_| false).0.is_empty()
+        );
         store.remove("3");
-        assert_eq!(store.load().0.len(), 1);
+        assert_eq!(store.load(u64::MAX, |_| false).0.len(), 1);
     }
 
     #[test]
@@ -267,13 +309,13 @@ mod tests {
             let mut flipped = whole.clone();
             flipped[at] ^= 0x20;
             std::fs::write(&path, flipped).expect("written");
-            assert!(read(&path).is_none(), "byte {at}");
+            assert!(read(&path, |_| false).is_none(), "byte {at}");
         }
         for length in [0, 1, CHECK_BYTES, whole.len() - 1] {
             std::fs::write(&path, &whole[..length]).expect("written");
-            assert!(read(&path).is_none(), "{length} bytes");
+            assert!(read(&path, |_| false).is_none(), "{length} bytes");
         }
-        let (loaded, damaged) = store.load();
+        let (loaded, damaged) = store.load(u64::MAX, |_| false);
         assert!(loaded.is_empty() && damaged == [path.clone()]);
         assert!(!path.exists() && path.with_extension("damaged").exists());
     }
@@ -291,12 +333,12 @@ mod tests {
         Store::of(folder.path(), &Partition::new("one"), "den").sweep(written + month_ms);
         own.sweep(written + month_ms / 2);
         assert_eq!(
-            (own.load().0.len(), other.load().0.len()),
+            (own.load(u64::MAX, |_| false).0.len(), other.load(u64::MAX, |_| false).0.len()),
             (1, 1),
             "another server's, or not long enough"
         );
         own.sweep(written + month_ms);
-        assert_eq!((own.load().0.len(), other.folder.exists()), (1, false));
+        assert_eq!((own.load(u64::MAX, |_| false).0.len(), other.folder.exists()), (1, false));
     }
 
     #[test]
@@ -305,6 +347,67 @@ mod tests {
         let store = Store::of(folder.path(), &Partition::new("one"), "home");
         store.save(&about("home", "3"), &snapshot(3)).expect("it can be saved");
         std::fs::write(store.path_of("4").with_extension("new"), b"half").expect("written");
-        assert_eq!(store.load().0.len(), 1);
+        assert_eq!(store.load(u64::MAX, |_| false).0.len(), 1);
+    }
+
+    #[test]
+    fn of_a_library_that_is_off_only_what_is_known_about_it_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::of(folder.path(), &Partition::new("one"), "home");
+        for key in ["3", "4"] {
+            store.save(&about("home", key), &snapshot(5)).expect("it can be saved");
+        }
+        let (mut loaded, _) = store.load(u64::MAX, |key| key == "3");
+        loaded.sort_by_key(|(about, _)| about.key.clone());
+        let items: Vec<Option<usize>> =
+            loaded.iter().map(|(_, snapshot)| snapshot.as_ref().map(Snapshot::len)).collect();
+        assert_eq!(items, [None, Some(5)]);
+        assert_eq!(loaded[0].0.number, 7, "its numbers go on");
+    }
+
+    #[test]
+    fn times_that_are_still_to_come_were_those_of_a_wrong_clock() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::of(folder.path(), &Partition::new("one"), "home");
+        let wrong = About { taken_at_ms: 9_000, whole_at_ms: 8_000, synced_s: 9, ..about("home", "3") };
+        store.save(&wrong, &snapshot(1)).expect("it can be saved");
+        let read = |now_ms| store.load(now_ms, |_| false).0.remove(0).0;
+        assert_eq!(read(10_000), wrong);
+        assert_eq!(read(5_000), About { taken_at_ms: 5_000, whole_at_ms: 5_000, synced_s: 5, ..wrong });
+    }
+
+    #[test]
+    fn two_that_write_the_same_library_do_not_mix() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::of(folder.path(), &Partition::new("one"), "home");
+        std::thread::scope(|scope| {
+            for count in 1..=8 {
+                let store = &store;
+                scope.spawn(move || {
+                    for _ in 0..20 {
+                        store.save(&about("home", "3"), &snapshot(count * 50)).expect("it can be saved");
+                    }
+                });
+            }
+        });
+        let (loaded, damaged) = store.load(u64::MAX, |_| false);
+        assert_eq!((loaded.len(), damaged.len()), (1, 0));
+        let files = std::fs::read_dir(&store.folder).expect("the folder").count();
+        assert_eq!(files, 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn what_was_never_finished_goes_after_a_day() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::of(folder.path(), &Partition::new("one"), "home");
+        store.save(&about("home", "3"), &snapshot(1)).expect("it can be saved");
+        let half = store.folder.join("home-3.1-1.new");
+        std::fs::write(&half, b"half").expect("written");
+        let written = std::fs::metadata(&half).and_then(|file| file.modified()).expect("a time");
+        let written = written.duration_since(UNIX_EPOCH).expect("it is later").as_secs() * 1000;
+        store.sweep(written + 3_600_000);
+        assert!(half.exists(), "it may be under way");
+        store.sweep(written + 2 * 24 * 3_600_000);
+        assert!(!half.exists() && store.load(u64::MAX, |_| false).0.len() == 1);
     }
 }

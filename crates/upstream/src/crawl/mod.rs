@@ -77,6 +77,8 @@ pub struct Page {
     pub total: Option<u64>,
     /// How many rows cannot be kept.
     pub skipped: u32,
+    /// Which rows of this page those are; the first is 0.
+    pub skipped_at: Vec<u64>,
 }
 
 /// Something that holds items, but is none that is kept.
@@ -306,11 +308,24 @@ enum Read {
 
 impl Page {
     fn take(&mut self, read: Read) {
-        self.rows += 1;
         match read {
             Read::Item(item) => self.items.push(*item),
             Read::Branch(branch) => self.branches.push(branch),
-            Read::Nothing => self.skipped += 1,
+            Read::Nothing => {
+                self.skipped += 1;
+                self.skipped_at.push(self.rows);
+            }
+        }
+        self.rows += 1;
+    }
+
+    /// Where the server does not say how many rows the whole list has, a window that came with fewer rows than were asked
+    /// for tells: it was the last. Of a full one nothing is known, and it cannot be told from a list that was cut.
+    pub fn windowed(self, start: u64, asked: u64) -> Result<Self, Unfit> {
+        match self.total {
+            Some(_) => Ok(self),
+            None if self.rows < asked => Ok(Self { total: Some(start + self.rows), ..self }),
+            None => Err(Unfit::Malformed),
         }
     }
 }

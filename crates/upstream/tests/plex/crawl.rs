@@ -69,7 +69,20 @@ fn an_episodes_own_title_is_no_credit() {
         "originalTitle":"Ä","parentRatingKey":"8","grandparentRatingKey":"7","index":3,"parentIndex":1}]}}"#;
     let read = page(None, body).expect("it is fit");
     assert_eq!(read.items[0].artists, Vec::<Box<str>>::new());
-    assert_eq!((read.items[0].kind, read.total), (ItemKind::Episode, Some(1)));
+    assert_eq!((read.items[0].kind, read.total), (ItemKind::Episode, None));
+}
+
+#[test]
+fn the_size_of_a_page_is_not_taken_for_that_of_the_whole_list() {
+    let body = r#"{"MediaContainer":{"size":2,"Metadata":[{"ratingKey":"1","type":"track","title":"A"},
+        {"ratingKey":"2","type":"track","title":"B"}]}}"#;
+    let read = |start, asked| page(Some(ItemKind::Track), body).expect("it is fit").windowed(start, asked);
+    assert_eq!(read(500, 3).map(|page| page.total), Ok(Some(502)), "fewer came than were asked for");
+    assert_eq!(read(500, 2).err(), Some(Unfit::Malformed), "there may be more");
+    assert_eq!(read(0, 0).err(), Some(Unfit::Malformed), "a count that is none");
+    let told = r#"{"MediaContainer":{"size":0,"totalSize":45000}}"#;
+    let told = page(Some(ItemKind::Track), told).expect("it is fit").windowed(0, 0);
+    assert_eq!(told.map(|page| page.total), Ok(Some(45_000)));
 }
 
 #[test]
@@ -83,8 +96,8 @@ fn albums_and_artists_are_branches_and_other_kinds_are_passed_over() {
     assert_eq!((all.items.len(), all.rows, all.skipped), (1, 5, 2));
     let seasons = page(Some(ItemKind::Season), body).expect("it is fit");
     assert_eq!(
-        (seasons.items.len(), seasons.skipped),
-        (0, 3),
+        (seasons.items.len(), seasons.branches.len(), seasons.skipped_at),
+        (0, 0, vec![0, 1, 2, 3, 4]),
         "a server that ignores the type is not believed"
     );
 }

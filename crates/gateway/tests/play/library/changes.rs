@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom::library::{Library, State};
-use greenroom_library::item::Item;
+use greenroom_library::item::{Item, ItemKind};
 use greenroom_simulator::catalogue::{ItemId, Kind, Section, SortKey};
 use greenroom_simulator::state::Write;
 use http::Method;
@@ -14,6 +14,8 @@ use super::{FACTOR, House, STUCK, music, report, until};
 
 const CHANGED: usize = 500;
 const REKEYED: usize = 50;
+/// A second of the server's is a tenth of one here: all events of one change fall into one round.
+const CALM: f64 = 10.0;
 
 /// What a library must hold: by its file, what each track is called.
 type Tracks = BTreeSet<(String, String)>;
@@ -94,12 +96,12 @@ async fn all_is_seen_by_events(house: House) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_event_round_sees_all_that_changed_in_a_plex() {
-    all_is_seen_by_events(House::plex(music(4_000)).await).await;
+    all_is_seen_by_events(House::plex_with(music(4_000), "", CALM).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_event_round_sees_all_that_changed_in_a_jellyfin() {
-    all_is_seen_by_events(House::jellyfin(music(4_000), FACTOR).await).await;
+    all_is_seen_by_events(House::jellyfin(music(4_000), CALM).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,7 +134,7 @@ async fn what_nobody_told_is_found_by_the_counts_when_a_client_comes() {
     let asked = async {
         while !is_as_expected(&library, &expected) {
             client.get("/library/sections").await;
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            house.stage.process.clock.sleep(Duration::from_secs(5)).await;
         }
     };
     tokio::time::timeout(STUCK, asked).await.unwrap_or_else(|_| panic!("{:#?}", report(&library)));
@@ -174,5 +176,57 @@ async fn a_library_that_loses_most_while_the_server_scans_is_not_believed_at_onc
     house.server.scan(Section::Music, false);
     until(&library, |library| library.generation().is_some_and(|held| held.snapshot.len() == 100)).await;
     until(&library, |library| library.state() == State::Current).await;
+    // It recovers, and a second loss is doubted like the first: whatever was settled then is not settled now.
+    house.server.change(|write| {
+        let track = write.view().catalogue().ids(Kind::Track).next().expect("a track");
+        let album = write.view().parent(track).expect("it lies in an album");
+        for number in 0..900 {
+            write.add_track(album, &format!("Back Again {number}")).expect("it is there");
+        }
+    });
+    until(&library, |library| library.generation().is_some_and(|held| held.snapshot.len() == 1_000)).await;
+    until(&library, |library| library.state() == State::Current).await;
+    house.server.scan(Section::Music, true);
+    house.server.change(|write| {
+        let tracks: Vec<ItemId> =
+            write.view().list(Kind::Track, SortKey::Id).iter().copied().skip(100).collect();
+        for track in tracks {
+            assert!(write.delete(track));
+        }
+    });
+    until(&library, |library| library.state() == State::Stale).await;
+    assert_eq!(report(&library).failure.expect("it says why").reason, "shrunk");
+    assert!(library.generation().expect("the old one stays").snapshot.len() >= 500);
     house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn episodes_bear_the_new_name_of_their_show() {
+    for house in [House::plex(music(100)).await, House::jellyfin(music(100), FACTOR).await] {
+        followed(&house).await;
+        let all = house.stage.process.libraries.all();
+        let shows =
+            all.into_iter().find(|library| report(library).contents == "shows").expect("there are shows");
+        shows.look_up();
+        until(&shows, |shows| shows.state() == State::Current).await;
+        let show = house.server.state().view().catalogue().ids(Kind::Show).next().expect("a show");
+        house
+            .server
+            .change(|write| assert!(write.edit(show, |record| record.title = "Quite Another Show".into())));
+        let named = |shows: &Arc<Library>| {
+            let generation = shows.generation().expect("something is kept");
+            let is_of = |item: &Item| {
+                item.kind == ItemKind::Episode
+                    && item.grandparent_title.as_deref() == Some("Quite Another Show")
+            };
+            generation.snapshot.items().filter(is_of).count()
+        };
+        let view = house.server.state().view();
+        let episodes: usize = view.children(show).iter().map(|season| view.children(*season).len()).sum();
+        drop(view);
+        assert!(episodes > 0);
+        until(&shows, |shows| named(shows) == episodes).await;
+        assert_eq!(report(&shows).builds["done"], 1, "no crawl");
+        house.end().await;
+    }
 }

@@ -9,13 +9,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom::library::{Library, Report, State};
+use greenroom::library::{Generation, Library, Report, State};
 use greenroom_cache::Clock;
-use greenroom_simulator::catalogue::CatalogueSize;
-use greenroom_simulator::jellyfin::Jellyfin;
+use greenroom_simulator::catalogue::{CatalogueSize, ItemId, Kind, Section, SortKey};
+use greenroom_simulator::jellyfin::{Jellyfin, item_id};
 use greenroom_simulator::options::Options;
 use greenroom_simulator::plex::Plex;
 use greenroom_simulator::running::Running;
+use greenroom_simulator::users::Users;
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
@@ -62,6 +63,18 @@ impl House {
         Self::before("jellyfin", server.expect("it starts"), "", factor).await
     }
 
+    /// A Plex whose user Kim sees no music.
+    pub async fn with_kim_who_sees_films_only(size: CatalogueSize) -> Self {
+        let tasks = TaskTracker::new();
+        let mut users = Users::standard("plx");
+        for user in users.users.iter_mut().filter(|user| user.name == "kim") {
+            user.sections = vec![Section::Films];
+        }
+        let options = Options { size, now: None, users: Some(users), ..Options::quick() };
+        let server = Plex::new(options).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
+        Self::before("plex", server.expect("it starts"), "", FACTOR).await
+    }
+
     /// `table` stands beside the server's.
     pub async fn with_table(size: CatalogueSize, table: &str) -> Self {
         let tasks = TaskTracker::new();
@@ -104,11 +117,30 @@ impl House {
         Self { server, stage, kind, data, clock }
     }
 
-    async fn reopened(self, token: &str, more: &str) -> Self {
+    /// A process later, with another token and other settings.
+    pub async fn reopened(self, token: &str, more: &str) -> Self {
         let Self { server, stage, kind, data, clock } = self;
         stage.down().await;
         let stage = open(kind, &server, data.path(), &clock, token, more).await;
         Self { server, stage, kind, data, clock }
+    }
+
+    /// What targets of lists and of what is asked about items begin with.
+    pub fn lists(&self) -> &'static str {
+        if self.kind == "plex" { "/library/sections/" } else { "/Items" }
+    }
+
+    /// Keys of all tracks the server has, in the order of a snapshot.
+    pub fn tracks(&self) -> Vec<String> {
+        let view = self.server.state().view();
+        let mut ids: Vec<ItemId> = view.list(Kind::Track, SortKey::Id).iter().copied().collect();
+        ids.sort_unstable();
+        if self.kind == "plex" {
+            return ids.iter().map(ToString::to_string).collect();
+        }
+        let mut keys: Vec<String> = ids.into_iter().map(item_id).collect();
+        keys.sort_unstable();
+        keys
     }
 
     pub fn data(&self) -> &Path {
@@ -175,6 +207,10 @@ pub fn report(library: &Arc<Library>) -> Report {
 
 /// Keys of all that is kept, in order.
 pub fn keys(library: &Arc<Library>) -> Vec<String> {
-    let generation = library.generation().expect("something is kept");
+    keys_of(&library.generation().expect("something is kept"))
+}
+
+/// Keys of all that a generation holds, in order.
+pub fn keys_of(generation: &Generation) -> Vec<String> {
     generation.snapshot.items().map(|item| item.key.to_string()).collect()
 }

@@ -1,13 +1,14 @@
 //! From one process to the next: what was kept is used at once and confirmed cheaply, what was turned off stays so, and
 //! nothing is kept for a token that did not build it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use greenroom::library::State;
+use greenroom::library::{Asked, State};
 use greenroom_simulator::faults::Fault;
 use http::Method;
 
-use super::{House, keys, music, report, until};
+use super::{House, STUCK, keys, music, report, until};
 
 /// The files of snapshots.
 fn files(house: &House) -> Vec<PathBuf> {
@@ -100,13 +101,45 @@ async fn what_was_turned_off_stays_off_over_a_restart() {
     house.end().await;
 }
 
+/// Nothing is indexed by itself: what is there was there before.
+const OBSERVE: &str = "mode = \"observe\"\n";
+
+/// What files of snapshots hold.
+fn kept(house: &House) -> BTreeMap<PathBuf, Vec<u8>> {
+    files(house)
+        .into_iter()
+        .map(|path| (path.clone(), std::fs::read(path).expect("it can be read")))
+        .collect()
+}
+
+/// Waits until the server was asked which libraries it has, which is after those on disk were loaded.
+async fn looked(house: &House) {
+    let looking = async {
+        while house.stage.process.libraries.all().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(STUCK, looking).await.expect("it has libraries");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn another_token_is_not_shown_what_this_one_was() {
     let house = House::plex(music(600)).await;
     saved(&house).await;
-    house.server.faults().set(Fault::Gone);
-    let house = house.restarted_as("owner_b").await;
-    assert!(house.stage.process.libraries.music_of("home").is_none(), "it is another's");
+    let before = kept(&house);
+    let (owner, sam) = (house.server.tokens().owner_a().to_owned(), house.server.tokens().sam().to_owned());
+    let house = house.reopened(&sam, OBSERVE).await;
+    looked(&house).await;
+    let library = house.music().await;
+    assert_eq!(library.state(), State::Idle, "it is another's");
+    assert!(library.generation().is_none());
+    assert_eq!(library.build(false), Asked::Begun);
+    house.current().await;
+    assert_eq!(files(&house).len(), 2, "each has one of his own");
+    assert!(before.iter().all(|(path, bytes)| std::fs::read(path).as_ref().is_ok_and(|now| now == bytes)));
+    let house = house.reopened(&owner, OBSERVE).await;
+    looked(&house).await;
+    assert_eq!(keys(&house.music().await).len(), 600, "the owner's is still there");
     house.end().await;
 }
 
@@ -123,14 +156,23 @@ async fn a_server_without_a_token_says_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_restricted_users_reads_neither_build_nor_see_a_snapshot() {
-    let house = House::plex(music(300)).await;
+async fn a_restricted_users_token_neither_sees_nor_replaces_the_owners_snapshot() {
+    let house = House::with_kim_who_sees_films_only(music(600)).await;
     saved(&house).await;
-    let house = house.restarted_as("").await;
-    let labels = house.server.ledger().by_token();
-    let client = house.stage.client().with("x-plex-token", house.server.tokens().owner_a());
-    client.get("/library/sections").await;
-    assert!(house.stage.process.libraries.all().is_empty(), "{labels:?}");
+    let before = kept(&house);
+    let (owner, kim) = (house.server.tokens().owner_a().to_owned(), house.server.tokens().kim().to_owned());
+    let house = house.reopened(&kim, "[server.library]\nindex_at_start = true\n").await;
+    looked(&house).await;
+    let all = house.stage.process.libraries.all();
+    assert!(all.iter().all(|library| report(library).contents == "films"), "{all:?}");
+    for library in &all {
+        until(library, |library| library.state() == State::Current).await;
+        until(library, |library| !library.progress().borrow().is_building()).await;
+    }
+    assert!(before.iter().all(|(path, bytes)| std::fs::read(path).as_ref().is_ok_and(|now| now == bytes)));
+    let house = house.reopened(&owner, OBSERVE).await;
+    looked(&house).await;
+    assert_eq!(keys(&house.music().await).len(), 600, "the owner's is still there");
     house.end().await;
 }
 

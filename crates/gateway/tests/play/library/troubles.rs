@@ -1,17 +1,20 @@
 //! What goes wrong while a library is built: the old one stays and says so, nothing is ever published in part, and what
 //! was fetched is not fetched again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use greenroom::library::{Failure, Library, NotReady, Phase, State};
-use greenroom_simulator::catalogue::Kind;
+use greenroom::library::{Asked, Failure, Library, NotReady, Phase, State};
+use greenroom_simulator::catalogue::{ItemId, Kind, Section, SortKey};
 use greenroom_simulator::faults::{Fault, Rule};
 use greenroom_simulator::latency::Latency;
 use http::Method;
+use parking_lot::Mutex;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use super::{FACTOR, House, keys, music, report, until};
+use super::{FACTOR, House, keys, keys_of, music, report, until};
 
 const TRACKS: u32 = 3_000;
 const PAGES: &str = "/library/sections/";
@@ -20,30 +23,184 @@ fn phase(library: &Arc<Library>) -> Phase {
     library.progress().borrow().phase
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_fails_at_any_page_costs_no_more_than_that_page_and_never_a_part() {
-    let house = House::plex_with(music(TRACKS), "", 10.0).await;
+/// Whether pages of this build have come: before it begins the figures are those of the last one.
+fn is_crawling(library: &Arc<Library>) -> bool {
+    let progress = library.progress();
+    let progress = progress.borrow();
+    progress.phase == Phase::Crawling && progress.items > 0
+}
+
+const FAULTS: [Fault; 4] =
+    [Fault::StartPage503, Fault::Truncated, Fault::HtmlInsteadOfJson, Fault::EmptyWhileStarting];
+
+/// Numbers that look like chance, and are the same every time.
+struct Draw(u32);
+
+impl Draw {
+    fn below(&mut self, end: u32) -> u32 {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.0 >> 8) % end
+    }
+}
+
+/// By number, the keys of every generation that was published.
+type Seen = Arc<Mutex<BTreeMap<u64, Vec<String>>>>;
+
+/// Notes every generation that is published, until it is dropped.
+fn noted(library: &Arc<Library>) -> (Seen, AbortOnDropHandle<()>) {
+    let (seen, library) = (Seen::default(), Arc::clone(library));
+    let book = Arc::clone(&seen);
+    let mut progress = library.progress();
+    let noting = async move {
+        while progress.changed().await.is_ok() {
+            let held = library.generation().expect("something is kept");
+            book.lock().entry(held.number).or_insert_with(|| keys_of(&held));
+        }
+    };
+    (seen, AbortOnDropHandle::new(TaskTracker::new().spawn(noting)))
+}
+
+/// Fifty builds, each with a fault at a random page, some with a change in the middle.
+async fn never_a_part(house: House) {
     let library = house.current().await;
-    let whole = keys(&library);
-    assert_eq!(whole.len(), TRACKS as usize);
+    let mut truths = vec![house.tracks()];
+    assert_eq!((keys(&library), truths[0].len()), (truths[0].clone(), TRACKS as usize));
     let usual = report(&library).cost.build_requests;
-    let faults = [Fault::StartPage503, Fault::Truncated, Fault::HtmlInsteadOfJson, Fault::EmptyWhileStarting];
-    let mut draw = 0x9e37_79b9_u32;
+    house.server.ledger().reset();
+    library.build(false);
+    until(&library, |library| phase(library) == Phase::Idle && !library.is_asked()).await;
+    let pages = u32::try_from(house.pages()).expect("they are few");
+    let (seen, _noting) = noted(&library);
+    let mut draw = Draw(0x9e37_79b9);
     for round in 0..50_usize {
-        draw = draw.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let (spare, times) = (draw >> 8 & 7, 1 + (draw >> 16) % 3);
-        let fault = faults[round % faults.len()];
-        let rule = Rule { fault, path_prefix: Some(PAGES.into()), spare, times: Some(times) };
-        house.server.faults().set_rule(rule);
+        let (spare, times) = (draw.below(pages), 1 + draw.below(3));
+        let fault = FAULTS[round % FAULTS.len()];
+        let rule = Rule { fault, path_prefix: Some(house.lists().into()), spare, times: Some(times) };
+        house.server.faults().set_rule(rule.clone());
         library.build(false);
+        let changes = round % 5 == 4;
+        if changes {
+            until(&library, is_crawling).await;
+            house.server.change(|write| {
+                let all = write.view().list(Kind::Track, SortKey::Id);
+                let track = all[draw.below(2_000) as usize];
+                let album = write.view().parent(track).expect("it lies in an album");
+                if round % 2 == 0 {
+                    assert!(write.delete(track));
+                } else {
+                    write.add_track(album, "Come Meanwhile").expect("it is there");
+                }
+            });
+            truths.push(house.tracks());
+        }
         until(&library, |library| phase(library) == Phase::Idle && !library.is_asked()).await;
+        assert_ne!(house.server.faults().rule(), rule, "round {round}: it did not strike");
         house.server.faults().clear();
         let shown = report(&library);
-        assert_eq!(keys(&library), whole, "round {round}: {shown:#?}");
+        assert_eq!(Some(&keys(&library)), truths.last(), "round {round}: {shown:#?}");
         assert_eq!(shown.state, "current", "round {round}: {shown:#?}");
-        let most = usual + 2 * u64::from(times) + 12;
+        let most = usual + 2 * u64::from(times) + 12 + if changes { 12 } else { 0 };
         assert!(shown.cost.build_requests <= most, "round {round}: more than {most}: {shown:#?}");
     }
+    let seen = seen.lock().clone();
+    assert!(seen.len() >= truths.len() - 1, "{} generations of {} truths", seen.len(), truths.len());
+    for (number, held) in &seen {
+        assert!(truths.contains(held), "generation {number} with {} items was never true", held.len());
+    }
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plex_that_fails_at_any_page_costs_no_more_than_that_page_and_never_a_part() {
+    never_a_part(House::plex_with(music(TRACKS), "", 20.0).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jellyfin_that_fails_at_any_page_costs_no_more_than_that_page_and_never_a_part() {
+    never_a_part(House::jellyfin(music(TRACKS), 20.0).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_fails_on_and_on_leaves_what_was_kept_and_that_is_said() {
+    for house in [House::plex(music(TRACKS)).await, House::jellyfin(music(TRACKS), FACTOR).await] {
+        let library = house.current().await;
+        let (whole, number) = (keys(&library), library.generation().expect("something is kept").number);
+        for (fault, spare) in [(Fault::Truncated, 3), (Fault::HtmlInsteadOfJson, 2)] {
+            let rule = Rule { fault, path_prefix: Some(house.lists().into()), spare, times: None };
+            house.server.faults().set_rule(rule);
+            library.build(false);
+            until(&library, |library| phase(library) == Phase::Idle && library.failure().is_some()).await;
+            let shown = report(&library);
+            let reason = shown.failure.as_ref().expect("it says why").reason;
+            assert!(["unreachable", "unfit"].contains(&reason), "{fault:?}: {shown:#?}");
+            assert_eq!(shown.state, "stale", "{fault:?}: {shown:#?}");
+            assert_eq!(library.generation().expect("the old one stays").number, number, "{fault:?}");
+            assert_eq!(keys(&library), whole, "{fault:?}");
+            house.server.faults().clear();
+            library.build(false);
+            until(&library, |library| phase(library) == Phase::Idle && library.state() == State::Current)
+                .await;
+        }
+        house.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn turning_a_library_off_ends_its_build_and_turning_it_on_begins_a_new_one() {
+    let house = House::plex(music(TRACKS)).await;
+    let library = house.current().await;
+    house.server.set_latency(Latency::even(Duration::from_millis(50)));
+    library.build(false);
+    until(&library, is_crawling).await;
+    let libraries = &house.stage.process.libraries;
+    libraries.choose(&library, false).await.expect("it is written down");
+    // The next build must not wait for the schedule: this one was not ended by somebody who did not want it now.
+    libraries.choose(&library, true).await.expect("it is written down");
+    house.server.set_latency(Latency::none());
+    until(&library, |library| phase(library) == Phase::Idle && library.state() == State::Current).await;
+    let shown = report(&library);
+    assert_eq!((shown.builds["done"], shown.builds["cancelled"]), (2, 1), "{shown:#?}");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_published_of_a_library_that_was_turned_off_meanwhile() {
+    let house = House::plex(music(TRACKS)).await;
+    let library = house.current().await;
+    house.server.set_latency(Latency::even(Duration::from_millis(20)));
+    for wanted in [Phase::Crawling, Phase::CatchingUp, Phase::Indexing, Phase::Saving] {
+        library.build(false);
+        let mut progress = library.progress();
+        let at = progress.wait_for(|progress| progress.phase == wanted || progress.phase == Phase::Idle);
+        drop(at.await.expect("it lives"));
+        house.stage.process.libraries.choose(&library, false).await.expect("it is written down");
+        until(&library, |library| phase(library) == Phase::Idle).await;
+        assert!(library.generation().is_none(), "{wanted:?}");
+        assert_eq!(library.state(), State::Off, "{wanted:?}");
+        house.stage.process.libraries.choose(&library, true).await.expect("it is written down");
+        until(&library, |library| phase(library) == Phase::Idle && library.state() == State::Current).await;
+    }
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_a_build_with_force_has_it_believed() {
+    let house = House::plex(music(TRACKS)).await;
+    let library = house.current().await;
+    house.server.scan(Section::Music, true);
+    house.server.change_quietly(|write| {
+        let tracks: Vec<ItemId> = write.view().catalogue().ids(Kind::Track).collect();
+        for track in &tracks[600..] {
+            assert!(write.delete(*track));
+        }
+    });
+    house.server.set_latency(Latency::even(Duration::from_millis(20)));
+    library.build(false);
+    until(&library, |library| phase(library) != Phase::Idle).await;
+    assert_eq!(library.build(true), Asked::Joined);
+    until(&library, |library| phase(library) == Phase::Idle && !library.is_asked()).await;
+    let shown = report(&library);
+    assert_eq!((keys(&library).len(), shown.builds.get("shrunk")), (600, None), "{shown:#?}");
     house.end().await;
 }
 
@@ -55,7 +212,7 @@ async fn a_build_goes_on_where_it_was_when_the_server_comes_back() {
     house.server.ledger().reset();
     house.server.set_latency(Latency::even(Duration::from_millis(20)));
     library.build(false);
-    until(&library, |library| library.progress().borrow().items > 1_000).await;
+    until(&library, |library| is_crawling(library) && library.progress().borrow().items > 1_000).await;
     house.server.faults().set(Fault::Gone);
     until(&library, |library| phase(library) == Phase::Waiting || library.failure().is_some()).await;
     assert_eq!(library.generation().expect("the old one stays").number, first);
@@ -116,7 +273,7 @@ async fn a_build_that_is_cancelled_leaves_what_was_kept() {
     let control = house.stage.control();
     let path = format!("/api/v1/libraries/{}", library.id);
     control.send(Method::POST, &format!("{path}/build"), "").await;
-    until(&library, |library| library.progress().borrow().items > 0).await;
+    until(&library, is_crawling).await;
     let cancelled = control.send(Method::POST, &format!("{path}/cancel"), "").await;
     assert!(cancelled.text().contains("cancelled"), "{}", cancelled.text());
     until(&library, |library| phase(library) == Phase::Idle).await;
@@ -159,7 +316,7 @@ async fn a_persons_read_does_not_wait_behind_pages() {
     let library = house.current().await;
     house.server.set_latency(Latency::even(Duration::from_millis(20)));
     library.build(true);
-    until(&library, |library| library.progress().borrow().items > 0).await;
+    until(&library, is_crawling).await;
     let client = house.stage.client().with("x-plex-token", house.server.tokens().owner_a());
     for number in 0..10 {
         assert_eq!(client.get(&format!("/library/metadata/{}", 1 + number)).await.status.as_u16() / 100, 2);

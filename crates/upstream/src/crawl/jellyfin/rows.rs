@@ -88,7 +88,11 @@ pub(in crate::crawl) fn page(kind: Option<ItemKind>, body: &[u8]) -> Result<Page
     let list: List = serde_json::from_slice(body).map_err(|_| unfit(body))?;
     let mut page = Page { offset: list.start_index.0, total: list.total_record_count.0, ..Page::default() };
     for (own, read) in list.items.0 {
-        let is_wanted = kind.is_none() || own.is_none() || own == kind;
+        let is_wanted = match &read {
+            // Asked for by its key it leads to what lies in it; among items it is none.
+            Read::Branch(_) => kind.is_none(),
+            _ => kind.is_none() || own.is_none() || own == kind,
+        };
         page.take(if is_wanted { read } else { Read::Nothing });
     }
     Ok(page)

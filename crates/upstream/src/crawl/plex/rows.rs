@@ -86,11 +86,17 @@ pub(in crate::crawl) fn page(kind: Option<ItemKind>, body: &[u8]) -> Result<Page
     if list.start_state.is_some() {
         return Err(Unfit::Starting);
     }
-    // Both numbers missing: this is no list.
-    let total = list.total_size.0.or(list.size.0).ok_or(Unfit::Malformed)?;
-    let mut page = Page { offset: list.offset.0, total: Some(total), ..Page::default() };
+    // Both numbers missing: this is no list. The size is that of the page, and says nothing of the whole.
+    if list.total_size.0.or(list.size.0).is_none() {
+        return Err(Unfit::Malformed);
+    }
+    let mut page = Page { offset: list.offset.0, total: list.total_size.0, ..Page::default() };
     for (own, read) in list.rows.0.into_iter().chain(list.directories.0) {
-        let is_wanted = kind.is_none() || own.is_none() || own == kind;
+        let is_wanted = match &read {
+            // Asked for by its key it leads to what lies in it; among items it is none.
+            Read::Branch(_) => kind.is_none(),
+            _ => kind.is_none() || own.is_none() || own == kind,
+        };
         page.take(if is_wanted { read } else { Read::Nothing });
     }
     Ok(page)
