@@ -151,7 +151,7 @@ async fn report(evening: &Evening, pace: &Pace, book: &Book, servers: &Servers, 
     }
 }
 
-/// Tracks spread over the library, and some that only sound like them.
+/// Tracks spread over the library, and songs of the same artists that it does not have.
 fn wanted(seed: u64, size: CatalogueSize) -> Arc<[Wanted]> {
     let catalogue = Catalogue::new(seed, size, EVENING_BEGINS_AT);
     let chance = Chance::new(seed);
@@ -162,7 +162,7 @@ fn wanted(seed: u64, size: CatalogueSize) -> Arc<[Wanted]> {
         let number = u32::try_from(row * step + chance.below("wanted", row, step)).ok()?;
         let record = catalogue.record(catalogue.id(ItemKind::Track, number))?;
         let title = if chance.happens("absent", row, ABSENT_PERCENT) {
-            format!("{} Nobody Released {row}", record.title)
+            format!("Sketch That Nobody Released {row}")
         } else if chance.happens("remastered", row, REMASTERED_PERCENT) {
             format!("{} - Remastered 2011", record.title)
         } else {

@@ -112,7 +112,7 @@ fn phrasings(title: &str) -> Vec<String> {
 }
 
 fn without_edition(title: &str) -> &str {
-    title.split_once(" - ").map_or(title, |(title, _)| title)
+    title.split_once(" - Remaster").map_or(title, |(title, _)| title)
 }
 
 async fn create(visitor: &Visitor, machine: &str, first: &str, rest: &[String]) -> Option<u64> {
@@ -171,5 +171,6 @@ mod tests {
         assert_eq!(phrasings("One Two Three"), ["One Two Three", "One Two", "One Two Three"]);
         assert_eq!(phrasings("A B C D")[1..], ["A B C", "A B", "B C D"]);
         assert_eq!(without_edition("Song - Remastered 2011"), "Song");
+        assert_eq!(without_edition("Song - Acoustic Version"), "Song - Acoustic Version");
     }
 }
