@@ -130,6 +130,19 @@ impl Stage {
         assert!(self.cache.flush(LONG).await, "it is written");
     }
 
+    /// Keeps something new until it was surely written, and tells its name: damage may be noticed a second time, by
+    /// another page, and what is on its way then is lost and counted.
+    pub(crate) async fn kept_for_sure(&self, name: &str, length: usize) -> String {
+        for round in 0..5 {
+            let name = format!("{name}-{round}");
+            self.keep(&name, length).await;
+            if self.cache.flush(LONG).await {
+                return name;
+            }
+        }
+        panic!("{name}: nothing is written any more: {:?}", self.cache.disk_trouble());
+    }
+
     pub(crate) fn stats(&self) -> greenroom_cache::disk::DiskStats {
         self.cache.disk_stats().expect("there is a disk")
     }
