@@ -76,6 +76,35 @@ fn read_lines(text: &str) -> Result<Playlist, Unreadable> {
     Ok(playlist)
 }
 
+/// Passes over what is neither a list nor an object.
+macro_rules! passed_over {
+    () => {
+        fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+            Ok(())
+        }
+
+        fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+            Ok(())
+        }
+
+        fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+            Ok(())
+        }
+
+        fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+            Ok(())
+        }
+
+        fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+            Ok(())
+        }
+
+        fn visit_unit<E: Error>(self) -> Result<(), E> {
+            Ok(())
+        }
+    };
+}
+
 /// An object that may hold a list of tracks, or such a list itself.
 struct Document<'w> {
     walk: &'w mut Walk,
@@ -130,29 +159,7 @@ impl<'de> Visitor<'de> for Document<'_> {
         Tracks { walk: self.walk, format: Format::Json }.visit_seq(seq)
     }
 
-    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
-    }
+    passed_over!();
 }
 
 /// A list of playlists: fine if only one of them has tracks.
@@ -234,29 +241,7 @@ impl<'de> Visitor<'de> for Tracks<'_> {
         Document { walk: self.walk, depth: MAX_DEPTH }.visit_map(map)
     }
 
-    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
-    }
+    passed_over!();
 }
 
 fn element_in(value: &Value, format: Format) -> Result<Row, Fault> {

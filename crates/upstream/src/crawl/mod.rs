@@ -4,7 +4,7 @@
 //! are read once. An answer that is not what was asked for is [`Unfit`], as one that is not to be kept would be; a row
 //! that nothing could be done with (no key, no title) is counted and passed over.
 //!
-//! Rooms: `plex` and `jellyfin`, each with its targets, its `rows` and its `hints`; `scalar`: values as servers write
+//! Rooms: `plex` and `jellyfin`, each with its targets, its `rows` and its `hints`; `rows`: lists of them; `scalar`: values as servers write
 //! them; `instant`: times as Jellyfin writes them; `target`: putting a target together.
 
 use greenroom_library::item::{Item, ItemKind};
@@ -15,6 +15,7 @@ use crate::facts::Unfit;
 mod instant;
 mod jellyfin;
 mod plex;
+mod rows;
 mod scalar;
 mod target;
 

@@ -1,12 +1,11 @@
 //! What lists of a Jellyfin say.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use greenroom_library::item::{File, Item, ItemKind};
 use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
 
+use crate::crawl::rows::{self, Rows};
 use crate::crawl::scalar::{Number, Several, Text};
 use crate::crawl::{Branch, Contents, Page, Read, Shelf, instant, is_key, unfit};
 use crate::facts::Unfit;
@@ -76,8 +75,9 @@ pub(in crate::crawl) fn is_scanning(body: &[u8]) -> Result<bool, Unfit> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct List {
-    items: Rows,
+struct List<'a> {
+    #[serde(borrow)]
+    items: Rows<Row<'a>>,
     #[serde(default)]
     total_record_count: Number,
     #[serde(default)]
@@ -85,42 +85,10 @@ struct List {
 }
 
 pub(in crate::crawl) fn page(kind: Option<ItemKind>, body: &[u8]) -> Result<Page, Unfit> {
-    let list: List = serde_json::from_slice(body).map_err(|_| unfit(body))?;
+    let list: List<'_> = serde_json::from_slice(body).map_err(|_| unfit(body))?;
     let mut page = Page { offset: list.start_index.0, total: list.total_record_count.0, ..Page::default() };
-    for (own, read) in list.items.0 {
-        let is_wanted = match &read {
-            // Asked for by its key it leads to what lies in it; among items it is none.
-            Read::Branch(_) => kind.is_none(),
-            _ => kind.is_none() || own.is_none() || own == kind,
-        };
-        page.take(if is_wanted { read } else { Read::Nothing });
-    }
+    list.items.add_to(&mut page, kind);
     Ok(page)
-}
-
-/// The rows of a list, each read before the next is parsed, with what kind of item each says to be.
-struct Rows(Vec<(Option<ItemKind>, Read)>);
-
-impl<'de> Deserialize<'de> for Rows {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Rows;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of rows")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Rows, A::Error> {
-                let mut rows = Vec::new();
-                while let Some(row) = list.next_element::<Row<'de>>()? {
-                    rows.push((row.kind(), row.read()));
-                }
-                Ok(Rows(rows))
-            }
-        }
-        from.deserialize_seq(Reader)
-    }
 }
 
 #[derive(Deserialize, Default)]
@@ -186,7 +154,7 @@ struct Source<'a> {
 /// Key and title.
 type Above = (Option<Box<str>>, Option<Box<str>>);
 
-impl Row<'_> {
+impl rows::Row for Row<'_> {
     fn kind(&self) -> Option<ItemKind> {
         match self.kind.get()? {
             "Movie" => Some(ItemKind::Film),
@@ -213,7 +181,9 @@ impl Row<'_> {
             (None, _) => Read::Nothing,
         }
     }
+}
 
+impl Row<'_> {
     fn item(&self, kind: ItemKind, key: &str) -> Option<Item> {
         let [parent, grandparent] = self.above(kind);
         Some(Item {

@@ -1,11 +1,10 @@
 //! What lists of a Plex say.
 
-use std::fmt;
-
 use greenroom_library::item::{File, Item, ItemKind};
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::de::IgnoredAny;
 
+use crate::crawl::rows::{self, Rows};
 use crate::crawl::scalar::{Flag, Number, Several, Text};
 use crate::crawl::{Branch, Contents, Page, Read, Shelf, is_key, unfit};
 use crate::facts::Unfit;
@@ -66,7 +65,7 @@ fn shelf(section: &Section<'_>) -> Option<Shelf> {
 /// What a list tells beside its rows. Rows come as `Metadata`; some lists have them as `Directory`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct List {
+struct List<'a> {
     start_state: Option<IgnoredAny>,
     #[serde(default)]
     size: Number,
@@ -74,14 +73,14 @@ struct List {
     total_size: Number,
     #[serde(default)]
     offset: Number,
-    #[serde(rename = "Metadata", default)]
-    rows: Rows,
-    #[serde(rename = "Directory", default)]
-    directories: Rows,
+    #[serde(rename = "Metadata", borrow, default)]
+    rows: Rows<Row<'a>>,
+    #[serde(rename = "Directory", borrow, default)]
+    directories: Rows<Row<'a>>,
 }
 
 pub(in crate::crawl) fn page(kind: Option<ItemKind>, body: &[u8]) -> Result<Page, Unfit> {
-    let envelope: Envelope<List> = serde_json::from_slice(body).map_err(|_| unfit(body))?;
+    let envelope: Envelope<List<'_>> = serde_json::from_slice(body).map_err(|_| unfit(body))?;
     let list = envelope.container;
     if list.start_state.is_some() {
         return Err(Unfit::Starting);
@@ -91,41 +90,9 @@ pub(in crate::crawl) fn page(kind: Option<ItemKind>, body: &[u8]) -> Result<Page
         return Err(Unfit::Malformed);
     }
     let mut page = Page { offset: list.offset.0, total: list.total_size.0, ..Page::default() };
-    for (own, read) in list.rows.0.into_iter().chain(list.directories.0) {
-        let is_wanted = match &read {
-            // Asked for by its key it leads to what lies in it; among items it is none.
-            Read::Branch(_) => kind.is_none(),
-            _ => kind.is_none() || own.is_none() || own == kind,
-        };
-        page.take(if is_wanted { read } else { Read::Nothing });
-    }
+    list.rows.add_to(&mut page, kind);
+    list.directories.add_to(&mut page, kind);
     Ok(page)
-}
-
-/// The rows of a list, each read before the next is parsed, with what kind of item each says to be.
-#[derive(Default)]
-struct Rows(Vec<(Option<ItemKind>, Read)>);
-
-impl<'de> Deserialize<'de> for Rows {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Rows;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of rows")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Rows, A::Error> {
-                let mut rows = Vec::new();
-                while let Some(row) = list.next_element::<Row<'de>>()? {
-                    rows.push((row.kind(), row.read()));
-                }
-                Ok(Rows(rows))
-            }
-        }
-        from.deserialize_seq(Reader)
-    }
 }
 
 #[derive(Deserialize, Default)]
@@ -184,7 +151,7 @@ struct Part<'a> {
     size: Number,
 }
 
-impl Row<'_> {
+impl rows::Row for Row<'_> {
     fn kind(&self) -> Option<ItemKind> {
         match self.kind.get()? {
             "movie" => Some(ItemKind::Film),
@@ -206,7 +173,9 @@ impl Row<'_> {
             (None, _) => Read::Nothing,
         }
     }
+}
 
+impl Row<'_> {
     fn item(&self, kind: ItemKind, key: &str) -> Option<Item> {
         let own = self.guid.get().into_iter();
         let guids = own.chain(self.guids.0.iter().filter_map(|guid| guid.id.get()));
