@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use axum::body::{Body, to_bytes};
 use greenroom::config;
-use greenroom::control::{self, Control, Token};
+use greenroom::control::{self, Control, Parts, Token};
 use greenroom_cache::{Cache, Clock, Settings};
 use greenroom_upstream::credential::Secret;
 use http::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, ORIGIN, SET_COOKIE};
@@ -67,14 +67,7 @@ pub fn check(bytes: &[u8]) {
 fn control() -> Control {
     let clock = Clock::system();
     let cache = Cache::new(Settings::default(), clock.clone(), TaskTracker::new());
-    Control::new(
-        Vec::new(),
-        cache,
-        clock,
-        Token::fixed(Secret::new(SECRET)),
-        std::sync::Arc::default(),
-        std::sync::Arc::default(),
-    )
+    Control::new(Parts::bare(cache, clock, Token::fixed(Secret::new(SECRET))))
 }
 
 /// Logs in as the page does.

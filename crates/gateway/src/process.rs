@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::bypass::Bypasses;
 use crate::config::{self, Settings};
-use crate::control::{Control, Token};
+use crate::control::{Control, Parts, Token};
 use crate::keys::{ControlToken, DataDir};
 use crate::library::Libraries;
 use crate::matching::Matching;
@@ -116,14 +116,14 @@ impl Process {
         if !settings.playlists.is_empty() {
             tasks.spawn(playlists::standing::keep(Arc::clone(&playlists), settings.playlists, stop.clone()));
         }
-        let plane = Control::new(
-            servers.clone(),
-            cache.clone(),
-            clock.clone(),
-            Token::of(data_dir)?,
+        let plane = Control::new(Parts {
+            servers: servers.clone(),
+            cache: cache.clone(),
+            clock: clock.clone(),
+            token: Token::of(data_dir)?,
             warnings,
             playlists,
-        );
+        });
         let shown = open_shown(settings.control.shown.as_ref(), "the control plane", &clock)?;
         let scheme = if shown.is_some() { "https" } else { "http" };
         let page = format!("{scheme}://{control}{}/", settings.control.base_path);

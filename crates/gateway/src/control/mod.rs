@@ -86,6 +86,30 @@ pub struct Control {
     warming: tokio::sync::Mutex<()>,
 }
 
+/// What the control plane shows and steers.
+#[derive(Debug)]
+pub struct Parts {
+    /// The media servers, each with the address its clients find it at.
+    pub servers: Vec<(Arc<Server>, SocketAddr)>,
+    /// The engine.
+    pub cache: Cache,
+    /// The clock of the process.
+    pub clock: Clock,
+    /// What lets in.
+    pub token: Token,
+    /// What is wrong with the process itself.
+    pub warnings: Arc<Warnings>,
+    /// Playlists, with the libraries and who finds things in them.
+    pub playlists: Arc<Playlists>,
+}
+
+impl Parts {
+    /// No server and nothing else to show.
+    pub fn bare(cache: Cache, clock: Clock, token: Token) -> Self {
+        Self { servers: Vec::new(), cache, clock, token, warnings: Arc::default(), playlists: Arc::default() }
+    }
+}
+
 /// One server as it is shown.
 #[derive(Debug)]
 struct Shown {
@@ -112,16 +136,9 @@ struct Plane {
 }
 
 impl Control {
-    /// Shows these servers, each with the address its clients find it at. `token` lets in; `warnings` are those about
-    /// the process.
-    pub fn new(
-        servers: Vec<(Arc<Server>, SocketAddr)>,
-        cache: Cache,
-        clock: Clock,
-        token: Token,
-        warnings: Arc<Warnings>,
-        playlists: Arc<Playlists>,
-    ) -> Self {
+    /// Shows and steers these parts.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { servers, cache, clock, token, warnings, playlists } = parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::gate::Peer;
-use super::{Control, Plane, router};
+use super::{Control, Parts, Plane, router};
 use crate::config::{Settings, Tree};
 use crate::server::Server;
 
@@ -75,8 +75,8 @@ impl House {
         let dir = crate::keys::DataDir::open(folder.path()).expect("it is there");
         let token = super::Token::of(dir).expect("it is there");
         let listen: SocketAddr = "0.0.0.0:32500".parse().expect("an address");
-        let control =
-            Control::new(vec![(server, listen)], cache, clock, token, Arc::default(), Arc::default());
+        let servers = vec![(server, listen)];
+        let control = Control::new(Parts { servers, ..Parts::bare(cache, clock, token) });
         let own: SocketAddr = "127.0.0.1:8710".parse().expect("an address");
         Self {
             plane: Arc::new(Plane { control: Arc::new(control), settings: told, listen: own, stop }),
