@@ -18,6 +18,7 @@ use crate::matching::Matching;
 use crate::playlists::{self, Playlists};
 use crate::server::Server;
 use crate::state::State;
+use crate::statistics::Statistics;
 use crate::storage;
 use crate::tls::Shown;
 use crate::tls::shown::Files;
@@ -116,6 +117,8 @@ impl Process {
         if !settings.playlists.is_empty() {
             tasks.spawn(playlists::standing::keep(Arc::clone(&playlists), settings.playlists, stop.clone()));
         }
+        let statistics = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
+        let statistics = Arc::new(Statistics::new(statistics, clock.clone()));
         let plane = Control::new(Parts {
             servers: servers.clone(),
             cache: cache.clone(),
@@ -123,6 +126,7 @@ impl Process {
             token: Token::of(data_dir)?,
             warnings,
             playlists,
+            statistics,
         });
         let shown = open_shown(settings.control.shown.as_ref(), "the control plane", &clock)?;
         let scheme = if shown.is_some() { "https" } else { "http" };

@@ -4,12 +4,13 @@
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
 //! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
 //! servers say of themselves); [`api`], [`libraries`], [`matching`], [`modes`], [`playlists`], [`live`], [`metrics`],
-//! [`health`], [`page`] (how it is shown), [`problem`] (how it is refused).
+//! [`health`], [`page`], [`statistics`], [`decisions`] (how it is shown), [`problem`] (how it is refused).
 //!
 //! Reading never changes anything. Nothing that is shown unasked knows the token of a media server, nor any path or
 //! query that an app asked for: what is not gathered cannot be shown by mistake. Who asks why names a path himself.
 
 mod api;
+mod decisions;
 mod disk;
 mod door;
 mod facts;
@@ -31,6 +32,7 @@ mod problem;
 mod queueing;
 mod session;
 mod snapshot;
+mod statistics;
 #[cfg(test)]
 mod tests;
 mod throttle;
@@ -51,6 +53,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config;
 use crate::playlists::Playlists;
 use crate::server::Server;
+use crate::statistics::Statistics;
 use crate::storage;
 use crate::warnings::Warnings;
 use figures::Engine;
@@ -76,6 +79,7 @@ pub struct Control {
     warnings: Arc<Warnings>,
     /// Playlists, with the libraries and who finds things in them.
     pub playlists: Arc<Playlists>,
+    statistics: Arc<Statistics>,
     sessions: Sessions,
     throttle: Throttle,
     refusals: [AtomicU64; Decision::REFUSALS.len()],
@@ -101,12 +105,22 @@ pub struct Parts {
     pub warnings: Arc<Warnings>,
     /// Playlists, with the libraries and who finds things in them.
     pub playlists: Arc<Playlists>,
+    /// What was asked, and how it was answered.
+    pub statistics: Arc<Statistics>,
 }
 
 impl Parts {
     /// No server and nothing else to show.
     pub fn bare(cache: Cache, clock: Clock, token: Token) -> Self {
-        Self { servers: Vec::new(), cache, clock, token, warnings: Arc::default(), playlists: Arc::default() }
+        Self {
+            servers: Vec::new(),
+            statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
+            cache,
+            clock,
+            token,
+            warnings: Arc::default(),
+            playlists: Arc::default(),
+        }
     }
 }
 
@@ -138,7 +152,7 @@ struct Plane {
 impl Control {
     /// Shows and steers these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { servers, cache, clock, token, warnings, playlists } = parts;
+        let Parts { servers, cache, clock, token, warnings, playlists, statistics } = parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),
@@ -146,6 +160,7 @@ impl Control {
             token,
             warnings,
             playlists,
+            statistics,
             sessions: Sessions::default(),
             throttle: Throttle::default(),
             refusals: [const { AtomicU64::new(0) }; Decision::REFUSALS.len()],
@@ -162,7 +177,8 @@ impl Control {
         let shown = self.baseline.show(self.counted(), self.clock.now_ms());
         let libraries = self.playlists.libraries.all();
         let libraries = libraries.iter().map(|library| library.report(false)).collect();
-        Snapshot { bypasses: self.bypasses(), libraries, ..shown }
+        let today = Some(self.statistics.today(None));
+        Snapshot { bypasses: self.bypasses(), libraries, today, ..shown }
     }
 
     /// What was counted since start.
@@ -291,6 +307,8 @@ fn router(plane: Arc<Plane>) -> Router {
         )
         .route("/api/v1/match/disown", post(matching::rulings::disown))
         .route("/api/v1/match/decisions", get(matching::rulings::write_out).post(matching::rulings::read_in))
+        .route("/api/v1/decisions", get(decisions::last))
+        .route("/api/v1/statistics/today", get(statistics::today))
         .route("/api/v1/libraries", get(libraries::all))
         .route("/api/v1/libraries/{id}", get(libraries::one).put(libraries::choose))
         .route("/api/v1/libraries/{id}/build", post(libraries::build))

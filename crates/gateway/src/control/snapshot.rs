@@ -18,6 +18,7 @@ use crate::library;
 use crate::mode::Mode;
 use crate::observe::Report;
 use crate::server::Server;
+use crate::statistics::Today;
 use crate::warnings::Warning;
 
 /// The figures of one moment.
@@ -42,6 +43,8 @@ pub(super) struct Snapshot {
     pub(super) bypasses: Vec<Bypass>,
     /// What is kept whole of libraries.
     pub(super) libraries: Vec<library::Report>,
+    /// What happened since midnight.
+    pub(super) today: Option<Today>,
 }
 
 /// Sums over all servers.
@@ -366,6 +369,7 @@ impl Baseline {
             classes,
             bypasses: Vec::new(),
             libraries: Vec::new(),
+            today: None,
         }
     }
 }
