@@ -27,9 +27,8 @@ type Asked<T> = Result<Query<T>, axum::extract::rejection::QueryRejection>;
 #[utoipa::path(
     get,
     path = "/api/v1/statistics/today",
-    tag = "statistics",
     params(Which),
-    responses((status = 200, body = Today), (status = 400, description = "A parameter is not valid"), (status = 404, description = "No such server"))
+    responses((status = 200, body = Today), (status = 404, description = "No such server"))
 )]
 pub(super) async fn today(
     State(plane): State<Arc<Plane>>,
