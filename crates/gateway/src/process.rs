@@ -19,11 +19,12 @@ use crate::playlists::{self, Playlists};
 use crate::server::Server;
 use crate::state::State;
 use crate::statistics::Statistics;
+use crate::statistics::spot::Spots;
 use crate::storage;
 use crate::tls::Shown;
 use crate::tls::shown::Files;
 use crate::warnings::Warnings;
-use crate::{breaker, control, follower, library, listener, openness, prefetch, resume, state};
+use crate::{breaker, control, follower, library, listener, openness, prefetch, resume, state, statistics};
 
 /// How long requests under way may take to end after the process was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -49,6 +50,8 @@ pub struct Process {
     pub state: Arc<State>,
     /// The libraries of the servers.
     pub libraries: Arc<Libraries>,
+    /// What was asked, and how it was answered.
+    pub statistics: Arc<Statistics>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -93,6 +96,8 @@ impl Process {
             )?;
             server.bypasses = Arc::clone(&bypasses);
             server.state = Arc::clone(&state);
+            let told = &settings.statistics;
+            server.spots = Spots::new(told.spot_check_one_in, told.spot_checks_per_minute);
             state.restore(&server, has_store);
             server.turn_to(mode);
             let server = Arc::new(server);
@@ -118,7 +123,10 @@ impl Process {
             tasks.spawn(playlists::standing::keep(Arc::clone(&playlists), settings.playlists, stop.clone()));
         }
         let statistics = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
-        let statistics = Arc::new(Statistics::new(statistics, clock.clone()));
+        let kept = (statistics, clock.clone());
+        let statistics =
+            Arc::new(Statistics::open(&state_dir, &settings.statistics, kept, Arc::clone(&warnings)));
+        tasks.spawn(statistics::keep(Arc::clone(&statistics), stop.clone()));
         let plane = Control::new(Parts {
             servers: servers.clone(),
             cache: cache.clone(),
@@ -126,7 +134,7 @@ impl Process {
             token: Token::of(data_dir)?,
             warnings,
             playlists,
-            statistics,
+            statistics: Arc::clone(&statistics),
         });
         let shown = open_shown(settings.control.shown.as_ref(), "the control plane", &clock)?;
         let scheme = if shown.is_some() { "https" } else { "http" };
@@ -143,7 +151,7 @@ impl Process {
             tasks.spawn(follower::follow(server));
         }
         cache.run_warmer();
-        Ok(Self { servers, control, page, token, cache, clock, state, libraries, tasks, stop })
+        Ok(Self { servers, control, page, token, cache, clock, state, libraries, statistics, tasks, stop })
     }
 
     /// From now on asks the servers whether they let their neighbours in, and warns of it.
@@ -163,6 +171,9 @@ impl Process {
         }
         self.tasks.close();
         let ended = self.clock.timeout(DRAIN, self.tasks.wait()).await.is_ok();
+        if let Err(reason) = self.statistics.sync().await {
+            tracing::warn!(reason, "the last statistics were not written");
+        }
         let lost = self.cache.close_disk().await;
         if lost > 0 {
             tracing::warn!(lost, "the disk was too slow at the end: so many answers were not written");

@@ -39,6 +39,7 @@ use crate::seats::Seats;
 use crate::stale::{Choosiness, Paces, Players};
 use crate::state::State;
 use crate::statistics::Ledger;
+use crate::statistics::spot::Spots;
 use crate::warnings::Warnings;
 
 /// Items whose place in the library is remembered; some 100 bytes each.
@@ -87,6 +88,8 @@ pub struct Server {
     pub counters: Counters,
     /// What was asked and how it was answered, over time.
     pub ledger: Ledger,
+    /// Whether what is answered is what it says itself.
+    pub spots: Spots,
     /// Clients' connections, by address.
     pub connections: Seats<IpAddr>,
     /// Clients' notification sockets and event streams, by identity.
@@ -184,6 +187,7 @@ impl Server {
             players: Players::default(),
             counters: Counters::default(),
             ledger: Ledger::default(),
+            spots: Spots::default(),
             connections: Seats::new(
                 settings.hygiene.max_connections,
                 settings.hygiene.max_connections_per_peer,

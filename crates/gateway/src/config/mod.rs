@@ -6,7 +6,7 @@
 //! a problem too.
 //!
 //! Rooms: [`tree`] (where values come from), [`settings`] (what they mean), [`control`] (who may do what on the control
-//! plane), [`disk`] (what outlives the process), [`hygiene`] and [`networks`] (what of strangers is borne), [`prefetch`] (what is loaded before it is asked for), [`library`] (what is kept whole), [`matching`] (what is remembered of matches), [`playlists`] (whose playlists are kept, and which), [`tls`] (who is believed and what is shown),
+//! plane), [`disk`] (what outlives the process), [`hygiene`] and [`networks`] (what of strangers is borne), [`prefetch`] (what is loaded before it is asked for), [`library`] (what is kept whole), [`matching`] (what is remembered of matches), [`playlists`] (whose playlists are kept, and which), [`statistics`] (what is counted), [`tls`] (who is believed and what is shown),
 //! [`template`] (`config init`).
 
 pub mod control;
@@ -18,6 +18,7 @@ pub mod networks;
 pub mod playlists;
 pub mod prefetch;
 pub mod settings;
+pub mod statistics;
 pub mod template;
 pub mod tls;
 pub mod tree;
@@ -29,4 +30,5 @@ pub use matching::Matching;
 pub use networks::Networks;
 pub use prefetch::Prefetch;
 pub use settings::{Memory, Server, Settings};
+pub use statistics::Statistics;
 pub use tree::{Problem, Tree};

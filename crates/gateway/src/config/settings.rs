@@ -22,6 +22,7 @@ use super::matching::{Matching, read_path_maps};
 use super::networks::Networks;
 use super::playlists::{Account, Standing};
 use super::prefetch::Prefetch;
+use super::statistics::Statistics;
 use super::tls::{Upstream, read_shown};
 use super::tree::{Problem, Tree};
 use crate::mode::Mode;
@@ -59,6 +60,8 @@ pub struct Settings {
     pub library_memory_bytes: u64,
     /// What is remembered of matches.
     pub matching: Matching,
+    /// What is counted.
+    pub statistics: Statistics,
     /// The media servers, in the order they were written.
     pub servers: Vec<Server>,
     /// Playlists that are kept in step by themselves.
@@ -167,6 +170,7 @@ impl Settings {
         let memory = read_memory(&mut tree);
         let disk = disk::read(&mut tree, &data_dir);
         let matching = Matching::read(&mut tree);
+        let statistics = Statistics::read(&mut tree);
         let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
         let library = Library::read(&mut tree);
         let library_memory_bytes = library::read_memory_limit(&mut tree);
@@ -192,6 +196,7 @@ impl Settings {
                 disk,
                 library_memory_bytes,
                 matching,
+                statistics,
                 servers,
                 playlists,
             })

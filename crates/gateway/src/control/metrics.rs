@@ -44,6 +44,9 @@ struct Scrape {
     sessions: usize,
     libraries: Vec<Report>,
     playlists: Vec<(&'static str, u64)>,
+    /// What spot checks found, by server.
+    spots: Vec<(String, Vec<(&'static str, u64)>)>,
+    statistics_dropped: u64,
 }
 
 impl Scrape {
@@ -65,6 +68,8 @@ impl Scrape {
                 .map(|library| library.report(false))
                 .collect(),
             playlists: control.playlists.outcomes().collect(),
+            spots: control.spots_found(),
+            statistics_dropped: control.statistics.dropped(),
         }
     }
 }
@@ -105,6 +110,17 @@ impl Collector for Scrape {
             "Runs that synchronise a playlist, by outcome",
             self.playlists.iter().map(|(outcome, count)| ([("outcome", *outcome)], *count)),
         )?;
+        let spots = self.spots.iter().flat_map(|(server, found)| {
+            let labels = |outcome| [("server", server.as_str()), ("outcome", outcome)];
+            found.iter().map(move |(outcome, count)| (labels(*outcome), *count))
+        });
+        out.counters(
+            "spot_checks",
+            "Answers from the cache that were compared with the server, by outcome",
+            spots,
+        )?;
+        let help = "Rows of statistics that went before their time, or were put together";
+        out.counters("statistics_dropped", help, [([], self.statistics_dropped)])?;
         out.counters("cache_invalidations", "Times something went stale", [([], engine.invalidations)])?;
         out.counters(
             "cache_limits_reached",

@@ -93,6 +93,7 @@ pub(crate) const STEPS: &[&str] = &[
     ) WITHOUT ROWID;
     CREATE INDEX ruling_key_of ON ruling_key (ruling);
 ",
+    crate::statistics::book::TABLES,
 ];
 
 /// The layout of today.
