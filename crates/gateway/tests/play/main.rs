@@ -38,6 +38,7 @@ mod sockets;
 mod sockets_dropped;
 mod sockets_kept;
 mod stage;
+mod statistics;
 mod together;
 mod twelve;
 mod undone;
