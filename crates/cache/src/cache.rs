@@ -100,6 +100,12 @@ impl Cache {
         self.0.desk.below.as_ref().and_then(|below| below.disk.trouble())
     }
 
+    /// Whether the disk does less than it should, now and whenever that turns; nothing where there is no disk.
+    #[cfg(not(feature = "shuttle"))]
+    pub fn disk_turns(&self) -> Option<tokio::sync::watch::Receiver<bool>> {
+        self.0.desk.below.as_ref().map(|below| below.disk.turns())
+    }
+
     /// Ends the disk as a crash would: what waits to be written never is.
     #[cfg(test)]
     #[cfg(not(feature = "shuttle"))]

@@ -49,6 +49,7 @@ pub mod listener;
 pub mod login;
 pub mod matching;
 pub mod mode;
+pub mod notices;
 pub mod observe;
 pub mod openness;
 pub mod origin;

@@ -468,6 +468,11 @@ impl Disk {
         self.shared.health.trouble()
     }
 
+    /// Whether a service of the disk is off, now and whenever that turns.
+    pub(crate) fn turns(&self) -> tokio::sync::watch::Receiver<bool> {
+        self.shared.health.turns()
+    }
+
     /// The figures at this moment.
     pub(crate) fn stats(&self) -> DiskStats {
         let shared = &self.shared;

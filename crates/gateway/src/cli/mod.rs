@@ -10,6 +10,7 @@ mod healthcheck;
 mod login;
 mod matching;
 mod modes;
+mod notices;
 mod remote;
 mod resolving;
 mod serve;
@@ -96,6 +97,9 @@ enum Command {
     Cache(cache::Options),
     /// Bring a playlist of elsewhere onto a media server, for one user or several
     Sync(Box<sync::Options>),
+    /// Try out whether notices come through
+    #[command(subcommand)]
+    Notices(notices::Command),
     /// Save the state and the keys to a file, also while the gateway runs; not the cache
     Backup(backup::Backup),
     /// Put a backup back, while no gateway runs
@@ -192,6 +196,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Backup(options) => backup::backup(&options),
         Command::Restore(options) => backup::restore(&options),
         Command::Sync(options) => sync::run(&options),
+        Command::Notices(command) => notices::run(&command),
         Command::Token(command) => token::run(&command),
         Command::Observe(options) => modes::observe(&options),
         Command::Bypass(options) => modes::bypass(&options),

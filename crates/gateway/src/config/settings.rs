@@ -20,6 +20,7 @@ use super::hygiene::{self, Hygiene};
 use super::library::{self, Library};
 use super::matching::{Matching, read_path_maps};
 use super::networks::Networks;
+use super::notices::Notice;
 use super::playlists::{Account, Standing};
 use super::prefetch::Prefetch;
 use super::tls::{Upstream, read_shown};
@@ -63,6 +64,8 @@ pub struct Settings {
     pub servers: Vec<Server>,
     /// Playlists that are kept in step by themselves.
     pub playlists: Vec<Standing>,
+    /// Who is told when something happens.
+    pub notices: Vec<Notice>,
 }
 
 /// The memory tier.
@@ -176,6 +179,7 @@ impl Settings {
         }
         check_listeners(&mut tree, &control, &servers);
         let playlists = Standing::read_all(&mut tree, &servers);
+        let notices = Notice::read_all(&mut tree);
         if servers.is_empty() && tree.servers().is_empty() {
             tree.problem(
                 "configuration".into(),
@@ -194,6 +198,7 @@ impl Settings {
                 matching,
                 servers,
                 playlists,
+                notices,
             })
         } else {
             Err(tree.problems)

@@ -3,7 +3,7 @@
 //! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
 //! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
-//! servers say of themselves); [`api`], [`libraries`], [`matching`], [`modes`], [`playlists`], [`live`], [`metrics`],
+//! servers say of themselves); [`api`], [`libraries`], [`matching`], [`modes`], [`notices`], [`playlists`], [`live`], [`metrics`],
 //! [`health`], [`page`] (how it is shown), [`problem`] (how it is refused).
 //!
 //! Reading never changes anything. Nothing that is shown unasked knows the token of a media server, nor any path or
@@ -23,6 +23,7 @@ mod live;
 mod matching;
 mod metrics;
 mod modes;
+mod notices;
 mod page;
 mod playlists;
 mod prefetching;
@@ -49,6 +50,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
+use crate::notices::Notices;
 use crate::playlists::Playlists;
 use crate::server::Server;
 use crate::storage;
@@ -76,6 +78,8 @@ pub struct Control {
     warnings: Arc<Warnings>,
     /// Playlists, with the libraries and who finds things in them.
     pub playlists: Arc<Playlists>,
+    /// Who is told when something happens.
+    notices: Arc<Notices>,
     sessions: Sessions,
     throttle: Throttle,
     refusals: [AtomicU64; Decision::REFUSALS.len()],
@@ -101,12 +105,22 @@ pub struct Parts {
     pub warnings: Arc<Warnings>,
     /// Playlists, with the libraries and who finds things in them.
     pub playlists: Arc<Playlists>,
+    /// Who is told when something happens.
+    pub notices: Arc<Notices>,
 }
 
 impl Parts {
     /// No server and nothing else to show.
     pub fn bare(cache: Cache, clock: Clock, token: Token) -> Self {
-        Self { servers: Vec::new(), cache, clock, token, warnings: Arc::default(), playlists: Arc::default() }
+        Self {
+            servers: Vec::new(),
+            cache,
+            clock,
+            token,
+            warnings: Arc::default(),
+            playlists: Arc::default(),
+            notices: Arc::default(),
+        }
     }
 }
 
@@ -138,7 +152,7 @@ struct Plane {
 impl Control {
     /// Shows and steers these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { servers, cache, clock, token, warnings, playlists } = parts;
+        let Parts { servers, cache, clock, token, warnings, playlists, notices } = parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),
@@ -146,6 +160,7 @@ impl Control {
             token,
             warnings,
             playlists,
+            notices,
             sessions: Sessions::default(),
             throttle: Throttle::default(),
             refusals: [const { AtomicU64::new(0) }; Decision::REFUSALS.len()],
@@ -296,6 +311,7 @@ fn router(plane: Arc<Plane>) -> Router {
         .route("/api/v1/libraries/{id}/build", post(libraries::build))
         .route("/api/v1/libraries/{id}/cancel", post(libraries::cancel))
         .route("/api/v1/libraries/{id}/progress", get(libraries::progress))
+        .route("/api/v1/notices/test", post(notices::test))
         .route("/api/v1/playlists/sync", post(playlists::sync))
         .route("/api/v1/playlists/runs", get(playlists::runs))
         .route("/api/v1/playlists/standing", get(playlists::standing))

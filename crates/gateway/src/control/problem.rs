@@ -83,6 +83,13 @@ impl Problem {
         title: "This is no address",
         detail: "Give an address or a path as an app asks for it, such as /library/sections.",
     };
+    /// No such target of notices is configured.
+    pub(super) const UNKNOWN_TARGET: Self = Self {
+        status: StatusCode::NOT_FOUND,
+        code: "unknown-target",
+        title: "No such target",
+        detail: "No [[notice]] of this name is configured, or none at all. docs/notices.md says how it is done.",
+    };
     /// Warming runs already.
     pub(super) const ALREADY_WARMING: Self = Self {
         status: StatusCode::CONFLICT,

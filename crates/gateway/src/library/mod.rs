@@ -9,7 +9,7 @@
 //! whole comparison follows on schedule and on doubt.
 //!
 //! Further rooms: [`libraries`] (all of them), [`facts`] (what is known of one), [`store`] (snapshots on disk), [`choices`] (what the user turned off), [`progress`], [`report`] (what is
-//! shown).
+//! shown), [`telling`] (what somebody is told at once).
 
 #![expect(
     clippy::similar_names,
@@ -31,6 +31,7 @@ mod report;
 mod source;
 mod standing;
 mod store;
+mod telling;
 #[cfg(test)]
 mod tests;
 pub mod tidings;
