@@ -176,6 +176,8 @@ pub struct DiskStats {
     pub queued_bytes: u64,
     /// Bytes the store holds.
     pub bytes: u64,
+    /// Bytes that may be kept.
+    pub max_bytes: u64,
     /// Loads that waited for another process, which loaded the same key.
     pub waits: u64,
     /// Loads that were spared because another process had made them.
@@ -491,6 +493,7 @@ impl Disk {
             queued: depth.offers,
             queued_bytes: depth.bytes,
             bytes: read(&counters.bytes),
+            max_bytes: shared.settings.max_bytes,
             waits: self.sharing.waits.get(),
             adopted: self.sharing.adopted.get(),
             overdue: self.sharing.overdue.get(),

@@ -46,17 +46,11 @@ pub(super) struct TriedTarget {
 #[utoipa::path(
     post,
     path = "/api/v1/notices/test",
-    request_body = Whom,
+    request_body = Option<Whom>,
     responses(
         (status = 200, description = "It was sent; each target says whether it took it", body = Tried),
-        (status = 400, description = "The body cannot be understood"),
-        (status = 401, description = "The control token is missing or wrong"),
-        (status = 403, description = "The request comes from another site"),
-        (status = 404, description = "No target of this name is configured, or none at all"),
-        (status = 415, description = "The body is no JSON"),
-        (status = 421, description = "This host is not ours"),
-        (status = 429, description = "Too many wrong tokens were shown"),
-    )
+        (status = 404, description = "No such target"),
+    ),
 )]
 pub(super) async fn test(
     State(plane): State<Arc<Plane>>,

@@ -51,6 +51,8 @@ use crate::server::Server;
 pub use discovery::keep;
 pub use libraries::Libraries;
 pub use progress::{Phase, Progress};
+#[cfg(test)]
+pub(crate) use report::GenerationReport;
 pub use report::{Cost, Report};
 pub use standing::{Failure, State};
 pub(crate) use store::FOLDER;
