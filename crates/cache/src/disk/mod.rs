@@ -174,8 +174,10 @@ pub struct DiskStats {
     pub queued: u64,
     /// See [`DiskStats::queued`].
     pub queued_bytes: u64,
-    /// Bytes the store holds.
+    /// Bytes the store holds, and may hold.
     pub bytes: u64,
+    /// See [`DiskStats::bytes`].
+    pub max_bytes: u64,
     /// Loads that waited for another process, which loaded the same key.
     pub waits: u64,
     /// Loads that were spared because another process had made them.
@@ -486,6 +488,7 @@ impl Disk {
             queued: depth.offers,
             queued_bytes: depth.bytes,
             bytes: read(&counters.bytes),
+            max_bytes: shared.settings.max_bytes,
             waits: self.sharing.waits.get(),
             adopted: self.sharing.adopted.get(),
             overdue: self.sharing.overdue.get(),

@@ -6,8 +6,9 @@ use serde::Serialize;
 /// The disk tier as a whole. What is counted grows since start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(super) struct DiskFigures {
-    /// Bytes kept now.
+    /// Bytes kept now, and how many may be.
     pub(super) bytes: u64,
+    pub(super) max_bytes: u64,
     /// Answers that wait to be written, and their bytes.
     pub(super) queued: u64,
     pub(super) queued_bytes: u64,
@@ -40,6 +41,7 @@ impl From<DiskStats> for DiskFigures {
     fn from(stats: DiskStats) -> Self {
         Self {
             bytes: stats.bytes,
+            max_bytes: stats.max_bytes,
             queued: stats.queued,
             queued_bytes: stats.queued_bytes,
             hits: stats.hits,
