@@ -1,0 +1,111 @@
+// Debian's Chromium with eyes on it: whatever it complains of fails the test.
+
+import fs from "node:fs";
+import path from "node:path";
+import { createRequire } from "node:module";
+
+import { chromium } from "playwright-core";
+
+import { LOGS } from "./program.js";
+import { PATIENCE_MS } from "./waiting.js";
+
+const AXE = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const PATHS = [process.env.GREENROOM_CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+/** The views, by what comes behind `#/`. */
+export const VIEWS = ["", "servers", "libraries", "playlists", "statistics", "jobs", "warnings", "settings", "log"];
+/** A desk and a phone. */
+export const SIZES = { desk: { width: 1280, height: 900 }, phone: { width: 390, height: 844 } };
+
+/** One Chromium for the tests of a file. */
+export async function openBrowser() {
+  const executablePath = PATHS.find((candidate) => candidate && fs.existsSync(candidate));
+  if (!executablePath) throw new Error("missing: Chromium; on Debian: apt-get install chromium");
+  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+}
+
+/**
+ * A page of its own in `browser`, at the gateway's control plane, watched from its first request on.
+ *
+ * `complaints` holds what went wrong; `expect(pattern)` takes out what a test means to provoke.
+ */
+export async function openPage(browser, gateway, { size = "desk", scheme = "light", axe = false, at = "" } = {}) {
+  const context = await browser.newContext({
+    viewport: SIZES[size],
+    colorScheme: scheme,
+    reducedMotion: "reduce",
+    bypassCSP: axe,
+    acceptDownloads: true,
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  const complaints = [];
+  const requests = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") {
+      complaints.push(`console: ${message.text()} (${message.location().url})`);
+    }
+  });
+  page.on("pageerror", (error) => complaints.push(`uncaught: ${error.stack ?? error}`));
+  page.on("request", (request) => {
+    requests.push(request.url());
+    const url = new URL(request.url());
+    if (url.protocol.startsWith("http") && url.origin !== gateway.control) {
+      complaints.push(`a request to a foreign host: ${request.url()}`);
+    }
+  });
+  await page.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", (violation) => {
+      console.error(`policy violated: ${violation.violatedDirective} by ${violation.blockedURI}`);
+    });
+  });
+  page.watched = {
+    complaints,
+    requests,
+    expect: (pattern) => {
+      const left = complaints.filter((complaint) => !pattern.test(complaint));
+      complaints.splice(0, complaints.length, ...left);
+    },
+    /** Closes the page; fails if it complained of anything. */
+    close: async () => {
+      await context.close();
+      if (complaints.length) throw new Error(`the page complains:\n${complaints.join("\n")}`);
+    },
+  };
+  await page.goto(`${gateway.control}/#/${at}`);
+  return page;
+}
+
+/** Logs in as a person does: by the form. */
+export async function logIn(page, gateway) {
+  const field = page.getByLabel(/token/i).first();
+  if (!(await field.isVisible())) await page.getByRole("button", { name: /log in/i }).first().click();
+  await field.fill(gateway.token);
+  await field.press("Enter");
+  await page.getByRole("button", { name: /log out/i }).waitFor();
+}
+
+/** Goes to a view and waits until it is there. */
+export async function goTo(page, view) {
+  await page.evaluate((hash) => (location.hash = hash), `#/${view}`);
+  await page.locator(`main[data-view="${view || "overview"}"]`).waitFor();
+}
+
+/** What axe finds wrong with the page as it stands. The page must have been opened with `axe`. */
+export async function axeFindings(page) {
+  await page.evaluate(AXE);
+  const findings = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  const told = ({ id, help, nodes }) => `${id}: ${help}: ${nodes.slice(0, 3).map((node) => node.html).join(" | ")}`;
+  return findings.violations.map(told);
+}
+
+/** How much wider the page is than the window. */
+export function overflow(page) {
+  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+}
+
+/** A picture for people who look at pictures. */
+export async function picture(page, name) {
+  fs.mkdirSync(LOGS, { recursive: true });
+  await page.screenshot({ path: path.join(LOGS, `${name}.png`), fullPage: true });
+}
