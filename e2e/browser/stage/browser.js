@@ -88,7 +88,8 @@ export async function logIn(page, gateway) {
 /** Goes to a view and waits until it is there. */
 export async function goTo(page, view) {
   await page.evaluate((hash) => (location.hash = hash), `#/${view}`);
-  await page.locator(`main[data-view="${view || "overview"}"]`).waitFor();
+  await page.locator(`nav a[data-view="${view || "overview"}"][aria-current="page"]`).waitFor({ state: "attached" });
+  await page.locator("#view h1").waitFor();
 }
 
 /** What axe finds wrong with the page as it stands. The page must have been opened with `axe`. */

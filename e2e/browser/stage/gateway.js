@@ -12,9 +12,10 @@ export class Gateway {
   /**
    * @param name what its logs are called
    * @param servers by the name the configuration gives them
-   * @param more `withToken`: servers are read with their owners' tokens; `toml`: more of the configuration
+   * @param more `withToken`: servers are read with their owners' tokens; `accounts`: tokens of others, by server and
+   *   account; `control`, `playlists`: lines of the configuration
    */
-  static async start(name, servers, { withToken = true, toml = "", accounts = {} } = {}) {
+  static async start(name, servers, { withToken = true, control = "", playlists = "", accounts = {} } = {}) {
     const gateway = new Gateway();
     gateway.name = name;
     gateway.directory = fs.mkdtempSync(path.join(os.tmpdir(), "greenroom-browser-"));
@@ -22,7 +23,7 @@ export class Gateway {
     gateway.control = `http://127.0.0.1:${gateway.controlPort}`;
     gateway.urls = {};
     let text = `data_dir = ${JSON.stringify(path.join(gateway.directory, "data"))}\n`;
-    text += `[control]\nlisten = "127.0.0.1:${gateway.controlPort}"\n${toml}\n`;
+    text += `[control]\nlisten = "127.0.0.1:${gateway.controlPort}"\n${control}\n`;
     for (const [called, server] of Object.entries(servers)) {
       const port = await freePort();
       gateway.urls[called] = `http://127.0.0.1:${port}`;
@@ -33,6 +34,7 @@ export class Gateway {
         text += `[server.accounts.${account}]\ntoken_file = "${gateway.#written(`${account}.token`, token)}"\n`;
       }
     }
+    text += playlists;
     gateway.configuration = gateway.#written("greenroom.toml", text);
     await gateway.begin();
     return gateway;

@@ -5,7 +5,7 @@ import { Program, freePort } from "./program.js";
 // Where a server says that it is there, without a token.
 const GREETING = { plex: "/identity", jellyfin: "/System/Info/Public" };
 /** The owner's token: it opens only a simulated library. */
-export const OWNER = { plex: "plx-owner-a", jellyfin: "jfn-owner-a" };
+export const OWNER = { plex: "plx-owner-a", jellyfin: "jellyfin-owner-a" };
 
 /** `greenroom simulate KIND`: what a gateway stands in front of. */
 export class Server {
