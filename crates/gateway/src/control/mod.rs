@@ -263,12 +263,7 @@ fn router(plane: Arc<Plane>) -> Router {
     let nothing_here = || async { Problem::NOTHING_HERE };
     let wrong_method = || async { Problem::WRONG_METHOD };
     Router::new()
-        .route("/", get(page::document))
-        .route("/page.css", get(page::style))
-        .route("/page.js", get(page::script))
-        .route("/figures.js", get(page::figures))
-        .route("/modes.js", get(page::modes))
-        .route("/favicon.svg", get(page::icon))
+        .merge(page::routes())
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::scrape))
