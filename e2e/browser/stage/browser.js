@@ -72,8 +72,21 @@ export async function openPage(browser, gateway, { size = "desk", scheme = "ligh
       if (complaints.length) throw new Error(`the page complains:\n${complaints.join("\n")}`);
     },
   };
+  if (process.env.GREENROOM_PAGE) await serveFrom(process.env.GREENROOM_PAGE, context, gateway);
   await page.goto(`${gateway.control}/#/${at}`);
   return page;
+}
+
+/** While the page is worked on: its files from a folder, under the headers of the built ones. */
+async function serveFrom(folder, context, { control }) {
+  const types = { ".js": "text/javascript", ".css": "text/css", ".html": "text/html; charset=utf-8", ".svg": "image/svg+xml" };
+  await context.route((url) => url.origin === control && !url.pathname.startsWith("/api/"), async (route) => {
+    const asked = new URL(route.request().url()).pathname;
+    const file = path.join(folder, asked === "/" ? "index.html" : asked);
+    if (!fs.existsSync(file)) return route.continue();
+    const headers = (await route.fetch({ url: `${control}/` })).headers();
+    return route.fulfill({ path: file, headers: { ...headers, "content-type": types[path.extname(file)] } });
+  });
 }
 
 /** Logs in as a person does: by the form. */

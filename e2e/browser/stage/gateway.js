@@ -29,7 +29,7 @@ export class Gateway {
       gateway.urls[called] = `http://127.0.0.1:${port}`;
       text += `[[server]]\nname = "${called}"\nkind = "${server.kind}"\nurl = "${server.url}"\n`;
       text += `listen = "127.0.0.1:${port}"\n`;
-      if (withToken) text += `token_file = "${gateway.#written(`${called}.token`, OWNER[server.kind])}"\n`;
+      if (withToken) text += `token_file = "${gateway.#written(`${called}.token`, await server.ownerToken())}"\n`;
       for (const [account, token] of Object.entries(accounts[called] ?? {})) {
         text += `[server.accounts.${account}]\ntoken_file = "${gateway.#written(`${account}.token`, token)}"\n`;
       }
@@ -66,7 +66,7 @@ export class Gateway {
   }
 
   /** An app asks a server through the gateway. */
-  async app(called, path, { product = "Browsing App", token = OWNER.plex } = {}) {
+  async app(called, path, { product = "Browsing App", token = OWNER } = {}) {
     const headers = { "X-Plex-Token": token, "X-Plex-Product": product, "X-Plex-Client-Identifier": product };
     return fetch(this.urls[called] + path, { headers: { ...headers, Accept: "application/json" } });
   }

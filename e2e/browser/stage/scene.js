@@ -12,9 +12,10 @@ import { Server } from "./server.js";
  *
  * @param file the file's own address
  * @param servers by name, how each is simulated
+ * @param prepare what is to be so before the first test
  * @param more how the gateway is set up
  */
-export function setScene(file, { servers = { home: {} }, ...more } = {}) {
+export function setScene(file, { servers = { home: {} }, prepare = () => {}, ...more } = {}) {
   const name = path.basename(new URL(file).pathname, ".test.js");
   const scene = { name, servers: {}, open: (how) => openPage(scene.browser, scene.gateway, how) };
   before(async () => {
@@ -23,6 +24,7 @@ export function setScene(file, { servers = { home: {} }, ...more } = {}) {
     }
     scene.gateway = await Gateway.start(name, scene.servers, more);
     scene.browser = await openBrowser();
+    await prepare(scene);
   });
   after(async () => {
     await scene.browser?.close();

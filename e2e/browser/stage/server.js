@@ -4,8 +4,8 @@ import { Program, freePort } from "./program.js";
 
 // Where a server says that it is there, without a token.
 const GREETING = { plex: "/identity", jellyfin: "/System/Info/Public" };
-/** The owner's token: it opens only a simulated library. */
-export const OWNER = { plex: "plx-owner-a", jellyfin: "jellyfin-owner-a" };
+/** Olga's token on a simulated Plex: it opens only a simulated library. */
+export const OWNER = "plx-owner-a";
 
 /** `greenroom simulate KIND`: what a gateway stands in front of. */
 export class Server {
@@ -19,6 +19,18 @@ export class Server {
     server.program = new Program(`${name}-${kind}`, ["simulate", kind, ...listen, ...size]);
     await server.program.answers(server.url + GREETING[kind]);
     return server;
+  }
+
+  /** A token of its owner. */
+  async ownerToken() {
+    if (this.kind === "plex") return OWNER;
+    const headers = {
+      "Content-Type": "application/json",
+      Authorization: 'MediaBrowser Client="Desk", Device="desk", DeviceId="desk", Version="1"',
+    };
+    const body = JSON.stringify({ Username: "olga", Pw: "" });
+    const response = await fetch(`${this.url}/Users/AuthenticateByName`, { method: "POST", headers, body });
+    return (await response.json()).AccessToken;
   }
 
   /** From now on it fails like this; `path_prefix` and `times` may bound it. */
@@ -43,7 +55,7 @@ export class Server {
 
   /** What its owner asks for, past any gateway. */
   async asOwner(path, method = "GET") {
-    const headers = { "X-Plex-Token": OWNER.plex, Accept: "application/json" };
+    const headers = { "X-Plex-Token": OWNER, Accept: "application/json" };
     const response = await fetch(this.url + path, { method, headers });
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status}`);
     const text = await response.text();

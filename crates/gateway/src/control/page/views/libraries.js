@@ -93,7 +93,7 @@ function makeCard({ id, title: name }, { context, follow }) {
   const about = make("span", { class: "kind" });
   const state = makeState("idle", "");
   const failure = make("p", { class: "error", hidden: true });
-  const items = make("dl", { class: "counts" });
+  const items = make("dl", { class: "kinds" });
   const age = make("p", { class: "fine" });
   const progress = makeProgress(`How far ${name} is`);
   const cost = make("p", { class: "fine" });

@@ -73,6 +73,7 @@ function makeBad({ bad, counts }) {
 }
 
 function makeRow(row, room) {
+  row.candidates ??= [];
   const element = make("li", { tabindex: "-1", "data-line": row.line });
   const show = () => {
     const decision = room.decisions.get(row);
