@@ -13,9 +13,9 @@ export class Gateway {
    * @param name what its logs are called
    * @param servers by the name the configuration gives them
    * @param more `withToken`: servers are read with their owners' tokens; `accounts`: tokens of others, by server and
-   *   account; `control`, `playlists`: lines of the configuration
+   *   account; `host`: where the control plane listens; `control`, `playlists`: lines of the configuration
    */
-  static async start(name, servers, { withToken = true, control = "", playlists = "", accounts = {} } = {}) {
+  static async start(name, servers, { withToken = true, host = "127.0.0.1", control = "", playlists = "", accounts = {} } = {}) {
     const gateway = new Gateway();
     gateway.name = name;
     gateway.directory = fs.mkdtempSync(path.join(os.tmpdir(), "greenroom-browser-"));
@@ -23,7 +23,7 @@ export class Gateway {
     gateway.control = `http://127.0.0.1:${gateway.controlPort}`;
     gateway.urls = {};
     let text = `data_dir = ${JSON.stringify(path.join(gateway.directory, "data"))}\n`;
-    text += `[control]\nlisten = "127.0.0.1:${gateway.controlPort}"\n${control}\n`;
+    text += `[control]\nlisten = "${host}:${gateway.controlPort}"\n${control}\n`;
     for (const [called, server] of Object.entries(servers)) {
       const port = await freePort();
       gateway.urls[called] = `http://127.0.0.1:${port}`;
