@@ -135,7 +135,8 @@ function makeCard({ id, title: name }, { context, follow }) {
   card.show = (report) => {
     card.isOn = report.enabled;
     setText(heading, report.title);
-    setText(about, `${CONTENTS[report.contents] || "Other"} · ${report.id}`);
+    const contents = CONTENTS[report.contents] || "Other";
+    setText(about, contents === report.title ? report.id : `${contents} · ${report.id}`);
     const isBuilding = Boolean(report.progress);
     const [light, words] = STATES[report.state] || ["idle", report.state];
     const isRenewing = isBuilding && Boolean(report.generation);
@@ -146,6 +147,7 @@ function makeCard({ id, title: name }, { context, follow }) {
     const { generation } = report;
     setText(age, generation ? `As the server had it ${ago(Date.now() - generation.age_s * 1000)}.` : hintOf(report));
     setText(cost, costOf(report));
+    setAttribute(buildButton, "class", ["idle", "failed", "stale"].includes(report.state) ? "main" : "quiet");
     buildButton.hidden = isBuilding || !report.enabled;
     forceButton.disabled = isBuilding || !report.enabled;
     cancelButton.hidden = !isBuilding;

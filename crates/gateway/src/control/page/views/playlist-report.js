@@ -88,7 +88,7 @@ function makeAccount(account, report) {
   if (account.removed > 0) parts.push(`${count(account.removed)} ${verb === "would" ? "to take out" : "taken out"}`);
   if (account.diff && account.diff.reorder) parts.push("the order changes");
   if (account.already > 0) parts.push(`${count(account.already)} there already`);
-  if (account.diff) parts.push(counted(account.diff.writes, "write"));
+  if (account.diff && account.diff.writes > 0) parts.push(`in ${counted(account.diff.writes, "write")}`);
   const standing = STANDINGS[account.standing];
   if (standing) parts.unshift(standing);
   return make("li", {}, make("b", {}, account.account || "Owner"), make("span", {}, sentence(parts.join(", "))),
@@ -117,8 +117,7 @@ function makeSteps(context, report, { again, write }, decisionsOf) {
     if (sure) write(writeButton, shrink.checked);
   });
   const againButton = makeButton("Look it up again", "quiet", () => again(againButton));
-  const canWrite = report.dry_run && inLibrary(report.counts) > 0
-    && report.accounts.some(({ standing }) => standing !== "failed");
+  const canWrite = report.dry_run && report.accounts.some(({ standing, held_back: kept }) => standing === "planned" || kept > 0);
   return make("div", { class: "actions" }, canWrite && allow, canWrite && writeButton, againButton);
 }
 
