@@ -45,7 +45,7 @@ test("a session that has ended asks for the token again", async () => {
   await page.keyboard.press("Enter");
   await page.getByRole("button", { name: "Log out" }).waitFor();
   await page.context().clearCookies();
-  await page.locator('[data-library="home:1"]').getByRole("button", { name: "Build Films now" }).click();
+  await page.locator('[data-library="home:1"]').getByRole("button", { name: "Build now: Films" }).click();
   await page.getByRole("button", { name: "Log in", exact: true }).waitFor();
   page.watched.expect(/status of 401/);
   await page.watched.close();

@@ -22,7 +22,7 @@ test("a build is followed to a hundred percent", async () => {
   const films = card(page, "home:1");
   await films.getByText("Not built yet.").waitFor();
   await home.fail({ slow: 150 });
-  await films.getByRole("button", { name: "Build Films now" }).click();
+  await films.getByRole("button", { name: "Build now: Films" }).click();
   const bar = films.locator("progress");
   const shares = new Set();
   await until(async () => {
@@ -42,12 +42,12 @@ test("a build is cancelled, and nothing of it is kept", async () => {
   await logIn(page, scene.gateway);
   const shows = card(page, "home:2");
   await scene.servers.home.fail("hang");
-  await shows.getByRole("button", { name: "Build Shows now" }).click();
-  await shows.getByRole("button", { name: "Cancel building Shows" }).click();
+  await shows.getByRole("button", { name: "Build now: Shows" }).click();
+  await shows.getByRole("button", { name: "Cancel: building Shows" }).click();
   await until(async () => (await reported("home:2")).builds.cancelled === 1, "the API says that it was cancelled");
   await scene.servers.home.heal();
   assert.equal((await reported("home:2")).generation, undefined);
-  await shows.getByRole("button", { name: "Build Shows now" }).waitFor();
+  await shows.getByRole("button", { name: "Build now: Shows" }).waitFor();
   await page.watched.close();
 });
 
@@ -55,15 +55,15 @@ test("a library is turned off and on again", async () => {
   const page = await scene.open({ at: "libraries" });
   await logIn(page, scene.gateway);
   const shows = card(page, "home:2");
-  await shows.getByRole("button", { name: "Turn Shows off" }).click();
+  await shows.getByRole("button", { name: "Turn off: Shows" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
   assert.equal((await reported("home:2")).enabled, true, "it was thought better of");
-  await shows.getByRole("button", { name: "Turn Shows off" }).click();
+  await shows.getByRole("button", { name: "Turn off: Shows" }).click();
   await page.getByRole("button", { name: "Turn it off" }).click();
   await shows.getByText("Off. Nothing is kept of it.").waitFor();
   assert.equal((await reported("home:2")).enabled, false);
-  await shows.getByRole("button", { name: "Turn Shows on" }).click();
-  await shows.getByRole("button", { name: "Turn Shows off" }).waitFor();
+  await shows.getByRole("button", { name: "Turn on: Shows" }).click();
+  await shows.getByRole("button", { name: "Turn off: Shows" }).waitFor();
   assert.equal((await reported("home:2")).enabled, true);
   await page.watched.close();
 });
@@ -78,7 +78,7 @@ test("what changed is told by name, and a title that holds markup is text", asyn
   const before = (await reported("home:3")).generation.number;
   await home.asOwner(`/library/metadata/${track.ratingKey}?title.value=${encodeURIComponent(MARKUP)}`, "PUT");
   await music.getByText("More", { exact: true }).click();
-  await music.getByRole("button", { name: /^Build Music anew/ }).click();
+  await music.getByRole("button", { name: /^Build anew.*Music/ }).click();
   await until(async () => (await reported("home:3")).generation.number !== before, "there is a newer list");
   await music.getByText("What changed last").click();
   await music.getByText("Called otherwise (1)").waitFor();
@@ -90,7 +90,7 @@ test("what changed is told by name, and a title that holds markup is text", asyn
 
 test("without logging in the buttons ask for the token first", async () => {
   const page = await scene.open({ at: "libraries" });
-  await card(page, "home:1").getByRole("button", { name: "Build Films now" }).click();
+  await card(page, "home:1").getByRole("button", { name: "Build now: Films" }).click();
   await page.getByRole("dialog", { name: "Log in" }).waitFor();
   await page.getByLabel("Control token").fill(scene.gateway.token);
   const before = (await reported("home:1")).builds.done;

@@ -69,12 +69,12 @@ test("a row that is not certain is decided by hand, and that can be undone", asy
   await lookUp(page);
   const doubtful = row(page, 2);
   await doubtful.getByText("Needs a look").waitFor();
-  const take = doubtful.getByRole("button", { name: `Take ${track.title} by` }).first();
+  const take = doubtful.getByRole("button", { name: `Take this: ${track.title} by` }).first();
   await take.click();
   await doubtful.getByText("Decided by you").waitFor();
   const pins = async () => (await scene.gateway.api("match/pins")).decisions;
   assert.equal((await pins()).filter(({ kind }) => kind === "pin").length, 1);
-  await doubtful.getByRole("button", { name: "Undo the decision about row 2" }).click();
+  await doubtful.getByRole("button", { name: "Undo: the decision about row 2" }).click();
   await doubtful.getByText("Needs a look").waitFor();
   assert.deepEqual((await pins()).filter(({ kind }) => kind === "pin"), []);
   await take.click();
@@ -90,12 +90,12 @@ test("what a row never is, it never is", async () => {
   const track = tracks[50];
   await choose(page, csvFile("Never.csv", [[`${track.title} (Live)`, track.grandparentTitle, ""]]));
   await lookUp(page);
-  await row(page, 2).getByRole("button", { name: `Never take ${track.title} by` }).first().click();
+  await row(page, 2).getByRole("button", { name: `Never this: ${track.title} by` }).first().click();
   await row(page, 2).getByText(`It is never ${track.title}`).waitFor();
   const { decisions } = await scene.gateway.api("match/pins?kind=rejection");
   assert.equal(decisions.length, 1);
   await row(page, 2).getByRole("button", { name: /^Undo/ }).click();
-  await row(page, 2).getByRole("button", { name: `Never take ${track.title} by` }).first().waitFor();
+  await row(page, 2).getByRole("button", { name: `Never this: ${track.title} by` }).first().waitFor();
   await page.watched.close();
 });
 
@@ -108,7 +108,7 @@ test("a missing row is found under another name", async () => {
   await row(page, 2).getByLabel("Title to look for instead, row 2").fill(track.title);
   await row(page, 2).getByLabel("Artist to look for instead, row 2").fill(track.grandparentTitle);
   await row(page, 2).getByRole("button", { name: "Look", exact: true }).click();
-  await row(page, 2).getByRole("button", { name: `Take ${track.title} by` }).first().click();
+  await row(page, 2).getByRole("button", { name: `Take this: ${track.title} by` }).first().click();
   await row(page, 2).getByText("Decided by you").waitFor();
   await page.locator(".report").getByRole("button", { name: "Look it up again" }).click();
   await page.locator(".verdict").getByText("1 of 1 row is in the library (100 %).").waitFor();
@@ -251,13 +251,13 @@ test("all of it is done with the keyboard alone", async () => {
 
 test("an earlier run is shown again, and what stands in the configuration is run now", async () => {
   const page = await opened();
-  await page.getByRole("button", { name: "Show the run of By Hand" }).first().click();
+  await page.getByRole("button", { name: "Show: the run of By Hand" }).first().click();
   await report(page, /By Hand$/).waitFor();
   const entry = page.locator(".entries > li", { hasText: "from /" });
   await entry.getByText(/0 of 1 row found/).waitFor();
   const last = async () => (await scene.gateway.api("playlists/standing")).standing[0].playlists[0].last.at_ms;
   const before = await last();
-  await entry.getByRole("button", { name: "Run weekly now" }).click();
+  await entry.getByRole("button", { name: "Run now: weekly" }).click();
   await until(async () => (await last()) > before, "it was taken once more");
   await page.watched.close();
   fs.rmSync(folder, { recursive: true, force: true });

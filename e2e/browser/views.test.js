@@ -34,9 +34,9 @@ for (const scheme of ["light", "dark"]) {
       for (const view of VIEWS) {
         await t.test(view || "overview", async () => {
           await goTo(page, view);
-          await page.waitForLoadState("networkidle").catch(() => {});
+          await page.watched.settled();
           if (view === "playlists") {
-            await page.getByRole("button", { name: "Show the run of Weekly" }).click();
+            await page.getByRole("button", { name: "Show: the run of Weekly" }).click();
             await page.locator(".rows > li").first().waitFor();
           }
           await picture(page, `${view || "overview"}-${scheme}-${size}`);

@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
 import { LOGS } from "./program.js";
-import { PATIENCE_MS } from "./waiting.js";
+import { PATIENCE_MS, until } from "./waiting.js";
 
 const AXE = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PATHS = [process.env.GREENROOM_CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -41,6 +41,7 @@ export async function openPage(browser, gateway, { size = "desk", scheme = "ligh
   page.setDefaultTimeout(PATIENCE_MS);
   const complaints = [];
   const requests = [];
+  const underWay = new Set();
   page.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warning") {
       complaints.push(`console: ${message.text()} (${message.location().url})`);
@@ -49,11 +50,14 @@ export async function openPage(browser, gateway, { size = "desk", scheme = "ligh
   page.on("pageerror", (error) => complaints.push(`uncaught: ${error.stack ?? error}`));
   page.on("request", (request) => {
     requests.push(request.url());
+    // What is told by the server goes on for ever.
+    if (request.resourceType() !== "eventsource") underWay.add(request);
     const url = new URL(request.url());
     if (url.protocol.startsWith("http") && url.origin !== gateway.control) {
       complaints.push(`a request to a foreign host: ${request.url()}`);
     }
   });
+  for (const end of ["requestfinished", "requestfailed"]) page.on(end, (request) => underWay.delete(request));
   await page.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (violation) => {
       console.error(`policy violated: ${violation.violatedDirective} by ${violation.blockedURI}`);
@@ -66,9 +70,17 @@ export async function openPage(browser, gateway, { size = "desk", scheme = "ligh
       const left = complaints.filter((complaint) => !pattern.test(complaint));
       complaints.splice(0, complaints.length, ...left);
     },
+    /** Waits until everything that was asked for is there, and the figures are live. */
+    settled: async () => {
+      await page.locator("#pulse[data-state='live']").waitFor();
+      await until(() => underWay.size === 0, "all that was asked for is there");
+      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    },
     /** Closes the page; fails if it complained of anything. */
     close: async () => {
       await context.close();
+      // While the page is worked on, some of what it asks for may not be built yet.
+      if (process.env.GREENROOM_PAGE) page.watched.expect(/status of 404/);
       if (complaints.length) throw new Error(`the page complains:\n${complaints.join("\n")}`);
     },
   };

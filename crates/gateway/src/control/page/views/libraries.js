@@ -102,12 +102,12 @@ function makeCard({ id, title: name }, { context, follow }) {
   const begun = () => follow(id, card);
 
   const buildButton = makeButton("Build now", "main", () => context.act(buildButton, build(false), begun),
-    { "aria-label": `Build ${name} now` });
+    { "aria-label": `Build now: ${name}` });
   const cancelButton = makeButton("Cancel", "quiet", () =>
-    context.act(cancelButton, () => context.ask("POST", `${path}/cancel`)), { "aria-label": `Cancel building ${name}` });
+    context.act(cancelButton, () => context.ask("POST", `${path}/cancel`)), { "aria-label": `Cancel: building ${name}` });
   const turnButton = makeButton("Turn off", "quiet", () => turn());
   const forceButton = makeButton("Build anew, and believe it", "quiet small", () =>
-    context.act(forceButton, build(true), begun), { "aria-label": `Build ${name} anew, and believe what comes` });
+    context.act(forceButton, build(true), begun), { "aria-label": `Build anew, and believe it: ${name}` });
 
   const turn = async () => {
     const enabled = !card.isOn;
@@ -152,7 +152,7 @@ function makeCard({ id, title: name }, { context, follow }) {
     forceButton.disabled = isBuilding || !report.enabled;
     cancelButton.hidden = !isBuilding;
     setText(turnButton, report.enabled ? "Turn off" : "Turn on");
-    setAttribute(turnButton, "aria-label", `Turn ${report.title} ${report.enabled ? "off" : "on"}`);
+    setAttribute(turnButton, "aria-label", `Turn ${report.enabled ? "off" : "on"}: ${report.title}`);
     if (isBuilding) {
       card.sight(report.progress);
       follow(id, card);

@@ -44,8 +44,8 @@ function makeRun(context, { run: id }, open) {
     setText(name, called);
     setText(about, [run.server, ago(run.begun_ms), tellOf(run)].filter(Boolean).join(" · "));
     setState(state, ...(STATES[run.state] || ["idle", run.state]));
-    show.setAttribute("aria-label", `Show the run of ${called}`);
-    cancel.setAttribute("aria-label", `Cancel the run of ${called}`);
+    show.setAttribute("aria-label", `Show: the run of ${called}`);
+    cancel.setAttribute("aria-label", `Cancel: the run of ${called}`);
     cancel.hidden = run.state !== "running";
   };
   return element;
@@ -99,7 +99,7 @@ function makeEntry(context, { name }) {
   const run = makeButton("Run now", "quiet small", () => context.act(run, async () => {
     await context.ask("POST", `playlists/standing/${encodeURIComponent(name)}/run`);
     return { message: `${name} is taken now.` };
-  }), { "aria-label": `Run ${name} now` });
+  }), { "aria-label": `Run now: ${name}` });
   const element = make("li", {}, make("div", {}, make("b", {}, name), about, problems, lasts),
     make("div", { class: "actions" }, run));
   element.show = (entry) => {

@@ -120,9 +120,9 @@ function makeChoices(row, room, show, isOpen) {
 function makeCandidate(one, row, room, show) {
   const name = [one.title, one.artist].filter(Boolean).join(" by ");
   const take = makeButton("Take this", "quiet small", () => decide(take, "pin", one, row, room, show),
-    { "aria-label": `Take ${name} for row ${row.line}` });
+    { "aria-label": `Take this: ${name}, for row ${row.line}` });
   const never = makeButton("Never this", "quiet small", () => decide(never, "rejection", one, row, room, show),
-    { "aria-label": `Never take ${name} for row ${row.line}` });
+    { "aria-label": `Never this: ${name}, for row ${row.line}` });
   return make("li", {}, make("div", {}, make("b", {}, one.title), make("span", {}, byline(one)),
     make("small", {}, [`fits ${percent(Math.min(1, one.score))}`, ...one.reasons].join(", "))),
   make("div", { class: "actions" }, take, never));
@@ -180,7 +180,7 @@ function makeDecision({ ids, kind, item }, row, room, show) {
     room.told();
     show();
     focusRow(row);
-  }), { "aria-label": `Undo the decision about row ${row.line}` });
+  }), { "aria-label": `Undo: the decision about row ${row.line}` });
   return make("span", { class: "item" }, `${kind === "pin" ? "It is" : "It is never"} ${item.title}`,
     make("small", {}, byline(item)), undo);
 }
