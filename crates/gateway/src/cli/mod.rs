@@ -105,6 +105,8 @@ enum Command {
     /// Show or renew the token of the control plane
     #[command(subcommand)]
     Token(token::Command),
+    /// Print the description of the API, in the words of OpenAPI 3.1
+    Openapi,
 }
 
 /// How the configuration is said on the command line. It wins over the environment, which wins over the file.
@@ -193,6 +195,10 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Restore(options) => backup::restore(&options),
         Command::Sync(options) => sync::run(&options),
         Command::Token(command) => token::run(&command),
+        Command::Openapi => {
+            println!("{}", crate::control::description());
+            DONE
+        }
         Command::Observe(options) => modes::observe(&options),
         Command::Bypass(options) => modes::bypass(&options),
         Command::Why(options) => why::run(&options),

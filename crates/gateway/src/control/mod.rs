@@ -4,7 +4,8 @@
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
 //! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
 //! servers say of themselves); [`api`], [`libraries`], [`matching`], [`modes`], [`playlists`], [`live`], [`metrics`],
-//! [`health`], [`page`] (how it is shown), [`problem`] (how it is refused).
+//! [`health`], [`page`] (how it is shown), [`paths`] and [`openapi`] (where, and how that is described), [`problem`] (how it is
+//! refused).
 //!
 //! Reading never changes anything. Nothing that is shown unasked knows the token of a media server, nor any path or
 //! query that an app asked for: what is not gathered cannot be shown by mistake. Who asks why names a path himself.
@@ -23,7 +24,9 @@ mod live;
 mod matching;
 mod metrics;
 mod modes;
+mod openapi;
 mod page;
+mod paths;
 mod playlists;
 mod prefetching;
 mod prefix;
@@ -40,8 +43,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::Router;
-use axum::routing::{get, post, put};
 use greenroom_cache::{Cache, Clock, Invalidation, Scope};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
@@ -57,12 +58,14 @@ use figures::Engine;
 use guard::Decision;
 use introduction::Introduction;
 use live::Live;
+use paths::router;
 use problem::Problem;
 use session::Sessions;
 use snapshot::{AppFigures, Baseline, Counted, ServerFigures, ServerWarning, Snapshot};
 use throttle::Throttle;
 
 pub use door::serve;
+pub use openapi::written as description;
 pub use token::Token;
 
 /// Everything the control plane shows and changes.
@@ -256,50 +259,4 @@ pub async fn answer(
     let plane = Arc::new(Plane { control, settings, listen, stop: CancellationToken::new() });
     let service = TowerToHyperService::new(router(plane));
     service.call(request).await.unwrap_or_else(|never| match never {})
-}
-
-/// Every path there is. What each may is decided at the gate, which lets nothing pass that is not listed there.
-fn router(plane: Arc<Plane>) -> Router {
-    let nothing_here = || async { Problem::NOTHING_HERE };
-    let wrong_method = || async { Problem::WRONG_METHOD };
-    Router::new()
-        .merge(page::routes())
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::scrape))
-        .route("/api/v1/session", get(api::whoami).post(api::login).delete(api::logout))
-        .route("/api/v1/servers", get(api::servers))
-        .route("/api/v1/events", get(live::watch))
-        .route("/api/v1/cache/stats", get(api::stats))
-        .route("/api/v1/cache/clear", post(api::clear))
-        .route("/api/v1/cache/warm", post(api::warm))
-        .route("/api/v1/mode", put(modes::turn))
-        .route("/api/v1/observe", get(modes::observed))
-        .route("/api/v1/bypass", get(modes::bypasses).put(modes::bypass).delete(modes::no_bypass))
-        .route("/api/v1/why", post(modes::tell_why))
-        .route("/api/v1/match/tracks", post(matching::look_up::tracks))
-        .route("/api/v1/match/paths", post(matching::look_up::paths))
-        .route("/api/v1/match/ids", post(matching::look_up::ids))
-        .route(
-            "/api/v1/match/pins",
-            get(matching::rulings::list).put(matching::rulings::pin).delete(matching::rulings::take_back),
-        )
-        .route("/api/v1/match/disown", post(matching::rulings::disown))
-        .route("/api/v1/match/decisions", get(matching::rulings::write_out).post(matching::rulings::read_in))
-        .route("/api/v1/libraries", get(libraries::all))
-        .route("/api/v1/libraries/{id}", get(libraries::one).put(libraries::choose))
-        .route("/api/v1/libraries/{id}/build", post(libraries::build))
-        .route("/api/v1/libraries/{id}/cancel", post(libraries::cancel))
-        .route("/api/v1/libraries/{id}/progress", get(libraries::progress))
-        .route("/api/v1/playlists/sync", post(playlists::sync))
-        .route("/api/v1/playlists/runs", get(playlists::runs))
-        .route("/api/v1/playlists/standing", get(playlists::standing))
-        .route("/api/v1/playlists/standing/{name}/run", post(playlists::run_standing))
-        .route("/api/v1/playlists/runs/{id}", get(playlists::run))
-        .route("/api/v1/playlists/runs/{id}/cancel", post(playlists::cancel))
-        .route("/api/v1/playlists/runs/{id}/missing", get(playlists::missing))
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&plane), gate::admit))
-        .with_state(plane)
 }

@@ -1,5 +1,7 @@
 //! The control plane as a whole, asked as a browser, a program or an attacker asks.
 
+mod walks;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 

@@ -74,6 +74,12 @@ static VERSION: LazyLock<HeaderValue> = LazyLock::new(|| {
     HeaderValue::try_from(format!("\"{sum:016x}\"")).expect("digits and quotes are a header value")
 });
 
+/// The path of every file of the page.
+#[cfg(test)]
+pub(super) fn paths() -> impl Iterator<Item = &'static str> {
+    ASSETS.iter().map(|asset| asset.path)
+}
+
 /// Whether this path is a file of the page.
 pub(super) fn holds(path: &str) -> bool {
     ASSETS.iter().any(|asset| asset.path == path)
