@@ -3,7 +3,7 @@
 //! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
 //! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
-//! servers say of themselves); [`api`], [`libraries`], [`matching`], [`modes`], [`playlists`], [`live`], [`metrics`],
+//! servers say of themselves); [`api`], [`jobs`], [`libraries`], [`matching`], [`modes`], [`playlists`], [`live`], [`metrics`],
 //! [`health`], [`page`] (how it is shown), [`problem`] (how it is refused).
 //!
 //! Reading never changes anything. Nothing that is shown unasked knows the token of a media server, nor any path or
@@ -18,6 +18,7 @@ mod gate;
 mod guard;
 mod health;
 mod introduction;
+mod jobs;
 mod libraries;
 mod live;
 mod matching;
@@ -47,8 +48,10 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::config;
+use crate::jobs::{AT_ONCE, Jobs};
 use crate::playlists::Playlists;
 use crate::server::Server;
 use crate::storage;
@@ -76,6 +79,7 @@ pub struct Control {
     warnings: Arc<Warnings>,
     /// Playlists, with the libraries and who finds things in them.
     pub playlists: Arc<Playlists>,
+    jobs: Arc<Jobs>,
     sessions: Sessions,
     throttle: Throttle,
     refusals: [AtomicU64; Decision::REFUSALS.len()],
@@ -101,12 +105,16 @@ pub struct Parts {
     pub warnings: Arc<Warnings>,
     /// Playlists, with the libraries and who finds things in them.
     pub playlists: Arc<Playlists>,
+    /// What is done by itself.
+    pub jobs: Arc<Jobs>,
 }
 
 impl Parts {
     /// No server and nothing else to show.
     pub fn bare(cache: Cache, clock: Clock, token: Token) -> Self {
-        Self { servers: Vec::new(), cache, clock, token, warnings: Arc::default(), playlists: Arc::default() }
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let jobs = Arc::new(Jobs::new(AT_ONCE, clock.clone(), tasks, stop));
+        Self { servers: Vec::new(), cache, clock, token, warnings: Arc::default(), playlists: Arc::default(), jobs }
     }
 }
 
@@ -138,7 +146,7 @@ struct Plane {
 impl Control {
     /// Shows and steers these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { servers, cache, clock, token, warnings, playlists } = parts;
+        let Parts { servers, cache, clock, token, warnings, playlists, jobs } = parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),
@@ -146,6 +154,7 @@ impl Control {
             token,
             warnings,
             playlists,
+            jobs,
             sessions: Sessions::default(),
             throttle: Throttle::default(),
             refusals: [const { AtomicU64::new(0) }; Decision::REFUSALS.len()],
@@ -162,7 +171,7 @@ impl Control {
         let shown = self.baseline.show(self.counted(), self.clock.now_ms());
         let libraries = self.playlists.libraries.all();
         let libraries = libraries.iter().map(|library| library.report(false)).collect();
-        Snapshot { bypasses: self.bypasses(), libraries, ..shown }
+        Snapshot { bypasses: self.bypasses(), libraries, jobs_running: self.jobs_running(), ..shown }
     }
 
     /// What was counted since start.
@@ -291,6 +300,9 @@ fn router(plane: Arc<Plane>) -> Router {
         )
         .route("/api/v1/match/disown", post(matching::rulings::disown))
         .route("/api/v1/match/decisions", get(matching::rulings::write_out).post(matching::rulings::read_in))
+        .route("/api/v1/jobs", get(jobs::list))
+        .route("/api/v1/jobs/{id}/run", post(jobs::run))
+        .route("/api/v1/jobs/{id}/cancel", post(jobs::cancel))
         .route("/api/v1/libraries", get(libraries::all))
         .route("/api/v1/libraries/{id}", get(libraries::one).put(libraries::choose))
         .route("/api/v1/libraries/{id}/build", post(libraries::build))

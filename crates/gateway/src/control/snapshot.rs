@@ -42,6 +42,8 @@ pub(super) struct Snapshot {
     pub(super) bypasses: Vec<Bypass>,
     /// What is kept whole of libraries.
     pub(super) libraries: Vec<library::Report>,
+    /// Jobs that run now.
+    pub(super) jobs_running: usize,
 }
 
 /// Sums over all servers.
@@ -366,6 +368,7 @@ impl Baseline {
             classes,
             bypasses: Vec::new(),
             libraries: Vec::new(),
+            jobs_running: 0,
         }
     }
 }
