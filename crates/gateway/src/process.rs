@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::bypass::Bypasses;
 use crate::config::{self, Settings};
 use crate::control::{Control, Parts, Token};
+use crate::jobs::{self, Jobs};
 use crate::keys::{ControlToken, DataDir};
 use crate::library::Libraries;
 use crate::matching::Matching;
@@ -120,6 +121,10 @@ impl Process {
         if !settings.playlists.is_empty() {
             tasks.spawn(playlists::standing::keep(Arc::clone(&playlists), settings.playlists, stop.clone()));
         }
+        let jobs = Jobs::new(settings.jobs_at_once, clock.clone(), tasks.clone(), stop.clone());
+        let jobs = Arc::new(jobs.within(&state_dir));
+        jobs::warming::add(&jobs, &cache);
+        jobs::indexes::add(&jobs, &libraries);
         let plane = Control::new(Parts {
             servers: servers.clone(),
             cache: cache.clone(),
@@ -128,6 +133,7 @@ impl Process {
             warnings,
             playlists,
             notices: Arc::clone(&notices),
+            jobs: Arc::clone(&jobs),
         });
         let shown = open_shown(settings.control.shown.as_ref(), "the control plane", &clock)?;
         let scheme = if shown.is_some() { "https" } else { "http" };
@@ -148,6 +154,7 @@ impl Process {
             tasks.spawn(library::keep(Arc::clone(&server), Arc::clone(&libraries)));
             tasks.spawn(follower::follow(server));
         }
+        tasks.spawn(jobs.keep());
         cache.run_warmer();
         Ok(Self { servers, control, page, token, cache, clock, state, libraries, tasks, stop })
     }

@@ -109,6 +109,13 @@ impl Problem {
         title: "No such library",
         detail: "No library with this id is known. /api/v1/libraries lists those that are; ids look like home:3.",
     };
+    /// There is no such job.
+    pub(super) const UNKNOWN_JOB: Self = Self {
+        status: StatusCode::NOT_FOUND,
+        code: "unknown-job",
+        title: "No such job",
+        detail: "There is no job of this name. /api/v1/jobs lists those there are.",
+    };
     /// The library is turned off.
     pub(super) const LIBRARY_OFF: Self = Self {
         status: StatusCode::CONFLICT,
