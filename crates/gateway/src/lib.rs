@@ -23,6 +23,7 @@
 //!   of. [`why`]: why one read is answered as it is.
 //! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
 //! - [`shell`]: words of the commands that are printed.
+//! - [`inside`]: reads of our own for dashboards. [`dashboard`]: the figures they show. [`history`]: what was played.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
 pub mod apps;
@@ -34,6 +35,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod conversation;
+pub mod dashboard;
 pub mod demo;
 pub mod departure;
 pub mod doctor;
@@ -42,7 +44,9 @@ pub mod enquiry;
 pub mod follower;
 pub mod framing;
 pub mod greeting;
+pub mod history;
 pub mod identity;
+pub mod inside;
 pub mod keys;
 pub mod library;
 pub mod listener;

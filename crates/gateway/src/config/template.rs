@@ -62,6 +62,10 @@ listen = "127.0.0.1:8710"
 # live_per_call = 50               # searches of one call
 # live_per_minute = 60             # searches in any minute, for each server
 
+# What was played, mirrored for dashboards.
+[history]
+# max_rows = 1000000               # the oldest go first; 0: nothing is mirrored
+
 [[server]]
 name   = "home"
 kind   = "plex"                        # or "jellyfin"

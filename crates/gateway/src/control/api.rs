@@ -51,7 +51,7 @@ struct Login {
 }
 
 /// What was done.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(super) struct Done {
     success: bool,
     message: String,

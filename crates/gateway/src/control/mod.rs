@@ -10,6 +10,8 @@
 //! query that an app asked for: what is not gathered cannot be shown by mistake. Who asks why names a path himself.
 
 mod api;
+mod compatible;
+mod dashboard;
 mod disk;
 mod door;
 mod facts;
@@ -17,6 +19,7 @@ mod figures;
 mod gate;
 mod guard;
 mod health;
+mod history;
 mod introduction;
 mod libraries;
 mod live;
@@ -49,6 +52,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
+use crate::dashboard::Dashboard;
+use crate::history::History;
+use crate::inside::Inside;
 use crate::playlists::Playlists;
 use crate::server::Server;
 use crate::storage;
@@ -62,6 +68,7 @@ use session::Sessions;
 use snapshot::{AppFigures, Baseline, Counted, ServerFigures, ServerWarning, Snapshot};
 use throttle::Throttle;
 
+pub use compatible::image::Links;
 pub use door::serve;
 pub use token::Token;
 
@@ -84,6 +91,12 @@ pub struct Control {
     /// Seats of those who watch builds.
     watchers: Arc<Semaphore>,
     warming: tokio::sync::Mutex<()>,
+    inside: Arc<Inside>,
+    dashboard: Arc<Dashboard>,
+    history: Arc<History>,
+    links: Links,
+    /// Who was answered at once by the shapes of other dashboards.
+    counts: compatible::Counts,
 }
 
 /// What the control plane shows and steers.
@@ -101,12 +114,35 @@ pub struct Parts {
     pub warnings: Arc<Warnings>,
     /// Playlists, with the libraries and who finds things in them.
     pub playlists: Arc<Playlists>,
+    /// Reads of our own for dashboards.
+    pub inside: Arc<Inside>,
+    /// The figures they show.
+    pub dashboard: Arc<Dashboard>,
+    /// What was played.
+    pub history: Arc<History>,
+    /// Links to pictures.
+    pub links: Links,
 }
 
 impl Parts {
     /// No server and nothing else to show.
     pub fn bare(cache: Cache, clock: Clock, token: Token) -> Self {
-        Self { servers: Vec::new(), cache, clock, token, warnings: Arc::default(), playlists: Arc::default() }
+        let (inside, playlists): (Arc<Inside>, Arc<Playlists>) = (Arc::default(), Arc::default());
+        let libraries = Arc::clone(&playlists.libraries);
+        let dashboard = Arc::new(Dashboard::new(Arc::clone(&inside), libraries, clock.clone()));
+        let history = Arc::new(History::none(clock.clone()));
+        Self {
+            servers: Vec::new(),
+            cache,
+            clock,
+            token,
+            warnings: Arc::default(),
+            playlists,
+            inside,
+            dashboard,
+            history,
+            links: Links::default(),
+        }
     }
 }
 
@@ -138,7 +174,8 @@ struct Plane {
 impl Control {
     /// Shows and steers these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { servers, cache, clock, token, warnings, playlists } = parts;
+        let Parts { servers, cache, clock, token, warnings, playlists, inside, dashboard, history, links } =
+            parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),
@@ -153,6 +190,11 @@ impl Control {
             live: Live::new(),
             watchers: Arc::new(Semaphore::new(libraries::MAX_WATCHERS)),
             warming: tokio::sync::Mutex::new(()),
+            inside,
+            dashboard,
+            history,
+            links,
+            counts: compatible::Counts::default(),
             clock,
         }
     }
@@ -193,6 +235,18 @@ impl Control {
         self.baseline.move_to(self.counted(), only, self.clock.now_ms());
         tracing::info!(server = only.unwrap_or("all"), "the cache was cleared");
         Ok(())
+    }
+
+    /// Counts from here; what is kept stays.
+    fn count_anew(&self) {
+        self.baseline.move_to(self.counted(), None, self.clock.now_ms());
+    }
+
+    /// Of what apps asked these servers since counting began: what was answered at once from the cache, and what was not.
+    fn lookups(&self, servers: &[&str]) -> (u64, u64) {
+        let snapshot = self.snapshot();
+        let classes = snapshot.classes.iter().filter(|class| servers.contains(&class.server.as_str()));
+        classes.fold((0, 0), |(hits, misses), class| (hits + class.hits + class.stale, misses + class.misses))
     }
 
     /// Drops what is kept with a tag, for one server or for all.
@@ -296,6 +350,11 @@ fn router(plane: Arc<Plane>) -> Router {
         .route("/api/v1/libraries/{id}/build", post(libraries::build))
         .route("/api/v1/libraries/{id}/cancel", post(libraries::cancel))
         .route("/api/v1/libraries/{id}/progress", get(libraries::progress))
+        .route("/api/v1/summary", get(dashboard::summary))
+        .route("/api/v1/dashboard", get(dashboard::figures))
+        .route("/api/v1/history", get(history::page))
+        .route("/api/v1/history/sync", post(history::sync))
+        .merge(compatible::routes())
         .route("/api/v1/playlists/sync", post(playlists::sync))
         .route("/api/v1/playlists/runs", get(playlists::runs))
         .route("/api/v1/playlists/standing", get(playlists::standing))
