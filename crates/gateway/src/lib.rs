@@ -15,6 +15,7 @@
 //! - [`prefetch`]: what is loaded before it is asked for.
 //! - [`library`]: the libraries, kept whole. [`matching`]: which item is meant. [`playlists`]: playlists from elsewhere.
 //! - [`tls`]: whose certificate is believed, and which one is shown.
+//! - [`jobs`]: what is done by itself from time to time.
 //! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
 //! - [`resume`]: warming goes on after a restart.
 //! - [`storage`]: the engine with its tiers. [`state`]: what outlives the process and is no cache.
@@ -24,6 +25,7 @@
 //! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
 //! - [`shell`]: words of the commands that are printed.
 //! - [`statistics`]: what was asked, how it was answered, and what that spared the servers.
+//! - [`inside`]: reads of our own for dashboards. [`dashboard`]: the figures they show. [`history`]: what was played.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
 pub mod apps;
@@ -35,6 +37,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod conversation;
+pub mod dashboard;
 pub mod demo;
 pub mod departure;
 pub mod doctor;
@@ -43,13 +46,17 @@ pub mod enquiry;
 pub mod follower;
 pub mod framing;
 pub mod greeting;
+pub mod history;
 pub mod identity;
+pub mod inside;
+pub mod jobs;
 pub mod keys;
 pub mod library;
 pub mod listener;
 pub mod login;
 pub mod matching;
 pub mod mode;
+pub mod notices;
 pub mod observe;
 pub mod openness;
 pub mod origin;

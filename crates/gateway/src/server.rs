@@ -24,10 +24,12 @@ use crate::bounds::Bounds;
 use crate::breaker::{Breaker, Outcome};
 use crate::bypass::Bypasses;
 use crate::config;
+use crate::dashboard::health::FirstBytes;
 use crate::doubt::Doubts;
 use crate::identity::{HashKey, Identities, Identity};
 use crate::library::tidings::Tidings;
 use crate::mode::{Mode, Switch};
+use crate::notices::{Fact, Notices};
 use crate::observe::{Observation, Report};
 use crate::origin::{Cause, Lane, NoResponse, Origin};
 use crate::prefetch::Prefetch;
@@ -94,6 +96,8 @@ pub struct Server {
     pub connections: Seats<IpAddr>,
     /// Clients' notification sockets and event streams, by identity.
     pub sockets: Seats<Partition>,
+    /// How long its answers lately took to begin.
+    pub first_bytes: FirstBytes,
     /// Which bounds clients ran into.
     pub bounds: Bounds,
     /// What is set up badly about it.
@@ -118,6 +122,8 @@ pub struct Server {
     pub began_ms: u64,
     /// What outlives the process.
     pub state: Arc<State>,
+    /// Who is told when something happens.
+    pub notices: Arc<Notices>,
     /// Whether things go stale for some partitions only.
     pub choosiness: Choosiness,
     /// Who the server said to be when it was asked last without a token, in its own words.
@@ -193,6 +199,7 @@ impl Server {
                 settings.hygiene.max_connections_per_peer,
             ),
             sockets: Seats::new(settings.hygiene.max_sockets, settings.hygiene.max_sockets_per_identity),
+            first_bytes: FirstBytes::default(),
             bounds: Bounds::default(),
             warnings: Warnings::default(),
             public: Partition::new("public"),
@@ -205,6 +212,7 @@ impl Server {
             own_app: Arc::default(),
             began_ms: clock.now_ms(),
             state: Arc::default(),
+            notices: Arc::default(),
             choosiness: Choosiness::default(),
             introduction: Mutex::default(),
             is_emby: AtomicBool::new(false),
@@ -324,6 +332,20 @@ impl Server {
         }
     }
 
+    /// The server said yes or no to the configured token.
+    pub fn note_own_token(&self, is_accepted: bool) {
+        let server = self.name().to_owned();
+        let fact = if is_accepted { Fact::TokenAccepted { server } } else { Fact::TokenRejected { server } };
+        self.notices.tell(&fact);
+    }
+
+    /// The server refused the token of this identity; it may be the configured one.
+    pub fn note_refused(&self, identity: &Identity) {
+        if self.own_partition().is_some_and(|own| own == *identity.partition()) {
+            self.note_own_token(false);
+        }
+    }
+
     /// Where answers to the configured token are kept.
     pub fn own_partition(&self) -> Option<Partition> {
         self.settings.token.as_ref().map(|token| self.identities.partition_of(token.expose()))
@@ -366,7 +388,12 @@ impl Server {
         lane: Lane,
         key: u64,
     ) -> Result<Response<Incoming>, NoResponse> {
+        let began_ms = self.clock.now_ms();
         let answer = self.origin.send(request, lane).await;
+        if answer.is_ok() && matches!(lane, Lane::Read) {
+            let now_ms = self.clock.now_ms();
+            self.first_bytes.note(now_ms, Duration::from_millis(now_ms.saturating_sub(began_ms)));
+        }
         let outcome = match &answer {
             Ok(response) if matches!(response.status().as_u16(), 502..=504) => Some(Outcome::Unwilling),
             Ok(_) => Some(Outcome::Answered),

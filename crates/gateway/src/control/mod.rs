@@ -3,28 +3,35 @@
 //! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
 //! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
-//! servers say of themselves); [`api`], [`libraries`], [`matching`], [`modes`], [`playlists`], [`live`], [`metrics`],
-//! [`health`], [`page`], [`statistics`], [`decisions`] (how it is shown), [`paths`] and [`openapi`] (where, and how that is
-//! described), [`problem`] (how it is refused).
+//! servers say of themselves); [`api`], [`jobs`], [`libraries`], [`matching`], [`modes`], [`notices`], [`playlists`], [`live`], [`metrics`] and [`exposition`],
+//! [`statistics`], [`decisions`],
+//! [`health`], [`page`] (how it is shown), [`paths`] and [`openapi`] (where, and how that is described), [`problem`] (how it is
+//! refused).
 //!
 //! Reading never changes anything. Nothing that is shown unasked knows the token of a media server, nor any path or
 //! query that an app asked for: what is not gathered cannot be shown by mistake. Who asks why names a path himself.
 
 mod api;
+mod compatible;
+mod dashboard;
 mod decisions;
 mod disk;
 mod door;
+mod exposition;
 mod facts;
 mod figures;
 mod gate;
 mod guard;
 mod health;
+mod history;
 mod introduction;
+mod jobs;
 mod libraries;
 mod live;
 mod matching;
 mod metrics;
 mod modes;
+mod notices;
 mod openapi;
 mod page;
 mod paths;
@@ -50,8 +57,14 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::config;
+use crate::dashboard::Dashboard;
+use crate::history::History;
+use crate::inside::Inside;
+use crate::jobs::{AT_ONCE, Jobs};
+use crate::notices::Notices;
 use crate::playlists::Playlists;
 use crate::server::Server;
 use crate::statistics::Statistics;
@@ -67,6 +80,7 @@ use session::Sessions;
 use snapshot::{AppFigures, Baseline, Counted, ServerFigures, ServerWarning, Snapshot};
 use throttle::Throttle;
 
+pub use compatible::image::Links;
 pub use door::serve;
 pub use openapi::written as description;
 pub use token::Token;
@@ -82,6 +96,9 @@ pub struct Control {
     warnings: Arc<Warnings>,
     /// Playlists, with the libraries and who finds things in them.
     pub playlists: Arc<Playlists>,
+    /// Who is told when something happens.
+    notices: Arc<Notices>,
+    jobs: Arc<Jobs>,
     statistics: Arc<Statistics>,
     sessions: Sessions,
     throttle: Throttle,
@@ -91,6 +108,12 @@ pub struct Control {
     /// Seats of those who watch builds.
     watchers: Arc<Semaphore>,
     warming: tokio::sync::Mutex<()>,
+    inside: Arc<Inside>,
+    dashboard: Arc<Dashboard>,
+    history: Arc<History>,
+    links: Links,
+    /// Who was answered at once by the shapes of other dashboards.
+    counts: compatible::Counts,
 }
 
 /// What the control plane shows and steers.
@@ -108,13 +131,31 @@ pub struct Parts {
     pub warnings: Arc<Warnings>,
     /// Playlists, with the libraries and who finds things in them.
     pub playlists: Arc<Playlists>,
+    /// Who is told when something happens.
+    pub notices: Arc<Notices>,
+    /// What is done by itself.
+    pub jobs: Arc<Jobs>,
     /// What was asked, and how it was answered.
     pub statistics: Arc<Statistics>,
+    /// Reads of our own for dashboards.
+    pub inside: Arc<Inside>,
+    /// The figures they show.
+    pub dashboard: Arc<Dashboard>,
+    /// What was played.
+    pub history: Arc<History>,
+    /// Links to pictures.
+    pub links: Links,
 }
 
 impl Parts {
     /// No server and nothing else to show.
     pub fn bare(cache: Cache, clock: Clock, token: Token) -> Self {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let jobs = Arc::new(Jobs::new(AT_ONCE, clock.clone(), tasks, stop));
+        let (inside, playlists): (Arc<Inside>, Arc<Playlists>) = (Arc::default(), Arc::default());
+        let libraries = Arc::clone(&playlists.libraries);
+        let dashboard = Arc::new(Dashboard::new(Arc::clone(&inside), libraries, clock.clone()));
+        let history = Arc::new(History::none(clock.clone()));
         Self {
             servers: Vec::new(),
             statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
@@ -122,7 +163,13 @@ impl Parts {
             clock,
             token,
             warnings: Arc::default(),
-            playlists: Arc::default(),
+            notices: Arc::default(),
+            jobs,
+            playlists,
+            inside,
+            dashboard,
+            history,
+            links: Links::default(),
         }
     }
 }
@@ -155,7 +202,21 @@ struct Plane {
 impl Control {
     /// Shows and steers these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { servers, cache, clock, token, warnings, playlists, statistics } = parts;
+        let Parts {
+            servers,
+            cache,
+            clock,
+            token,
+            warnings,
+            playlists,
+            notices,
+            jobs,
+            statistics,
+            inside,
+            dashboard,
+            history,
+            links,
+        } = parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),
@@ -163,6 +224,8 @@ impl Control {
             token,
             warnings,
             playlists,
+            notices,
+            jobs,
             statistics,
             sessions: Sessions::default(),
             throttle: Throttle::default(),
@@ -171,6 +234,11 @@ impl Control {
             live: Live::new(),
             watchers: Arc::new(Semaphore::new(libraries::MAX_WATCHERS)),
             warming: tokio::sync::Mutex::new(()),
+            inside,
+            dashboard,
+            history,
+            links,
+            counts: compatible::Counts::default(),
             clock,
         }
     }
@@ -181,7 +249,7 @@ impl Control {
         let libraries = self.playlists.libraries.all();
         let libraries = libraries.iter().map(|library| library.report(false)).collect();
         let today = Some(self.statistics.today(None));
-        Snapshot { bypasses: self.bypasses(), libraries, today, ..shown }
+        Snapshot { bypasses: self.bypasses(), libraries, jobs_running: self.jobs_running(), today, ..shown }
     }
 
     /// What was counted since start.
@@ -212,6 +280,18 @@ impl Control {
         self.baseline.move_to(self.counted(), only, self.clock.now_ms());
         tracing::info!(server = only.unwrap_or("all"), "the cache was cleared");
         Ok(())
+    }
+
+    /// Counts from here; what is kept stays.
+    fn count_anew(&self) {
+        self.baseline.move_to(self.counted(), None, self.clock.now_ms());
+    }
+
+    /// Of what apps asked these servers since counting began: what was answered at once from the cache, and what was not.
+    fn lookups(&self, servers: &[&str]) -> (u64, u64) {
+        let snapshot = self.snapshot();
+        let classes = snapshot.classes.iter().filter(|class| servers.contains(&class.server.as_str()));
+        classes.fold((0, 0), |(hits, misses), class| (hits + class.hits + class.stale, misses + class.misses))
     }
 
     /// Drops what is kept with a tag, for one server or for all.

@@ -80,6 +80,18 @@ pub struct Statistics {
     midnight: Midnight,
     write_every: Duration,
     shelf: Mutex<Shelf>,
+    written: Mutex<Option<Written>>,
+}
+
+/// What came of writing statistics down the last time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// When it began.
+    pub began_ms: u64,
+    /// When it was done.
+    pub ended_ms: u64,
+    /// What was done, or why it could not be.
+    pub outcome: Result<String, String>,
 }
 
 /// What happened since midnight, where this machine is.
@@ -199,7 +211,14 @@ impl Statistics {
 
     fn on(shelf: Shelf, servers: Vec<Arc<Server>>, clock: Clock) -> Self {
         let write_every = config::Statistics::default().write_every;
-        Self { servers, clock, midnight: Midnight::default(), write_every, shelf: Mutex::new(shelf) }
+        Self {
+            servers,
+            clock,
+            midnight: Midnight::default(),
+            write_every,
+            shelf: Mutex::new(shelf),
+            written: Mutex::default(),
+        }
     }
 
     fn restore(&self) -> Result<(), Failing> {
@@ -222,8 +241,22 @@ impl Statistics {
     /// Why it could not: then it waits in memory.
     pub async fn sync(self: &Arc<Self>) -> Result<String, String> {
         let own = Arc::clone(self);
+        let began_ms = self.clock.now_ms();
         let written = tokio::task::spawn_blocking(move || own.write()).await;
-        written.map_err(|_| "writing statistics failed; see the log".to_owned())?
+        let outcome = written.unwrap_or_else(|_| Err("writing statistics failed; see the log".to_owned()));
+        let ended_ms = self.clock.now_ms();
+        *self.written.lock() = Some(Written { began_ms, ended_ms, outcome: outcome.clone() });
+        outcome
+    }
+
+    /// What came of it the last time.
+    pub fn written(&self) -> Option<Written> {
+        self.written.lock().clone()
+    }
+
+    /// How often it is done.
+    pub fn write_every(&self) -> Duration {
+        self.write_every
     }
 
     /// The same, on this thread.

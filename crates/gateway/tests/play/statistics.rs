@@ -96,7 +96,8 @@ async fn what_greenroom_asks_itself_is_no_hit_and_no_question() {
     client.get(SECTIONS).await;
     server.until(|server| server.count("GET", SECTIONS) > 1).await;
     let table = told(&stage, "/api/v1/statistics?by=class&range=hour").await;
-    let asked: u64 = table["rows"].as_array().expect("rows").iter().filter_map(|row| row["asked"].as_u64()).sum();
+    let asked: u64 =
+        table["rows"].as_array().expect("rows").iter().filter_map(|row| row["asked"].as_u64()).sum();
     assert_eq!(asked, 1, "{table}");
     assert!(table["own"]["reached"].as_u64() > Some(0), "{table}");
     stage.down().await;
