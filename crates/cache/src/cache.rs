@@ -197,6 +197,7 @@ impl Cache {
             markers: markers as u64,
             markers_folded,
             warm_keys: self.0.warm.len() as u64,
+            warm_looked_ms: self.0.warm.looked_ms(),
             ..self.0.tally.snapshot()
         }
     }

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::bypass::Bypasses;
 use crate::config::{self, Settings};
 use crate::control::{Control, Parts, Token};
+use crate::jobs::{self, Jobs};
 use crate::keys::{ControlToken, DataDir};
 use crate::library::Libraries;
 use crate::matching::Matching;
@@ -19,6 +20,7 @@ use crate::notices::{Fact, Notices};
 use crate::playlists::{self, Playlists};
 use crate::server::Server;
 use crate::state::State;
+use crate::statistics::Statistics;
 use crate::storage;
 use crate::tls::Shown;
 use crate::tls::shown::Files;
@@ -120,6 +122,12 @@ impl Process {
         if !settings.playlists.is_empty() {
             tasks.spawn(playlists::standing::keep(Arc::clone(&playlists), settings.playlists, stop.clone()));
         }
+        let jobs = Jobs::new(settings.jobs_at_once, clock.clone(), tasks.clone(), stop.clone());
+        let jobs = Arc::new(jobs.within(&state_dir));
+        jobs::warming::add(&jobs, &cache);
+        jobs::indexes::add(&jobs, &libraries);
+        let statistics = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
+        let statistics = Arc::new(Statistics::new(statistics, clock.clone()));
         let plane = Control::new(Parts {
             servers: servers.clone(),
             cache: cache.clone(),
@@ -128,6 +136,8 @@ impl Process {
             warnings,
             playlists,
             notices: Arc::clone(&notices),
+            jobs: Arc::clone(&jobs),
+            statistics,
         });
         let shown = open_shown(settings.control.shown.as_ref(), "the control plane", &clock)?;
         let scheme = if shown.is_some() { "https" } else { "http" };
@@ -148,6 +158,7 @@ impl Process {
             tasks.spawn(library::keep(Arc::clone(&server), Arc::clone(&libraries)));
             tasks.spawn(follower::follow(server));
         }
+        tasks.spawn(jobs.keep());
         cache.run_warmer();
         Ok(Self { servers, control, page, token, cache, clock, state, libraries, tasks, stop })
     }

@@ -174,7 +174,7 @@ pub struct DiskStats {
     pub queued: u64,
     /// See [`DiskStats::queued`].
     pub queued_bytes: u64,
-    /// Bytes the store holds.
+    /// Bytes the store holds, and may hold.
     pub bytes: u64,
     /// Bytes that may be kept.
     pub max_bytes: u64,

@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod doctor;
 mod healthcheck;
+mod jobs;
 mod login;
 mod matching;
 mod modes;
@@ -93,6 +94,8 @@ enum Command {
     Clear(modes::Clear),
     /// Index libraries now, or show how their indexes do
     Build(build::Options),
+    /// Show what the running gateway does by itself, run it now, or end it
+    Jobs(jobs::Jobs),
     /// Look at what is kept on disk, check it, give room back, forget
     Cache(cache::Options),
     /// Bring a playlist of elsewhere onto a media server, for one user or several
@@ -212,6 +215,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Match(options) => matching::run(&options),
         Command::Clear(options) => modes::clear(&options),
         Command::Build(options) => build::run(&options),
+        Command::Jobs(options) => jobs::jobs(&options),
     };
     ExitCode::from(code)
 }

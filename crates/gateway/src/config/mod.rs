@@ -12,7 +12,8 @@
 pub mod control;
 pub mod disk;
 pub mod hygiene;
-pub mod library;
+pub mod jobs;
+mod library;
 pub mod matching;
 pub mod networks;
 pub mod notices;

@@ -62,6 +62,10 @@ listen = "127.0.0.1:8710"
 # live_per_call = 50               # searches of one call
 # live_per_minute = 60             # searches in any minute, for each server
 
+# What is done by itself from time to time: greenroom jobs
+[jobs]
+# at_once = 3                      # that run at a time; the others wait in line
+
 [[server]]
 name   = "home"
 kind   = "plex"                        # or "jellyfin"

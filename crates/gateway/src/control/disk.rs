@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 /// The disk tier as a whole. What is counted grows since start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct DiskFigures {
-    /// Bytes kept now.
+    /// Bytes kept now, and how many may be.
     pub(super) bytes: u64,
     /// Bytes that may be kept.
     pub(super) max_bytes: u64,

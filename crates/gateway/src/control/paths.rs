@@ -9,7 +9,8 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    Plane, api, gate, health, libraries, live, matching, metrics, modes, notices, openapi, page, playlists,
+    Plane, api, decisions, gate, health, jobs, libraries, live, matching, metrics, modes, notices, openapi,
+    page, playlists, statistics,
 };
 
 /// Made once: a description is long.
@@ -76,4 +77,9 @@ fn described() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(playlists::run))
         .routes(routes!(playlists::cancel))
         .routes(routes!(playlists::missing))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::run))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(decisions::last))
+        .routes(routes!(statistics::today))
 }

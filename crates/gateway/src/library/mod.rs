@@ -9,7 +9,7 @@
 //! whole comparison follows on schedule and on doubt.
 //!
 //! Further rooms: [`libraries`] (all of them), [`facts`] (what is known of one), [`store`] (snapshots on disk), [`choices`] (what the user turned off), [`progress`], [`report`] (what is
-//! shown), [`telling`] (what somebody is told at once).
+//! shown), [`rounds`] (when it is compared as a whole), [`telling`] (what somebody is told at once).
 
 #![expect(
     clippy::similar_names,
@@ -28,6 +28,7 @@ mod pace;
 mod progress;
 mod publish;
 mod report;
+mod rounds;
 mod source;
 mod standing;
 mod store;
@@ -54,6 +55,7 @@ pub use progress::{Phase, Progress};
 #[cfg(test)]
 pub(crate) use report::GenerationReport;
 pub use report::{Cost, Report};
+pub use rounds::Rounds;
 pub use standing::{Failure, State};
 pub(crate) use store::FOLDER;
 
