@@ -24,6 +24,7 @@ use crate::statistics::Statistics;
 use crate::storage;
 use crate::tls::Shown;
 use crate::tls::shown::Files;
+use crate::traces::Traces;
 use crate::warnings::Warnings;
 use crate::{breaker, control, follower, library, listener, openness, prefetch, resume, state};
 
@@ -77,6 +78,7 @@ impl Process {
         let memory = engine_settings(&settings.memory);
         let has_store = settings.disk.as_ref().is_some_and(|disk| storage::is_begun(&disk.dir));
         let notices = Arc::new(Notices::new(settings.notices, &clock, &warnings));
+        let traces = Arc::new(Traces::new(settings.tracing, &clock));
         let wants_disk = settings.disk.is_some();
         let cache = storage::open(&memory, settings.disk, &clock, &tasks, &warnings);
         let mut servers = Vec::new();
@@ -98,6 +100,7 @@ impl Process {
             server.bypasses = Arc::clone(&bypasses);
             server.state = Arc::clone(&state);
             server.notices = Arc::clone(&notices);
+            server.traces = Arc::clone(&traces);
             state.restore(&server, has_store);
             server.turn_to(mode);
             let server = Arc::new(server);
@@ -136,6 +139,7 @@ impl Process {
             warnings,
             playlists,
             notices: Arc::clone(&notices),
+            traces: Arc::clone(&traces),
             jobs: Arc::clone(&jobs),
             statistics,
         });
@@ -148,6 +152,7 @@ impl Process {
         }
         tasks.spawn(Arc::clone(&notices).watch_disk(cache.clone(), stop.clone()));
         notices.begin(&tasks, &stop);
+        traces.begin(&tasks, &stop);
         let kept: Vec<_> = listeners.iter().map(|(server, ..)| Arc::clone(server)).collect();
         state.keep(&kept, &clock, settings.settle)?;
         for (server, listener, shown) in listeners {

@@ -63,6 +63,7 @@ use crate::playlists::Playlists;
 use crate::server::Server;
 use crate::statistics::Statistics;
 use crate::storage;
+use crate::traces::Traces;
 use crate::warnings::Warnings;
 use figures::Engine;
 use guard::Decision;
@@ -91,6 +92,8 @@ pub struct Control {
     pub playlists: Arc<Playlists>,
     /// Who is told when something happens.
     notices: Arc<Notices>,
+    /// Where traces go.
+    traces: Arc<Traces>,
     jobs: Arc<Jobs>,
     statistics: Arc<Statistics>,
     sessions: Sessions,
@@ -120,6 +123,8 @@ pub struct Parts {
     pub playlists: Arc<Playlists>,
     /// Who is told when something happens.
     pub notices: Arc<Notices>,
+    /// Where traces go.
+    pub traces: Arc<Traces>,
     /// What is done by itself.
     pub jobs: Arc<Jobs>,
     /// What was asked, and how it was answered.
@@ -140,6 +145,7 @@ impl Parts {
             warnings: Arc::default(),
             playlists: Arc::default(),
             notices: Arc::default(),
+            traces: Arc::default(),
             jobs,
         }
     }
@@ -173,7 +179,8 @@ struct Plane {
 impl Control {
     /// Shows and steers these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { servers, cache, clock, token, warnings, playlists, notices, jobs, statistics } = parts;
+        let Parts { servers, cache, clock, token, warnings, playlists, notices, traces, jobs, statistics } =
+            parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),
@@ -182,6 +189,7 @@ impl Control {
             warnings,
             playlists,
             notices,
+            traces,
             jobs,
             statistics,
             sessions: Sessions::default(),
