@@ -21,9 +21,10 @@ async function start() {
       live.forget();
       return pulse("locked", "Locked");
     }
-    live.tell("figures", await ask("GET", "cache/stats"));
     if (!router.isOpen()) router.open(false);
     live.open(lost, start);
+    // Where too many watch already, this is all there is until somebody leaves.
+    live.tell("figures", await ask("GET", "cache/stats"));
   } catch {
     lost();
     live.later(start);

@@ -45,6 +45,12 @@ const MODES = {
   bypass: " It is bypassed: every request goes to it.",
 };
 
+const WHY = {
+  unreachable: "it cannot be reached",
+  unwilling: "it says that it is starting or overloaded",
+  silent: "it takes requests and does not answer",
+};
+
 /** How a server does, in one sentence or two: the first word, and the rest. */
 export function sentenceOf(server, now) {
   const heard = server.last_answer_ms ? " Last answer " + ago(server.last_answer_ms, now) + "." : "";
@@ -53,7 +59,8 @@ export function sentenceOf(server, now) {
   if (server.outage) {
     const since = "Down since " + moment(server.outage.since_ms, now);
     const kept = server.mode === "bypass" ? "" : " Apps are answered from what is kept.";
-    return [since + ".", why + kept + " " + nextTry(server.outage, now)];
+    const cause = WHY[server.outage.why];
+    return [since + (cause ? ": " + cause + "." : "."), (cause ? "" : why) + kept + " " + nextTry(server.outage, now)];
   }
   if (server.state === "unwell") {
     return ["Not answering.", why + heard + (server.mode === "bypass" ? mode : " Apps are answered from what is kept.")];

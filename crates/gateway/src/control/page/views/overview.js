@@ -1,6 +1,6 @@
 // How it goes, on one page: servers, what is wrong, today, apps, truth, libraries, decisions, room.
 
-import { makeChart, stepsOf } from "../chart.js";
+import { RANGES, makeChart, stepsOf } from "../chart.js";
 import { makeDecisions } from "../decision.js";
 import { keep, make, makeEmpty, makeSection, makeState, makeTrouble, setState, setText } from "../dom.js";
 import { makeAddress, sentenceOf, stateOf } from "../server.js";
@@ -108,7 +108,9 @@ function today(context) {
   const element = makeSection("Today", null, make("div", { class: "card pad stack" }, make("dl", { class: "tiles" }, TODAY.map(tile)), place, note));
   context.every(SERIES_MS, async () => {
     try {
-      chart.show(stepsOf("day", await context.ask("GET", "statistics/series?range=day"), Date.now()), "quarter of an hour");
+      const series = await context.ask("GET", "statistics/series?range=day");
+      if (place.firstChild !== chart.element) place.replaceChildren(chart.element);
+      chart.show(stepsOf("day", series, Date.now()), RANGES.day.step);
     } catch (error) {
       if (!context.signal.aborted) place.replaceChildren(make("p", { class: "fine" }, "The curve of the last 24 hours cannot be shown: " + error.message));
     }
@@ -177,14 +179,25 @@ function truth() {
 
 // --- Libraries ---
 
-const LIBRARY_STATES = { ready: "good", fresh: "good", building: "busy", failed: "bad", off: "idle", empty: "idle" };
+const LIBRARY_STATES = {
+  off: ["idle", "off"],
+  idle: ["idle", "not built yet"],
+  building: ["busy", "being built"],
+  current: ["good", "up to date"],
+  unconfirmed: ["slow", "not confirmed lately"],
+  stale: ["slow", "out of date"],
+  failed: ["bad", "failed"],
+};
 
 function libraries() {
-  const stateOfLibrary = (library) => (library.failure ? "bad" : library.progress ? "busy" : LIBRARY_STATES[library.state] || "idle");
-  const words = ({ state, progress }) => state + (progress && progress.percent !== null && progress.percent !== undefined ? ", " + progress.percent + " %" : "");
+  const show = (box, { state, progress }) => {
+    const [light, words] = LIBRARY_STATES[state] || ["idle", state];
+    const { items, expected } = progress || {};
+    setState(box, light, words + (state === "building" && expected > 0 ? ", " + percent(Math.min(1, items / expected)) : ""));
+  };
   const table = makeTable("Libraries", [
     { name: "Library", kind: "name", value: (library) => [library.title, library.server + " · " + library.contents] },
-    { name: "State", isWords: true, kind: "element", value: () => makeState("idle", ""), update: (box, library) => setState(box, stateOfLibrary(library), words(library)) },
+    { name: "State", isWords: true, kind: "element", value: () => makeState("idle", ""), update: show },
     { name: "Items", kind: "count", value: (library) => (library.generation ? library.generation.items : 0), about: "kept in its index" },
     { name: "Confirmed", value: (library) => (library.generation ? duration(library.generation.age_s) + " ago" : "–"), about: "when the server last said that the index still holds" },
   ], (library) => library.id);

@@ -16,6 +16,7 @@ const MODES = [
 
 const BREAKERS = {
   "closed": "closed: the server is asked as usual",
+  "suspecting": "suspecting: several requests failed, the server is being tried",
   "open": "open: the server is left in peace, and asked now and then whether it is back",
   "half-open": "half open: one request tries whether the server is back",
 };

@@ -1,7 +1,7 @@
 // How long answers are kept, what is kept now, and whether notices arrive.
 
 import { ask, query } from "../api.js";
-import { keep, make, makeButton, makeChoice, makeEmpty, makeSection, makeTrouble, newId, setText } from "../dom.js";
+import { make, makeButton, makeChoice, makeEmpty, makeSection, makeState, makeTrouble, newId, setText } from "../dom.js";
 import { makeTable } from "../table.js";
 import { CLASSES, duration } from "../words.js";
 
@@ -167,25 +167,12 @@ function care(context) {
 // --- Notices ---
 
 function notices(context) {
-  const place = make("div", { class: "card pad" });
-  const test = (name) => {
-    const button = makeButton("Send a test", "quiet small", () => context.act(button, () => ask("POST", "notices/test", { target: name })), { "aria-label": "Send a test to " + name });
-    return button;
-  };
-  const none = () => make("p", {}, make("strong", {}, "No target is configured."), " Add a table [[notice]] to the configuration file, for ntfy, Gotify, Discord or Apprise.");
-  const byName = () => {
-    const id = newId("target");
-    const input = make("input", { id, type: "text", maxlength: "64", spellcheck: "false", autocomplete: "off" });
-    const button = makeButton("Send a test", "quiet", () => context.act(button, () => ask("POST", "notices/test", { target: input.value.trim() })));
-    return make("div", { class: "row filters" }, make("label", { class: "choice", for: id }, make("span", {}, "Name of the target"), input), button);
-  };
-  context.ask("GET", "notices").then(({ targets }) => {
-    if (targets.length === 0) return place.replaceChildren(none());
-    const list = make("ul", { class: "lines" });
-    keep(list, targets, (target) => target.name, (target) => make("li", { class: "row apart" }, make("span", {}, make("b", {}, target.name), " ", make("span", { class: "fine" }, target.kind || target.template || "")), test(target.name)));
-    place.replaceChildren(list);
-  }, (error) => {
-    if (!context.signal.aborted) place.replaceChildren(error.status === 404 ? byName() : make("p", {}, error.message));
-  });
-  return makeSection("Notices", "A message when a server goes down or comes back, a build fails, a library shrinks, a token is rejected, or the disk is full.", place);
+  const outcome = make("ul", { class: "lines" });
+  const line = ({ target, delivered, reason }) => make("li", { class: "row" },
+    makeState(delivered ? "good" : "bad", target), make("span", { class: "fine" }, delivered ? "took it" : reason || "did not take it"));
+  const test = makeButton("Send a test", "quiet", () => context.act(test, () => ask("POST", "notices/test", {}),
+    ({ targets }) => outcome.replaceChildren(...(targets || []).map(line))));
+  return makeSection("Notices", "A message when a server goes down or comes back, a build fails, a library shrinks, a token is rejected, or the disk cannot be used. Where it is sent is in the configuration file.",
+    make("div", { class: "card pad stack" },
+      make("div", { class: "deed" }, test, make("p", {}, "Sends one message to every target in the configuration file, and says which of them took it.")), outcome));
 }
