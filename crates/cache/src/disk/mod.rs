@@ -176,7 +176,7 @@ pub struct DiskStats {
     pub queued_bytes: u64,
     /// Bytes the store holds, and may hold.
     pub bytes: u64,
-    /// See [`DiskStats::bytes`].
+    /// Bytes that may be kept.
     pub max_bytes: u64,
     /// Loads that waited for another process, which loaded the same key.
     pub waits: u64,
@@ -468,6 +468,11 @@ impl Disk {
     /// What is wrong with the disk at this moment, if anything.
     pub(crate) fn trouble(&self) -> Option<Trouble> {
         self.shared.health.trouble()
+    }
+
+    /// Whether a service of the disk is off, now and whenever that turns.
+    pub(crate) fn turns(&self) -> tokio::sync::watch::Receiver<bool> {
+        self.shared.health.turns()
     }
 
     /// The figures at this moment.

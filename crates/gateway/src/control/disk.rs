@@ -9,7 +9,10 @@ use utoipa::ToSchema;
 pub(super) struct DiskFigures {
     /// Bytes kept now, and how many may be.
     pub(super) bytes: u64,
+    /// Bytes that may be kept.
     pub(super) max_bytes: u64,
+    /// Whether it does less than it should.
+    pub(super) is_off: bool,
     /// Answers that wait to be written, and their bytes.
     pub(super) queued: u64,
     pub(super) queued_bytes: u64,
@@ -43,6 +46,7 @@ impl From<DiskStats> for DiskFigures {
         Self {
             bytes: stats.bytes,
             max_bytes: stats.max_bytes,
+            is_off: stats.reads_off || stats.writes_off,
             queued: stats.queued,
             queued_bytes: stats.queued_bytes,
             hits: stats.hits,

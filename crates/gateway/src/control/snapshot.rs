@@ -45,6 +45,8 @@ pub(super) struct Snapshot {
     pub(super) bypasses: Vec<Bypass>,
     /// What is kept whole of libraries.
     pub(super) libraries: Vec<library::Report>,
+    /// Jobs that run now.
+    pub(super) jobs_running: usize,
 }
 
 /// Sums over all servers.
@@ -375,6 +377,7 @@ impl Baseline {
             classes,
             bypasses: Vec::new(),
             libraries: Vec::new(),
+            jobs_running: 0,
         }
     }
 }

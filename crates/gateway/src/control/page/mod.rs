@@ -36,6 +36,7 @@ const SVG: &str = "image/svg+xml";
 static ASSETS: &[Asset] = assets! {
     "/": HTML "index.html",
     "/page.css": CSS "page.css",
+    "/collection.css": CSS "collection.css",
     "/favicon.svg": SVG "favicon.svg",
     "/page.js": JS "page.js",
     "/access.js": JS "access.js",
@@ -44,6 +45,7 @@ static ASSETS: &[Asset] = assets! {
     "/decision.js": JS "decision.js",
     "/dom.js": JS "dom.js",
     "/live.js": JS "live.js",
+    "/places.js": JS "places.js",
     "/router.js": JS "router.js",
     "/server.js": JS "server.js",
     "/table.js": JS "table.js",
@@ -51,9 +53,15 @@ static ASSETS: &[Asset] = assets! {
     "/warning.js": JS "warning.js",
     "/words.js": JS "words.js",
     "/views/jobs.js": JS "views/jobs.js",
+    "/views/library-diff.js": JS "views/library-diff.js",
     "/views/libraries.js": JS "views/libraries.js",
     "/views/log.js": JS "views/log.js",
     "/views/overview.js": JS "views/overview.js",
+    "/views/playlist-form.js": JS "views/playlist-form.js",
+    "/views/playlist-past.js": JS "views/playlist-past.js",
+    "/views/playlist-report.js": JS "views/playlist-report.js",
+    "/views/playlist-rows.js": JS "views/playlist-rows.js",
+    "/views/playlist-run.js": JS "views/playlist-run.js",
     "/views/playlists.js": JS "views/playlists.js",
     "/views/servers.js": JS "views/servers.js",
     "/views/settings.js": JS "views/settings.js",
@@ -160,7 +168,7 @@ mod tests {
         let mut found = 0;
         for script in texts(JS) {
             let folder = Path::new(script.path).parent().expect("it begins with a slash");
-            for marker in ["from \"./", "from \"../", "import(\"./"] {
+            for marker in ["from \"./", "from \"../", "import(\"./", "import(\"../"] {
                 for rest in script.text.split(marker).skip(1) {
                     let folder = if marker.contains("..") { Path::new("/") } else { folder };
                     let name = folder.join(rest.split('"').next().unwrap_or_default());

@@ -3,7 +3,7 @@
 import { RANGES, makeChart, stepsOf } from "../chart.js";
 import { makeDecisions } from "../decision.js";
 import { keep, make, makeEmpty, makeSection, makeState, makeTrouble, setState, setText } from "../dom.js";
-import { makeAddress, sentenceOf, stateOf } from "../server.js";
+import { addressOf, makeAddress, sentenceOf, stateOf } from "../server.js";
 import { makeTable, makeShare, showShare } from "../table.js";
 import { makeWarnings } from "../warning.js";
 import { KINDS, ago, bytes, count, duration, moment, percent } from "../words.js";
@@ -65,21 +65,14 @@ function warnings(context) {
 
 // --- Nobody asked yet: where to point apps ---
 
-const PLACES = [
-  ["A dashboard, such as Homepage, Glance or Home Assistant", "The address of the media server in its configuration: often called url, host or server."],
-  ["A program that uses PlexAPI", "The base address it is started with, often PLEX_URL or baseurl. Not the account's list of servers: that leads past Greenroom."],
-  ["A program for Jellyfin", "The server address it is logged in at, often JELLYFIN_URL. The key or password stays the same."],
-  ["A player on a phone or television", "The server's address entered by hand. Films and music are passed through untouched."],
-];
-
 function waiting() {
   const list = make("ul", { class: "addresses" });
-  const places = make("dl", { class: "places" }, PLACES.map(([who, where]) => make("div", {}, make("dt", {}, who), make("dd", {}, where))));
   const element = make("section", { class: "card pad waiting", "aria-labelledby": "waiting", hidden: true },
     make("h2", { id: "waiting" }, "Waiting for your first app"),
     make("p", {}, "Give an app the address below instead of the media server's, and keep everything else as it is: name, token, password. Its requests appear here at once."),
-    list, make("details", {}, make("summary", {}, "Where to enter it"), places));
-  const makeOne = (server) => make("li", {}, make("p", {}, make("b", {}, server.name), " ", make("span", { class: "fine" }, KINDS[server.kind] || server.kind)), makeAddress(server));
+    list);
+  const makeOne = (server) => make("li", { class: "stack tight" }, make("p", {}, make("b", {}, server.name), " ", make("span", { class: "fine" }, KINDS[server.kind] || server.kind)),
+    makeAddress(server), makePlaces(server));
   return {
     element,
     show(figures) {
@@ -87,6 +80,18 @@ function waiting() {
       keep(list, figures.servers, (server) => server.name, makeOne);
     },
   };
+}
+
+/** Where apps take the address; fetched when somebody wants to know. */
+function makePlaces(server) {
+  const list = make("dl", { class: "places" });
+  const details = make("details", {}, make("summary", {}, "Where to enter it, by app"), list);
+  details.addEventListener("toggle", async () => {
+    if (list.firstChild) return;
+    const { placesFor } = await import("../places.js");
+    list.replaceChildren(...placesFor(server.kind, addressOf(server)).map(([app, where]) => make("div", {}, make("dt", {}, app), make("dd", {}, where))));
+  });
+  return details;
 }
 
 // --- Today ---
