@@ -32,6 +32,18 @@ export function makeAddress(server) {
     hintOf(server) && make("p", { class: "fine" }, hintOf(server)));
 }
 
+/** Where apps take the address; fetched when somebody wants to know. */
+export function makePlaces(server) {
+  const list = make("dl", { class: "places" });
+  const details = make("details", {}, make("summary", {}, "Where to enter it, by app"), list);
+  details.addEventListener("toggle", async () => {
+    if (list.firstChild) return;
+    const { placesFor } = await import("./places.js");
+    list.replaceChildren(...placesFor(server.kind, addressOf(server)).map(([app, where]) => make("div", {}, make("dt", {}, app), make("dd", {}, where))));
+  });
+  return details;
+}
+
 /** How a server does: "good", "slow", "bad" or "idle". */
 export function stateOf(server) {
   if (server.outage || server.state === "unwell") return "bad";

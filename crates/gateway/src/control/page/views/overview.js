@@ -3,7 +3,7 @@
 import { RANGES, makeChart, stepsOf } from "../chart.js";
 import { makeDecisions } from "../decision.js";
 import { keep, make, makeEmpty, makeSection, makeState, makeTrouble, setState, setText } from "../dom.js";
-import { addressOf, makeAddress, sentenceOf, stateOf } from "../server.js";
+import { makeAddress, makePlaces, sentenceOf, stateOf } from "../server.js";
 import { makeTable, makeShare, showShare } from "../table.js";
 import { makeWarnings } from "../warning.js";
 import { KINDS, ago, bytes, count, duration, moment, percent } from "../words.js";
@@ -80,18 +80,6 @@ function waiting() {
       keep(list, figures.servers, (server) => server.name, makeOne);
     },
   };
-}
-
-/** Where apps take the address; fetched when somebody wants to know. */
-function makePlaces(server) {
-  const list = make("dl", { class: "places" });
-  const details = make("details", {}, make("summary", {}, "Where to enter it, by app"), list);
-  details.addEventListener("toggle", async () => {
-    if (list.firstChild) return;
-    const { placesFor } = await import("../places.js");
-    list.replaceChildren(...placesFor(server.kind, addressOf(server)).map(([app, where]) => make("div", {}, make("dt", {}, app), make("dd", {}, where))));
-  });
-  return details;
 }
 
 // --- Today ---
