@@ -1,7 +1,7 @@
 // How it goes, on one page: servers, what is wrong, today, apps, truth, libraries, decisions, room.
 
 import { RANGES, makeChart, stepsOf } from "../chart.js";
-import { makeDecisions } from "../decision.js";
+import { makeDecisions, merged } from "../decision.js";
 import { keep, make, makeEmpty, makeSection, makeState, makeTrouble, setState, setText } from "../dom.js";
 import { makeAddress, makePlaces, sentenceOf, stateOf } from "../server.js";
 import { makeTable, makeShare, showShare } from "../table.js";
@@ -214,16 +214,11 @@ function decisions(context) {
   const card = make("div", { class: "card" }, empty, list.element);
   let known = [];
   const add = (items) => {
-    known = items.concat(known).slice(0, LAST_DECISIONS);
+    known = merged(known, items, LAST_DECISIONS);
     empty.hidden = known.length > 0;
     list.show(known);
   };
-  context.ask("GET", "decisions?limit=" + LAST_DECISIONS).then(({ items }) => {
-    const heard = new Set(known.map((decision) => decision.number));
-    const all = known.concat(items.filter((decision) => !heard.has(decision.number)));
-    known = [];
-    add(all);
-  }, (error) => {
+  context.ask("GET", "decisions?limit=" + LAST_DECISIONS).then(({ items }) => add(items), (error) => {
     if (!context.signal.aborted) setText(empty, "Decisions cannot be shown: " + error.message);
   });
   context.on("decisions", ({ items }) => add(items));
