@@ -211,7 +211,7 @@ function libraries() {
 function decisions(context) {
   const list = makeDecisions("The last decisions");
   const empty = make("p", { class: "empty" }, "Nothing was decided yet: no app has asked.");
-  const card = make("div", { class: "card" }, empty, list.element);
+  const card = make("div", { class: "card sheet" }, empty, list.element);
   let known = [];
   const add = (items) => {
     known = merged(known, items, LAST_DECISIONS);

@@ -89,7 +89,7 @@ function makeEditor(context, done) {
   function saveAll() {
     const changed = {};
     for (const { key, input } of fields) {
-      const value = input.value.trim() === "" ? null : Number(input.value);
+      const value = input.validity.badInput ? NaN : input.value.trim() === "" ? null : Number(input.value);
       if (value !== null && !(Number.isInteger(value) && value >= 0 && value <= MOST_S)) {
         setText(error, "A time is a whole number of seconds, at most a year.");
         error.hidden = false;
