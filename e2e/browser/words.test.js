@@ -23,12 +23,14 @@ test("a curve has a step for every time, and no figure is lost or told twice", a
 
 test("every range of a curve ends with the step that is now", async () => {
   const now = 1700000000000;
-  for (const [range, stepS] of [["hour", 60], ["day", 60], ["week", 3600], ["month", 86400]]) {
+  for (const [range, stepS] of [["hour", 60], ["day", 600], ["week", 3600], ["month", 86400], ["year", 86400]]) {
     const latest = Math.floor(now / stepS / 1000) * stepS * 1000;
     const series = { step_s: stepS, points: [{ at_ms: latest, asked: 7, reached: 3, saved: 4 }] };
     const steps = await call("./chart.js", "stepsOf", range, series, now);
     assert.equal(steps.at(-1).asked, 7, range);
-    assert.ok(steps.length > 20 && steps.length <= 100, `${range}: ${steps.length} steps`);
+    const even = new Set(steps.map((step, at) => (at > 0 ? step.at_ms - steps[at - 1].at_ms : null)).slice(1));
+    assert.ok(even.size === 1 && [...even][0] % (stepS * 1000) === 0, `${range}: steps of whole points`);
+    assert.ok(steps.length > 20 && steps.length <= 150, `${range}: ${steps.length} steps`);
   }
 });
 
