@@ -136,7 +136,7 @@ function makeCard({ id, title: name }, { context, follow }) {
     card.isOn = report.enabled;
     setText(heading, report.title);
     const contents = CONTENTS[report.contents] || "Other";
-    setText(about, contents === report.title ? report.id : `${contents} · ${report.id}`);
+    setText(about, contents === report.title ? "" : contents);
     const isBuilding = Boolean(report.progress);
     const [light, words] = STATES[report.state] || ["idle", report.state];
     const isRenewing = isBuilding && Boolean(report.generation);
@@ -200,8 +200,8 @@ function hintOf({ state, contents }) {
     : "It is built when something of it is first looked up by path or id, or now if you like.";
 }
 
-function costOf({ cost, generation }) {
-  const parts = [];
+function costOf({ id, cost, generation }) {
+  const parts = [`Commands and apps call it ${id}.`];
   if (cost.build_requests > 0) {
     parts.push(`The last build took ${counted(cost.build_requests, "request")} and ${duration(cost.build_ms / 1000)}.`);
   }
