@@ -88,6 +88,13 @@ impl Problem {
         title: "This is no address",
         detail: "Give an address or a path as an app asks for it, such as /library/sections.",
     };
+    /// No such target of notices is configured.
+    pub(super) const UNKNOWN_TARGET: Self = Self {
+        status: StatusCode::NOT_FOUND,
+        code: "unknown-target",
+        title: "No such target",
+        detail: "No [[notice]] of this name is configured, or none at all. docs/notices.md says how it is done.",
+    };
     /// Warming runs already.
     pub(super) const ALREADY_WARMING: Self = Self {
         status: StatusCode::CONFLICT,
@@ -101,6 +108,13 @@ impl Problem {
         code: "unknown-library",
         title: "No such library",
         detail: "No library with this id is known. /api/v1/libraries lists those that are; ids look like home:3.",
+    };
+    /// There is no such job.
+    pub(super) const UNKNOWN_JOB: Self = Self {
+        status: StatusCode::NOT_FOUND,
+        code: "unknown-job",
+        title: "No such job",
+        detail: "There is no job of this name. /api/v1/jobs lists those there are.",
     };
     /// The library is turned off.
     pub(super) const LIBRARY_OFF: Self = Self {

@@ -44,6 +44,8 @@ pub(super) struct Snapshot {
     pub(super) bypasses: Vec<Bypass>,
     /// What is kept whole of libraries.
     pub(super) libraries: Vec<library::Report>,
+    /// Jobs that run now.
+    pub(super) jobs_running: usize,
 }
 
 /// Sums over all servers.
@@ -369,6 +371,7 @@ impl Baseline {
             classes,
             bypasses: Vec::new(),
             libraries: Vec::new(),
+            jobs_running: 0,
         }
     }
 }

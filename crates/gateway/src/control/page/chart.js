@@ -5,7 +5,7 @@ import { makeTable } from "./table.js";
 import { count, date, minute } from "./words.js";
 
 const HEIGHT = 200;
-const EDGE = { top: 12, right: 8, bottom: 24, left: 44 };
+const EDGE = { top: 12, right: 8, bottom: 24, left: 54 };
 const DAY_MS = 86400000;
 
 /** Sums points into steps of the same length, so that hours in which nothing happened are there too. */
@@ -110,8 +110,9 @@ function drawInto(svg, { steps, stepText, summary, title, titleId, width }) {
     parts.push(shape("line", { class: "grid", x1: EDGE.left, x2: width - EDGE.right, y1: y(most * part), y2: y(most * part) }));
     parts.push(shape("text", { class: "tick", x: EDGE.left - 8, y: y(most * part) + 4, "text-anchor": "end" }, count(most * part)));
   }
-  for (const index of ticks(steps, width)) {
-    parts.push(shape("text", { class: "tick", x: x(index), y: HEIGHT - 6, "text-anchor": "middle" }, stamp(steps[index].at_ms, isByDay(steps) ? "" : false)));
+  for (const at of ticks(steps, width)) {
+    const share = (at - steps[0].at_ms) / (steps[steps.length - 1].at_ms - steps[0].at_ms);
+    parts.push(shape("text", { class: "tick", x: EDGE.left + share * inner.width, y: HEIGHT - 6, "text-anchor": "middle" }, stamp(at, false)));
   }
   if (steps.length > 1) {
     parts.push(shape("path", { class: "asked area", d: area("asked") }), shape("path", { class: "reached area", d: area("reached") }));
@@ -121,15 +122,19 @@ function drawInto(svg, { steps, stepText, summary, title, titleId, width }) {
   svg.replaceChildren(...parts);
 }
 
-const isByDay = (steps) => steps.length > 1 && steps[steps.length - 1].at_ms - steps[0].at_ms > 2 * DAY_MS;
+const HOURS = [1 / 6, 1, 3, 6, 12, 24, 48, 168];
 
-/** Where the time is written: at whole hours or days, as many as there is room for. */
+/** Where the time is written: at whole hours or days of the reader, as many as there is room for. */
 function ticks(steps, width) {
+  if (steps.length < 2) return [];
+  const [from, until] = [steps[0].at_ms, steps[steps.length - 1].at_ms];
   const room = Math.max(2, Math.floor(width / 90));
-  const whole = steps.map((step, index) => [new Date(step.at_ms), index]).filter(([at]) =>
-    isByDay(steps) ? at.getHours() === 0 : steps.length > 70 ? at.getMinutes() === 0 : at.getMinutes() % 10 === 0);
-  const every = Math.ceil(whole.length / room) || 1;
-  return whole.filter((_, place) => place % every === 0).map(([, index]) => index).filter((index) => index > 0 && index < steps.length - 1);
+  const every = 3600000 * (HOURS.find((hours) => (until - from) / (hours * 3600000) <= room) || 168);
+  const zone = new Date(until).getTimezoneOffset() * 60000;
+  const ticks = [];
+  for (let at = Math.ceil((from - zone) / every) * every + zone; at < until; at += every) ticks.push(at);
+  const edge = (until - from) * 0.03;
+  return ticks.filter((at) => at - from > edge && until - at > edge);
 }
 
 /** What a range of statistics is drawn in: how far back, in which steps, and what a step is called. */
@@ -143,8 +148,7 @@ export const RANGES = {
 /** The steps of a range that ends now, from what the API tells. */
 export function stepsOf(range, series, now) {
   const { backMs, stepMs } = RANGES[range];
-  const width = Math.max(stepMs, series.step_s * 1000);
-  const zone = new Date(now).getTimezoneOffset() * 60000;
-  const untilMs = Math.ceil((now - zone) / width) * width + zone;
-  return inSteps(series.points, untilMs - backMs, untilMs, width);
+  const toldMs = series.step_s * 1000;
+  const untilMs = Math.ceil(now / toldMs) * toldMs;
+  return inSteps(series.points, untilMs - backMs, untilMs, Math.max(stepMs, toldMs));
 }

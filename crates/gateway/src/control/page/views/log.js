@@ -12,7 +12,6 @@ const FILTERS = [["server", "Server"], ["app", "App"], ["class", "Class"], ["ver
 
 export function render(root, context) {
   const list = makeDecisions("Decisions, newest first");
-  const state = make("p", { class: "fine", role: "status" });
   const empty = make("p", { class: "empty" }, "Nothing was decided yet: no app has asked.");
   const wanted = Object.fromEntries(FILTERS.map(([key]) => [key, context.query.get(key) || ""]));
   const choices = FILTERS.map(([key, name]) => {
@@ -29,6 +28,7 @@ export function render(root, context) {
     const before = held;
     held = held ? null : [];
     setText(pause, held ? "Go on" : "Pause");
+    context.say(held ? "Paused" : "Live again");
     if (before) add(before);
     show();
   });
@@ -36,7 +36,7 @@ export function render(root, context) {
     make("dl", {}, Object.entries(VERDICTS).map(([word, [, about]]) => make("div", {}, make("dt", {}, word), make("dd", {}, about)))));
   root.append(
     make("p", { class: "lead" }, "Each line is one request of an app: when, how it was answered, what it was about, who asked, and why. Tokens and addresses are never in it."),
-    make("div", { class: "row filters" }, choices.map(([, , choice]) => choice), pause), state,
+    make("div", { class: "row filters" }, choices.map(([, , choice]) => choice), pause),
     make("div", { class: "card sheet" }, empty, list.element, legend));
 
   function add(items) {
@@ -50,8 +50,6 @@ export function render(root, context) {
     list.show(fit.slice(0, SHOWN));
     empty.hidden = fit.length > 0;
     setText(empty, known.length === 0 ? "Nothing was decided yet: no app has asked." : "None of the last " + count(known.length) + " decisions fits. Choose other filters.");
-    setText(state, held ? "Paused." : "");
-    state.hidden = !held;
   }
 
   /** The choices of a filter: what occurs among the decisions that are known. */
@@ -71,7 +69,7 @@ export function render(root, context) {
   context.on("decisions", ({ items }) => {
     if (held) {
       held = items.concat(held).slice(0, MOST);
-      return setText(state, "Paused. " + count(held.length) + " newer.");
+      return setText(pause, "Go on, " + count(held.length) + " newer");
     }
     add(items);
     show();

@@ -184,11 +184,11 @@ function libraries() {
   const words = ({ state, progress }) => state + (progress && progress.percent !== null && progress.percent !== undefined ? ", " + progress.percent + " %" : "");
   const table = makeTable("Libraries", [
     { name: "Library", kind: "name", value: (library) => [library.title, library.server + " · " + library.contents] },
-    { name: "State", kind: "element", value: () => makeState("idle", ""), update: (box, library) => setState(box, stateOfLibrary(library), words(library)) },
+    { name: "State", isWords: true, kind: "element", value: () => makeState("idle", ""), update: (box, library) => setState(box, stateOfLibrary(library), words(library)) },
     { name: "Items", kind: "count", value: (library) => (library.generation ? library.generation.items : 0), about: "kept in its index" },
     { name: "Confirmed", value: (library) => (library.generation ? duration(library.generation.age_s) + " ago" : "–"), about: "when the server last said that the index still holds" },
   ], (library) => library.id);
-  const empty = makeEmpty("No library is known yet.", "A server tells its libraries when Greenroom has a token of its owner.", make("a", { href: "#/libraries" }, "See why"));
+  const empty = makeEmpty("No library is known yet.", "A server tells its libraries when Greenroom has a token of its owner. ", make("a", { href: "#/libraries" }, "See why"));
   const place = make("div", {}, empty);
   return {
     element: makeSection("Libraries", null, place),

@@ -41,10 +41,15 @@ export function render(root, context) {
   const empty = makeEmpty("No media server is configured.", "Add one to the configuration file, then start Greenroom again.");
   const bypasses = make("ul", { class: "lines" });
   const bypassed = makeSection("Bypassed in part", "What goes past the cache, beside whole servers.", bypasses);
-  root.append(empty, cards, bypassed);
+  const reports = make("div", { class: "stack" });
+  const observed = makeSection("What the cache would do", "What observing tells. Saved is set against all that Greenroom asks itself.", reports);
+  root.append(empty, cards, bypassed, observed);
   context.on("figures", (figures) => {
     empty.hidden = figures.servers.length > 0;
     keep(cards, figures.servers, (server) => server.name, (server) => makeServer(server, context), (card, server) => showServer(card, server, figures));
+    const seen = figures.servers.filter((server) => server.observed);
+    observed.hidden = seen.length === 0;
+    keep(reports, seen, (server) => server.name, makeObserved, showObserved);
     const parts = figures.bypasses.filter((bypass) => bypass.class || bypass.app || !bypass.server);
     bypassed.hidden = parts.length === 0;
     keep(bypasses, parts, (bypass) => JSON.stringify(bypass), (bypass) => makeBypass(bypass, context));
@@ -59,24 +64,21 @@ function makeServer(server, context) {
     const button = makeButton(label, "", () => context.act(button, () => ask("PUT", "mode", { server: server.name, mode })));
     return [mode, button];
   });
-  const tables = { classes: observedTable("Class"), apps: observedTable("App") };
-  parts.observed = make("details", { class: "observed", hidden: true }, make("summary", {}, "What the cache would do"), tables.classes.element, tables.apps.element,
-    make("p", { class: "fine" }, "Saved: share of requests that would not have reached the server, all that Greenroom asks itself set against it."));
   const card = make("article", { class: "card pad stack server", "data-server": server.name },
     make("header", { class: "row apart" }, parts.light, parts.kind),
     make("p", {}, parts.mood, parts.more), parts.called,
     make("div", { class: "point" }, make("p", { class: "fine" }, "Point your apps at"), makeAddress(server)),
     make("div", { class: "stack tight" },
       make("div", { class: "switch", role: "group", "aria-label": "How reads of " + server.name + " are answered" }, parts.modes.map(([, button]) => button)),
-      parts.about, parts.verdict, parts.observed),
+      parts.about, parts.verdict),
     make("dl", { class: "facts" }, COUNTS.map(([key, name, why]) => fact(name, key, why)), fact("Queue", "queue"), fact("Breaker", "breaker")),
     make("details", {}, make("summary", {}, "More figures"),
       make("dl", { class: "facts" }, MORE_COUNTS.map(([key, name, why]) => fact(name, key, why)), fact("Queue so far", "queue_so_far"), fact("Prefetch", "prefetch", "loads ahead of an app's next question"))));
-  return Object.assign(card, { parts, tables });
+  return Object.assign(card, { parts });
 }
 
 function showServer(card, server, figures) {
-  const { parts, tables } = card;
+  const { parts } = card;
   const [mood, more] = sentenceOf(server, figures.as_of_ms);
   setAttribute(parts.light, "data-state", stateOf(server));
   setText(parts.mood, mood);
@@ -88,10 +90,8 @@ function showServer(card, server, figures) {
   for (const [mode, button] of parts.modes) setAttribute(button, "aria-pressed", String(mode === server.mode));
   setText(parts.about, MODES.find(([mode]) => mode === server.mode)[2]);
   const { observed } = server;
-  setText(parts.verdict, observed ? observed.verdict + (server.mode === "observe" ? "." : ", when it was observed last.") : "");
+  setText(parts.verdict, observed ? verdictOf(server.mode, observed) : "");
   parts.verdict.hidden = !observed;
-  parts.observed.hidden = !observed;
-  if (observed) for (const key of ["classes", "apps"]) tables[key].show(observed[key]);
   for (const [key] of COUNTS.concat(MORE_COUNTS)) setText(parts[key], count(server[key]));
   setText(parts.queue, queueNow(server.queue));
   setText(parts.queue_so_far, queueSoFar(server.queue));
@@ -105,6 +105,20 @@ function prefetchOf({ name, prefetch }, classes) {
   const sum = (key) => classes.filter((of) => of.server === name).reduce((all, of) => all + of[key], 0);
   return count(prefetch.started) + " started, " + count(sum("ahead_useful")) + " read, " + count(sum("ahead_useless")) + " let go unread, " + count(prefetch.failed) + " failed";
 }
+
+function makeObserved(server) {
+  const tables = { classes: observedTable("Class"), apps: observedTable("App") };
+  const verdict = make("p", { class: "verdict" });
+  const card = make("article", { class: "card observed" }, make("h3", {}, server.name), verdict, tables.classes.element, tables.apps.element);
+  return Object.assign(card, { tables, verdict });
+}
+
+function showObserved({ tables, verdict }, { mode, observed }) {
+  setText(verdict, verdictOf(mode, observed));
+  for (const key of ["classes", "apps"]) tables[key].show(observed[key]);
+}
+
+const verdictOf = (mode, observed) => observed.verdict + (mode === "observe" ? "." : ", when it was observed last.");
 
 function observedTable(name) {
   return makeTable("What observing tells, by " + name.toLowerCase(), [

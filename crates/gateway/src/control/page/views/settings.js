@@ -33,8 +33,8 @@ function lifetimes(context) {
   const table = makeTable("Lifetimes", [
     { name: "Kind of question", kind: "name", value: (item) => [item.class, CLASSES[item.class] || ""] },
     ...LIFETIMES.map(column),
-    { name: "Set by", value: (item) => (item.changed ? "you, here" : item.configured ? "the file" : "Greenroom"), about: "“you, here” is kept over restarts and goes before the configuration file; * marks what differs from the file" },
-    { name: "Change", kind: "element", value: (item) => makeButton("Change…", "quiet small", () => dialog.open(items.find((now) => keyOf(now) === keyOf(item)) || item), { "aria-label": "Change how long " + item.class + " of " + item.server + " is kept" }) },
+    { name: "Set by", isWords: true, value: (item) => (item.changed ? "you, here" : item.configured ? "the file" : "Greenroom"), about: "“you, here” is kept over restarts and goes before the configuration file; * marks what differs from the file" },
+    { name: "Change", isBare: true, kind: "element", value: (item) => makeButton("Change…", "quiet small", () => dialog.open(items.find((now) => keyOf(now) === keyOf(item)) || item), { "aria-label": "Change how long " + item.class + " of " + item.server + " is kept" }) },
   ], keyOf);
 
   const show = () => {
@@ -177,7 +177,7 @@ function notices(context) {
     const id = newId("target");
     const input = make("input", { id, type: "text", maxlength: "64", spellcheck: "false", autocomplete: "off" });
     const button = makeButton("Send a test", "quiet", () => context.act(button, () => ask("POST", "notices/test", { target: input.value.trim() })));
-    return make("div", { class: "row" }, make("label", { class: "choice", for: id }, make("span", {}, "Name of the target"), input), button);
+    return make("div", { class: "row filters" }, make("label", { class: "choice", for: id }, make("span", {}, "Name of the target"), input), button);
   };
   context.ask("GET", "notices").then(({ targets }) => {
     if (targets.length === 0) return place.replaceChildren(none());

@@ -92,7 +92,7 @@ function makeReasons() {
   return makeTable("Why a server was asked", [
     { name: "Name", kind: "name", value: (row) => row.name },
     { name: "Missed", kind: "count", value: (row) => row.missed, about: "nothing that might be used was kept" },
-    { name: "Because", class: "left", value: (row) => reasons(row).map(([reason, value]) => reason + " " + count(value)).join(", ") || "–", about: "absent: never asked before, or let go; expired: kept too long; invalidated: the server said that it changed" },
+    { name: "Because", isWords: true, value: (row) => reasons(row).map(([reason, value]) => reason + " " + count(value)).join(", ") || "–", about: "absent: never asked before, or let go; expired: kept too long; invalidated: the server said that it changed" },
     { name: "Joined", kind: "count", value: (row) => row.joined, about: "waited for the same question of somebody else" },
     { name: "Passed", kind: "count", value: (row) => row.passed, about: "streams and changes, which are never kept" },
     { name: "Refreshes read", kind: "count", value: (row) => row.refreshes_useful, about: "refreshes behind an answer that an app read afterwards" },
