@@ -24,6 +24,7 @@
 //!   of. [`why`]: why one read is answered as it is.
 //! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
 //! - [`shell`]: words of the commands that are printed.
+//! - [`statistics`]: what was asked, how it was answered, and what that spared the servers.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
 pub mod apps;
@@ -66,6 +67,7 @@ pub mod server;
 pub mod shell;
 pub mod stale;
 pub mod state;
+pub mod statistics;
 pub mod storage;
 pub mod tls;
 pub mod warnings;

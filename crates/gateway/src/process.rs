@@ -20,6 +20,7 @@ use crate::notices::{Fact, Notices};
 use crate::playlists::{self, Playlists};
 use crate::server::Server;
 use crate::state::State;
+use crate::statistics::Statistics;
 use crate::storage;
 use crate::tls::Shown;
 use crate::tls::shown::Files;
@@ -125,6 +126,8 @@ impl Process {
         let jobs = Arc::new(jobs.within(&state_dir));
         jobs::warming::add(&jobs, &cache);
         jobs::indexes::add(&jobs, &libraries);
+        let statistics = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
+        let statistics = Arc::new(Statistics::new(statistics, clock.clone()));
         let plane = Control::new(Parts {
             servers: servers.clone(),
             cache: cache.clone(),
@@ -134,6 +137,7 @@ impl Process {
             playlists,
             notices: Arc::clone(&notices),
             jobs: Arc::clone(&jobs),
+            statistics,
         });
         let shown = open_shown(settings.control.shown.as_ref(), "the control plane", &clock)?;
         let scheme = if shown.is_some() { "https" } else { "http" };

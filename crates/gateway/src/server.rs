@@ -39,6 +39,7 @@ use crate::resume::{OwnReads, WarmRead};
 use crate::seats::Seats;
 use crate::stale::{Choosiness, Paces, Players};
 use crate::state::State;
+use crate::statistics::Ledger;
 use crate::warnings::Warnings;
 
 /// Items whose place in the library is remembered; some 100 bytes each.
@@ -85,6 +86,8 @@ pub struct Server {
     pub players: Players,
     /// What was counted.
     pub counters: Counters,
+    /// What was asked and how it was answered, over time.
+    pub ledger: Ledger,
     /// Clients' connections, by address.
     pub connections: Seats<IpAddr>,
     /// Clients' notification sockets and event streams, by identity.
@@ -144,6 +147,8 @@ pub struct Counters {
     pub offline: AtomicU64,
     /// Requests that we asked without a client: refreshes, warming, events, probes.
     pub own: AtomicU64,
+    /// Of these, the ones that stand in the ledger.
+    pub own_settled: AtomicU64,
     /// When a client last asked anything, in milliseconds.
     pub last_asked_ms: AtomicU64,
     /// When the server last answered anything, and when it last failed to, in milliseconds.
@@ -181,6 +186,7 @@ impl Server {
             paces: Paces::default(),
             players: Players::default(),
             counters: Counters::default(),
+            ledger: Ledger::default(),
             connections: Seats::new(
                 settings.hygiene.max_connections,
                 settings.hygiene.max_connections_per_peer,
@@ -245,6 +251,13 @@ impl Server {
         if let Some(observation) = self.switch.observation() {
             observation.tally.passed(what, &app.name);
         }
+    }
+
+    /// Writes into the ledger what we asked without a client since the last time.
+    pub fn settle_own(&self, now_ms: u64) {
+        let own = self.counters.own.load(Ordering::Relaxed);
+        let settled = self.counters.own_settled.fetch_max(own, Ordering::AcqRel);
+        self.ledger.note_own(own.saturating_sub(settled), now_ms);
     }
 
     /// Invalidates in the cache, and in what is observed.

@@ -4,6 +4,7 @@
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
 //! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
 //! servers say of themselves); [`api`], [`jobs`], [`libraries`], [`matching`], [`modes`], [`notices`], [`playlists`], [`live`], [`metrics`] and [`exposition`],
+//! [`statistics`], [`decisions`],
 //! [`health`], [`page`] (how it is shown), [`paths`] and [`openapi`] (where, and how that is described), [`problem`] (how it is
 //! refused).
 //!
@@ -11,6 +12,7 @@
 //! query that an app asked for: what is not gathered cannot be shown by mistake. Who asks why names a path himself.
 
 mod api;
+mod decisions;
 mod disk;
 mod door;
 mod exposition;
@@ -37,6 +39,7 @@ mod problem;
 mod queueing;
 mod session;
 mod snapshot;
+mod statistics;
 #[cfg(test)]
 mod tests;
 mod throttle;
@@ -58,6 +61,7 @@ use crate::jobs::{AT_ONCE, Jobs};
 use crate::notices::Notices;
 use crate::playlists::Playlists;
 use crate::server::Server;
+use crate::statistics::Statistics;
 use crate::storage;
 use crate::warnings::Warnings;
 use figures::Engine;
@@ -88,6 +92,7 @@ pub struct Control {
     /// Who is told when something happens.
     notices: Arc<Notices>,
     jobs: Arc<Jobs>,
+    statistics: Arc<Statistics>,
     sessions: Sessions,
     throttle: Throttle,
     refusals: [AtomicU64; Decision::REFUSALS.len()],
@@ -117,6 +122,8 @@ pub struct Parts {
     pub notices: Arc<Notices>,
     /// What is done by itself.
     pub jobs: Arc<Jobs>,
+    /// What was asked, and how it was answered.
+    pub statistics: Arc<Statistics>,
 }
 
 impl Parts {
@@ -126,6 +133,7 @@ impl Parts {
         let jobs = Arc::new(Jobs::new(AT_ONCE, clock.clone(), tasks, stop));
         Self {
             servers: Vec::new(),
+            statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
             cache,
             clock,
             token,
@@ -165,7 +173,7 @@ struct Plane {
 impl Control {
     /// Shows and steers these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { servers, cache, clock, token, warnings, playlists, notices, jobs } = parts;
+        let Parts { servers, cache, clock, token, warnings, playlists, notices, jobs, statistics } = parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),
@@ -175,6 +183,7 @@ impl Control {
             playlists,
             notices,
             jobs,
+            statistics,
             sessions: Sessions::default(),
             throttle: Throttle::default(),
             refusals: [const { AtomicU64::new(0) }; Decision::REFUSALS.len()],
@@ -191,7 +200,8 @@ impl Control {
         let shown = self.baseline.show(self.counted(), self.clock.now_ms());
         let libraries = self.playlists.libraries.all();
         let libraries = libraries.iter().map(|library| library.report(false)).collect();
-        Snapshot { bypasses: self.bypasses(), libraries, jobs_running: self.jobs_running(), ..shown }
+        let today = Some(self.statistics.today(None));
+        Snapshot { bypasses: self.bypasses(), libraries, jobs_running: self.jobs_running(), today, ..shown }
     }
 
     /// What was counted since start.

@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    Plane, api, gate, health, jobs, libraries, live, matching, metrics, modes, notices, openapi, page,
-    playlists,
+    Plane, api, decisions, gate, health, jobs, libraries, live, matching, metrics, modes, notices, openapi,
+    page, playlists, statistics,
 };
 
 /// Made once: a description is long.
@@ -80,4 +80,6 @@ fn described() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::run))
         .routes(routes!(jobs::cancel))
+        .routes(routes!(decisions::last))
+        .routes(routes!(statistics::today))
 }
