@@ -85,3 +85,10 @@ export const CLASSES = {
   "images": "posters, covers, stills",
   "assets": "files of the web client",
 };
+
+/** A text with a capital letter and a full stop. */
+export function sentence(text) {
+  if (!text) return "";
+  const whole = text[0].toUpperCase() + text.slice(1);
+  return /[.!?…]$/.test(whole) ? whole : whole + ".";
+}

@@ -4,7 +4,7 @@ import {
   keep, make, makeButton, makeEmpty, makeSection, makeState, makeTrouble, setAttribute, setState, setText,
 } from "../dom.js";
 import { makeProgress, showProgress } from "../table.js";
-import { ago, bytes, count, counted, duration } from "../words.js";
+import { ago, bytes, count, counted, duration, sentence } from "../words.js";
 import { makeDiff } from "./library-diff.js";
 
 export const title = "Libraries";
@@ -173,7 +173,7 @@ function makeCard({ id, title: name }, { context, follow }) {
     card.hasEnded = true;
     card.show(report);
     const is = report.failure ? "ended without a result" : "complete";
-    showProgress(progress, report.failure ? 0 : 1, report.failure ? `Ended. ${report.failure.text}` :
+    showProgress(progress, report.failure ? 0 : 1, report.failure ? `Ended: ${report.failure.text}` :
       `100 %: ${counted(totalOf(report.items), "item")} in ${duration(report.cost.build_ms / 1000)}, `
       + `${counted(report.cost.build_requests, "request")} to the server`);
     context.say(`The list of ${report.title} is ${is}.`);
@@ -183,7 +183,7 @@ function makeCard({ id, title: name }, { context, follow }) {
 
 function showFailure(element, failure) {
   element.hidden = !failure;
-  if (failure) setText(element, `${failure.text} ${failure.remedy} (Since ${ago(failure.since_ms)}.)`);
+  if (failure) setText(element, `${sentence(failure.text)} ${failure.remedy} (${ago(failure.since_ms)})`);
 }
 
 function showItems(list, items) {
