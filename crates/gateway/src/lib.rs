@@ -25,6 +25,7 @@
 //! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
 //! - [`shell`]: words of the commands that are printed.
 //! - [`statistics`]: what was asked, how it was answered, and what that spared the servers.
+//! - [`inside`]: reads of our own for dashboards. [`dashboard`]: the figures they show. [`history`]: what was played.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
 pub mod apps;
@@ -36,6 +37,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod conversation;
+pub mod dashboard;
 pub mod demo;
 pub mod departure;
 pub mod doctor;
@@ -44,7 +46,9 @@ pub mod enquiry;
 pub mod follower;
 pub mod framing;
 pub mod greeting;
+pub mod history;
 pub mod identity;
+pub mod inside;
 pub mod jobs;
 pub mod keys;
 pub mod library;

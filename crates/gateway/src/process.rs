@@ -11,7 +11,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::bypass::Bypasses;
 use crate::config::{self, Settings};
-use crate::control::{Control, Parts, Token};
+use crate::control::{Control, Links, Parts, Token};
+use crate::dashboard::Dashboard;
+use crate::history::History;
+use crate::inside::Inside;
 use crate::jobs::{self, Jobs};
 use crate::keys::{ControlToken, DataDir};
 use crate::library::Libraries;
@@ -128,7 +131,20 @@ impl Process {
         jobs::indexes::add(&jobs, &libraries);
         let statistics = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
         let statistics = Arc::new(Statistics::new(statistics, clock.clone()));
+        let links = Links::of(&secrets.0);
+        let own: Vec<Arc<Server>> = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
+        let inside = Arc::new(Inside::of(own.clone()));
+        let known = Arc::clone(&libraries);
+        let dashboard = Arc::new(Dashboard::new(Arc::clone(&inside), known, clock.clone()));
+        let kept = (clock.clone(), tasks.clone());
+        let history = History::open(&state_dir, state.trouble(), settings.history_max_rows, own, kept);
+        let history = Arc::new(history);
+        jobs::dashboards::add(&jobs, &dashboard, &history);
         let plane = Control::new(Parts {
+            inside: Arc::clone(&inside),
+            dashboard: Arc::clone(&dashboard),
+            history: Arc::clone(&history),
+            links,
             servers: servers.clone(),
             cache: cache.clone(),
             clock: clock.clone(),
@@ -159,6 +175,7 @@ impl Process {
             tasks.spawn(follower::follow(server));
         }
         tasks.spawn(jobs.keep());
+        tasks.spawn(inside.keep_warm(stop.clone()));
         cache.run_warmer();
         Ok(Self { servers, control, page, token, cache, clock, state, libraries, tasks, stop })
     }

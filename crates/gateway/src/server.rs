@@ -24,6 +24,7 @@ use crate::bounds::Bounds;
 use crate::breaker::{Breaker, Outcome};
 use crate::bypass::Bypasses;
 use crate::config;
+use crate::dashboard::health::FirstBytes;
 use crate::doubt::Doubts;
 use crate::identity::{HashKey, Identities, Identity};
 use crate::library::tidings::Tidings;
@@ -92,6 +93,8 @@ pub struct Server {
     pub connections: Seats<IpAddr>,
     /// Clients' notification sockets and event streams, by identity.
     pub sockets: Seats<Partition>,
+    /// How long its answers lately took to begin.
+    pub first_bytes: FirstBytes,
     /// Which bounds clients ran into.
     pub bounds: Bounds,
     /// What is set up badly about it.
@@ -192,6 +195,7 @@ impl Server {
                 settings.hygiene.max_connections_per_peer,
             ),
             sockets: Seats::new(settings.hygiene.max_sockets, settings.hygiene.max_sockets_per_identity),
+            first_bytes: FirstBytes::default(),
             bounds: Bounds::default(),
             warnings: Warnings::default(),
             public: Partition::new("public"),
@@ -380,7 +384,12 @@ impl Server {
         lane: Lane,
         key: u64,
     ) -> Result<Response<Incoming>, NoResponse> {
+        let began_ms = self.clock.now_ms();
         let answer = self.origin.send(request, lane).await;
+        if answer.is_ok() && matches!(lane, Lane::Read) {
+            let now_ms = self.clock.now_ms();
+            self.first_bytes.note(now_ms, Duration::from_millis(now_ms.saturating_sub(began_ms)));
+        }
         let outcome = match &answer {
             Ok(response) if matches!(response.status().as_u16(), 502..=504) => Some(Outcome::Unwilling),
             Ok(_) => Some(Outcome::Answered),

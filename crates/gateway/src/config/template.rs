@@ -66,6 +66,10 @@ listen = "127.0.0.1:8710"
 [jobs]
 # at_once = 3                      # that run at a time; the others wait in line
 
+# What was played, mirrored for dashboards.
+[history]
+# max_rows = 1000000               # the oldest go first; 0: nothing is mirrored
+
 [[server]]
 name   = "home"
 kind   = "plex"                        # or "jellyfin"

@@ -12,6 +12,8 @@
 //! query that an app asked for: what is not gathered cannot be shown by mistake. Who asks why names a path himself.
 
 mod api;
+mod compatible;
+mod dashboard;
 mod decisions;
 mod disk;
 mod door;
@@ -21,6 +23,7 @@ mod figures;
 mod gate;
 mod guard;
 mod health;
+mod history;
 mod introduction;
 mod jobs;
 mod libraries;
@@ -57,6 +60,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config;
+use crate::dashboard::Dashboard;
+use crate::history::History;
+use crate::inside::Inside;
 use crate::jobs::{AT_ONCE, Jobs};
 use crate::notices::Notices;
 use crate::playlists::Playlists;
@@ -74,6 +80,7 @@ use session::Sessions;
 use snapshot::{AppFigures, Baseline, Counted, ServerFigures, ServerWarning, Snapshot};
 use throttle::Throttle;
 
+pub use compatible::image::Links;
 pub use door::serve;
 pub use openapi::written as description;
 pub use token::Token;
@@ -101,6 +108,12 @@ pub struct Control {
     /// Seats of those who watch builds.
     watchers: Arc<Semaphore>,
     warming: tokio::sync::Mutex<()>,
+    inside: Arc<Inside>,
+    dashboard: Arc<Dashboard>,
+    history: Arc<History>,
+    links: Links,
+    /// Who was answered at once by the shapes of other dashboards.
+    counts: compatible::Counts,
 }
 
 /// What the control plane shows and steers.
@@ -124,6 +137,14 @@ pub struct Parts {
     pub jobs: Arc<Jobs>,
     /// What was asked, and how it was answered.
     pub statistics: Arc<Statistics>,
+    /// Reads of our own for dashboards.
+    pub inside: Arc<Inside>,
+    /// The figures they show.
+    pub dashboard: Arc<Dashboard>,
+    /// What was played.
+    pub history: Arc<History>,
+    /// Links to pictures.
+    pub links: Links,
 }
 
 impl Parts {
@@ -131,6 +152,10 @@ impl Parts {
     pub fn bare(cache: Cache, clock: Clock, token: Token) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let jobs = Arc::new(Jobs::new(AT_ONCE, clock.clone(), tasks, stop));
+        let (inside, playlists): (Arc<Inside>, Arc<Playlists>) = (Arc::default(), Arc::default());
+        let libraries = Arc::clone(&playlists.libraries);
+        let dashboard = Arc::new(Dashboard::new(Arc::clone(&inside), libraries, clock.clone()));
+        let history = Arc::new(History::none(clock.clone()));
         Self {
             servers: Vec::new(),
             statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
@@ -138,9 +163,13 @@ impl Parts {
             clock,
             token,
             warnings: Arc::default(),
-            playlists: Arc::default(),
             notices: Arc::default(),
             jobs,
+            playlists,
+            inside,
+            dashboard,
+            history,
+            links: Links::default(),
         }
     }
 }
@@ -173,7 +202,21 @@ struct Plane {
 impl Control {
     /// Shows and steers these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { servers, cache, clock, token, warnings, playlists, notices, jobs, statistics } = parts;
+        let Parts {
+            servers,
+            cache,
+            clock,
+            token,
+            warnings,
+            playlists,
+            notices,
+            jobs,
+            statistics,
+            inside,
+            dashboard,
+            history,
+            links,
+        } = parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),
@@ -191,6 +234,11 @@ impl Control {
             live: Live::new(),
             watchers: Arc::new(Semaphore::new(libraries::MAX_WATCHERS)),
             warming: tokio::sync::Mutex::new(()),
+            inside,
+            dashboard,
+            history,
+            links,
+            counts: compatible::Counts::default(),
             clock,
         }
     }
@@ -232,6 +280,18 @@ impl Control {
         self.baseline.move_to(self.counted(), only, self.clock.now_ms());
         tracing::info!(server = only.unwrap_or("all"), "the cache was cleared");
         Ok(())
+    }
+
+    /// Counts from here; what is kept stays.
+    fn count_anew(&self) {
+        self.baseline.move_to(self.counted(), None, self.clock.now_ms());
+    }
+
+    /// Of what apps asked these servers since counting began: what was answered at once from the cache, and what was not.
+    fn lookups(&self, servers: &[&str]) -> (u64, u64) {
+        let snapshot = self.snapshot();
+        let classes = snapshot.classes.iter().filter(|class| servers.contains(&class.server.as_str()));
+        classes.fold((0, 0), |(hits, misses), class| (hits + class.hits + class.stale, misses + class.misses))
     }
 
     /// Drops what is kept with a tag, for one server or for all.

@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    Plane, api, decisions, gate, health, jobs, libraries, live, matching, metrics, modes, notices, openapi,
-    page, playlists, statistics,
+    Plane, api, compatible, dashboard, decisions, gate, health, history, jobs, libraries, live, matching,
+    metrics, modes, notices, openapi, page, playlists, statistics,
 };
 
 /// Made once: a description is long.
@@ -81,5 +81,10 @@ fn described() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(jobs::run))
         .routes(routes!(jobs::cancel))
         .routes(routes!(decisions::last))
+        .merge(compatible::routes())
+        .routes(routes!(dashboard::summary))
+        .routes(routes!(dashboard::figures))
+        .routes(routes!(history::page))
+        .routes(routes!(history::sync))
         .routes(routes!(statistics::today))
 }

@@ -11,6 +11,7 @@ mod bypass;
 mod cache_tools;
 mod crawling;
 mod crowd;
+mod dashboards;
 mod deferred;
 mod doctor;
 mod encryption;
