@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
@@ -17,16 +17,15 @@ use http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
 };
 use http::{HeaderMap, StatusCode};
-use http_body::Body as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use utoipa::IntoParams;
 
 use super::Plane;
-use super::gate::Admitted;
+use super::api::whole;
+use super::gate::{Admitted, Pass};
 use super::problem::{Problem, ProblemBody};
-use super::session::SessionId;
 use crate::playlists::report::Failure;
 use crate::playlists::run::{Ending, Progress, Run};
 use wish::{Asked, Said, rows_of, too_long, wish_of};
@@ -111,13 +110,10 @@ pub(super) async fn sync(
     body: Body,
 ) -> Result<Response, Refusal> {
     let Query(said) = said.map_err(|rejection| bad_query(&rejection))?;
-    // What says that it is too long is not waited for.
-    if usize::try_from(body.size_hint().lower()).is_ok_and(|length| length > MAX_BODY_BYTES) {
-        return Err(too_long().into());
-    }
-    let whole = tokio::time::timeout(BODY_PATIENCE, to_bytes(body, MAX_BODY_BYTES)).await;
-    let whole = whole.map_err(|_| Problem::BAD_BODY)?;
-    let whole = whole.map_err(|_| too_long())?;
+    let whole = whole(body, MAX_BODY_BYTES, BODY_PATIENCE).await.map_err(|problem| match problem {
+        Problem::TOO_LONG => too_long().into(),
+        other => Refusal::Problem(other),
+    })?;
     let says_of_itself = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let playlists = &plane.control.playlists;
     let (source, asked) = if said.is_empty() && is_json(says_of_itself) {
@@ -188,7 +184,7 @@ pub(super) async fn run(
     let seat = plane.control.live.seat()?;
     let viewer = Viewer {
         progress: run.watch(),
-        session: admitted.session,
+        pass: admitted.pass,
         run,
         plane,
         is_over: false,
@@ -304,7 +300,7 @@ struct Viewer {
     plane: Arc<Plane>,
     run: Arc<Run>,
     progress: watch::Receiver<Progress>,
-    session: Option<SessionId>,
+    pass: Pass,
     is_new: bool,
     is_over: bool,
     _seat: OwnedSemaphorePermit,
@@ -322,9 +318,7 @@ impl Viewer {
                 changed = self.progress.changed() => changed.ok()?,
             }
         }
-        let control = &self.plane.control;
-        let now_ms = control.clock.now_ms();
-        if self.session.is_some_and(|session| !control.sessions.is_open(session, now_ms)) {
+        if !self.plane.still_admits(self.pass) {
             return None;
         }
         self.progress.borrow_and_update();
