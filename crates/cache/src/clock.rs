@@ -38,10 +38,31 @@ impl Clock {
     }
 
     /// Milliseconds since the Unix epoch: wall time when the clock was made, plus (scaled) monotonic time since.
-    #[expect(clippy::disallowed_methods, reason = "this is the clock room")]
     pub fn now_ms(&self) -> u64 {
+        self.base_ms + millis(self.elapsed())
+    }
+
+    /// The same moment in microseconds, for measuring how long something takes.
+    pub fn now_us(&self) -> u64 {
+        let elapsed_us = u64::try_from(self.elapsed().as_micros()).unwrap_or(u64::MAX);
+        (self.base_ms * 1000).saturating_add(elapsed_us)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the clock room")]
+    fn elapsed(&self) -> Duration {
         let elapsed = Instant::now().saturating_duration_since(self.start);
-        self.base_ms + millis(self.factor.map_or(elapsed, |factor| elapsed.mul_f64(factor)))
+        self.factor.map_or(elapsed, |factor| elapsed.mul_f64(factor))
+    }
+
+    /// By how much the wall's clock is ahead of this one: it grows while the machine sleeps, and when somebody sets it.
+    /// A clock that runs faster than the wall's has nothing to compare.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock room")]
+    pub fn behind_wall_ms(&self) -> i64 {
+        if self.factor.is_some() {
+            return 0;
+        }
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(millis(since_epoch)).unwrap_or(i64::MAX).saturating_sub_unsigned(self.now_ms())
     }
 
     /// Sleeps for `duration` of this clock's time.
@@ -75,6 +96,7 @@ mod tests {
         let before = clock.now_ms();
         clock.sleep(Duration::from_millis(1500)).await;
         assert_eq!(clock.now_ms() - before, 1500);
+        assert_eq!(clock.now_us() / 1000, clock.now_ms());
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,6 +15,7 @@
 //! - [`prefetch`]: what is loaded before it is asked for.
 //! - [`library`]: the libraries, kept whole. [`matching`]: which item is meant. [`playlists`]: playlists from elsewhere.
 //! - [`tls`]: whose certificate is believed, and which one is shown.
+//! - [`jobs`]: what is done by itself from time to time.
 //! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
 //! - [`resume`]: warming goes on after a restart.
 //! - [`storage`]: the engine with its tiers. [`state`]: what outlives the process and is no cache.
@@ -23,6 +24,7 @@
 //!   of. [`why`]: why one read is answered as it is.
 //! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
 //! - [`shell`]: words of the commands that are printed.
+//! - [`statistics`]: what was asked, how it was answered, and what that spared the servers.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
 pub mod apps;
@@ -43,12 +45,14 @@ pub mod follower;
 pub mod framing;
 pub mod greeting;
 pub mod identity;
+pub mod jobs;
 pub mod keys;
 pub mod library;
 pub mod listener;
 pub mod login;
 pub mod matching;
 pub mod mode;
+pub mod notices;
 pub mod observe;
 pub mod openness;
 pub mod origin;
@@ -63,6 +67,7 @@ pub mod server;
 pub mod shell;
 pub mod stale;
 pub mod state;
+pub mod statistics;
 pub mod storage;
 pub mod tls;
 pub mod warnings;

@@ -28,6 +28,7 @@ use crate::doubt::Doubts;
 use crate::identity::{HashKey, Identities, Identity};
 use crate::library::tidings::Tidings;
 use crate::mode::{Mode, Switch};
+use crate::notices::{Fact, Notices};
 use crate::observe::{Observation, Report};
 use crate::origin::{Cause, Lane, NoResponse, Origin};
 use crate::prefetch::Prefetch;
@@ -38,6 +39,7 @@ use crate::resume::{OwnReads, WarmRead};
 use crate::seats::Seats;
 use crate::stale::{Choosiness, Paces, Players};
 use crate::state::State;
+use crate::statistics::Ledger;
 use crate::warnings::Warnings;
 
 /// Items whose place in the library is remembered; some 100 bytes each.
@@ -84,6 +86,8 @@ pub struct Server {
     pub players: Players,
     /// What was counted.
     pub counters: Counters,
+    /// What was asked and how it was answered, over time.
+    pub ledger: Ledger,
     /// Clients' connections, by address.
     pub connections: Seats<IpAddr>,
     /// Clients' notification sockets and event streams, by identity.
@@ -112,6 +116,8 @@ pub struct Server {
     pub began_ms: u64,
     /// What outlives the process.
     pub state: Arc<State>,
+    /// Who is told when something happens.
+    pub notices: Arc<Notices>,
     /// Whether things go stale for some partitions only.
     pub choosiness: Choosiness,
     /// Who the server said to be when it was asked last without a token, in its own words.
@@ -141,6 +147,8 @@ pub struct Counters {
     pub offline: AtomicU64,
     /// Requests that we asked without a client: refreshes, warming, events, probes.
     pub own: AtomicU64,
+    /// Of these, the ones that stand in the ledger.
+    pub own_settled: AtomicU64,
     /// When a client last asked anything, in milliseconds.
     pub last_asked_ms: AtomicU64,
     /// When the server last answered anything, and when it last failed to, in milliseconds.
@@ -178,6 +186,7 @@ impl Server {
             paces: Paces::default(),
             players: Players::default(),
             counters: Counters::default(),
+            ledger: Ledger::default(),
             connections: Seats::new(
                 settings.hygiene.max_connections,
                 settings.hygiene.max_connections_per_peer,
@@ -195,6 +204,7 @@ impl Server {
             own_app: Arc::default(),
             began_ms: clock.now_ms(),
             state: Arc::default(),
+            notices: Arc::default(),
             choosiness: Choosiness::default(),
             introduction: Mutex::default(),
             is_emby: AtomicBool::new(false),
@@ -241,6 +251,13 @@ impl Server {
         if let Some(observation) = self.switch.observation() {
             observation.tally.passed(what, &app.name);
         }
+    }
+
+    /// Writes into the ledger what we asked without a client since the last time.
+    pub fn settle_own(&self, now_ms: u64) {
+        let own = self.counters.own.load(Ordering::Relaxed);
+        let settled = self.counters.own_settled.fetch_max(own, Ordering::AcqRel);
+        self.ledger.note_own(own.saturating_sub(settled), now_ms);
     }
 
     /// Invalidates in the cache, and in what is observed.
@@ -304,6 +321,20 @@ impl Server {
             device: Some("Greenroom".into()),
             device_id: Some(format!("greenroom-{}", self.name())),
             ambiguous: false,
+        }
+    }
+
+    /// The server said yes or no to the configured token.
+    pub fn note_own_token(&self, is_accepted: bool) {
+        let server = self.name().to_owned();
+        let fact = if is_accepted { Fact::TokenAccepted { server } } else { Fact::TokenRejected { server } };
+        self.notices.tell(&fact);
+    }
+
+    /// The server refused the token of this identity; it may be the configured one.
+    pub fn note_refused(&self, identity: &Identity) {
+        if self.own_partition().is_some_and(|own| own == *identity.partition()) {
+            self.note_own_token(false);
         }
     }
 

@@ -17,9 +17,11 @@ use http::Uri;
 use super::control::Control;
 use super::disk;
 use super::hygiene::{self, Hygiene};
+use super::jobs::read_at_once;
 use super::library::{self, Library};
 use super::matching::{Matching, read_path_maps};
 use super::networks::Networks;
+use super::notices::Notice;
 use super::playlists::{Account, Standing};
 use super::prefetch::Prefetch;
 use super::tls::{Upstream, read_shown};
@@ -59,10 +61,14 @@ pub struct Settings {
     pub library_memory_bytes: u64,
     /// What is remembered of matches.
     pub matching: Matching,
+    /// Jobs that run at a time.
+    pub jobs_at_once: usize,
     /// The media servers, in the order they were written.
     pub servers: Vec<Server>,
     /// Playlists that are kept in step by themselves.
     pub playlists: Vec<Standing>,
+    /// Who is told when something happens.
+    pub notices: Vec<Notice>,
 }
 
 /// The memory tier.
@@ -168,6 +174,7 @@ impl Settings {
         let memory = read_memory(&mut tree);
         let disk = disk::read(&mut tree, &data_dir);
         let matching = Matching::read(&mut tree);
+        let jobs_at_once = read_at_once(&mut tree);
         let library = Library::read(&mut tree);
         let library_memory_bytes = library::read_memory_limit(&mut tree);
         let mut servers = Vec::new();
@@ -176,6 +183,7 @@ impl Settings {
         }
         check_listeners(&mut tree, &control, &servers);
         let playlists = Standing::read_all(&mut tree, &servers);
+        let notices = Notice::read_all(&mut tree);
         if servers.is_empty() && tree.servers().is_empty() {
             tree.problem(
                 "configuration".into(),
@@ -192,8 +200,10 @@ impl Settings {
                 disk,
                 library_memory_bytes,
                 matching,
+                jobs_at_once,
                 servers,
                 playlists,
+                notices,
             })
         } else {
             Err(tree.problems)

@@ -22,6 +22,7 @@ use super::modes::check_class;
 use super::problem::Problem;
 use super::session::{cookie, no_cookie};
 use super::snapshot::{ServerFigures, Snapshot};
+use crate::jobs::warming;
 use crate::proxy::load::class_tag;
 
 /// Longest body that is read.
@@ -140,11 +141,7 @@ pub(super) async fn warm(
 ) -> Result<Json<Done>, Problem> {
     let which: Which = read(&headers, body).await?.unwrap_or_default();
     let warmed = plane.control.warm(which.server.as_deref()).await?;
-    let message = match warmed {
-        0 => "Nothing to warm: no app asked lately for anything that is kept warm.".to_owned(),
-        1 => "1 answer was refreshed.".to_owned(),
-        more => format!("{more} answers were refreshed."),
-    };
+    let message = warming::sentence(warmed);
     Ok(Json(Done { success: true, message, warmed: Some(warmed) }))
 }
 

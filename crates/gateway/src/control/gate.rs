@@ -105,7 +105,7 @@ fn in_our_words(response: Response) -> Response {
         media_type.is_none_or(|media_type| media_type.starts_with("text/plain"))
     };
     let unread = [StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY].contains(&response.status());
-    if unread && is_plain() { Problem::BAD_QUESTION.into_response() } else { response }
+    if unread && is_plain() { Problem::BAD_QUERY.into_response() } else { response }
 }
 
 impl Plane {

@@ -3,7 +3,8 @@
 //! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
 //! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
-//! servers say of themselves); [`api`], [`libraries`], [`matching`], [`modes`], [`playlists`], [`live`], [`metrics`],
+//! servers say of themselves); [`api`], [`jobs`], [`libraries`], [`matching`], [`modes`], [`notices`], [`playlists`], [`live`], [`metrics`] and [`exposition`],
+//! [`statistics`], [`decisions`],
 //! [`health`], [`page`] (how it is shown), [`paths`] and [`openapi`] (where, and how that is described), [`problem`] (how it is
 //! refused).
 //!
@@ -11,19 +12,23 @@
 //! query that an app asked for: what is not gathered cannot be shown by mistake. Who asks why names a path himself.
 
 mod api;
+mod decisions;
 mod disk;
 mod door;
+mod exposition;
 mod facts;
 mod figures;
 mod gate;
 mod guard;
 mod health;
 mod introduction;
+mod jobs;
 mod libraries;
 mod live;
 mod matching;
 mod metrics;
 mod modes;
+mod notices;
 mod openapi;
 mod page;
 mod paths;
@@ -34,6 +39,7 @@ mod problem;
 mod queueing;
 mod session;
 mod snapshot;
+mod statistics;
 #[cfg(test)]
 mod tests;
 mod throttle;
@@ -48,10 +54,14 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::config;
+use crate::jobs::{AT_ONCE, Jobs};
+use crate::notices::Notices;
 use crate::playlists::Playlists;
 use crate::server::Server;
+use crate::statistics::Statistics;
 use crate::storage;
 use crate::warnings::Warnings;
 use figures::Engine;
@@ -79,6 +89,10 @@ pub struct Control {
     warnings: Arc<Warnings>,
     /// Playlists, with the libraries and who finds things in them.
     pub playlists: Arc<Playlists>,
+    /// Who is told when something happens.
+    notices: Arc<Notices>,
+    jobs: Arc<Jobs>,
+    statistics: Arc<Statistics>,
     sessions: Sessions,
     throttle: Throttle,
     refusals: [AtomicU64; Decision::REFUSALS.len()],
@@ -104,12 +118,30 @@ pub struct Parts {
     pub warnings: Arc<Warnings>,
     /// Playlists, with the libraries and who finds things in them.
     pub playlists: Arc<Playlists>,
+    /// Who is told when something happens.
+    pub notices: Arc<Notices>,
+    /// What is done by itself.
+    pub jobs: Arc<Jobs>,
+    /// What was asked, and how it was answered.
+    pub statistics: Arc<Statistics>,
 }
 
 impl Parts {
     /// No server and nothing else to show.
     pub fn bare(cache: Cache, clock: Clock, token: Token) -> Self {
-        Self { servers: Vec::new(), cache, clock, token, warnings: Arc::default(), playlists: Arc::default() }
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let jobs = Arc::new(Jobs::new(AT_ONCE, clock.clone(), tasks, stop));
+        Self {
+            servers: Vec::new(),
+            statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
+            cache,
+            clock,
+            token,
+            warnings: Arc::default(),
+            playlists: Arc::default(),
+            notices: Arc::default(),
+            jobs,
+        }
     }
 }
 
@@ -141,7 +173,7 @@ struct Plane {
 impl Control {
     /// Shows and steers these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { servers, cache, clock, token, warnings, playlists } = parts;
+        let Parts { servers, cache, clock, token, warnings, playlists, notices, jobs, statistics } = parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),
@@ -149,6 +181,9 @@ impl Control {
             token,
             warnings,
             playlists,
+            notices,
+            jobs,
+            statistics,
             sessions: Sessions::default(),
             throttle: Throttle::default(),
             refusals: [const { AtomicU64::new(0) }; Decision::REFUSALS.len()],
@@ -165,7 +200,8 @@ impl Control {
         let shown = self.baseline.show(self.counted(), self.clock.now_ms());
         let libraries = self.playlists.libraries.all();
         let libraries = libraries.iter().map(|library| library.report(false)).collect();
-        Snapshot { bypasses: self.bypasses(), libraries, ..shown }
+        let today = Some(self.statistics.today(None));
+        Snapshot { bypasses: self.bypasses(), libraries, jobs_running: self.jobs_running(), today, ..shown }
     }
 
     /// What was counted since start.

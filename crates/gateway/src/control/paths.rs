@@ -8,7 +8,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::Problem;
-use super::{Plane, api, gate, health, libraries, live, matching, metrics, modes, openapi, page, playlists};
+use super::{
+    Plane, api, decisions, gate, health, jobs, libraries, live, matching, metrics, modes, notices, openapi,
+    page, playlists, statistics,
+};
 
 /// Made once: a description is long.
 static PATHS: LazyLock<(Router<Arc<Plane>>, OpenApi)> = LazyLock::new(|| {
@@ -66,6 +69,7 @@ fn described() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(libraries::build))
         .routes(routes!(libraries::cancel))
         .routes(routes!(libraries::progress))
+        .routes(routes!(notices::test))
         .routes(routes!(playlists::sync))
         .routes(routes!(playlists::runs))
         .routes(routes!(playlists::standing))
@@ -73,4 +77,9 @@ fn described() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(playlists::run))
         .routes(routes!(playlists::cancel))
         .routes(routes!(playlists::missing))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::run))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(decisions::last))
+        .routes(routes!(statistics::today))
 }

@@ -47,9 +47,9 @@ impl Problem {
         detail: "It must be a small JSON object with the keys this path knows, and no others.",
     };
     /// The path or the query is not what it must be.
-    pub(super) const BAD_QUESTION: Self = Self {
+    pub(super) const BAD_QUERY: Self = Self {
         status: StatusCode::BAD_REQUEST,
-        code: "bad-question",
+        code: "bad-query",
         title: "The path or the query cannot be understood",
         detail: "The path must be UTF-8 behind its percent signs. The query may hold the keys this path knows, each once \
                  and with a value of its kind, and no others: /api/v1/openapi.json lists them.",
@@ -111,6 +111,13 @@ impl Problem {
         title: "This is no address",
         detail: "Give an address or a path as an app asks for it, such as /library/sections.",
     };
+    /// No such target of notices is configured.
+    pub(super) const UNKNOWN_TARGET: Self = Self {
+        status: StatusCode::NOT_FOUND,
+        code: "unknown-target",
+        title: "No such target",
+        detail: "No [[notice]] of this name is configured, or none at all. docs/notices.md says how it is done.",
+    };
     /// Warming runs already.
     pub(super) const ALREADY_WARMING: Self = Self {
         status: StatusCode::CONFLICT,
@@ -124,6 +131,13 @@ impl Problem {
         code: "unknown-library",
         title: "No such library",
         detail: "No library with this id is known. /api/v1/libraries lists those that are; ids look like home:3.",
+    };
+    /// There is no such job.
+    pub(super) const UNKNOWN_JOB: Self = Self {
+        status: StatusCode::NOT_FOUND,
+        code: "unknown-job",
+        title: "No such job",
+        detail: "There is no job of this name. /api/v1/jobs lists those there are.",
     };
     /// The library is turned off.
     pub(super) const LIBRARY_OFF: Self = Self {

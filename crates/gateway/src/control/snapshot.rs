@@ -19,6 +19,7 @@ use crate::library;
 use crate::mode::Mode;
 use crate::observe::Report;
 use crate::server::Server;
+use crate::statistics::Today;
 use crate::warnings::Warning;
 
 /// The figures of one moment.
@@ -44,6 +45,10 @@ pub(super) struct Snapshot {
     pub(super) bypasses: Vec<Bypass>,
     /// What is kept whole of libraries.
     pub(super) libraries: Vec<library::Report>,
+    /// Jobs that run now.
+    pub(super) jobs_running: usize,
+    /// What happened since midnight.
+    pub(super) today: Option<Today>,
 }
 
 /// Sums over all servers.
@@ -369,6 +374,8 @@ impl Baseline {
             classes,
             bypasses: Vec::new(),
             libraries: Vec::new(),
+            jobs_running: 0,
+            today: None,
         }
     }
 }
