@@ -174,7 +174,8 @@ impl Settings {
         let data_dir = tree.take("data_dir").map_or_else(default_data_dir, |leaf| PathBuf::from(leaf.text));
         let usual_ms = u64::try_from(SETTLE.as_millis()).unwrap_or(MAX_SETTLE_MS);
         let settle = Duration::from_millis(tree.number("state.settle_ms", 1, MAX_SETTLE_MS, usual_ms));
-        let control = Control::read(&mut tree);
+        let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
+        let control = Control::read(&mut tree, &trusted_proxies);
         let memory = read_memory(&mut tree);
         let disk = disk::read(&mut tree, &data_dir);
         let matching = Matching::read(&mut tree);

@@ -34,6 +34,7 @@ mod modes;
 mod notices;
 mod openapi;
 mod page;
+mod part;
 mod paths;
 mod playlists;
 mod prefetching;

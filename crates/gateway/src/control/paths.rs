@@ -77,6 +77,7 @@ fn described() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(playlists::run))
         .routes(routes!(playlists::cancel))
         .routes(routes!(playlists::missing))
+        .routes(routes!(playlists::rows))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::run))
         .routes(routes!(jobs::cancel))

@@ -36,7 +36,8 @@ impl Problem {
         status: StatusCode::METHOD_NOT_ALLOWED,
         code: "wrong-method",
         title: "Not with this method",
-        detail: "Figures are read with GET; what changes something is asked for with POST or DELETE.",
+        detail: "\"Allow\" says with which it is. Figures are read with GET; what changes something is asked for with POST, \
+                 PUT or DELETE.",
     };
     /// The body is not what it must be.
     pub(super) const BAD_BODY: Self = Self {
@@ -45,12 +46,27 @@ impl Problem {
         title: "The body cannot be understood",
         detail: "It must be a small JSON object with the keys this path knows, and no others.",
     };
-    /// A parameter of the address is not what it must be.
+    /// The path or the query is not what it must be.
     pub(super) const BAD_QUERY: Self = Self {
         status: StatusCode::BAD_REQUEST,
         code: "bad-query",
-        title: "The parameters cannot be understood",
-        detail: "A parameter is unknown, or has a value it cannot have. The description of the API lists them.",
+        title: "The path or the query cannot be understood",
+        detail: "The path must be UTF-8 behind its percent signs. The query may hold the keys this path knows, each once \
+                 and with a value of its kind, and no others: /api/v1/openapi.json lists them.",
+    };
+    /// The body is longer than it may be.
+    pub(super) const TOO_LONG: Self = Self {
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        code: "too-long",
+        title: "The body is too long",
+        detail: "What this path is told fits into a few kilobytes.",
+    };
+    /// The body did not come.
+    pub(super) const TOO_SLOW: Self = Self {
+        status: StatusCode::REQUEST_TIMEOUT,
+        code: "too-slow",
+        title: "The body did not come in time",
+        detail: "It was waited for as long as it is for anybody. Send it again, and all of it at once.",
     };
     /// The body does not say that it is JSON.
     pub(super) const NOT_JSON: Self = Self {
