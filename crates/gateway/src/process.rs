@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::advice::Advisor;
 use crate::bypass::Bypasses;
 use crate::config::{self, Settings};
 use crate::control::{Control, Parts, Token};
@@ -23,7 +24,7 @@ use crate::storage;
 use crate::tls::Shown;
 use crate::tls::shown::Files;
 use crate::warnings::Warnings;
-use crate::{breaker, control, follower, library, listener, openness, prefetch, resume, state};
+use crate::{breaker, control, follower, library, lifetimes, listener, openness, prefetch, resume, state};
 
 /// How long requests under way may take to end after the process was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -72,7 +73,9 @@ impl Process {
         let secrets = (data_dir.identity_key()?, data_dir.webhook_secret()?);
         let token = data_dir.control_token()?;
         let bypasses = Bypasses::open(&data_dir);
+        let lifetimes = lifetimes::Book::of(data_dir.path());
         let memory = engine_settings(&settings.memory);
+        let disk_dir = settings.disk.as_ref().map(|disk| disk.dir.clone());
         let has_store = settings.disk.as_ref().is_some_and(|disk| storage::is_begun(&disk.dir));
         let cache = storage::open(&memory, settings.disk, &clock, &tasks, &warnings);
         let mut servers = Vec::new();
@@ -94,6 +97,7 @@ impl Process {
             server.bypasses = Arc::clone(&bypasses);
             server.state = Arc::clone(&state);
             state.restore(&server, has_store);
+            take_up(&server, &lifetimes);
             server.turn_to(mode);
             let server = Arc::new(server);
             servers.push((Arc::clone(&server), address));
@@ -121,6 +125,12 @@ impl Process {
         let jobs = Arc::new(jobs.within(&state_dir));
         jobs::warming::add(&jobs, &cache);
         jobs::indexes::add(&jobs, &libraries);
+        let dirs = std::iter::once(state_dir.clone()).chain(disk_dir).collect();
+        let all = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
+        let advisor =
+            Advisor::new(all, cache.clone(), Arc::clone(&libraries), Arc::clone(&warnings), dirs);
+        let advisor = Arc::new(advisor);
+        advisor.add(&jobs);
         let plane = Control::new(Parts {
             servers: servers.clone(),
             cache: cache.clone(),
@@ -129,6 +139,8 @@ impl Process {
             warnings,
             playlists,
             jobs: Arc::clone(&jobs),
+            advisor: Some(advisor),
+            lifetimes: Some(lifetimes),
         });
         let shown = open_shown(settings.control.shown.as_ref(), "the control plane", &clock)?;
         let scheme = if shown.is_some() { "https" } else { "http" };
@@ -174,6 +186,14 @@ impl Process {
             tracing::warn!("the disk was too slow at the end: the newest proofs of tokens were not written");
         }
         ended
+    }
+}
+
+/// Lifetimes that an earlier process was told hold on.
+fn take_up(server: &Server, lifetimes: &lifetimes::Book) {
+    match lifetimes.read(server.name()) {
+        Ok(all) => all.into_iter().for_each(|(class, said)| server.lifetimes.say(class, said)),
+        Err(reason) => tracing::warn!(server = server.name(), reason, "lifetimes that were said cannot be read"),
     }
 }
 

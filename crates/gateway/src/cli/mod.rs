@@ -11,6 +11,7 @@ mod jobs;
 mod login;
 mod matching;
 mod modes;
+mod policies;
 mod remote;
 mod resolving;
 mod serve;
@@ -95,6 +96,10 @@ enum Command {
     Build(build::Options),
     /// Show what the running gateway does by itself, run it now, or end it
     Jobs(jobs::Jobs),
+    /// Show how long answers live in the running gateway, or change it
+    Policies(policies::Policies),
+    /// Let what is kept be asked for anew; until then it stands in if the server cannot be asked
+    Invalidate(policies::Invalidate),
     /// Look at what is kept on disk, check it, give room back, forget
     Cache(cache::Options),
     /// Bring a playlist of elsewhere onto a media server, for one user or several
@@ -108,6 +113,8 @@ enum Command {
     /// Show or renew the token of the control plane
     #[command(subcommand)]
     Token(token::Command),
+    /// Print the description of the API, in the words of OpenAPI 3.1
+    Openapi,
 }
 
 /// How the configuration is said on the command line. It wins over the environment, which wins over the file.
@@ -196,6 +203,10 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Restore(options) => backup::restore(&options),
         Command::Sync(options) => sync::run(&options),
         Command::Token(command) => token::run(&command),
+        Command::Openapi => {
+            println!("{}", crate::control::description());
+            DONE
+        }
         Command::Observe(options) => modes::observe(&options),
         Command::Bypass(options) => modes::bypass(&options),
         Command::Why(options) => why::run(&options),
@@ -204,6 +215,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Match(options) => matching::run(&options),
         Command::Clear(options) => modes::clear(&options),
         Command::Build(options) => build::run(&options),
+        Command::Policies(options) => policies::policies(&options),
+        Command::Invalidate(options) => policies::invalidate(&options),
         Command::Jobs(options) => jobs::jobs(&options),
     };
     ExitCode::from(code)

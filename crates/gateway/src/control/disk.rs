@@ -2,9 +2,10 @@
 
 use greenroom_cache::disk::DiskStats;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The disk tier as a whole. What is counted grows since start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct DiskFigures {
     /// Bytes kept now.
     pub(super) bytes: u64,

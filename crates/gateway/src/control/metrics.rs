@@ -23,6 +23,11 @@ use crate::matching::tally::Count;
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All metrics.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    responses((status = 200, body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8")),
+)]
 pub(super) async fn scrape(State(plane): State<Arc<Plane>>) -> impl IntoResponse {
     ([(CONTENT_TYPE, MEDIA_TYPE)], write(Scrape::of(&plane.control)))
 }

@@ -3,8 +3,9 @@
 //! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
 //! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
-//! servers say of themselves); [`api`], [`jobs`], [`libraries`], [`matching`], [`modes`], [`playlists`], [`live`], [`metrics`],
-//! [`health`], [`page`] (how it is shown), [`problem`] (how it is refused).
+//! servers say of themselves); [`api`], [`jobs`], [`policies`], [`warnings`], [`libraries`], [`matching`], [`modes`], [`playlists`], [`live`], [`metrics`],
+//! [`health`], [`page`] (how it is shown), [`paths`] and [`openapi`] (where, and how that is described), [`problem`] (how it is
+//! refused).
 //!
 //! Reading never changes anything. Nothing that is shown unasked knows the token of a media server, nor any path or
 //! query that an app asked for: what is not gathered cannot be shown by mistake. Who asks why names a path himself.
@@ -24,8 +25,11 @@ mod live;
 mod matching;
 mod metrics;
 mod modes;
+mod openapi;
 mod page;
+mod paths;
 mod playlists;
+mod policies;
 mod prefetching;
 mod prefix;
 mod problem;
@@ -33,16 +37,17 @@ mod queueing;
 mod session;
 mod snapshot;
 #[cfg(test)]
+mod steering;
+#[cfg(test)]
 mod tests;
 mod throttle;
 mod token;
+mod warnings;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::Router;
-use axum::routing::{get, post, put};
 use greenroom_cache::{Cache, Clock, Invalidation, Scope};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
@@ -50,8 +55,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::advice::Advisor;
 use crate::config;
 use crate::jobs::{AT_ONCE, Jobs};
+use crate::lifetimes;
 use crate::playlists::Playlists;
 use crate::server::Server;
 use crate::storage;
@@ -60,12 +67,14 @@ use figures::Engine;
 use guard::Decision;
 use introduction::Introduction;
 use live::Live;
+use paths::router;
 use problem::Problem;
 use session::Sessions;
 use snapshot::{AppFigures, Baseline, Counted, ServerFigures, ServerWarning, Snapshot};
 use throttle::Throttle;
 
 pub use door::serve;
+pub use openapi::written as description;
 pub use token::Token;
 
 /// Everything the control plane shows and changes.
@@ -80,6 +89,12 @@ pub struct Control {
     /// Playlists, with the libraries and who finds things in them.
     pub playlists: Arc<Playlists>,
     jobs: Arc<Jobs>,
+    /// Who says what could be better.
+    advisor: Option<Arc<Advisor>>,
+    /// Where lifetimes that are said are kept.
+    lifetimes: Option<lifetimes::Book>,
+    /// Held while lifetimes are changed.
+    saying: tokio::sync::Mutex<()>,
     sessions: Sessions,
     throttle: Throttle,
     refusals: [AtomicU64; Decision::REFUSALS.len()],
@@ -107,6 +122,10 @@ pub struct Parts {
     pub playlists: Arc<Playlists>,
     /// What is done by itself.
     pub jobs: Arc<Jobs>,
+    /// Who says what could be better.
+    pub advisor: Option<Arc<Advisor>>,
+    /// Where lifetimes that are said are kept.
+    pub lifetimes: Option<lifetimes::Book>,
 }
 
 impl Parts {
@@ -114,7 +133,7 @@ impl Parts {
     pub fn bare(cache: Cache, clock: Clock, token: Token) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let jobs = Arc::new(Jobs::new(AT_ONCE, clock.clone(), tasks, stop));
-        Self { servers: Vec::new(), cache, clock, token, warnings: Arc::default(), playlists: Arc::default(), jobs }
+        Self { servers: Vec::new(), cache, clock, token, warnings: Arc::default(), playlists: Arc::default(), jobs, advisor: None, lifetimes: None }
     }
 }
 
@@ -130,7 +149,7 @@ impl Shown {
     fn warnings(&self) -> impl Iterator<Item = ServerWarning> {
         let server = self.server.name().to_owned();
         let holding = self.server.warnings.holding().into_iter();
-        holding.map(move |warning| ServerWarning { server: Some(server.clone()), warning })
+        holding.map(move |warning| ServerWarning::new(Some(&server), warning))
     }
 }
 
@@ -146,7 +165,7 @@ struct Plane {
 impl Control {
     /// Shows and steers these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { servers, cache, clock, token, warnings, playlists, jobs } = parts;
+        let Parts { servers, cache, clock, token, warnings, playlists, jobs, advisor, lifetimes } = parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),
@@ -155,6 +174,9 @@ impl Control {
             warnings,
             playlists,
             jobs,
+            advisor,
+            lifetimes,
+            saying: tokio::sync::Mutex::new(()),
             sessions: Sessions::default(),
             throttle: Throttle::default(),
             refusals: [const { AtomicU64::new(0) }; Decision::REFUSALS.len()],
@@ -183,14 +205,14 @@ impl Control {
             servers: self.servers.iter().map(figures).collect(),
             apps: self.servers.iter().flat_map(|shown| AppFigures::read(&shown.server)).collect(),
             engine: Engine::read(&self.cache),
-            warnings: self.own_warnings().chain(self.servers.iter().flat_map(Shown::warnings)).collect(),
+            warnings: self.warned(),
         }
     }
 
     /// What is wrong with the process itself.
     fn own_warnings(&self) -> impl Iterator<Item = ServerWarning> {
         let holding = self.warnings.holding().into_iter().chain(storage::troubles(&self.cache));
-        holding.map(|warning| ServerWarning { server: None, warning })
+        holding.map(|warning| ServerWarning::new(None, warning))
     }
 
     /// Drops what is kept, for one server or for all, and counts from here. Loads under way are dropped too.
@@ -265,58 +287,4 @@ pub async fn answer(
     let plane = Arc::new(Plane { control, settings, listen, stop: CancellationToken::new() });
     let service = TowerToHyperService::new(router(plane));
     service.call(request).await.unwrap_or_else(|never| match never {})
-}
-
-/// Every path there is. What each may is decided at the gate, which lets nothing pass that is not listed there.
-fn router(plane: Arc<Plane>) -> Router {
-    let nothing_here = || async { Problem::NOTHING_HERE };
-    let wrong_method = || async { Problem::WRONG_METHOD };
-    Router::new()
-        .route("/", get(page::document))
-        .route("/page.css", get(page::style))
-        .route("/page.js", get(page::script))
-        .route("/figures.js", get(page::figures))
-        .route("/modes.js", get(page::modes))
-        .route("/favicon.svg", get(page::icon))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::scrape))
-        .route("/api/v1/session", get(api::whoami).post(api::login).delete(api::logout))
-        .route("/api/v1/servers", get(api::servers))
-        .route("/api/v1/events", get(live::watch))
-        .route("/api/v1/cache/stats", get(api::stats))
-        .route("/api/v1/cache/clear", post(api::clear))
-        .route("/api/v1/cache/warm", post(api::warm))
-        .route("/api/v1/mode", put(modes::turn))
-        .route("/api/v1/observe", get(modes::observed))
-        .route("/api/v1/bypass", get(modes::bypasses).put(modes::bypass).delete(modes::no_bypass))
-        .route("/api/v1/why", post(modes::tell_why))
-        .route("/api/v1/match/tracks", post(matching::look_up::tracks))
-        .route("/api/v1/match/paths", post(matching::look_up::paths))
-        .route("/api/v1/match/ids", post(matching::look_up::ids))
-        .route(
-            "/api/v1/match/pins",
-            get(matching::rulings::list).put(matching::rulings::pin).delete(matching::rulings::take_back),
-        )
-        .route("/api/v1/match/disown", post(matching::rulings::disown))
-        .route("/api/v1/match/decisions", get(matching::rulings::write_out).post(matching::rulings::read_in))
-        .route("/api/v1/jobs", get(jobs::list))
-        .route("/api/v1/jobs/{id}/run", post(jobs::run))
-        .route("/api/v1/jobs/{id}/cancel", post(jobs::cancel))
-        .route("/api/v1/libraries", get(libraries::all))
-        .route("/api/v1/libraries/{id}", get(libraries::one).put(libraries::choose))
-        .route("/api/v1/libraries/{id}/build", post(libraries::build))
-        .route("/api/v1/libraries/{id}/cancel", post(libraries::cancel))
-        .route("/api/v1/libraries/{id}/progress", get(libraries::progress))
-        .route("/api/v1/playlists/sync", post(playlists::sync))
-        .route("/api/v1/playlists/runs", get(playlists::runs))
-        .route("/api/v1/playlists/standing", get(playlists::standing))
-        .route("/api/v1/playlists/standing/{name}/run", post(playlists::run_standing))
-        .route("/api/v1/playlists/runs/{id}", get(playlists::run))
-        .route("/api/v1/playlists/runs/{id}/cancel", post(playlists::cancel))
-        .route("/api/v1/playlists/runs/{id}/missing", get(playlists::missing))
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&plane), gate::admit))
-        .with_state(plane)
 }

@@ -4,6 +4,11 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// How the names of all kinds of problems begin.
+const KIND_PREFIX: &str = "urn:greenroom:problem:";
 
 /// What went wrong, for the one who asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +102,34 @@ impl Problem {
         title: "No such library",
         detail: "No library with this id is known. /api/v1/libraries lists those that are; ids look like home:3.",
     };
+    /// A window of a lifetime is longer than any may be.
+    pub(super) const OUT_OF_BOUNDS: Self = Self {
+        status: StatusCode::BAD_REQUEST,
+        code: "out-of-bounds",
+        title: "A window is too long",
+        detail: "Windows are whole seconds between 0 and 31536000, which is a year.",
+    };
+    /// A lifetime could not be written down.
+    pub(super) const LIFETIME_NOT_KEPT: Self = Self {
+        status: StatusCode::INSUFFICIENT_STORAGE,
+        code: "not-kept",
+        title: "The change cannot be kept",
+        detail: "Lifetimes stay as they were. The log says why: state.db in the data directory cannot be written.",
+    };
+    /// It is not said what is to be stale, or more than one thing.
+    pub(super) const WHAT_IS_STALE: Self = Self {
+        status: StatusCode::BAD_REQUEST,
+        code: "what-is-stale",
+        title: "What is to be stale?",
+        detail: "Say exactly one of \"tag\", \"class\", \"path\" and \"all\": true.",
+    };
+    /// What is asked for under this path is never kept.
+    pub(super) const NOT_KEPT_AT_ALL: Self = Self {
+        status: StatusCode::NOT_FOUND,
+        code: "never-kept",
+        title: "This is never kept",
+        detail: "A request for this path is no read that could be answered from the cache: nothing is there to be stale.",
+    };
     /// There is no such job.
     pub(super) const UNKNOWN_JOB: Self = Self {
         status: StatusCode::NOT_FOUND,
@@ -136,19 +169,47 @@ impl IntoResponse for Problem {
 impl Problem {
     /// The same, with this to do about it.
     pub(super) fn told(self, detail: &str) -> Response {
-        let body = serde_json::json!({
-            "type": "about:blank",
-            "title": self.title,
-            "status": self.status.as_u16(),
-            "detail": detail,
-            "code": self.code,
-        });
-        let mut response = Response::new(Body::from(body.to_string()));
-        *response.status_mut() = self.status;
+        ProblemBody::new(self.status, self.code, self.title, detail).into_response()
+    }
+}
+
+/// A problem as it is written, after RFC 9457.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemBody<'a> {
+    /// What kind it is, as a name that stays the same: `urn:greenroom:problem:` and the code.
+    #[serde(rename = "type")]
+    kind: String,
+    /// What it is, in a few words.
+    title: &'a str,
+    /// The status it is answered with.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What to do about it, in a sentence.
+    detail: &'a str,
+    /// A word that programs can compare.
+    code: &'a str,
+    /// The run of a playlist it came of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) run: Option<&'a str>,
+}
+
+impl<'a> ProblemBody<'a> {
+    pub(super) fn new(status: StatusCode, code: &'a str, title: &'a str, detail: &'a str) -> Self {
+        Self { kind: format!("{KIND_PREFIX}{code}"), title, status: status.as_u16(), detail, code, run: None }
+    }
+}
+
+impl IntoResponse for ProblemBody<'_> {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_string(&self).expect("a problem is always JSON");
+        let mut response = Response::new(Body::from(body));
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        match self.status {
+        match status {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"greenroom\""));
             }
@@ -176,6 +237,7 @@ mod tests {
         let body = axum::body::to_bytes(response.into_body(), 4096).await.expect("it is short");
         let value: serde_json::Value = serde_json::from_slice(&body).expect("it is JSON");
         assert_eq!((value["status"].as_u64(), value["code"].as_str()), (Some(400), Some("bad-body")));
-        assert!(value["title"].is_string() && value["detail"].is_string() && value["type"].is_string());
+        assert!(value["title"].is_string() && value["detail"].is_string());
+        assert_eq!(value["type"], "urn:greenroom:problem:bad-body");
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::disk::DiskFigures;
 use super::figures::{self, ClassFigures, Engine, Memory};
@@ -21,7 +22,8 @@ use crate::server::Server;
 use crate::warnings::Warning;
 
 /// The figures of one moment.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Figures)]
 pub(super) struct Snapshot {
     /// Of when these figures are.
     pub(super) as_of_ms: u64,
@@ -47,7 +49,7 @@ pub(super) struct Snapshot {
 }
 
 /// Sums over all servers.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub(super) struct Totals {
     /// Requests that apps made.
     pub(super) asked: u64,
@@ -62,7 +64,7 @@ pub(super) struct Totals {
 }
 
 /// One server.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub(super) struct ServerFigures {
     pub(super) name: String,
     pub(super) kind: &'static str,
@@ -112,7 +114,7 @@ pub(super) struct ServerFigures {
 }
 
 /// An outage under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct OutageFigures {
     /// When the first request failed.
     pub(super) since_ms: u64,
@@ -121,16 +123,28 @@ pub(super) struct OutageFigures {
 }
 
 /// Something a person should change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct ServerWarning {
+    /// What it goes by: the server, if it is about one, and the word for it.
+    pub(super) id: String,
     /// Which server it is about; none if it is about the process.
     pub(super) server: Option<String>,
     #[serde(flatten)]
     pub(super) warning: Warning,
 }
 
+impl ServerWarning {
+    pub(super) fn new(server: Option<&str>, warning: Warning) -> Self {
+        let id = match server {
+            Some(server) => format!("{server}/{}", warning.name()),
+            None => warning.name(),
+        };
+        Self { id, server: server.map(str::to_owned), warning }
+    }
+}
+
 /// One app of one server.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct AppFigures {
     pub(super) server: String,
     pub(super) name: String,
@@ -153,8 +167,9 @@ pub(super) struct AppFigures {
 }
 
 /// How a server does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = Wellbeing)]
 pub(super) enum State {
     /// The last thing heard of it was an answer.
     Well,

@@ -46,7 +46,7 @@ use parking_lot::Mutex;
 
 use crate::identity::MAX_IDENTITIES;
 use crate::server::Server;
-use crate::warnings::{Warning, Warnings};
+use crate::warnings::{Severity, Warning, Warnings};
 use bell::Bell;
 use book::{Book, FILE};
 use keeper::{Keeper, Member};
@@ -311,6 +311,9 @@ impl State {
 fn remote(kind: &str) -> Warning {
     Warning {
         code: "state-remote",
+        severity: Severity::Notice,
+        action: None,
+        subject: None,
         text: format!("The data directory lies on a network file system ({kind}), where locks do not hold: state.db may be damaged.").into(),
         remedy: "Stop Greenroom, move the directory to a local disk, and name that with data_dir.".into(),
     }
