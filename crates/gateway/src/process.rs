@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::advice::Advisor;
+use crate::advice::{Advisor, forwarding};
 use crate::bypass::Bypasses;
 use crate::config::{self, Settings};
 use crate::control::{Control, Parts, Token};
@@ -127,8 +127,7 @@ impl Process {
         jobs::indexes::add(&jobs, &libraries);
         let dirs = std::iter::once(state_dir.clone()).chain(disk_dir).collect();
         let all = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
-        let advisor =
-            Advisor::new(all, cache.clone(), Arc::clone(&libraries), Arc::clone(&warnings), dirs);
+        let advisor = Advisor::new(all, cache.clone(), Arc::clone(&libraries), Arc::clone(&warnings), dirs);
         let advisor = Arc::new(advisor);
         advisor.add(&jobs);
         let plane = Control::new(Parts {
@@ -161,10 +160,12 @@ impl Process {
         Ok(Self { servers, control, page, token, cache, clock, state, libraries, tasks, stop })
     }
 
-    /// From now on asks the servers whether they let their neighbours in, and warns of it.
+    /// From now on asks the servers whether they let their neighbours in, and whether they trust us as a proxy, and
+    /// warns of it.
     pub fn watch_openness(&self) {
         for (server, _) in &self.servers {
             self.tasks.spawn(openness::watch(Arc::clone(server)));
+            self.tasks.spawn(forwarding::watch(Arc::clone(server)));
         }
     }
 
@@ -193,7 +194,9 @@ impl Process {
 fn take_up(server: &Server, lifetimes: &lifetimes::Book) {
     match lifetimes.read(server.name()) {
         Ok(all) => all.into_iter().for_each(|(class, said)| server.lifetimes.say(class, said)),
-        Err(reason) => tracing::warn!(server = server.name(), reason, "lifetimes that were said cannot be read"),
+        Err(reason) => {
+            tracing::warn!(server = server.name(), reason, "lifetimes that were said cannot be read")
+        }
     }
 }
 

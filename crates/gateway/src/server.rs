@@ -104,6 +104,8 @@ pub struct Server {
     ahead_s: AtomicI64,
     /// Whether its events reach us.
     events: Mutex<Events>,
+    /// Which version it said to be when it was greeted last.
+    version: Mutex<Option<String>>,
     /// Where answers are kept that everybody may see.
     pub public: Partition,
     /// Where images are kept.
@@ -202,6 +204,7 @@ impl Server {
             proxies: Heard::default(),
             ahead_s: AtomicI64::new(UNTOLD),
             events: Mutex::default(),
+            version: Mutex::default(),
             public: Partition::new("public"),
             images: Partition::new("images"),
             hook_secret: secrets.1,
@@ -393,7 +396,7 @@ impl Server {
     }
 
     /// What time it is there, if the answer tells.
-    fn note_time(&self, headers: &HeaderMap) {
+    pub(crate) fn note_time(&self, headers: &HeaderMap) {
         let told = headers.get(DATE).and_then(|date| date.to_str().ok());
         let Some(told) = told.and_then(|date| httpdate::parse_http_date(date).ok()) else { return };
         let since_epoch = told.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -404,6 +407,16 @@ impl Server {
     /// By how many seconds its clock was ahead of ours when it answered last; `None` if it does not tell the time.
     pub fn ahead_s(&self) -> Option<i64> {
         Some(self.ahead_s.load(Ordering::Relaxed)).filter(|ahead_s| *ahead_s != UNTOLD)
+    }
+
+    /// Which version it said to be last; `None` if it was never greeted.
+    pub fn version(&self) -> Option<String> {
+        self.version.lock().clone()
+    }
+
+    /// It says to be of this version.
+    pub fn note_version(&self, version: &str) {
+        *self.version.lock() = Some(version.to_owned());
     }
 
     /// Whether its events reach us.

@@ -90,10 +90,14 @@ mod tests {
 
     #[test]
     fn refreshes_that_nobody_reads_are_told() {
-        let counts = Counts { asked: 300, spared: 300, useful: 1, useless: 99, fresh_s: 5, ..Counts::default() };
+        let counts =
+            Counts { asked: 300, spared: 300, useful: 1, useless: 99, fresh_s: 5, ..Counts::default() };
         let warning = advise(&lately(counts)).expect("nobody reads them");
         assert_eq!(warning.code, "refreshes-unread");
-        assert!(warning.action.expect("it can be changed").body["fresh_s"].is_null(), "back to what is usual");
+        assert!(
+            warning.action.expect("it can be changed").body["fresh_s"].is_null(),
+            "back to what is usual"
+        );
         assert_eq!(advise(&lately(Counts { useful: 2, useless: 98, ..counts })), None);
         assert_eq!(advise(&lately(Counts { useful: 0, useless: 99, ..counts })), None, "too few to tell");
     }

@@ -1,6 +1,7 @@
 //! Whether Jellyfin trusts anybody as a proxy: it says so to its administrators. Without that it takes whoever comes
 //! through here for this machine.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -37,24 +38,19 @@ pub enum Proxies {
     Some,
 }
 
-/// What a server said of it last, and when it was asked.
+/// What a server said of it last.
 #[derive(Debug, Default)]
-pub struct Heard(Mutex<(Proxies, Option<u64>)>);
+pub struct Heard(Mutex<Proxies>);
 
 impl Heard {
     /// What it said.
     pub fn said(&self) -> Proxies {
-        self.0.lock().0
+        *self.0.lock()
     }
 
-    /// It was asked now, and said this.
-    pub fn note(&self, proxies: Proxies, now_ms: u64) {
-        *self.0.lock() = (proxies, Some(now_ms));
-    }
-
-    fn is_due(&self, now_ms: u64) -> bool {
-        let every_ms = u64::try_from(EVERY.as_millis()).unwrap_or(u64::MAX);
-        self.0.lock().1.is_none_or(|at_ms| now_ms.saturating_sub(at_ms) >= every_ms)
+    /// It says this.
+    pub fn note(&self, proxies: Proxies) {
+        *self.0.lock() = proxies;
     }
 }
 
@@ -64,15 +60,21 @@ struct Network {
     known_proxies: Vec<String>,
 }
 
-/// Asks a Jellyfin with the configured token, once an hour.
-pub async fn ask_if_due(server: &Server) {
-    let now_ms = server.clock.now_ms();
-    if server.settings.kind != Kind::Jellyfin || !server.proxies.is_due(now_ms) {
+/// Asks a Jellyfin now and every hour with the configured token, until the process stops.
+pub async fn watch(server: Arc<Server>) {
+    if server.settings.kind != Kind::Jellyfin || server.settings.token.is_none() {
         return;
     }
-    let answered = server.clock.timeout(PATIENCE, ask(server)).await.ok().flatten();
-    let Some((status, body)) = answered else { return };
-    server.proxies.note(understood(status, &body), now_ms);
+    loop {
+        // A server that does not answer says nothing either way.
+        if let Some((status, body)) = server.clock.timeout(PATIENCE, ask(&server)).await.ok().flatten() {
+            server.proxies.note(understood(status, &body));
+        }
+        tokio::select! {
+            () = server.stop.cancelled() => return,
+            () = server.clock.sleep(EVERY) => {}
+        }
+    }
 }
 
 fn understood(status: u16, body: &[u8]) -> Proxies {
@@ -119,13 +121,5 @@ mod tests {
         ] {
             assert_eq!(understood(status, body.as_bytes()), wanted, "{status} {body}");
         }
-    }
-
-    #[test]
-    fn it_is_asked_once_an_hour() {
-        let heard = Heard::default();
-        assert!(heard.is_due(5));
-        heard.note(Proxies::None, 5);
-        assert!(!heard.is_due(3_600_004) && heard.is_due(3_600_005));
     }
 }

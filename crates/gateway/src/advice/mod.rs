@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom_cache::Cache;
+use greenroom_cache::disk::network_file_system;
 use parking_lot::Mutex;
 
 use crate::jobs::{Jobs, Plan};
@@ -59,6 +60,8 @@ impl Advisor {
         warnings: Arc<Warnings>,
         dirs: Vec<PathBuf>,
     ) -> Self {
+        // Where a file system lies elsewhere, asking it may take for ever.
+        let dirs = dirs.into_iter().filter(|dir| network_file_system(dir).is_none()).collect();
         Self { servers, cache, libraries, warnings, dirs, window: Mutex::default() }
     }
 
@@ -68,9 +71,6 @@ impl Advisor {
         jobs.add(PLAN, move |_| {
             let advisor = Arc::clone(&advisor);
             async move {
-                for server in &advisor.servers {
-                    forwarding::ask_if_due(server).await;
-                }
                 let count = advisor.look();
                 Ok(if count == 1 { "1 warning".to_owned() } else { format!("{count} warnings") })
             }

@@ -1,7 +1,6 @@
 //! What is so of a server.
 
 use greenroom_upstream::ask::Kind;
-use greenroom_upstream::introduction::Introduction;
 
 use super::forwarding::Proxies;
 use crate::follower::Events;
@@ -38,16 +37,11 @@ pub(super) struct Facts {
 
 impl Facts {
     pub(super) fn of(server: &Server) -> Self {
-        let said = server.introduced().map(|said| Kind::introduction(200, &said));
-        let version = match said {
-            Some(Introduction::Served { version, .. }) => Some(version),
-            _ => None,
-        };
         Self {
             kind: server.settings.kind,
             events: server.events(),
             ahead_s: server.ahead_s(),
-            version,
+            version: server.version(),
             proxies: server.proxies.said(),
             is_known_proxy: server.settings.hygiene.known_proxy,
         }
@@ -91,7 +85,10 @@ fn of_clocks(facts: &Facts) -> Option<Warning> {
     let way = if ahead_s > 0 { "ahead of" } else { "behind" };
     Some(Warning::notice(
         CODES[2],
-        format!("The server's clock is {} s {way} this one's: what was added or played shows at odd times.", ahead_s.unsigned_abs()),
+        format!(
+            "The server's clock is {} s {way} this one's: what was added or played shows at odd times.",
+            ahead_s.unsigned_abs()
+        ),
         "Let both machines set their clocks by the network (NTP). If they agree, restart Greenroom: it counts from the \
          time at which it began.",
     ))
@@ -136,7 +133,9 @@ fn of_version(facts: &Facts) -> Option<Warning> {
     let newest = facts.kind.is_untested(version)?;
     Some(Warning::notice(
         CODES[5],
-        format!("{name} {version} was never tried with this version of Greenroom; {newest} is the newest that was."),
+        format!(
+            "{name} {version} was never tried with this version of Greenroom; {newest} is the newest that was."
+        ),
         "Most will work. If something looks odd, compare: greenroom doctor --compare; and look for a newer Greenroom.",
     ))
 }

@@ -2,6 +2,7 @@
 
 use greenroom_cache::Clock;
 use greenroom_upstream::credential::Secret;
+use http::HeaderMap;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -47,19 +48,29 @@ async fn what_is_so_of_a_server_is_raised_and_lowered() {
     let house = House::new("jellyfin");
     assert_eq!(house.said(), [""; 0]);
     house.server.note_events(Events::Refused(401));
-    house.server.proxies.note(Proxies::None, 1);
+    house.server.proxies.note(Proxies::None);
     assert_eq!(house.said(), ["token-rejected", "proxy-not-trusted"]);
     house.server.note_events(Events::NobodysKey);
     assert_eq!(house.said(), ["events-do-not-reach", "proxy-not-trusted"]);
     house.server.note_events(Events::Followed);
-    house.server.proxies.note(Proxies::Some, 1);
+    house.server.proxies.note(Proxies::Some);
     assert_eq!(house.said(), [""; 0]);
-    let said = |version: &str| format!(r#"{{"ServerName":"Attic","Version":"{version}","Id":"1"}}"#).into();
-    house.server.note_introduction(&said("10.8.1"));
+    house.server.note_version("10.8.1");
     assert_eq!(house.said(), ["version-too-old"]);
-    house.server.note_introduction(&said("13.1.0"));
+    house.server.note_version("13.1.0");
     assert_eq!(house.said(), ["version-untested"]);
-    house.server.note_introduction(&said("10.11.0"));
+    house.server.note_version("10.11.0");
+    assert_eq!(house.said(), [""; 0]);
+    let at = |seconds| {
+        let now = std::time::UNIX_EPOCH + Duration::from_millis(house.server.clock.now_ms());
+        let date = httpdate::fmt_http_date(now + Duration::from_secs(seconds));
+        HeaderMap::from_iter([(http::header::DATE, date.parse().expect("a date"))])
+    };
+    house.server.note_time(&at(90));
+    assert_eq!(house.said(), ["clock-skew"]);
+    house.server.note_time(&HeaderMap::new());
+    assert_eq!(house.said(), ["clock-skew"], "an answer without a date tells nothing");
+    house.server.note_time(&at(1));
     assert_eq!(house.said(), [""; 0]);
 }
 

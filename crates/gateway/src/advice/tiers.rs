@@ -81,7 +81,9 @@ pub(super) fn advise_on_memory(memory: &Memory) -> Option<Warning> {
         memory.regrets, memory.asked
     );
     let now = memory.max_bytes / MIB;
-    let remedy = format!("Set memory.max_bytes higher than {now} MiB (and memory.max_partition_bytes), or let the disk help: disk.enabled = true.");
+    let remedy = format!(
+        "Set memory.max_bytes higher than {now} MiB (and memory.max_partition_bytes), or let the disk help: disk.enabled = true."
+    );
     Some(Warning::notice(CODES[1], text, remedy))
 }
 

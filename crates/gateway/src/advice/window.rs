@@ -69,7 +69,8 @@ impl Window {
     /// This is what was counted until now.
     pub(super) fn note(&mut self, now_ms: u64, frame: Frame) {
         // What comes soon after the last takes its place, unless that is the beginning.
-        if self.0.len() > 1 && self.0.back().is_some_and(|(at_ms, _)| now_ms < at_ms.saturating_add(STEP_MS)) {
+        if self.0.len() > 1 && self.0.back().is_some_and(|(at_ms, _)| now_ms < at_ms.saturating_add(STEP_MS))
+        {
             let at_ms = self.0.pop_back().map_or(now_ms, |(at_ms, _)| at_ms);
             self.0.push_back((at_ms, frame));
             return;
@@ -85,7 +86,8 @@ impl Window {
         let Some((_, newest)) = self.0.back() else { return Vec::new() };
         let lately = |(key, (now, usual_fresh_s)): (&(String, Class), &(Counts, u32))| {
             let alike = self.0.iter().rev().map_while(|(_, frame)| {
-                let before = frame.get(key).map_or(Counts { fresh_s: now.fresh_s, ..Counts::default() }, |it| it.0);
+                let before =
+                    frame.get(key).map_or(Counts { fresh_s: now.fresh_s, ..Counts::default() }, |it| it.0);
                 (before.fresh_s == now.fresh_s).then_some(before)
             });
             let before = alike.last().unwrap_or(*now);

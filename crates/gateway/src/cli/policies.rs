@@ -85,7 +85,10 @@ pub(super) fn policies(options: &Policies) -> u8 {
         let done = match &options.command {
             None => {
                 let listed = remote.get(PATH).await?;
-                println!("{}", if options.json { listed.to_string() } else { table(&listed, options.server.as_deref()) });
+                println!(
+                    "{}",
+                    if options.json { listed.to_string() } else { table(&listed, options.server.as_deref()) }
+                );
                 return Ok(DONE);
             }
             Some(Command::Set(set)) => {
@@ -119,7 +122,9 @@ pub(super) fn invalidate(options: &Invalidate) -> u8 {
             ("class", &options.class),
             ("tag", &options.tag),
         ];
-        body.extend(words.into_iter().filter_map(|(name, word)| Some((name.to_owned(), json!(word.as_ref()?)))));
+        body.extend(
+            words.into_iter().filter_map(|(name, word)| Some((name.to_owned(), json!(word.as_ref()?)))),
+        );
         if options.all {
             body.insert("all".to_owned(), json!(true));
         }

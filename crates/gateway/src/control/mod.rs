@@ -133,7 +133,17 @@ impl Parts {
     pub fn bare(cache: Cache, clock: Clock, token: Token) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let jobs = Arc::new(Jobs::new(AT_ONCE, clock.clone(), tasks, stop));
-        Self { servers: Vec::new(), cache, clock, token, warnings: Arc::default(), playlists: Arc::default(), jobs, advisor: None, lifetimes: None }
+        Self {
+            servers: Vec::new(),
+            cache,
+            clock,
+            token,
+            warnings: Arc::default(),
+            playlists: Arc::default(),
+            jobs,
+            advisor: None,
+            lifetimes: None,
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    Plane, api, gate, health, jobs, libraries, live, matching, metrics, modes, openapi, page, playlists, policies,
-    warnings,
+    Plane, api, gate, health, jobs, libraries, live, matching, metrics, modes, openapi, page, playlists,
+    policies, warnings,
 };
 
 /// Made once: a description is long.

@@ -65,7 +65,11 @@ async fn a_lifetime_that_makes_no_sense_changes_nothing() {
     std::fs::remove_file(house.folder.path().join("state.db")).expect("it is there");
     let refused = house.ask("PUT", POLICIES, &WITH, r#"{"class":"sessions","fresh_s":15}"#).await;
     assert_eq!((refused.status.as_u16(), refused.code().as_str()), (507, "not-kept"));
-    assert_eq!(house.server().lifetimes.said(Class::Sessions), Said::default(), "what is not kept does not hold");
+    assert_eq!(
+        house.server().lifetimes.said(Class::Sessions),
+        Said::default(),
+        "what is not kept does not hold"
+    );
     let none = house.ask("PUT", POLICIES, &[LOCAL, JSON], r#"{"class":"sessions","fresh_s":1}"#).await;
     assert_eq!(none.code(), "token-missing");
 }
@@ -161,7 +165,8 @@ async fn a_shorter_lifetime_applies_to_what_is_kept_already() {
 #[tokio::test]
 async fn jobs_are_listed_run_and_ended() {
     let house = House::new();
-    let plan = Plan { id: "history", title: "Watch history", what: "Copies it.", every: None, catches_up: false };
+    let plan =
+        Plan { id: "history", title: "Watch history", what: "Copies it.", every: None, catches_up: false };
     house.plane.control.jobs.add(plan, |_| std::future::ready(Ok("12 new views".to_owned())));
     let listed = house.get("/api/v1/jobs").await.json();
     assert_eq!((listed["at_once"].as_u64(), listed["running"].as_u64()), (Some(3), Some(0)));
@@ -172,7 +177,11 @@ async fn jobs_are_listed_run_and_ended() {
     assert_eq!(run().await.status, 202);
     let again = run().await;
     assert_eq!((again.status.as_u16(), again.json()["success"].as_bool()), (202, Some(true)));
-    assert_eq!(house.get("/api/v1/jobs").await.json()["jobs"][0]["state"], "waiting", "nobody keeps them here");
+    assert_eq!(
+        house.get("/api/v1/jobs").await.json()["jobs"][0]["state"],
+        "waiting",
+        "nobody keeps them here"
+    );
     assert_eq!(house.ask("POST", "/api/v1/jobs/history/cancel", &WITH, "").await.status, 200);
     for what in ["run", "cancel"] {
         for id in ["odd", "library:home:3", "library:odd"] {
@@ -186,16 +195,15 @@ async fn jobs_are_listed_run_and_ended() {
 async fn warnings_come_with_what_to_do_the_most_urgent_first() {
     let house = House::new();
     let action = Action::new("Build now", "POST", "libraries/home:3/build");
-    house.server().warnings.raise(Warning::notice("library-old", "It is old.", "Build it.").with(Some(action)));
+    house
+        .server()
+        .warnings
+        .raise(Warning::notice("library-old", "It is old.", "Build it.").with(Some(action)));
     house.server().warnings.raise(Warning::notice("token-rejected", "No.", "Log in.").urgent());
     house.plane.control.warnings.raise(Warning::notice("odd", "It is odd.", "Mend it.").about("one"));
     let listed = house.get("/api/v1/warnings").await.json();
-    let ids: Vec<&str> = listed["items"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter_map(|item| item["id"].as_str())
-        .collect();
+    let ids: Vec<&str> =
+        listed["items"].as_array().expect("a list").iter().filter_map(|item| item["id"].as_str()).collect();
     assert_eq!(ids, ["home/token-rejected", "odd/one", "home/library-old"]);
     let old = &listed["items"][2];
     assert_eq!((old["server"].as_str(), old["severity"].as_str()), (Some("home"), Some("notice")));

@@ -106,7 +106,8 @@ fn report(library: &Library) -> Option<Report> {
     Some(Report {
         id: format!("{PREFIX}{}", library.id),
         title: format!("Index of {}", library.title.lock()),
-        what: "Reads the whole library and compares it with what is kept. It takes no place from other jobs.".to_owned(),
+        what: "Reads the whole library and compares it with what is kept. It takes no place from other jobs."
+            .to_owned(),
         every_s: rounds.every_s,
         state,
         next_ms: rounds.next_ms,

@@ -28,7 +28,8 @@ impl Records {
     pub(super) fn read(&self) -> Result<BTreeMap<String, Last>, String> {
         let read = || -> rusqlite::Result<BTreeMap<String, Last>> {
             let db = self.open()?;
-            let mut rows = db.prepare("SELECT id, started_ms, ended_ms, outcome, message FROM job LIMIT ?1")?;
+            let mut rows =
+                db.prepare("SELECT id, started_ms, ended_ms, outcome, message FROM job LIMIT ?1")?;
             let rows = rows.query_map([MAX_ROWS], |row| {
                 let (started, ended): (i64, i64) = (row.get(1)?, row.get(2)?);
                 let outcome = Outcome::named(&row.get::<_, String>(3)?).unwrap_or(Outcome::Done);

@@ -293,8 +293,8 @@ impl Libraries {
         let old: Vec<(String, u64)> =
             all.iter().filter_map(|library| Some((library.named(), library.is_old(now_ms)?))).collect();
         let oldest = all.iter().find(|library| library.is_old(now_ms).is_some());
-        let build = oldest
-            .map(|library| Action::new("Build now", "POST", format!("libraries/{}/build", library.id)));
+        let build =
+            oldest.map(|library| Action::new("Build now", "POST", format!("libraries/{}/build", library.id)));
         let turn_on = all.iter().find(|library| library.is_missed()).map(|library| turn_on(library));
         let hours = old.first().map_or(0, |(_, hours)| *hours);
         let old: Vec<String> = old.into_iter().map(|(name, _)| name).collect();

@@ -1,7 +1,8 @@
 //! State is not cache: what must outlive the process and cannot be had again by asking. It lies in `state.db`, apart
 //! from what the cache keeps: it is never set aside, never cleared with the cache, and copied before a new version
 //! changes its layout. Kept today: proofs of tokens (as keyed hashes), when each server was last heard of, and what was
-//! kept warm for its configured token.
+//! kept warm for its configured token. Others keep theirs in it: what was said of libraries and lifetimes, decisions on
+//! matches, when jobs ran last.
 //!
 //! | room | is |
 //! |---|---|
