@@ -3,7 +3,7 @@
 //! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
 //! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
-//! servers say of themselves); [`api`], [`jobs`], [`libraries`], [`matching`], [`modes`], [`notices`], [`playlists`], [`live`], [`metrics`] and [`exposition`],
+//! servers say of themselves); [`api`], [`jobs`], [`policies`], [`warnings`], [`libraries`], [`matching`], [`modes`], [`notices`], [`playlists`], [`live`], [`metrics`] and [`exposition`],
 //! [`statistics`], [`decisions`],
 //! [`health`], [`page`] (how it is shown), [`paths`] and [`openapi`] (where, and how that is described), [`problem`] (how it is
 //! refused).
@@ -37,6 +37,7 @@ mod page;
 mod part;
 mod paths;
 mod playlists;
+mod policies;
 mod prefetching;
 mod prefix;
 mod problem;
@@ -45,9 +46,12 @@ mod session;
 mod snapshot;
 mod statistics;
 #[cfg(test)]
+mod steering;
+#[cfg(test)]
 mod tests;
 mod throttle;
 mod token;
+mod warnings;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -60,11 +64,13 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::advice::Advisor;
 use crate::config;
 use crate::dashboard::Dashboard;
 use crate::history::History;
 use crate::inside::Inside;
 use crate::jobs::{AT_ONCE, Jobs};
+use crate::lifetimes;
 use crate::notices::Notices;
 use crate::playlists::Playlists;
 use crate::server::Server;
@@ -101,6 +107,12 @@ pub struct Control {
     notices: Arc<Notices>,
     jobs: Arc<Jobs>,
     statistics: Arc<Statistics>,
+    /// Who says what could be better.
+    advisor: Option<Arc<Advisor>>,
+    /// Where lifetimes that are said are kept.
+    lifetimes: Option<lifetimes::Book>,
+    /// Held while lifetimes are changed.
+    saying: tokio::sync::Mutex<()>,
     sessions: Sessions,
     throttle: Throttle,
     refusals: [AtomicU64; Decision::REFUSALS.len()],
@@ -146,6 +158,10 @@ pub struct Parts {
     pub history: Arc<History>,
     /// Links to pictures.
     pub links: Links,
+    /// Who says what could be better.
+    pub advisor: Option<Arc<Advisor>>,
+    /// Where lifetimes that are said are kept.
+    pub lifetimes: Option<lifetimes::Book>,
 }
 
 impl Parts {
@@ -171,6 +187,8 @@ impl Parts {
             dashboard,
             history,
             links: Links::default(),
+            advisor: None,
+            lifetimes: None,
         }
     }
 }
@@ -187,7 +205,7 @@ impl Shown {
     fn warnings(&self) -> impl Iterator<Item = ServerWarning> {
         let server = self.server.name().to_owned();
         let holding = self.server.warnings.holding().into_iter();
-        holding.map(move |warning| ServerWarning { server: Some(server.clone()), warning })
+        holding.map(move |warning| ServerWarning::new(Some(&server), warning))
     }
 }
 
@@ -217,6 +235,8 @@ impl Control {
             dashboard,
             history,
             links,
+            advisor,
+            lifetimes,
         } = parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
@@ -228,6 +248,9 @@ impl Control {
             notices,
             jobs,
             statistics,
+            advisor,
+            lifetimes,
+            saying: tokio::sync::Mutex::new(()),
             sessions: Sessions::default(),
             throttle: Throttle::default(),
             refusals: [const { AtomicU64::new(0) }; Decision::REFUSALS.len()],
@@ -262,14 +285,14 @@ impl Control {
             servers: self.servers.iter().map(figures).collect(),
             apps: self.servers.iter().flat_map(|shown| AppFigures::read(&shown.server)).collect(),
             engine: Engine::read(&self.cache),
-            warnings: self.own_warnings().chain(self.servers.iter().flat_map(Shown::warnings)).collect(),
+            warnings: self.warned(),
         }
     }
 
     /// What is wrong with the process itself.
     fn own_warnings(&self) -> impl Iterator<Item = ServerWarning> {
         let holding = self.warnings.holding().into_iter().chain(storage::troubles(&self.cache));
-        holding.map(|warning| ServerWarning { server: None, warning })
+        holding.map(|warning| ServerWarning::new(None, warning))
     }
 
     /// Drops what is kept, for one server or for all, and counts from here. Loads under way are dropped too.
