@@ -28,6 +28,7 @@ use crate::statistics::Statistics;
 use crate::storage;
 use crate::tls::Shown;
 use crate::tls::shown::Files;
+use crate::traces::Traces;
 use crate::warnings::Warnings;
 use crate::{breaker, control, follower, library, lifetimes, listener, openness, prefetch, resume, state};
 
@@ -83,6 +84,7 @@ impl Process {
         let disk_dir = settings.disk.as_ref().map(|disk| disk.dir.clone());
         let has_store = settings.disk.as_ref().is_some_and(|disk| storage::is_begun(&disk.dir));
         let notices = Arc::new(Notices::new(settings.notices, &clock, &warnings));
+        let traces = Arc::new(Traces::new(settings.tracing, &clock));
         let wants_disk = settings.disk.is_some();
         let cache = storage::open(&memory, settings.disk, &clock, &tasks, &warnings);
         let mut servers = Vec::new();
@@ -104,6 +106,7 @@ impl Process {
             server.bypasses = Arc::clone(&bypasses);
             server.state = Arc::clone(&state);
             server.notices = Arc::clone(&notices);
+            server.traces = Arc::clone(&traces);
             state.restore(&server, has_store);
             take_up(&server, &lifetimes);
             server.turn_to(mode);
@@ -161,6 +164,7 @@ impl Process {
             warnings,
             playlists,
             notices: Arc::clone(&notices),
+            traces: Arc::clone(&traces),
             jobs: Arc::clone(&jobs),
             statistics,
             advisor: Some(advisor),
@@ -175,6 +179,7 @@ impl Process {
         }
         tasks.spawn(Arc::clone(&notices).watch_disk(cache.clone(), stop.clone()));
         notices.begin(&tasks, &stop);
+        traces.begin(&tasks, &stop);
         let kept: Vec<_> = listeners.iter().map(|(server, ..)| Arc::clone(server)).collect();
         state.keep(&kept, &clock, settings.settle)?;
         for (server, listener, shown) in listeners {

@@ -25,6 +25,7 @@ use super::notices::Notice;
 use super::playlists::{Account, Standing};
 use super::prefetch::Prefetch;
 use super::tls::{Upstream, read_shown};
+use super::tracing::Tracing;
 use super::tree::{Problem, Tree};
 use crate::mode::Mode;
 use crate::state::SETTLE;
@@ -74,6 +75,8 @@ pub struct Settings {
     pub playlists: Vec<Standing>,
     /// Who is told when something happens.
     pub notices: Vec<Notice>,
+    /// Where traces go, if anywhere.
+    pub tracing: Option<Tracing>,
 }
 
 /// The memory tier.
@@ -190,6 +193,7 @@ impl Settings {
         check_listeners(&mut tree, &control, &servers);
         let playlists = Standing::read_all(&mut tree, &servers);
         let notices = Notice::read_all(&mut tree);
+        let tracing = Tracing::read(&mut tree);
         if servers.is_empty() && tree.servers().is_empty() {
             tree.problem(
                 "configuration".into(),
@@ -211,6 +215,7 @@ impl Settings {
                 servers,
                 playlists,
                 notices,
+                tracing,
             })
         } else {
             Err(tree.problems)

@@ -76,6 +76,7 @@ use crate::playlists::Playlists;
 use crate::server::Server;
 use crate::statistics::Statistics;
 use crate::storage;
+use crate::traces::Traces;
 use crate::warnings::Warnings;
 use figures::Engine;
 use guard::Decision;
@@ -105,6 +106,8 @@ pub struct Control {
     pub playlists: Arc<Playlists>,
     /// Who is told when something happens.
     notices: Arc<Notices>,
+    /// Where traces go.
+    traces: Arc<Traces>,
     jobs: Arc<Jobs>,
     statistics: Arc<Statistics>,
     /// Who says what could be better.
@@ -146,6 +149,8 @@ pub struct Parts {
     pub playlists: Arc<Playlists>,
     /// Who is told when something happens.
     pub notices: Arc<Notices>,
+    /// Where traces go.
+    pub traces: Arc<Traces>,
     /// What is done by itself.
     pub jobs: Arc<Jobs>,
     /// What was asked, and how it was answered.
@@ -181,6 +186,7 @@ impl Parts {
             token,
             warnings: Arc::default(),
             notices: Arc::default(),
+            traces: Arc::default(),
             jobs,
             playlists,
             inside,
@@ -221,23 +227,7 @@ struct Plane {
 impl Control {
     /// Shows and steers these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts {
-            servers,
-            cache,
-            clock,
-            token,
-            warnings,
-            playlists,
-            notices,
-            jobs,
-            statistics,
-            inside,
-            dashboard,
-            history,
-            links,
-            advisor,
-            lifetimes,
-        } = parts;
+        let Parts { servers, cache, clock, token, warnings, playlists, notices, jobs, statistics, inside, dashboard, history, links, advisor, lifetimes, traces } = parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),
@@ -246,6 +236,7 @@ impl Control {
             warnings,
             playlists,
             notices,
+            traces,
             jobs,
             statistics,
             advisor,
