@@ -63,6 +63,7 @@ use snapshot::{AppFigures, Baseline, Counted, ServerFigures, ServerWarning, Snap
 use throttle::Throttle;
 
 pub use door::serve;
+pub(crate) use gate::protect;
 pub use token::Token;
 
 /// Everything the control plane shows and changes.
