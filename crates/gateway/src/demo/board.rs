@@ -254,6 +254,12 @@ impl Board {
         let _ = self.looking.subscribe().wait_for(|looking| *looking > 0).await;
     }
 
+    /// Whether the servers of both sides can be reached.
+    #[cfg(test)]
+    pub(super) fn plug_is_in(&self) -> bool {
+        self.told.lock().plug.is_in()
+    }
+
     /// A place to look from; none if too many do.
     pub(super) fn look(self: &Arc<Self>) -> Option<Looking> {
         let is_free = self.looking.send_if_modified(|looking| {

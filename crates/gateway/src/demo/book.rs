@@ -96,8 +96,9 @@ impl Book {
         for app in App::EVERY {
             let own: Vec<&Page> = pages.iter().filter(|page| page.app == app).collect();
             for (at, page) in own.iter().enumerate() {
-                let reached_after =
-                    own.get(at + 1).map_or_else(|| self.column.servers.reached_by(app), |next| next.reached_before);
+                let reached_after = own
+                    .get(at + 1)
+                    .map_or_else(|| self.column.servers.reached_by(app), |next| next.reached_before);
                 figures.push((page.name, page.side(reached_after - page.reached_before)));
             }
         }
@@ -145,7 +146,8 @@ mod tests {
     use super::*;
 
     async fn column() -> Arc<Column> {
-        let servers = Servers::start(&Plan::SMALLEST, &TaskTracker::new()).await.expect("there are free ports");
+        let servers =
+            Servers::start(&Plan::SMALLEST, &TaskTracker::new()).await.expect("there are free ports");
         Arc::new(Column::new(servers))
     }
 

@@ -152,6 +152,12 @@ impl Column {
 }
 
 impl ColumnShown {
+    /// Requests the apps made.
+    #[cfg(test)]
+    pub(super) fn asked(&self) -> u64 {
+        self.asked
+    }
+
     /// Whether the servers are down.
     #[cfg(test)]
     pub(super) fn is_dark(&self) -> bool {
@@ -239,7 +245,8 @@ mod tests {
     const BAD: Outcome = Outcome { took_ms: 1.0, failed: true, age_s: None };
 
     async fn column() -> Arc<Column> {
-        let servers = Servers::start(&Plan::SMALLEST, &TaskTracker::new()).await.expect("there are free ports");
+        let servers =
+            Servers::start(&Plan::SMALLEST, &TaskTracker::new()).await.expect("there are free ports");
         Arc::new(Column::new(servers))
     }
 
@@ -258,11 +265,13 @@ mod tests {
         column.note(App::Menus, Outcome { took_ms: 2_000.0, ..GOOD });
         let shown = column.shown();
         assert_eq!((shown.asked, shown.answered, shown.failed, shown.waited_s), (3, 2, 1, 2));
-        let widget = shown.apps.iter().find(|line| line.name == App::Widget.whole_name()).expect("it is there");
+        let widget =
+            shown.apps.iter().find(|line| line.name == App::Widget.whole_name()).expect("it is there");
         assert_eq!((widget.asked, widget.failed, widget.reached), (2, 1, 0));
         // The failure took a millisecond, and does not make the app look quick.
         assert!((9.0..11.0).contains(&widget.p50_ms), "{widget:?}");
-        let silent = shown.apps.iter().find(|line| line.name == App::Requests.whole_name()).expect("it is there");
+        let silent =
+            shown.apps.iter().find(|line| line.name == App::Requests.whole_name()).expect("it is there");
         assert_eq!((silent.asked, silent.p95_ms), (0, 0.0));
     }
 

@@ -45,7 +45,11 @@ impl Latencies {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float stops at the ends")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast of a float stops at the ends"
+)]
 fn bucket(ms: f64) -> usize {
     let place = (ms / SHORTEST_MS).log2() * PER_DOUBLING;
     (place as usize).min(BUCKETS - 1)

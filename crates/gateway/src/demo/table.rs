@@ -171,7 +171,13 @@ mod tests {
     #[test]
     fn the_outcome_is_told_in_one_breath() {
         let text = sentence(&comparison(vec![app("a", 4, 1)]));
-        assert!(text.contains("200 requests reached the servers directly and 50 through Greenroom: 75.0 % fewer"), "{text}");
-        assert!(text.contains("9 of 9 reads failed directly and 0 of 9 reads failed through Greenroom"), "{text}");
+        assert!(
+            text.contains("200 requests reached the servers directly and 50 through Greenroom: 75.0 % fewer"),
+            "{text}"
+        );
+        assert!(
+            text.contains("9 of 9 reads failed directly and 0 of 9 reads failed through Greenroom"),
+            "{text}"
+        );
     }
 }

@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::stream;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -124,4 +124,70 @@ fn refused(status: StatusCode, reason: &str) -> Response {
 /// Asked for anew every time: nobody sees parts of an earlier demo's page.
 fn whole<T: IntoResponse>(content_type: &'static str, text: T) -> ([(HeaderName, &'static str); 2], T) {
     ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-cache")], text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of the first view; it is no more than a person on a telephone would wait for.
+    const MAX_FIRST_VIEW: usize = 40 * 1024;
+
+    #[test]
+    fn the_first_view_is_small() {
+        let bytes = DOCUMENT.len() + STYLE.len() + SCRIPT.len() + ICON.len();
+        assert!(bytes < MAX_FIRST_VIEW, "{bytes}");
+    }
+
+    #[test]
+    fn nothing_becomes_markup_is_inline_or_fetched_from_elsewhere() {
+        for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function("] {
+            assert!(!SCRIPT.contains(word), "{word}");
+        }
+        for word in ["<style", " style=", "onclick", "onload", "javascript:"] {
+            assert!(!DOCUMENT.contains(word), "{word}");
+        }
+        for text in [DOCUMENT, STYLE, SCRIPT] {
+            assert!(!text.contains("://") && !text.contains("url(") && !text.contains("@import"));
+        }
+    }
+
+    #[test]
+    fn the_token_has_one_place_in_the_document() {
+        assert_eq!(DOCUMENT.matches(TOKEN_PLACE).count(), 1);
+    }
+
+    #[test]
+    fn every_element_the_script_looks_for_is_in_the_document() {
+        let mut found = 0;
+        let literal =
+            SCRIPT.split("$(\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned);
+        let of_a_side = SCRIPT.split("$(way + \"").skip(1).filter_map(|rest| rest.split('"').next());
+        let figures = ["-reached", "-asked", "-answered", "-failed"];
+        let of_both =
+            of_a_side.chain(figures).flat_map(|end| ["direct", "through"].map(|way| format!("{way}{end}")));
+        for id in literal.chain(of_both) {
+            assert!(DOCUMENT.contains(&format!("id=\"{id}\"")), "{id}");
+            found += 1;
+        }
+        assert!(found > 30, "the script looks elements up in another way now: {found}");
+    }
+
+    #[test]
+    fn the_script_knows_every_phase() {
+        use super::super::super::board::Phase::*;
+        for phase in [
+            Preparing,
+            DirectEvening,
+            DirectReadsOn,
+            DirectOutage,
+            ThroughEvening,
+            ThroughRestart,
+            ThroughOutage,
+            Afterwards,
+        ] {
+            let name = serde_json::to_string(&phase).expect("it is a word");
+            assert!(SCRIPT.contains(&format!("{name}: ")), "{name}");
+        }
+    }
 }

@@ -20,7 +20,9 @@ function setFlag(element, name, isSet) {
   else delete element.dataset[name];
 }
 
+/** A length in milliseconds; none, if nothing was answered yet. */
 function milliseconds(ms) {
+  if (!ms) return "–";
   if (ms >= 1000) return (ms / 1000).toFixed(1) + " s";
   return (ms >= 10 ? Math.round(ms) : ms) + " ms";
 }
@@ -114,7 +116,7 @@ function showApps(direct, through) {
     const side = (app, text) => (app?.asked ? text(app) : "–");
     COLUMNS.forEach(([label, text], column) => {
       const cell = body.rows[at].cells[column + 1];
-      setText(cell, `${side(one, text)} → ${side(other, text)}`);
+      setText(cell, one.asked || other?.asked ? `${side(one, text)} → ${side(other, text)}` : "–");
       if (label === "Failed") setFlag(cell, "some", one.failed + (other?.failed ?? 0) > 0);
     });
   });
@@ -123,8 +125,8 @@ function showApps(direct, through) {
 // --- The plug ---
 
 const SAYS = {
-  in: (plug) => plug.since ? `Both sides' servers are back since ${plug.since}.` : "Both sides' servers can be reached.",
-  pulled: (plug) => `Both sides' servers are gone since ${plug.since}.`,
+  in: (plug) => plug.since ? `Both sides' servers came back at ${plug.since}.` : "Both sides' servers can be reached.",
+  pulled: (plug) => `Both sides' servers went away at ${plug.since}.`,
   held: () => "Both sides' servers are gone for a minute, as every evening.",
 };
 

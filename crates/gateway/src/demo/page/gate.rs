@@ -55,7 +55,8 @@ impl Pass {
 
     /// Decides.
     pub(super) fn judge(&self, method: &Method, headers: &HeaderMap) -> Decision {
-        let Some(host) = only(headers, &HOST).filter(|host| self.hosts.iter().any(|ours| ours == host)) else {
+        let Some(host) = only(headers, &HOST).filter(|host| self.hosts.iter().any(|ours| ours == host))
+        else {
             return Decision::Misdirected;
         };
         let reads = method == Method::GET || method == Method::HEAD;
@@ -72,8 +73,8 @@ impl Pass {
         if !is_own_site || !is_own_origin {
             return Decision::ForeignPage;
         }
-        let shows_the_token =
-            only(headers, &SHOWN_IN).is_some_and(|shown| shown.as_bytes().ct_eq(self.token.as_bytes()).into());
+        let shows_the_token = only(headers, &SHOWN_IN)
+            .is_some_and(|shown| shown.as_bytes().ct_eq(self.token.as_bytes()).into());
         if reads || shows_the_token { Decision::Allow } else { Decision::TokenWrong }
     }
 }
@@ -87,9 +88,10 @@ impl Decision {
                 Some((StatusCode::MISDIRECTED_REQUEST, "The demo's page answers to 127.0.0.1 and localhost."))
             }
             Self::ForeignPage => Some((StatusCode::FORBIDDEN, "Only the demo's own page may do this.")),
-            Self::TokenWrong => {
-                Some((StatusCode::FORBIDDEN, "This is not the page of the demo that runs now: load it again."))
-            }
+            Self::TokenWrong => Some((
+                StatusCode::FORBIDDEN,
+                "This is not the page of the demo that runs now: load it again.",
+            )),
         }
     }
 }
@@ -125,7 +127,9 @@ mod tests {
 
     #[test]
     fn whoever_calls_us_by_another_name_is_refused() {
-        for host in ["evil.example:4711", "127.0.0.1", "127.0.0.1:4712", "192.168.1.2:4711", "localhost.:4711"] {
+        for host in
+            ["evil.example:4711", "127.0.0.1", "127.0.0.1:4712", "192.168.1.2:4711", "localhost.:4711"]
+        {
             assert_eq!(judge(&Method::GET, &[("host", host)]), Decision::Misdirected, "{host}");
         }
         assert_eq!(judge(&Method::GET, &[]), Decision::Misdirected);
