@@ -91,6 +91,7 @@ use throttle::Throttle;
 pub use compatible::image::Links;
 pub use door::serve;
 pub use openapi::written as description;
+pub(crate) use gate::protect;
 pub use token::Token;
 
 /// Everything the control plane shows and changes.
