@@ -24,6 +24,7 @@ use super::networks::Networks;
 use super::notices::Notice;
 use super::playlists::{Account, Standing};
 use super::prefetch::Prefetch;
+use super::statistics::Statistics;
 use super::tls::{Upstream, read_shown};
 use super::tracing::Tracing;
 use super::tree::{Problem, Tree};
@@ -44,6 +45,9 @@ const MIB: u64 = 1024 * 1024;
 /// Nobody waits longer for a disk that does not come to an end.
 const MAX_SETTLE_MS: u64 = 60_000;
 const YEAR_S: u64 = 365 * 24 * 3600;
+/// Playbacks that are mirrored unless it is said otherwise, and at most.
+const USUAL_HISTORY_ROWS: u64 = 1_000_000;
+const MAX_HISTORY_ROWS: u64 = 100_000_000;
 
 /// Everything the process was told.
 #[derive(Debug, Clone)]
@@ -64,6 +68,10 @@ pub struct Settings {
     pub matching: Matching,
     /// Jobs that run at a time.
     pub jobs_at_once: usize,
+    /// Playbacks that are mirrored; none if zero.
+    pub history_max_rows: u64,
+    /// What is counted.
+    pub statistics: Statistics,
     /// The media servers, in the order they were written.
     pub servers: Vec<Server>,
     /// Playlists that are kept in step by themselves.
@@ -172,11 +180,14 @@ impl Settings {
         let data_dir = tree.take("data_dir").map_or_else(default_data_dir, |leaf| PathBuf::from(leaf.text));
         let usual_ms = u64::try_from(SETTLE.as_millis()).unwrap_or(MAX_SETTLE_MS);
         let settle = Duration::from_millis(tree.number("state.settle_ms", 1, MAX_SETTLE_MS, usual_ms));
-        let control = Control::read(&mut tree);
+        let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
+        let control = Control::read(&mut tree, &trusted_proxies);
         let memory = read_memory(&mut tree);
         let disk = disk::read(&mut tree, &data_dir);
         let matching = Matching::read(&mut tree);
         let jobs_at_once = read_at_once(&mut tree);
+        let history_max_rows = tree.number("history.max_rows", 0, MAX_HISTORY_ROWS, USUAL_HISTORY_ROWS);
+        let statistics = Statistics::read(&mut tree);
         let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
         let library = Library::read(&mut tree);
         let library_memory_bytes = library::read_memory_limit(&mut tree);
@@ -205,6 +216,8 @@ impl Settings {
                 library_memory_bytes,
                 matching,
                 jobs_at_once,
+                history_max_rows,
+                statistics,
                 servers,
                 playlists,
                 notices,
