@@ -25,6 +25,7 @@ use super::notices::Notice;
 use super::playlists::{Account, Standing};
 use super::prefetch::Prefetch;
 use super::tls::{Upstream, read_shown};
+use super::tracing::Tracing;
 use super::tree::{Problem, Tree};
 use crate::mode::Mode;
 use crate::state::SETTLE;
@@ -74,6 +75,8 @@ pub struct Settings {
     pub playlists: Vec<Standing>,
     /// Who is told when something happens.
     pub notices: Vec<Notice>,
+    /// Where traces go, if anywhere.
+    pub tracing: Option<Tracing>,
 }
 
 /// The memory tier.
@@ -174,13 +177,13 @@ impl Settings {
         let data_dir = tree.take("data_dir").map_or_else(default_data_dir, |leaf| PathBuf::from(leaf.text));
         let usual_ms = u64::try_from(SETTLE.as_millis()).unwrap_or(MAX_SETTLE_MS);
         let settle = Duration::from_millis(tree.number("state.settle_ms", 1, MAX_SETTLE_MS, usual_ms));
-        let control = Control::read(&mut tree);
+        let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
+        let control = Control::read(&mut tree, &trusted_proxies);
         let memory = read_memory(&mut tree);
         let disk = disk::read(&mut tree, &data_dir);
         let matching = Matching::read(&mut tree);
         let jobs_at_once = read_at_once(&mut tree);
         let history_max_rows = tree.number("history.max_rows", 0, MAX_HISTORY_ROWS, USUAL_HISTORY_ROWS);
-        let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
         let library = Library::read(&mut tree);
         let library_memory_bytes = library::read_memory_limit(&mut tree);
         let mut servers = Vec::new();
@@ -190,6 +193,7 @@ impl Settings {
         check_listeners(&mut tree, &control, &servers);
         let playlists = Standing::read_all(&mut tree, &servers);
         let notices = Notice::read_all(&mut tree);
+        let tracing = Tracing::read(&mut tree);
         if servers.is_empty() && tree.servers().is_empty() {
             tree.problem(
                 "configuration".into(),
@@ -211,6 +215,7 @@ impl Settings {
                 servers,
                 playlists,
                 notices,
+                tracing,
             })
         } else {
             Err(tree.problems)

@@ -51,6 +51,8 @@ pub(super) struct Scrape {
     pub(super) playlists: Vec<(&'static str, u64)>,
     /// What became of notices, by target.
     pub(super) notices: Vec<Sent>,
+    /// What became of spans.
+    pub(super) traces: Vec<(&'static str, u64)>,
 }
 
 impl Scrape {
@@ -73,6 +75,7 @@ impl Scrape {
                 .collect(),
             playlists: control.playlists.outcomes().collect(),
             notices: control.notices.sent(),
+            traces: control.traces.counts().into_iter().flatten().collect(),
         }
     }
 }
@@ -121,6 +124,11 @@ impl Collector for Scrape {
             counts.map(|(outcome, count)| (labels(outcome), count))
         });
         out.counters("notices", "Notices to a target, by what became of them", sent)?;
+        out.counters(
+            "trace_spans",
+            "Spans for a collector of traces, by what became of them",
+            self.traces.iter().map(|(outcome, count)| ([("outcome", *outcome)], *count)),
+        )?;
         out.counters("cache_invalidations", "Times something went stale", [([], engine.invalidations)])?;
         out.counters(
             "cache_limits_reached",

@@ -131,10 +131,22 @@ pub(super) struct OutageFigures {
 /// Something a person should change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct ServerWarning {
+    /// What it goes by: the server, if it is about one, and the word for it.
+    pub(super) id: String,
     /// Which server it is about; none if it is about the process.
     pub(super) server: Option<String>,
     #[serde(flatten)]
     pub(super) warning: Warning,
+}
+
+impl ServerWarning {
+    pub(super) fn new(server: Option<&str>, warning: Warning) -> Self {
+        let id = match server {
+            Some(server) => format!("{server}/{}", warning.name()),
+            None => warning.name(),
+        };
+        Self { id, server: server.map(str::to_owned), warning }
+    }
 }
 
 /// One app of one server.

@@ -41,6 +41,7 @@ mod sockets_dropped;
 mod sockets_kept;
 mod stage;
 mod together;
+mod traces;
 mod twelve;
 mod undone;
 mod why;

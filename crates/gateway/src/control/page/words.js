@@ -88,3 +88,10 @@ export const CLASSES = {
   "streams": "media, sockets and what is unknown, passed through",
   "refused": "what is not forwarded at all",
 };
+
+/** A text with a capital letter and a full stop. */
+export function sentence(text) {
+  if (!text) return "";
+  const whole = text[0].toUpperCase() + text.slice(1);
+  return /[.!?…]$/.test(whole) ? whole : whole + ".";
+}
