@@ -13,7 +13,12 @@ export function notice(text, isBad) {
   setText(box, text);
   box.hidden = false;
   clearTimeout(timer);
-  timer = setTimeout(() => { box.hidden = true; }, isBad ? NOTICE_MS * 2 : NOTICE_MS);
+  timer = setTimeout(
+    () => {
+      box.hidden = true;
+    },
+    isBad ? NOTICE_MS * 2 : NOTICE_MS,
+  );
 }
 
 /** Tells a screen reader something that others see. */
