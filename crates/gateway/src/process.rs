@@ -25,12 +25,14 @@ use crate::playlists::{self, Playlists};
 use crate::server::Server;
 use crate::state::State;
 use crate::statistics::Statistics;
+use crate::statistics::spot::Spots;
 use crate::storage;
 use crate::tls::Shown;
 use crate::tls::shown::Files;
 use crate::traces::Traces;
 use crate::warnings::Warnings;
 use crate::{breaker, control, follower, library, lifetimes, listener, openness, prefetch, resume, state};
+use crate::{breaker, control, follower, library, listener, openness, prefetch, resume, state, statistics};
 
 /// How long requests under way may take to end after the process was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -56,6 +58,8 @@ pub struct Process {
     pub state: Arc<State>,
     /// The libraries of the servers.
     pub libraries: Arc<Libraries>,
+    /// What was asked, and how it was answered.
+    pub statistics: Arc<Statistics>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -107,6 +111,8 @@ impl Process {
             server.state = Arc::clone(&state);
             server.notices = Arc::clone(&notices);
             server.traces = Arc::clone(&traces);
+            let told = &settings.statistics;
+            server.spots = Spots::new(told.spot_check_one_in, told.spot_checks_per_minute);
             state.restore(&server, has_store);
             take_up(&server, &lifetimes);
             server.turn_to(mode);
@@ -137,7 +143,11 @@ impl Process {
         jobs::warming::add(&jobs, &cache);
         jobs::indexes::add(&jobs, &libraries);
         let statistics = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
-        let statistics = Arc::new(Statistics::new(statistics, clock.clone()));
+        let kept = (statistics, clock.clone());
+        let statistics =
+            Arc::new(Statistics::open(&state_dir, &settings.statistics, kept, Arc::clone(&warnings)));
+        tasks.spawn(statistics::keep(Arc::clone(&statistics), stop.clone()));
+        jobs::statistics::add(&jobs, &statistics);
         let links = Links::of(&secrets.0);
         let own: Vec<Arc<Server>> = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
         let inside = Arc::new(Inside::of(own.clone()));
@@ -169,6 +179,7 @@ impl Process {
             statistics,
             advisor: Some(advisor),
             lifetimes: Some(lifetimes),
+            statistics: Arc::clone(&statistics),
         });
         let shown = open_shown(settings.control.shown.as_ref(), "the control plane", &clock)?;
         let scheme = if shown.is_some() { "https" } else { "http" };
@@ -193,7 +204,7 @@ impl Process {
         tasks.spawn(jobs.keep());
         tasks.spawn(inside.keep_warm(stop.clone()));
         cache.run_warmer();
-        Ok(Self { servers, control, page, token, cache, clock, state, libraries, tasks, stop })
+        Ok(Self { servers, control, page, token, cache, clock, state, libraries, statistics, tasks, stop })
     }
 
     /// From now on asks the servers whether they let their neighbours in, and whether they trust us as a proxy, and
@@ -215,6 +226,9 @@ impl Process {
         }
         self.tasks.close();
         let ended = self.clock.timeout(DRAIN, self.tasks.wait()).await.is_ok();
+        if let Err(reason) = self.statistics.sync().await {
+            tracing::warn!(reason, "the last statistics were not written");
+        }
         let lost = self.cache.close_disk().await;
         if lost > 0 {
             tracing::warn!(lost, "the disk was too slow at the end: so many answers were not written");

@@ -46,6 +46,7 @@ use crate::stale::{Choosiness, Paces, Players};
 use crate::state::State;
 use crate::statistics::Ledger;
 use crate::traces::Traces;
+use crate::statistics::spot::Spots;
 use crate::warnings::Warnings;
 
 /// Items whose place in the library is remembered; some 100 bytes each.
@@ -96,6 +97,8 @@ pub struct Server {
     pub counters: Counters,
     /// What was asked and how it was answered, over time.
     pub ledger: Ledger,
+    /// Whether what is answered is what it says itself.
+    pub spots: Spots,
     /// Clients' connections, by address.
     pub connections: Seats<IpAddr>,
     /// Clients' notification sockets and event streams, by identity.
@@ -211,6 +214,7 @@ impl Server {
             players: Players::default(),
             counters: Counters::default(),
             ledger: Ledger::default(),
+            spots: Spots::default(),
             connections: Seats::new(
                 settings.hygiene.max_connections,
                 settings.hygiene.max_connections_per_peer,

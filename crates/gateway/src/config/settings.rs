@@ -24,6 +24,7 @@ use super::networks::Networks;
 use super::notices::Notice;
 use super::playlists::{Account, Standing};
 use super::prefetch::Prefetch;
+use super::statistics::Statistics;
 use super::tls::{Upstream, read_shown};
 use super::tracing::Tracing;
 use super::tree::{Problem, Tree};
@@ -69,6 +70,8 @@ pub struct Settings {
     pub jobs_at_once: usize,
     /// Playbacks that are mirrored; none if zero.
     pub history_max_rows: u64,
+    /// What is counted.
+    pub statistics: Statistics,
     /// The media servers, in the order they were written.
     pub servers: Vec<Server>,
     /// Playlists that are kept in step by themselves.
@@ -184,6 +187,8 @@ impl Settings {
         let matching = Matching::read(&mut tree);
         let jobs_at_once = read_at_once(&mut tree);
         let history_max_rows = tree.number("history.max_rows", 0, MAX_HISTORY_ROWS, USUAL_HISTORY_ROWS);
+        let statistics = Statistics::read(&mut tree);
+        let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
         let library = Library::read(&mut tree);
         let library_memory_bytes = library::read_memory_limit(&mut tree);
         let mut servers = Vec::new();
@@ -212,6 +217,7 @@ impl Settings {
                 matching,
                 jobs_at_once,
                 history_max_rows,
+                statistics,
                 servers,
                 playlists,
                 notices,

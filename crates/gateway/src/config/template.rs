@@ -70,6 +70,13 @@ listen = "127.0.0.1:8710"
 [history]
 # max_rows = 1000000               # the oldest go first; 0: nothing is mirrored
 
+# What was asked and how it was answered is counted by minute (48 hours), hour (35 days) and day (two years).
+[statistics]
+# max_bytes = 67108864             # in state.db; beyond, the oldest minutes go first
+# write_every_s = 60               # so much a crash may lose
+# spot_check_one_in = 200          # of so many answers from the cache, one is compared with the server; 0: none
+# spot_checks_per_minute = 6       # for each server at most
+
 [[server]]
 name   = "home"
 kind   = "plex"                        # or "jellyfin"

@@ -322,6 +322,12 @@ impl Control {
         Ok(())
     }
 
+    /// What spot checks found, by server.
+    fn spots_found(&self) -> Vec<(String, Vec<(&'static str, u64)>)> {
+        let found = |shown: &Shown| (shown.server.name().to_owned(), shown.server.spots.found().collect());
+        self.servers.iter().map(found).collect()
+    }
+
     /// The server of this name, or all.
     fn chosen<'a>(&'a self, only: Option<&'a str>) -> impl Iterator<Item = &'a Arc<Server>> {
         let servers = self.servers.iter().map(|shown| &shown.server);

@@ -174,12 +174,19 @@ impl Problem {
         title: "The library is turned off",
         detail: "It is not kept, because somebody said so. Turn it on first: PUT {\"enabled\": true} to its path.",
     };
-    /// Whether a library is kept could not be written down.
+    /// What somebody chose could not be written down.
     pub(super) const CHOICE_NOT_KEPT: Self = Self {
         status: StatusCode::INSUFFICIENT_STORAGE,
         code: "not-kept",
         title: "The change cannot be kept",
-        detail: "The library stays as it was. The log says why: state.db in the data directory cannot be written.",
+        detail: "All stays as it was. The log says why: state.db in the data directory cannot be written.",
+    };
+    /// What is kept of statistics cannot be read.
+    pub(super) const STATISTICS_UNREADABLE: Self = Self {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        code: "statistics-unreadable",
+        title: "The statistics cannot be read",
+        detail: "state.db in the data directory cannot be read at the moment. The log says why.",
     };
     /// Too many live pages are open.
     pub(super) const TOO_MANY_VIEWERS: Self = Self {

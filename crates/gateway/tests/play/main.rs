@@ -40,6 +40,7 @@ mod sockets;
 mod sockets_dropped;
 mod sockets_kept;
 mod stage;
+mod statistics;
 mod together;
 mod traces;
 mod twelve;
