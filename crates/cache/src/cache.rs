@@ -213,6 +213,13 @@ impl Cache {
         self.0.warm_all(namespace).await
     }
 
+    /// Refreshes a key that is kept warm, if four fifths of its fresh time have passed: for who knows that a read of it is
+    /// to be expected, whatever its rhythm. Counted as warming, and bounded by the same budget. Returns whether a load
+    /// began.
+    pub fn refresh_due(&self, key: &Key) -> bool {
+        self.0.refresh_due(key)
+    }
+
     /// The keys of a partition that are kept warm, and in which rhythm they are read: what to keep over a restart.
     pub fn warm_keys(&self, namespace: &str, partition: &Partition) -> Vec<(Key, Rhythm)> {
         self.0.warm_keys(namespace, partition)

@@ -16,7 +16,8 @@
 //! - [`library`]: the libraries, kept whole. [`matching`]: which item is meant. [`playlists`]: playlists from elsewhere.
 //! - [`tls`]: whose certificate is believed, and which one is shown.
 //! - [`jobs`]: what is done by itself from time to time.
-//! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
+//! - [`advice`]: what could be better; [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
+//! - [`lifetimes`]: how long answers live, said while the process runs.
 //! - [`resume`]: warming goes on after a restart.
 //! - [`storage`]: the engine with its tiers. [`state`]: what outlives the process and is no cache.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
@@ -25,8 +26,10 @@
 //! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
 //! - [`shell`]: words of the commands that are printed.
 //! - [`statistics`]: what was asked, how it was answered, and what that spared the servers.
+//! - [`inside`]: reads of our own for dashboards. [`dashboard`]: the figures they show. [`history`]: what was played.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
+pub mod advice;
 pub mod apps;
 pub mod body;
 pub mod bounds;
@@ -36,6 +39,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod conversation;
+pub mod dashboard;
 pub mod demo;
 pub mod departure;
 pub mod doctor;
@@ -44,10 +48,13 @@ pub mod enquiry;
 pub mod follower;
 pub mod framing;
 pub mod greeting;
+pub mod history;
 pub mod identity;
+pub mod inside;
 pub mod jobs;
 pub mod keys;
 pub mod library;
+pub mod lifetimes;
 pub mod listener;
 pub mod login;
 pub mod matching;
@@ -70,5 +77,6 @@ pub mod state;
 pub mod statistics;
 pub mod storage;
 pub mod tls;
+pub mod traces;
 pub mod warnings;
 pub mod why;

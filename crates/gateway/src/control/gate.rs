@@ -199,7 +199,8 @@ impl Plane {
     }
 }
 
-fn protect(headers: &mut HeaderMap) {
+/// Puts what keeps a browser from doing harm on an answer.
+pub(crate) fn protect(headers: &mut HeaderMap) {
     for (name, value) in PROTECTION {
         headers.insert(name, HeaderValue::from_static(value));
     }

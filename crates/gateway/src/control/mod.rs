@@ -3,7 +3,7 @@
 //! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
 //! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
-//! servers say of themselves); [`api`], [`jobs`], [`libraries`], [`matching`], [`modes`], [`notices`], [`playlists`], [`live`], [`metrics`] and [`exposition`],
+//! servers say of themselves); [`api`], [`jobs`], [`policies`], [`warnings`], [`libraries`], [`matching`], [`modes`], [`notices`], [`playlists`], [`live`], [`metrics`] and [`exposition`],
 //! [`statistics`], [`decisions`],
 //! [`health`], [`page`] (how it is shown), [`paths`] and [`openapi`] (where, and how that is described), [`problem`] (how it is
 //! refused).
@@ -12,6 +12,8 @@
 //! query that an app asked for: what is not gathered cannot be shown by mistake. Who asks why names a path himself.
 
 mod api;
+mod compatible;
+mod dashboard;
 mod decisions;
 mod disk;
 mod door;
@@ -21,6 +23,7 @@ mod figures;
 mod gate;
 mod guard;
 mod health;
+mod history;
 mod introduction;
 mod jobs;
 mod libraries;
@@ -34,6 +37,7 @@ mod page;
 mod part;
 mod paths;
 mod playlists;
+mod policies;
 mod prefetching;
 mod prefix;
 mod problem;
@@ -42,9 +46,12 @@ mod session;
 mod snapshot;
 mod statistics;
 #[cfg(test)]
+mod steering;
+#[cfg(test)]
 mod tests;
 mod throttle;
 mod token;
+mod warnings;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -57,13 +64,19 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::advice::Advisor;
 use crate::config;
+use crate::dashboard::Dashboard;
+use crate::history::History;
+use crate::inside::Inside;
 use crate::jobs::{AT_ONCE, Jobs};
+use crate::lifetimes;
 use crate::notices::Notices;
 use crate::playlists::Playlists;
 use crate::server::Server;
 use crate::statistics::Statistics;
 use crate::storage;
+use crate::traces::Traces;
 use crate::warnings::Warnings;
 use figures::Engine;
 use guard::Decision;
@@ -75,8 +88,10 @@ use session::Sessions;
 use snapshot::{AppFigures, Baseline, Counted, ServerFigures, ServerWarning, Snapshot};
 use throttle::Throttle;
 
+pub use compatible::image::Links;
 pub use door::serve;
 pub use openapi::written as description;
+pub(crate) use gate::protect;
 pub use token::Token;
 
 /// Everything the control plane shows and changes.
@@ -92,8 +107,16 @@ pub struct Control {
     pub playlists: Arc<Playlists>,
     /// Who is told when something happens.
     notices: Arc<Notices>,
+    /// Where traces go.
+    traces: Arc<Traces>,
     jobs: Arc<Jobs>,
     statistics: Arc<Statistics>,
+    /// Who says what could be better.
+    advisor: Option<Arc<Advisor>>,
+    /// Where lifetimes that are said are kept.
+    lifetimes: Option<lifetimes::Book>,
+    /// Held while lifetimes are changed.
+    saying: tokio::sync::Mutex<()>,
     sessions: Sessions,
     throttle: Throttle,
     refusals: [AtomicU64; Decision::REFUSALS.len()],
@@ -102,6 +125,12 @@ pub struct Control {
     /// Seats of those who watch builds.
     watchers: Arc<Semaphore>,
     warming: tokio::sync::Mutex<()>,
+    inside: Arc<Inside>,
+    dashboard: Arc<Dashboard>,
+    history: Arc<History>,
+    links: Links,
+    /// Who was answered at once by the shapes of other dashboards.
+    counts: compatible::Counts,
 }
 
 /// What the control plane shows and steers.
@@ -121,10 +150,24 @@ pub struct Parts {
     pub playlists: Arc<Playlists>,
     /// Who is told when something happens.
     pub notices: Arc<Notices>,
+    /// Where traces go.
+    pub traces: Arc<Traces>,
     /// What is done by itself.
     pub jobs: Arc<Jobs>,
     /// What was asked, and how it was answered.
     pub statistics: Arc<Statistics>,
+    /// Reads of our own for dashboards.
+    pub inside: Arc<Inside>,
+    /// The figures they show.
+    pub dashboard: Arc<Dashboard>,
+    /// What was played.
+    pub history: Arc<History>,
+    /// Links to pictures.
+    pub links: Links,
+    /// Who says what could be better.
+    pub advisor: Option<Arc<Advisor>>,
+    /// Where lifetimes that are said are kept.
+    pub lifetimes: Option<lifetimes::Book>,
 }
 
 impl Parts {
@@ -132,6 +175,10 @@ impl Parts {
     pub fn bare(cache: Cache, clock: Clock, token: Token) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let jobs = Arc::new(Jobs::new(AT_ONCE, clock.clone(), tasks, stop));
+        let (inside, playlists): (Arc<Inside>, Arc<Playlists>) = (Arc::default(), Arc::default());
+        let libraries = Arc::clone(&playlists.libraries);
+        let dashboard = Arc::new(Dashboard::new(Arc::clone(&inside), libraries, clock.clone()));
+        let history = Arc::new(History::none(clock.clone()));
         Self {
             servers: Vec::new(),
             statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
@@ -139,9 +186,16 @@ impl Parts {
             clock,
             token,
             warnings: Arc::default(),
-            playlists: Arc::default(),
             notices: Arc::default(),
+            traces: Arc::default(),
             jobs,
+            playlists,
+            inside,
+            dashboard,
+            history,
+            links: Links::default(),
+            advisor: None,
+            lifetimes: None,
         }
     }
 }
@@ -158,7 +212,7 @@ impl Shown {
     fn warnings(&self) -> impl Iterator<Item = ServerWarning> {
         let server = self.server.name().to_owned();
         let holding = self.server.warnings.holding().into_iter();
-        holding.map(move |warning| ServerWarning { server: Some(server.clone()), warning })
+        holding.map(move |warning| ServerWarning::new(Some(&server), warning))
     }
 }
 
@@ -174,7 +228,7 @@ struct Plane {
 impl Control {
     /// Shows and steers these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { servers, cache, clock, token, warnings, playlists, notices, jobs, statistics } = parts;
+        let Parts { servers, cache, clock, token, warnings, playlists, notices, jobs, statistics, inside, dashboard, history, links, advisor, lifetimes, traces } = parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),
@@ -183,8 +237,12 @@ impl Control {
             warnings,
             playlists,
             notices,
+            traces,
             jobs,
             statistics,
+            advisor,
+            lifetimes,
+            saying: tokio::sync::Mutex::new(()),
             sessions: Sessions::default(),
             throttle: Throttle::default(),
             refusals: [const { AtomicU64::new(0) }; Decision::REFUSALS.len()],
@@ -192,6 +250,11 @@ impl Control {
             live: Live::new(),
             watchers: Arc::new(Semaphore::new(libraries::MAX_WATCHERS)),
             warming: tokio::sync::Mutex::new(()),
+            inside,
+            dashboard,
+            history,
+            links,
+            counts: compatible::Counts::default(),
             clock,
         }
     }
@@ -214,14 +277,14 @@ impl Control {
             servers: self.servers.iter().map(figures).collect(),
             apps: self.servers.iter().flat_map(|shown| AppFigures::read(&shown.server)).collect(),
             engine: Engine::read(&self.cache),
-            warnings: self.own_warnings().chain(self.servers.iter().flat_map(Shown::warnings)).collect(),
+            warnings: self.warned(),
         }
     }
 
     /// What is wrong with the process itself.
     fn own_warnings(&self) -> impl Iterator<Item = ServerWarning> {
         let holding = self.warnings.holding().into_iter().chain(storage::troubles(&self.cache));
-        holding.map(|warning| ServerWarning { server: None, warning })
+        holding.map(|warning| ServerWarning::new(None, warning))
     }
 
     /// Drops what is kept, for one server or for all, and counts from here. Loads under way are dropped too.
@@ -235,6 +298,18 @@ impl Control {
         Ok(())
     }
 
+    /// Counts from here; what is kept stays.
+    fn count_anew(&self) {
+        self.baseline.move_to(self.counted(), None, self.clock.now_ms());
+    }
+
+    /// Of what apps asked these servers since counting began: what was answered at once from the cache, and what was not.
+    fn lookups(&self, servers: &[&str]) -> (u64, u64) {
+        let snapshot = self.snapshot();
+        let classes = snapshot.classes.iter().filter(|class| servers.contains(&class.server.as_str()));
+        classes.fold((0, 0), |(hits, misses), class| (hits + class.hits + class.stale, misses + class.misses))
+    }
+
     /// Drops what is kept with a tag, for one server or for all.
     fn clear_tag(&self, only: Option<&str>, tag: &str) -> Result<(), Problem> {
         self.check_server(only)?;
@@ -245,6 +320,12 @@ impl Control {
         }
         tracing::info!(server = only.unwrap_or("all"), "a part of the cache was cleared");
         Ok(())
+    }
+
+    /// What spot checks found, by server.
+    fn spots_found(&self) -> Vec<(String, Vec<(&'static str, u64)>)> {
+        let found = |shown: &Shown| (shown.server.name().to_owned(), shown.server.spots.found().collect());
+        self.servers.iter().map(found).collect()
     }
 
     /// The server of this name, or all.

@@ -15,7 +15,7 @@ use greenroom_upstream::ask::Ask;
 use greenroom_upstream::credential::Credential;
 use greenroom_upstream::open::Open;
 use greenroom_upstream::verdict::{Representation, Verdict};
-use http::Method;
+use http::{HeaderMap, Method};
 use quick_cache::sync::Cache;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -180,15 +180,31 @@ fn head_of(ask: &Ask<'_>) -> Option<Vec<u8>> {
 }
 
 fn understand(server: &Server, ask: &Ask<'_>) -> Meaning {
-    let kind = server.settings.kind;
-    let credential = kind.credential(ask);
-    let identity = server.identify(&credential);
-    let account = identity.account();
-    let verdict = kind.classify(ask, account.as_deref());
-    let (name, app, is_new) = server.apps.of(&credential, ask.headers);
+    let credential = server.settings.kind.credential(ask);
+    let app = app_of(server, &credential, ask.headers);
+    mean(server, ask, credential, app)
+}
+
+/// What it means to ask with the configured token, in the words of an app and counted as its request, though it never
+/// showed that token itself. `said` are the headers that say which app it is.
+pub(crate) fn inside(server: &Server, ask: &Ask<'_>, credential: Credential, said: &HeaderMap) -> Meaning {
+    let app = app_of(server, &Credential::default(), said);
+    mean(server, ask, credential, app)
+}
+
+fn app_of(server: &Server, credential: &Credential, headers: &HeaderMap) -> Arc<App> {
+    let (name, app, is_new) = server.apps.of(credential, headers);
     if is_new {
         tracing::info!(server = server.name(), app = name, "first request of an app");
     }
+    app
+}
+
+fn mean(server: &Server, ask: &Ask<'_>, credential: Credential, app: Arc<App>) -> Meaning {
+    let kind = server.settings.kind;
+    let identity = server.identify(&credential);
+    let account = identity.account();
+    let verdict = kind.classify(ask, account.as_deref());
     let key = match &verdict {
         Verdict::Read(read) => {
             Some(Key::new(server.name(), partition_of(server, &identity, read), &read.key))

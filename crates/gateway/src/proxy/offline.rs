@@ -62,7 +62,7 @@ fn introduction(visit: &Visit, read: &Read) -> Option<Response<Body>> {
 }
 
 /// Asks an engine for what this visit may have while the server is down.
-pub(super) async fn consult<L: Loader>(
+pub(crate) async fn consult<L: Loader>(
     cache: &Cache,
     visit: &Visit,
     read: &Read,

@@ -17,7 +17,7 @@ use super::answer::{self, History, Wanted};
 use super::cause::Cause;
 use super::load::{ImageLoader, ReadLoader};
 use super::timing::Stopwatch;
-use super::{Visit, address, offline};
+use super::{Visit, address, offline, spot_check};
 use crate::body::Body;
 use crate::departure;
 use crate::identity::{IMAGE_PROOF_TTL, Identity};
@@ -40,6 +40,7 @@ pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> (R
     let response = match answered {
         Ok(Answer::Kept { entry, served, tier, age, left_ms, reason, leaving }) => {
             let history = History { served, tier, age, left_ms, reason };
+            spot_check::after(&visit, &read, &entry, history, parts);
             let mut response = answer_kept(&visit, &read, &entry, history, wanted);
             if let Some(leaving) = leaving {
                 departure::after(&mut response, move || drop(leaving));
@@ -93,7 +94,7 @@ pub(super) fn of_kept(
 }
 
 /// Asks an engine for what this visit may have. What it does not keep comes through `loader`.
-pub(super) async fn consult<L: Loader + Clone>(
+pub(crate) async fn consult<L: Loader + Clone>(
     cache: &Cache,
     visit: &Visit,
     read: &Arc<Read>,
@@ -135,7 +136,7 @@ pub(super) async fn consult<L: Loader + Clone>(
 }
 
 /// Under which key the answer is kept.
-pub(super) fn key(visit: &Visit, read: &Read) -> Key {
+pub(crate) fn key(visit: &Visit, read: &Read) -> Key {
     let made =
         || Key::new(visit.server.name(), partition_of(&visit.server, &visit.identity, read), &read.key);
     visit.key.clone().unwrap_or_else(made)
@@ -208,7 +209,7 @@ async fn image<L: Loader + Clone>(
 }
 
 /// Whether the server was not asked for this answer.
-pub(super) fn saves(served: Served, reason: Option<Reason>) -> bool {
+pub(crate) fn saves(served: Served, reason: Option<Reason>) -> bool {
     match served {
         Served::Hit | Served::Stale | Served::Joined => true,
         Served::StaleOnError => matches!(reason, Some(Reason::FailedLately(_) | Reason::Offline)),
@@ -216,7 +217,8 @@ pub(super) fn saves(served: Served, reason: Option<Reason>) -> bool {
     }
 }
 
-fn note_saved(visit: &Visit, served: Served, reason: Option<Reason>) {
+/// Counts what was answered without asking the server.
+pub(crate) fn note_saved(visit: &Visit, served: Served, reason: Option<Reason>) {
     if saves(served, reason) {
         visit.server.counters.saved.fetch_add(1, Ordering::Relaxed);
         visit.app.saved.fetch_add(1, Ordering::Relaxed);
