@@ -21,8 +21,9 @@ fn described() -> Vec<(Method, String)> {
     operations.collect()
 }
 
-/// What a read may come to in a house without libraries, and without a place where decisions are kept.
-const READ: [u16; 4] = [200, 404, 503, 507];
+/// What a read may come to in a house without libraries, without a place where decisions are kept, and with questions that
+/// say too little or too much.
+const READ: [u16; 6] = [200, 400, 403, 404, 503, 507];
 
 /// A path that can be asked for: every hole is filled.
 fn filled(path: &str) -> String {
