@@ -26,6 +26,7 @@ use super::playlists::{Account, Standing};
 use super::prefetch::Prefetch;
 use super::statistics::Statistics;
 use super::tls::{Upstream, read_shown};
+use super::tracing::Tracing;
 use super::tree::{Problem, Tree};
 use crate::mode::Mode;
 use crate::state::SETTLE;
@@ -77,6 +78,8 @@ pub struct Settings {
     pub playlists: Vec<Standing>,
     /// Who is told when something happens.
     pub notices: Vec<Notice>,
+    /// Where traces go, if anywhere.
+    pub tracing: Option<Tracing>,
 }
 
 /// The memory tier.
@@ -177,7 +180,8 @@ impl Settings {
         let data_dir = tree.take("data_dir").map_or_else(default_data_dir, |leaf| PathBuf::from(leaf.text));
         let usual_ms = u64::try_from(SETTLE.as_millis()).unwrap_or(MAX_SETTLE_MS);
         let settle = Duration::from_millis(tree.number("state.settle_ms", 1, MAX_SETTLE_MS, usual_ms));
-        let control = Control::read(&mut tree);
+        let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
+        let control = Control::read(&mut tree, &trusted_proxies);
         let memory = read_memory(&mut tree);
         let disk = disk::read(&mut tree, &data_dir);
         let matching = Matching::read(&mut tree);
@@ -194,6 +198,7 @@ impl Settings {
         check_listeners(&mut tree, &control, &servers);
         let playlists = Standing::read_all(&mut tree, &servers);
         let notices = Notice::read_all(&mut tree);
+        let tracing = Tracing::read(&mut tree);
         if servers.is_empty() && tree.servers().is_empty() {
             tree.problem(
                 "configuration".into(),
@@ -216,6 +221,7 @@ impl Settings {
                 servers,
                 playlists,
                 notices,
+                tracing,
             })
         } else {
             Err(tree.problems)

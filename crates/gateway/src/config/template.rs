@@ -158,6 +158,13 @@ listen = "0.0.0.0:32500"               # point your apps here
 # group_s = 30                               # what happens within this time is told together
 # max_per_10_minutes = 6                     # beyond, everything waits and is told as one
 
+# Traces: one span for each sampled request, as OTLP over HTTP in JSON, to this address with /v1/traces after it.
+# [tracing]
+# otlp_url = "http://127.0.0.1:4318"
+# token = "..."                              # where the collector wants one
+# token_file = "/run/secrets/collector-token"
+# sample_one_in = 10
+
 # Playlists that are kept in step by themselves: a file, a folder of files, or a playlist of another server.
 # [playlist.weekly]
 # server = "home"                            # where it is written

@@ -3,7 +3,7 @@
 //! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
 //! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
-//! servers say of themselves); [`api`], [`jobs`], [`libraries`], [`matching`], [`modes`], [`notices`], [`playlists`], [`live`], [`metrics`] and [`exposition`],
+//! servers say of themselves); [`api`], [`jobs`], [`policies`], [`warnings`], [`libraries`], [`matching`], [`modes`], [`notices`], [`playlists`], [`live`], [`metrics`] and [`exposition`],
 //! [`statistics`], [`decisions`],
 //! [`health`], [`page`] (how it is shown), [`paths`] and [`openapi`] (where, and how that is described), [`problem`] (how it is
 //! refused).
@@ -34,8 +34,10 @@ mod modes;
 mod notices;
 mod openapi;
 mod page;
+mod part;
 mod paths;
 mod playlists;
+mod policies;
 mod prefetching;
 mod prefix;
 mod problem;
@@ -44,9 +46,12 @@ mod session;
 mod snapshot;
 mod statistics;
 #[cfg(test)]
+mod steering;
+#[cfg(test)]
 mod tests;
 mod throttle;
 mod token;
+mod warnings;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -59,16 +64,19 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::advice::Advisor;
 use crate::config;
 use crate::dashboard::Dashboard;
 use crate::history::History;
 use crate::inside::Inside;
 use crate::jobs::{AT_ONCE, Jobs};
+use crate::lifetimes;
 use crate::notices::Notices;
 use crate::playlists::Playlists;
 use crate::server::Server;
 use crate::statistics::Statistics;
 use crate::storage;
+use crate::traces::Traces;
 use crate::warnings::Warnings;
 use figures::Engine;
 use guard::Decision;
@@ -82,6 +90,7 @@ use throttle::Throttle;
 
 pub use compatible::image::Links;
 pub use door::serve;
+pub(crate) use gate::protect;
 pub use openapi::written as description;
 pub use token::Token;
 
@@ -98,8 +107,16 @@ pub struct Control {
     pub playlists: Arc<Playlists>,
     /// Who is told when something happens.
     notices: Arc<Notices>,
+    /// Where traces go.
+    traces: Arc<Traces>,
     jobs: Arc<Jobs>,
     statistics: Arc<Statistics>,
+    /// Who says what could be better.
+    advisor: Option<Arc<Advisor>>,
+    /// Where lifetimes that are said are kept.
+    lifetimes: Option<lifetimes::Book>,
+    /// Held while lifetimes are changed.
+    saying: tokio::sync::Mutex<()>,
     sessions: Sessions,
     throttle: Throttle,
     refusals: [AtomicU64; Decision::REFUSALS.len()],
@@ -133,6 +150,8 @@ pub struct Parts {
     pub playlists: Arc<Playlists>,
     /// Who is told when something happens.
     pub notices: Arc<Notices>,
+    /// Where traces go.
+    pub traces: Arc<Traces>,
     /// What is done by itself.
     pub jobs: Arc<Jobs>,
     /// What was asked, and how it was answered.
@@ -145,6 +164,10 @@ pub struct Parts {
     pub history: Arc<History>,
     /// Links to pictures.
     pub links: Links,
+    /// Who says what could be better.
+    pub advisor: Option<Arc<Advisor>>,
+    /// Where lifetimes that are said are kept.
+    pub lifetimes: Option<lifetimes::Book>,
 }
 
 impl Parts {
@@ -164,12 +187,15 @@ impl Parts {
             token,
             warnings: Arc::default(),
             notices: Arc::default(),
+            traces: Arc::default(),
             jobs,
             playlists,
             inside,
             dashboard,
             history,
             links: Links::default(),
+            advisor: None,
+            lifetimes: None,
         }
     }
 }
@@ -186,7 +212,7 @@ impl Shown {
     fn warnings(&self) -> impl Iterator<Item = ServerWarning> {
         let server = self.server.name().to_owned();
         let holding = self.server.warnings.holding().into_iter();
-        holding.map(move |warning| ServerWarning { server: Some(server.clone()), warning })
+        holding.map(move |warning| ServerWarning::new(Some(&server), warning))
     }
 }
 
@@ -216,6 +242,9 @@ impl Control {
             dashboard,
             history,
             links,
+            advisor,
+            lifetimes,
+            traces,
         } = parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
@@ -225,8 +254,12 @@ impl Control {
             warnings,
             playlists,
             notices,
+            traces,
             jobs,
             statistics,
+            advisor,
+            lifetimes,
+            saying: tokio::sync::Mutex::new(()),
             sessions: Sessions::default(),
             throttle: Throttle::default(),
             refusals: [const { AtomicU64::new(0) }; Decision::REFUSALS.len()],
@@ -261,14 +294,14 @@ impl Control {
             servers: self.servers.iter().map(figures).collect(),
             apps: self.servers.iter().flat_map(|shown| AppFigures::read(&shown.server)).collect(),
             engine: Engine::read(&self.cache),
-            warnings: self.own_warnings().chain(self.servers.iter().flat_map(Shown::warnings)).collect(),
+            warnings: self.warned(),
         }
     }
 
     /// What is wrong with the process itself.
     fn own_warnings(&self) -> impl Iterator<Item = ServerWarning> {
         let holding = self.warnings.holding().into_iter().chain(storage::troubles(&self.cache));
-        holding.map(|warning| ServerWarning { server: None, warning })
+        holding.map(|warning| ServerWarning::new(None, warning))
     }
 
     /// Drops what is kept, for one server or for all, and counts from here. Loads under way are dropped too.

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 use super::problem::Problem;
 use super::{
     Plane, api, compatible, dashboard, decisions, gate, health, history, jobs, libraries, live, matching,
-    metrics, modes, notices, openapi, page, playlists, statistics,
+    metrics, modes, notices, openapi, page, playlists, policies, statistics, warnings,
 };
 
 /// Made once: a description is long.
@@ -64,6 +64,12 @@ fn described() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(matching::rulings::list, matching::rulings::pin, matching::rulings::take_back))
         .routes(routes!(matching::rulings::disown))
         .routes(routes!(matching::rulings::write_out, matching::rulings::read_in))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::run))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(policies::list, policies::change, policies::reset))
+        .routes(routes!(policies::invalidate))
+        .routes(routes!(warnings::list))
         .routes(routes!(decisions::last))
         .routes(routes!(statistics::rows))
         .routes(routes!(statistics::series))
@@ -83,14 +89,13 @@ fn described() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(playlists::run))
         .routes(routes!(playlists::cancel))
         .routes(routes!(playlists::missing))
+        .routes(routes!(playlists::rows))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::run))
         .routes(routes!(jobs::cancel))
-        .routes(routes!(decisions::last))
         .merge(compatible::routes())
         .routes(routes!(dashboard::summary))
         .routes(routes!(dashboard::figures))
         .routes(routes!(history::page))
         .routes(routes!(history::sync))
-        .routes(routes!(statistics::today))
 }

@@ -9,7 +9,6 @@
 //! A message says names of servers, ids of libraries, and our own words: no title, no path, no token. Where it goes is
 //! a secret in itself (some services take the token in the path), so only the name of the target is ever shown.
 
-pub mod address;
 pub mod delivery;
 pub mod fact;
 pub mod grouping;
@@ -128,11 +127,11 @@ impl Notices {
         self.warnings.lower(UNDELIVERED);
         if !failing.is_empty() {
             let names = failing.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-            self.warnings.raise(Warning {
-                code: UNDELIVERED,
-                text: format!("Notices do not get through to: {names}.").into(),
-                remedy: "See why with: greenroom notices test. The log has what was answered.".into(),
-            });
+            self.warnings.raise(Warning::notice(
+                UNDELIVERED,
+                format!("Notices do not get through to: {names}."),
+                "See why with: greenroom notices test. The log has what was answered.",
+            ));
         }
     }
 }

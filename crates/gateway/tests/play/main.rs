@@ -42,6 +42,7 @@ mod sockets_kept;
 mod stage;
 mod statistics;
 mod together;
+mod traces;
 mod twelve;
 mod undone;
 mod why;
