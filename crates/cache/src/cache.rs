@@ -100,6 +100,12 @@ impl Cache {
         self.0.desk.below.as_ref().and_then(|below| below.disk.trouble())
     }
 
+    /// Whether the disk does less than it should, now and whenever that turns; nothing where there is no disk.
+    #[cfg(not(feature = "shuttle"))]
+    pub fn disk_turns(&self) -> Option<tokio::sync::watch::Receiver<bool>> {
+        self.0.desk.below.as_ref().map(|below| below.disk.turns())
+    }
+
     /// Ends the disk as a crash would: what waits to be written never is.
     #[cfg(test)]
     #[cfg(not(feature = "shuttle"))]
@@ -205,6 +211,13 @@ impl Cache {
     /// were asked for.
     pub async fn warm_now(&self, namespace: Option<&str>) -> usize {
         self.0.warm_all(namespace).await
+    }
+
+    /// Refreshes a key that is kept warm, if four fifths of its fresh time have passed: for who knows that a read of it is
+    /// to be expected, whatever its rhythm. Counted as warming, and bounded by the same budget. Returns whether a load
+    /// began.
+    pub fn refresh_due(&self, key: &Key) -> bool {
+        self.0.refresh_due(key)
     }
 
     /// The keys of a partition that are kept warm, and in which rhythm they are read: what to keep over a restart.

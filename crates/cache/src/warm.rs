@@ -213,6 +213,24 @@ impl House {
         }
     }
 
+    /// Refreshes one key that is kept warm, if that is due: somebody says that a read of it is to be expected, whatever
+    /// its rhythm. Within the same budget. Returns whether a load began.
+    pub(crate) fn refresh_due(self: &Arc<Self>, key: &Key) -> bool {
+        let now_ms = self.clock.now_ms();
+        let Some(warm) = lock(&self.warm.keys).get(key).cloned() else { return false };
+        let Some(entry) = self.desk.memory.peek(key) else { return false };
+        let horizons = entry.horizons();
+        if now_ms < horizons.refresh_at_ms.min(horizons.fresh_until_ms) || !entry.may_refresh(now_ms) {
+            return false;
+        }
+        let Some(claim) = entry.claim_refresh(now_ms) else { return false };
+        if !self.warm.spend(key.namespace(), self.desk.settings.warm_budget_per_minute, now_ms) {
+            self.tally.warm_over_budget.one();
+            return false;
+        }
+        self.warm_one(key, &warm, Some(&entry), Some(claim)).is_some()
+    }
+
     fn forget_idle(&self, now_ms: u64) {
         let idle_ms = millis(self.desk.settings.warm_idle_limit);
         lock(&self.warm.keys).retain(|key, warm| {

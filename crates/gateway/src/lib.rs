@@ -25,6 +25,8 @@
 //!   of. [`why`]: why one read is answered as it is.
 //! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
 //! - [`shell`]: words of the commands that are printed.
+//! - [`statistics`]: what was asked, how it was answered, and what that spared the servers.
+//! - [`inside`]: reads of our own for dashboards. [`dashboard`]: the figures they show. [`history`]: what was played.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
 pub mod advice;
@@ -37,6 +39,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod conversation;
+pub mod dashboard;
 pub mod demo;
 pub mod departure;
 pub mod doctor;
@@ -45,7 +48,9 @@ pub mod enquiry;
 pub mod follower;
 pub mod framing;
 pub mod greeting;
+pub mod history;
 pub mod identity;
+pub mod inside;
 pub mod jobs;
 pub mod keys;
 pub mod library;
@@ -54,6 +59,7 @@ pub mod listener;
 pub mod login;
 pub mod matching;
 pub mod mode;
+pub mod notices;
 pub mod observe;
 pub mod openness;
 pub mod origin;
@@ -68,6 +74,7 @@ pub mod server;
 pub mod shell;
 pub mod stale;
 pub mod state;
+pub mod statistics;
 pub mod storage;
 pub mod tls;
 pub mod warnings;

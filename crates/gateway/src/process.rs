@@ -12,14 +12,19 @@ use tokio_util::task::TaskTracker;
 use crate::advice::{Advisor, forwarding};
 use crate::bypass::Bypasses;
 use crate::config::{self, Settings};
-use crate::control::{Control, Parts, Token};
+use crate::control::{Control, Links, Parts, Token};
+use crate::dashboard::Dashboard;
+use crate::history::History;
+use crate::inside::Inside;
 use crate::jobs::{self, Jobs};
 use crate::keys::{ControlToken, DataDir};
 use crate::library::Libraries;
 use crate::matching::Matching;
+use crate::notices::{Fact, Notices};
 use crate::playlists::{self, Playlists};
 use crate::server::Server;
 use crate::state::State;
+use crate::statistics::Statistics;
 use crate::storage;
 use crate::tls::Shown;
 use crate::tls::shown::Files;
@@ -77,6 +82,8 @@ impl Process {
         let memory = engine_settings(&settings.memory);
         let disk_dir = settings.disk.as_ref().map(|disk| disk.dir.clone());
         let has_store = settings.disk.as_ref().is_some_and(|disk| storage::is_begun(&disk.dir));
+        let notices = Arc::new(Notices::new(settings.notices, &clock, &warnings));
+        let wants_disk = settings.disk.is_some();
         let cache = storage::open(&memory, settings.disk, &clock, &tasks, &warnings);
         let mut servers = Vec::new();
         let mut listeners = Vec::new();
@@ -96,6 +103,7 @@ impl Process {
             )?;
             server.bypasses = Arc::clone(&bypasses);
             server.state = Arc::clone(&state);
+            server.notices = Arc::clone(&notices);
             state.restore(&server, has_store);
             take_up(&server, &lifetimes);
             server.turn_to(mode);
@@ -130,21 +138,43 @@ impl Process {
         let advisor = Advisor::new(all, cache.clone(), Arc::clone(&libraries), Arc::clone(&warnings), dirs);
         let advisor = Arc::new(advisor);
         advisor.add(&jobs);
+        let statistics = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
+        let statistics = Arc::new(Statistics::new(statistics, clock.clone()));
+        let links = Links::of(&secrets.0);
+        let own: Vec<Arc<Server>> = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
+        let inside = Arc::new(Inside::of(own.clone()));
+        let known = Arc::clone(&libraries);
+        let dashboard = Arc::new(Dashboard::new(Arc::clone(&inside), known, clock.clone()));
+        let kept = (clock.clone(), tasks.clone());
+        let history = History::open(&state_dir, state.trouble(), settings.history_max_rows, own, kept);
+        let history = Arc::new(history);
+        jobs::dashboards::add(&jobs, &dashboard, &history);
         let plane = Control::new(Parts {
+            inside: Arc::clone(&inside),
+            dashboard: Arc::clone(&dashboard),
+            history: Arc::clone(&history),
+            links,
             servers: servers.clone(),
             cache: cache.clone(),
             clock: clock.clone(),
             token: Token::of(data_dir)?,
             warnings,
             playlists,
+            notices: Arc::clone(&notices),
             jobs: Arc::clone(&jobs),
             advisor: Some(advisor),
             lifetimes: Some(lifetimes),
+            statistics,
         });
         let shown = open_shown(settings.control.shown.as_ref(), "the control plane", &clock)?;
         let scheme = if shown.is_some() { "https" } else { "http" };
         let page = format!("{scheme}://{control}{}/", settings.control.base_path);
         tasks.spawn(control::serve(Arc::new(plane), control_listener, settings.control, shown, stop.clone()));
+        if wants_disk && cache.disk_turns().is_none() {
+            notices.tell(&Fact::DiskOff { reason: "it cannot be had".into() });
+        }
+        tasks.spawn(Arc::clone(&notices).watch_disk(cache.clone(), stop.clone()));
+        notices.begin(&tasks, &stop);
         let kept: Vec<_> = listeners.iter().map(|(server, ..)| Arc::clone(server)).collect();
         state.keep(&kept, &clock, settings.settle)?;
         for (server, listener, shown) in listeners {
@@ -156,6 +186,7 @@ impl Process {
             tasks.spawn(follower::follow(server));
         }
         tasks.spawn(jobs.keep());
+        tasks.spawn(inside.keep_warm(stop.clone()));
         cache.run_warmer();
         Ok(Self { servers, control, page, token, cache, clock, state, libraries, tasks, stop })
     }

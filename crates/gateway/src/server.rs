@@ -26,12 +26,14 @@ use crate::bounds::Bounds;
 use crate::breaker::{Breaker, Outcome};
 use crate::bypass::Bypasses;
 use crate::config;
+use crate::dashboard::health::FirstBytes;
 use crate::doubt::Doubts;
 use crate::follower::Events;
 use crate::identity::{HashKey, Identities, Identity};
 use crate::library::tidings::Tidings;
 use crate::lifetimes::Lifetimes;
 use crate::mode::{Mode, Switch};
+use crate::notices::{Fact, Notices};
 use crate::observe::{Observation, Report};
 use crate::origin::{Cause, Lane, NoResponse, Origin};
 use crate::prefetch::Prefetch;
@@ -42,6 +44,7 @@ use crate::resume::{OwnReads, WarmRead};
 use crate::seats::Seats;
 use crate::stale::{Choosiness, Paces, Players};
 use crate::state::State;
+use crate::statistics::Ledger;
 use crate::warnings::Warnings;
 
 /// Items whose place in the library is remembered; some 100 bytes each.
@@ -90,10 +93,14 @@ pub struct Server {
     pub players: Players,
     /// What was counted.
     pub counters: Counters,
+    /// What was asked and how it was answered, over time.
+    pub ledger: Ledger,
     /// Clients' connections, by address.
     pub connections: Seats<IpAddr>,
     /// Clients' notification sockets and event streams, by identity.
     pub sockets: Seats<Partition>,
+    /// How long its answers lately took to begin.
+    pub first_bytes: FirstBytes,
     /// Which bounds clients ran into.
     pub bounds: Bounds,
     /// What is set up badly about it.
@@ -128,6 +135,8 @@ pub struct Server {
     pub lifetimes: Lifetimes,
     /// What outlives the process.
     pub state: Arc<State>,
+    /// Who is told when something happens.
+    pub notices: Arc<Notices>,
     /// Whether things go stale for some partitions only.
     pub choosiness: Choosiness,
     /// Who the server said to be when it was asked last without a token, in its own words.
@@ -157,6 +166,8 @@ pub struct Counters {
     pub offline: AtomicU64,
     /// Requests that we asked without a client: refreshes, warming, events, probes.
     pub own: AtomicU64,
+    /// Of these, the ones that stand in the ledger.
+    pub own_settled: AtomicU64,
     /// When a client last asked anything, in milliseconds.
     pub last_asked_ms: AtomicU64,
     /// When the server last answered anything, and when it last failed to, in milliseconds.
@@ -194,11 +205,13 @@ impl Server {
             paces: Paces::default(),
             players: Players::default(),
             counters: Counters::default(),
+            ledger: Ledger::default(),
             connections: Seats::new(
                 settings.hygiene.max_connections,
                 settings.hygiene.max_connections_per_peer,
             ),
             sockets: Seats::new(settings.hygiene.max_sockets, settings.hygiene.max_sockets_per_identity),
+            first_bytes: FirstBytes::default(),
             bounds: Bounds::default(),
             warnings: Warnings::default(),
             proxies: Heard::default(),
@@ -216,6 +229,7 @@ impl Server {
             began_ms: clock.now_ms(),
             lifetimes: Lifetimes::default(),
             state: Arc::default(),
+            notices: Arc::default(),
             choosiness: Choosiness::default(),
             introduction: Mutex::default(),
             is_emby: AtomicBool::new(false),
@@ -262,6 +276,13 @@ impl Server {
         if let Some(observation) = self.switch.observation() {
             observation.tally.passed(what, &app.name);
         }
+    }
+
+    /// Writes into the ledger what we asked without a client since the last time.
+    pub fn settle_own(&self, now_ms: u64) {
+        let own = self.counters.own.load(Ordering::Relaxed);
+        let settled = self.counters.own_settled.fetch_max(own, Ordering::AcqRel);
+        self.ledger.note_own(own.saturating_sub(settled), now_ms);
     }
 
     /// Invalidates in the cache, and in what is observed.
@@ -333,6 +354,20 @@ impl Server {
         }
     }
 
+    /// The server said yes or no to the configured token.
+    pub fn note_own_token(&self, is_accepted: bool) {
+        let server = self.name().to_owned();
+        let fact = if is_accepted { Fact::TokenAccepted { server } } else { Fact::TokenRejected { server } };
+        self.notices.tell(&fact);
+    }
+
+    /// The server refused the token of this identity; it may be the configured one.
+    pub fn note_refused(&self, identity: &Identity) {
+        if self.own_partition().is_some_and(|own| own == *identity.partition()) {
+            self.note_own_token(false);
+        }
+    }
+
     /// Where answers to the configured token are kept.
     pub fn own_partition(&self) -> Option<Partition> {
         self.settings.token.as_ref().map(|token| self.identities.partition_of(token.expose()))
@@ -375,7 +410,12 @@ impl Server {
         lane: Lane,
         key: u64,
     ) -> Result<Response<Incoming>, NoResponse> {
+        let began_ms = self.clock.now_ms();
         let answer = self.origin.send(request, lane).await;
+        if answer.is_ok() && matches!(lane, Lane::Read) {
+            let now_ms = self.clock.now_ms();
+            self.first_bytes.note(now_ms, Duration::from_millis(now_ms.saturating_sub(began_ms)));
+        }
         let outcome = match &answer {
             Ok(response) if matches!(response.status().as_u16(), 502..=504) => Some(Outcome::Unwilling),
             Ok(_) => Some(Outcome::Answered),

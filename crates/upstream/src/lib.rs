@@ -15,6 +15,7 @@
 //! - [`tag`]: the words by which a write or an event names the answers it makes stale.
 //! - [`credential`]: who asks, found in any of the places clients put it, and how it is sent on.
 //! - [`crawl`]: how a library is read whole, and what a notification says about its items.
+//! - [`dashboard`]: what dashboards show of a server.
 //! - [`facts`]: what an answer's body says: whether it may be kept, its rows, its further tags.
 //! - [`greeting`]: what a server says of itself, and its change counters.
 //! - [`introduction`]: who answers at an address, also those who are not served.
@@ -30,6 +31,7 @@ pub mod ask;
 pub mod class;
 pub mod crawl;
 pub mod credential;
+pub mod dashboard;
 pub mod facts;
 pub mod greeting;
 pub mod introduction;

@@ -11,6 +11,7 @@ mod jobs;
 mod login;
 mod matching;
 mod modes;
+mod notices;
 mod policies;
 mod remote;
 mod resolving;
@@ -104,6 +105,9 @@ enum Command {
     Cache(cache::Options),
     /// Bring a playlist of elsewhere onto a media server, for one user or several
     Sync(Box<sync::Options>),
+    /// Try out whether notices come through
+    #[command(subcommand)]
+    Notices(notices::Command),
     /// Save the state and the keys to a file, also while the gateway runs; not the cache
     Backup(backup::Backup),
     /// Put a backup back, while no gateway runs
@@ -202,6 +206,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Backup(options) => backup::backup(&options),
         Command::Restore(options) => backup::restore(&options),
         Command::Sync(options) => sync::run(&options),
+        Command::Notices(command) => notices::run(&command),
         Command::Token(command) => token::run(&command),
         Command::Openapi => {
             println!("{}", crate::control::description());

@@ -21,6 +21,7 @@ use super::jobs::read_at_once;
 use super::library::{self, Library};
 use super::matching::{Matching, read_path_maps};
 use super::networks::Networks;
+use super::notices::Notice;
 use super::playlists::{Account, Standing};
 use super::prefetch::Prefetch;
 use super::tls::{Upstream, read_shown};
@@ -42,6 +43,9 @@ const MIB: u64 = 1024 * 1024;
 /// Nobody waits longer for a disk that does not come to an end.
 const MAX_SETTLE_MS: u64 = 60_000;
 const YEAR_S: u64 = 365 * 24 * 3600;
+/// Playbacks that are mirrored unless it is said otherwise, and at most.
+const USUAL_HISTORY_ROWS: u64 = 1_000_000;
+const MAX_HISTORY_ROWS: u64 = 100_000_000;
 
 /// Everything the process was told.
 #[derive(Debug, Clone)]
@@ -62,10 +66,14 @@ pub struct Settings {
     pub matching: Matching,
     /// Jobs that run at a time.
     pub jobs_at_once: usize,
+    /// Playbacks that are mirrored; none if zero.
+    pub history_max_rows: u64,
     /// The media servers, in the order they were written.
     pub servers: Vec<Server>,
     /// Playlists that are kept in step by themselves.
     pub playlists: Vec<Standing>,
+    /// Who is told when something happens.
+    pub notices: Vec<Notice>,
 }
 
 /// The memory tier.
@@ -171,6 +179,7 @@ impl Settings {
         let disk = disk::read(&mut tree, &data_dir);
         let matching = Matching::read(&mut tree);
         let jobs_at_once = read_at_once(&mut tree);
+        let history_max_rows = tree.number("history.max_rows", 0, MAX_HISTORY_ROWS, USUAL_HISTORY_ROWS);
         let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
         let library = Library::read(&mut tree);
         let library_memory_bytes = library::read_memory_limit(&mut tree);
@@ -180,6 +189,7 @@ impl Settings {
         }
         check_listeners(&mut tree, &control, &servers);
         let playlists = Standing::read_all(&mut tree, &servers);
+        let notices = Notice::read_all(&mut tree);
         if servers.is_empty() && tree.servers().is_empty() {
             tree.problem(
                 "configuration".into(),
@@ -197,8 +207,10 @@ impl Settings {
                 library_memory_bytes,
                 matching,
                 jobs_at_once,
+                history_max_rows,
                 servers,
                 playlists,
+                notices,
             })
         } else {
             Err(tree.problems)

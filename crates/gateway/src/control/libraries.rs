@@ -45,6 +45,8 @@ struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<&'static str>,
     libraries: usize,
+    /// Whose playlists may be written, beside the owner's.
+    accounts: Vec<String>,
 }
 
 /// How a build is asked for.
@@ -107,7 +109,8 @@ pub(super) async fn all(State(plane): State<Arc<Plane>>) -> Json<Shelves> {
             }
             (true, _) => ("known", None),
         };
-        Shown { server: server.name().to_owned(), state, remedy, libraries: count }
+        let accounts = server.settings.accounts.keys().cloned().collect();
+        Shown { server: server.name().to_owned(), state, remedy, libraries: count, accounts }
     });
     let servers = shown.collect();
     Json(Shelves { libraries: libraries.iter().map(|library| library.report(false)).collect(), servers })

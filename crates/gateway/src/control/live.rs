@@ -1,4 +1,5 @@
-//! The live page: the same figures for everybody who watches, every two seconds, as server-sent events.
+//! The live page: the same figures for everybody who watches, every two seconds, and what was decided since, every
+//! second, as server-sent events.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -20,8 +21,10 @@ use super::{Control, Plane};
 
 /// Pages that may watch at a time.
 const MAX_VIEWERS: usize = 64;
-/// How often they are told. Real time: it is for people, however fast the process' clock runs.
-const PERIOD: Duration = Duration::from_secs(2);
+/// How often they are told of decisions. Real time: it is for people, however fast the process' clock runs.
+const PERIOD: Duration = Duration::from_secs(1);
+/// The figures are told every so many times.
+const FIGURES_EVERY: u64 = 2;
 
 /// Who watches, and what they were told last.
 #[derive(Debug)]
@@ -58,14 +61,26 @@ impl Live {
 /// Tells all viewers the figures, until the process is told to stop. While nobody watches nothing is gathered.
 pub(super) async fn tell(plane: Arc<Plane>) {
     let control = &plane.control;
-    loop {
+    let mut told = 0;
+    for round in 1_u64.. {
         tokio::select! {
             () = plane.stop.cancelled() => return,
             () = tokio::time::sleep(PERIOD) => {}
         }
-        if control.live.viewers() > 0 {
+        if control.live.viewers() == 0 {
+            continue;
+        }
+        let mut frames = BytesMut::new();
+        if round.is_multiple_of(FIGURES_EVERY) {
             control.ask_for_introductions();
-            control.live.frames.send_replace(frame(control));
+            frames.extend_from_slice(&frame(control));
+        }
+        if let Some((newest, news)) = control.news(told) {
+            told = newest;
+            frames.extend_from_slice(&news);
+        }
+        if !frames.is_empty() {
+            control.live.frames.send_replace(frames.freeze());
         }
     }
 }

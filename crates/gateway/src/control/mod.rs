@@ -3,7 +3,8 @@
 //! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
 //! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
-//! servers say of themselves); [`api`], [`jobs`], [`policies`], [`warnings`], [`libraries`], [`matching`], [`modes`], [`playlists`], [`live`], [`metrics`],
+//! servers say of themselves); [`api`], [`jobs`], [`policies`], [`warnings`], [`libraries`], [`matching`], [`modes`], [`notices`], [`playlists`], [`live`], [`metrics`] and [`exposition`],
+//! [`statistics`], [`decisions`],
 //! [`health`], [`page`] (how it is shown), [`paths`] and [`openapi`] (where, and how that is described), [`problem`] (how it is
 //! refused).
 //!
@@ -11,13 +12,18 @@
 //! query that an app asked for: what is not gathered cannot be shown by mistake. Who asks why names a path himself.
 
 mod api;
+mod compatible;
+mod dashboard;
+mod decisions;
 mod disk;
 mod door;
+mod exposition;
 mod facts;
 mod figures;
 mod gate;
 mod guard;
 mod health;
+mod history;
 mod introduction;
 mod jobs;
 mod libraries;
@@ -25,6 +31,7 @@ mod live;
 mod matching;
 mod metrics;
 mod modes;
+mod notices;
 mod openapi;
 mod page;
 mod paths;
@@ -36,6 +43,7 @@ mod problem;
 mod queueing;
 mod session;
 mod snapshot;
+mod statistics;
 #[cfg(test)]
 mod steering;
 #[cfg(test)]
@@ -57,10 +65,15 @@ use tokio_util::task::TaskTracker;
 
 use crate::advice::Advisor;
 use crate::config;
+use crate::dashboard::Dashboard;
+use crate::history::History;
+use crate::inside::Inside;
 use crate::jobs::{AT_ONCE, Jobs};
 use crate::lifetimes;
+use crate::notices::Notices;
 use crate::playlists::Playlists;
 use crate::server::Server;
+use crate::statistics::Statistics;
 use crate::storage;
 use crate::warnings::Warnings;
 use figures::Engine;
@@ -73,6 +86,7 @@ use session::Sessions;
 use snapshot::{AppFigures, Baseline, Counted, ServerFigures, ServerWarning, Snapshot};
 use throttle::Throttle;
 
+pub use compatible::image::Links;
 pub use door::serve;
 pub use openapi::written as description;
 pub use token::Token;
@@ -88,6 +102,8 @@ pub struct Control {
     warnings: Arc<Warnings>,
     /// Playlists, with the libraries and who finds things in them.
     pub playlists: Arc<Playlists>,
+    /// Who is told when something happens.
+    notices: Arc<Notices>,
     jobs: Arc<Jobs>,
     /// Who says what could be better.
     advisor: Option<Arc<Advisor>>,
@@ -95,6 +111,7 @@ pub struct Control {
     lifetimes: Option<lifetimes::Book>,
     /// Held while lifetimes are changed.
     saying: tokio::sync::Mutex<()>,
+    statistics: Arc<Statistics>,
     sessions: Sessions,
     throttle: Throttle,
     refusals: [AtomicU64; Decision::REFUSALS.len()],
@@ -103,6 +120,12 @@ pub struct Control {
     /// Seats of those who watch builds.
     watchers: Arc<Semaphore>,
     warming: tokio::sync::Mutex<()>,
+    inside: Arc<Inside>,
+    dashboard: Arc<Dashboard>,
+    history: Arc<History>,
+    links: Links,
+    /// Who was answered at once by the shapes of other dashboards.
+    counts: compatible::Counts,
 }
 
 /// What the control plane shows and steers.
@@ -120,12 +143,24 @@ pub struct Parts {
     pub warnings: Arc<Warnings>,
     /// Playlists, with the libraries and who finds things in them.
     pub playlists: Arc<Playlists>,
+    /// Who is told when something happens.
+    pub notices: Arc<Notices>,
     /// What is done by itself.
     pub jobs: Arc<Jobs>,
     /// Who says what could be better.
     pub advisor: Option<Arc<Advisor>>,
     /// Where lifetimes that are said are kept.
     pub lifetimes: Option<lifetimes::Book>,
+    /// What was asked, and how it was answered.
+    pub statistics: Arc<Statistics>,
+    /// Reads of our own for dashboards.
+    pub inside: Arc<Inside>,
+    /// The figures they show.
+    pub dashboard: Arc<Dashboard>,
+    /// What was played.
+    pub history: Arc<History>,
+    /// Links to pictures.
+    pub links: Links,
 }
 
 impl Parts {
@@ -133,14 +168,24 @@ impl Parts {
     pub fn bare(cache: Cache, clock: Clock, token: Token) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let jobs = Arc::new(Jobs::new(AT_ONCE, clock.clone(), tasks, stop));
+        let (inside, playlists): (Arc<Inside>, Arc<Playlists>) = (Arc::default(), Arc::default());
+        let libraries = Arc::clone(&playlists.libraries);
+        let dashboard = Arc::new(Dashboard::new(Arc::clone(&inside), libraries, clock.clone()));
+        let history = Arc::new(History::none(clock.clone()));
         Self {
             servers: Vec::new(),
+            statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
             cache,
             clock,
             token,
             warnings: Arc::default(),
-            playlists: Arc::default(),
+            notices: Arc::default(),
             jobs,
+            playlists,
+            inside,
+            dashboard,
+            history,
+            links: Links::default(),
             advisor: None,
             lifetimes: None,
         }
@@ -175,7 +220,23 @@ struct Plane {
 impl Control {
     /// Shows and steers these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { servers, cache, clock, token, warnings, playlists, jobs, advisor, lifetimes } = parts;
+        let Parts {
+            servers,
+            cache,
+            clock,
+            token,
+            warnings,
+            playlists,
+            notices,
+            jobs,
+            statistics,
+            inside,
+            dashboard,
+            history,
+            links,
+            advisor,
+            lifetimes,
+        } = parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),
@@ -183,10 +244,12 @@ impl Control {
             token,
             warnings,
             playlists,
+            notices,
             jobs,
             advisor,
             lifetimes,
             saying: tokio::sync::Mutex::new(()),
+            statistics,
             sessions: Sessions::default(),
             throttle: Throttle::default(),
             refusals: [const { AtomicU64::new(0) }; Decision::REFUSALS.len()],
@@ -194,6 +257,11 @@ impl Control {
             live: Live::new(),
             watchers: Arc::new(Semaphore::new(libraries::MAX_WATCHERS)),
             warming: tokio::sync::Mutex::new(()),
+            inside,
+            dashboard,
+            history,
+            links,
+            counts: compatible::Counts::default(),
             clock,
         }
     }
@@ -203,7 +271,8 @@ impl Control {
         let shown = self.baseline.show(self.counted(), self.clock.now_ms());
         let libraries = self.playlists.libraries.all();
         let libraries = libraries.iter().map(|library| library.report(false)).collect();
-        Snapshot { bypasses: self.bypasses(), libraries, jobs_running: self.jobs_running(), ..shown }
+        let today = Some(self.statistics.today(None));
+        Snapshot { bypasses: self.bypasses(), libraries, jobs_running: self.jobs_running(), today, ..shown }
     }
 
     /// What was counted since start.
@@ -234,6 +303,18 @@ impl Control {
         self.baseline.move_to(self.counted(), only, self.clock.now_ms());
         tracing::info!(server = only.unwrap_or("all"), "the cache was cleared");
         Ok(())
+    }
+
+    /// Counts from here; what is kept stays.
+    fn count_anew(&self) {
+        self.baseline.move_to(self.counted(), None, self.clock.now_ms());
+    }
+
+    /// Of what apps asked these servers since counting began: what was answered at once from the cache, and what was not.
+    fn lookups(&self, servers: &[&str]) -> (u64, u64) {
+        let snapshot = self.snapshot();
+        let classes = snapshot.classes.iter().filter(|class| servers.contains(&class.server.as_str()));
+        classes.fold((0, 0), |(hits, misses), class| (hits + class.hits + class.stale, misses + class.misses))
     }
 
     /// Drops what is kept with a tag, for one server or for all.

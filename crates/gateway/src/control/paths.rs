@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    Plane, api, gate, health, jobs, libraries, live, matching, metrics, modes, openapi, page, playlists,
-    policies, warnings,
+    Plane, api, compatible, dashboard, decisions, gate, health, history, jobs, libraries, live, matching,
+    metrics, modes, notices, openapi, page, playlists, policies, statistics, warnings,
 };
 
 /// Made once: a description is long.
@@ -75,6 +75,7 @@ fn described() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(libraries::build))
         .routes(routes!(libraries::cancel))
         .routes(routes!(libraries::progress))
+        .routes(routes!(notices::test))
         .routes(routes!(playlists::sync))
         .routes(routes!(playlists::runs))
         .routes(routes!(playlists::standing))
@@ -82,4 +83,11 @@ fn described() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(playlists::run))
         .routes(routes!(playlists::cancel))
         .routes(routes!(playlists::missing))
+        .routes(routes!(decisions::last))
+        .merge(compatible::routes())
+        .routes(routes!(dashboard::summary))
+        .routes(routes!(dashboard::figures))
+        .routes(routes!(history::page))
+        .routes(routes!(history::sync))
+        .routes(routes!(statistics::today))
 }

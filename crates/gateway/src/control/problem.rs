@@ -45,6 +45,13 @@ impl Problem {
         title: "The body cannot be understood",
         detail: "It must be a small JSON object with the keys this path knows, and no others.",
     };
+    /// A parameter of the address is not what it must be.
+    pub(super) const BAD_QUERY: Self = Self {
+        status: StatusCode::BAD_REQUEST,
+        code: "bad-query",
+        title: "The parameters cannot be understood",
+        detail: "A parameter is unknown, or has a value it cannot have. The description of the API lists them.",
+    };
     /// The body does not say that it is JSON.
     pub(super) const NOT_JSON: Self = Self {
         status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -87,6 +94,13 @@ impl Problem {
         code: "no-address",
         title: "This is no address",
         detail: "Give an address or a path as an app asks for it, such as /library/sections.",
+    };
+    /// No such target of notices is configured.
+    pub(super) const UNKNOWN_TARGET: Self = Self {
+        status: StatusCode::NOT_FOUND,
+        code: "unknown-target",
+        title: "No such target",
+        detail: "No [[notice]] of this name is configured, or none at all. docs/notices.md says how it is done.",
     };
     /// Warming runs already.
     pub(super) const ALREADY_WARMING: Self = Self {

@@ -19,6 +19,7 @@ use crate::library;
 use crate::mode::Mode;
 use crate::observe::Report;
 use crate::server::Server;
+use crate::statistics::Today;
 use crate::warnings::Warning;
 
 /// The figures of one moment.
@@ -46,6 +47,8 @@ pub(super) struct Snapshot {
     pub(super) libraries: Vec<library::Report>,
     /// Jobs that run now.
     pub(super) jobs_running: usize,
+    /// What happened since midnight.
+    pub(super) today: Option<Today>,
 }
 
 /// Sums over all servers.
@@ -384,6 +387,7 @@ impl Baseline {
             bypasses: Vec::new(),
             libraries: Vec::new(),
             jobs_running: 0,
+            today: None,
         }
     }
 }

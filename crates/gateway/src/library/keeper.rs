@@ -236,6 +236,7 @@ impl Keeper {
             reason = failure.word(),
             "{failure}; what was kept before is kept on"
         );
+        library.tell_of_failure(&failure, attempt);
         let since_ms = match &facts.failure {
             Some((before, since_ms)) if before.word() == failure.word() => *since_ms,
             _ => now_ms,
@@ -253,6 +254,7 @@ impl Keeper {
         (facts.attempts, facts.follow_at_ms) = (0, 0);
         if attempt == Attempt::Build {
             facts.build_at_ms = 0;
+            self.library.tell_of_success();
         }
         facts.is_confirmed = true;
     }

@@ -9,7 +9,7 @@
 //! whole comparison follows on schedule and on doubt.
 //!
 //! Further rooms: [`libraries`] (all of them), [`facts`] (what is known of one), [`store`] (snapshots on disk), [`choices`] (what the user turned off), [`progress`], [`report`] (what is
-//! shown), [`rounds`] (when it is compared as a whole).
+//! shown), [`rounds`] (when it is compared as a whole), [`telling`] (what somebody is told at once).
 
 #![expect(
     clippy::similar_names,
@@ -32,6 +32,7 @@ mod rounds;
 mod source;
 mod standing;
 mod store;
+mod telling;
 #[cfg(test)]
 mod tests;
 pub mod tidings;
@@ -51,6 +52,8 @@ use crate::server::Server;
 pub use discovery::keep;
 pub use libraries::Libraries;
 pub use progress::{Phase, Progress};
+#[cfg(test)]
+pub(crate) use report::GenerationReport;
 pub use report::{Cost, Report};
 pub use rounds::Rounds;
 pub use standing::{Failure, State};

@@ -15,8 +15,9 @@ use greenroom_upstream::ask::Ask;
 use greenroom_upstream::credential::Credential;
 use greenroom_upstream::open::Open;
 use greenroom_upstream::verdict::{Representation, Verdict};
-use http::Method;
+use http::{HeaderMap, Method};
 use quick_cache::sync::Cache;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::answer::Letterhead;
 use super::read::partition_of;
@@ -25,6 +26,7 @@ use crate::apps::App;
 use crate::identity::Identity;
 use crate::prefetch::farewell::Told;
 use crate::server::Server;
+use crate::statistics::User;
 
 /// Heads remembered per server.
 const MAX_HEADS: usize = 2048;
@@ -44,6 +46,10 @@ pub struct Meaning {
     pub identity: Arc<Identity>,
     /// The account the identity was proven to be when this was understood.
     account: Option<Arc<str>>,
+    /// Who that is in statistics.
+    pub user: Option<User>,
+    /// Which question it is, by hash, if its answer may be kept.
+    pub question: Option<u64>,
     /// What they showed.
     pub credential: Arc<Credential>,
     /// Which app it is.
@@ -174,18 +180,41 @@ fn head_of(ask: &Ask<'_>) -> Option<Vec<u8>> {
 }
 
 fn understand(server: &Server, ask: &Ask<'_>) -> Meaning {
-    let kind = server.settings.kind;
-    let credential = kind.credential(ask);
-    let identity = server.identify(&credential);
-    let account = identity.account();
-    let verdict = kind.classify(ask, account.as_deref());
-    let (name, app, is_new) = server.apps.of(&credential, ask.headers);
+    let credential = server.settings.kind.credential(ask);
+    let app = app_of(server, &credential, ask.headers);
+    mean(server, ask, credential, app)
+}
+
+/// What it means to ask with the configured token, in the words of an app and counted as its request, though it never
+/// showed that token itself. `said` are the headers that say which app it is.
+pub(crate) fn inside(server: &Server, ask: &Ask<'_>, credential: Credential, said: &HeaderMap) -> Meaning {
+    let app = app_of(server, &Credential::default(), said);
+    mean(server, ask, credential, app)
+}
+
+fn app_of(server: &Server, credential: &Credential, headers: &HeaderMap) -> Arc<App> {
+    let (name, app, is_new) = server.apps.of(credential, headers);
     if is_new {
         tracing::info!(server = server.name(), app = name, "first request of an app");
     }
+    app
+}
+
+fn mean(server: &Server, ask: &Ask<'_>, credential: Credential, app: Arc<App>) -> Meaning {
+    let kind = server.settings.kind;
+    let identity = server.identify(&credential);
+    let account = identity.account();
+    let verdict = kind.classify(ask, account.as_deref());
     let key = match &verdict {
         Verdict::Read(read) => {
             Some(Key::new(server.name(), partition_of(server, &identity, read), &read.key))
+        }
+        _ => None,
+    };
+    let question = match &verdict {
+        Verdict::Read(read) => {
+            let whose = partition_of(server, &identity, read).as_str();
+            Some(xxh3_64_with_seed(read.key.as_bytes(), xxh3_64(whose.as_bytes())))
         }
         _ => None,
     };
@@ -193,6 +222,8 @@ fn understand(server: &Server, ask: &Ask<'_>) -> Meaning {
     let has_token = credential.token.is_some();
     Meaning {
         key,
+        user: server.identities.user_of(&identity),
+        question,
         letterhead: Letterhead::default(),
         told: Told::default(),
         representation: representation_of(&verdict, ask.headers, kind),

@@ -111,6 +111,41 @@ pub(crate) const STEPS: &[&str] = &[
         PRIMARY KEY (server, class)
     ) WITHOUT ROWID;
 ",
+    "
+    CREATE TABLE played (
+        server TEXT NOT NULL,
+        id TEXT NOT NULL,
+        at_s INTEGER NOT NULL,
+        user TEXT NOT NULL,
+        item_key TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        title TEXT NOT NULL,
+        parent_title TEXT,
+        grandparent_title TEXT,
+        place INTEGER,
+        parent_place INTEGER,
+        year INTEGER,
+        duration_ms INTEGER,
+        thumb TEXT,
+        player TEXT,
+        pass INTEGER NOT NULL,
+        PRIMARY KEY (server, id)
+    ) WITHOUT ROWID;
+    CREATE INDEX played_at ON played (at_s);
+    CREATE TABLE played_user (
+        server TEXT NOT NULL,
+        id TEXT NOT NULL,
+        name TEXT NOT NULL,
+        PRIMARY KEY (server, id)
+    ) WITHOUT ROWID;
+    CREATE TABLE played_sync (
+        server TEXT PRIMARY KEY,
+        cursor_s INTEGER NOT NULL DEFAULT 0,
+        pass INTEGER NOT NULL DEFAULT 0,
+        full_ms INTEGER NOT NULL DEFAULT 0,
+        synced_ms INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID;
+",
 ];
 
 /// The layout of today.

@@ -4,7 +4,7 @@
 const DAY_S: u64 = 86_400;
 
 /// Writes seconds since 1970.
-pub(super) fn written(at_s: u64) -> String {
+pub fn written(at_s: u64) -> String {
     let (year, month, day) = civil(at_s / DAY_S);
     let of_day = at_s % DAY_S;
     let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
@@ -13,7 +13,7 @@ pub(super) fn written(at_s: u64) -> String {
 
 /// Reads a time as seconds since 1970; parts of a second and what stands behind them are passed over. `None` before 1970
 /// and for what is no time: servers write the year 1 where they know none.
-pub(super) fn read(text: &str) -> Option<u64> {
+pub fn read(text: &str) -> Option<u64> {
     let (date, time) = text.trim().split_once(['T', ' '])?;
     let mut date = date.split('-').map(str::parse::<u64>);
     let (year, month, day) = (date.next()?.ok()?, date.next()?.ok()?, date.next()?.ok()?);

@@ -5,14 +5,14 @@
 //! that nothing could be done with (no key, no title) is counted and passed over.
 //!
 //! Rooms: `plex` and `jellyfin`, each with its targets, its `rows` and its `hints`; `rows`: lists of them; `scalar`: values as servers write
-//! them; `instant`: times as Jellyfin writes them; `target`: putting a target together.
+//! them; [`instant`]: times as Jellyfin writes them; `target`: putting a target together.
 
 use greenroom_library::item::{Item, ItemKind};
 
 use crate::ask::Kind;
 use crate::facts::Unfit;
 
-mod instant;
+pub mod instant;
 mod jellyfin;
 mod plex;
 mod rows;

@@ -32,20 +32,21 @@ async function start() {
 
 /** The connection ended: what is shown stays, with its time. */
 function lost() {
-  const { figures } = live;
-  pulse("lost", figures ? "No connection, as of " + time(figures.as_of_ms) : "No connection");
+  pulse("lost", "No connection");
 }
 
 function pulse(state, text) {
+  const { figures } = live;
   const isNews = $("pulse").dataset.state !== state;
   $("view").classList.toggle("old", state === "lost" || state === "waiting");
   $("pulse").dataset.state = state;
   setText($("pulse-text"), text);
+  setText($("pulse-time"), figures ? (state === "live" ? "" : "as of ") + time(figures.as_of_ms) : "");
   if (isNews && (state === "lost" || state === "live")) talk.say(text);
 }
 
 function show(figures) {
-  pulse("live", "Live, " + time(figures.as_of_ms));
+  pulse("live", "Live");
   setText($("version"), "Greenroom " + figures.version);
   badge("warnings-badge", figures.warnings.length, "warning");
   badge("jobs-badge", figures.jobs_running || 0, "running job");
@@ -80,7 +81,7 @@ addEventListener("hashchange", () => {
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) return start();
   live.close();
-  if (live.figures) pulse("waiting", "Paused, as of " + time(live.figures.as_of_ms));
+  if (live.figures) pulse("waiting", "Paused");
 });
 
 start();

@@ -8,12 +8,11 @@ import { keep, make, setAttribute, setText } from "./dom.js";
  *
  * A column is `{ name, about, kind, value }`. `value(row)` gives what is shown; `about` says in a few words what it is.
  * Kinds: "name" (the first column: text, or `[text, smaller text]`), "count" (0 is pale), "bad" (a count that should be
- * 0), "share" (a bar with percent), "text" (the default), "element" (an element made once per row; `update(element,
- * row)` changes it).
+ * 0), "share" (a bar with percent), "text" (the default; `isWords` puts it to the left), "element" (an element made once per row; `update(element,
+ * row)` changes it; `isBare`: on a phone it says itself what it is).
  */
 export function makeTable(caption, columns, keyOf) {
-  const titled = (column) => make("th", { scope: "col", role: "columnheader", class: column.kind === "share" && "broad" },
-    column.name);
+  const titled = (column) => make("th", { scope: "col", role: "columnheader", class: classOf(column) }, column.name);
   const body = make("tbody", { role: "rowgroup" });
   const table = make("table", { role: "table" }, make("caption", { class: "unseen" }, caption),
     make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, columns.map(titled))), body);
@@ -27,11 +26,16 @@ export function makeTable(caption, columns, keyOf) {
   return { element, show: (rows) => keep(body, rows, keyOf, makeRow, update) };
 }
 
+/** Words begin at the left, figures end at the right. */
+function classOf({ kind, isWords }) {
+  return kind === "share" ? "broad" : isWords ? "left" : null;
+}
+
 function makeCell(column, row) {
   if (column.kind === "name") {
     return make("th", { scope: "row", role: "rowheader" }, make("span"), make("small"));
   }
-  const cell = make("td", { role: "cell", "data-name": column.name, class: column.kind === "share" && "broad" });
+  const cell = make("td", { role: "cell", "data-name": column.isBare ? "" : column.name, class: classOf(column) });
   if (column.kind === "share") cell.append(makeShare());
   if (column.kind === "element") cell.append(column.value(row));
   return cell;

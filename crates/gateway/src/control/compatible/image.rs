@@ -1,0 +1,207 @@
+//! Pictures by signed links: a page that shows them holds no token, and neither does its address. A link says which
+//! picture of which item of which server, and until when; nothing else can be had by it, and nothing can be changed in it.
+//!
+//! Links are aligned: the same picture has the same link for a while, so that browsers keep it.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+use form_urlencoded::Serializer;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, StatusCode};
+use ring::hmac;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::control::Plane;
+use crate::control::problem::Problem;
+use crate::identity::HashKey;
+use crate::inside::Missing;
+use crate::keys;
+use crate::server::Server;
+
+/// Where pictures are.
+pub(in crate::control) const PATH: &str = "/api/plex/image";
+/// A link holds at least so long …
+const LIFE_MS: u64 = 3_600_000;
+/// … and is the same for so long.
+const SAME_MS: u64 = 1_800_000;
+/// What the key of links is made of beside the key of identities.
+const PURPOSE: &[u8] = b"greenroom picture links 1";
+
+const BAD_LINK: Problem = Problem {
+    status: StatusCode::FORBIDDEN,
+    code: "bad-link",
+    title: "This link is not one of ours",
+    detail: "Its signature does not fit, or it has ended. Load the page again that it stands on.",
+};
+const NO_PICTURE: Problem = Problem {
+    status: StatusCode::NOT_FOUND,
+    code: "no-picture",
+    title: "No such picture",
+    detail: "The media server has no such picture.",
+};
+const CANNOT_ASK: Problem = Problem {
+    status: StatusCode::SERVICE_UNAVAILABLE,
+    code: "cannot-ask",
+    title: "The media server cannot be asked",
+    detail: "It is down or too slow, and this picture was not kept.",
+};
+
+/// Makes links, and knows its own.
+#[derive(Debug)]
+pub struct Links(hmac::Key);
+
+impl Default for Links {
+    /// Links that hold as long as this process.
+    fn default() -> Self {
+        Self::of(&HashKey(keys::random()))
+    }
+}
+
+impl Links {
+    /// Links made with this secret of the data directory.
+    pub fn of(secret: &HashKey) -> Self {
+        let whole = hmac::Key::new(hmac::HMAC_SHA256, &secret.0);
+        let own = hmac::sign(&whole, PURPOSE);
+        Self(hmac::Key::new(hmac::HMAC_SHA256, own.as_ref()))
+    }
+
+    /// The link to a picture of an item; none to anything else.
+    pub(super) fn link(&self, server: &Server, path: &str, now_ms: u64) -> Option<String> {
+        if !server.settings.kind.is_item_picture(path) {
+            return None;
+        }
+        let until_s = (now_ms / SAME_MS * SAME_MS + SAME_MS + LIFE_MS) / 1000;
+        let signature = hex(hmac::sign(&self.0, &signed(server.name(), path, until_s)).as_ref());
+        let query = Serializer::new(String::new())
+            .append_pair("server", server.name())
+            .append_pair("path", path)
+            .append_pair("until", &until_s.to_string())
+            .append_pair("signature", &signature)
+            .finish();
+        Some(format!("{PATH}?{query}"))
+    }
+
+    /// For how many seconds yet a link holds; `None` if it is none of ours, or has ended.
+    fn holds(&self, link: &Link, now_ms: u64) -> Option<u64> {
+        let signature = unhex(&link.signature)?;
+        hmac::verify(&self.0, &signed(&link.server, &link.path, link.until), &signature).ok()?;
+        link.until.checked_sub(now_ms / 1000).filter(|left_s| *left_s > 0)
+    }
+}
+
+/// What a link says.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(in crate::control) struct Link {
+    /// Which server.
+    server: String,
+    /// Which picture of it.
+    path: String,
+    /// Until when, in seconds since 1970.
+    until: u64,
+    /// That we said so.
+    signature: String,
+}
+
+/// A picture.
+#[utoipa::path(get, path = "/api/plex/image", tag = "compatible", params(Link), responses(
+    (status = 200, description = "The picture", content_type = "image/jpeg"),
+    (status = 400, description = "It is no link"),
+    (status = 403, description = "It is no link of ours, or it has ended"),
+    (status = 404, description = "The server has no such picture"),
+    (status = 503, description = "The server cannot be asked, and the picture is not kept")))]
+pub(in crate::control) async fn show(
+    State(plane): State<Arc<Plane>>,
+    headers: HeaderMap,
+    link: Result<Query<Link>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(link) = link.map_err(|_| BAD_LINK)?;
+    let control = &plane.control;
+    let left_s = control.links.holds(&link, control.clock.now_ms()).ok_or(BAD_LINK)?;
+    let server = control.inside.server(&link.server).ok_or(NO_PICTURE)?;
+    if !server.settings.kind.is_item_picture(&link.path) {
+        return Err(BAD_LINK);
+    }
+    let found = control.inside.ask(server, &link.path, &headers).await.map_err(|missing| match missing {
+        Missing::NoToken | Missing::NoRead => NO_PICTURE,
+        Missing::Failed(kind) if !kind.serves_old() => NO_PICTURE,
+        Missing::Failed(_) => CANNOT_ASK,
+    })?;
+    let content_type = found.content_type.filter(is_picture).ok_or(NO_PICTURE)?;
+    let mut response = Body::from(found.body).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    if let Ok(value) = HeaderValue::from_str(&format!("private, max-age={left_s}")) {
+        response.headers_mut().insert(CACHE_CONTROL, value);
+    }
+    Ok(response)
+}
+
+/// A picture that cannot do anything: one that is drawn by a program could.
+fn is_picture(content_type: &HeaderValue) -> bool {
+    let said = content_type.to_str().unwrap_or_default().to_ascii_lowercase();
+    let kind = said.split(';').next().unwrap_or_default().trim();
+    matches!(kind, "image/jpeg" | "image/png" | "image/webp" | "image/gif" | "image/avif")
+}
+
+/// No part can hold a line feed.
+fn signed(server: &str, path: &str, until_s: u64) -> Vec<u8> {
+    format!("{}\n{}\n{until_s}", server.replace('\n', ""), path.replace('\n', "")).into_bytes()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    let pairs = (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok());
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_700_000_000_000;
+
+    fn link(links: &Links, path: &str, until: u64) -> Link {
+        let signature = hex(hmac::sign(&links.0, &signed("home", path, until)).as_ref());
+        Link { server: "home".into(), path: path.into(), until, signature }
+    }
+
+    #[test]
+    fn a_link_holds_for_what_it_says_until_it_ends() {
+        let links = Links::of(&HashKey([7; 32]));
+        let path = "/library/metadata/7/thumb/1";
+        let until = NOW / 1000 + 60;
+        assert_eq!(links.holds(&link(&links, path, until), NOW), Some(60));
+        assert_eq!(links.holds(&link(&links, path, until), NOW + 60_000), None, "it has ended");
+        let other = Links::of(&HashKey([8; 32]));
+        assert_eq!(other.holds(&link(&links, path, until), NOW), None, "somebody else's");
+        for changed in [
+            Link { path: "/library/metadata/8/thumb/1".into(), ..link(&links, path, until) },
+            Link { server: "attic".into(), ..link(&links, path, until) },
+            Link { until: until + 1, ..link(&links, path, until) },
+            Link { signature: "00".repeat(32), ..link(&links, path, until) },
+            Link { signature: String::new(), ..link(&links, path, until) },
+            Link { signature: "ä".repeat(32), ..link(&links, path, until) },
+        ] {
+            assert_eq!(links.holds(&changed, NOW), None, "{changed:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_run_is_no_picture() {
+        for (said, is) in
+            [("image/jpeg", true), ("Image/PNG; x=y", true), ("image/svg+xml", false), ("text/html", false)]
+        {
+            assert_eq!(is_picture(&HeaderValue::from_static(said)), is, "{said}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! `GET history` and `POST history/sync`: what was played, from the mirror.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::Plane;
+use super::api::Done;
+use super::problem::Problem;
+use crate::history::Watch;
+use crate::history::row::View;
+use crate::history::store::Asked;
+
+/// Rows of a page unless it is said otherwise, and at most.
+const USUAL: u64 = 100;
+const MOST: u64 = 500;
+
+const BAD_QUESTION: Problem = Problem {
+    status: StatusCode::BAD_REQUEST,
+    code: "bad-question",
+    title: "The question cannot be understood",
+    detail: "since_ms and offset are numbers, and limit is one from 1 to 500.",
+};
+const NOT_READABLE: Problem = Problem {
+    status: StatusCode::SERVICE_UNAVAILABLE,
+    code: "history-not-readable",
+    title: "The history cannot be read",
+    detail: "It is turned off (history.max_rows is 0), or state.db in the data directory cannot be used; the log says why.",
+};
+const NOT_SYNCED: Problem = Problem {
+    status: StatusCode::BAD_GATEWAY,
+    code: "history-not-synced",
+    title: "The history could not be mirrored",
+    detail: "A server does not answer, does not offer it, or refuses the configured token. What came until then is kept.",
+};
+
+/// Which playbacks.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Wanted {
+    /// Of this server; of all if it is not said.
+    server: Option<String>,
+    /// Of this user, by name or by the server's id.
+    user: Option<String>,
+    /// Those that ended since then, in milliseconds since 1970.
+    since_ms: Option<u64>,
+    /// So many of the newest are passed over.
+    offset: Option<u64>,
+    /// At most so many: 1 to 500, 100 if it is not said.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u64>,
+}
+
+/// A page of what was played.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Page {
+    /// How many there are.
+    total: u64,
+    /// How many of the newest were passed over.
+    offset: u64,
+    /// The others, the newest first.
+    items: Vec<View>,
+}
+
+/// What was played.
+#[utoipa::path(get, path = "/api/v1/history", tag = "dashboard", params(Wanted), responses(
+    (status = 200, description = "What was played, the newest first", body = Page),
+    (status = 400, description = "The question cannot be understood"),
+    (status = 404, description = "No such server"),
+    (status = 503, description = "It cannot be read")))]
+pub(super) async fn page(
+    State(plane): State<Arc<Plane>>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Json<Page>, Problem> {
+    let Query(wanted) = wanted.map_err(|_| BAD_QUESTION)?;
+    let limit = wanted.limit.unwrap_or(USUAL);
+    if !(1..=MOST).contains(&limit) {
+        return Err(BAD_QUESTION);
+    }
+    plane.control.check_server(wanted.server.as_deref())?;
+    let only = wanted.server.as_deref();
+    let offset = wanted.offset.unwrap_or_default();
+    let asked = Asked {
+        servers: plane.control.chosen(only).map(|server| server.name().to_owned()).collect(),
+        user: wanted.user,
+        since_ms: wanted.since_ms,
+        offset,
+        limit,
+    };
+    let page = plane.control.history.page(asked).await.map_err(|reason| {
+        tracing::warn!(reason, "what was played cannot be read");
+        NOT_READABLE
+    })?;
+    Ok(Json(Page { total: page.total, offset, items: page.views }))
+}
+
+/// Brings the mirror up to what the servers have.
+#[utoipa::path(post, path = "/api/v1/history/sync", tag = "dashboard", responses(
+    (status = 200, description = "What came of it", body = Done),
+    (status = 502, description = "A server could not be mirrored")))]
+pub(super) async fn sync(State(plane): State<Arc<Plane>>) -> Result<Json<Done>, Problem> {
+    let watch = Watch { cancelled: &plane.stop, progress: &|_, _| {} };
+    match plane.control.history.sync(watch).await {
+        Ok(message) => Ok(Json(Done::said(message))),
+        Err(reason) => {
+            tracing::warn!(reason, "what was played could not be mirrored");
+            Err(NOT_SYNCED)
+        }
+    }
+}

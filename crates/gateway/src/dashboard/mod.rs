@@ -1,0 +1,186 @@
+//! The figures a dashboard shows, always ready: computed every minute behind, answered from a value that lies there.
+//! So nobody who looks waits for a server, and while one is down its last figures stay, with their age.
+//!
+//! Rooms: [`figures`] (what is shown), [`totals`] (how much there is of everything), [`health`] (how servers do),
+//! [`traffic`] (what apps asked).
+
+pub mod figures;
+pub mod health;
+pub mod totals;
+pub mod traffic;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use greenroom_cache::Clock;
+use greenroom_upstream::class::Class;
+use greenroom_upstream::dashboard::Session;
+use parking_lot::RwLock;
+
+use crate::inside::{Inside, errand};
+use crate::library::Libraries;
+use crate::server::Server;
+use figures::{Figures, Playing, ServerHealth, Services, Sessions};
+use totals::Totals;
+
+/// How often the figures are computed.
+pub const EVERY: Duration = Duration::from_mins(1);
+/// While nobody has looked for so long, no server is asked for them: what is known stays, and grows older.
+const LOOKED_MS: u64 = 15 * 60_000;
+/// What was kept no longer ago than this is as good as asked.
+const FRESH_ENOUGH: Duration = Duration::from_secs(30);
+/// How often it is asked who there is.
+const USERS_EVERY_MS: u64 = 15 * 60_000;
+/// Sessions that are listed.
+const MAX_SESSIONS: usize = 100;
+
+/// The figures, and what they are made from.
+#[derive(Debug)]
+pub struct Dashboard {
+    inside: Arc<Inside>,
+    libraries: Arc<Libraries>,
+    clock: Clock,
+    ready: RwLock<Arc<Figures>>,
+    /// What servers said last. Whoever holds it computes; nobody who looks takes it.
+    known: tokio::sync::Mutex<Known>,
+    looked_ms: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    sessions: BTreeMap<String, Seen>,
+    users: BTreeMap<String, (u64, u64)>,
+    totals: Totals,
+    peak: u64,
+    peak_ms: Option<u64>,
+}
+
+/// Who played what, when the server said it last.
+#[derive(Debug, Clone)]
+struct Seen {
+    sessions: Vec<Session>,
+    at_ms: u64,
+}
+
+impl Dashboard {
+    /// Figures of these servers and libraries.
+    pub fn new(inside: Arc<Inside>, libraries: Arc<Libraries>, clock: Clock) -> Self {
+        let looked_ms = AtomicU64::new(clock.now_ms());
+        Self {
+            inside,
+            libraries,
+            clock,
+            ready: RwLock::default(),
+            known: tokio::sync::Mutex::default(),
+            looked_ms,
+        }
+    }
+
+    /// The figures as they were computed last.
+    pub fn figures(&self) -> Arc<Figures> {
+        self.looked_ms.store(self.clock.now_ms(), Ordering::Relaxed);
+        Arc::clone(&self.ready.read())
+    }
+
+    /// Computes the figures, unless somebody does so already. Returns what to say of it.
+    ///
+    /// # Errors
+    /// If no server said anything, and nothing is known from before.
+    pub async fn recompute(&self) -> Result<String, String> {
+        let Ok(mut known) = self.known.try_lock() else { return Ok("It runs already.".to_owned()) };
+        let now_ms = self.clock.now_ms();
+        let may_ask = now_ms.saturating_sub(self.looked_ms.load(Ordering::Relaxed)) < LOOKED_MS;
+        for server in self.inside.servers() {
+            self.look_at_sessions(&mut known, server, may_ask).await;
+            if may_ask {
+                look_at_users(&mut known, server, now_ms).await;
+            }
+        }
+        known.totals.count(&self.libraries, may_ask).await;
+        let figures = self.assemble(&mut known);
+        let said = format!("{} playing on {} servers", figures.sessions.active, figures.services.total);
+        *self.ready.write() = Arc::new(figures);
+        Ok(said)
+    }
+
+    async fn look_at_sessions(&self, known: &mut Known, server: &Arc<Server>, may_ask: bool) {
+        let kind = server.settings.kind;
+        let kept = self.inside.peek(server, kind.sessions_target());
+        let is_fresh = kept.as_ref().is_some_and(|found| found.age <= FRESH_ENOUGH);
+        let mut seen = kept
+            .and_then(|found| Some(Seen { sessions: kind.sessions(&found.body).ok()?, at_ms: found.at_ms }));
+        if may_ask
+            && !is_fresh
+            && server.settings.token.is_some()
+            && let Ok(body) = errand::run(server, kind.sessions_target(), Class::Sessions).await
+            && let Ok(sessions) = kind.sessions(&body)
+        {
+            seen = Some(Seen { sessions, at_ms: self.clock.now_ms() });
+        }
+        let before = known.sessions.get(server.name());
+        if let Some(seen) = seen.filter(|seen| before.is_none_or(|before| before.at_ms <= seen.at_ms)) {
+            known.sessions.insert(server.name().to_owned(), seen);
+        }
+    }
+
+    /// Puts together what is known. Pure but for the clock and the counters.
+    fn assemble(&self, known: &mut Known) -> Figures {
+        let now_ms = self.clock.now_ms();
+        let servers: Vec<ServerHealth> =
+            self.inside.servers().iter().map(|server| ServerHealth::of(server, now_ms)).collect();
+        let sessions = self.sessions(known, now_ms);
+        if sessions.active > known.peak {
+            (known.peak, known.peak_ms) = (sessions.active, Some(now_ms));
+        }
+        Figures {
+            as_of_ms: now_ms,
+            services: Services::of(&servers),
+            servers,
+            libraries: known.totals.shown(&self.libraries),
+            traffic: traffic::of(self.inside.servers()),
+            sessions,
+            top_apps: traffic::top_apps(self.inside.servers()),
+            users: known.users.iter().map(|(server, (count, _))| (server.clone(), *count)).collect(),
+            peak_sessions: known.peak,
+            peak_ms: known.peak_ms,
+        }
+    }
+
+    fn sessions(&self, known: &Known, now_ms: u64) -> Sessions {
+        let mut shown = Sessions { as_of_ms: Some(now_ms), ..Sessions::default() };
+        for server in self.inside.servers() {
+            let Some(seen) = known.sessions.get(server.name()) else {
+                shown.stale |= server.settings.token.is_some();
+                continue;
+            };
+            let is_old = now_ms.saturating_sub(seen.at_ms) > 2 * FRESH_ENOUGH.as_millis() as u64;
+            shown.stale |= is_old || server.breaker.outage().is_some();
+            shown.as_of_ms = shown.as_of_ms.map(|at_ms| at_ms.min(seen.at_ms));
+            shown.active += seen.sessions.len() as u64;
+            let room = MAX_SESSIONS.saturating_sub(shown.list.len());
+            let rows = seen.sessions.iter().take(room).map(|session| Playing::of(server.name(), session));
+            shown.list.extend(rows);
+        }
+        if known.sessions.is_empty() {
+            shown.as_of_ms = None;
+        }
+        shown
+    }
+}
+
+async fn look_at_users(known: &mut Known, server: &Arc<Server>, now_ms: u64) {
+    let asked_ms = known.users.get(server.name()).map(|(_, asked_ms)| *asked_ms);
+    if server.settings.token.is_none()
+        || asked_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < USERS_EVERY_MS)
+    {
+        return;
+    }
+    let kind = server.settings.kind;
+    if let Ok(body) = errand::run(server, kind.accounts_target(), Class::Users).await
+        && let Ok(users) = kind.accounts(&body)
+    {
+        known.users.insert(server.name().to_owned(), (users.len() as u64, now_ms));
+    }
+}

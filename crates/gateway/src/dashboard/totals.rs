@@ -1,0 +1,130 @@
+//! How much there is of everything: from the libraries that are kept whole, and for the others from counts that are
+//! asked for now and then.
+
+use std::collections::{BTreeMap, HashSet};
+
+use greenroom_library::item::ItemKind;
+use greenroom_library::snapshot::Snapshot;
+use greenroom_upstream::class::Class;
+use greenroom_upstream::crawl::{Contents, Shelf};
+use greenroom_upstream::dashboard::Counted;
+
+use super::figures::{Amounts, LibraryTotals, ServerAmounts};
+use crate::inside::errand;
+use crate::library::{Libraries, Library, LibraryId};
+
+/// A library that is not kept whole is counted again after so long.
+const COUNT_EVERY_MS: u64 = 15 * 60_000;
+
+/// What is known of each library.
+#[derive(Debug, Default)]
+pub(super) struct Totals(BTreeMap<LibraryId, Known>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    amounts: Amounts,
+    /// Which generation was counted; 0 if the server was asked.
+    generation: u64,
+    counted_ms: u64,
+}
+
+impl Totals {
+    /// Counts what is not counted yet.
+    pub(super) async fn count(&mut self, libraries: &Libraries, may_ask: bool) {
+        let all = libraries.all();
+        self.0.retain(|id, _| all.iter().any(|library| library.id == *id));
+        for library in &all {
+            let known = self.0.get(&library.id).copied().unwrap_or_default();
+            let counted = match library.generation() {
+                Some(kept) if kept.number == known.generation => None,
+                Some(kept) => {
+                    let number = kept.number;
+                    // It reads every row: not on the threads that answer.
+                    let work = move || amounts_of(&kept.snapshot);
+                    let amounts = library.server.tasks.spawn_blocking(work).await.ok();
+                    amounts.map(|amounts| (amounts, number))
+                }
+                None if may_ask && is_due(&known, library) => ask(library).await.map(|amounts| (amounts, 0)),
+                None => None,
+            };
+            if let Some((amounts, generation)) = counted {
+                let counted_ms = library.server.clock.now_ms();
+                self.0.insert(library.id.clone(), Known { amounts, generation, counted_ms });
+            }
+        }
+    }
+
+    /// What is shown of it.
+    pub(super) fn shown(&self, libraries: &Libraries) -> LibraryTotals {
+        let mut shown = LibraryTotals::default();
+        let mut servers: BTreeMap<String, Amounts> = BTreeMap::new();
+        for library in libraries.all() {
+            let Some(known) = self.0.get(&library.id) else { continue };
+            shown.all.add(&known.amounts);
+            servers.entry(library.id.server.clone()).or_default().add(&known.amounts);
+        }
+        let of = |(server, amounts)| ServerAmounts { server, amounts };
+        shown.per_server = servers.into_iter().map(of).collect();
+        shown
+    }
+}
+
+fn is_due(known: &Known, library: &Library) -> bool {
+    let now_ms = library.server.clock.now_ms();
+    known.counted_ms == 0 || now_ms.saturating_sub(known.counted_ms) >= COUNT_EVERY_MS
+}
+
+/// Counts a snapshot. Artists and albums are no items of their own: they are what tracks lie in.
+fn amounts_of(snapshot: &Snapshot) -> Amounts {
+    let count = |kind| snapshot.count(kind) as u64;
+    let (mut artists, mut albums) = (HashSet::new(), HashSet::new());
+    if count(ItemKind::Track) > 0 {
+        for item in snapshot.items().filter(|item| item.kind == ItemKind::Track) {
+            artists.extend(item.grandparent_key);
+            albums.extend(item.parent_key);
+        }
+    }
+    Amounts {
+        films: count(ItemKind::Film),
+        shows: count(ItemKind::Show),
+        seasons: count(ItemKind::Season),
+        episodes: count(ItemKind::Episode),
+        artists: artists.len() as u64,
+        albums: albums.len() as u64,
+        tracks: count(ItemKind::Track),
+    }
+}
+
+/// Asks the server; nothing if it does not say all of it.
+async fn ask(library: &Library) -> Option<Amounts> {
+    let contents = library.contents();
+    let kinds: &[Counted] = match contents {
+        Contents::Music => &[Counted::Artists, Counted::Albums, Counted::Tracks],
+        Contents::Films => &[Counted::Films],
+        Contents::Shows => &[Counted::Shows, Counted::Seasons, Counted::Episodes],
+        Contents::Other => return None,
+    };
+    let shelf = Shelf {
+        key: library.id.key.clone(),
+        title: library.title.lock().clone(),
+        contents,
+        stamp: None,
+        is_scanning: false,
+    };
+    let mut amounts = Amounts::default();
+    let kind = library.server.settings.kind;
+    for of in kinds {
+        let body = errand::run(&library.server, &kind.tally_target(&shelf, *of), Class::Counts).await.ok()?;
+        let count = kind.tally(&body).ok()?;
+        match of {
+            Counted::Films => amounts.films = count,
+            Counted::Shows => amounts.shows = count,
+            Counted::Seasons => amounts.seasons = count,
+            Counted::Episodes => amounts.episodes = count,
+            Counted::Artists => amounts.artists = count,
+            Counted::Albums => amounts.albums = count,
+            Counted::Tracks => amounts.tracks = count,
+        }
+    }
+    Some(amounts)
+}

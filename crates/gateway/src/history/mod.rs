@@ -1,0 +1,118 @@
+//! What was played: a mirror of the servers' own histories, complete from the first sync on and taken up where it ended
+//! from then on, so that nobody who looks at it asks a server.
+//!
+//! A Plex has a history of its own and is asked for it oldest first: whatever breaks a sync off, all up to there is kept,
+//! and the next one goes on. A whole comparison now and then finds what was deleted there. A Jellyfin has only its
+//! activity log, which names every playback that ended and forgets after a while (30 days, unless it is told
+//! otherwise); what was mirrored stays.
+//!
+//! Rooms: [`store`] (two tables of `state.db`), `sync` (how it comes there), [`row`] (one playback).
+
+pub mod row;
+pub mod store;
+mod sync;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use greenroom_cache::Clock;
+use tokio_util::task::TaskTracker;
+
+use crate::server::Server;
+use crate::state::trouble::{Failing, Trouble};
+use row::View;
+use store::{Asked, Store};
+
+pub use sync::Watch;
+
+/// The mirror of what was played.
+#[derive(Debug)]
+pub struct History {
+    /// Nothing where the file cannot be used.
+    store: Option<Arc<Store>>,
+    servers: Vec<Arc<Server>>,
+    clock: Clock,
+    tasks: TaskTracker,
+    /// One sync at a time.
+    turn: tokio::sync::Mutex<()>,
+    forgotten: AtomicU64,
+    synced_ms: AtomicU64,
+}
+
+/// A page of the mirror.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    /// How many there are that fit.
+    pub total: u64,
+    /// Those of the page, the newest first.
+    pub views: Vec<View>,
+}
+
+impl History {
+    /// Nothing is mirrored.
+    pub fn none(clock: Clock) -> Self {
+        Self {
+            store: None,
+            servers: Vec::new(),
+            clock,
+            tasks: TaskTracker::new(),
+            turn: tokio::sync::Mutex::default(),
+            forgotten: AtomicU64::new(0),
+            synced_ms: AtomicU64::new(0),
+        }
+    }
+
+    /// Opens the mirror of these servers; what is kept of others is forgotten. At most `max_rows` are kept, the newest;
+    /// none if that is zero.
+    pub fn open(
+        data_dir: &Path,
+        trouble: Option<Trouble>,
+        max_rows: u64,
+        servers: Vec<Arc<Server>>,
+        (clock, tasks): (Clock, TaskTracker),
+    ) -> Self {
+        let names: Vec<&str> = servers.iter().map(|server| server.name()).collect();
+        let opened = match trouble {
+            _ if max_rows == 0 => None,
+            None => Some(Store::open(data_dir, max_rows, &names)),
+            Some(trouble) => Some(Err(Failing::new(trouble, "the state cannot be used"))),
+        };
+        let store = opened.and_then(|opened| {
+            let said = opened.inspect_err(|failing| {
+                tracing::warn!(reason = %failing, "what was played is neither known nor kept");
+            });
+            said.ok().map(Arc::new)
+        });
+        let synced_ms = store.as_ref().and_then(|store| store.synced_ms().ok()).unwrap_or_default();
+        Self {
+            store,
+            servers,
+            clock,
+            tasks,
+            turn: tokio::sync::Mutex::default(),
+            forgotten: AtomicU64::new(0),
+            synced_ms: AtomicU64::new(synced_ms),
+        }
+    }
+
+    /// When a sync last came to its end, in milliseconds since 1970; `None` if none ever did.
+    pub fn synced_ms(&self) -> Option<u64> {
+        Some(self.synced_ms.load(Ordering::Relaxed)).filter(|at_ms| *at_ms > 0)
+    }
+
+    /// Rows that were forgotten for want of room.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten.load(Ordering::Relaxed)
+    }
+
+    /// A page of what was played.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn page(&self, asked: Asked) -> Result<Page, String> {
+        let Some(store) = self.store.clone() else { return Err("the history is not kept".to_owned()) };
+        let read = self.tasks.spawn_blocking(move || store.page(&asked)).await;
+        read.map_err(|_| "it broke off".to_owned())?.map_err(|failing| failing.message)
+    }
+}

@@ -1,0 +1,374 @@
+//! Where playbacks are kept: tables of `state.db`, over a connection of their own. Every call blocks: nobody on the async
+//! threads makes one.
+
+use std::path::Path;
+use std::time::Duration;
+
+use greenroom_upstream::dashboard::{Played, User};
+use parking_lot::Mutex;
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, Row, TransactionBehavior, params, params_from_iter};
+
+use super::Page;
+use super::row::{More, View, kept, picture};
+use crate::state::book::FILE;
+use crate::state::layout;
+use crate::state::trouble::{Failing, Trouble};
+
+/// How long another process that writes is waited for.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The playbacks of one data directory.
+#[derive(Debug)]
+pub struct Store {
+    db: Mutex<Connection>,
+    max_rows: u64,
+}
+
+/// Which playbacks are meant; what is not said is any.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Those of these servers. None if it is empty.
+    pub servers: Vec<String>,
+    /// Those of this user, by name or by the server's id.
+    pub user: Option<String>,
+    /// Those that ended since then, in milliseconds.
+    pub since_ms: Option<u64>,
+    /// So many of the newest are passed over.
+    pub offset: u64,
+    /// At most so many.
+    pub limit: u64,
+}
+
+/// How far the mirror of a server is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// Everything up to then is kept, in seconds since 1970.
+    pub cursor_s: u64,
+    /// The number of the last whole comparison.
+    pub pass: u64,
+    /// When it was made, in milliseconds.
+    pub full_ms: u64,
+    /// Rows that are kept.
+    pub rows: u64,
+}
+
+impl Store {
+    /// Opens the file, which has to be there in its newest layout, and forgets servers that are not among these.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn open(data_dir: &Path, max_rows: u64, servers: &[&str]) -> Result<Self, Failing> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(data_dir.join(FILE), flags)?;
+        db.busy_timeout(BUSY_TIMEOUT)?;
+        if layout::of(&db)? != layout::newest() {
+            return Err(Failing::new(Trouble::Newer, "another version of Greenroom changed its layout"));
+        }
+        let places = vec!["?"; servers.len()].join(",");
+        for table in ["played", "played_user", "played_sync"] {
+            db.execute(
+                &format!("DELETE FROM {table} WHERE server NOT IN ({places})"),
+                params_from_iter(servers),
+            )?;
+        }
+        Ok(Self { db: Mutex::new(db), max_rows })
+    }
+
+    /// When a sync last came to its end, in milliseconds; 0 if none did.
+    pub(super) fn synced_ms(&self) -> Result<u64, Failing> {
+        let db = self.db.lock();
+        let at: Option<i64> = db.query_row("SELECT max(synced_ms) FROM played_sync", [], |row| row.get(0))?;
+        Ok(at.map_or(0, unsigned))
+    }
+
+    /// How far the mirror of a server is.
+    pub(super) fn reached(&self, server: &str) -> Result<Reached, Failing> {
+        let db = self.db.lock();
+        let rows: i64 =
+            db.query_row("SELECT count(*) FROM played WHERE server = ?1", [server], |row| row.get(0))?;
+        let mut select =
+            db.prepare_cached("SELECT cursor_s, pass, full_ms FROM played_sync WHERE server = ?1")?;
+        let mut found = select.query_map([server], |row| {
+            let number = |at: usize| row.get::<_, i64>(at).map(unsigned);
+            Ok(Reached { cursor_s: number(0)?, pass: number(1)?, full_ms: number(2)?, rows: 0 })
+        })?;
+        let reached = found.next().transpose()?.unwrap_or_default();
+        Ok(Reached { rows: unsigned(rows), ..reached })
+    }
+
+    /// Keeps a page, all of it or nothing, as seen by this pass. Returns how many were not known.
+    pub(super) fn put(&self, server: &str, page: &[Played], pass: u64) -> Result<u64, Failing> {
+        let mut db = self.db.lock();
+        let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut new = 0;
+        {
+            let mut seen =
+                change.prepare_cached("UPDATE played SET pass = ?3 WHERE server = ?1 AND id = ?2")?;
+            let mut insert = change.prepare_cached(
+                "INSERT INTO played (server, id, at_s, user, item_key, kind, title, parent_title, grandparent_title,
+                 place, parent_place, year, duration_ms, thumb, player, pass)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+            )?;
+            for played in page {
+                if seen.execute(params![server, played.id, signed(pass)])? > 0 {
+                    continue;
+                }
+                let item = &played.item;
+                insert.execute(params![
+                    server,
+                    kept(&played.id),
+                    signed(played.at_s),
+                    kept(&played.user),
+                    kept(&item.key),
+                    kept(&item.kind),
+                    kept(&item.title),
+                    item.parent_title.as_deref().map(kept),
+                    item.grandparent_title.as_deref().map(kept),
+                    item.index.map(signed),
+                    item.parent_index.map(signed),
+                    item.year.map(signed),
+                    item.duration_ms.map(signed),
+                    picture(played).map(kept),
+                    played.player.as_deref().map(kept),
+                    signed(pass),
+                ])?;
+                new += 1;
+            }
+        }
+        change.commit()?;
+        Ok(new)
+    }
+
+    /// Everything up to then is kept.
+    pub(super) fn advance(&self, server: &str, cursor_s: u64) -> Result<(), Failing> {
+        self.db.lock().execute(
+            "INSERT INTO played_sync (server, cursor_s) VALUES (?1, ?2)
+             ON CONFLICT (server) DO UPDATE SET cursor_s = max(cursor_s, excluded.cursor_s)",
+            params![server, signed(cursor_s)],
+        )?;
+        Ok(())
+    }
+
+    /// A sync came to its end.
+    pub(super) fn note_synced(&self, server: &str, now_ms: u64) -> Result<(), Failing> {
+        self.db.lock().execute(
+            "INSERT INTO played_sync (server, synced_ms) VALUES (?1, ?2)
+             ON CONFLICT (server) DO UPDATE SET synced_ms = excluded.synced_ms",
+            params![server, signed(now_ms)],
+        )?;
+        Ok(())
+    }
+
+    /// How many a whole comparison did not come upon, of those that were there when it began.
+    pub(super) fn unseen(&self, server: &str, pass: u64, until_s: u64) -> Result<u64, Failing> {
+        let count: i64 = self.db.lock().query_row(
+            "SELECT count(*) FROM played WHERE server = ?1 AND pass <> ?2 AND at_s <= ?3",
+            params![server, signed(pass), signed(until_s)],
+            |row| row.get(0),
+        )?;
+        Ok(unsigned(count))
+    }
+
+    /// Forgets them: the server has.
+    pub(super) fn forget_unseen(&self, server: &str, pass: u64, until_s: u64) -> Result<(), Failing> {
+        self.db.lock().execute(
+            "DELETE FROM played WHERE server = ?1 AND pass <> ?2 AND at_s <= ?3",
+            params![server, signed(pass), signed(until_s)],
+        )?;
+        Ok(())
+    }
+
+    /// A whole comparison was made.
+    pub(super) fn note_full(&self, server: &str, pass: u64, now_ms: u64) -> Result<(), Failing> {
+        self.db.lock().execute(
+            "INSERT INTO played_sync (server, pass, full_ms) VALUES (?1, ?2, ?3)
+             ON CONFLICT (server) DO UPDATE SET pass = excluded.pass, full_ms = excluded.full_ms",
+            params![server, signed(pass), signed(now_ms)],
+        )?;
+        Ok(())
+    }
+
+    /// Keeps the names of users.
+    pub(super) fn name(&self, server: &str, users: &[User]) -> Result<(), Failing> {
+        let mut db = self.db.lock();
+        let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for user in users.iter().filter(|user| !user.name.is_empty()) {
+            change.execute(
+                "INSERT INTO played_user (server, id, name) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (server, id) DO UPDATE SET name = excluded.name",
+                params![server, kept(&user.id), kept(&user.name)],
+            )?;
+        }
+        change.commit()?;
+        Ok(())
+    }
+
+    /// Makes room: the oldest go. Returns how many went.
+    pub(super) fn make_room(&self) -> Result<u64, Failing> {
+        let db = self.db.lock();
+        let rows: i64 = db.query_row("SELECT count(*) FROM played", [], |row| row.get(0))?;
+        let over = unsigned(rows).saturating_sub(self.max_rows);
+        if over > 0 {
+            db.execute(
+                "DELETE FROM played WHERE (server, id) IN
+                 (SELECT server, id FROM played ORDER BY at_s, server, id LIMIT ?1)",
+                [signed(over)],
+            )?;
+        }
+        Ok(over)
+    }
+
+    /// A page, the newest first.
+    pub(super) fn page(&self, asked: &Asked) -> Result<Page, Failing> {
+        let places = vec!["?"; asked.servers.len()].join(",");
+        let mut wanted = format!("played.server IN ({places})");
+        let mut given: Vec<Value> = asked.servers.iter().map(|name| Value::Text(name.clone())).collect();
+        if let Some(user) = &asked.user {
+            wanted += " AND (played.user = ? OR played_user.name = ?)";
+            given.extend([Value::Text(user.clone()), Value::Text(user.clone())]);
+        }
+        if let Some(since_ms) = asked.since_ms {
+            wanted += " AND played.at_s >= ?";
+            given.push(Value::Integer(signed(since_ms.div_ceil(1000))));
+        }
+        let from = "FROM played LEFT JOIN played_user
+             ON played_user.server = played.server AND played_user.id = played.user";
+        let db = self.db.lock();
+        let count = format!("SELECT count(*) {from} WHERE {wanted}");
+        let total: i64 = db.prepare_cached(&count)?.query_row(params_from_iter(&given), |row| row.get(0))?;
+        let mut select = db.prepare_cached(&format!(
+            "SELECT played.server, played.id, at_s, played.user, item_key, kind, title, parent_title,
+             grandparent_title, place, parent_place, year, duration_ms, thumb, player, played_user.name
+             {from} WHERE {wanted} ORDER BY at_s DESC, played.server, played.id DESC LIMIT ? OFFSET ?"
+        ))?;
+        given.extend([Value::Integer(signed(asked.limit)), Value::Integer(signed(asked.offset))]);
+        let views = select.query_map(params_from_iter(&given), read)?;
+        Ok(Page { total: unsigned(total), views: views.collect::<Result<_, _>>()? })
+    }
+}
+
+fn read(row: &Row<'_>) -> Result<View, rusqlite::Error> {
+    let number = |at: usize| row.get::<_, Option<i64>>(at).map(|number| number.map(unsigned));
+    let (user_id, own_title): (String, String) = (row.get(3)?, row.get(6)?);
+    let grandparent_title: Option<String> = row.get(8)?;
+    let (title, subtitle) = match &grandparent_title {
+        Some(above) => (above.clone(), Some(own_title.clone())),
+        None => (own_title.clone(), None),
+    };
+    Ok(View {
+        server: row.get(0)?,
+        id: row.get(1)?,
+        at_ms: unsigned(row.get(2)?).saturating_mul(1000),
+        user: row.get::<_, Option<String>>(15)?.unwrap_or_else(|| user_id.clone()),
+        title,
+        subtitle,
+        kind: row.get(5)?,
+        player: row.get(14)?,
+        duration_s: number(12)?.map(|duration_ms| duration_ms / 1000),
+        more: More {
+            user_id,
+            item_key: row.get(4)?,
+            own_title,
+            grandparent_title,
+            index: number(9)?,
+            parent_index: number(10)?,
+            year: number(11)?,
+            thumb: row.get(13)?,
+        },
+    })
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use greenroom_upstream::dashboard::Item;
+
+    use super::*;
+
+    fn file() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(FILE);
+        let mut db = Connection::open(&path).expect("it can be made");
+        layout::bring(&mut db, &path, layout::STEPS).expect("it can be brought up");
+        folder
+    }
+
+    fn played(id: u64, at_s: u64) -> Played {
+        let item = Item { title: format!("film {id}"), kind: "movie".into(), ..Item::default() };
+        Played { id: id.to_string(), at_s, user: "7".into(), item, player: None }
+    }
+
+    fn all(server: &str) -> Asked {
+        Asked { servers: vec![server.into()], limit: 100, ..Asked::default() }
+    }
+
+    #[test]
+    fn a_playback_is_kept_once_and_shown_with_its_users_name() {
+        let folder = file();
+        let store = Store::open(folder.path(), 100, &["home"]).expect("it opens");
+        let rows = [played(1, 10), played(2, 20)];
+        assert_eq!(store.put("home", &rows, 1).expect("written"), 2);
+        assert_eq!(store.put("home", &rows, 2).expect("written"), 0);
+        let user = User { id: "7".into(), name: "anna".into(), thumb: None };
+        store.name("home", &[user]).expect("written");
+        let page = store.page(&Asked { limit: 1, ..all("home") }).expect("read");
+        assert_eq!((page.total, page.views.len()), (2, 1));
+        assert_eq!((page.views[0].id.as_str(), page.views[0].at_ms), ("2", 20_000));
+        assert_eq!(page.views[0].user, "anna");
+        for user in ["anna", "7"] {
+            let asked = Asked { user: Some(user.into()), since_ms: Some(15_000), ..all("home") };
+            assert_eq!(store.page(&asked).expect("read").total, 1, "{user}");
+        }
+        let other = Asked { user: Some("kim".into()), ..all("home") };
+        assert_eq!(store.page(&other).expect("read").total, 0);
+    }
+
+    #[test]
+    fn a_server_that_was_removed_is_forgotten_and_never_shown_to_others() {
+        let folder = file();
+        let store = Store::open(folder.path(), 100, &["home", "attic"]).expect("it opens");
+        store.put("home", &[played(1, 10)], 1).expect("written");
+        store.put("attic", &[played(1, 11), played(2, 12)], 1).expect("written");
+        assert_eq!(store.page(&all("home")).expect("read").total, 1);
+        assert_eq!(store.page(&Asked { limit: 9, ..Asked::default() }).expect("read").total, 0);
+        drop(store);
+        drop(Store::open(folder.path(), 100, &["home"]).expect("it opens"));
+        let store = Store::open(folder.path(), 100, &["home", "attic"]).expect("it opens");
+        assert_eq!(store.page(&all("attic")).expect("read").total, 0);
+        assert_eq!(store.page(&all("home")).expect("read").total, 1);
+    }
+
+    #[test]
+    fn the_oldest_make_room() {
+        let folder = file();
+        let store = Store::open(folder.path(), 3, &["home"]).expect("it opens");
+        let rows: Vec<Played> = (1..=5).map(|id| played(id, id * 10)).collect();
+        store.put("home", &rows, 1).expect("written");
+        assert_eq!(store.make_room().expect("done"), 2);
+        let ids: Vec<String> =
+            store.page(&all("home")).expect("read").views.into_iter().map(|view| view.id).collect();
+        assert_eq!(ids, ["5", "4", "3"]);
+        assert_eq!(store.make_room().expect("done"), 0);
+    }
+
+    #[test]
+    fn what_a_whole_comparison_does_not_come_upon_is_forgotten_but_not_what_came_since() {
+        let folder = file();
+        let store = Store::open(folder.path(), 100, &["home"]).expect("it opens");
+        store.put("home", &[played(1, 10), played(2, 20), played(3, 30)], 1).expect("written");
+        store.put("home", &[played(1, 10)], 2).expect("written");
+        assert_eq!(store.unseen("home", 2, 20).expect("read"), 1);
+        store.forget_unseen("home", 2, 20).expect("done");
+        let ids: Vec<String> =
+            store.page(&all("home")).expect("read").views.into_iter().map(|view| view.id).collect();
+        assert_eq!(ids, ["3", "1"]);
+    }
+}

@@ -1,0 +1,288 @@
+//! How playbacks come into the mirror: page by page, as our own work, one server after the other.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use greenroom_upstream::ask::Kind;
+use greenroom_upstream::class::Class;
+use greenroom_upstream::dashboard::{Played, PlayedPage};
+use tokio_util::sync::CancellationToken;
+
+use super::History;
+use super::store::{Reached, Store};
+use crate::inside::errand;
+use crate::server::Server;
+
+/// Rows of a page.
+const PAGE: u64 = 200;
+/// Between two pages the server has so much rest.
+const PAUSE: Duration = Duration::from_millis(100);
+/// A sync begins so much before what is known: clocks of servers are set back, and playbacks are told late.
+const OVERLAP_S: u64 = 6 * 3600;
+/// How often the whole history is compared.
+const FULL_EVERY_MS: u64 = 24 * 3_600_000;
+/// A comparison that would forget more than half, and more than this, is not believed: servers that start know little.
+const FORGET_AT_ONCE: u64 = 100;
+/// More pages than any history has: a server that always has another one is not followed for ever.
+const MAX_PAGES: u64 = 100_000;
+/// Items that are asked for by their keys at once.
+const NAMED_AT_ONCE: usize = 50;
+
+/// Who watches a sync, and may end it.
+pub struct Watch<'a> {
+    /// Ends it.
+    pub cancelled: &'a CancellationToken,
+    /// Told of rows done, and how many there are.
+    pub progress: &'a (dyn Fn(u64, Option<u64>) + Sync),
+}
+
+impl History {
+    /// Brings the mirror up to what the servers have. Returns what to say of it.
+    ///
+    /// # Errors
+    /// Why a server could not be mirrored; what came until then is kept. Also if another sync runs.
+    pub async fn sync(&self, watch: Watch<'_>) -> Result<String, String> {
+        let Ok(_turn) = self.turn.try_lock() else { return Err("It runs already.".to_owned()) };
+        let Some(store) = self.store.clone() else { return Err("the history is not kept".to_owned()) };
+        let (mut new, mut troubles) = (0, Vec::new());
+        for server in self.servers.iter().filter(|server| server.settings.token.is_some()) {
+            match self.sync_server(&store, server, &watch).await {
+                Ok(more) => new += more,
+                Err(reason) => troubles.push(format!("{}: {reason}", server.name())),
+            }
+        }
+        let room = self.blocking(move || store.make_room()).await?;
+        self.forgotten.fetch_add(room, std::sync::atomic::Ordering::Relaxed);
+        match (troubles.is_empty(), new) {
+            (true, 0) => Ok("Nothing new.".to_owned()),
+            (true, 1) => Ok("1 new view.".to_owned()),
+            (true, more) => Ok(format!("{more} new views.")),
+            (false, _) => Err(troubles.join("; ")),
+        }
+    }
+
+    /// One server. Returns how many playbacks were not known.
+    async fn sync_server(
+        &self,
+        store: &Arc<Store>,
+        server: &Arc<Server>,
+        watch: &Watch<'_>,
+    ) -> Result<u64, String> {
+        let name = server.name().to_owned();
+        let reached = {
+            let (store, name) = (Arc::clone(store), name.clone());
+            self.blocking(move || store.reached(&name)).await?
+        };
+        self.name_users(store, server).await;
+        let now_ms = self.clock.now_ms();
+        let plan = Plan::of(server.settings.kind, &reached, now_ms);
+        let mut round = Round { start: 0, new: 0, newest_s: reached.cursor_s };
+        for _ in 0..MAX_PAGES {
+            if watch.cancelled.is_cancelled() {
+                return Err("cancelled".to_owned());
+            }
+            let mut page = fetch(server, plan.since_s, round.start).await?;
+            let is_last = page.came == 0 || round.start + page.came >= page.total;
+            name_items(server, &mut page.rows).await;
+            (watch.progress)((round.start + page.came).min(page.total), Some(page.total));
+            self.keep(store, &name, &plan, &mut round, page).await?;
+            if is_last {
+                break;
+            }
+            self.clock.sleep(PAUSE).await;
+        }
+        self.conclude(store, &name, &plan, &reached, &round).await?;
+        Ok(round.new)
+    }
+
+    async fn keep(
+        &self,
+        store: &Arc<Store>,
+        name: &str,
+        plan: &Plan,
+        round: &mut Round,
+        page: PlayedPage,
+    ) -> Result<(), String> {
+        let newest_s = page.rows.iter().map(|row| row.at_s).max().unwrap_or_default();
+        round.newest_s = round.newest_s.max(newest_s);
+        // The next page begins with the last row of this one: what was deleted meanwhile moves no row past us.
+        round.start += page.came.saturating_sub(1).max(1);
+        let (store, name, pass) = (Arc::clone(store), name.to_owned(), plan.pass);
+        // Oldest first: all up to here is kept, whatever becomes of the rest.
+        let cursor_s = plan.is_in_order.then_some(round.newest_s);
+        round.new += self
+            .blocking(move || {
+                let new = store.put(&name, &page.rows, pass)?;
+                if let Some(cursor_s) = cursor_s {
+                    store.advance(&name, cursor_s)?;
+                }
+                Ok(new)
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn conclude(
+        &self,
+        store: &Arc<Store>,
+        name: &str,
+        plan: &Plan,
+        reached: &Reached,
+        round: &Round,
+    ) -> Result<(), String> {
+        let now_ms = self.clock.now_ms();
+        let (store, name, plan) = (Arc::clone(store), name.to_owned(), *plan);
+        let (before, newest_s) = (*reached, round.newest_s);
+        self.blocking(move || {
+            store.advance(&name, newest_s)?;
+            store.note_synced(&name, now_ms)?;
+            if plan.is_full {
+                let unseen = store.unseen(&name, plan.pass, before.cursor_s)?;
+                if is_believed(unseen, before.rows) {
+                    store.forget_unseen(&name, plan.pass, before.cursor_s)?;
+                } else {
+                    tracing::warn!(
+                        server = name,
+                        unseen,
+                        "the server's history lost so much that nothing is forgotten"
+                    );
+                }
+                store.note_full(&name, plan.pass, now_ms)?;
+            } else if plan.is_in_order && before.full_ms == 0 {
+                // The first sync, which was broken off before, is whole now.
+                store.note_full(&name, plan.pass.max(1), now_ms)?;
+            }
+            Ok(())
+        })
+        .await?;
+        self.synced_ms.store(now_ms, std::sync::atomic::Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn name_users(&self, store: &Arc<Store>, server: &Arc<Server>) {
+        let kind = server.settings.kind;
+        let Ok(body) = errand::run(server, kind.accounts_target(), Class::Users).await else { return };
+        let Ok(users) = kind.accounts(&body) else { return };
+        let (store, name) = (Arc::clone(store), server.name().to_owned());
+        // Without names ids are shown.
+        drop(self.blocking(move || store.name(&name, &users)).await);
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, crate::state::trouble::Failing> + Send + 'static,
+    ) -> Result<T, String> {
+        let done = self.tasks.spawn_blocking(work).await;
+        done.map_err(|_| "it broke off".to_owned())?.map_err(|failing| failing.message)
+    }
+}
+
+/// What one round does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Plan {
+    /// From when on.
+    since_s: u64,
+    /// Whether everything is compared.
+    is_full: bool,
+    /// Whether the oldest come first.
+    is_in_order: bool,
+    /// What rows that are seen are marked with.
+    pass: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Round {
+    start: u64,
+    new: u64,
+    newest_s: u64,
+}
+
+impl Plan {
+    fn of(kind: Kind, reached: &Reached, now_ms: u64) -> Self {
+        let usual = Self {
+            since_s: reached.cursor_s.saturating_sub(OVERLAP_S),
+            is_full: false,
+            is_in_order: kind == Kind::Plex,
+            pass: reached.pass,
+        };
+        let is_due = now_ms.saturating_sub(reached.full_ms) >= FULL_EVERY_MS;
+        match kind {
+            // Its log forgets: what is not there any more was played all the same.
+            Kind::Jellyfin => usual,
+            // Where nothing was compared yet, a sync that was broken off goes on first.
+            Kind::Plex if reached.full_ms == 0 && reached.cursor_s > 0 && reached.pass == 0 => usual,
+            Kind::Plex if is_due => Self { since_s: 0, is_full: true, pass: reached.pass + 1, ..usual },
+            Kind::Plex => usual,
+        }
+    }
+}
+
+/// Whether a server may have forgotten so many.
+fn is_believed(unseen: u64, kept: u64) -> bool {
+    unseen <= FORGET_AT_ONCE || unseen <= kept / 2
+}
+
+async fn fetch(server: &Arc<Server>, since_s: u64, start: u64) -> Result<PlayedPage, String> {
+    let kind = server.settings.kind;
+    let target = kind.played_target(since_s, start, PAGE);
+    let body = errand::run(server, &target, Class::History).await;
+    let body = body.map_err(|trouble| trouble.sentence().to_owned())?;
+    kind.played(&body).map_err(|_| "the server answered with something else than was asked for".to_owned())
+}
+
+/// Playbacks that name nothing but a key get the names of what was played, where the server still knows them.
+async fn name_items(server: &Arc<Server>, rows: &mut [Played]) {
+    let kind = server.settings.kind;
+    let keys: BTreeSet<String> =
+        rows.iter().map(|row| row.item.key.clone()).filter(|key| !key.is_empty()).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    for keys in keys.chunks(NAMED_AT_ONCE) {
+        let Some(target) = kind.named_target(keys) else { return };
+        let Ok(body) = errand::run(server, &target, Class::Item).await else { return };
+        let Ok(items) = kind.recent(&body) else { return };
+        for row in rows.iter_mut() {
+            if let Some(item) = items.iter().find(|item| item.key == row.item.key) {
+                row.item = item.clone();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 100 * FULL_EVERY_MS;
+
+    #[test]
+    fn the_first_sync_takes_everything_and_the_next_ones_what_is_new() {
+        let first = Plan::of(Kind::Plex, &Reached::default(), NOW);
+        assert_eq!((first.since_s, first.is_full), (0, true));
+        let reached = Reached { cursor_s: 1_000_000, pass: 1, full_ms: NOW - 1, rows: 10 };
+        let next = Plan::of(Kind::Plex, &reached, NOW);
+        assert_eq!((next.since_s, next.is_full, next.pass), (1_000_000 - OVERLAP_S, false, 1));
+        let due = Plan::of(Kind::Plex, &Reached { full_ms: NOW - FULL_EVERY_MS, ..reached }, NOW);
+        assert_eq!((due.since_s, due.is_full, due.pass), (0, true, 2));
+    }
+
+    #[test]
+    fn a_first_sync_that_was_broken_off_goes_on_where_it_ended() {
+        let reached = Reached { cursor_s: 1_000_000, pass: 0, full_ms: 0, rows: 500 };
+        let plan = Plan::of(Kind::Plex, &reached, NOW);
+        assert_eq!((plan.since_s, plan.is_full), (1_000_000 - OVERLAP_S, false));
+    }
+
+    #[test]
+    fn a_log_that_forgets_is_never_compared() {
+        let reached = Reached { cursor_s: 1_000_000, pass: 0, full_ms: 0, rows: 500 };
+        let plan = Plan::of(Kind::Jellyfin, &reached, NOW);
+        assert!(!plan.is_full && !plan.is_in_order);
+    }
+
+    #[test]
+    fn a_history_that_is_gone_for_the_most_part_is_not_believed() {
+        assert!(is_believed(3, 4) && is_believed(500, 1_000) && is_believed(FORGET_AT_ONCE, 100));
+        assert!(!is_believed(600, 1_000));
+    }
+}

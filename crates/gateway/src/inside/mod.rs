@@ -1,0 +1,242 @@
+//! Reads of our own: what a dashboard wants to know of a server, asked with the configured token through the same
+//! function and the same engine that apps' reads go through. So it has the same key and partition as what the owner's
+//! apps ask, joins their loads, and is answered from what is kept while the server is down.
+//!
+//! A read that a dashboard causes counts as a request of that dashboard, not as our own work. While somebody asked
+//! [`lately`], what he asked is kept warm; that is our own work and counts as nobody's question.
+//!
+//! Rooms: [`lately`] (who is expected again), [`errand`] (what is asked past the cache, as our own work).
+
+pub mod errand;
+mod lately;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use greenroom_cache::{Answer, Entry, FailureKind, Reason, Served, Value};
+use greenroom_upstream::ask::Ask;
+use greenroom_upstream::verdict::{Read, Sharing, Verdict};
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, Method};
+use tokio_util::sync::CancellationToken;
+
+use crate::proxy::meaning::{self, Meaning};
+use crate::proxy::{Visit, answer, offline, read};
+use crate::server::Server;
+use lately::Lately;
+
+/// How often it is looked whether something that was asked lately is due: often enough that what lives five seconds is
+/// refreshed before it ends.
+const TICK: Duration = Duration::from_millis(250);
+
+/// The way in for dashboards.
+#[derive(Debug, Default)]
+pub struct Inside {
+    servers: Vec<Arc<Server>>,
+    lately: Lately,
+}
+
+/// What came of a read.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The answer.
+    pub body: Bytes,
+    /// What it says to be.
+    pub content_type: Option<HeaderValue>,
+    /// How old it can be.
+    pub age: Duration,
+    /// When it was loaded, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// Whether it was kept, and not loaded for this read.
+    pub is_cached: bool,
+    /// Whether it is older than it should be.
+    pub is_stale: bool,
+    /// Why.
+    pub reason: Option<&'static str>,
+}
+
+/// Why there is nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// No token is configured for the server.
+    NoToken,
+    /// It is nothing that may be kept.
+    NoRead,
+    /// The server did not say it, and nothing is kept.
+    Failed(FailureKind),
+}
+
+impl Missing {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoToken => "no-token",
+            Self::NoRead => "not-cacheable",
+            Self::Failed(kind) => kind.name(),
+        }
+    }
+
+    /// What to tell a person.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::NoToken => "no token is configured for this server",
+            Self::NoRead => "this cannot be kept",
+            Self::Failed(FailureKind::Denied) => "the server refuses the configured token",
+            Self::Failed(FailureKind::Offline | FailureKind::Unreachable) => {
+                "the server cannot be reached, and nothing was kept of this"
+            }
+            Self::Failed(_) => "the server gave no usable answer, and nothing was kept of this",
+        }
+    }
+}
+
+impl Inside {
+    /// The way to these servers.
+    pub fn of(servers: Vec<Arc<Server>>) -> Self {
+        Self { servers, lately: Lately::default() }
+    }
+
+    /// The servers there are.
+    pub fn servers(&self) -> &[Arc<Server>] {
+        &self.servers
+    }
+
+    /// The server of this name.
+    pub fn server(&self, name: &str) -> Option<&Arc<Server>> {
+        self.servers.iter().find(|server| server.name() == name)
+    }
+
+    /// Asks as an app would, with the configured token; `said` are the headers of who wants to know.
+    ///
+    /// # Errors
+    /// If there is neither an answer nor anything kept.
+    pub async fn ask(&self, server: &Arc<Server>, target: &str, said: &HeaderMap) -> Result<Found, Missing> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let (visit, read) = visit(server, target, &headers, said)?;
+        let now_ms = server.clock.now_ms();
+        server.counters.asked.fetch_add(1, Ordering::Relaxed);
+        server.counters.last_asked_ms.store(now_ms, Ordering::Relaxed);
+        visit.app.asked.fetch_add(1, Ordering::Relaxed);
+        visit.app.first_asked.get_or_init(|| read.class.name());
+        let load = || read::loader(&visit, &read);
+        let outcome = match server.breaker.outage() {
+            Some(outage) => offline::consult(&server.cache, &visit, &read, &outage, || load()).await,
+            None => read::consult(&server.cache, &visit, &read, &headers, load).await,
+        };
+        if read.sharing == Sharing::Identity {
+            self.lately.note(server, read::key(&visit, &read), now_ms);
+        }
+        match outcome {
+            Ok(Answer::Kept { entry, served, age, reason, leaving, .. }) => {
+                // The answer is on its way: what was loaded may be written down.
+                drop(leaving);
+                read::note_saved(&visit, served, reason);
+                Ok(Found::kept(&entry, age, served, reason))
+            }
+            Ok(Answer::Shared { value, served }) => {
+                read::note_saved(&visit, served, None);
+                Ok(Found::fresh(&value, now_ms))
+            }
+            Ok(Answer::Passed(_)) => Err(Missing::NoRead),
+            Err(failure) => {
+                visit.app.failed.fetch_add(1, Ordering::Relaxed);
+                if !failure.kind.serves_old() {
+                    self.lately.forget(&read::key(&visit, &read));
+                }
+                Err(Missing::Failed(failure.kind))
+            }
+        }
+    }
+
+    /// What is kept of a read, of whatever age. Leaves no trace, and asks nobody.
+    pub fn peek(&self, server: &Arc<Server>, target: &str) -> Option<Found> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let credential = server.own_credential()?;
+        let identity = server.identities.known(&credential)?;
+        let ask = Ask { method: &Method::GET, target, headers: &headers, body: &[] };
+        let account = identity.account();
+        let Verdict::Read(read) = server.settings.kind.classify(&ask, account.as_deref()) else {
+            return None;
+        };
+        let partition = read::partition_of(server, &identity, &read);
+        let entry = server.cache.peek(&greenroom_cache::Key::new(server.name(), partition, &read.key))?;
+        let now_ms = server.clock.now_ms();
+        let age = Duration::from_millis(now_ms.saturating_sub(entry.created_ms()));
+        let is_fresh = now_ms < entry.horizons().fresh_until_ms;
+        Some(Found::kept(&entry, age, if is_fresh { Served::Hit } else { Served::Stale }, None))
+    }
+
+    /// Keeps warm what somebody asked lately, until the process stops.
+    pub async fn keep_warm(self: Arc<Self>, stop: CancellationToken) {
+        let Some(clock) = self.servers.first().map(|server| server.clock.clone()) else { return };
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = clock.sleep(TICK) => {}
+            }
+            for (server, key) in self.lately.expected(clock.now_ms()) {
+                if server.breaker.admits() {
+                    server.cache.refresh_due(&key);
+                }
+            }
+        }
+    }
+}
+
+/// Who asks for what, as if an app with the configured token did.
+fn visit(
+    server: &Arc<Server>,
+    target: &str,
+    headers: &HeaderMap,
+    said: &HeaderMap,
+) -> Result<(Visit, Arc<Read>), Missing> {
+    let credential = server.own_credential().ok_or(Missing::NoToken)?;
+    if server.is_emby() {
+        return Err(Missing::NoRead);
+    }
+    let ask = Ask { method: &Method::GET, target, headers, body: &[] };
+    let meaning: Meaning = meaning::inside(server, &ask, credential, said);
+    let Verdict::Read(read) = &meaning.verdict else { return Err(Missing::NoRead) };
+    let read = Arc::clone(read);
+    let visit = Visit {
+        server: Arc::clone(server),
+        meaning: Arc::new(meaning),
+        client: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        is_encrypted: false,
+        origin: None,
+    };
+    Ok((visit, read))
+}
+
+impl Found {
+    fn kept(entry: &Entry, age: Duration, served: Served, reason: Option<Reason>) -> Self {
+        let (_, headers) = answer::head_of(entry.meta());
+        Self {
+            body: entry.body().clone(),
+            content_type: headers.get(CONTENT_TYPE).cloned(),
+            age,
+            at_ms: entry.created_ms(),
+            is_cached: matches!(served, Served::Hit | Served::Stale | Served::StaleOnError),
+            is_stale: matches!(served, Served::Stale | Served::StaleOnError),
+            reason: reason.map(Reason::name),
+        }
+    }
+
+    fn fresh(value: &Value, now_ms: u64) -> Self {
+        let (_, headers) = answer::head_of(&value.meta);
+        Self {
+            body: value.body.clone(),
+            content_type: headers.get(CONTENT_TYPE).cloned(),
+            age: Duration::ZERO,
+            at_ms: now_ms,
+            is_cached: false,
+            is_stale: false,
+            reason: None,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What is counted of a request when it is answered: in the ledger, and as one line of the log for who wants to see each
+//! (`GREENROOM_LOG=greenroom::decision=debug`).
+
+use http::Response;
+use http_body::Body as _;
+
+use super::Visit;
+use super::meaning::Meaning;
+use crate::body::Body;
+use crate::server::Server;
+use crate::statistics::page::Cause;
+use crate::statistics::{Decision, Outcome, Subject, Verdict, Why};
+
+/// The name under which the lines are chosen.
+const TARGET: &str = "greenroom::decision";
+
+/// Marks an error of ours among what passes: the server did not say it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ours;
+
+/// A request was answered; it began to be at `began_us`.
+pub(super) fn decision(
+    server: &Server,
+    meaning: &Meaning,
+    response: &mut Response<Body>,
+    outcome: Outcome,
+    began_us: u64,
+) {
+    let is_ours = response.extensions_mut().remove::<Ours>().is_some();
+    let now_us = server.clock.now_us();
+    let decision = Decision {
+        at_ms: now_us / 1000,
+        subject: Subject::of(&meaning.verdict),
+        app: meaning.app.clone(),
+        user: meaning.user.filter(|_| meaning.identity.is_proven()),
+        question: meaning.question,
+        outcome: settled(outcome, is_ours),
+        status: response.status().as_u16(),
+        elapsed_us: now_us.saturating_sub(began_us),
+        bytes: response.body().size_hint().exact().unwrap_or(0),
+    };
+    tell(server, &decision);
+    server.ledger.record(decision);
+}
+
+/// A request of a client reaches the server.
+pub(super) fn reached(visit: &Visit) {
+    let subject = Subject::of(&visit.verdict);
+    let user = visit.user.filter(|_| visit.identity.is_proven());
+    let now_ms = visit.server.clock.now_ms();
+    visit.server.ledger.note_reached(Cause { subject, app: &visit.app, user }, now_ms);
+}
+
+/// What passed, but was answered by us, did not pass.
+fn settled(outcome: Outcome, is_ours: bool) -> Outcome {
+    match outcome.verdict {
+        Verdict::Passed | Verdict::Write if is_ours => Outcome::new(Verdict::Failed, Why::Unanswered),
+        _ => outcome,
+    }
+}
+
+fn tell(server: &Server, decision: &Decision) {
+    tracing::debug!(
+        target: TARGET,
+        server = server.name(),
+        class = decision.subject.name(),
+        app = decision.app.name,
+        user = decision.user.map(tracing::field::display),
+        verdict = decision.outcome.verdict.name(),
+        reason = decision.outcome.why.map(Why::name),
+        status = decision.status,
+        age_s = decision.outcome.age_ms.map(|age_ms| age_ms / 1000),
+        elapsed_us = decision.elapsed_us,
+        bytes = decision.bytes,
+        "decided"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::Passage;
+
+    #[test]
+    fn an_error_of_ours_did_not_pass() {
+        let passed = Outcome::new(Verdict::Passed, Why::Passed(Passage::Media));
+        assert_eq!(settled(passed, false), passed);
+        assert_eq!(settled(passed, true).verdict, Verdict::Failed);
+        let refused = Outcome::new(Verdict::Refused, Why::NoToken);
+        assert_eq!(settled(refused, true), refused);
+    }
+}

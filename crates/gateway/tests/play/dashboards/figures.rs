@@ -1,0 +1,68 @@
+//! Figures that lie ready: right, and answered without asking anybody.
+
+use greenroom_simulator::catalogue::{Kind, SortKey};
+use greenroom_simulator::faults::Fault;
+use serde_json::Value;
+
+use super::House;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_figures_are_what_the_server_has_and_nobody_who_looks_causes_a_request() {
+    let house = House::plex(30.0).await;
+    let is_counted = |said: &Value| {
+        said["libraries"]["tracks"].as_u64() > Some(0) && said["libraries"]["episodes"].as_u64() > Some(0)
+    };
+    let said = house.until("/api/v1/dashboard", |answer| is_counted(&answer.json())).await.json();
+    let count = |kind| house.server.state().view().list(kind, SortKey::Id).len();
+    for (name, kind) in [
+        ("films", Kind::Film),
+        ("shows", Kind::Show),
+        ("seasons", Kind::Season),
+        ("episodes", Kind::Episode),
+        ("artists", Kind::Artist),
+        ("albums", Kind::Album),
+        ("tracks", Kind::Track),
+    ] {
+        assert_eq!(said["libraries"][name], count(kind), "{name}: {said}");
+    }
+    assert_eq!((&said["services"]["total"], &said["services"]["online"]), (&1.into(), &1.into()));
+    assert_eq!(
+        (&said["servers"][0]["health"], &said["servers"][0]["kind"]),
+        (&"online".into(), &"plex".into())
+    );
+    let playing = &said["sessions"]["list"][0];
+    assert_eq!((&said["sessions"]["active"], &playing["player"]), (&1.into(), &"Telly".into()));
+    let asked = house.gateway().counters.asked.load(std::sync::atomic::Ordering::Relaxed);
+    for _ in 0..200 {
+        assert_eq!(house.get("/api/v1/dashboard").await.status, 200);
+        assert_eq!(house.get("/api/plex/stats/dashboard").await.status, 200);
+    }
+    assert_eq!(house.gateway().counters.asked.load(std::sync::atomic::Ordering::Relaxed), asked);
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_summary_is_flat_and_short_and_there_while_the_server_is_down() {
+    let house = House::plex(30.0).await;
+    house.until("/api/v1/summary", |answer| answer.json()["films"].as_u64() > Some(0)).await;
+    house.server.faults().set(Fault::Down);
+    let is_noticed = |said: &Value| said["servers_online"] == 0;
+    let knock = house.dashboard();
+    let knocking = async {
+        loop {
+            knock.get("/api/plex/activities").await;
+            knock.get("/api/plex/sessions").await;
+            knock.get("/api/plex/media/recent").await;
+        }
+    };
+    let said = tokio::select! {
+        never = knocking => never,
+        said = house.until("/api/v1/summary", |answer| is_noticed(&answer.json())) => said,
+    };
+    let said = said.json();
+    let fields = said.as_object().expect("an object");
+    assert!(fields.len() <= 15, "{fields:?}");
+    assert!(fields.values().all(|value| value.is_number() || value.is_null()), "{fields:?}");
+    assert!(said["films"].as_u64() > Some(0) && said["active_sessions"] == 1, "{said}");
+    house.end().await;
+}
