@@ -142,11 +142,11 @@ impl Follower {
         let status = response.status();
         if status != http::StatusCode::SWITCHING_PROTOCOLS {
             tracing::debug!(server = self.server.name(), %status, "no events");
-            if status.is_client_error() {
-                self.server.note_events(Events::Refused(status.as_u16()));
-            }
             if matches!(status.as_u16(), 401 | 498) {
                 self.server.note_own_token(false);
+            }
+            if status.is_client_error() {
+                self.server.note_events(Events::Refused(status.as_u16()));
             }
             return if status.is_server_error() { Connected::Nobody } else { Connected::Refused };
         }

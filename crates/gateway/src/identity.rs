@@ -637,7 +637,7 @@ mod tests {
     fn offline_a_token_counts_that_was_proven_when_the_server_was_last_heard_of() {
         let (day, minute) = (Duration::from_secs(86_400), 60_000);
         let identity = Identity::new("x", false, &Arc::default());
-        let outage = Outage { since_ms: 21 * minute, heard_ms: 20 * minute, next_probe_ms: 0 };
+        let outage = Outage { since_ms: 21 * minute, heard_ms: 20 * minute, next_probe_ms: 0, why: None };
         let counts = |at_min: u64| identity.is_proven_offline(&outage, at_min * minute, TTL, day);
         assert!(!counts(21), "never proven");
         identity.accept(Class::Lists, 14 * minute, 0);

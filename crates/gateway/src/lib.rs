@@ -77,5 +77,6 @@ pub mod state;
 pub mod statistics;
 pub mod storage;
 pub mod tls;
+pub mod traces;
 pub mod warnings;
 pub mod why;

@@ -25,11 +25,15 @@ use crate::playlists::{self, Playlists};
 use crate::server::Server;
 use crate::state::State;
 use crate::statistics::Statistics;
+use crate::statistics::spot::Spots;
 use crate::storage;
 use crate::tls::Shown;
 use crate::tls::shown::Files;
+use crate::traces::Traces;
 use crate::warnings::Warnings;
-use crate::{breaker, control, follower, library, lifetimes, listener, openness, prefetch, resume, state};
+use crate::{
+    breaker, control, follower, library, lifetimes, listener, openness, prefetch, resume, state, statistics,
+};
 
 /// How long requests under way may take to end after the process was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -55,6 +59,8 @@ pub struct Process {
     pub state: Arc<State>,
     /// The libraries of the servers.
     pub libraries: Arc<Libraries>,
+    /// What was asked, and how it was answered.
+    pub statistics: Arc<Statistics>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -83,6 +89,7 @@ impl Process {
         let disk_dir = settings.disk.as_ref().map(|disk| disk.dir.clone());
         let has_store = settings.disk.as_ref().is_some_and(|disk| storage::is_begun(&disk.dir));
         let notices = Arc::new(Notices::new(settings.notices, &clock, &warnings));
+        let traces = Arc::new(Traces::new(settings.tracing, &clock));
         let wants_disk = settings.disk.is_some();
         let cache = storage::open(&memory, settings.disk, &clock, &tasks, &warnings);
         let mut servers = Vec::new();
@@ -104,6 +111,9 @@ impl Process {
             server.bypasses = Arc::clone(&bypasses);
             server.state = Arc::clone(&state);
             server.notices = Arc::clone(&notices);
+            server.traces = Arc::clone(&traces);
+            let told = &settings.statistics;
+            server.spots = Spots::new(told.spot_check_one_in, told.spot_checks_per_minute);
             state.restore(&server, has_store);
             take_up(&server, &lifetimes);
             server.turn_to(mode);
@@ -133,13 +143,12 @@ impl Process {
         let jobs = Arc::new(jobs.within(&state_dir));
         jobs::warming::add(&jobs, &cache);
         jobs::indexes::add(&jobs, &libraries);
-        let dirs = std::iter::once(state_dir.clone()).chain(disk_dir).collect();
-        let all = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
-        let advisor = Advisor::new(all, cache.clone(), Arc::clone(&libraries), Arc::clone(&warnings), dirs);
-        let advisor = Arc::new(advisor);
-        advisor.add(&jobs);
         let statistics = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
-        let statistics = Arc::new(Statistics::new(statistics, clock.clone()));
+        let kept = (statistics, clock.clone());
+        let statistics =
+            Arc::new(Statistics::open(&state_dir, &settings.statistics, kept, Arc::clone(&warnings)));
+        tasks.spawn(statistics::keep(Arc::clone(&statistics), stop.clone()));
+        jobs::statistics::add(&jobs, &statistics);
         let links = Links::of(&secrets.0);
         let own: Vec<Arc<Server>> = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
         let inside = Arc::new(Inside::of(own.clone()));
@@ -149,6 +158,11 @@ impl Process {
         let history = History::open(&state_dir, state.trouble(), settings.history_max_rows, own, kept);
         let history = Arc::new(history);
         jobs::dashboards::add(&jobs, &dashboard, &history);
+        let dirs = std::iter::once(state_dir.clone()).chain(disk_dir).collect();
+        let all = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
+        let advisor = Advisor::new(all, cache.clone(), Arc::clone(&libraries), Arc::clone(&warnings), dirs);
+        let advisor = Arc::new(advisor);
+        advisor.add(&jobs);
         let plane = Control::new(Parts {
             inside: Arc::clone(&inside),
             dashboard: Arc::clone(&dashboard),
@@ -161,10 +175,11 @@ impl Process {
             warnings,
             playlists,
             notices: Arc::clone(&notices),
+            traces: Arc::clone(&traces),
             jobs: Arc::clone(&jobs),
             advisor: Some(advisor),
             lifetimes: Some(lifetimes),
-            statistics,
+            statistics: Arc::clone(&statistics),
         });
         let shown = open_shown(settings.control.shown.as_ref(), "the control plane", &clock)?;
         let scheme = if shown.is_some() { "https" } else { "http" };
@@ -175,6 +190,7 @@ impl Process {
         }
         tasks.spawn(Arc::clone(&notices).watch_disk(cache.clone(), stop.clone()));
         notices.begin(&tasks, &stop);
+        traces.begin(&tasks, &stop);
         let kept: Vec<_> = listeners.iter().map(|(server, ..)| Arc::clone(server)).collect();
         state.keep(&kept, &clock, settings.settle)?;
         for (server, listener, shown) in listeners {
@@ -188,7 +204,7 @@ impl Process {
         tasks.spawn(jobs.keep());
         tasks.spawn(inside.keep_warm(stop.clone()));
         cache.run_warmer();
-        Ok(Self { servers, control, page, token, cache, clock, state, libraries, tasks, stop })
+        Ok(Self { servers, control, page, token, cache, clock, state, libraries, statistics, tasks, stop })
     }
 
     /// From now on asks the servers whether they let their neighbours in, and whether they trust us as a proxy, and
@@ -210,6 +226,9 @@ impl Process {
         }
         self.tasks.close();
         let ended = self.clock.timeout(DRAIN, self.tasks.wait()).await.is_ok();
+        if let Err(reason) = self.statistics.sync().await {
+            tracing::warn!(reason, "the last statistics were not written");
+        }
         let lost = self.cache.close_disk().await;
         if lost > 0 {
             tracing::warn!(lost, "the disk was too slow at the end: so many answers were not written");

@@ -45,6 +45,8 @@ use crate::seats::Seats;
 use crate::stale::{Choosiness, Paces, Players};
 use crate::state::State;
 use crate::statistics::Ledger;
+use crate::statistics::spot::Spots;
+use crate::traces::Traces;
 use crate::warnings::Warnings;
 
 /// Items whose place in the library is remembered; some 100 bytes each.
@@ -95,6 +97,8 @@ pub struct Server {
     pub counters: Counters,
     /// What was asked and how it was answered, over time.
     pub ledger: Ledger,
+    /// Whether what is answered is what it says itself.
+    pub spots: Spots,
     /// Clients' connections, by address.
     pub connections: Seats<IpAddr>,
     /// Clients' notification sockets and event streams, by identity.
@@ -137,6 +141,10 @@ pub struct Server {
     pub state: Arc<State>,
     /// Who is told when something happens.
     pub notices: Arc<Notices>,
+    /// Where traces go.
+    pub traces: Arc<Traces>,
+    /// The server refused the configured token, and has not accepted it since.
+    refuses_own_token: AtomicBool,
     /// Whether things go stale for some partitions only.
     pub choosiness: Choosiness,
     /// Who the server said to be when it was asked last without a token, in its own words.
@@ -206,6 +214,7 @@ impl Server {
             players: Players::default(),
             counters: Counters::default(),
             ledger: Ledger::default(),
+            spots: Spots::default(),
             connections: Seats::new(
                 settings.hygiene.max_connections,
                 settings.hygiene.max_connections_per_peer,
@@ -230,6 +239,8 @@ impl Server {
             lifetimes: Lifetimes::default(),
             state: Arc::default(),
             notices: Arc::default(),
+            traces: Arc::default(),
+            refuses_own_token: AtomicBool::new(false),
             choosiness: Choosiness::default(),
             introduction: Mutex::default(),
             is_emby: AtomicBool::new(false),
@@ -356,6 +367,14 @@ impl Server {
 
     /// The server said yes or no to the configured token.
     pub fn note_own_token(&self, is_accepted: bool) {
+        let was_refused = self.refuses_own_token.swap(!is_accepted, Ordering::Relaxed);
+        if !is_accepted && !was_refused {
+            tracing::error!(
+                server = self.name(),
+                remedy = "get a new one with: greenroom login",
+                "the server rejects the configured token"
+            );
+        }
         let server = self.name().to_owned();
         let fact = if is_accepted { Fact::TokenAccepted { server } } else { Fact::TokenRejected { server } };
         self.notices.tell(&fact);

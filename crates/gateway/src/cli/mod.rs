@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod healthcheck;
 mod jobs;
+mod log;
 mod login;
 mod matching;
 mod modes;

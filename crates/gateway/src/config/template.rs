@@ -70,6 +70,13 @@ listen = "127.0.0.1:8710"
 [history]
 # max_rows = 1000000               # the oldest go first; 0: nothing is mirrored
 
+# What was asked and how it was answered is counted by minute (48 hours), hour (35 days) and day (two years).
+[statistics]
+# max_bytes = 67108864             # in state.db; beyond, the oldest minutes go first
+# write_every_s = 60               # so much a crash may lose
+# spot_check_one_in = 200          # of so many answers from the cache, one is compared with the server; 0: none
+# spot_checks_per_minute = 6       # for each server at most
+
 [[server]]
 name   = "home"
 kind   = "plex"                        # or "jellyfin"
@@ -150,6 +157,13 @@ listen = "0.0.0.0:32500"               # point your apps here
 # events = ["server-down", "server-up", "build-failed", "library-shrank", "token-rejected", "disk-off", "disk-back"]
 # group_s = 30                               # what happens within this time is told together
 # max_per_10_minutes = 6                     # beyond, everything waits and is told as one
+
+# Traces: one span for each sampled request, as OTLP over HTTP in JSON, to this address with /v1/traces after it.
+# [tracing]
+# otlp_url = "http://127.0.0.1:4318"
+# token = "..."                              # where the collector wants one
+# token_file = "/run/secrets/collector-token"
+# sample_one_in = 10
 
 # Playlists that are kept in step by themselves: a file, a folder of files, or a playlist of another server.
 # [playlist.weekly]

@@ -91,9 +91,8 @@ impl Decided {
 #[utoipa::path(
     get,
     path = "/api/v1/decisions",
-    tag = "statistics",
     params(Which),
-    responses((status = 200, body = Decisions), (status = 400, description = "A parameter is not valid"), (status = 404, description = "No such server"))
+    responses((status = 200, body = Decisions), (status = 404, description = "No such server"))
 )]
 pub(super) async fn last(
     State(plane): State<Arc<Plane>>,

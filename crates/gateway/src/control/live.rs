@@ -14,9 +14,8 @@ use futures_util::stream;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::gate::Admitted;
+use super::gate::{Admitted, Pass};
 use super::problem::Problem;
-use super::session::SessionId;
 use super::{Control, Plane};
 
 /// Pages that may watch at a time.
@@ -36,7 +35,7 @@ pub(super) struct Live {
 /// One page that watches.
 struct Viewer {
     plane: Arc<Plane>,
-    session: Option<SessionId>,
+    pass: Pass,
     frames: watch::Receiver<Bytes>,
     is_new: bool,
     _seat: OwnedSemaphorePermit,
@@ -103,7 +102,7 @@ pub(super) async fn watch(
     plane.control.ask_for_introductions();
     let viewer = Viewer {
         frames: live.frames.subscribe(),
-        session: admitted.session,
+        pass: admitted.pass,
         is_new: true,
         _seat: seat,
         plane: Arc::clone(&plane),
@@ -120,7 +119,7 @@ pub(super) async fn watch(
 }
 
 impl Viewer {
-    /// The next figures; `None` when the process stops, or the session that let this viewer in has ended.
+    /// The next figures; `None` when the process stops, or what let this viewer in has ended.
     async fn next(&mut self) -> Option<Bytes> {
         let control = &self.plane.control;
         if self.is_new {
@@ -131,8 +130,7 @@ impl Viewer {
             () = self.plane.stop.cancelled() => return None,
             changed = self.frames.changed() => changed.ok()?,
         }
-        let now_ms = control.clock.now_ms();
-        if self.session.is_some_and(|session| !control.sessions.is_open(session, now_ms)) {
+        if !self.plane.still_admits(self.pass) {
             return None;
         }
         Some(self.frames.borrow_and_update().clone())

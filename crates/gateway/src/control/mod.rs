@@ -34,6 +34,7 @@ mod modes;
 mod notices;
 mod openapi;
 mod page;
+mod part;
 mod paths;
 mod playlists;
 mod policies;
@@ -75,6 +76,7 @@ use crate::playlists::Playlists;
 use crate::server::Server;
 use crate::statistics::Statistics;
 use crate::storage;
+use crate::traces::Traces;
 use crate::warnings::Warnings;
 use figures::Engine;
 use guard::Decision;
@@ -88,6 +90,7 @@ use throttle::Throttle;
 
 pub use compatible::image::Links;
 pub use door::serve;
+pub(crate) use gate::protect;
 pub use openapi::written as description;
 pub use token::Token;
 
@@ -104,14 +107,16 @@ pub struct Control {
     pub playlists: Arc<Playlists>,
     /// Who is told when something happens.
     notices: Arc<Notices>,
+    /// Where traces go.
+    traces: Arc<Traces>,
     jobs: Arc<Jobs>,
+    statistics: Arc<Statistics>,
     /// Who says what could be better.
     advisor: Option<Arc<Advisor>>,
     /// Where lifetimes that are said are kept.
     lifetimes: Option<lifetimes::Book>,
     /// Held while lifetimes are changed.
     saying: tokio::sync::Mutex<()>,
-    statistics: Arc<Statistics>,
     sessions: Sessions,
     throttle: Throttle,
     refusals: [AtomicU64; Decision::REFUSALS.len()],
@@ -145,12 +150,10 @@ pub struct Parts {
     pub playlists: Arc<Playlists>,
     /// Who is told when something happens.
     pub notices: Arc<Notices>,
+    /// Where traces go.
+    pub traces: Arc<Traces>,
     /// What is done by itself.
     pub jobs: Arc<Jobs>,
-    /// Who says what could be better.
-    pub advisor: Option<Arc<Advisor>>,
-    /// Where lifetimes that are said are kept.
-    pub lifetimes: Option<lifetimes::Book>,
     /// What was asked, and how it was answered.
     pub statistics: Arc<Statistics>,
     /// Reads of our own for dashboards.
@@ -161,6 +164,10 @@ pub struct Parts {
     pub history: Arc<History>,
     /// Links to pictures.
     pub links: Links,
+    /// Who says what could be better.
+    pub advisor: Option<Arc<Advisor>>,
+    /// Where lifetimes that are said are kept.
+    pub lifetimes: Option<lifetimes::Book>,
 }
 
 impl Parts {
@@ -180,6 +187,7 @@ impl Parts {
             token,
             warnings: Arc::default(),
             notices: Arc::default(),
+            traces: Arc::default(),
             jobs,
             playlists,
             inside,
@@ -236,6 +244,7 @@ impl Control {
             links,
             advisor,
             lifetimes,
+            traces,
         } = parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
@@ -245,11 +254,12 @@ impl Control {
             warnings,
             playlists,
             notices,
+            traces,
             jobs,
+            statistics,
             advisor,
             lifetimes,
             saying: tokio::sync::Mutex::new(()),
-            statistics,
             sessions: Sessions::default(),
             throttle: Throttle::default(),
             refusals: [const { AtomicU64::new(0) }; Decision::REFUSALS.len()],
@@ -327,6 +337,12 @@ impl Control {
         }
         tracing::info!(server = only.unwrap_or("all"), "a part of the cache was cleared");
         Ok(())
+    }
+
+    /// What spot checks found, by server.
+    fn spots_found(&self) -> Vec<(String, Vec<(&'static str, u64)>)> {
+        let found = |shown: &Shown| (shown.server.name().to_owned(), shown.server.spots.found().collect());
+        self.servers.iter().map(found).collect()
     }
 
     /// The server of this name, or all.

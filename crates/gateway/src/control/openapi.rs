@@ -62,8 +62,10 @@ fn write(description: &OpenApi) -> String {
 
 /// What is said before any path is.
 pub(super) fn beginning() -> OpenApi {
-    let bearer =
-        Http::builder().scheme(HttpAuthScheme::Bearer).description(Some("The control token.")).build();
+    let bearer = Http::builder()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("The control token, or for what is only read the read-only one."))
+        .build();
     let cookie =
         ApiKeyValue::with_description(COOKIE_NAME, "The session of the page, opened with the control token.");
     let components = ComponentsBuilder::new()
@@ -119,10 +121,13 @@ fn name(method: &Method, path: &str) -> String {
     words.fold(method.as_str().to_lowercase(), |name, word| name + "_" + word)
 }
 
-/// The noun a path is about.
+/// The noun a path is about; what has the shape other programs gave it is one of its own.
 fn tag(path: &str) -> &str {
-    let rest = path.strip_prefix("/api/v1/").or_else(|| path.strip_prefix('/')).unwrap_or(path);
-    rest.split('/').next().unwrap_or(rest)
+    match (path.strip_prefix("/api/v1/"), path.starts_with("/api/")) {
+        (Some(rest), _) => rest.split(['/', '.']).next().unwrap_or(rest),
+        (None, true) => "compatible",
+        (None, false) => "health",
+    }
 }
 
 /// What has to be shown: one of these.

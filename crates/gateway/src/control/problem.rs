@@ -36,7 +36,8 @@ impl Problem {
         status: StatusCode::METHOD_NOT_ALLOWED,
         code: "wrong-method",
         title: "Not with this method",
-        detail: "Figures are read with GET; what changes something is asked for with POST or DELETE.",
+        detail: "\"Allow\" says with which it is. Figures are read with GET; what changes something is asked for with POST, \
+                 PUT or DELETE.",
     };
     /// The body is not what it must be.
     pub(super) const BAD_BODY: Self = Self {
@@ -45,12 +46,27 @@ impl Problem {
         title: "The body cannot be understood",
         detail: "It must be a small JSON object with the keys this path knows, and no others.",
     };
-    /// A parameter of the address is not what it must be.
+    /// The path or the query is not what it must be.
     pub(super) const BAD_QUERY: Self = Self {
         status: StatusCode::BAD_REQUEST,
         code: "bad-query",
-        title: "The parameters cannot be understood",
-        detail: "A parameter is unknown, or has a value it cannot have. The description of the API lists them.",
+        title: "The path or the query cannot be understood",
+        detail: "The path must be UTF-8 behind its percent signs. The query may hold the keys this path knows, each once \
+                 and with a value of its kind, and no others: /api/v1/openapi.json lists them.",
+    };
+    /// The body is longer than it may be.
+    pub(super) const TOO_LONG: Self = Self {
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        code: "too-long",
+        title: "The body is too long",
+        detail: "What this path is told fits into a few kilobytes.",
+    };
+    /// The body did not come.
+    pub(super) const TOO_SLOW: Self = Self {
+        status: StatusCode::REQUEST_TIMEOUT,
+        code: "too-slow",
+        title: "The body did not come in time",
+        detail: "It was waited for as long as it is for anybody. Send it again, and all of it at once.",
     };
     /// The body does not say that it is JSON.
     pub(super) const NOT_JSON: Self = Self {
@@ -78,8 +94,14 @@ impl Problem {
         status: StatusCode::INSUFFICIENT_STORAGE,
         code: "not-kept",
         title: "The change cannot be kept",
-        detail: "What is bypassed stays as it was. The log says why: there is too much of it, or the data directory \
-                 cannot be written.",
+        detail: "What is bypassed stays as it was. The log says why: the data directory cannot be written.",
+    };
+    /// Too much is bypassed one by one.
+    pub(super) const TOO_MANY_BYPASSES: Self = Self {
+        status: StatusCode::CONFLICT,
+        code: "too-many-bypasses",
+        title: "Too much is bypassed",
+        detail: "64 things can be bypassed one by one. Take some back, or bypass a whole server or class.",
     };
     /// Several servers, and no word on which.
     pub(super) const WHICH_SERVER: Self = Self {
@@ -158,12 +180,19 @@ impl Problem {
         title: "The library is turned off",
         detail: "It is not kept, because somebody said so. Turn it on first: PUT {\"enabled\": true} to its path.",
     };
-    /// Whether a library is kept could not be written down.
+    /// What somebody chose could not be written down.
     pub(super) const CHOICE_NOT_KEPT: Self = Self {
         status: StatusCode::INSUFFICIENT_STORAGE,
         code: "not-kept",
         title: "The change cannot be kept",
-        detail: "The library stays as it was. The log says why: state.db in the data directory cannot be written.",
+        detail: "All stays as it was. The log says why: state.db in the data directory cannot be written.",
+    };
+    /// What is kept of statistics cannot be read.
+    pub(super) const STATISTICS_UNREADABLE: Self = Self {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        code: "statistics-unreadable",
+        title: "The statistics cannot be read",
+        detail: "state.db in the data directory cannot be read at the moment. The log says why.",
     };
     /// Too many live pages are open.
     pub(super) const TOO_MANY_VIEWERS: Self = Self {

@@ -14,6 +14,7 @@ use super::figures::{self, ClassFigures, Engine, Memory};
 use super::introduction::Introduced;
 use super::prefetching::PrefetchFigures;
 use super::queueing::QueueFigures;
+use crate::breaker::Outcome;
 use crate::bypass::Bypass;
 use crate::library;
 use crate::mode::Mode;
@@ -123,6 +124,8 @@ pub(super) struct OutageFigures {
     pub(super) since_ms: u64,
     /// When the server is tried next.
     pub(super) next_try_ms: u64,
+    /// How it failed: `unreachable`, `unwilling` (it answers 502 to 504), `silent`; null if it was down at the start.
+    pub(super) why: Option<&'static str>,
 }
 
 /// Something a person should change.
@@ -212,8 +215,11 @@ impl ServerFigures {
             mode: server.mode(),
             observed: server.observed(),
             breaker: server.breaker.state().name(),
-            outage: outage
-                .map(|outage| OutageFigures { since_ms: outage.since_ms, next_try_ms: outage.next_probe_ms }),
+            outage: outage.map(|outage| OutageFigures {
+                since_ms: outage.since_ms,
+                next_try_ms: outage.next_probe_ms,
+                why: outage.why.and_then(Outcome::failure),
+            }),
             title: introduced.title.clone(),
             version: introduced.version.clone(),
             remark: introduced.remark.filter(|_| state != State::Well),

@@ -91,6 +91,11 @@ impl House {
         }
     }
 
+    /// The token that only reads.
+    fn read_token(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("read.token")).expect("it was made at the start")
+    }
+
     pub(super) fn server(&self) -> &Server {
         &self.plane.control.servers[0].server
     }

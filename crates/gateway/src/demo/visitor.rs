@@ -1,4 +1,4 @@
-//! An app's way to its server: one pool of connections, its own token and name on every request, and every answer
+//! An app's way to its server: connections of its own, its own token and name on every request, and every answer
 //! read whole and written down.
 
 use std::net::SocketAddr;
@@ -7,19 +7,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_upstream::credential::Secret;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AGE, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http_body_util::Full;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::apps::App;
 use super::book::{Book, PageNumber};
+use super::column::Outcome;
 use super::figures::Kept;
+use super::lines::Lines;
 use super::measure::Stopwatch;
 use super::pace::Pace;
 
@@ -29,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// An app on its way.
 #[derive(Debug, Clone)]
 pub(super) struct Visitor {
-    client: Client<HttpConnector, Full<Bytes>>,
+    lines: Arc<Lines>,
     door: SocketAddr,
     headers: HeaderMap,
     token: String,
@@ -56,16 +55,16 @@ pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 #[derive(Debug, Clone)]
 pub(super) struct Reply {
     status: Option<StatusCode>,
+    age_s: Option<u64>,
     body: Bytes,
 }
 
 impl Visitor {
     /// An app with its usual headers, pointed at `door`.
     pub(super) fn new(app: App, door: SocketAddr, token: &str, book: Arc<Book>, pace: Pace) -> Self {
-        let client = Client::builder(TokioExecutor::new()).build_http();
         let headers = app.headers(token);
         Self {
-            client,
+            lines: Arc::new(Lines::to(door)),
             door,
             headers,
             token: token.to_owned(),
@@ -119,13 +118,13 @@ impl Visitor {
         let watch = Stopwatch::start(self.pace.factor());
         let read = (method == Method::GET).then_some(target);
         let reply = match self.request(method, target, headers, body) {
-            Ok(request) => match tokio::time::timeout(PATIENCE, exchange(&self.client, request)).await {
+            Ok(request) => match tokio::time::timeout(PATIENCE, exchange(&self.lines, request)).await {
                 Ok(Some(reply)) => reply,
                 Ok(None) | Err(_) => Reply::none(),
             },
             Err(_) => Reply::none(),
         };
-        self.book.note(self.page, read, watch.ms(), !reply.is_success());
+        self.book.note(self.page, read, reply.outcome(watch));
         reply
     }
 
@@ -135,18 +134,20 @@ impl Visitor {
         let text = if body.is_null() { String::new() } else { body.to_string() };
         let request = Request::builder()
             .method(method)
-            .uri(format!("http://{}{path}", keeper.address))
+            .uri(path)
+            .header(HOST, keeper.address.to_string())
             .header(AUTHORIZATION, format!("Bearer {}", keeper.token.expose()))
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(text)));
         let reply = match request {
             Ok(request) => {
-                tokio::time::timeout(PATIENCE, exchange(&self.client, request)).await.ok().flatten()
+                let lines = Lines::to(keeper.address);
+                tokio::time::timeout(PATIENCE, exchange(&lines, request)).await.ok().flatten()
             }
             Err(_) => None,
         };
         let reply = reply.unwrap_or_else(Reply::none);
-        self.book.note(self.page, None, watch.ms(), !reply.is_success());
+        self.book.note(self.page, None, reply.outcome(watch));
         reply
     }
 
@@ -159,7 +160,8 @@ impl Visitor {
     pub(super) async fn socket(&self, target: &str) -> Option<Socket> {
         let watch = Stopwatch::start(self.pace.factor());
         let opened = tokio_tungstenite::connect_async(format!("ws://{}{target}", self.door)).await;
-        self.book.note(self.page, None, watch.ms(), opened.is_err());
+        let outcome = Outcome { took_ms: watch.ms(), failed: opened.is_err(), age_s: None };
+        self.book.note(self.page, None, outcome);
         opened.ok().map(|(socket, _)| socket)
     }
 
@@ -170,9 +172,9 @@ impl Visitor {
         headers: &[(&'static str, String)],
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, http::Error> {
-        let uri = format!("http://{}{target}", self.door);
-        let mut request = Request::builder().method(method).uri(uri).body(Full::new(body))?;
+        let mut request = Request::builder().method(method).uri(target).body(Full::new(body))?;
         *request.headers_mut() = self.headers.clone();
+        request.headers_mut().insert(HOST, HeaderValue::from_str(&self.door.to_string())?);
         for (name, value) in headers {
             request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_str(value)?);
         }
@@ -182,12 +184,16 @@ impl Visitor {
 
 impl Reply {
     fn none() -> Self {
-        Self { status: None, body: Bytes::new() }
+        Self { status: None, age_s: None, body: Bytes::new() }
     }
 
     /// Whether the server did what it was asked.
     pub(super) fn is_success(&self) -> bool {
         self.status.is_some_and(|status| status.is_success())
+    }
+
+    fn outcome(&self, watch: Stopwatch) -> Outcome {
+        Outcome { took_ms: watch.ms(), failed: !self.is_success(), age_s: self.age_s }
     }
 
     /// The body as JSON; null if it is none.
@@ -201,12 +207,9 @@ impl Reply {
     }
 }
 
-async fn exchange(
-    client: &Client<HttpConnector, Full<Bytes>>,
-    request: Request<Full<Bytes>>,
-) -> Option<Reply> {
-    let response = client.request(request).await.ok()?;
-    let status = response.status();
-    let body = response.into_body().collect().await.ok()?.to_bytes();
-    Some(Reply { status: Some(status), body })
+async fn exchange(lines: &Lines, request: Request<Full<Bytes>>) -> Option<Reply> {
+    let answer = lines.ask(request).await?;
+    let age = answer.headers.get(AGE).and_then(|age| age.to_str().ok());
+    let age_s = age.and_then(|age| age.parse().ok());
+    Some(Reply { status: Some(answer.status), age_s, body: answer.body })
 }

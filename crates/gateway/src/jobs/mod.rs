@@ -14,6 +14,7 @@ pub mod indexes;
 mod record;
 mod report;
 mod schedule;
+pub mod statistics;
 #[cfg(test)]
 mod tests;
 pub mod warming;

@@ -3,7 +3,7 @@
 //! Rooms: [`meaning`] (who asks what), [`read`] (from the cache), [`direct`] (past it), [`observe`] (past it, and judged), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
 //! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`timing`] (how long the parts of an answer take), [`load`] (asking the
 //! server for what is kept), [`offline`] (while the server is down), [`answer`] (what leaves for the client), [`address`] (what is rewritten in it),
-//! [`note`] and [`cause`] (what is counted of it),
+//! [`note`] and [`cause`] (what is counted of it), [`spot_check`] (whether it was right),
 //! [`headers`] (what may pass in either
 //! direction), [`peer`] (where a request comes from).
 
@@ -21,6 +21,7 @@ pub mod offline;
 pub mod peer;
 pub mod read;
 pub mod socket;
+mod spot_check;
 pub mod stream;
 pub mod tap;
 pub mod timing;
@@ -125,6 +126,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         server.settings.shown.is_some() || peer::is_said_encrypted(peer.ip(), &parts.headers, trusted);
     let visit = Visit { server, meaning: Arc::clone(&meaning), client, is_encrypted, origin };
     let server = Arc::clone(&visit.server);
+    let parent = server.traces.parent(&parts.headers);
     let (mut response, outcome) = if has_two_lengths {
         let mut refused = answer::problem(&visit, StatusCode::BAD_REQUEST, "the body has two lengths");
         // Where the next request begins is anybody's guess.
@@ -135,7 +137,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     } else {
         reply(visit, &target, parts, body).await
     };
-    note::decision(&server, &meaning, &mut response, outcome, began_us);
+    note::decision(&server, &meaning, &mut response, outcome, note::Asked { began_us, parent });
     if has_two_lengths {
         return response;
     }

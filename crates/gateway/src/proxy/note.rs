@@ -1,5 +1,5 @@
-//! What is counted of a request when it is answered: in the ledger, and as one line of the log for who wants to see each
-//! (`GREENROOM_LOG=greenroom::decision=debug`).
+//! What is counted of a request when it is answered: in the ledger, as one line of the log for who wants to see each
+//! (`GREENROOM_LOG=greenroom::decision=debug`), and as a span for who has a collector of traces.
 
 use http::Response;
 use http_body::Body as _;
@@ -10,6 +10,7 @@ use crate::body::Body;
 use crate::server::Server;
 use crate::statistics::page::Cause;
 use crate::statistics::{Decision, Outcome, Subject, Verdict, Why};
+use crate::traces::parent::Parent;
 
 /// The name under which the lines are chosen.
 const TARGET: &str = "greenroom::decision";
@@ -18,13 +19,22 @@ const TARGET: &str = "greenroom::decision";
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ours;
 
-/// A request was answered; it began to be at `began_us`.
+/// What is known of a request before it is answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    /// When it began.
+    pub(super) began_us: u64,
+    /// The trace it belongs to.
+    pub(super) parent: Option<Parent>,
+}
+
+/// A request was answered.
 pub(super) fn decision(
     server: &Server,
     meaning: &Meaning,
     response: &mut Response<Body>,
     outcome: Outcome,
-    began_us: u64,
+    asked: Asked,
 ) {
     let is_ours = response.extensions_mut().remove::<Ours>().is_some();
     let now_us = server.clock.now_us();
@@ -36,10 +46,11 @@ pub(super) fn decision(
         question: meaning.question,
         outcome: settled(outcome, is_ours),
         status: response.status().as_u16(),
-        elapsed_us: now_us.saturating_sub(began_us),
+        elapsed_us: now_us.saturating_sub(asked.began_us),
         bytes: response.body().size_hint().exact().unwrap_or(0),
     };
     tell(server, &decision);
+    server.traces.note(server, &decision, asked.parent);
     server.ledger.record(decision);
 }
 

@@ -17,7 +17,7 @@ use super::answer::{self, History, Wanted};
 use super::cause::Cause;
 use super::load::{ImageLoader, ReadLoader};
 use super::timing::Stopwatch;
-use super::{Visit, address, offline};
+use super::{Visit, address, offline, spot_check};
 use crate::body::Body;
 use crate::departure;
 use crate::identity::{IMAGE_PROOF_TTL, Identity};
@@ -40,6 +40,7 @@ pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> (R
     let response = match answered {
         Ok(Answer::Kept { entry, served, tier, age, left_ms, reason, leaving }) => {
             let history = History { served, tier, age, left_ms, reason };
+            spot_check::after(&visit, &read, &entry, history, parts);
             let mut response = answer_kept(&visit, &read, &entry, history, wanted);
             if let Some(leaving) = leaving {
                 departure::after(&mut response, move || drop(leaving));

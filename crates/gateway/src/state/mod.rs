@@ -149,7 +149,7 @@ impl Shared {
         *self.trouble.lock() = Some(failing.trouble);
         let warning = failing.trouble.warning();
         if self.warnings.raise(warning.clone()) {
-            tracing::warn!(
+            tracing::error!(
                 file = %data_dir.join(FILE).display(),
                 reason = failing.message,
                 remedy = %warning.remedy,

@@ -117,8 +117,7 @@ impl Book {
     }
 
     fn over(db: Connection, place: Option<(PathBuf, u64)>, max_bytes: u64) -> Result<Self, Failing> {
-        let mut book =
-            Self { db, place, ids: HashMap::new(), bytes: 0, max_bytes, swept_ms: 0, dropped: 0 };
+        let mut book = Self { db, place, ids: HashMap::new(), bytes: 0, max_bytes, swept_ms: 0, dropped: 0 };
         let (rows, bytes): (i64, i64) = book.db.query_row(
             "SELECT count(*), coalesce(sum(length(counts)), 0) FROM statistics_row",
             [],
@@ -225,8 +224,7 @@ impl Book {
              WHERE step = ?1 AND at_ms <= ?2 AND by_what IN (?3, ?4) AND server = ?5 ORDER BY at_ms",
         )?;
         for step in Step::EVERY {
-            let asked =
-                params![step as i64, int(now_ms), By::Class as i64, By::Own as i64, server];
+            let asked = params![step as i64, int(now_ms), By::Class as i64, By::Own as i64, server];
             let mut rows = select.query(asked)?;
             while let Some(row) = rows.next()? {
                 let at_ms = unsigned(row.get(0)?);
@@ -249,7 +247,8 @@ impl Book {
 
     /// Remembers what somebody chose.
     pub fn choose(&self, name: &str, value: i64) -> Result<(), Failing> {
-        let text = "INSERT INTO statistics_choice VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2";
+        let text =
+            "INSERT INTO statistics_choice VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2";
         self.db.execute(text, params![name, value])?;
         Ok(())
     }
@@ -308,7 +307,8 @@ fn add(
         sum.merge(&kept);
     }
     let written = sum.encode();
-    let mut insert = change.prepare_cached("INSERT OR REPLACE INTO statistics_row VALUES (?1, ?2, ?3, ?4)")?;
+    let mut insert =
+        change.prepare_cached("INSERT OR REPLACE INTO statistics_row VALUES (?1, ?2, ?3, ?4)")?;
     insert.execute(params![step as i64, at_ms, id, written])?;
     let before = kept.map_or(0, |kept| size(1, kept.len() as u64));
     Ok((bytes + size(1, written.len() as u64)).saturating_sub(before))
@@ -316,11 +316,7 @@ fn add(
 
 /// Takes out what is too old, what is of another time, and, while there is too much, the oldest of the finest. How much
 /// of it might have stayed.
-fn sweep(
-    change: &Transaction<'_>,
-    now_ms: u64,
-    (bytes, max_bytes): (&mut u64, u64),
-) -> Result<u64, Failing> {
+fn sweep(change: &Transaction<'_>, now_ms: u64, (bytes, max_bytes): (&mut u64, u64)) -> Result<u64, Failing> {
     let mut dropped = 0;
     for step in Step::EVERY {
         let oldest_ms = step.floor(now_ms).saturating_sub((step.kept() - 1) * step.ms());
@@ -330,7 +326,8 @@ fn sweep(
     }
     for step in Step::EVERY {
         while *bytes > max_bytes {
-            let mut select = change.prepare_cached("SELECT min(at_ms) FROM statistics_row WHERE step = ?1")?;
+            let mut select =
+                change.prepare_cached("SELECT min(at_ms) FROM statistics_row WHERE step = ?1")?;
             let Some(oldest_ms) = select.query_row([step as i64], |row| row.get::<_, Option<i64>>(0))? else {
                 break;
             };

@@ -4,13 +4,15 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use greenroom_upstream::class::Class;
 use parking_lot::Mutex;
 
 use super::counts::Count;
-use super::decision::{Decision, Subject};
+use super::decision::{Decision, Subject, Verdict};
 use super::page::{Cause, Page};
 use super::points::{Point, Points, Step};
 use super::ring::{Ring, Told};
+use super::sample::{Recorded, Sample};
 
 /// Minutes that wait to be written. Beyond, the two oldest become one, so that nothing is lost but when exactly it was.
 const MAX_CLOSED: usize = 60;
@@ -31,6 +33,8 @@ struct Open {
     closed: VecDeque<Page>,
     points: Points,
     recent: Ring,
+    /// Of the classes of reads of which lifetimes may be tried.
+    samples: [Sample; Class::EVERY.len()],
     /// Minutes that were put together because too many waited.
     folded: u64,
 }
@@ -51,6 +55,7 @@ impl Ledger {
         let page = open.page_at(decision.at_ms);
         page.change(cause, |counts| counts.note(&decision, load_ms));
         open.point(decision.at_ms, &point_of(&decision, load_ms));
+        open.sample(&decision);
         open.recent.push(decision);
     }
 
@@ -101,6 +106,11 @@ impl Ledger {
     /// The sum since this moment.
     pub fn sum(&self, since_ms: u64) -> Point {
         self.open.lock().points.sum(since_ms)
+    }
+
+    /// What was sampled of a class in the last day.
+    pub fn recorded(&self, class: Class, now_ms: u64) -> Recorded {
+        self.open.lock().samples[class as usize].recorded(now_ms)
     }
 
     /// The points of a step since this moment.
@@ -160,6 +170,18 @@ impl Open {
 
     fn point(&mut self, at_ms: u64, more: &Point) {
         self.points.add(at_ms, more);
+    }
+
+    /// What was answered by the cache, or could have been, may be played again.
+    fn sample(&mut self, decision: &Decision) {
+        let (Subject::Read(class), Some(question)) = (decision.subject, decision.question) else { return };
+        let is_past = matches!(
+            decision.outcome.verdict,
+            Verdict::Passed | Verdict::Write | Verdict::Failed | Verdict::Refused
+        );
+        if decision.subject.ages() && !is_past {
+            self.samples[class as usize].note(question, decision.at_ms);
+        }
     }
 
     fn fold(&mut self) {

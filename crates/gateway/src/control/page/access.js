@@ -34,7 +34,7 @@ export function act(button, work, done = () => {}) {
     setAtRest(button, true);
     try {
       const answer = await work();
-      notice((answer && answer.message) || "Done.", false);
+      notice((answer && answer.message) || "Done.", Boolean(answer && answer.success === false));
       await done(answer);
     } catch (error) {
       if (error.status === 401) changed();
@@ -92,9 +92,15 @@ export function begin(whenChanged) {
   $("unlock").addEventListener("click", openLogin);
   $("login-form").addEventListener("submit", login);
   $("login-cancel").addEventListener("click", () => $("login").close());
-  $("login").addEventListener("close", () => { afterLogin = null; });
+  $("login").addEventListener("close", () => {
+    afterLogin = null;
+  });
   // A button that is at rest does nothing.
-  document.addEventListener("click", (event) => {
-    if (event.target.closest("button[aria-busy]")) event.stopPropagation();
-  }, { capture: true });
+  document.addEventListener(
+    "click",
+    (event) => {
+      if (event.target.closest("button[aria-busy]")) event.stopPropagation();
+    },
+    { capture: true },
+  );
 }

@@ -7,15 +7,15 @@ import * as live from "./live.js";
 import { confirm, notice, say } from "./talk.js";
 
 const VIEWS = {
-  "overview": () => import("./views/overview.js"),
-  "servers": () => import("./views/servers.js"),
-  "libraries": () => import("./views/libraries.js"),
-  "playlists": () => import("./views/playlists.js"),
-  "statistics": () => import("./views/statistics.js"),
-  "log": () => import("./views/log.js"),
-  "jobs": () => import("./views/jobs.js"),
-  "warnings": () => import("./views/warnings.js"),
-  "settings": () => import("./views/settings.js"),
+  overview: () => import("./views/overview.js"),
+  servers: () => import("./views/servers.js"),
+  libraries: () => import("./views/libraries.js"),
+  playlists: () => import("./views/playlists.js"),
+  statistics: () => import("./views/statistics.js"),
+  log: () => import("./views/log.js"),
+  jobs: () => import("./views/jobs.js"),
+  warnings: () => import("./views/warnings.js"),
+  settings: () => import("./views/settings.js"),
 };
 
 let shown = null;
@@ -24,8 +24,17 @@ let shown = null;
 export function parse(hash) {
   if (hash !== "" && !hash.startsWith("#/")) return null;
   const [path, query] = hash.slice(2).split("?");
-  const [name, ...rest] = path.split("/").filter(Boolean).map(decodeURIComponent);
+  const [name, ...rest] = path.split("/").filter(Boolean).map(decoded);
   return { name: name || "overview", path: rest, query: new URLSearchParams(query) };
+}
+
+/** What is no encoded text is taken as it is: it leads nowhere. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** Opens the view that the address names. `isNavigation`: the reader went there, and the focus goes along. */
@@ -101,5 +110,6 @@ const NOWHERE = {
 
 const UNREACHABLE = {
   title: "This view cannot be loaded",
-  render: (root) => root.append(makeEmpty("Greenroom does not answer.", "It is tried again when you open the view again.")),
+  render: (root) =>
+    root.append(makeEmpty("Greenroom does not answer.", "It is tried again when you open the view again.")),
 };

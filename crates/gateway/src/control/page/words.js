@@ -63,25 +63,35 @@ export const KINDS = { plex: "Plex", jellyfin: "Jellyfin" };
 
 /** What a class of questions is about. */
 export const CLASSES = {
-  "activities": "what the server is busy with",
-  "sessions": "who plays what now",
+  activities: "what the server is busy with",
+  sessions: "who plays what now",
   "live-statistics": "statistics that move every few seconds",
-  "statistics": "slower statistics",
-  "counts": "how many items there are",
-  "server": "name, version, settings, devices",
-  "identity": "who the server is",
-  "sections": "the list of libraries",
-  "history": "what was played",
-  "recent": "what was added lately",
-  "hubs": "suggestions and next up",
-  "resume": "on deck, continue watching",
-  "lists": "lists over a library",
-  "item": "one film, episode, album …",
-  "search": "search results",
-  "playlists": "playlists and their items",
-  "collections": "collections",
-  "users": "users and devices",
+  statistics: "slower statistics",
+  counts: "how many items there are",
+  server: "name, version, settings, devices",
+  identity: "who the server is",
+  sections: "the list of libraries",
+  history: "what was played",
+  recent: "what was added lately",
+  hubs: "suggestions and next up",
+  resume: "on deck, continue watching",
+  lists: "lists over a library",
+  item: "one film, episode, album …",
+  search: "search results",
+  playlists: "playlists and their items",
+  collections: "collections",
+  users: "users and devices",
   "activity-log": "the activity log",
-  "images": "posters, covers, stills",
-  "assets": "files of the web client",
+  images: "posters, covers, stills",
+  assets: "files of the web client",
+  writes: "changes, passed on to the server",
+  streams: "media, sockets and what is unknown, passed through",
+  refused: "what is not forwarded at all",
 };
+
+/** A text with a capital letter and a full stop. */
+export function sentence(text) {
+  if (!text) return "";
+  const whole = text[0].toUpperCase() + text.slice(1);
+  return /[.!?…]$/.test(whole) ? whole : whole + ".";
+}
