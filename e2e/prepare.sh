@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes e2e/.venv with the clients of requirements.txt. Quick when that was done before.
+# Makes e2e/.venv with the clients of requirements.txt, and e2e/browser/node_modules with what drives a browser. Quick
+# when that was done before.
 set -eu
 cd "$(dirname "$0")"
 
@@ -15,6 +16,28 @@ fi
 if lacks_nginx; then
   echo "missing: nginx; on Debian: apt-get install nginx-light" >&2
   exit 1
+fi
+
+# A browser, and what drives it.
+lacks_node() { ! command -v npm >/dev/null 2>&1 || ! node -e 'process.exit(parseInt(process.versions.node) < 18)' 2>/dev/null; }
+lacks_browser() {
+  ! command -v chromium >/dev/null 2>&1 && ! command -v chromium-browser >/dev/null 2>&1 && ! command -v google-chrome >/dev/null 2>&1 &&
+    [ ! -x "${GREENROOM_CHROMIUM:-}" ]
+}
+may_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; }
+if lacks_node && may_install; then
+  apt-get update -qq && apt-get install -y -qq --no-install-recommends nodejs npm >/dev/null
+fi
+if lacks_browser && may_install; then
+  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null
+fi
+if lacks_node || lacks_browser; then
+  echo "missing: Node 18 or newer with npm, or Chromium; on Debian: apt-get install nodejs npm chromium" >&2
+  exit 1
+fi
+if ! cmp -s browser/package-lock.json browser/node_modules/installed.json; then
+  npm ci --prefix browser --no-audit --no-fund --loglevel=error >/dev/null
+  cp browser/package-lock.json browser/node_modules/installed.json
 fi
 
 if cmp -s requirements.txt .venv/installed.txt && .venv/bin/python -c '' 2>/dev/null; then

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs the real clients against the built program. Arguments go to pytest: `sh e2e/run.sh -k playlist`.
+# Runs the real clients against the built program, then the page in a real browser. `sh e2e/run.sh browser libraries`
+# runs those tests of the page alone; any other arguments go to pytest: `sh e2e/run.sh -k playlist`.
 set -eu
 here="$(cd "$(dirname "$0")" && pwd)"
 from_here() { case "$1" in /*) echo "$1" ;; *) echo "$PWD/$1" ;; esac; }
@@ -18,4 +19,16 @@ guard=""
 if command -v timeout >/dev/null 2>&1; then
   guard="timeout --foreground --signal=INT --kill-after=30 900"
 fi
-exec $guard .venv/bin/python -m pytest "$@"
+clients() { $guard .venv/bin/python -m pytest "$@"; }
+# Two files at a time: each has a browser, a gateway and its servers.
+pages() {
+  cd browser
+  tests=""
+  for name in "${@:-}"; do tests="$tests $(ls ./*"$name"*.test.js)"; done
+  $guard node --test --test-concurrency=2 $tests
+}
+case "${1:-}" in
+  "") clients && (pages) ;;
+  browser) shift && (pages "$@") ;;
+  *) clients "$@" ;;
+esac

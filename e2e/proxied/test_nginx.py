@@ -110,7 +110,7 @@ def test_the_page_and_all_it_needs_are_below_its_path(nginx):
     assert (led.status_code, led.headers["Location"]) == (308, "/greenroom/")
     page = seen(f"{nginx.url}/greenroom/")
     assert page.status_code == 200 and "<title>Greenroom" in page.text
-    for part in ("page.css", "page.js", "figures.js", "favicon.svg", "healthz"):
+    for part in ("page.css", "page.js", "views/overview.js", "favicon.svg", "healthz"):
         assert f'"/{part}' not in page.text
         assert seen(f"{nginx.url}/greenroom/{part}").status_code == 200
 

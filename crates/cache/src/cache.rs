@@ -100,6 +100,12 @@ impl Cache {
         self.0.desk.below.as_ref().and_then(|below| below.disk.trouble())
     }
 
+    /// Whether the disk does less than it should, now and whenever that turns; nothing where there is no disk.
+    #[cfg(not(feature = "shuttle"))]
+    pub fn disk_turns(&self) -> Option<tokio::sync::watch::Receiver<bool>> {
+        self.0.desk.below.as_ref().map(|below| below.disk.turns())
+    }
+
     /// Ends the disk as a crash would: what waits to be written never is.
     #[cfg(test)]
     #[cfg(not(feature = "shuttle"))]
@@ -191,6 +197,7 @@ impl Cache {
             markers: markers as u64,
             markers_folded,
             warm_keys: self.0.warm.len() as u64,
+            warm_looked_ms: self.0.warm.looked_ms(),
             ..self.0.tally.snapshot()
         }
     }

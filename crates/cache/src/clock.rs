@@ -44,6 +44,17 @@ impl Clock {
         self.base_ms + millis(self.factor.map_or(elapsed, |factor| elapsed.mul_f64(factor)))
     }
 
+    /// By how much the wall's clock is ahead of this one: it grows while the machine sleeps, and when somebody sets it.
+    /// A clock that runs faster than the wall's has nothing to compare.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock room")]
+    pub fn behind_wall_ms(&self) -> i64 {
+        if self.factor.is_some() {
+            return 0;
+        }
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(millis(since_epoch)).unwrap_or(i64::MAX).saturating_sub_unsigned(self.now_ms())
+    }
+
     /// Sleeps for `duration` of this clock's time.
     pub async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(self.real(duration)).await;

@@ -32,6 +32,8 @@ pub struct Stats {
     pub waiters_refused: u64,
     /// Keys kept warm.
     pub warm_keys: u64,
+    /// When the warmer last looked around, in milliseconds; zero if it never did.
+    pub warm_looked_ms: u64,
     /// Keys not taken into the warm set because it was full.
     pub warm_keys_refused: u64,
     /// Warm loads put off because the budget was used up.

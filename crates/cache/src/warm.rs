@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::task::JoinSet;
@@ -40,6 +41,8 @@ pub(crate) struct WarmSet {
     budgets: Mutex<HashMap<Box<str>, VecDeque<u64>>>,
     /// What was asked in all when the warmer last looked, and when that last changed.
     activity: Mutex<(u64, u64)>,
+    /// When the warmer last looked.
+    looked_ms: AtomicU64,
 }
 
 /// One key that is kept warm.
@@ -78,6 +81,11 @@ fn reload<L: Loader>(loader: &Arc<L>) -> Reload {
 impl WarmSet {
     pub(crate) fn len(&self) -> usize {
         lock(&self.keys).len()
+    }
+
+    /// When the warmer last looked, in milliseconds; zero if never.
+    pub(crate) fn looked_ms(&self) -> u64 {
+        self.looked_ms.load(Ordering::Relaxed)
     }
 
     pub(crate) fn has(&self, key: &Key) -> bool {
@@ -189,6 +197,7 @@ impl House {
     pub(crate) fn warm_round(self: &Arc<Self>) {
         let now_ms = self.clock.now_ms();
         let settings = &self.desk.settings;
+        self.warm.looked_ms.store(now_ms, Ordering::Relaxed);
         self.forget_idle(now_ms);
         let quiet_ms = self.warm.quiet_ms(self.tally.asked(), now_ms);
         if quiet_ms >= millis(settings.warm_quiet_after) {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::keys::{BYPASS_FILE as FILE, DataDir};
 
@@ -15,7 +16,7 @@ use crate::keys::{BYPASS_FILE as FILE, DataDir};
 pub const MAX_BYPASSES: usize = 64;
 
 /// What is bypassed: all that fits every word that is said. Nothing said is everything.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bypass {
     /// Reads of this server.

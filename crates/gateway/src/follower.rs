@@ -128,8 +128,12 @@ impl Follower {
         let status = response.status();
         if status != http::StatusCode::SWITCHING_PROTOCOLS {
             tracing::debug!(server = self.server.name(), %status, "no events");
+            if matches!(status.as_u16(), 401 | 498) {
+                self.server.note_own_token(false);
+            }
             return if status.is_server_error() { Connected::Nobody } else { Connected::Refused };
         }
+        self.server.note_own_token(true);
         let Ok(upgraded) = hyper::upgrade::on(&mut response).await else { return Connected::Nobody };
         let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Client, None).await;
         Connected::Open(Box::new(socket))

@@ -15,6 +15,7 @@
 //! - [`prefetch`]: what is loaded before it is asked for.
 //! - [`library`]: the libraries, kept whole. [`matching`]: which item is meant. [`playlists`]: playlists from elsewhere.
 //! - [`tls`]: whose certificate is believed, and which one is shown.
+//! - [`jobs`]: what is done by itself from time to time.
 //! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
 //! - [`resume`]: warming goes on after a restart.
 //! - [`storage`]: the engine with its tiers. [`state`]: what outlives the process and is no cache.
@@ -47,12 +48,14 @@ pub mod greeting;
 pub mod history;
 pub mod identity;
 pub mod inside;
+pub mod jobs;
 pub mod keys;
 pub mod library;
 pub mod listener;
 pub mod login;
 pub mod matching;
 pub mod mode;
+pub mod notices;
 pub mod observe;
 pub mod openness;
 pub mod origin;

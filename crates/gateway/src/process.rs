@@ -12,12 +12,14 @@ use tokio_util::task::TaskTracker;
 use crate::bypass::Bypasses;
 use crate::config::{self, Settings};
 use crate::control::{Control, Links, Parts, Token};
-use crate::dashboard::{self, Dashboard};
+use crate::dashboard::Dashboard;
 use crate::history::History;
 use crate::inside::Inside;
+use crate::jobs::{self, Jobs};
 use crate::keys::{ControlToken, DataDir};
 use crate::library::Libraries;
 use crate::matching::Matching;
+use crate::notices::{Fact, Notices};
 use crate::playlists::{self, Playlists};
 use crate::server::Server;
 use crate::state::State;
@@ -76,6 +78,8 @@ impl Process {
         let bypasses = Bypasses::open(&data_dir);
         let memory = engine_settings(&settings.memory);
         let has_store = settings.disk.as_ref().is_some_and(|disk| storage::is_begun(&disk.dir));
+        let notices = Arc::new(Notices::new(settings.notices, &clock, &warnings));
+        let wants_disk = settings.disk.is_some();
         let cache = storage::open(&memory, settings.disk, &clock, &tasks, &warnings);
         let mut servers = Vec::new();
         let mut listeners = Vec::new();
@@ -95,6 +99,7 @@ impl Process {
             )?;
             server.bypasses = Arc::clone(&bypasses);
             server.state = Arc::clone(&state);
+            server.notices = Arc::clone(&notices);
             state.restore(&server, has_store);
             server.turn_to(mode);
             let server = Arc::new(server);
@@ -127,6 +132,12 @@ impl Process {
         let kept = (clock.clone(), tasks.clone());
         let history = History::open(&state_dir, state.trouble(), settings.history_max_rows, own, kept);
         let history = Arc::new(history);
+        let jobs = Jobs::new(settings.jobs_at_once, clock.clone(), tasks.clone(), stop.clone());
+        let jobs = Arc::new(jobs.within(&state_dir));
+        jobs::warming::add(&jobs, &cache);
+        jobs::indexes::add(&jobs, &libraries);
+        dashboard.add_to(&jobs);
+        history.add_to(&jobs);
         let plane = Control::new(Parts {
             inside: Arc::clone(&inside),
             dashboard: Arc::clone(&dashboard),
@@ -138,11 +149,18 @@ impl Process {
             token: Token::of(data_dir)?,
             warnings,
             playlists,
+            notices: Arc::clone(&notices),
+            jobs: Arc::clone(&jobs),
         });
         let shown = open_shown(settings.control.shown.as_ref(), "the control plane", &clock)?;
         let scheme = if shown.is_some() { "https" } else { "http" };
         let page = format!("{scheme}://{control}{}/", settings.control.base_path);
         tasks.spawn(control::serve(Arc::new(plane), control_listener, settings.control, shown, stop.clone()));
+        if wants_disk && cache.disk_turns().is_none() {
+            notices.tell(&Fact::DiskOff { reason: "it cannot be had".into() });
+        }
+        tasks.spawn(Arc::clone(&notices).watch_disk(cache.clone(), stop.clone()));
+        notices.begin(&tasks, &stop);
         let kept: Vec<_> = listeners.iter().map(|(server, ..)| Arc::clone(server)).collect();
         state.keep(&kept, &clock, settings.settle)?;
         for (server, listener, shown) in listeners {
@@ -154,7 +172,7 @@ impl Process {
             tasks.spawn(follower::follow(server));
         }
         tasks.spawn(inside.keep_warm(stop.clone()));
-        tasks.spawn(dashboard::keep(dashboard, stop.clone()));
+        tasks.spawn(jobs.keep());
         cache.run_warmer();
         Ok(Self { servers, control, page, token, cache, clock, state, libraries, tasks, stop })
     }

@@ -29,6 +29,7 @@ use crate::doubt::Doubts;
 use crate::identity::{HashKey, Identities, Identity};
 use crate::library::tidings::Tidings;
 use crate::mode::{Mode, Switch};
+use crate::notices::{Fact, Notices};
 use crate::observe::{Observation, Report};
 use crate::origin::{Cause, Lane, NoResponse, Origin};
 use crate::prefetch::Prefetch;
@@ -115,6 +116,8 @@ pub struct Server {
     pub began_ms: u64,
     /// What outlives the process.
     pub state: Arc<State>,
+    /// Who is told when something happens.
+    pub notices: Arc<Notices>,
     /// Whether things go stale for some partitions only.
     pub choosiness: Choosiness,
     /// Who the server said to be when it was asked last without a token, in its own words.
@@ -199,6 +202,7 @@ impl Server {
             own_app: Arc::default(),
             began_ms: clock.now_ms(),
             state: Arc::default(),
+            notices: Arc::default(),
             choosiness: Choosiness::default(),
             introduction: Mutex::default(),
             is_emby: AtomicBool::new(false),
@@ -308,6 +312,20 @@ impl Server {
             device: Some("Greenroom".into()),
             device_id: Some(format!("greenroom-{}", self.name())),
             ambiguous: false,
+        }
+    }
+
+    /// The server said yes or no to the configured token.
+    pub fn note_own_token(&self, is_accepted: bool) {
+        let server = self.name().to_owned();
+        let fact = if is_accepted { Fact::TokenAccepted { server } } else { Fact::TokenRejected { server } };
+        self.notices.tell(&fact);
+    }
+
+    /// The server refused the token of this identity; it may be the configured one.
+    pub fn note_refused(&self, identity: &Identity) {
+        if self.own_partition().is_some_and(|own| own == *identity.partition()) {
+            self.note_own_token(false);
         }
     }
 

@@ -92,6 +92,7 @@ pub fn purge_everybody(server: &Server) {
 /// without a token, or with several, says nothing about one.
 pub fn heed_refusal(visit: &Visit, status: StatusCode) {
     if matches!(status.as_u16(), 401 | 498) && !visit.identity.is_anonymous() && !visit.credential.ambiguous {
+        visit.server.note_refused(&visit.identity);
         visit.identity.refuse();
         purge_partition(&visit.server, &visit.identity);
     }

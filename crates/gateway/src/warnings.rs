@@ -4,15 +4,18 @@ use std::borrow::Cow;
 
 use parking_lot::Mutex;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// Something a person should change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Warning {
     /// The word for it.
     pub code: &'static str,
     /// What is so.
+    #[schema(value_type = String)]
     pub text: Cow<'static, str>,
     /// What to do.
+    #[schema(value_type = String)]
     pub remedy: Cow<'static, str>,
 }
 

@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
+use tokio::sync::watch;
+
 use super::trouble::Trouble;
 
 /// So many looks in a row that took too long turn reads off …
@@ -22,6 +24,8 @@ pub(crate) struct Health {
     retry_at_ms: AtomicU64,
     /// The trouble that was said last, as one of [`Trouble::EVERY`] plus one; zero if all is well.
     said: AtomicU32,
+    /// Whether a service is off, for whoever waits for it to turn.
+    turns: watch::Sender<bool>,
 }
 
 impl Health {
@@ -42,6 +46,7 @@ impl Health {
     pub(crate) fn looked(&self) {
         if self.slow_in_row.load(Ordering::Relaxed) != 0 {
             self.slow_in_row.store(0, Ordering::Relaxed);
+            self.turn();
         }
     }
 
@@ -50,6 +55,7 @@ impl Health {
         let in_row = self.slow_in_row.fetch_add(1, Ordering::Relaxed) + 1;
         if in_row >= SLOW_LOOKS {
             self.probe_at_ms.store(now_ms + PROBE_EVERY_MS, Ordering::Relaxed);
+            self.turn();
         }
         in_row == SLOW_LOOKS
     }
@@ -77,8 +83,11 @@ impl Health {
 
     /// The store was opened again: writes may be tried. True if they had been off.
     pub(crate) fn mended(&self) -> bool {
-        self.writes_off.store(false, Ordering::Relaxed);
-        self.said.swap(0, Ordering::Relaxed) != 0
+        let was_said = self.said.swap(0, Ordering::Relaxed) != 0;
+        if self.writes_off.swap(false, Ordering::Relaxed) {
+            self.turn();
+        }
+        was_said
     }
 
     /// The trouble that was said last, if it is not over.
@@ -96,8 +105,24 @@ impl Health {
         let failures = self.write_failures.fetch_add(1, Ordering::Relaxed).min(16);
         let pause_ms = RETRY_MS.0.saturating_mul(1 << failures).min(RETRY_MS.1);
         self.retry_at_ms.store(now_ms.saturating_add(pause_ms), Ordering::Relaxed);
-        self.writes_off.store(true, Ordering::Relaxed);
-        self.say(trouble)
+        let is_news = self.say(trouble);
+        if !self.writes_off.swap(true, Ordering::Relaxed) {
+            self.turn();
+        }
+        is_news
+    }
+
+    /// Whether a service is off, now and whenever that turns.
+    pub(crate) fn turns(&self) -> watch::Receiver<bool> {
+        self.turns.subscribe()
+    }
+
+    /// Looked at while nobody else tells, so what is told last is how it is.
+    fn turn(&self) {
+        self.turns.send_if_modified(|is_off| {
+            let before = std::mem::replace(is_off, self.reads_are_off() || self.writes_are_off());
+            before != *is_off
+        });
     }
 
     fn say(&self, trouble: Trouble) -> bool {
@@ -122,6 +147,22 @@ mod tests {
         assert!(!health.may_look(1_001), "one at a time");
         health.looked();
         assert!(health.may_look(1_002));
+    }
+
+    #[test]
+    fn whoever_waits_is_told_when_a_service_goes_off_and_when_all_are_back() {
+        let health = Health::default();
+        let mut turns = health.turns();
+        let mut turned = || turns.has_changed().expect("it lives").then(|| *turns.borrow_and_update());
+        health.failed(Trouble::Locked, 0);
+        assert_eq!(turned(), None, "it is still tried");
+        health.failed(Trouble::Full, 0);
+        assert_eq!(turned(), Some(true));
+        (0..3).for_each(|_| drop(health.was_slow(0)));
+        health.wrote();
+        assert_eq!(turned(), None, "reads are off now");
+        health.looked();
+        assert_eq!(turned(), Some(false));
     }
 
     #[test]

@@ -174,8 +174,10 @@ pub struct DiskStats {
     pub queued: u64,
     /// See [`DiskStats::queued`].
     pub queued_bytes: u64,
-    /// Bytes the store holds.
+    /// Bytes the store holds, and may hold.
     pub bytes: u64,
+    /// Bytes that may be kept.
+    pub max_bytes: u64,
     /// Loads that waited for another process, which loaded the same key.
     pub waits: u64,
     /// Loads that were spared because another process had made them.
@@ -468,6 +470,11 @@ impl Disk {
         self.shared.health.trouble()
     }
 
+    /// Whether a service of the disk is off, now and whenever that turns.
+    pub(crate) fn turns(&self) -> tokio::sync::watch::Receiver<bool> {
+        self.shared.health.turns()
+    }
+
     /// The figures at this moment.
     pub(crate) fn stats(&self) -> DiskStats {
         let shared = &self.shared;
@@ -486,6 +493,7 @@ impl Disk {
             queued: depth.offers,
             queued_bytes: depth.bytes,
             bytes: read(&counters.bytes),
+            max_bytes: shared.settings.max_bytes,
             waits: self.sharing.waits.get(),
             adopted: self.sharing.adopted.get(),
             overdue: self.sharing.overdue.get(),

@@ -19,6 +19,7 @@ use tokio::sync::{Notify, watch};
 
 pub use machine::{Change, Machine, Outage, Outcome, State};
 
+use crate::notices::Fact;
 use crate::server::Server;
 
 /// How long a server that is back is kept waiting for event sockets to attach before reads are let through.
@@ -225,6 +226,7 @@ fn open(server: &Server) {
     server.breaker.opened.fetch_add(1, Ordering::Relaxed);
     server.breaker.enter(Phase::Down);
     tracing::warn!(server = server.name(), "the server is down; reads are answered from the cache");
+    server.notices.tell(&Fact::ServerDown { server: server.name().to_owned() });
 }
 
 async fn close(server: &Server, outage: Option<Outage>, now_ms: u64) {
@@ -238,6 +240,8 @@ async fn close(server: &Server, outage: Option<Outage>, now_ms: u64) {
     drop(server.clock.timeout(ATTACHING, attached).await);
     breaker.enter(Phase::There);
     tracing::info!(server = server.name(), "the server is back");
+    let after_ms = outage.map_or(0, |outage| now_ms.saturating_sub(outage.since_ms));
+    server.notices.tell(&Fact::ServerUp { server: server.name().to_owned(), after_ms });
 }
 
 /// A number that differs from server to server and from time to time.

@@ -7,9 +7,11 @@ mod config;
 mod demo;
 mod doctor;
 mod healthcheck;
+mod jobs;
 mod login;
 mod matching;
 mod modes;
+mod notices;
 mod remote;
 mod resolving;
 mod serve;
@@ -92,10 +94,15 @@ enum Command {
     Clear(modes::Clear),
     /// Index libraries now, or show how their indexes do
     Build(build::Options),
+    /// Show what the running gateway does by itself, run it now, or end it
+    Jobs(jobs::Jobs),
     /// Look at what is kept on disk, check it, give room back, forget
     Cache(cache::Options),
     /// Bring a playlist of elsewhere onto a media server, for one user or several
     Sync(Box<sync::Options>),
+    /// Try out whether notices come through
+    #[command(subcommand)]
+    Notices(notices::Command),
     /// Save the state and the keys to a file, also while the gateway runs; not the cache
     Backup(backup::Backup),
     /// Put a backup back, while no gateway runs
@@ -105,6 +112,8 @@ enum Command {
     /// Show or renew the token of the control plane
     #[command(subcommand)]
     Token(token::Command),
+    /// Print the description of the API, in the words of OpenAPI 3.1
+    Openapi,
 }
 
 /// How the configuration is said on the command line. It wins over the environment, which wins over the file.
@@ -192,7 +201,12 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Backup(options) => backup::backup(&options),
         Command::Restore(options) => backup::restore(&options),
         Command::Sync(options) => sync::run(&options),
+        Command::Notices(command) => notices::run(&command),
         Command::Token(command) => token::run(&command),
+        Command::Openapi => {
+            println!("{}", crate::control::description());
+            DONE
+        }
         Command::Observe(options) => modes::observe(&options),
         Command::Bypass(options) => modes::bypass(&options),
         Command::Why(options) => why::run(&options),
@@ -201,6 +215,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Match(options) => matching::run(&options),
         Command::Clear(options) => modes::clear(&options),
         Command::Build(options) => build::run(&options),
+        Command::Jobs(options) => jobs::jobs(&options),
     };
     ExitCode::from(code)
 }

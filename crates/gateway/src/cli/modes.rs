@@ -145,7 +145,7 @@ fn said<const N: usize>(words: [(&str, &Option<String>); N]) -> Map<String, Valu
     said.collect()
 }
 
-fn print_done(done: &Value, as_json: bool) {
+pub(super) fn print_done(done: &Value, as_json: bool) {
     if as_json {
         println!("{done}");
     } else {

@@ -6,15 +6,17 @@
 //! a problem too.
 //!
 //! Rooms: [`tree`] (where values come from), [`settings`] (what they mean), [`control`] (who may do what on the control
-//! plane), [`disk`] (what outlives the process), [`hygiene`] and [`networks`] (what of strangers is borne), [`prefetch`] (what is loaded before it is asked for), [`library`] (what is kept whole), [`matching`] (what is remembered of matches), [`playlists`] (whose playlists are kept, and which), [`tls`] (who is believed and what is shown),
+//! plane), [`disk`] (what outlives the process), [`hygiene`] and [`networks`] (what of strangers is borne), [`prefetch`] (what is loaded before it is asked for), [`library`] (what is kept whole), [`matching`] (what is remembered of matches), [`notices`] (who is told when something happens), [`playlists`] (whose playlists are kept, and which), [`tls`] (who is believed and what is shown),
 //! [`template`] (`config init`).
 
 pub mod control;
 pub mod disk;
 pub mod hygiene;
-pub mod library;
+pub mod jobs;
+mod library;
 pub mod matching;
 pub mod networks;
+pub mod notices;
 pub mod playlists;
 pub mod prefetch;
 pub mod settings;
@@ -27,6 +29,7 @@ pub use hygiene::Hygiene;
 pub use library::{AtStart, Library};
 pub use matching::Matching;
 pub use networks::Networks;
+pub use notices::Notice;
 pub use prefetch::Prefetch;
 pub use settings::{Memory, Server, Settings};
 pub use tree::{Problem, Tree};

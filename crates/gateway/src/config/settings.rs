@@ -17,9 +17,11 @@ use http::Uri;
 use super::control::Control;
 use super::disk;
 use super::hygiene::{self, Hygiene};
+use super::jobs::read_at_once;
 use super::library::{self, Library};
 use super::matching::{Matching, read_path_maps};
 use super::networks::Networks;
+use super::notices::Notice;
 use super::playlists::{Account, Standing};
 use super::prefetch::Prefetch;
 use super::tls::{Upstream, read_shown};
@@ -64,10 +66,14 @@ pub struct Settings {
     pub matching: Matching,
     /// Playbacks that are mirrored; none if zero.
     pub history_max_rows: u64,
+    /// Jobs that run at a time.
+    pub jobs_at_once: usize,
     /// The media servers, in the order they were written.
     pub servers: Vec<Server>,
     /// Playlists that are kept in step by themselves.
     pub playlists: Vec<Standing>,
+    /// Who is told when something happens.
+    pub notices: Vec<Notice>,
 }
 
 /// The memory tier.
@@ -173,6 +179,7 @@ impl Settings {
         let disk = disk::read(&mut tree, &data_dir);
         let matching = Matching::read(&mut tree);
         let history_max_rows = tree.number("history.max_rows", 0, MAX_HISTORY_ROWS, USUAL_HISTORY_ROWS);
+        let jobs_at_once = read_at_once(&mut tree);
         let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
         let library = Library::read(&mut tree);
         let library_memory_bytes = library::read_memory_limit(&mut tree);
@@ -182,6 +189,7 @@ impl Settings {
         }
         check_listeners(&mut tree, &control, &servers);
         let playlists = Standing::read_all(&mut tree, &servers);
+        let notices = Notice::read_all(&mut tree);
         if servers.is_empty() && tree.servers().is_empty() {
             tree.problem(
                 "configuration".into(),
@@ -199,8 +207,10 @@ impl Settings {
                 library_memory_bytes,
                 matching,
                 history_max_rows,
+                jobs_at_once,
                 servers,
                 playlists,
+                notices,
             })
         } else {
             Err(tree.problems)

@@ -66,6 +66,10 @@ listen = "127.0.0.1:8710"
 [history]
 # max_rows = 1000000               # the oldest go first; 0: nothing is mirrored
 
+# What is done by itself from time to time: greenroom jobs
+[jobs]
+# at_once = 3                      # that run at a time; the others wait in line
+
 [[server]]
 name   = "home"
 kind   = "plex"                        # or "jellyfin"
@@ -134,6 +138,18 @@ listen = "0.0.0.0:32500"               # point your apps here
 # fresh_s = 10
 # stale_s = 10
 # stale_on_error_s = 86400
+
+# Who is told when a server goes down or comes back, a build fails, a library shrinks, a token is rejected, the disk is
+# off. Try it with: greenroom notices test
+# [[notice]]
+# name = "phone"
+# url = "https://ntfy.example/my-topic"      # or url_file; it may hold a token, so it is never shown
+# template = "json"                          # "ntfy", "gotify", "discord", "apprise"
+# token = "..."                              # or token_file, where the service wants one beside the url
+# secret = "..."                             # or secret_file; signs every message: see docs/notices.md
+# events = ["server-down", "server-up", "build-failed", "library-shrank", "token-rejected", "disk-off", "disk-back"]
+# group_s = 30                               # what happens within this time is told together
+# max_per_10_minutes = 6                     # beyond, everything waits and is told as one
 
 # Playlists that are kept in step by themselves: a file, a folder of files, or a playlist of another server.
 # [playlist.weekly]

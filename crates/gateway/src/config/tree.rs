@@ -15,7 +15,8 @@ const PREFIX: &str = "GREENROOM_";
 const SERVER_PREFIX: &str = "GREENROOM_SERVER_";
 
 /// Environment variables that are not keys of the configuration.
-const NOT_KEYS: [&str; 3] = ["GREENROOM_CONFIG", "GREENROOM_LOG", "GREENROOM_REFERENCE"];
+const NOT_KEYS: [&str; 4] =
+    ["GREENROOM_CONFIG", "GREENROOM_LOG", "GREENROOM_LOG_FORMAT", "GREENROOM_REFERENCE"];
 
 /// Something that is wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -272,6 +273,11 @@ impl Tree {
                         self.add_server_row(lines, row);
                     }
                 }
+                DeValue::Array(rows) if path == "notice" => {
+                    for row in rows {
+                        self.add_notice_row(lines, row);
+                    }
+                }
                 DeValue::Array(rows) if path.ends_with(".path_map") => {
                     for (index, row) in rows.iter().enumerate() {
                         let path = format!("{path}.{}", index + 1);
@@ -297,6 +303,27 @@ impl Tree {
                 DeValue::Boolean(flag) => self.set(&path, flag.to_string(), lines.place(value)),
             }
         }
+    }
+
+    fn add_notice_row(&mut self, lines: &Lines<'_>, row: &Spanned<DeValue<'_>>) {
+        let place = lines.place(row);
+        let DeValue::Table(table) = row.get_ref() else {
+            self.problem(place, "notice must be a list of tables: [[notice]]".into());
+            return;
+        };
+        let name = table.get("name").and_then(|value| value.get_ref().as_str()).unwrap_or_default();
+        let prefix = format!("notice.{name}");
+        if !is_server_name(name) {
+            let message =
+                "each [[notice]] needs a name of letters, digits and \"-\", such as name = \"phone\"";
+            self.problem(place, message.into());
+            return;
+        }
+        if self.leaves.keys().any(|path| path.starts_with(&format!("{prefix}."))) {
+            self.problem(place, format!("there are two notices with the name \"{name}\""));
+            return;
+        }
+        self.add_table(lines, &prefix, table);
     }
 
     fn add_server_row(&mut self, lines: &Lines<'_>, row: &Spanned<DeValue<'_>>) {

@@ -12,6 +12,7 @@ use http::HeaderMap;
 use http::header::{CONTENT_TYPE, ORIGIN, SET_COOKIE};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Plane;
 use super::gate::{Admitted, Peer};
@@ -20,6 +21,7 @@ use super::modes::check_class;
 use super::problem::Problem;
 use super::session::{cookie, no_cookie};
 use super::snapshot::{ServerFigures, Snapshot};
+use crate::jobs::warming;
 use crate::proxy::load::class_tag;
 
 /// Longest body that is read.
@@ -28,30 +30,32 @@ const MAX_BODY_BYTES: usize = 4096;
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Which servers something is asked for.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WhichServer)]
 pub(super) struct Which {
     /// The one; all if it is not said.
     server: Option<String>,
 }
 
 /// What is to be cleared: all of a server (or of all servers), or only one class or tag of it.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ClearWhat)]
 struct What {
     server: Option<String>,
     class: Option<String>,
     tag: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Login {
     token: String,
 }
 
 /// What was done.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Done {
     success: bool,
     message: String,
@@ -67,7 +71,7 @@ impl Done {
 }
 
 /// What the caller may do.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Whoami {
     logged_in: bool,
     may_read: bool,
@@ -75,16 +79,24 @@ pub(super) struct Whoami {
 }
 
 /// All figures.
+#[utoipa::path(get, path = "/api/v1/cache/stats", responses((status = 200, body = Snapshot)))]
 pub(super) async fn stats(State(plane): State<Arc<Plane>>) -> Json<Snapshot> {
     Json(plane.control.snapshot())
 }
 
 /// The servers and how they do.
+#[utoipa::path(get, path = "/api/v1/servers", responses((status = 200, body = Vec<ServerFigures>)))]
 pub(super) async fn servers(State(plane): State<Arc<Plane>>) -> Json<Vec<ServerFigures>> {
     Json(plane.control.snapshot().servers)
 }
 
 /// Drops what is kept. If that is all of it, counting begins anew.
+#[utoipa::path(
+    post,
+    path = "/api/v1/cache/clear",
+    request_body = Option<What>,
+    responses((status = 200, body = Done), (status = 404, description = "No such server, or no such class")),
+)]
 pub(super) async fn clear(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,
@@ -111,6 +123,16 @@ pub(super) async fn clear(
 }
 
 /// Refreshes what is to stay warm.
+#[utoipa::path(
+    post,
+    path = "/api/v1/cache/warm",
+    request_body = Option<Which>,
+    responses(
+        (status = 200, body = Done),
+        (status = 404, description = "No such server"),
+        (status = 409, description = "Somebody else is warming"),
+    ),
+)]
 pub(super) async fn warm(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,
@@ -118,15 +140,12 @@ pub(super) async fn warm(
 ) -> Result<Json<Done>, Problem> {
     let which: Which = read(&headers, body).await?.unwrap_or_default();
     let warmed = plane.control.warm(which.server.as_deref()).await?;
-    let message = match warmed {
-        0 => "Nothing to warm: no app asked lately for anything that is kept warm.".to_owned(),
-        1 => "1 answer was refreshed.".to_owned(),
-        more => format!("{more} answers were refreshed."),
-    };
+    let message = warming::sentence(warmed);
     Ok(Json(Done { success: true, message, warmed: Some(warmed) }))
 }
 
 /// What the caller may do.
+#[utoipa::path(get, path = "/api/v1/session", responses((status = 200, body = Whoami)))]
 pub(super) async fn whoami(Extension(admitted): Extension<Admitted>) -> Json<Whoami> {
     Json(Whoami {
         logged_in: admitted.session.is_some(),
@@ -136,6 +155,12 @@ pub(super) async fn whoami(Extension(admitted): Extension<Admitted>) -> Json<Who
 }
 
 /// Opens a session for whoever knows the token.
+#[utoipa::path(
+    post,
+    path = "/api/v1/session",
+    request_body = Login,
+    responses((status = 200, body = Done, headers(("set-cookie" = String, description = "The session")))),
+)]
 pub(super) async fn login(
     State(plane): State<Arc<Plane>>,
     Extension(peer): Extension<Peer>,
@@ -159,6 +184,11 @@ pub(super) async fn login(
 }
 
 /// Ends the session the request belongs to.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/session",
+    responses((status = 200, body = Done, headers(("set-cookie" = String, description = "No session any more")))),
+)]
 pub(super) async fn logout(
     State(plane): State<Arc<Plane>>,
     Extension(admitted): Extension<Admitted>,

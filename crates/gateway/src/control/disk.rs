@@ -2,12 +2,17 @@
 
 use greenroom_cache::disk::DiskStats;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// The disk tier as a whole. What is counted grows since start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct DiskFigures {
-    /// Bytes kept now.
+    /// Bytes kept now, and how many may be.
     pub(super) bytes: u64,
+    /// Bytes that may be kept.
+    pub(super) max_bytes: u64,
+    /// Whether it does less than it should.
+    pub(super) is_off: bool,
     /// Answers that wait to be written, and their bytes.
     pub(super) queued: u64,
     pub(super) queued_bytes: u64,
@@ -40,6 +45,8 @@ impl From<DiskStats> for DiskFigures {
     fn from(stats: DiskStats) -> Self {
         Self {
             bytes: stats.bytes,
+            max_bytes: stats.max_bytes,
+            is_off: stats.reads_off || stats.writes_off,
             queued: stats.queued,
             queued_bytes: stats.queued_bytes,
             hits: stats.hits,

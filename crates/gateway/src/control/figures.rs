@@ -2,11 +2,12 @@
 
 use greenroom_cache::{Cache, ClassStats, LOAD_TIME_BUCKETS_MS, Stats};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::disk::DiskFigures;
 
 /// What was counted for one server and class. Clients' questions only, unless a field says otherwise.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub(super) struct ClassFigures {
     pub(super) server: String,
     pub(super) class: &'static str,
@@ -68,7 +69,8 @@ pub(super) struct LoadTimes {
 }
 
 /// The memory tier as a whole.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = MemoryFigures)]
 pub(super) struct Memory {
     /// Bytes kept now.
     pub(super) bytes: u64,

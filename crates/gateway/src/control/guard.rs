@@ -9,21 +9,11 @@
 
 use http::{Method, StatusCode};
 
+use super::page;
 use super::problem::Problem;
 
-/// What anybody may read: it holds no figures. A link to a picture is its own permission.
-const OPEN: [&str; 10] = [
-    "/",
-    "/page.css",
-    "/page.js",
-    "/figures.js",
-    "/modes.js",
-    "/favicon.svg",
-    "/healthz",
-    "/readyz",
-    "/api/v1/session",
-    "/api/plex/image",
-];
+/// What anybody may read beside the page: it holds no figures. A link to a picture is its own permission.
+const OPEN: [&str; 4] = ["/healthz", "/readyz", "/api/v1/session", "/api/plex/image"];
 
 /// What is only read although it is asked with POST: the question is too long for an address.
 const READ_BY_POST: [&str; 3] = ["/api/v1/match/tracks", "/api/v1/match/paths", "/api/v1/match/ids"];
@@ -139,7 +129,7 @@ impl Route {
     pub(super) fn of(method: &Method, path: &str) -> Self {
         let reads = method == Method::GET || method == Method::HEAD;
         match path {
-            _ if reads && OPEN.contains(&path) => Self::Open,
+            _ if reads && (OPEN.contains(&path) || page::holds(path)) => Self::Open,
             _ if reads => Self::Read,
             "/api/v1/session" if method == Method::POST => Self::Login,
             _ if method == Method::POST && READ_BY_POST.contains(&path) => Self::Read,

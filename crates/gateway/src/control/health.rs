@@ -7,28 +7,39 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Plane;
 use super::snapshot::State as Wellbeing;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Readiness {
     ready: bool,
     servers: Vec<Condition>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ServerCondition)]
 struct Condition {
     name: String,
     state: Wellbeing,
 }
 
 /// The process runs.
+#[utoipa::path(get, path = "/healthz", responses((status = 200, body = String, content_type = "text/plain")))]
 pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
 /// All listeners are up (they are before this one answers), and not every server is unwell.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    responses(
+        (status = 200, body = Readiness),
+        (status = 503, description = "Every server is unwell", body = Readiness),
+    ),
+)]
 pub(super) async fn ready(State(plane): State<Arc<Plane>>) -> Response {
     let condition = |shown: &super::Shown| Condition {
         name: shown.server.name().to_owned(),

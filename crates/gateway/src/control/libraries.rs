@@ -14,6 +14,7 @@ use http::StatusCode;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use utoipa::ToSchema;
 
 use super::Plane;
 use super::api::{Done, read};
@@ -28,25 +29,30 @@ pub(super) const MAX_WATCHERS: usize = 32;
 const PERIOD: Duration = Duration::from_millis(250);
 
 /// All libraries, and why a server has none.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Libraries)]
 pub(super) struct Shelves {
     libraries: Vec<Report>,
     servers: Vec<Shown>,
 }
 
 /// What is known of a server's libraries as a whole.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ServerLibraries)]
 struct Shown {
     server: String,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<&'static str>,
     libraries: usize,
+    /// Whose playlists may be written, beside the owner's.
+    accounts: Vec<String>,
 }
 
 /// How a build is asked for.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = BuildWanted)]
 struct Wanted {
     /// Begin anew, and believe what comes however short it is.
     #[serde(default)]
@@ -54,14 +60,16 @@ struct Wanted {
 }
 
 /// What is said of a library.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = LibraryChoice)]
 struct Choice {
     enabled: bool,
 }
 
 /// What became of asking for a build.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BuildBegun)]
 struct Begun {
     id: String,
     /// One was under way already: it is the same.
@@ -70,7 +78,8 @@ struct Begun {
 }
 
 /// How far a build is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BuildSight)]
 struct Sight {
     id: String,
     state: &'static str,
@@ -85,6 +94,7 @@ struct Sight {
 }
 
 /// All libraries.
+#[utoipa::path(get, path = "/api/v1/libraries", responses((status = 200, body = Shelves)))]
 pub(super) async fn all(State(plane): State<Arc<Plane>>) -> Json<Shelves> {
     let libraries = plane.control.playlists.libraries.all();
     let shown = plane.control.chosen(None).map(|server| {
@@ -99,13 +109,20 @@ pub(super) async fn all(State(plane): State<Arc<Plane>>) -> Json<Shelves> {
             }
             (true, _) => ("known", None),
         };
-        Shown { server: server.name().to_owned(), state, remedy, libraries: count }
+        let accounts = server.settings.accounts.keys().cloned().collect();
+        Shown { server: server.name().to_owned(), state, remedy, libraries: count, accounts }
     });
     let servers = shown.collect();
     Json(Shelves { libraries: libraries.iter().map(|library| library.report(false)).collect(), servers })
 }
 
 /// One library, with what changed last.
+#[utoipa::path(
+    get,
+    path = "/api/v1/libraries/{id}",
+    params(("id" = String, Path, description = "Such as home:3")),
+    responses((status = 200, body = Report), (status = 404, description = "No such library")),
+)]
 pub(super) async fn one(
     State(plane): State<Arc<Plane>>,
     Path(id): Path<String>,
@@ -114,6 +131,17 @@ pub(super) async fn one(
 }
 
 /// Asks for a build.
+#[utoipa::path(
+    post,
+    path = "/api/v1/libraries/{id}/build",
+    params(("id" = String, Path, description = "Such as home:3")),
+    request_body = Option<Wanted>,
+    responses(
+        (status = 202, description = "It is being built", body = Begun),
+        (status = 404, description = "No such library"),
+        (status = 409, description = "It is turned off"),
+    ),
+)]
 pub(super) async fn build(
     State(plane): State<Arc<Plane>>,
     Path(id): Path<String>,
@@ -132,6 +160,12 @@ pub(super) async fn build(
 }
 
 /// Ends a build.
+#[utoipa::path(
+    post,
+    path = "/api/v1/libraries/{id}/cancel",
+    params(("id" = String, Path, description = "Such as home:3")),
+    responses((status = 200, body = Done), (status = 404, description = "No such library")),
+)]
 pub(super) async fn cancel(
     State(plane): State<Arc<Plane>>,
     Path(id): Path<String>,
@@ -146,6 +180,17 @@ pub(super) async fn cancel(
 }
 
 /// Turns a library on or off. That outlives the process.
+#[utoipa::path(
+    put,
+    path = "/api/v1/libraries/{id}",
+    params(("id" = String, Path, description = "Such as home:3")),
+    request_body = Choice,
+    responses(
+        (status = 200, body = Report),
+        (status = 404, description = "No such library"),
+        (status = 507, description = "The change cannot be kept"),
+    ),
+)]
 pub(super) async fn choose(
     State(plane): State<Arc<Plane>>,
     Path(id): Path<String>,
@@ -164,6 +209,16 @@ pub(super) async fn choose(
 }
 
 /// How far a build is: once, or as events until it ends.
+#[utoipa::path(
+    get,
+    path = "/api/v1/libraries/{id}/progress",
+    params(("id" = String, Path, description = "Such as home:3")),
+    responses(
+        (status = 200, content((Sight = "application/json"), (String = "text/event-stream"))),
+        (status = 404, description = "No such library"),
+        (status = 503, description = "Too many watch"),
+    ),
+)]
 pub(super) async fn progress(
     State(plane): State<Arc<Plane>>,
     Extension(admitted): Extension<Admitted>,

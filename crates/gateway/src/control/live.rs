@@ -71,6 +71,14 @@ pub(super) async fn tell(plane: Arc<Plane>) {
 }
 
 /// Watches the figures.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events",
+    responses(
+        (status = 200, body = String, content_type = "text/event-stream"),
+        (status = 503, description = "Too many watch"),
+    ),
+)]
 pub(super) async fn watch(
     State(plane): State<Arc<Plane>>,
     Extension(admitted): Extension<Admitted>,

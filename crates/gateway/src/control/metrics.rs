@@ -1,16 +1,19 @@
-//! The figures for Prometheus, in the OpenMetrics text format. They count since start, whatever was cleared.
+//! The figures for Prometheus. They count since start, whatever was cleared. What each is, is said in `docs/metrics.md`;
+//! a test holds the two together.
 
 use std::fmt;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::IntoResponse;
-use http::header::CONTENT_TYPE;
+use http::HeaderMap;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue, VARY};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Registry, Unit};
 
+use super::exposition::{self, Format};
 use super::figures::{ClassFigures, Detail};
 use super::queueing::RankFigures;
 use super::snapshot::{AppFigures, Counted, ServerFigures, State as Wellbeing};
@@ -18,27 +21,36 @@ use super::{Control, Plane};
 use crate::breaker::State as BreakerState;
 use crate::library::{Report, State as LibraryState};
 use crate::matching::tally::Count;
-
-/// The media type of the format.
-const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+use crate::notices::Sent;
 
 /// All metrics.
-pub(super) async fn scrape(State(plane): State<Arc<Plane>>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, MEDIA_TYPE)], write(Scrape::of(&plane.control)))
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    responses((status = 200, body = String, content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8")),
+)]
+pub(super) async fn scrape(State(plane): State<Arc<Plane>>, headers: HeaderMap) -> impl IntoResponse {
+    let format = Format::wanted(headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()));
+    let text = write(Scrape::of(&plane.control));
+    let text = if format == Format::Classic { exposition::classic(&text) } else { text };
+    let said = [(CONTENT_TYPE, format.media_type()), (VARY, "accept")];
+    (said.map(|(name, value)| (name, HeaderValue::from_static(value))), text)
 }
 
 /// What is measured, at one moment.
 #[derive(Debug)]
-struct Scrape {
-    counted: Counted,
-    refused: Vec<(&'static str, u64)>,
-    matched: Vec<(&'static str, u64)>,
+pub(super) struct Scrape {
+    pub(super) counted: Counted,
+    pub(super) refused: Vec<(&'static str, u64)>,
+    pub(super) matched: Vec<(&'static str, u64)>,
     /// Tracks that are known not to be there, and bytes of the indexes over files.
-    matching_holds: (usize, usize),
-    viewers: usize,
-    sessions: usize,
-    libraries: Vec<Report>,
-    playlists: Vec<(&'static str, u64)>,
+    pub(super) matching_holds: (usize, usize),
+    pub(super) viewers: usize,
+    pub(super) sessions: usize,
+    pub(super) libraries: Vec<Report>,
+    pub(super) playlists: Vec<(&'static str, u64)>,
+    /// What became of notices, by target.
+    pub(super) notices: Vec<Sent>,
 }
 
 impl Scrape {
@@ -60,11 +72,12 @@ impl Scrape {
                 .map(|library| library.report(false))
                 .collect(),
             playlists: control.playlists.outcomes().collect(),
+            notices: control.notices.sent(),
         }
     }
 }
 
-fn write(scrape: Scrape) -> String {
+pub(super) fn write(scrape: Scrape) -> String {
     let mut registry = Registry::with_prefix("greenroom");
     registry.register_collector(Box::new(scrape));
     let mut out = String::new();
@@ -88,6 +101,8 @@ impl Collector for Scrape {
         out.gauge("cache_max_bytes", "Bytes that may be kept in memory", engine.memory.max_bytes)?;
         if let Some(disk) = &engine.disk {
             out.gauge("disk_bytes", "Bytes kept on disk", disk.bytes)?;
+            out.gauge("disk_max_bytes", "Bytes that may be kept on disk", disk.max_bytes)?;
+            out.gauge("disk_off", "Whether the disk does less than it should", u64::from(disk.is_off))?;
             out.gauge("disk_queued", "Answers that wait to be written to disk", disk.queued)?;
             out.gauge("disk_queued_bytes", "Bytes that wait to be written to disk", disk.queued_bytes)?;
             for (name, help, count) in disk.counters() {
@@ -100,6 +115,12 @@ impl Collector for Scrape {
             "Runs that synchronise a playlist, by outcome",
             self.playlists.iter().map(|(outcome, count)| ([("outcome", *outcome)], *count)),
         )?;
+        let sent = self.notices.iter().flat_map(|sent| {
+            let labels = |outcome| [("target", sent.target.as_str()), ("outcome", outcome)];
+            let counts = [("delivered", sent.delivered), ("failed", sent.failed), ("dropped", sent.dropped)];
+            counts.map(|(outcome, count)| (labels(outcome), count))
+        });
+        out.counters("notices", "Notices to a target, by what became of them", sent)?;
         out.counters("cache_invalidations", "Times something went stale", [([], engine.invalidations)])?;
         out.counters(
             "cache_limits_reached",
@@ -385,6 +406,14 @@ impl Out<'_> {
                 family.encode_family(&labels)?.encode_gauge(&generation.age_s)?;
             }
         }
+        let mut family =
+            self.begin("library_bytes", "Memory that the newest snapshot takes", MetricType::Gauge)?;
+        for library in libraries {
+            if let Some(generation) = &library.generation {
+                let labels = [("library", library.id.as_str())];
+                family.encode_family(&labels)?.encode_gauge(&generation.memory_bytes)?;
+            }
+        }
         let help = "How the library does: 1 for the state it is in";
         let mut family = self.begin("library_state", help, MetricType::Gauge)?;
         for library in libraries {
@@ -437,7 +466,12 @@ impl Out<'_> {
         help: &str,
         kind: MetricType,
     ) -> Result<MetricEncoder<'s>, fmt::Error> {
-        self.0.encode_descriptor(name, help, None, kind)
+        // A name ends in its unit; the encoder wants the two apart.
+        match (name.strip_suffix("_seconds"), name.strip_suffix("_bytes")) {
+            (Some(bare), _) => self.0.encode_descriptor(bare, help, Some(&Unit::Seconds), kind),
+            (_, Some(bare)) => self.0.encode_descriptor(bare, help, Some(&Unit::Bytes), kind),
+            _ => self.0.encode_descriptor(name, help, None, kind),
+        }
     }
 }
 

@@ -3,8 +3,9 @@
 //! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
 //! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
-//! servers say of themselves); [`api`], [`libraries`], [`matching`], [`modes`], [`playlists`], [`live`], [`metrics`],
-//! [`health`], [`page`] (how it is shown), [`problem`] (how it is refused).
+//! servers say of themselves); [`api`], [`jobs`], [`libraries`], [`matching`], [`modes`], [`notices`], [`playlists`], [`live`], [`metrics`] and [`exposition`],
+//! [`health`], [`page`] (how it is shown), [`paths`] and [`openapi`] (where, and how that is described), [`problem`] (how it is
+//! refused).
 //!
 //! Reading never changes anything. Nothing that is shown unasked knows the token of a media server, nor any path or
 //! query that an app asked for: what is not gathered cannot be shown by mistake. Who asks why names a path himself.
@@ -14,6 +15,7 @@ mod compatible;
 mod dashboard;
 mod disk;
 mod door;
+mod exposition;
 mod facts;
 mod figures;
 mod gate;
@@ -21,12 +23,16 @@ mod guard;
 mod health;
 mod history;
 mod introduction;
+mod jobs;
 mod libraries;
 mod live;
 mod matching;
 mod metrics;
 mod modes;
+mod notices;
+mod openapi;
 mod page;
+mod paths;
 mod playlists;
 mod prefetching;
 mod prefix;
@@ -43,18 +49,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::Router;
-use axum::routing::{get, post, put};
 use greenroom_cache::{Cache, Clock, Invalidation, Scope};
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::config;
 use crate::dashboard::Dashboard;
 use crate::history::History;
 use crate::inside::Inside;
+use crate::jobs::{AT_ONCE, Jobs};
+use crate::notices::Notices;
 use crate::playlists::Playlists;
 use crate::server::Server;
 use crate::storage;
@@ -63,6 +70,7 @@ use figures::Engine;
 use guard::Decision;
 use introduction::Introduction;
 use live::Live;
+use paths::router;
 use problem::Problem;
 use session::Sessions;
 use snapshot::{AppFigures, Baseline, Counted, ServerFigures, ServerWarning, Snapshot};
@@ -70,6 +78,7 @@ use throttle::Throttle;
 
 pub use compatible::image::Links;
 pub use door::serve;
+pub use openapi::written as description;
 pub use token::Token;
 
 /// Everything the control plane shows and changes.
@@ -83,6 +92,9 @@ pub struct Control {
     warnings: Arc<Warnings>,
     /// Playlists, with the libraries and who finds things in them.
     pub playlists: Arc<Playlists>,
+    /// Who is told when something happens.
+    notices: Arc<Notices>,
+    jobs: Arc<Jobs>,
     sessions: Sessions,
     throttle: Throttle,
     refusals: [AtomicU64; Decision::REFUSALS.len()],
@@ -122,6 +134,10 @@ pub struct Parts {
     pub history: Arc<History>,
     /// Links to pictures.
     pub links: Links,
+    /// Who is told when something happens.
+    pub notices: Arc<Notices>,
+    /// What is done by itself.
+    pub jobs: Arc<Jobs>,
 }
 
 impl Parts {
@@ -131,6 +147,8 @@ impl Parts {
         let libraries = Arc::clone(&playlists.libraries);
         let dashboard = Arc::new(Dashboard::new(Arc::clone(&inside), libraries, clock.clone()));
         let history = Arc::new(History::none(clock.clone()));
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let jobs = Arc::new(Jobs::new(AT_ONCE, clock.clone(), tasks, stop));
         Self {
             servers: Vec::new(),
             cache,
@@ -142,6 +160,8 @@ impl Parts {
             dashboard,
             history,
             links: Links::default(),
+            notices: Arc::default(),
+            jobs,
         }
     }
 }
@@ -174,8 +194,8 @@ struct Plane {
 impl Control {
     /// Shows and steers these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { servers, cache, clock, token, warnings, playlists, inside, dashboard, history, links } =
-            parts;
+        let Parts { servers, cache, clock, token, warnings, playlists, .. } = parts;
+        let Parts { inside, dashboard, history, links, notices, jobs, .. } = parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),
@@ -183,6 +203,8 @@ impl Control {
             token,
             warnings,
             playlists,
+            notices,
+            jobs,
             sessions: Sessions::default(),
             throttle: Throttle::default(),
             refusals: [const { AtomicU64::new(0) }; Decision::REFUSALS.len()],
@@ -204,7 +226,7 @@ impl Control {
         let shown = self.baseline.show(self.counted(), self.clock.now_ms());
         let libraries = self.playlists.libraries.all();
         let libraries = libraries.iter().map(|library| library.report(false)).collect();
-        Snapshot { bypasses: self.bypasses(), libraries, ..shown }
+        Snapshot { bypasses: self.bypasses(), libraries, jobs_running: self.jobs_running(), ..shown }
     }
 
     /// What was counted since start.
@@ -310,60 +332,4 @@ pub async fn answer(
     let plane = Arc::new(Plane { control, settings, listen, stop: CancellationToken::new() });
     let service = TowerToHyperService::new(router(plane));
     service.call(request).await.unwrap_or_else(|never| match never {})
-}
-
-/// Every path there is. What each may is decided at the gate, which lets nothing pass that is not listed there.
-fn router(plane: Arc<Plane>) -> Router {
-    let nothing_here = || async { Problem::NOTHING_HERE };
-    let wrong_method = || async { Problem::WRONG_METHOD };
-    Router::new()
-        .route("/", get(page::document))
-        .route("/page.css", get(page::style))
-        .route("/page.js", get(page::script))
-        .route("/figures.js", get(page::figures))
-        .route("/modes.js", get(page::modes))
-        .route("/favicon.svg", get(page::icon))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::scrape))
-        .route("/api/v1/session", get(api::whoami).post(api::login).delete(api::logout))
-        .route("/api/v1/servers", get(api::servers))
-        .route("/api/v1/events", get(live::watch))
-        .route("/api/v1/cache/stats", get(api::stats))
-        .route("/api/v1/cache/clear", post(api::clear))
-        .route("/api/v1/cache/warm", post(api::warm))
-        .route("/api/v1/mode", put(modes::turn))
-        .route("/api/v1/observe", get(modes::observed))
-        .route("/api/v1/bypass", get(modes::bypasses).put(modes::bypass).delete(modes::no_bypass))
-        .route("/api/v1/why", post(modes::tell_why))
-        .route("/api/v1/match/tracks", post(matching::look_up::tracks))
-        .route("/api/v1/match/paths", post(matching::look_up::paths))
-        .route("/api/v1/match/ids", post(matching::look_up::ids))
-        .route(
-            "/api/v1/match/pins",
-            get(matching::rulings::list).put(matching::rulings::pin).delete(matching::rulings::take_back),
-        )
-        .route("/api/v1/match/disown", post(matching::rulings::disown))
-        .route("/api/v1/match/decisions", get(matching::rulings::write_out).post(matching::rulings::read_in))
-        .route("/api/v1/libraries", get(libraries::all))
-        .route("/api/v1/libraries/{id}", get(libraries::one).put(libraries::choose))
-        .route("/api/v1/libraries/{id}/build", post(libraries::build))
-        .route("/api/v1/libraries/{id}/cancel", post(libraries::cancel))
-        .route("/api/v1/libraries/{id}/progress", get(libraries::progress))
-        .route("/api/v1/summary", get(dashboard::summary))
-        .route("/api/v1/dashboard", get(dashboard::figures))
-        .route("/api/v1/history", get(history::page))
-        .route("/api/v1/history/sync", post(history::sync))
-        .merge(compatible::routes())
-        .route("/api/v1/playlists/sync", post(playlists::sync))
-        .route("/api/v1/playlists/runs", get(playlists::runs))
-        .route("/api/v1/playlists/standing", get(playlists::standing))
-        .route("/api/v1/playlists/standing/{name}/run", post(playlists::run_standing))
-        .route("/api/v1/playlists/runs/{id}", get(playlists::run))
-        .route("/api/v1/playlists/runs/{id}/cancel", post(playlists::cancel))
-        .route("/api/v1/playlists/runs/{id}/missing", get(playlists::missing))
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&plane), gate::admit))
-        .with_state(plane)
 }

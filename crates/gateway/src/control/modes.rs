@@ -10,6 +10,7 @@ use greenroom_upstream::class::Class;
 use greenroom_upstream::credential::Secret;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::api::{Done, read};
 use super::problem::Problem;
@@ -21,8 +22,9 @@ use crate::server::Server;
 use crate::why::{self, Told};
 
 /// A mode for a server; for all if none is said.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ModeTurn)]
 struct Turn {
     #[serde(default)]
     server: Option<String>,
@@ -30,8 +32,9 @@ struct Turn {
 }
 
 /// A read to tell about.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WhyAsked)]
 struct Asked {
     url: String,
     #[serde(default)]
@@ -43,13 +46,13 @@ struct Asked {
 }
 
 /// What is bypassed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Bypassed {
     bypasses: Vec<Bypass>,
 }
 
 /// One server and what was observed of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Observed {
     server: String,
     mode: Mode,
@@ -58,6 +61,7 @@ pub(super) struct Observed {
 }
 
 /// What was observed, by server.
+#[utoipa::path(get, path = "/api/v1/observe", responses((status = 200, body = Vec<Observed>)))]
 pub(super) async fn observed(State(plane): State<Arc<Plane>>) -> Json<Vec<Observed>> {
     let observed = |server: &Arc<Server>| Observed {
         server: server.name().to_owned(),
@@ -68,6 +72,16 @@ pub(super) async fn observed(State(plane): State<Arc<Plane>>) -> Json<Vec<Observ
 }
 
 /// Turns servers to a mode.
+#[utoipa::path(
+    put,
+    path = "/api/v1/mode",
+    request_body = Turn,
+    responses(
+        (status = 200, body = Done),
+        (status = 404, description = "No such server"),
+        (status = 507, description = "The change cannot be kept"),
+    ),
+)]
 pub(super) async fn turn(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,
@@ -90,11 +104,22 @@ pub(super) async fn turn(
 }
 
 /// What is bypassed.
+#[utoipa::path(get, path = "/api/v1/bypass", responses((status = 200, body = Bypassed)))]
 pub(super) async fn bypasses(State(plane): State<Arc<Plane>>) -> Json<Bypassed> {
     Json(Bypassed { bypasses: plane.control.bypasses() })
 }
 
 /// Bypasses something.
+#[utoipa::path(
+    put,
+    path = "/api/v1/bypass",
+    request_body = Option<Bypass>,
+    responses(
+        (status = 200, body = Bypassed),
+        (status = 404, description = "No such server, or no such class"),
+        (status = 507, description = "The change cannot be kept"),
+    ),
+)]
 pub(super) async fn bypass(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,
@@ -106,6 +131,16 @@ pub(super) async fn bypass(
 }
 
 /// Takes bypasses back.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/bypass",
+    request_body = Option<Bypass>,
+    responses(
+        (status = 200, body = Bypassed),
+        (status = 404, description = "No such server, or no such class"),
+        (status = 507, description = "The change cannot be kept"),
+    ),
+)]
 pub(super) async fn no_bypass(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,
@@ -117,6 +152,12 @@ pub(super) async fn no_bypass(
 }
 
 /// Tells why a read is answered as it is.
+#[utoipa::path(
+    post,
+    path = "/api/v1/why",
+    request_body = Asked,
+    responses((status = 200, body = Told), (status = 404, description = "No such server")),
+)]
 pub(super) async fn tell_why(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,

@@ -1,11 +1,12 @@
 //! The prefetch of a server as it is shown: how much was loaded ahead, and why the rest was not.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::server::Server;
 
 /// The prefetch of one server. Which of it was useful is counted per class.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub(super) struct PrefetchFigures {
     /// Whether there is any.
     pub(super) enabled: bool,
@@ -20,7 +21,8 @@ pub(super) struct PrefetchFigures {
 }
 
 /// Likely requests that were not loaded for one reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PrefetchSkipped)]
 pub(super) struct Skipped {
     pub(super) reason: &'static str,
     pub(super) count: u64,

@@ -4,6 +4,11 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// How the names of all kinds of problems begin.
+const KIND_PREFIX: &str = "urn:greenroom:problem:";
 
 /// What went wrong, for the one who asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +88,13 @@ impl Problem {
         title: "This is no address",
         detail: "Give an address or a path as an app asks for it, such as /library/sections.",
     };
+    /// No such target of notices is configured.
+    pub(super) const UNKNOWN_TARGET: Self = Self {
+        status: StatusCode::NOT_FOUND,
+        code: "unknown-target",
+        title: "No such target",
+        detail: "No [[notice]] of this name is configured, or none at all. docs/notices.md says how it is done.",
+    };
     /// Warming runs already.
     pub(super) const ALREADY_WARMING: Self = Self {
         status: StatusCode::CONFLICT,
@@ -96,6 +108,13 @@ impl Problem {
         code: "unknown-library",
         title: "No such library",
         detail: "No library with this id is known. /api/v1/libraries lists those that are; ids look like home:3.",
+    };
+    /// There is no such job.
+    pub(super) const UNKNOWN_JOB: Self = Self {
+        status: StatusCode::NOT_FOUND,
+        code: "unknown-job",
+        title: "No such job",
+        detail: "There is no job of this name. /api/v1/jobs lists those there are.",
     };
     /// The library is turned off.
     pub(super) const LIBRARY_OFF: Self = Self {
@@ -129,19 +148,47 @@ impl IntoResponse for Problem {
 impl Problem {
     /// The same, with this to do about it.
     pub(super) fn told(self, detail: &str) -> Response {
-        let body = serde_json::json!({
-            "type": "about:blank",
-            "title": self.title,
-            "status": self.status.as_u16(),
-            "detail": detail,
-            "code": self.code,
-        });
-        let mut response = Response::new(Body::from(body.to_string()));
-        *response.status_mut() = self.status;
+        ProblemBody::new(self.status, self.code, self.title, detail).into_response()
+    }
+}
+
+/// A problem as it is written, after RFC 9457.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemBody<'a> {
+    /// What kind it is, as a name that stays the same: `urn:greenroom:problem:` and the code.
+    #[serde(rename = "type")]
+    kind: String,
+    /// What it is, in a few words.
+    title: &'a str,
+    /// The status it is answered with.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What to do about it, in a sentence.
+    detail: &'a str,
+    /// A word that programs can compare.
+    code: &'a str,
+    /// The run of a playlist it came of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) run: Option<&'a str>,
+}
+
+impl<'a> ProblemBody<'a> {
+    pub(super) fn new(status: StatusCode, code: &'a str, title: &'a str, detail: &'a str) -> Self {
+        Self { kind: format!("{KIND_PREFIX}{code}"), title, status: status.as_u16(), detail, code, run: None }
+    }
+}
+
+impl IntoResponse for ProblemBody<'_> {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_string(&self).expect("a problem is always JSON");
+        let mut response = Response::new(Body::from(body));
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        match self.status {
+        match status {
             StatusCode::UNAUTHORIZED => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"greenroom\""));
             }
@@ -169,6 +216,7 @@ mod tests {
         let body = axum::body::to_bytes(response.into_body(), 4096).await.expect("it is short");
         let value: serde_json::Value = serde_json::from_slice(&body).expect("it is JSON");
         assert_eq!((value["status"].as_u64(), value["code"].as_str()), (Some(400), Some("bad-body")));
-        assert!(value["title"].is_string() && value["detail"].is_string() && value["type"].is_string());
+        assert!(value["title"].is_string() && value["detail"].is_string());
+        assert_eq!(value["type"], "urn:greenroom:problem:bad-body");
     }
 }

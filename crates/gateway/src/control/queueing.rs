@@ -1,13 +1,14 @@
 //! The queue of a server as it is shown: how many places, who holds them, who waits.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::queue::places::Tally;
 use crate::queue::rank::Rank;
 use crate::queue::{Queue, Sight};
 
 /// The queue of one server.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub(super) struct QueueFigures {
     /// Requests at a time.
     pub(super) places: usize,
@@ -24,7 +25,7 @@ pub(super) struct QueueFigures {
 }
 
 /// One rank of a queue.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub(super) struct RankFigures {
     pub(super) rank: &'static str,
     pub(super) in_flight: usize,

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::disk::DiskFigures;
 use super::figures::{self, ClassFigures, Engine, Memory};
@@ -21,7 +22,8 @@ use crate::server::Server;
 use crate::warnings::Warning;
 
 /// The figures of one moment.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Figures)]
 pub(super) struct Snapshot {
     /// Of when these figures are.
     pub(super) as_of_ms: u64,
@@ -42,10 +44,12 @@ pub(super) struct Snapshot {
     pub(super) bypasses: Vec<Bypass>,
     /// What is kept whole of libraries.
     pub(super) libraries: Vec<library::Report>,
+    /// Jobs that run now.
+    pub(super) jobs_running: usize,
 }
 
 /// Sums over all servers.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub(super) struct Totals {
     /// Requests that apps made.
     pub(super) asked: u64,
@@ -60,7 +64,7 @@ pub(super) struct Totals {
 }
 
 /// One server.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 pub(super) struct ServerFigures {
     pub(super) name: String,
     pub(super) kind: &'static str,
@@ -110,7 +114,7 @@ pub(super) struct ServerFigures {
 }
 
 /// An outage under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct OutageFigures {
     /// When the first request failed.
     pub(super) since_ms: u64,
@@ -119,7 +123,7 @@ pub(super) struct OutageFigures {
 }
 
 /// Something a person should change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct ServerWarning {
     /// Which server it is about; none if it is about the process.
     pub(super) server: Option<String>,
@@ -128,7 +132,7 @@ pub(super) struct ServerWarning {
 }
 
 /// One app of one server.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct AppFigures {
     pub(super) server: String,
     pub(super) name: String,
@@ -151,8 +155,9 @@ pub(super) struct AppFigures {
 }
 
 /// How a server does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = Wellbeing)]
 pub(super) enum State {
     /// The last thing heard of it was an answer.
     Well,
@@ -366,6 +371,7 @@ impl Baseline {
             classes,
             bypasses: Vec::new(),
             libraries: Vec::new(),
+            jobs_running: 0,
         }
     }
 }

@@ -1,5 +1,8 @@
 //! The control plane as a whole, asked as a browser, a program or an attacker asks.
 
+mod measured;
+mod walks;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 

@@ -18,9 +18,9 @@ use greenroom_cache::Clock;
 use greenroom_upstream::class::Class;
 use greenroom_upstream::dashboard::Session;
 use parking_lot::RwLock;
-use tokio_util::sync::CancellationToken;
 
 use crate::inside::{Inside, errand};
+use crate::jobs::{Jobs, Plan};
 use crate::library::Libraries;
 use crate::server::Server;
 use figures::{Figures, Playing, ServerHealth, Services, Sessions};
@@ -28,6 +28,13 @@ use totals::Totals;
 
 /// How often the figures are computed.
 pub const EVERY: Duration = Duration::from_mins(1);
+const PLAN: Plan = Plan {
+    id: "dashboard",
+    title: "Dashboard figures",
+    what: "Computes what dashboards show: how servers do, how much there is, who plays what.",
+    every: Some(EVERY),
+    catches_up: true,
+};
 /// While nobody has looked for so long, no server is asked for them: what is known stays, and grows older.
 const LOOKED_MS: u64 = 15 * 60_000;
 /// What was kept no longer ago than this is as good as asked.
@@ -77,6 +84,15 @@ impl Dashboard {
             known: tokio::sync::Mutex::default(),
             looked_ms,
         }
+    }
+
+    /// Lets the figures be computed at the start, and every minute from then on.
+    pub fn add_to(self: &Arc<Self>, jobs: &Jobs) {
+        let dashboard = Arc::clone(self);
+        jobs.add(PLAN, move |_| {
+            let dashboard = Arc::clone(&dashboard);
+            async move { dashboard.recompute().await }
+        });
     }
 
     /// The figures as they were computed last.
@@ -183,22 +199,5 @@ async fn look_at_users(known: &mut Known, server: &Arc<Server>, now_ms: u64) {
         && let Ok(users) = kind.accounts(&body)
     {
         known.users.insert(server.name().to_owned(), (users.len() as u64, now_ms));
-    }
-}
-
-/// Computes the figures at once and every minute, until the process stops.
-pub async fn keep(dashboard: Arc<Dashboard>, stop: CancellationToken) {
-    loop {
-        let next = tokio::select! {
-            () = stop.cancelled() => return,
-            done = dashboard.recompute() => done,
-        };
-        if let Err(reason) = next {
-            tracing::debug!(reason, "the dashboard's figures could not be computed");
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = dashboard.clock.sleep(EVERY) => {}
-        }
     }
 }

@@ -102,6 +102,12 @@ pub(super) fn due(sight: &Sight, now_ms: u64) -> Due {
     }
 }
 
+/// When a library is compared as a whole by schedule.
+pub(super) fn scheduled_ms(every: Option<Duration>, facts: &Facts, is_kept: bool) -> Option<u64> {
+    let since_ms = if is_kept { facts.about.whole_at_ms } else { facts.known_ms };
+    every.map(|every| since_ms.saturating_add(u64::try_from(every.as_millis()).unwrap_or(u64::MAX)))
+}
+
 /// Keeps a library.
 pub(super) struct Keeper {
     pub(super) library: Arc<Library>,
@@ -175,8 +181,6 @@ impl Keeper {
             AtStart::Music => contents == Contents::Music,
             AtStart::Everything => true,
         };
-        let schedule_ms = settings.schedule.map(|every| u64::try_from(every.as_millis()).unwrap_or(u64::MAX));
-        let since_ms = if is_kept { facts.about.whole_at_ms } else { facts.known_ms };
         let (indexed_ms, indexing_ms) = facts.indexed;
         Sight {
             is_on: library.is_on(&facts) && contents != Contents::Other,
@@ -186,7 +190,7 @@ impl Keeper {
             is_unconfirmed: !facts.is_confirmed,
             news_ms: wishes.news.since,
             doubted_at_ms: facts.doubted_at_ms.filter(|_| is_kept),
-            scheduled_at_ms: schedule_ms.map(|every_ms| since_ms.saturating_add(every_ms)),
+            scheduled_at_ms: scheduled_ms(settings.schedule, &facts, is_kept),
             build_at_ms: facts.build_at_ms,
             follow_at_ms: facts.follow_at_ms,
             index_at_ms: indexed_ms.saturating_add(indexing_ms.saturating_mul(INDEX_SHARE)),
@@ -232,6 +236,7 @@ impl Keeper {
             reason = failure.word(),
             "{failure}; what was kept before is kept on"
         );
+        library.tell_of_failure(&failure, attempt);
         let since_ms = match &facts.failure {
             Some((before, since_ms)) if before.word() == failure.word() => *since_ms,
             _ => now_ms,
@@ -249,6 +254,7 @@ impl Keeper {
         (facts.attempts, facts.follow_at_ms) = (0, 0);
         if attempt == Attempt::Build {
             facts.build_at_ms = 0;
+            self.library.tell_of_success();
         }
         facts.is_confirmed = true;
     }

@@ -9,7 +9,7 @@
 //! whole comparison follows on schedule and on doubt.
 //!
 //! Further rooms: [`libraries`] (all of them), [`facts`] (what is known of one), [`store`] (snapshots on disk), [`choices`] (what the user turned off), [`progress`], [`report`] (what is
-//! shown).
+//! shown), [`rounds`] (when it is compared as a whole), [`telling`] (what somebody is told at once).
 
 #![expect(
     clippy::similar_names,
@@ -28,9 +28,11 @@ mod pace;
 mod progress;
 mod publish;
 mod report;
+mod rounds;
 mod source;
 mod standing;
 mod store;
+mod telling;
 #[cfg(test)]
 mod tests;
 pub mod tidings;
@@ -50,7 +52,10 @@ use crate::server::Server;
 pub use discovery::keep;
 pub use libraries::Libraries;
 pub use progress::{Phase, Progress};
+#[cfg(test)]
+pub(crate) use report::GenerationReport;
 pub use report::{Cost, Report};
+pub use rounds::Rounds;
 pub use standing::{Failure, State};
 pub(crate) use store::FOLDER;
 

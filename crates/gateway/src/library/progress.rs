@@ -1,10 +1,12 @@
 //! How far a build is.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// What a library's keeper is at.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = BuildPhase)]
 pub enum Phase {
     /// Nothing.
     #[default]
@@ -22,7 +24,8 @@ pub enum Phase {
 }
 
 /// How far a build is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = BuildProgress)]
 pub struct Progress {
     /// What is done now.
     #[serde(skip)]

@@ -50,6 +50,9 @@ impl Keeper {
             if is_settled || is_short {
                 facts.settled_items = came;
             }
+            if is_short {
+                library.tell_of_loss(was, came);
+            }
             return Ok(());
         }
         let new = Doubt { total: came, since_ms: now_ms, same_since_ms: now_ms };

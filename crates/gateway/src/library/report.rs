@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use greenroom_library::item::ItemKind;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::progress::{Phase, Progress};
 use super::{Library, State};
 
 /// What building and following cost the server.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = LibraryCost)]
 pub struct Cost {
     /// Requests of the last build, also of one that came to nothing.
     pub build_requests: u64,
@@ -26,7 +28,8 @@ pub struct Cost {
 }
 
 /// What is shown of a library.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Library)]
 pub struct Report {
     /// Its id.
     pub id: String,
@@ -61,7 +64,8 @@ pub struct Report {
 }
 
 /// Why an attempt came to nothing.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = LibraryFailure)]
 pub struct FailureReport {
     /// The word for it.
     pub reason: &'static str,
@@ -74,7 +78,8 @@ pub struct FailureReport {
 }
 
 /// The newest snapshot.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = LibraryGeneration)]
 pub struct GenerationReport {
     /// Its number.
     pub number: u64,
@@ -89,7 +94,8 @@ pub struct GenerationReport {
 }
 
 /// How far a build is.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = LibraryProgress)]
 pub struct ProgressReport {
     phase: Phase,
     #[serde(flatten)]

@@ -5,13 +5,15 @@ use greenroom_library::files::is_same_path;
 use greenroom_library::guid;
 use greenroom_library::item::{Item, ItemKind};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// So many names and files of an item are remembered.
 const MAX_NAMES: usize = 16;
 const MAX_FILES: usize = 8;
 
 /// What an item is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = DecisionItem)]
 pub struct Identity {
     /// The word for its kind.
     pub kind: String,

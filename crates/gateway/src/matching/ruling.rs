@@ -1,14 +1,16 @@
 //! What was decided about a track: by a person, or by having been used and right.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::identity::Identity;
 use super::wanted::Wanted;
 use crate::library::LibraryId;
 
 /// What kind of decision it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = DecisionKind)]
 pub enum RulingKind {
     /// Somebody said: it is this one. Holds until it is taken back.
     Pin,
@@ -61,8 +63,9 @@ pub struct Ruling {
 }
 
 /// A decision as it is written out and read in: without numbers that mean nothing elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = Decision)]
 pub struct Written {
     /// For which library, as `home:3`.
     pub library: String,

@@ -1,6 +1,7 @@
 //! A track somebody looks for, and the keys by which decisions about it are found again.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use xxhash_rust::xxh3::Xxh3;
 
 use greenroom_library::tracks::Track;
@@ -9,8 +10,9 @@ use greenroom_library::{files, guid};
 use crate::library::LibraryId;
 
 /// A track somebody looks for.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schema(as = DecisionTrack)]
 pub struct Wanted {
     /// Its title.
     #[serde(skip_serializing_if = "String::is_empty")]

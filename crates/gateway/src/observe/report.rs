@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::tally::{Counts, Line};
 
 /// The outcome of an observation.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Observation)]
 pub struct Report {
     /// The server.
     pub server: String,
@@ -33,7 +35,8 @@ pub struct Report {
 }
 
 /// What was counted of one class or app.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = ObservedRow)]
 pub struct Row {
     /// The class or the app.
     pub name: String,

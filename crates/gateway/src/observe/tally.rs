@@ -5,6 +5,7 @@ use std::ops::AddAssign;
 
 use parking_lot::Mutex;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::comparison::{Comparison, Rule};
 
@@ -31,7 +32,8 @@ pub enum Prediction {
 }
 
 /// What was counted of some requests. Sums are made by adding rows up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ObservedCounts)]
 pub struct Counts {
     /// Requests that apps made; every one of them reached the server.
     pub asked: u64,

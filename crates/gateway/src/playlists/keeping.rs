@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, HashSet};
 use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::Notify;
+use utoipa::ToSchema;
 
 use super::report::{Counts, Failure};
 
 /// What came of one playlist the last time.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = PlaylistLast)]
 pub struct Last {
     /// When it ended, in milliseconds since 1970.
     pub at_ms: u64,
@@ -24,7 +26,8 @@ pub struct Last {
 }
 
 /// One playlist.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+#[schema(as = PlaylistKept)]
 pub struct Kept {
     /// Its file; nothing for a playlist of a server.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,7 +41,8 @@ pub struct Kept {
 }
 
 /// One entry of the configuration.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+#[schema(as = PlaylistEntry)]
 pub struct Entry {
     /// What the configuration calls it.
     pub name: String,

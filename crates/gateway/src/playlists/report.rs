@@ -5,6 +5,7 @@ use greenroom_library::playlist::{BadRow, Row, export};
 use greenroom_library::tracks::{Decision, Reason};
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::trouble::Trouble;
 use crate::matching::{Found, Resolved, Source};
@@ -13,8 +14,9 @@ use crate::matching::{Found, Resolved, Source};
 pub const DOUBTFUL_RATE: f64 = 0.6;
 
 /// What came of one row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = RowOutcome)]
 pub enum Outcome {
     /// It is in the library.
     Found,
@@ -29,7 +31,8 @@ pub enum Outcome {
 }
 
 /// An item a row may mean.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = RowCandidate)]
 pub struct Candidate {
     /// The server's own id.
     pub key: String,
@@ -46,7 +49,8 @@ pub struct Candidate {
 }
 
 /// One row and what came of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Row)]
 pub struct RowReport {
     /// Where it stands in the source.
     pub line: u32,
@@ -68,7 +72,8 @@ pub struct RowReport {
 }
 
 /// How many of which.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RowCounts)]
 pub struct Counts {
     /// Rows that could be read.
     pub rows: usize,
@@ -87,8 +92,9 @@ pub struct Counts {
 }
 
 /// Where one account's playlist stands.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = PlaylistStanding)]
 pub enum Standing {
     /// It was written, and read back as it should be.
     Written,
@@ -106,7 +112,8 @@ pub enum Standing {
 }
 
 /// One account's playlist.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PlaylistAccount)]
 pub struct AccountReport {
     /// The account; `None` is the owner's token.
     pub account: Option<String>,
@@ -137,7 +144,8 @@ pub struct AccountReport {
 }
 
 /// What would be done.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PlaylistDiff)]
 pub struct Diff {
     /// Keys that would be added.
     pub add: Vec<String>,
@@ -150,7 +158,8 @@ pub struct Diff {
 }
 
 /// What went wrong, as a word and a sentence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PlaylistFailure)]
 pub struct Failure {
     /// The word.
     pub code: String,

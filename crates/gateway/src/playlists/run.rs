@@ -7,12 +7,14 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 use super::report::{Failure, Report};
 
 /// How far a run is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case", tag = "stage")]
+#[schema(as = PlaylistProgress)]
 pub enum Progress {
     /// It has its turn soon.
     Queued,

@@ -3,10 +3,12 @@
 use greenroom_library::playlist;
 use greenroom_library::tracks::Policy;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What may happen to a playlist of that name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = PlaylistMode)]
 pub enum Mode {
     /// It is made; one that is there already is finished if it was begun from the same rows, else left alone.
     #[default]

@@ -364,6 +364,9 @@ pub(crate) fn heed(server: &Server, identity: &Arc<Identity>, read: &Read, statu
         403 => identity.was_accepted(read.class),
         _ => false,
     };
+    if matches!(status.as_u16(), 401 | 498) {
+        server.note_refused(identity);
+    }
     if has_ended {
         identity.refuse();
         if !identity.is_anonymous() {

@@ -94,6 +94,24 @@ pub(crate) const STEPS: &[&str] = &[
     CREATE INDEX ruling_key_of ON ruling_key (ruling);
 ",
     "
+    CREATE TABLE job (
+        id TEXT PRIMARY KEY,
+        started_ms INTEGER NOT NULL,
+        ended_ms INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        message TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE lifetime (
+        server TEXT NOT NULL,
+        class TEXT NOT NULL,
+        fresh_s INTEGER,
+        fresh_with_signal_s INTEGER,
+        stale_s INTEGER,
+        stale_on_error_s INTEGER,
+        PRIMARY KEY (server, class)
+    ) WITHOUT ROWID;
+",
+    "
     CREATE TABLE played (
         server TEXT NOT NULL,
         id TEXT NOT NULL,

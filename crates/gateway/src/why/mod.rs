@@ -32,6 +32,7 @@ use crate::proxy::read::{Proof, partition_of, prove};
 use crate::queue::Errand;
 use crate::server::Server;
 use outcome::{Outcome, Situation};
+use utoipa::ToSchema;
 
 /// What is asked.
 #[derive(Debug)]
@@ -45,7 +46,8 @@ pub struct Question {
 }
 
 /// What is told.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = Why)]
 pub struct Told {
     /// The server.
     pub server: String,
@@ -77,7 +79,8 @@ pub struct Told {
 }
 
 /// Who asks.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WhyAsker)]
 pub struct Asker {
     /// Where the token came from: `address`, `given`, `configured` or `none`.
     pub token: &'static str,
@@ -90,7 +93,8 @@ pub struct Asker {
 }
 
 /// What the answer is kept under.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WhyKey)]
 pub struct KeyParts {
     /// Whose part of the cache: `public`, `images`, or a keyed hash that says nothing about the token.
     pub partition: String,
@@ -101,7 +105,8 @@ pub struct KeyParts {
 }
 
 /// What is kept.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WhyKept)]
 pub struct Kept {
     /// Bytes of the body.
     pub bytes: usize,
@@ -124,7 +129,8 @@ pub struct Kept {
 }
 
 /// The last invalidation that reaches what is kept.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WhyInvalidated)]
 pub struct Invalidated {
     /// When, in milliseconds.
     pub at_ms: u64,
@@ -138,7 +144,8 @@ pub struct Invalidated {
 }
 
 /// What the server says now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WhySaid)]
 pub struct Said {
     /// `same`, `different`, `nothing-kept` or `no-answer`.
     pub word: &'static str,

@@ -25,6 +25,7 @@ mod matching;
 mod media;
 mod mixing;
 mod not_down;
+mod notices;
 mod observe;
 mod outages;
 mod packaging;

@@ -25,10 +25,11 @@ pub(super) mod stats;
 
 use std::sync::Arc;
 
-use axum::Router;
-use axum::routing::{get, post};
 use greenroom_upstream::ask::Kind;
 use greenroom_upstream::dashboard::instant;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::Plane;
 use crate::server::Server;
@@ -36,24 +37,24 @@ use crate::server::Server;
 pub(super) use caches::Counts;
 
 /// Every path of other dashboards.
-pub(super) fn routes() -> Router<Arc<Plane>> {
-    Router::new()
-        .route("/api/plex/activities", get(activities::list))
-        .route("/api/plex/sessions", get(sessions::list))
-        .route("/api/plex/stats", get(stats::all))
-        .route("/api/plex/stats/live", get(stats::live))
-        .route("/api/plex/stats/dashboard", get(stats::dashboard))
-        .route("/api/plex/media/recent", get(recent::list))
-        .route("/api/plex/watch-history", get(played::list))
-        .route("/api/plex/watch-history/sync", post(played::sync))
-        .route("/api/plex/cache/stats", get(caches::stats))
-        .route("/api/plex/cache/clear", post(caches::clear))
-        .route("/api/plex/cache/warm", post(caches::warm))
-        .route(image::PATH, get(image::show))
-        .route("/api/cache/stats", get(snapshots::files))
-        .route("/api/status/cache", get(snapshots::status))
-        .route("/api/status/cache/reset", post(snapshots::reset))
-        .route("/api/commands/library_cache_builder/refresh", post(snapshots::refresh))
+pub(super) fn routes() -> OpenApiRouter<Arc<Plane>> {
+    OpenApiRouter::new()
+        .routes(routes!(activities::list))
+        .routes(routes!(sessions::list))
+        .routes(routes!(stats::all))
+        .routes(routes!(stats::live))
+        .routes(routes!(stats::dashboard))
+        .routes(routes!(recent::list))
+        .routes(routes!(played::list))
+        .routes(routes!(played::sync))
+        .routes(routes!(caches::stats))
+        .routes(routes!(caches::clear))
+        .routes(routes!(caches::warm))
+        .routes(routes!(image::show))
+        .routes(routes!(snapshots::files))
+        .routes(routes!(snapshots::status))
+        .routes(routes!(snapshots::reset))
+        .routes(routes!(snapshots::refresh))
 }
 
 impl Plane {

@@ -11,6 +11,7 @@ use greenroom_library::tracks::{Decision, Policy, Reason};
 use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::super::Plane;
 use super::super::gate::Admitted;
@@ -27,8 +28,9 @@ const MAX_PATHS: usize = 50_000;
 const MAX_IDS_BYTES: usize = 8 * 1024 * 1024;
 const MAX_IDS: usize = 50_000;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MatchTracks)]
 pub(in crate::control) struct Tracks {
     library: Option<String>,
     server: Option<String>,
@@ -38,16 +40,18 @@ pub(in crate::control) struct Tracks {
 }
 
 /// `true`, or how many searches there may be.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = MatchLive)]
 enum LiveAsked {
     Switch(bool),
     UpTo(usize),
 }
 
 /// One track.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MatchTrack)]
 pub(super) struct TrackAsked {
     #[serde(default)]
     title: String,
@@ -84,6 +88,16 @@ fn seconds(seconds: f64) -> Option<u32> {
 }
 
 /// Which tracks are meant.
+#[utoipa::path(
+    post,
+    path = "/api/v1/match/tracks",
+    request_body = Tracks,
+    responses(
+        (status = 200, body = Object),
+        (status = 404, description = "No such server, or no such library"),
+        (status = 503, description = "The library is not indexed yet"),
+    ),
+)]
 pub(in crate::control) async fn tracks(
     State(plane): State<Arc<Plane>>,
     Extension(admitted): Extension<Admitted>,
@@ -179,8 +193,9 @@ fn why(reasons: &[Reason]) -> Value {
     json!(reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MatchPaths)]
 pub(in crate::control) struct Paths {
     library: Option<String>,
     server: Option<String>,
@@ -189,23 +204,26 @@ pub(in crate::control) struct Paths {
     paths: Vec<PathOr>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PathMap)]
 pub(super) struct MapAsked {
     from: String,
     to: String,
 }
 
 /// A path alone, or with what else is known of the file.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = MatchPath)]
 enum PathOr {
     Path(String),
     Known(KnownPath),
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MatchKnownPath)]
 struct KnownPath {
     path: String,
     size_bytes: Option<u64>,
@@ -213,6 +231,16 @@ struct KnownPath {
 }
 
 /// Which items files belong to.
+#[utoipa::path(
+    post,
+    path = "/api/v1/match/paths",
+    request_body = Paths,
+    responses(
+        (status = 200, body = Object),
+        (status = 404, description = "No such server, or no such library"),
+        (status = 503, description = "The library is not indexed yet"),
+    ),
+)]
 pub(in crate::control) async fn paths(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,
@@ -326,8 +354,9 @@ fn path(asked: PathOr) -> PathAsked {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MatchIds)]
 pub(in crate::control) struct Ids {
     library: Option<String>,
     server: Option<String>,
@@ -335,6 +364,16 @@ pub(in crate::control) struct Ids {
 }
 
 /// Which items have names.
+#[utoipa::path(
+    post,
+    path = "/api/v1/match/ids",
+    request_body = Ids,
+    responses(
+        (status = 200, body = Object),
+        (status = 404, description = "No such server, or no such library"),
+        (status = 503, description = "The library is not indexed yet"),
+    ),
+)]
 pub(in crate::control) async fn ids(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,

@@ -11,6 +11,7 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use utoipa::{IntoParams, ToSchema};
 
 use super::super::Plane;
 use super::super::problem::Problem;
@@ -29,8 +30,9 @@ const MAX_WRITTEN: usize = 50_000;
 /// Decisions of one page.
 const PAGE: usize = 500;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MatchPin)]
 struct Pinned {
     library: Option<String>,
     server: Option<String>,
@@ -46,6 +48,17 @@ struct Pinned {
 }
 
 /// Pins a track, a path or an id to an item, or says that it is never that one.
+#[utoipa::path(
+    put,
+    path = "/api/v1/match/pins",
+    request_body = Pinned,
+    responses(
+        (status = 200, body = Object),
+        (status = 404, description = "No such server, library or item"),
+        (status = 503, description = "The library is not indexed yet"),
+        (status = 507, description = "The decision cannot be kept"),
+    ),
+)]
 pub(in crate::control) async fn pin(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,
@@ -92,14 +105,25 @@ fn holder(libraries: &[Arc<Library>], key: &str) -> Result<Arc<Library>, No> {
     }
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MatchDisown)]
 struct Absent {
     library: String,
     key: String,
 }
 
 /// The server does not have this item, whatever the index says: it is not offered again before the next snapshot.
+#[utoipa::path(
+    post,
+    path = "/api/v1/match/disown",
+    request_body = Absent,
+    responses(
+        (status = 200, body = Object),
+        (status = 404, description = "No such library or item"),
+        (status = 503, description = "The library is not indexed yet"),
+    ),
+)]
 pub(in crate::control) async fn disown(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,
@@ -113,8 +137,9 @@ pub(in crate::control) async fn disown(
     Ok(Json(json!({ "success": true })))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(in crate::control) struct Asked {
     library: Option<String>,
     kind: Option<RulingKind>,
@@ -131,6 +156,16 @@ impl Asked {
 }
 
 /// Decisions, a page at a time.
+#[utoipa::path(
+    get,
+    path = "/api/v1/match/pins",
+    params(Asked),
+    responses(
+        (status = 200, body = Object),
+        (status = 404, description = "No such library"),
+        (status = 507, description = "The decisions cannot be read"),
+    ),
+)]
 pub(in crate::control) async fn list(
     State(plane): State<Arc<Plane>>,
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
@@ -154,13 +189,20 @@ fn listed(ruling: &Ruling) -> Value {
     listed
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = MatchTakeBack)]
 struct Gone {
     ids: Vec<i64>,
 }
 
 /// Takes decisions back.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/match/pins",
+    request_body = Gone,
+    responses((status = 200, body = Object), (status = 507, description = "The change cannot be kept")),
+)]
 pub(in crate::control) async fn take_back(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,
@@ -172,6 +214,16 @@ pub(in crate::control) async fn take_back(
 }
 
 /// All decisions, each a line of JSON.
+#[utoipa::path(
+    get,
+    path = "/api/v1/match/decisions",
+    params(Asked),
+    responses(
+        (status = 200, body = String, content_type = "application/x-ndjson"),
+        (status = 404, description = "No such library"),
+        (status = 507, description = "The decisions cannot be read"),
+    ),
+)]
 pub(in crate::control) async fn write_out(
     State(plane): State<Arc<Plane>>,
     asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
@@ -201,6 +253,12 @@ pub(in crate::control) async fn write_out(
 }
 
 /// Reads decisions in that were written out before: all of them, or none.
+#[utoipa::path(
+    post,
+    path = "/api/v1/match/decisions",
+    request_body(content = String, content_type = "application/x-ndjson"),
+    responses((status = 200, body = Object), (status = 507, description = "The decisions cannot be kept")),
+)]
 pub(in crate::control) async fn read_in(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,

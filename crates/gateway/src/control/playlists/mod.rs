@@ -21,14 +21,15 @@ use http_body::Body as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use utoipa::IntoParams;
 
 use super::Plane;
 use super::gate::Admitted;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemBody};
 use super::session::SessionId;
 use crate::playlists::report::Failure;
 use crate::playlists::run::{Ending, Progress, Run};
-use wish::{Said, rows_of, too_long, wish_of};
+use wish::{Asked, Said, rows_of, too_long, wish_of};
 
 /// Longest body of a wish: a playlist, and what is said around it.
 const MAX_BODY_BYTES: usize = playlist::MAX_BYTES + 64 * 1024;
@@ -38,8 +39,9 @@ const BODY_PATIENCE: Duration = Duration::from_secs(60);
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 /// In which form missing rows are wanted.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Form {
     #[serde(default)]
     format: Option<String>,
@@ -81,22 +83,27 @@ impl IntoResponse for Refusal {
             Self::Told(status, failure, run) => (status, failure, run),
         };
         let title = status.canonical_reason().unwrap_or("Refused");
-        let mut body = json!({
-            "type": "about:blank", "title": title, "status": status.as_u16(), "detail": failure.message,
-            "code": failure.code,
-        });
-        if let Some(run) = run {
-            body["run"] = json!(run);
-        }
-        let mut response = answer(status, "application/problem+json", body.to_string());
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(http::header::RETRY_AFTER, HeaderValue::from_static("10"));
-        }
-        response
+        let mut problem = ProblemBody::new(status, &failure.code, title, &failure.message);
+        problem.run = run.as_deref();
+        problem.into_response()
     }
 }
 
 /// Synchronises a playlist.
+#[utoipa::path(
+    post,
+    path = "/api/v1/playlists/sync",
+    params(Said), request_body = Asked,
+    responses(
+        (status = 200, description = "What came of it", body = Object),
+        (status = 202, description = "It goes on; `Location` tells where to look", body = Object),
+        (status = 404, description = "No such server, account, library or playlist"),
+        (status = 409, description = "Not now: the library is not built or turned off, a token is missing, or it runs already"),
+        (status = 422, description = "It is no playlist"),
+        (status = 502, description = "The media server did not do it"),
+        (status = 503, description = "Too many run"),
+    ),
+)]
 pub(super) async fn sync(
     State(plane): State<Arc<Plane>>,
     said: Result<Query<Said>, QueryRejection>,
@@ -150,12 +157,23 @@ pub(super) async fn sync(
 }
 
 /// The runs that are known, the newest first, without their rows.
+#[utoipa::path(get, path = "/api/v1/playlists/runs", responses((status = 200, body = Object)))]
 pub(super) async fn runs(State(plane): State<Arc<Plane>>) -> Response {
     let runs: Vec<Value> = plane.control.playlists.runs().iter().map(|run| told(run, false)).collect();
     answer(StatusCode::OK, "application/json", json!({"runs": runs}).to_string())
 }
 
 /// How far a run is, or what came of it; as server-sent events for who accepts them.
+#[utoipa::path(
+    get,
+    path = "/api/v1/playlists/runs/{id}",
+    params(("id" = String, Path, description = "The run")),
+    responses(
+        (status = 200, content((Object = "application/json"), (String = "text/event-stream"))),
+        (status = 404, description = "No such run"),
+        (status = 503, description = "Too many watch"),
+    ),
+)]
 pub(super) async fn run(
     State(plane): State<Arc<Plane>>,
     Extension(admitted): Extension<Admitted>,
@@ -189,6 +207,7 @@ pub(super) async fn run(
 }
 
 /// What is kept in step by itself, with what came of it and when it is taken next.
+#[utoipa::path(get, path = "/api/v1/playlists/standing", responses((status = 200, body = Object)))]
 pub(super) async fn standing(State(plane): State<Arc<Plane>>) -> Response {
     let (entries, is_elsewhere) = plane.control.playlists.keeping.all();
     answer(
@@ -199,6 +218,16 @@ pub(super) async fn standing(State(plane): State<Arc<Plane>>) -> Response {
 }
 
 /// Takes what one entry keeps in step now, whether anything has changed or not.
+#[utoipa::path(
+    post,
+    path = "/api/v1/playlists/standing/{name}/run",
+    params(("name" = String, Path, description = "What the configuration calls it")),
+    responses(
+        (status = 202, description = "It is taken now", body = Object),
+        (status = 404, description = "No such playlist is configured"),
+        (status = 409, description = "Another gateway keeps them"),
+    ),
+)]
 pub(super) async fn run_standing(
     State(plane): State<Arc<Plane>>,
     Path(name): Path<String>,
@@ -216,6 +245,12 @@ pub(super) async fn run_standing(
 }
 
 /// Tells a run to stop between two writes.
+#[utoipa::path(
+    post,
+    path = "/api/v1/playlists/runs/{id}/cancel",
+    params(("id" = String, Path, description = "The run")),
+    responses((status = 202, description = "It stops between two writes", body = Object), (status = 404, description = "No such run")),
+)]
 pub(super) async fn cancel(
     State(plane): State<Arc<Plane>>,
     Path(id): Path<String>,
@@ -226,6 +261,16 @@ pub(super) async fn cancel(
 }
 
 /// The rows of a run that are not in the library, in full.
+#[utoipa::path(
+    get,
+    path = "/api/v1/playlists/runs/{id}/missing",
+    params(("id" = String, Path, description = "The run"), Form),
+    responses(
+        (status = 200, content((Vec<Object> = "application/json"), (String = "text/csv; charset=utf-8"))),
+        (status = 404, description = "No such run"),
+        (status = 409, description = "There is no report"),
+    ),
+)]
 pub(super) async fn missing(
     State(plane): State<Arc<Plane>>,
     Path(id): Path<String>,

@@ -4,14 +4,16 @@ use greenroom_library::playlist;
 use greenroom_library::tracks::Policy;
 use serde::Deserialize;
 use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Refusal;
 use crate::playlists::report::Failure;
 use crate::playlists::wish::{Mode, Source, Wish, policy_named};
 
 /// A wish as it is written in JSON; where the body is the playlist itself, what the query says of it.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PlaylistWish)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a word somebody may say")]
 pub(super) struct Asked {
     #[serde(default)]
@@ -44,8 +46,9 @@ pub(super) struct Asked {
 }
 
 /// A list of names, or one text with commas.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = AccountNames)]
 enum Names {
     #[default]
     None,
@@ -54,8 +57,9 @@ enum Names {
 }
 
 /// The query: of a playlist in a body all, of a wish in JSON what does not say otherwise than the wish.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a word somebody may say")]
 pub(in crate::control) struct Said {
     #[serde(default)]

@@ -26,7 +26,10 @@ async fn the_figures_are_what_the_server_has_and_nobody_who_looks_causes_a_reque
         assert_eq!(said["libraries"][name], count(kind), "{name}: {said}");
     }
     assert_eq!((&said["services"]["total"], &said["services"]["online"]), (&1.into(), &1.into()));
-    assert_eq!((&said["servers"][0]["health"], &said["servers"][0]["kind"]), (&"online".into(), &"plex".into()));
+    assert_eq!(
+        (&said["servers"][0]["health"], &said["servers"][0]["kind"]),
+        (&"online".into(), &"plex".into())
+    );
     let playing = &said["sessions"]["list"][0];
     assert_eq!((&said["sessions"]["active"], &playing["player"]), (&1.into(), &"Telly".into()));
     let asked = house.gateway().counters.asked.load(std::sync::atomic::Ordering::Relaxed);

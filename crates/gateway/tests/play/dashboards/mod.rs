@@ -99,10 +99,7 @@ impl House {
 
     /// Music libraries are not looked at while it is counted what dashboards cause.
     pub fn secrets(&self) -> Vec<String> {
-        vec![
-            self.server.tokens().owner_a().to_owned(),
-            self.stage.process.token.secret.expose().to_owned(),
-        ]
+        vec![self.server.tokens().owner_a().to_owned(), self.stage.process.token.secret.expose().to_owned()]
     }
 
     pub async fn end(self) {
@@ -121,7 +118,12 @@ fn play(server: &Running) {
             item: episode,
             progress: Progress::Playing,
             offset_ms: 60_000,
-            device: Device { client: "tv".into(), name: "Telly".into(), product: "TV".into(), ..Device::default() },
+            device: Device {
+                client: "tv".into(),
+                name: "Telly".into(),
+                product: "TV".into(),
+                ..Device::default()
+            },
         });
     });
     server.scan(Section::Films, true);

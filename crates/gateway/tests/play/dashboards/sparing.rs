@@ -53,12 +53,17 @@ async fn while_the_server_is_down_there_is_the_last_good_answer_with_its_age() {
     assert_eq!((good["activities"].as_array().map(Vec::len), &sessions["total"]), (Some(2), &Value::from(1)));
     house.server.faults().set(Fault::Down);
     let old = house.until(ACTIVITIES, |answer| answer.json()["cache_age"].as_f64() > Some(60.0)).await.json();
-    assert_eq!((&old["error"], &old["stale"], &old["cached"]), (&false.into(), &true.into(), &true.into()), "{old}");
+    assert_eq!(
+        (&old["error"], &old["stale"], &old["cached"]),
+        (&false.into(), &true.into(), &true.into()),
+        "{old}"
+    );
     assert_eq!(old["activities"], good["activities"]);
     assert_ne!(old["timestamp"], Value::Null);
     let old = house.get("/api/plex/sessions").await.json();
     assert_eq!((&old["stale"], &old["total"]), (&true.into(), &1.into()));
-    let figures = house.until("/api/v1/dashboard", |answer| answer.json()["sessions"]["stale"] == true).await.json();
+    let figures =
+        house.until("/api/v1/dashboard", |answer| answer.json()["sessions"]["stale"] == true).await.json();
     assert_eq!(figures["sessions"]["active"], 1, "what is known stays");
     let warmed = house.stage.control().send(Method::POST, "/api/plex/cache/warm", "").await.json();
     assert_eq!(warmed["success"], false, "nothing was warmed: {warmed}");

@@ -1,0 +1,43 @@
+// Decisions: how single requests were answered, and why.
+
+import { make, keep, setText } from "./dom.js";
+import { duration, time } from "./words.js";
+
+/** What the engine's words mean. */
+export const VERDICTS = {
+  "hit": ["good", "answered at once from what is kept"],
+  "stale": ["good", "answered at once, a little older than usual; refreshed behind"],
+  "stale-on-error": ["slow", "the server failed; answered from what is kept"],
+  "joined": ["good", "waited for the same question of somebody else"],
+  "shared": ["good", "shared the answer of the same question"],
+  "loaded": ["idle", "the server was asked, and its answer is kept"],
+  "refreshed": ["idle", "the server was asked for a newer answer"],
+  "passed": ["idle", "passed through: a stream, or nothing that may be kept"],
+  "write": ["idle", "a change, passed on to the server"],
+  "failed": ["bad", "ended in an error"],
+  "refused": ["bad", "refused before the server was asked"],
+};
+
+/** A list of decisions, newest first; `show(decisions)` fills it. */
+export function makeDecisions(label) {
+  const list = make("ol", { class: "decisions", "aria-label": label });
+  return { element: list, show: (decisions) => keep(list, decisions, (decision) => decision.number, makeDecision) };
+}
+
+function makeDecision(decision) {
+  const [state, about] = VERDICTS[decision.verdict] || ["idle", ""];
+  const who = make("span", { class: "who" });
+  setText(who, (decision.app || "an app without a name") + (decision.user ? " · user " + decision.user : ""));
+  const facts = [
+    decision.reason && "because: " + decision.reason,
+    decision.age_s !== null && decision.age_s !== undefined && state === "good" && duration(decision.age_s) + " old",
+    "status " + decision.status,
+    "in " + duration(decision.elapsed_us / 1e6),
+  ];
+  return make("li", {},
+    make("time", { datetime: new Date(decision.at_ms).toISOString() }, time(decision.at_ms)),
+    make("span", { class: "state verdict", "data-state": state, title: about }, make("i", { class: "light" }), make("b", {}, decision.verdict)),
+    make("span", { class: "asked" }, decision.server + " / " + decision.class),
+    who,
+    make("span", { class: "facts-line" }, facts.filter(Boolean).join(", ")));
+}

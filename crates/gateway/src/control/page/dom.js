@@ -1,0 +1,116 @@
+// Elements. Whatever comes from outside is set as text, never as markup.
+
+/** The element of the document with this id. */
+export const $ = (id) => document.getElementById(id);
+
+/**
+ * Makes an element. Attributes that are null, undefined or false are left out; `on` holds listeners by event;
+ * children are elements or text, those that are null or false are left out.
+ */
+export function make(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key === "on") for (const [event, listener] of Object.entries(value)) made.addEventListener(event, listener);
+    else made.setAttribute(key, value === true ? "" : value);
+  }
+  made.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return made;
+}
+
+/** A button that does something: `look` is "main", "quiet" or "danger". */
+export function makeButton(text, look, press, attributes = {}) {
+  return make("button", { type: "button", class: look, on: { click: press }, ...attributes }, text);
+}
+
+/** Sets a text if it is another, so that readers and selections are left in peace. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Sets an attribute if it is another; null removes it. */
+export function setAttribute(element, name, value) {
+  if (value === null) element.removeAttribute(name);
+  else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
+}
+
+/** Keeps one child of `parent` per item, in their order, and lets `update` fill each. Kept children stay as they are. */
+export function keep(parent, items, keyOf, makeOne, update = () => {}) {
+  const known = parent.known || (parent.known = new Map());
+  const wanted = new Set();
+  let place = parent.firstElementChild;
+  for (const item of items) {
+    const key = keyOf(item);
+    if (wanted.has(key)) continue;
+    wanted.add(key);
+    let child = known.get(key);
+    if (!child) known.set(key, (child = makeOne(item)));
+    if (child === place) place = place.nextElementSibling;
+    else parent.insertBefore(child, place);
+    update(child, item);
+  }
+  for (const [key, child] of known) {
+    if (!wanted.has(key)) {
+      child.remove();
+      known.delete(key);
+    }
+  }
+}
+
+let lastId = 0;
+
+/** An id that no other element has. */
+export const newId = (word) => word + "-" + (lastId += 1);
+
+/** A section with a heading of its own, and a word about it. */
+export function makeSection(title, about, ...children) {
+  const id = newId("section");
+  return make("section", { "aria-labelledby": id }, make("h2", { id }, title),
+    about && make("p", { class: "lead" }, about), ...children);
+}
+
+/** A card that says that there is nothing yet, and what to do next. */
+export function makeEmpty(strong, ...more) {
+  return make("div", { class: "card empty" }, make("p", {}, make("strong", {}, strong), " ", ...more));
+}
+
+/** A card that says why something cannot be shown. */
+export function makeTrouble(error) {
+  const isUnknown = error.status === 404;
+  return isUnknown
+    ? makeEmpty("Not offered here.", "This Greenroom does not answer " + (error.path || "this question") + ".")
+    : makeEmpty("This cannot be shown now.", error.message);
+}
+
+/** A button that copies a text. Where copying is not allowed there is none. */
+export function makeCopy(text, label) {
+  if (!navigator.clipboard) return null;
+  const button = makeButton("Copy", "quiet small", async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setText(button, "Copied");
+    } catch {
+      setText(button, "Not allowed");
+    }
+    setTimeout(() => setText(button, "Copy"), 2000);
+  }, { "aria-label": label });
+  return button;
+}
+
+/** A choice: `options` are pairs of value and text. */
+export function makeChoice(label, options, chosen, change) {
+  const select = make("select", { on: { change: () => change(select.value) } },
+    options.map(([value, text]) => make("option", { value, selected: value === chosen }, text)));
+  return make("label", { class: "choice" }, make("span", {}, label), select);
+}
+
+/** A dot with a word: the colour is never alone. `state` is "good", "bad", "busy" or "idle". */
+export function makeState(state, text) {
+  return make("span", { class: "state", "data-state": state }, make("i", { class: "light" }), make("span", {}, text));
+}
+
+/** Changes what `makeState` made. */
+export function setState(element, state, text) {
+  setAttribute(element, "data-state", state);
+  setText(element.lastChild, text);
+}

@@ -1,0 +1,45 @@
+// What the page says to the reader, and asks.
+
+import { $, setText } from "./dom.js";
+
+const NOTICE_MS = 8000;
+
+let timer = 0;
+
+/** Says what came of something, for a while. */
+export function notice(text, isBad) {
+  const box = $("notice");
+  box.className = isBad ? "notice bad" : "notice";
+  setText(box, text);
+  box.hidden = false;
+  clearTimeout(timer);
+  timer = setTimeout(() => { box.hidden = true; }, isBad ? NOTICE_MS * 2 : NOTICE_MS);
+}
+
+/** Tells a screen reader something that others see. */
+export function say(text) {
+  setText($("said"), text);
+}
+
+/** Asks before something that cannot be taken back; whether the answer was yes. */
+export function confirm({ title, text, yes }) {
+  setText($("confirm-title"), title);
+  setText($("confirm-text"), text);
+  setText($("confirm-yes"), yes);
+  const dialog = $("confirm");
+  dialog.returnValue = "";
+  dialog.showModal();
+  $("confirm-no").focus();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+  });
+}
+
+/** Listens to the buttons. */
+export function begin() {
+  $("confirm-no").addEventListener("click", () => $("confirm").close("no"));
+  $("confirm-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    $("confirm").close("yes");
+  });
+}

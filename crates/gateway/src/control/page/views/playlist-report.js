@@ -1,0 +1,145 @@
+// What came of a run: in a sentence, for each account, row by row.
+
+import { make, makeButton, makeEmpty, setText } from "../dom.js";
+import { count, counted, duration, percent } from "../words.js";
+import { makeRows } from "./playlist-rows.js";
+import { sentence } from "./playlist-run.js";
+
+/**
+ * Shows a run that has ended. `steps` are what can be done next: `again(button)` looks once more, `write(button,
+ * mayShrink)` writes; null where this page does not know the playlist any more.
+ */
+export function makeReport(context, run, steps) {
+  const { report } = run;
+  const heading = make("h2", { tabindex: "-1" });
+  const element = make("section", { class: "report", "data-run": run.run, "data-state": run.state }, heading);
+  if (!report) {
+    const text = run.error ? sentence(run.error.message) : "It was cancelled before anything was written.";
+    setText(heading, run.state === "cancelled" ? "Cancelled" : "It could not be done");
+    element.append(makeEmpty(text, steps ? "What you filled in is still there." : ""));
+    return { element, heading, said: text };
+  }
+  const said = summaryOf(report);
+  setText(heading, titleOf(run));
+  const decided = make("p", { class: "decided", role: "status", hidden: true });
+  let decisions = 0;
+  const rows = makeRows(context, report, (number) => {
+    decisions = number;
+    decided.hidden = number === 0;
+    setText(decided, `${counted(number, "decision")} kept. `
+      + (steps ? "Look it up again to see the list with them." : "They count from the next run on."));
+  });
+  element.append(
+    make("div", { class: "card summary" }, make("p", { class: "verdict" }, said), makeSplit(report.counts),
+      report.warnings.map((warning) => make("p", { class: "warning" }, sentence(warning))),
+      make("ul", { class: "accounts" }, report.accounts.map((account) => makeAccount(account, report))),
+      decided, steps && makeSteps(context, report, steps, () => decisions), makeDownloads(run),
+      make("p", { class: "fine" }, costOf(report))),
+    rows.element,
+  );
+  return { element, heading, said };
+}
+
+function titleOf({ report, state }) {
+  if (report.dry_run) return `What would be written: ${report.name}`;
+  if (state === "done") return `Written: ${report.name}`;
+  return state === "cancelled" ? `Cancelled midway: ${report.name}` : `Not all was written: ${report.name}`;
+}
+
+const inLibrary = ({ found, version, duplicate }) => found + version + duplicate;
+
+function summaryOf({ counts, match_rate: rate }) {
+  const parts = [`${count(inLibrary(counts))} of ${counted(counts.rows, "row")} ${counts.rows === 1 ? "is" : "are"} in the library (${percent(rate)}).`];
+  if (counts.version > 0) parts.push(`${count(counts.version)} as another version.`);
+  if (counts.ambiguous > 0) {
+    parts.push(counts.ambiguous === 1 ? "1 needs a look." : `${count(counts.ambiguous)} need a look.`);
+  }
+  if (counts.missing > 0) parts.push(`${count(counts.missing)} not there.`);
+  if (counts.bad > 0) parts.push(`${counted(counts.bad, "line")} could not be read.`);
+  return parts.join(" ");
+}
+
+/** The shares as a bar; the sentence above says the same. */
+function makeSplit(counts) {
+  const parts = [["good", inLibrary(counts)], ["busy", counts.ambiguous], ["bad", counts.missing + counts.bad]];
+  const total = Math.max(1, counts.rows + counts.bad);
+  return make("div", { class: "portions", "aria-hidden": "true" }, parts.map(([state, number]) => {
+    const part = make("i", { "data-state": state });
+    part.style.width = `${(number / total) * 100}%`;
+    return part;
+  }));
+}
+
+const STANDINGS = {
+  written: "written and read back",
+  unchanged: "nothing to change",
+  planned: "",
+  "nothing-found": "nothing was found, so nothing is touched",
+  cancelled: "stopped midway; what was written stays",
+  failed: "failed",
+};
+
+/** What is done, or would be, for one account. */
+function makeAccount(account, report) {
+  const verb = report.dry_run ? "would" : "did";
+  const parts = [];
+  if (account.is_new) parts.push(report.dry_run ? "a new playlist" : "a new playlist was made");
+  if (account.added > 0) parts.push(`${counted(account.added, "track")} ${verb === "would" ? "to add" : "added"}`);
+  if (account.removed > 0) parts.push(`${count(account.removed)} ${verb === "would" ? "to take out" : "taken out"}`);
+  if (account.diff && account.diff.reorder) parts.push("the order changes");
+  if (account.already > 0) parts.push(`${count(account.already)} there already`);
+  if (account.diff && account.diff.writes > 0) parts.push(`in ${counted(account.diff.writes, "write")}`);
+  const standing = STANDINGS[account.standing];
+  if (standing) parts.unshift(standing);
+  return make("li", {}, make("b", {}, account.account || "Owner"), make("span", {}, sentence(parts.join(", "))),
+    account.error && make("span", { class: "error" }, sentence(account.error.message)),
+    account.held_back > 0 && make("span", { class: "warning" },
+      `${counted(account.held_back, "track")} would leave and ${account.held_back === 1 ? "is" : "are"} kept, because `
+      + "that is most of the playlist, or few rows were found."),
+    account.not_visible.length > 0 && make("details", { class: "more" },
+      make("summary", {}, `${counted(account.not_visible.length, "track")} this account cannot see`),
+      make("ul", {}, account.not_visible.map((label) => make("li", {}, label)))));
+}
+
+/** What can be done next. */
+function makeSteps(context, report, { again, write }, decisionsOf) {
+  const held = report.accounts.reduce((sum, account) => sum + account.held_back, 0);
+  const shrink = make("input", { type: "checkbox" });
+  const allow = held > 0 && make("label", { class: "tick" }, shrink,
+    make("span", {}, `Let ${counted(held, "track")} leave: this list is meant to be shorter`));
+  const writeButton = makeButton("Write it", "main", async () => {
+    const whom = report.accounts.map(({ account }) => account || "the owner").join(", ");
+    const sure = await context.confirm({
+      title: `Write “${report.name}”?`,
+      text: `On ${report.server}, for ${whom}. ${planOf(report, shrink.checked, decisionsOf())}`,
+      yes: "Write it",
+    });
+    if (sure) write(writeButton, shrink.checked);
+  });
+  const againButton = makeButton("Look it up again", "quiet", () => again(againButton));
+  const canWrite = report.dry_run && report.accounts.some(({ standing, held_back: kept }) => standing === "planned" || kept > 0);
+  return make("div", { class: "actions" }, canWrite && allow, canWrite && writeButton, againButton);
+}
+
+function planOf({ accounts, counts }, mayShrink, decisions) {
+  const added = accounts.reduce((sum, account) => sum + account.added, 0);
+  const removed = accounts.reduce((sum, account) => sum + account.removed + (mayShrink ? account.held_back : 0), 0);
+  const left = counts.ambiguous + counts.missing;
+  const parts = [`${counted(added, "track")} added, ${count(removed)} taken out.`];
+  if (left > 0) parts.push(`${counted(left, "row")} left out, because they are not found for certain.`);
+  if (decisions > 0) parts.push(`${counted(decisions, "decision")} made since ${decisions === 1 ? "counts" : "count"} as well.`);
+  return parts.join(" ");
+}
+
+function makeDownloads({ run, report }) {
+  const left = report.counts.missing + report.counts.ambiguous;
+  if (left === 0) return null;
+  const path = `api/v1/playlists/runs/${encodeURIComponent(run)}/missing`;
+  return make("p", { class: "downloads" }, `${counted(left, "row")} not found for certain: `,
+    make("a", { href: `${path}?format=csv`, download: `${report.name} missing.csv` }, "as CSV"), " · ",
+    make("a", { href: `${path}?format=json`, download: `${report.name} missing.jspf` }, "as JSPF"));
+}
+
+const costOf = (report) =>
+  `Looked up in ${report.library}, as it was ${duration(report.library_age_s)} ago. It took `
+  + `${duration(report.took_ms / 1000)}, ${counted(report.reads, "read")} and ${counted(report.writes, "write")}.`;

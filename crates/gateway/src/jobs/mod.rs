@@ -1,0 +1,458 @@
+//! Jobs: what is done by itself from time to time. One list says what there is, when it ran last, how long that took,
+//! what came of it and when it runs next; each can be run at once, and ended.
+//!
+//! - [`schedule`] decides when a job is due: a pure function. A run that fell due while nobody was there is made up for
+//!   once, however many were missed.
+//! - At most so many run at a time as was configured; the others wait in line, first come, first served. Nothing runs
+//!   twice at once, and a run that breaks down has failed and nothing else.
+//! - [`record`] keeps what ran last over restarts. [`report`] is what is shown.
+//! - What has a rhythm of its own is shown here and can be run here: [`warming`], and the indexes of libraries
+//!   ([`indexes`]).
+
+pub mod indexes;
+mod record;
+mod report;
+mod schedule;
+#[cfg(test)]
+mod tests;
+pub mod warming;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use greenroom_cache::Clock;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use record::Records;
+pub use report::{Last, Outcome, Progress, Report, State};
+use schedule::{Due, Sight, Why, due};
+
+/// So many run at a time, unless `jobs.at_once` says otherwise.
+pub const AT_ONCE: usize = 3;
+/// A run that is to end may take so long for it; then it is broken off.
+const GRACE: Duration = Duration::from_secs(5);
+/// So often it is looked whether the machine slept.
+const LOOK: Duration = Duration::from_secs(60);
+/// The wall's clock runs ahead by this much at once only if the machine slept, or somebody set it.
+const SLEPT: Duration = Duration::from_secs(30);
+/// Longest message of a run that is kept, in characters.
+const MAX_MESSAGE: usize = 500;
+/// What comes round sooner than this is soon due anyway: its last run is not written down.
+const WRITTEN_FROM: Duration = Duration::from_secs(300);
+
+/// What a job is.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// The word for it.
+    pub id: &'static str,
+    /// What it is called.
+    pub title: &'static str,
+    /// What it does, in a sentence.
+    pub what: &'static str,
+    /// How often it runs by itself; `None` if only when it is asked to.
+    pub every: Option<Duration>,
+    /// A run that fell due while the process was off or the machine slept is made up for at once. A job that never ran
+    /// runs at the start.
+    pub catches_up: bool,
+}
+
+/// One run of a job, as its work sees it.
+#[derive(Debug, Clone)]
+pub struct Turn {
+    cancel: CancellationToken,
+    progress: Arc<Mutex<Option<Progress>>>,
+}
+
+impl Turn {
+    /// Ends when the run is to end. Whoever does not heed it is broken off five seconds later.
+    pub async fn cancelled(&self) {
+        self.cancel.cancelled().await;
+    }
+
+    /// Whether the run is to end.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
+    /// So much is done, of so much as far as that is known.
+    pub fn progress(&self, done: u64, total: Option<u64>) {
+        *self.progress.lock() = Some(Progress { done, total });
+    }
+}
+
+type Working = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
+type Work = Arc<dyn Fn(Turn) -> Working + Send + Sync>;
+
+/// What is known of a job that runs in a rhythm of its own.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// When it runs next, in milliseconds.
+    pub next_ms: Option<u64>,
+    /// How it ran last.
+    pub last: Option<Last>,
+}
+
+type Elsewhere = Arc<dyn Fn() -> Seen + Send + Sync>;
+
+/// What became of asking for a run or for its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// It begins, or it ends.
+    Heard,
+    /// It runs or waits already; or nothing is there to be ended.
+    Already,
+    /// There is no such job.
+    Unknown,
+}
+
+/// All jobs.
+pub struct Jobs {
+    at_once: usize,
+    clock: Clock,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    records: Option<Records>,
+    /// What ran last in earlier processes.
+    recorded: BTreeMap<String, Last>,
+    board: Mutex<Board>,
+    bell: Notify,
+}
+
+impl std::fmt::Debug for Jobs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Jobs").field("at_once", &self.at_once).finish_non_exhaustive()
+    }
+}
+
+/// Where every job stands.
+#[derive(Default)]
+struct Board {
+    jobs: Vec<Job>,
+    /// Who waits for a place, by number.
+    line: VecDeque<usize>,
+    running: usize,
+}
+
+struct Job {
+    plan: Plan,
+    work: Work,
+    elsewhere: Option<Elsewhere>,
+    known_ms: u64,
+    stage: Stage,
+    last: Option<Last>,
+    /// For so long the machine slept since then.
+    slept_ms: u64,
+}
+
+enum Stage {
+    Idle,
+    Waiting(Why),
+    Running { since_ms: u64, turn: Turn },
+}
+
+impl Job {
+    fn sight(&self) -> Sight {
+        Sight {
+            every_ms: self.plan.every.filter(|_| self.elsewhere.is_none()).map(millis),
+            is_under_way: !matches!(self.stage, Stage::Idle),
+            catches_up: self.plan.catches_up,
+            known_ms: self.known_ms,
+            ended_ms: self.last.as_ref().map(|last| last.ended_ms),
+            slept_ms: self.slept_ms,
+        }
+    }
+
+    fn is_written_down(&self) -> bool {
+        self.plan.catches_up && self.plan.every.is_none_or(|every| every >= WRITTEN_FROM)
+    }
+}
+
+impl Jobs {
+    /// No jobs yet; so many run at a time.
+    pub fn new(at_once: usize, clock: Clock, tasks: TaskTracker, stop: CancellationToken) -> Self {
+        Self {
+            at_once: at_once.max(1),
+            clock,
+            tasks,
+            stop,
+            records: None,
+            recorded: BTreeMap::new(),
+            board: Mutex::default(),
+            bell: Notify::new(),
+        }
+    }
+
+    /// The same, which remembers in this data directory what ran last.
+    #[must_use]
+    pub fn within(self, data_dir: &Path) -> Self {
+        let records = Records::of(data_dir);
+        let recorded = records.read().unwrap_or_else(|reason| {
+            tracing::warn!(reason, "when the jobs ran last cannot be read: they are due");
+            BTreeMap::new()
+        });
+        Self { records: Some(records), recorded, ..self }
+    }
+
+    /// Adds a job. What it does is asked for a future for each run, which says what was done or why it was not.
+    pub fn add<W, F>(&self, plan: Plan, work: W)
+    where
+        W: Fn(Turn) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<String, String>> + Send + 'static,
+    {
+        self.insert(plan, Arc::new(move |turn| Box::pin(work(turn))), None);
+    }
+
+    /// Adds a job that runs in a rhythm of its own, of which `seen` tells; here it is shown, and run when it is asked to.
+    pub fn add_elsewhere<S, W, F>(&self, plan: Plan, seen: S, work: W)
+    where
+        S: Fn() -> Seen + Send + Sync + 'static,
+        W: Fn(Turn) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<String, String>> + Send + 'static,
+    {
+        self.insert(plan, Arc::new(move |turn| Box::pin(work(turn))), Some(Arc::new(seen)));
+    }
+
+    fn insert(&self, plan: Plan, work: Work, elsewhere: Option<Elsewhere>) {
+        let known_ms = self.clock.now_ms();
+        // A run of the future is from before the clock was set back: it counts as one of now.
+        let last = self.recorded.get(plan.id).cloned();
+        let last = last.map(|last| Last { ended_ms: last.ended_ms.min(known_ms), ..last });
+        let job = Job { plan, work, elsewhere, known_ms, stage: Stage::Idle, last, slept_ms: 0 };
+        self.board.lock().jobs.push(job);
+        self.bell.notify_one();
+    }
+
+    /// Runs what is due, until the process is told to stop.
+    pub async fn keep(self: Arc<Self>) {
+        let mut ahead_ms = self.clock.behind_wall_ms();
+        while !self.stop.is_cancelled() {
+            let before_ms = std::mem::replace(&mut ahead_ms, self.clock.behind_wall_ms());
+            let leapt_ms = u64::try_from(ahead_ms.saturating_sub(before_ms)).unwrap_or(0);
+            if leapt_ms > millis(SLEPT) {
+                self.note_sleep(leapt_ms);
+            }
+            let next_ms = self.look();
+            let rest_ms = next_ms.map_or(u64::MAX, |at_ms| at_ms.saturating_sub(self.clock.now_ms()));
+            let rest = Duration::from_millis(rest_ms.max(1)).min(LOOK);
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = self.bell.notified() => {}
+                () = self.clock.sleep(rest) => {}
+            }
+        }
+    }
+
+    /// The machine slept, and the clock did not see it.
+    fn note_sleep(&self, slept_ms: u64) {
+        for job in &mut self.board.lock().jobs {
+            job.slept_ms = job.slept_ms.saturating_add(slept_ms);
+        }
+    }
+
+    /// Puts into line what is due, and runs who has a place; when the next is due.
+    fn look(self: &Arc<Self>) -> Option<u64> {
+        let now_ms = self.clock.now_ms();
+        let mut next_ms = None;
+        let mut board = self.board.lock();
+        for number in 0..board.jobs.len() {
+            match due(&board.jobs[number].sight(), now_ms) {
+                Due::Now(why) => board.queue(number, why),
+                Due::At(at_ms) => next_ms = Some(next_ms.map_or(at_ms, |soonest: u64| soonest.min(at_ms))),
+                Due::Never => {}
+            }
+        }
+        while board.running < self.at_once
+            && let Some(number) = board.line.pop_front()
+        {
+            self.begin(&mut board, number, now_ms);
+        }
+        next_ms
+    }
+
+    fn begin(self: &Arc<Self>, board: &mut Board, number: usize, now_ms: u64) {
+        let job = &mut board.jobs[number];
+        let why = match &job.stage {
+            Stage::Waiting(why) => *why,
+            Stage::Idle | Stage::Running { .. } => return,
+        };
+        let turn = Turn { cancel: self.stop.child_token(), progress: Arc::default() };
+        job.stage = Stage::Running { since_ms: now_ms, turn: turn.clone() };
+        let (work, id) = (Arc::clone(&job.work), job.plan.id);
+        board.running += 1;
+        let jobs = Arc::clone(self);
+        self.tasks.spawn(async move {
+            let (outcome, message) = jobs.carry_out(id, &work, &turn, why).await;
+            jobs.end(number, outcome, message);
+        });
+    }
+
+    async fn carry_out(&self, id: &str, work: &Work, turn: &Turn, why: Why) -> (Outcome, String) {
+        let working = AssertUnwindSafe(async { work(turn.clone()).await }).catch_unwind();
+        let overdue = async {
+            turn.cancelled().await;
+            self.clock.sleep(GRACE).await;
+        };
+        let ended = tokio::select! {
+            biased;
+            ended = working => ended,
+            () = overdue => {
+                let message = format!("It did not end within {} s and was broken off.", GRACE.as_secs());
+                return (Outcome::Cancelled, message);
+            }
+        };
+        match ended {
+            Ok(Ok(message)) if why == Why::Missed => (Outcome::CaughtUp, message),
+            Ok(Ok(message)) => (Outcome::Done, message),
+            Ok(Err(message)) if turn.is_cancelled() => (Outcome::Cancelled, message),
+            Ok(Err(message)) => (Outcome::Failed, message),
+            Err(_panic) => {
+                tracing::error!(job = id, "a job broke down by a fault of this program");
+                (Outcome::Failed, "It broke down by a fault of this program; the log says where.".to_owned())
+            }
+        }
+    }
+
+    /// A run has ended. What the end of the process ended is due again, so it is as if it had not been.
+    fn end(self: &Arc<Self>, number: usize, outcome: Outcome, message: String) {
+        let ended_ms = self.clock.now_ms();
+        let message = message.chars().take(MAX_MESSAGE).collect();
+        let mut board = self.board.lock();
+        board.running = board.running.saturating_sub(1);
+        let job = &mut board.jobs[number];
+        let started_ms = match std::mem::replace(&mut job.stage, Stage::Idle) {
+            Stage::Running { since_ms, .. } => since_ms,
+            Stage::Idle | Stage::Waiting(_) => ended_ms,
+        };
+        let last = Last::new(started_ms, ended_ms, outcome, message);
+        job.last = Some(last.clone());
+        job.slept_ms = 0;
+        let (id, is_written_down) = (job.plan.id, job.is_written_down());
+        drop(board);
+        match outcome {
+            Outcome::Failed => tracing::warn!(job = id, reason = last.message, "a job came to nothing"),
+            _ => tracing::debug!(job = id, outcome = outcome.word(), message = last.message, "a job has run"),
+        }
+        if is_written_down && !self.stop.is_cancelled() {
+            self.write_down(id, last);
+        }
+        self.bell.notify_one();
+    }
+
+    fn write_down(&self, id: &'static str, last: Last) {
+        let Some(records) = self.records.clone() else { return };
+        self.tasks.spawn_blocking(move || {
+            if let Err(reason) = records.write(id, &last) {
+                tracing::warn!(job = id, reason, "that a job has run cannot be written down");
+            }
+        });
+    }
+
+    /// Asks for a run: it begins as soon as there is a place.
+    pub fn run(&self, id: &str) -> Asked {
+        let mut board = self.board.lock();
+        let Some(number) = board.find(id) else { return Asked::Unknown };
+        if !matches!(board.jobs[number].stage, Stage::Idle) {
+            return Asked::Already;
+        }
+        board.queue(number, Why::Asked);
+        drop(board);
+        self.bell.notify_one();
+        Asked::Heard
+    }
+
+    /// Ends a run that is under way, or takes one out of the line.
+    pub fn cancel(&self, id: &str) -> Asked {
+        let now_ms = self.clock.now_ms();
+        let mut board = self.board.lock();
+        let Some(number) = board.find(id) else { return Asked::Unknown };
+        match &board.jobs[number].stage {
+            Stage::Idle => return Asked::Already,
+            Stage::Running { turn, .. } => turn.cancel.cancel(),
+            Stage::Waiting(_) => {
+                board.line.retain(|other| *other != number);
+                let job = &mut board.jobs[number];
+                job.stage = Stage::Idle;
+                let message = "It was taken out of the line.".to_owned();
+                job.last = Some(Last::new(now_ms, now_ms, Outcome::Cancelled, message));
+            }
+        }
+        drop(board);
+        self.bell.notify_one();
+        Asked::Heard
+    }
+
+    /// How many run at a time at most.
+    pub fn at_once(&self) -> usize {
+        self.at_once
+    }
+
+    /// How many run now.
+    pub fn running(&self) -> usize {
+        self.board.lock().running
+    }
+
+    /// How every job stands, in the order in which they were added.
+    pub fn reports(&self) -> Vec<Report> {
+        let now_ms = self.clock.now_ms();
+        let board = self.board.lock();
+        let seen: Vec<Option<Elsewhere>> = board.jobs.iter().map(|job| job.elsewhere.clone()).collect();
+        let reports: Vec<Report> = board.jobs.iter().map(|job| job.report(now_ms)).collect();
+        drop(board);
+        // What is kept elsewhere is asked without holding anything of ours.
+        let tell = |(report, seen): (Report, Option<Elsewhere>)| match seen {
+            Some(seen) => report.with(seen()),
+            None => report,
+        };
+        reports.into_iter().zip(seen).map(tell).collect()
+    }
+}
+
+impl Board {
+    fn find(&self, id: &str) -> Option<usize> {
+        self.jobs.iter().position(|job| job.plan.id == id)
+    }
+
+    /// Puts a job that is idle at the end of the line.
+    fn queue(&mut self, number: usize, why: Why) {
+        self.jobs[number].stage = Stage::Waiting(why);
+        self.line.push_back(number);
+    }
+}
+
+impl Job {
+    fn report(&self, now_ms: u64) -> Report {
+        let (state, progress) = match &self.stage {
+            Stage::Idle => (State::Idle, None),
+            Stage::Waiting(_) => (State::Waiting, None),
+            Stage::Running { turn, .. } => (State::Running, *turn.progress.lock()),
+        };
+        let next_ms = match due(&self.sight(), now_ms) {
+            Due::At(at_ms) => Some(at_ms),
+            Due::Now(_) => Some(now_ms),
+            Due::Never => None,
+        };
+        Report {
+            id: self.plan.id.to_owned(),
+            title: self.plan.title.to_owned(),
+            what: self.plan.what.to_owned(),
+            every_s: self.plan.every.map(|every| every.as_secs()),
+            state,
+            next_ms,
+            progress,
+            last: self.last.clone(),
+            may_cancel: state != State::Idle,
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

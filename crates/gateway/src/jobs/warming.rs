@@ -1,0 +1,77 @@
+//! Warming, shown as a job: the engine does it by itself every two seconds; here it is told what came of it, and asked
+//! for all at once.
+
+use std::time::Duration;
+
+use greenroom_cache::{Cache, Stats};
+
+use super::{Jobs, Last, Outcome, Plan, Seen};
+
+/// How often the engine looks.
+const EVERY: Duration = Duration::from_secs(2);
+
+const PLAN: Plan = Plan {
+    id: "warming",
+    title: "Warming",
+    what: "Asks anew for what apps read in a rhythm, just before they read it. Run now: for all of it at once.",
+    every: Some(EVERY),
+    catches_up: false,
+};
+
+/// Shows it.
+pub fn add(jobs: &Jobs, cache: &Cache) {
+    let (seen, work) = (cache.clone(), cache.clone());
+    jobs.add_elsewhere(
+        PLAN,
+        move || told(&seen.stats()),
+        move |turn| {
+            let cache = work.clone();
+            async move {
+                tokio::select! {
+                    () = turn.cancelled() => Err("It was ended; what was asked for still comes.".to_owned()),
+                    asked = cache.warm_now(None) => Ok(sentence(asked)),
+                }
+            }
+        },
+    );
+}
+
+/// What was done, for people.
+pub fn sentence(asked: usize) -> String {
+    match asked {
+        0 => "Nothing to warm: no app asked lately for anything that is kept warm.".to_owned(),
+        1 => "1 answer was refreshed.".to_owned(),
+        more => format!("{more} answers were refreshed."),
+    }
+}
+
+fn told(stats: &Stats) -> Seen {
+    if stats.warm_looked_ms == 0 {
+        return Seen::default();
+    }
+    let loads: u64 = stats.classes.iter().map(|class| class.warm_loads).sum();
+    let useful: u64 = stats.classes.iter().map(|class| class.warm_useful).sum();
+    let message = format!(
+        "{} answers are kept warm; {loads} were loaded so far, {useful} of them were read.",
+        stats.warm_keys
+    );
+    let at_ms = stats.warm_looked_ms;
+    Seen {
+        next_ms: Some(at_ms.saturating_add(super::millis(EVERY))),
+        last: Some(Last::new(at_ms, at_ms, Outcome::Done, message)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_engine_did_is_told_once_it_has_looked() {
+        assert!(told(&Stats::default()).last.is_none());
+        let stats = Stats { warm_looked_ms: 7_000, warm_keys: 3, ..Stats::default() };
+        let seen = told(&stats);
+        assert_eq!(seen.next_ms, Some(9_000));
+        assert!(seen.last.expect("it looked").message.starts_with("3 answers are kept warm"));
+    }
+}

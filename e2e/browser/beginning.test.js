@@ -1,0 +1,35 @@
+// A new installation: nothing has asked yet, and each view says what to do next.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { VIEWS, goTo } from "./stage/browser.js";
+import { setScene } from "./stage/scene.js";
+
+const scene = setScene(import.meta.url, { withToken: false });
+
+test("it waits for the first app, with the address to copy", async () => {
+  const page = await scene.open();
+  await page.getByText(/waiting for your first app/i).first().waitFor();
+  await page.locator("#view").getByText(scene.gateway.urls.home.replace("http://", ""), { exact: false }).first().waitFor();
+  await page.watched.close();
+});
+
+test("a server without a token says how it gets one", async () => {
+  const page = await scene.open({ at: "libraries" });
+  await page.getByText("Greenroom has no token for this server").waitFor();
+  await page.getByText(/greenroom login/).first().waitFor();
+  await goTo(page, "playlists");
+  await page.getByText("No music library is known yet").waitFor();
+  await page.watched.close();
+});
+
+test("no view is empty", async () => {
+  const page = await scene.open();
+  for (const view of VIEWS) {
+    await goTo(page, view);
+    const text = await page.locator("#view").innerText();
+    assert.ok(text.length > 40, `${view || "overview"}: ${text}`);
+  }
+  await page.watched.close();
+});

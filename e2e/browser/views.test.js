@@ -1,0 +1,84 @@
+// Every view, by day and by night, on a desk and on a phone: it opens, complains of nothing, fits, and axe finds nothing.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { SIZES, VIEWS, axeFindings, goTo, logIn, overflow, picture } from "./stage/browser.js";
+import { csvFile, rowsOf, tracksOf } from "./stage/catalogue.js";
+import { setScene } from "./stage/scene.js";
+import { until } from "./stage/waiting.js";
+
+const MARKUP = "<img src=x onerror=alert(1)>";
+const scene = setScene(import.meta.url, {
+  servers: { home: {}, attic: { kind: "jellyfin" } },
+  prepare: async ({ servers, gateway }) => {
+    await until(async () => (await gateway.api("libraries/home:3")).state === "current", "the music is built");
+    // An app by an evil name, and one that asks the same again and again.
+    for (const product of [MARKUP, "Television", "Television"]) {
+      for (const path of ["/library/sections", "/library/onDeck", "/hubs"]) await gateway.app("home", path, { product });
+    }
+    const rows = rowsOf(await tracksOf(servers.home, 40));
+    rows.push([MARKUP, "Nobody", ""], [`${rows[0][0]} (Live)`, rows[0][1], ""]);
+    const { buffer } = csvFile("", rows);
+    await fetch(`${gateway.control}/api/v1/playlists/sync?server=home&name=Weekly&dry_run=true`, {
+      method: "POST", body: buffer, headers: { Authorization: `Bearer ${gateway.token}` },
+    });
+  },
+});
+
+for (const scheme of ["light", "dark"]) {
+  for (const size of Object.keys(SIZES)) {
+    test(`every view is well: ${scheme}, ${size}`, async (t) => {
+      const page = await scene.open({ scheme, size, axe: true });
+      await logIn(page, scene.gateway);
+      for (const view of VIEWS) {
+        await t.test(view || "overview", async () => {
+          await goTo(page, view);
+          await page.watched.settled();
+          if (view === "playlists") {
+            await page.getByRole("button", { name: "Show: the run of Weekly" }).click();
+            await page.locator(".rows > li").first().waitFor();
+          }
+          await picture(page, `${view || "overview"}-${scheme}-${size}`);
+          assert.equal(await overflow(page), 0, "nothing sticks out to the side");
+          assert.deepEqual(await axeFindings(page), []);
+          assert.equal(await page.locator("#view img[src='x']").count(), 0, "markup stays text");
+        });
+      }
+      await page.watched.close();
+    });
+  }
+}
+
+test("every view works under the strict policy", async () => {
+  const page = await scene.open();
+  await logIn(page, scene.gateway);
+  for (const view of VIEWS) {
+    await goTo(page, view);
+    assert.match(await page.title(), /Greenroom/);
+  }
+  await page.watched.close();
+});
+
+test("the menu leads to every view with the keyboard, and the focus goes along", async () => {
+  const page = await scene.open();
+  await page.locator("#view h1").waitFor();
+  await page.keyboard.press("Tab");
+  assert.match(await page.evaluate(() => document.activeElement.textContent), /Skip/);
+  for (const view of VIEWS.slice(1)) {
+    const link = page.locator(`nav a[data-view="${view}"]`);
+    await link.focus();
+    await page.keyboard.press("Enter");
+    const name = (await link.textContent()).trim().split(/\s/)[0];
+    await page.locator("#view h1", { hasText: name }).waitFor();
+    await until(() => page.evaluate(() => document.activeElement.tagName === "H1"), "the heading has the focus");
+  }
+  await page.watched.close();
+});
+
+test("an app's name that holds markup is text", async () => {
+  const page = await scene.open();
+  await page.locator("#view").getByText(MARKUP, { exact: true }).first().waitFor();
+  assert.equal(await page.locator("#view img[src='x']").count(), 0);
+  await page.watched.close();
+});
