@@ -201,3 +201,21 @@ async fn look_at_users(known: &mut Known, server: &Arc<Server>, now_ms: u64) {
         known.users.insert(server.name().to_owned(), (users.len() as u64, now_ms));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_looks_while_figures_are_computed_has_those_of_before_at_once() {
+        let dashboard = Dashboard::new(Arc::default(), Arc::default(), Clock::system());
+        dashboard.recompute().await.expect("it can");
+        let before = dashboard.figures();
+        assert!(before.as_of_ms > 0);
+        let computing = dashboard.known.lock().await;
+        assert_eq!(dashboard.figures().as_of_ms, before.as_of_ms);
+        assert_eq!(dashboard.recompute().await.as_deref(), Ok("It runs already."));
+        drop(computing);
+        assert_eq!(dashboard.recompute().await.as_deref(), Ok("0 playing on 0 servers"));
+    }
+}
