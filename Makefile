@@ -41,7 +41,7 @@ fuzz: prepare prepare-fuzz
 fuzz-brief: prepare prepare-fuzz
 	fuzz/run.sh 5
 
-# Unmodified clients from PyPI through the built program.
+# Unmodified clients from PyPI through the built program, then its page in Chromium. Pictures of it: target/e2e/browser.
 e2e: prepare prepare-e2e
 	$(CARGO) build --quiet -p greenroom
 	sh e2e/run.sh

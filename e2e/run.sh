@@ -20,12 +20,14 @@ if command -v timeout >/dev/null 2>&1; then
   guard="timeout --foreground --signal=INT --kill-after=30 900"
 fi
 clients() { $guard .venv/bin/python -m pytest "$@"; }
-# Two files at a time: each has a browser, a gateway and its servers.
+# Two files at a time, where Node can: each has a browser, a gateway and its servers.
 pages() {
   cd browser
+  pace=""
+  if node --help | grep -q -e --test-concurrency; then pace="--test-concurrency=2"; fi
   tests=""
   for name in "${@:-}"; do tests="$tests $(ls ./*"$name"*.test.js)"; done
-  $guard node --test --test-concurrency=2 $tests
+  $guard node --test $pace $tests
 }
 case "${1:-}" in
   "") clients && (pages) ;;

@@ -78,7 +78,7 @@ test("the menu leads to every view with the keyboard, and the focus goes along",
 
 test("an app's name that holds markup is text", async () => {
   const page = await scene.open();
-  await page.locator("#view").getByText(MARKUP, { exact: true }).first().waitFor();
+  await page.locator("#view").getByText(/img src/).first().waitFor();
   assert.equal(await page.locator("#view img[src='x']").count(), 0);
   await page.watched.close();
 });

@@ -94,6 +94,7 @@ async fn ask(control: &Arc<Control>, place: Place, request: &Request, uri: Uri) 
         shown: None,
         base_path: place.behind.map(|(path, _)| path.to_owned()).unwrap_or_default(),
         hosts: place.behind.map(|(_, host)| host.to_owned()).into_iter().collect(),
+        trusted_proxies: config::Networks::default(),
         open_reads: Vec::new(),
     };
     control::answer(Arc::clone(control), settings, peer, asked).await

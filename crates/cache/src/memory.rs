@@ -4,6 +4,7 @@
 //! a newer. Reads take no lock but the map's own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use quick_cache::sync::Cache;
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
@@ -22,12 +23,16 @@ use crate::value::Entry;
 const STRIPES: usize = 64;
 /// What an entry is expected to weigh; sizes the memory of keys that were evicted lately.
 const EXPECTED_ENTRY_BYTES: u64 = 8 * 1024;
+/// Keys that are remembered of those that had to make room while they were fresh, 8 bytes each.
+const REMEMBERED: usize = 4096;
 
 /// The memory tier.
 pub(crate) struct Memory {
     map: Cache<Key, Arc<Entry>, ByWeight, BuildAsHashed, Farewell>,
     stripes: Box<[Mutex<()>]>,
     quotas: Quotas,
+    /// Keys that had to make room while they were fresh, by their hash: the newest of each slot.
+    missed: Box<[AtomicU64]>,
     max_entry_bytes: u64,
     max_partition_bytes: u64,
 }
@@ -47,6 +52,7 @@ impl Memory {
             map: Cache::with_options(options, ByWeight, BuildAsHashed::default(), Farewell),
             stripes: (0..STRIPES).map(|_| Mutex::new(())).collect(),
             quotas: Quotas::default(),
+            missed: (0..REMEMBERED).map(|_| AtomicU64::new(0)).collect(),
             max_entry_bytes: settings.max_entry_bytes,
             max_partition_bytes: settings.max_partition_bytes,
         }
@@ -94,8 +100,9 @@ impl Memory {
         if kept.as_ref().is_some_and(|kept| kept.created() >= entry.created()) {
             return Err(Refusal::Older);
         }
+        let now_ms = entry.stored_ms();
         let freed = kept.as_ref().map_or(0, |kept| kept.weight);
-        self.make_room(&entry.quota, entry.weight.saturating_sub(freed), key);
+        self.make_room(&entry.quota, entry.weight.saturating_sub(freed), key, now_ms);
         entry.quota.enter(entry.weight);
         enter(&entry.cell, entry.weight);
         let mut gone = Gone::default();
@@ -103,6 +110,9 @@ impl Memory {
         let mut replaced = false;
         for (other, entry) in gone.0 {
             replaced |= other == *key;
+            if other != *key {
+                self.remember(&other, &entry, now_ms);
+            }
             leave(&entry, other != *key);
         }
         if !replaced {
@@ -118,6 +128,24 @@ impl Memory {
         }
     }
 
+    /// It had to make room: if it was fresh, that may be regretted.
+    fn remember(&self, key: &Key, entry: &Entry, now_ms: u64) {
+        if now_ms < entry.horizons().fresh_until_ms {
+            self.slot(key).store(key.hash64(), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether what is asked for had to make room while it was fresh; true once for each time.
+    pub(crate) fn take_regret(&self, key: &Key) -> bool {
+        let hash = key.hash64();
+        self.slot(key).compare_exchange(hash, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    fn slot(&self, key: &Key) -> &AtomicU64 {
+        let number = usize::try_from(key.hash64() >> 16).unwrap_or(0);
+        &self.missed[number % REMEMBERED]
+    }
+
     /// The keys whose entries were read since this was last asked.
     #[cfg(not(feature = "shuttle"))]
     pub(crate) fn take_uses(&self) -> Vec<Key> {
@@ -125,7 +153,7 @@ impl Memory {
     }
 
     /// Lets a partition's own entries make room: the oldest first, those read since they came get a second turn.
-    fn make_room(&self, quota: &Quota, wanted: u64, keep: &Key) {
+    fn make_room(&self, quota: &Quota, wanted: u64, keep: &Key, now_ms: u64) {
         let mut turns = quota.queued().saturating_mul(2);
         while quota.bytes().saturating_add(wanted) > self.max_partition_bytes && turns > 0 {
             turns -= 1;
@@ -133,7 +161,8 @@ impl Memory {
             let Some(entry) = self.map.peek(&key) else { continue };
             if key == *keep || entry.take_second_chance() {
                 quota.again(key);
-            } else if let Some((_, entry)) = self.map.remove(&key) {
+            } else if let Some((key, entry)) = self.map.remove(&key) {
+                self.remember(&key, &entry, now_ms);
                 leave(&entry, true);
             }
         }

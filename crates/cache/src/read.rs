@@ -467,6 +467,9 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
     fn count_miss(&mut self, why: LoadReason) {
         if !std::mem::replace(&mut self.miss_counted, true) {
             self.cell.miss(why);
+            if why == LoadReason::Absent && self.house.desk.memory.take_regret(self.key) {
+                self.cell.regrets.one();
+            }
         }
     }
 }

@@ -91,6 +91,8 @@ pub struct ClassStats {
     pub ahead_useless: u64,
     /// Entries that had to make room.
     pub evictions: u64,
+    /// Misses of what had to make room although it was fresh.
+    pub regrets: u64,
     /// Values not stored, by reason.
     pub refusals: [(Refusal, u64); Refusal::EVERY.len()],
     /// Bytes in memory.

@@ -63,6 +63,7 @@ pub(crate) struct Cell {
     pub(crate) ahead_useful: Counter,
     pub(crate) ahead_useless: Counter,
     pub(crate) evictions: Counter,
+    pub(crate) regrets: Counter,
     pub(crate) refusals: [Counter; Refusal::EVERY.len()],
     /// Gauges: not reset.
     pub(crate) bytes: AtomicI64,
@@ -113,6 +114,7 @@ impl Cell {
             &self.ahead_useful,
             &self.ahead_useless,
             &self.evictions,
+            &self.regrets,
         ];
         single.into_iter().chain(&self.misses).chain(&self.load_times).chain(&self.refusals)
     }
@@ -147,6 +149,7 @@ impl Cell {
             ahead_useful: self.ahead_useful.get(),
             ahead_useless: self.ahead_useless.get(),
             evictions: self.evictions.get(),
+            regrets: self.regrets.get(),
             refusals: std::array::from_fn(|i| (Refusal::EVERY[i], self.refusals[i].get())),
             bytes: gauge(&self.bytes),
             entries: gauge(&self.entries),

@@ -43,6 +43,20 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest list of sections.
 const MAX_POLLED_BYTES: u64 = 4 * 1024 * 1024;
 
+/// Whether the server's events reach us.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Events {
+    /// Nobody asked, or nobody answered.
+    #[default]
+    Unknown,
+    /// They do.
+    Followed,
+    /// The server answers this to the configured token.
+    Refused(u16),
+    /// The token is a key that belongs to no user, so no user's events reach it.
+    NobodysKey,
+}
+
 /// Follows the server's events until it is stopped. Without a token there is nothing to follow.
 pub async fn follow(server: Arc<Server>) {
     let Some(credential) = server.own_credential() else { return };
@@ -131,6 +145,9 @@ impl Follower {
             if matches!(status.as_u16(), 401 | 498) {
                 self.server.note_own_token(false);
             }
+            if status.is_client_error() {
+                self.server.note_events(Events::Refused(status.as_u16()));
+            }
             return if status.is_server_error() { Connected::Nobody } else { Connected::Refused };
         }
         self.server.note_own_token(true);
@@ -171,6 +188,7 @@ impl Follower {
     async fn listen(&mut self, mut socket: Socket) {
         let _watching = Watching::begin(&self.server, &self.identity);
         let is_deaf = self.server.settings.kind == Kind::Jellyfin && self.identity.account().is_none();
+        self.server.note_events(if is_deaf { Events::NobodysKey } else { Events::Followed });
         let server = Arc::clone(&self.server);
         let mut down = std::pin::pin!(server.breaker.down());
         let clock = self.server.clock.clone();

@@ -50,7 +50,11 @@ pub async fn greet(server: &Server) -> Greeting {
             if status == 200 {
                 server.note_introduction(&body);
             }
-            recognise(server, &body).await
+            let greeting = recognise(server, &body).await;
+            if let Greeting::Found { version, .. } = &greeting {
+                server.note_version(version);
+            }
+            greeting
         }
         Ok(Err(none)) => {
             server.note_failure();

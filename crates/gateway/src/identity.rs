@@ -24,6 +24,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::breaker::Outage;
 use crate::state::proofs::{Changes, IdentityProofs, ImageProof};
 use crate::state::refusals::Refusals;
+use crate::statistics::User;
 
 /// How long the proof for an image holds.
 pub const IMAGE_PROOF_TTL: Duration = Duration::from_secs(24 * 3600);
@@ -237,6 +238,11 @@ impl Identity {
     /// Whether the server refused this token, and was not seen to accept it since.
     pub fn is_refused(&self) -> bool {
         self.generation() > 0 && self.proven_ms.load(Ordering::Acquire) == 0
+    }
+
+    /// Whether the server showed, since it last refused this token, that it accepts it.
+    pub fn is_proven(&self) -> bool {
+        self.proven_ms.load(Ordering::Acquire) > 0
     }
 
     /// Whether its place was needed for somebody else.
@@ -529,6 +535,20 @@ impl Identities {
         Partition::new(hex(&self.hash(token)))
     }
 
+    /// Who that is in statistics: the account where it is proven, so that several tokens of one person are one user.
+    pub fn user_of(&self, identity: &Identity) -> Option<User> {
+        if identity.is_anonymous() {
+            return None;
+        }
+        let Some(account) = identity.account() else { return User::of_hash(identity.partition.as_str()) };
+        let mut hasher = blake3::Hasher::new_keyed(&self.key.0);
+        for part in ["user", &*self.server, &*account] {
+            hasher.update(part.as_bytes()).update(&[0]);
+        }
+        let [one, two, three, four, ..] = *hasher.finalize().as_bytes();
+        Some(User::new([one, two, three, four]))
+    }
+
     fn hash(&self, token: &str) -> [u8; 16] {
         let mut hasher = blake3::Hasher::new_keyed(&self.key.0);
         hasher.update(self.server.as_bytes());
@@ -617,7 +637,7 @@ mod tests {
     fn offline_a_token_counts_that_was_proven_when_the_server_was_last_heard_of() {
         let (day, minute) = (Duration::from_secs(86_400), 60_000);
         let identity = Identity::new("x", false, &Arc::default());
-        let outage = Outage { since_ms: 21 * minute, heard_ms: 20 * minute, next_probe_ms: 0 };
+        let outage = Outage { since_ms: 21 * minute, heard_ms: 20 * minute, next_probe_ms: 0, why: None };
         let counts = |at_min: u64| identity.is_proven_offline(&outage, at_min * minute, TTL, day);
         assert!(!counts(21), "never proven");
         identity.accept(Class::Lists, 14 * minute, 0);

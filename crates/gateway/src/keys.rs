@@ -18,6 +18,7 @@ use crate::identity::HashKey;
 /// The key that hides identities: without it what is kept of them is worthless.
 pub(crate) const KEY_FILE: &str = "identity.key";
 const TOKEN_FILE: &str = "control.token";
+const READ_TOKEN_FILE: &str = "read.token";
 const DEVICE_FILE: &str = "device.id";
 const HOOK_FILE: &str = "webhook.secret";
 /// What is bypassed.
@@ -103,7 +104,31 @@ impl DataDir {
 
     /// When the control token was written.
     pub fn control_token_written(&self) -> Option<SystemTime> {
-        std::fs::metadata(self.0.join(TOKEN_FILE)).and_then(|file| file.modified()).ok()
+        self.written(TOKEN_FILE)
+    }
+
+    /// The token that only reads.
+    ///
+    /// # Errors
+    /// If it can be neither read nor made.
+    pub fn read_token(&self) -> Result<Secret, String> {
+        match self.kept_token(READ_TOKEN_FILE)? {
+            Some(text) => Ok(Secret::new(text)),
+            None => self.rotate_read_token(),
+        }
+    }
+
+    /// When the token that only reads was written.
+    pub fn read_token_written(&self) -> Option<SystemTime> {
+        self.written(READ_TOKEN_FILE)
+    }
+
+    /// Makes a new token that only reads; the old one is worth nothing from then on.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn rotate_read_token(&self) -> Result<Secret, String> {
+        self.make_token(READ_TOKEN_FILE)
     }
 
     /// The secret part of the webhook address.
@@ -143,6 +168,10 @@ impl DataDir {
         write(&path, bytes).map_err(|error| explain(&path, &error))
     }
 
+    fn written(&self, file: &str) -> Option<SystemTime> {
+        std::fs::metadata(self.0.join(file)).and_then(|file| file.modified()).ok()
+    }
+
     fn kept_token(&self, file: &str) -> Result<Option<String>, String> {
         let path = self.0.join(file);
         let kept = read(&path).map_err(|error| explain(&path, &error))?;
@@ -180,12 +209,13 @@ pub fn is_ours(name: &str) -> bool {
 
 /// Whether a file of this name belongs into a backup.
 pub fn is_saved(name: &str) -> bool {
-    [KEY_FILE, TOKEN_FILE, DEVICE_FILE, HOOK_FILE, BYPASS_FILE].contains(&name) || is_server_token(name)
+    [KEY_FILE, TOKEN_FILE, READ_TOKEN_FILE, DEVICE_FILE, HOOK_FILE, BYPASS_FILE].contains(&name)
+        || is_server_token(name)
 }
 
 /// Whether a file of this name holds the token of a media server, as `login` writes it.
 pub fn is_server_token(name: &str) -> bool {
-    name != TOKEN_FILE && name.strip_suffix(".token").is_some_and(is_server_name)
+    ![TOKEN_FILE, READ_TOKEN_FILE].contains(&name) && name.strip_suffix(".token").is_some_and(is_server_name)
 }
 
 /// Whether the token of a media server may be written to this file: it is not there, or holds such a token already.
@@ -284,6 +314,12 @@ mod tests {
         assert_eq!(mode(folder.path().join("state")), 0o700);
         assert_eq!(mode(folder.path().join("state/control.token")), 0o600);
         assert_eq!(mode(folder.path().join("state/identity.key")), 0o600);
+        let reads = dir.read_token().expect("a token");
+        assert_eq!(dir.read_token().expect("a token"), reads);
+        assert_ne!(reads, first.secret);
+        assert_ne!(dir.rotate_read_token().expect("another"), reads);
+        assert_eq!(dir.control_token().expect("a token").secret, first.secret, "the other one stays");
+        assert_eq!(mode(folder.path().join("state/read.token")), 0o600);
     }
 
     #[test]
@@ -298,6 +334,7 @@ mod tests {
             ("notes", "two words", false),
             ("long", &long, false),
             ("control.token", "0123456789abcdef", false),
+            ("read.token", "0123456789abcdef", false),
             ("device.id", "0123456789abcdef", false),
         ] {
             std::fs::write(path(name), held).expect("written");
@@ -308,7 +345,7 @@ mod tests {
 
     #[test]
     fn our_files_are_known_by_their_names() {
-        let names = [KEY_FILE, TOKEN_FILE, DEVICE_FILE, HOOK_FILE, "living-room.token"];
+        let names = [KEY_FILE, TOKEN_FILE, READ_TOKEN_FILE, DEVICE_FILE, HOOK_FILE, "living-room.token"];
         for name in names.into_iter().chain(OTHERS).chain(["state.db.before-v2", "replaced-20260131-235959"])
         {
             assert!(is_ours(name), "{name}");

@@ -16,7 +16,8 @@
 //! - [`library`]: the libraries, kept whole. [`matching`]: which item is meant. [`playlists`]: playlists from elsewhere.
 //! - [`tls`]: whose certificate is believed, and which one is shown.
 //! - [`jobs`]: what is done by itself from time to time.
-//! - [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
+//! - [`advice`]: what could be better; [`warnings`]: what is set up badly; [`openness`]: a server that lets its neighbours in.
+//! - [`lifetimes`]: how long answers live, said while the process runs.
 //! - [`resume`]: warming goes on after a restart.
 //! - [`storage`]: the engine with its tiers. [`state`]: what outlives the process and is no cache.
 //! - [`keys`]: the secrets of the data directory. [`greeting`]: who answers at the configured address.
@@ -24,9 +25,11 @@
 //!   of. [`why`]: why one read is answered as it is.
 //! - [`enquiry`]: one question to one address, for the tools of the command line. [`login`]: getting a token. [`doctor`]: what is wrong, and what to do.
 //! - [`shell`]: words of the commands that are printed.
+//! - [`statistics`]: what was asked, how it was answered, and what that spared the servers.
 //! - [`inside`]: reads of our own for dashboards. [`dashboard`]: the figures they show. [`history`]: what was played.
 //! - [`control`]: page, API, metrics. [`apps`]: which apps were seen.
 
+pub mod advice;
 pub mod apps;
 pub mod body;
 pub mod bounds;
@@ -51,6 +54,7 @@ pub mod inside;
 pub mod jobs;
 pub mod keys;
 pub mod library;
+pub mod lifetimes;
 pub mod listener;
 pub mod login;
 pub mod matching;
@@ -70,7 +74,9 @@ pub mod server;
 pub mod shell;
 pub mod stale;
 pub mod state;
+pub mod statistics;
 pub mod storage;
 pub mod tls;
+pub mod traces;
 pub mod warnings;
 pub mod why;

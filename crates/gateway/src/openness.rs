@@ -16,7 +16,7 @@ use crate::breaker;
 use crate::origin::Lane;
 use crate::queue::Errand;
 use crate::server::Server;
-use crate::warnings::Warning;
+use crate::warnings::{Severity, Warning};
 
 /// How often it is asked again.
 const EVERY: Duration = Duration::from_secs(60 * 60);
@@ -28,6 +28,9 @@ const ASKED_FOR: &str = "/library/sections";
 /// What is said about a server that is open.
 pub const OPEN: Warning = Warning {
     code: "server-answers-without-a-token",
+    severity: Severity::Urgent,
+    action: None,
+    subject: None,
     text: Cow::Borrowed(
         "The server answers without a token. Greenroom still asks every app for one, but cannot say whether it is \
            a right one: the server takes whoever comes through here for a neighbour.",

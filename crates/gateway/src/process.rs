@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::advice::{Advisor, forwarding};
 use crate::bypass::Bypasses;
 use crate::config::{self, Settings};
 use crate::control::{Control, Links, Parts, Token};
@@ -23,11 +24,16 @@ use crate::notices::{Fact, Notices};
 use crate::playlists::{self, Playlists};
 use crate::server::Server;
 use crate::state::State;
+use crate::statistics::Statistics;
+use crate::statistics::spot::Spots;
 use crate::storage;
 use crate::tls::Shown;
 use crate::tls::shown::Files;
+use crate::traces::Traces;
 use crate::warnings::Warnings;
-use crate::{breaker, control, follower, library, listener, openness, prefetch, resume, state};
+use crate::{
+    breaker, control, follower, library, lifetimes, listener, openness, prefetch, resume, state, statistics,
+};
 
 /// How long requests under way may take to end after the process was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -53,6 +59,8 @@ pub struct Process {
     pub state: Arc<State>,
     /// The libraries of the servers.
     pub libraries: Arc<Libraries>,
+    /// What was asked, and how it was answered.
+    pub statistics: Arc<Statistics>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -76,9 +84,12 @@ impl Process {
         let secrets = (data_dir.identity_key()?, data_dir.webhook_secret()?);
         let token = data_dir.control_token()?;
         let bypasses = Bypasses::open(&data_dir);
+        let lifetimes = lifetimes::Book::of(data_dir.path());
         let memory = engine_settings(&settings.memory);
+        let disk_dir = settings.disk.as_ref().map(|disk| disk.dir.clone());
         let has_store = settings.disk.as_ref().is_some_and(|disk| storage::is_begun(&disk.dir));
         let notices = Arc::new(Notices::new(settings.notices, &clock, &warnings));
+        let traces = Arc::new(Traces::new(settings.tracing, &clock));
         let wants_disk = settings.disk.is_some();
         let cache = storage::open(&memory, settings.disk, &clock, &tasks, &warnings);
         let mut servers = Vec::new();
@@ -100,7 +111,11 @@ impl Process {
             server.bypasses = Arc::clone(&bypasses);
             server.state = Arc::clone(&state);
             server.notices = Arc::clone(&notices);
+            server.traces = Arc::clone(&traces);
+            let told = &settings.statistics;
+            server.spots = Spots::new(told.spot_check_one_in, told.spot_checks_per_minute);
             state.restore(&server, has_store);
+            take_up(&server, &lifetimes);
             server.turn_to(mode);
             let server = Arc::new(server);
             servers.push((Arc::clone(&server), address));
@@ -124,20 +139,31 @@ impl Process {
         if !settings.playlists.is_empty() {
             tasks.spawn(playlists::standing::keep(Arc::clone(&playlists), settings.playlists, stop.clone()));
         }
-        let links = Links::of(&secrets.0);
-        let own: Vec<Arc<Server>> = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
-        let inside = Arc::new(Inside::of(own.clone()));
-        let known = Arc::clone(&libraries);
-        let dashboard = Arc::new(Dashboard::new(Arc::clone(&inside), known, clock.clone()));
-        let kept = (clock.clone(), tasks.clone());
-        let history = History::open(&state_dir, state.trouble(), settings.history_max_rows, own, kept);
-        let history = Arc::new(history);
         let jobs = Jobs::new(settings.jobs_at_once, clock.clone(), tasks.clone(), stop.clone());
         let jobs = Arc::new(jobs.within(&state_dir));
         jobs::warming::add(&jobs, &cache);
         jobs::indexes::add(&jobs, &libraries);
-        dashboard.add_to(&jobs);
-        history.add_to(&jobs);
+        let statistics = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
+        let kept = (statistics, clock.clone());
+        let statistics =
+            Arc::new(Statistics::open(&state_dir, &settings.statistics, kept, Arc::clone(&warnings)));
+        tasks.spawn(statistics::keep(Arc::clone(&statistics), stop.clone()));
+        jobs::statistics::add(&jobs, &statistics);
+        let links = Links::of(&secrets.0);
+        let own: Vec<Arc<Server>> = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
+        let inside = Arc::new(Inside::of(own.clone()));
+        let known = Arc::clone(&libraries);
+        let dashboard = Dashboard::new(Arc::clone(&inside), known, clock.clone());
+        let dashboard = Arc::new(dashboard.counting(Arc::clone(&statistics)));
+        let kept = (clock.clone(), tasks.clone());
+        let history = History::open(&state_dir, state.trouble(), settings.history_max_rows, own, kept);
+        let history = Arc::new(history);
+        jobs::dashboards::add(&jobs, &dashboard, &history);
+        let dirs = std::iter::once(state_dir.clone()).chain(disk_dir).collect();
+        let all = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
+        let advisor = Advisor::new(all, cache.clone(), Arc::clone(&libraries), Arc::clone(&warnings), dirs);
+        let advisor = Arc::new(advisor);
+        advisor.add(&jobs);
         let plane = Control::new(Parts {
             inside: Arc::clone(&inside),
             dashboard: Arc::clone(&dashboard),
@@ -150,7 +176,11 @@ impl Process {
             warnings,
             playlists,
             notices: Arc::clone(&notices),
+            traces: Arc::clone(&traces),
             jobs: Arc::clone(&jobs),
+            advisor: Some(advisor),
+            lifetimes: Some(lifetimes),
+            statistics: Arc::clone(&statistics),
         });
         let shown = open_shown(settings.control.shown.as_ref(), "the control plane", &clock)?;
         let scheme = if shown.is_some() { "https" } else { "http" };
@@ -161,6 +191,7 @@ impl Process {
         }
         tasks.spawn(Arc::clone(&notices).watch_disk(cache.clone(), stop.clone()));
         notices.begin(&tasks, &stop);
+        traces.begin(&tasks, &stop);
         let kept: Vec<_> = listeners.iter().map(|(server, ..)| Arc::clone(server)).collect();
         state.keep(&kept, &clock, settings.settle)?;
         for (server, listener, shown) in listeners {
@@ -171,16 +202,18 @@ impl Process {
             tasks.spawn(library::keep(Arc::clone(&server), Arc::clone(&libraries)));
             tasks.spawn(follower::follow(server));
         }
-        tasks.spawn(inside.keep_warm(stop.clone()));
         tasks.spawn(jobs.keep());
+        tasks.spawn(inside.keep_warm(stop.clone()));
         cache.run_warmer();
-        Ok(Self { servers, control, page, token, cache, clock, state, libraries, tasks, stop })
+        Ok(Self { servers, control, page, token, cache, clock, state, libraries, statistics, tasks, stop })
     }
 
-    /// From now on asks the servers whether they let their neighbours in, and warns of it.
+    /// From now on asks the servers whether they let their neighbours in, and whether they trust us as a proxy, and
+    /// warns of it.
     pub fn watch_openness(&self) {
         for (server, _) in &self.servers {
             self.tasks.spawn(openness::watch(Arc::clone(server)));
+            self.tasks.spawn(forwarding::watch(Arc::clone(server)));
         }
     }
 
@@ -194,6 +227,9 @@ impl Process {
         }
         self.tasks.close();
         let ended = self.clock.timeout(DRAIN, self.tasks.wait()).await.is_ok();
+        if let Err(reason) = self.statistics.sync().await {
+            tracing::warn!(reason, "the last statistics were not written");
+        }
         let lost = self.cache.close_disk().await;
         if lost > 0 {
             tracing::warn!(lost, "the disk was too slow at the end: so many answers were not written");
@@ -202,6 +238,16 @@ impl Process {
             tracing::warn!("the disk was too slow at the end: the newest proofs of tokens were not written");
         }
         ended
+    }
+}
+
+/// Lifetimes that an earlier process was told hold on.
+fn take_up(server: &Server, lifetimes: &lifetimes::Book) {
+    match lifetimes.read(server.name()) {
+        Ok(all) => all.into_iter().for_each(|(class, said)| server.lifetimes.say(class, said)),
+        Err(reason) => {
+            tracing::warn!(server = server.name(), reason, "lifetimes that were said cannot be read")
+        }
     }
 }
 

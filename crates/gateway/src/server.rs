@@ -2,22 +2,24 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_cache::{Cache, Clock, Earlier, Invalidation, Partition, Policy, Scope};
 use greenroom_library::lineage::Lineage;
 use greenroom_upstream::ask::Kind;
-use greenroom_upstream::class::Class;
+use greenroom_upstream::class::{Class, Lifetime};
 use greenroom_upstream::credential::{Credential, Form, Secret};
 use greenroom_upstream::verdict::{Read, Representation};
-use http::{Request, Response};
+use http::header::DATE;
+use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::advice::forwarding::Heard;
 use crate::apps::{App, Apps};
 use crate::body::Body;
 use crate::bounds::Bounds;
@@ -26,8 +28,10 @@ use crate::bypass::Bypasses;
 use crate::config;
 use crate::dashboard::health::FirstBytes;
 use crate::doubt::Doubts;
+use crate::follower::Events;
 use crate::identity::{HashKey, Identities, Identity};
 use crate::library::tidings::Tidings;
+use crate::lifetimes::Lifetimes;
 use crate::mode::{Mode, Switch};
 use crate::notices::{Fact, Notices};
 use crate::observe::{Observation, Report};
@@ -40,12 +44,17 @@ use crate::resume::{OwnReads, WarmRead};
 use crate::seats::Seats;
 use crate::stale::{Choosiness, Paces, Players};
 use crate::state::State;
+use crate::statistics::Ledger;
+use crate::statistics::spot::Spots;
+use crate::traces::Traces;
 use crate::warnings::Warnings;
 
 /// Items whose place in the library is remembered; some 100 bytes each.
 const MAX_LINEAGE: usize = 200_000;
 /// After this long an older answer is served instead of waiting on.
 const SOFT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Stands for a server that did not tell the time.
+const UNTOLD: i64 = i64::MIN;
 
 /// One configured media server.
 #[derive(Debug)]
@@ -86,6 +95,10 @@ pub struct Server {
     pub players: Players,
     /// What was counted.
     pub counters: Counters,
+    /// What was asked and how it was answered, over time.
+    pub ledger: Ledger,
+    /// Whether what is answered is what it says itself.
+    pub spots: Spots,
     /// Clients' connections, by address.
     pub connections: Seats<IpAddr>,
     /// Clients' notification sockets and event streams, by identity.
@@ -96,6 +109,14 @@ pub struct Server {
     pub bounds: Bounds,
     /// What is set up badly about it.
     pub warnings: Warnings,
+    /// Which proxies it trusts, as it said last.
+    pub proxies: Heard,
+    /// By how many seconds its clock was ahead of ours when it answered last.
+    ahead_s: AtomicI64,
+    /// Whether its events reach us.
+    events: Mutex<Events>,
+    /// Which version it said to be when it was greeted last.
+    version: Mutex<Option<String>>,
     /// Where answers are kept that everybody may see.
     pub public: Partition,
     /// Where images are kept.
@@ -114,10 +135,16 @@ pub struct Server {
     pub own_app: Arc<App>,
     /// When this process began to stand before it, in milliseconds.
     pub began_ms: u64,
+    /// How long its answers live, as far as that was said while the process runs.
+    pub lifetimes: Lifetimes,
     /// What outlives the process.
     pub state: Arc<State>,
     /// Who is told when something happens.
     pub notices: Arc<Notices>,
+    /// Where traces go.
+    pub traces: Arc<Traces>,
+    /// The server refused the configured token, and has not accepted it since.
+    refuses_own_token: AtomicBool,
     /// Whether things go stale for some partitions only.
     pub choosiness: Choosiness,
     /// Who the server said to be when it was asked last without a token, in its own words.
@@ -147,6 +174,8 @@ pub struct Counters {
     pub offline: AtomicU64,
     /// Requests that we asked without a client: refreshes, warming, events, probes.
     pub own: AtomicU64,
+    /// Of these, the ones that stand in the ledger.
+    pub own_settled: AtomicU64,
     /// When a client last asked anything, in milliseconds.
     pub last_asked_ms: AtomicU64,
     /// When the server last answered anything, and when it last failed to, in milliseconds.
@@ -184,6 +213,8 @@ impl Server {
             paces: Paces::default(),
             players: Players::default(),
             counters: Counters::default(),
+            ledger: Ledger::default(),
+            spots: Spots::default(),
             connections: Seats::new(
                 settings.hygiene.max_connections,
                 settings.hygiene.max_connections_per_peer,
@@ -192,6 +223,10 @@ impl Server {
             first_bytes: FirstBytes::default(),
             bounds: Bounds::default(),
             warnings: Warnings::default(),
+            proxies: Heard::default(),
+            ahead_s: AtomicI64::new(UNTOLD),
+            events: Mutex::default(),
+            version: Mutex::default(),
             public: Partition::new("public"),
             images: Partition::new("images"),
             hook_secret: secrets.1,
@@ -201,8 +236,11 @@ impl Server {
             resumed: Mutex::default(),
             own_app: Arc::default(),
             began_ms: clock.now_ms(),
+            lifetimes: Lifetimes::default(),
             state: Arc::default(),
             notices: Arc::default(),
+            traces: Arc::default(),
+            refuses_own_token: AtomicBool::new(false),
             choosiness: Choosiness::default(),
             introduction: Mutex::default(),
             is_emby: AtomicBool::new(false),
@@ -251,6 +289,13 @@ impl Server {
         }
     }
 
+    /// Writes into the ledger what we asked without a client since the last time.
+    pub fn settle_own(&self, now_ms: u64) {
+        let own = self.counters.own.load(Ordering::Relaxed);
+        let settled = self.counters.own_settled.fetch_max(own, Ordering::AcqRel);
+        self.ledger.note_own(own.saturating_sub(settled), now_ms);
+    }
+
     /// Invalidates in the cache, and in what is observed.
     pub fn invalidate(&self, scope: &Scope, how: &Invalidation) {
         self.cache.invalidate(scope, how);
@@ -259,9 +304,14 @@ impl Server {
         }
     }
 
+    /// A lifetime with what was configured laid over it, and what was said since over that.
+    pub fn lifetime(&self, class: Class, otherwise: Lifetime) -> Lifetime {
+        self.lifetimes.said(class).over(self.settings.lifetime(class, otherwise))
+    }
+
     /// The policy for what was asked, before the answer is known.
     pub fn policy(&self, read: &Read, identity: &Identity) -> Policy {
-        let lifetime = self.settings.lifetime(read.class, read.lifetime);
+        let lifetime = self.lifetime(read.class, read.lifetime);
         let unsignalled = Duration::from_secs(lifetime.fresh_s.into());
         let signalled = Duration::from_secs(lifetime.fresh_with_signal_s.into());
         let since_ms = if lifetime.user_state { identity.signal_since_ms() } else { Some(0) };
@@ -317,6 +367,14 @@ impl Server {
 
     /// The server said yes or no to the configured token.
     pub fn note_own_token(&self, is_accepted: bool) {
+        let was_refused = self.refuses_own_token.swap(!is_accepted, Ordering::Relaxed);
+        if !is_accepted && !was_refused {
+            tracing::error!(
+                server = self.name(),
+                remedy = "get a new one with: greenroom login",
+                "the server rejects the configured token"
+            );
+        }
         let server = self.name().to_owned();
         let fact = if is_accepted { Fact::TokenAccepted { server } } else { Fact::TokenRejected { server } };
         self.notices.tell(&fact);
@@ -390,7 +448,44 @@ impl Server {
         if let Some(outcome) = outcome {
             self.breaker.note(key, outcome, self.clock.now_ms());
         }
+        if let Ok(response) = &answer {
+            self.note_time(response.headers());
+        }
         answer
+    }
+
+    /// What time it is there, if the answer tells.
+    pub(crate) fn note_time(&self, headers: &HeaderMap) {
+        let told = headers.get(DATE).and_then(|date| date.to_str().ok());
+        let Some(told) = told.and_then(|date| httpdate::parse_http_date(date).ok()) else { return };
+        let since_epoch = told.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let there_s = i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX);
+        self.ahead_s.store(there_s.saturating_sub_unsigned(self.clock.now_ms() / 1000), Ordering::Relaxed);
+    }
+
+    /// By how many seconds its clock was ahead of ours when it answered last; `None` if it does not tell the time.
+    pub fn ahead_s(&self) -> Option<i64> {
+        Some(self.ahead_s.load(Ordering::Relaxed)).filter(|ahead_s| *ahead_s != UNTOLD)
+    }
+
+    /// Which version it said to be last; `None` if it was never greeted.
+    pub fn version(&self) -> Option<String> {
+        self.version.lock().clone()
+    }
+
+    /// It says to be of this version.
+    pub fn note_version(&self, version: &str) {
+        *self.version.lock() = Some(version.to_owned());
+    }
+
+    /// Whether its events reach us.
+    pub fn events(&self) -> Events {
+        *self.events.lock()
+    }
+
+    /// This became of asking for its events.
+    pub fn note_events(&self, events: Events) {
+        *self.events.lock() = events;
     }
 
     /// The first byte of an answer for `key` did not come in time.

@@ -9,7 +9,7 @@ use greenroom_cache::disk::trouble::Trouble;
 use greenroom_cache::{Cache, Clock, Settings};
 use tokio_util::task::TaskTracker;
 
-use crate::warnings::{Warning, Warnings};
+use crate::warnings::{Severity, Warning, Warnings};
 
 /// Whether an earlier process left anything in the directory of the disk tier.
 pub fn is_begun(dir: &Path) -> bool {
@@ -39,6 +39,9 @@ pub fn open(
 fn absent(reason: &str) -> Warning {
     Warning {
         code: "no-disk",
+        severity: Severity::Urgent,
+        action: None,
+        subject: None,
         text: format!("Nothing outlives a restart: {reason}.").into(),
         remedy:
             "Mend that and start again, or set disk.enabled = false; until then everything works from memory."
@@ -52,6 +55,9 @@ pub fn troubles(cache: &Cache) -> Vec<Warning> {
     if cache.disk_stats().is_some_and(|stats| stats.reads_off) {
         troubles.push(Warning {
             code: "disk-reads-off",
+            severity: Severity::Notice,
+            action: None,
+            subject: None,
             text: "The disk is too slow to be asked for answers; they come from memory and the server.".into(),
             remedy: "Look at what keeps the disk busy, or set disk.dir to a faster one; it is tried again by itself.".into(),
         });
@@ -62,6 +68,9 @@ pub fn troubles(cache: &Cache) -> Vec<Warning> {
 fn unwritten(trouble: Trouble) -> Warning {
     Warning {
         code: "disk-writes-off",
+        severity: Severity::Notice,
+        action: None,
+        subject: None,
         text: format!("Nothing is written to disk for now ({trouble}); answers go on.").into(),
         remedy: format!("What to do: {}.", trouble.remedy()).into(),
     }

@@ -12,10 +12,10 @@ import { Server } from "./server.js";
  *
  * @param file the file's own address
  * @param servers by name, how each is simulated
- * @param prepare what is to be so before the first test
+ * @param prepare what is to be so before the first test; `finish` what is to end after the last
  * @param more how the gateway is set up
  */
-export function setScene(file, { servers = { home: {} }, prepare = () => {}, ...more } = {}) {
+export function setScene(file, { servers = { home: {} }, prepare = () => {}, finish = () => {}, ...more } = {}) {
   const name = path.basename(new URL(file).pathname, ".test.js");
   const scene = { name, servers: {}, open: (how) => openPage(scene.browser, scene.gateway, how) };
   before(async () => {
@@ -30,6 +30,7 @@ export function setScene(file, { servers = { home: {} }, prepare = () => {}, ...
     await scene.browser?.close();
     await scene.gateway?.stop();
     for (const server of Object.values(scene.servers)) await server.stop();
+    await finish();
   });
   return scene;
 }

@@ -124,3 +124,20 @@ async fn what_is_remembered_of_failures_is_bounded() {
     let asked = stage.source.asked();
     stage.strike(asked).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_had_to_make_room_while_it_was_fresh_and_is_asked_for_again_is_counted_once() {
+    let settings = Settings { max_bytes: 10_000_000, max_partition_bytes: 30_000, ..Settings::default() };
+    let stage = Stage::with(settings);
+    for item in 0..20 {
+        let text = format!("/{item}");
+        stage.source.weighs(&text, 5_000);
+        stage.read(&text).await.unwrap();
+    }
+    assert_eq!(stage.class().regrets, 0, "nothing was asked for twice");
+    stage.read("/0").await.unwrap();
+    assert_eq!(stage.class().regrets, 1);
+    stage.read("/0").await.unwrap();
+    assert_eq!(stage.class().regrets, 1, "it is there again");
+    stage.strike(21).await;
+}

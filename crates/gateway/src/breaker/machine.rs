@@ -29,6 +29,18 @@ pub enum Outcome {
     Silent,
 }
 
+impl Outcome {
+    /// The word for a failure; none for an answer.
+    pub fn failure(self) -> Option<&'static str> {
+        match self {
+            Self::Answered => None,
+            Self::Unreachable => Some("unreachable"),
+            Self::Unwilling => Some("unwilling"),
+            Self::Silent => Some("silent"),
+        }
+    }
+}
+
 /// Where the breaker stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -82,6 +94,8 @@ pub struct Outage {
     pub heard_ms: u64,
     /// When it is probed next.
     pub next_probe_ms: u64,
+    /// How the last request before it failed; `None` if an earlier process found it down.
+    pub why: Option<Outcome>,
 }
 
 /// The machine.
@@ -94,12 +108,21 @@ pub struct Machine {
     since_ms: u64,
     heard_ms: u64,
     next_probe_ms: u64,
+    why: Option<Outcome>,
 }
 
 impl Default for Machine {
     fn default() -> Self {
         let keys = Vec::with_capacity(KEYS);
-        Self { state: State::Closed, failures: 0, keys, since_ms: 0, heard_ms: 0, next_probe_ms: 0 }
+        Self {
+            state: State::Closed,
+            failures: 0,
+            keys,
+            since_ms: 0,
+            heard_ms: 0,
+            next_probe_ms: 0,
+            why: None,
+        }
     }
 }
 
@@ -111,8 +134,8 @@ impl Machine {
 
     /// The outage, while there is one.
     pub fn outage(&self) -> Option<Outage> {
-        let Self { since_ms, heard_ms, next_probe_ms, .. } = *self;
-        self.state.is_down().then_some(Outage { since_ms, heard_ms, next_probe_ms })
+        let Self { since_ms, heard_ms, next_probe_ms, why, .. } = *self;
+        self.state.is_down().then_some(Outage { since_ms, heard_ms, next_probe_ms, why })
     }
 
     /// When the server answered last; 0 if it never did.
@@ -144,6 +167,7 @@ impl Machine {
         if self.failures == 0 {
             self.since_ms = now_ms;
         }
+        self.why = Some(outcome);
         self.failures = self.failures.saturating_add(1);
         if self.keys.len() < KEYS && !self.keys.contains(&key) {
             self.keys.push(key);
@@ -196,6 +220,7 @@ impl Machine {
     fn close(&mut self, now_ms: u64) {
         self.state = State::Closed;
         self.failures = 0;
+        self.why = None;
         self.keys.clear();
         self.heard_ms = now_ms;
     }
@@ -242,7 +267,10 @@ mod tests {
     fn one_that_was_down_when_the_process_ended_is_probed_at_once_and_down_until_then() {
         let mut machine = Machine::default();
         machine.restore(700, 800);
-        assert_eq!(machine.outage(), Some(Outage { since_ms: 800, heard_ms: 700, next_probe_ms: 0 }));
+        assert_eq!(
+            machine.outage(),
+            Some(Outage { since_ms: 800, heard_ms: 700, next_probe_ms: 0, why: None })
+        );
         assert_eq!(machine.probe_due_ms(), Some(0));
         machine.begin_probe(5_000, 0);
         assert_eq!(machine.probed(false, 5_001), Change::None);
@@ -281,8 +309,22 @@ mod tests {
     fn an_outage_knows_its_beginning_and_when_the_server_was_heard_last() {
         let machine = opened();
         let outage = machine.outage().expect("it is open");
-        assert_eq!(outage, Outage { since_ms: 1_000, heard_ms: 500, next_probe_ms: 3_000 });
+        let why = Some(Outcome::Unreachable);
+        assert_eq!(outage, Outage { since_ms: 1_000, heard_ms: 500, next_probe_ms: 3_000, why });
         assert_eq!(Machine::default().outage(), None);
+    }
+
+    #[test]
+    fn an_outage_is_explained_by_the_last_failure_before_it() {
+        let mut machine = Machine::default();
+        fail(&mut machine, &[1, 2, 3, 4]);
+        machine.note(5, Outcome::Silent, 1_000);
+        machine.begin_probe(1_000, 0);
+        machine.probed(false, 1_001);
+        let why = |machine: &Machine| machine.outage().and_then(|outage| outage.why);
+        assert_eq!(why(&machine), Some(Outcome::Silent));
+        machine.note(6, Outcome::Unwilling, 1_002);
+        assert_eq!(why(&machine), Some(Outcome::Silent), "what comes late explains nothing");
     }
 
     #[test]

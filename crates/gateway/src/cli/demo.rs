@@ -86,7 +86,10 @@ async fn play(plan: &Plan, options: &Options) -> Result<(), String> {
         println!("{json}");
     }
     if !options.once {
-        told_to_stop().await;
+        tokio::select! {
+            () = scene.read_on() => {}
+            () = told_to_stop() => {}
+        }
     }
     scene.stop().await;
     Ok(())

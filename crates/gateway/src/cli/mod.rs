@@ -8,10 +8,12 @@ mod demo;
 mod doctor;
 mod healthcheck;
 mod jobs;
+mod log;
 mod login;
 mod matching;
 mod modes;
 mod notices;
+mod policies;
 mod remote;
 mod resolving;
 mod serve;
@@ -96,6 +98,10 @@ enum Command {
     Build(build::Options),
     /// Show what the running gateway does by itself, run it now, or end it
     Jobs(jobs::Jobs),
+    /// Show how long answers live in the running gateway, or change it
+    Policies(policies::Policies),
+    /// Let what is kept be asked for anew; until then it stands in if the server cannot be asked
+    Invalidate(policies::Invalidate),
     /// Look at what is kept on disk, check it, give room back, forget
     Cache(cache::Options),
     /// Bring a playlist of elsewhere onto a media server, for one user or several
@@ -215,6 +221,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Match(options) => matching::run(&options),
         Command::Clear(options) => modes::clear(&options),
         Command::Build(options) => build::run(&options),
+        Command::Policies(options) => policies::policies(&options),
+        Command::Invalidate(options) => policies::invalidate(&options),
         Command::Jobs(options) => jobs::jobs(&options),
     };
     ExitCode::from(code)

@@ -1,14 +1,12 @@
 //! `greenroom serve`.
 
-use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 
 use greenroom_cache::Clock;
-use tracing_subscriber::EnvFilter;
 
-use super::{DONE, FAILED, Serve, block_on, settings, told_to_stop};
+use super::{DONE, FAILED, Serve, block_on, log, settings, told_to_stop};
 use crate::greeting::{self, Greeting};
 use crate::mode::Mode;
 use crate::process::Process;
@@ -19,7 +17,7 @@ pub(super) fn run(serve: &Serve) -> u8 {
         Ok(settings) => settings,
         Err(code) => return code,
     };
-    write_log();
+    log::begin();
     block_on(async {
         let told = pin!(told_to_stop());
         let process = match Process::start(settings, Clock::system()).await {
@@ -117,16 +115,5 @@ fn reachable(address: SocketAddr) -> String {
         IpAddr::V4(ip) if ip.is_unspecified() => format!("THIS-MACHINE:{}", address.port()),
         IpAddr::V6(ip) if ip.is_unspecified() => format!("THIS-MACHINE:{}", address.port()),
         _ => address.to_string(),
-    }
-}
-
-/// The log goes to standard error; `GREENROOM_LOG` chooses how much (`info`, `debug`, `greenroom=debug` …).
-fn write_log() {
-    let filter = EnvFilter::try_from_env("GREENROOM_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::stderr().is_terminal();
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
-    if log.try_init().is_err() {
-        eprintln!("greenroom: the log is already written elsewhere");
     }
 }

@@ -11,11 +11,21 @@ use crate::keys::{ControlToken, DataDir};
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Print the token of the control plane
-    Show(Place),
+    Show(Which),
     /// Make a new one; from then on the old one is worth nothing, and whoever is logged in is logged out
-    Rotate(Place),
+    Rotate(Which),
     /// Print the path that Plex webhooks are to be sent to, on the address clients use
     Webhook(Place),
+}
+
+/// Which token.
+#[derive(Debug, clap::Args)]
+pub(super) struct Which {
+    #[command(flatten)]
+    place: Place,
+    /// The one that only reads: for dashboards and whatever scrapes. It changes nothing and opens no page
+    #[arg(long)]
+    read_only: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -29,19 +39,23 @@ pub(super) struct Place {
 }
 
 pub(super) fn run(command: &Command) -> u8 {
-    let text = |token: ControlToken| token.secret.expose().to_owned();
+    let secret = |token: ControlToken| token.secret;
     let token = match command {
-        Command::Show(place) => open(place).map(|dir| dir.and_then(|dir| dir.control_token().map(text))),
-        Command::Rotate(place) => {
-            open(place).map(|dir| dir.and_then(|dir| dir.rotate_control_token().map(text)))
-        }
+        Command::Show(which) => open(&which.place).map(|dir| {
+            let dir = dir?;
+            if which.read_only { dir.read_token() } else { dir.control_token().map(secret) }
+        }),
+        Command::Rotate(which) => open(&which.place).map(|dir| {
+            let dir = dir?;
+            if which.read_only { dir.rotate_read_token() } else { dir.rotate_control_token().map(secret) }
+        }),
         Command::Webhook(place) => {
-            open(place).map(|dir| dir.and_then(|dir| dir.webhook_secret().map(|secret| hook_path(&secret))))
+            open(place).map(|dir| dir?.webhook_secret().map(|secret| Secret::new(hook_path(&secret))))
         }
     };
     match token {
         Ok(Ok(text)) => {
-            println!("{text}");
+            println!("{}", text.expose());
             DONE
         }
         Ok(Err(reason)) => {

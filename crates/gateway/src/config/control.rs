@@ -20,6 +20,8 @@ pub struct Control {
     pub base_path: String,
     /// Names it is called by, beside localhost and addresses; in small letters.
     pub hosts: Vec<String>,
+    /// Proxies that are believed when they name the client.
+    pub trusted_proxies: Networks,
     /// What may be read without the token, and from where.
     pub open_reads: Vec<OpenRead>,
 }
@@ -36,12 +38,13 @@ pub struct OpenRead {
 pub struct NotOpenRead;
 
 impl Control {
-    pub(super) fn read(tree: &mut Tree) -> Self {
+    pub(super) fn read(tree: &mut Tree, trusted_proxies: &Networks) -> Self {
         Self {
             listen: read_listen(tree, "control.listen", loopback(CONTROL_PORT)),
             shown: read_shown(tree, "control.listen_tls"),
             base_path: read_base_path(tree, "control.base_path").unwrap_or_default(),
             hosts: read_hosts(tree),
+            trusted_proxies: trusted_proxies.clone(),
             open_reads: read_list(
                 tree,
                 "control.open_reads",
@@ -111,7 +114,7 @@ mod tests {
     fn read(text: &str) -> Result<Control, Vec<Problem>> {
         let mut tree = Tree::default();
         tree.add_toml("g.toml", &format!("[control]\n{text}"));
-        let control = Control::read(&mut tree);
+        let control = Control::read(&mut tree, &Networks::default());
         if tree.problems.is_empty() { Ok(control) } else { Err(tree.problems) }
     }
 

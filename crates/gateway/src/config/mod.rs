@@ -6,7 +6,8 @@
 //! a problem too.
 //!
 //! Rooms: [`tree`] (where values come from), [`settings`] (what they mean), [`control`] (who may do what on the control
-//! plane), [`disk`] (what outlives the process), [`hygiene`] and [`networks`] (what of strangers is borne), [`prefetch`] (what is loaded before it is asked for), [`library`] (what is kept whole), [`matching`] (what is remembered of matches), [`notices`] (who is told when something happens), [`playlists`] (whose playlists are kept, and which), [`tls`] (who is believed and what is shown),
+//! plane), [`disk`] (what outlives the process), [`hygiene`] and [`networks`] (what of strangers is borne), [`prefetch`] (what is loaded before it is asked for), [`library`] (what is kept whole), [`matching`] (what is remembered of matches), [`notices`] (who is told when something happens), [`playlists`] (whose playlists are kept, and which), [`tls`] (who is believed and what is shown), [`tracing`] (where traces go),
+//! plane), [`disk`] (what outlives the process), [`hygiene`] and [`networks`] (what of strangers is borne), [`prefetch`] (what is loaded before it is asked for), [`library`] (what is kept whole), [`matching`] (what is remembered of matches), [`notices`] (who is told when something happens), [`playlists`] (whose playlists are kept, and which), [`statistics`] (what is counted), [`tls`] (who is believed and what is shown),
 //! [`template`] (`config init`).
 
 pub mod control;
@@ -20,8 +21,10 @@ pub mod notices;
 pub mod playlists;
 pub mod prefetch;
 pub mod settings;
+pub mod statistics;
 pub mod template;
 pub mod tls;
+pub mod tracing;
 pub mod tree;
 
 pub use control::Control;
@@ -32,4 +35,6 @@ pub use networks::Networks;
 pub use notices::Notice;
 pub use prefetch::Prefetch;
 pub use settings::{Memory, Server, Settings};
+pub use statistics::Statistics;
+pub use tracing::Tracing;
 pub use tree::{Problem, Tree};

@@ -7,7 +7,7 @@ use greenroom_upstream::credential::Secret;
 
 use super::settings::read_token;
 use super::tree::Tree;
-use crate::notices::address::Address;
+use crate::enquiry::Address;
 use crate::notices::fact::Event;
 use crate::notices::template::Template;
 

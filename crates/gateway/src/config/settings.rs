@@ -24,7 +24,9 @@ use super::networks::Networks;
 use super::notices::Notice;
 use super::playlists::{Account, Standing};
 use super::prefetch::Prefetch;
+use super::statistics::Statistics;
 use super::tls::{Upstream, read_shown};
+use super::tracing::Tracing;
 use super::tree::{Problem, Tree};
 use crate::mode::Mode;
 use crate::state::SETTLE;
@@ -64,16 +66,20 @@ pub struct Settings {
     pub library_memory_bytes: u64,
     /// What is remembered of matches.
     pub matching: Matching,
-    /// Playbacks that are mirrored; none if zero.
-    pub history_max_rows: u64,
     /// Jobs that run at a time.
     pub jobs_at_once: usize,
+    /// Playbacks that are mirrored; none if zero.
+    pub history_max_rows: u64,
+    /// What is counted.
+    pub statistics: Statistics,
     /// The media servers, in the order they were written.
     pub servers: Vec<Server>,
     /// Playlists that are kept in step by themselves.
     pub playlists: Vec<Standing>,
     /// Who is told when something happens.
     pub notices: Vec<Notice>,
+    /// Where traces go, if anywhere.
+    pub tracing: Option<Tracing>,
 }
 
 /// The memory tier.
@@ -174,12 +180,14 @@ impl Settings {
         let data_dir = tree.take("data_dir").map_or_else(default_data_dir, |leaf| PathBuf::from(leaf.text));
         let usual_ms = u64::try_from(SETTLE.as_millis()).unwrap_or(MAX_SETTLE_MS);
         let settle = Duration::from_millis(tree.number("state.settle_ms", 1, MAX_SETTLE_MS, usual_ms));
-        let control = Control::read(&mut tree);
+        let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
+        let control = Control::read(&mut tree, &trusted_proxies);
         let memory = read_memory(&mut tree);
         let disk = disk::read(&mut tree, &data_dir);
         let matching = Matching::read(&mut tree);
-        let history_max_rows = tree.number("history.max_rows", 0, MAX_HISTORY_ROWS, USUAL_HISTORY_ROWS);
         let jobs_at_once = read_at_once(&mut tree);
+        let history_max_rows = tree.number("history.max_rows", 0, MAX_HISTORY_ROWS, USUAL_HISTORY_ROWS);
+        let statistics = Statistics::read(&mut tree);
         let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
         let library = Library::read(&mut tree);
         let library_memory_bytes = library::read_memory_limit(&mut tree);
@@ -190,6 +198,7 @@ impl Settings {
         check_listeners(&mut tree, &control, &servers);
         let playlists = Standing::read_all(&mut tree, &servers);
         let notices = Notice::read_all(&mut tree);
+        let tracing = Tracing::read(&mut tree);
         if servers.is_empty() && tree.servers().is_empty() {
             tree.problem(
                 "configuration".into(),
@@ -206,11 +215,13 @@ impl Settings {
                 disk,
                 library_memory_bytes,
                 matching,
-                history_max_rows,
                 jobs_at_once,
+                history_max_rows,
+                statistics,
                 servers,
                 playlists,
                 notices,
+                tracing,
             })
         } else {
             Err(tree.problems)

@@ -62,13 +62,20 @@ listen = "127.0.0.1:8710"
 # live_per_call = 50               # searches of one call
 # live_per_minute = 60             # searches in any minute, for each server
 
+# What is done by itself from time to time: greenroom jobs
+[jobs]
+# at_once = 3                      # that run at a time; the others wait in line
+
 # What was played, mirrored for dashboards.
 [history]
 # max_rows = 1000000               # the oldest go first; 0: nothing is mirrored
 
-# What is done by itself from time to time: greenroom jobs
-[jobs]
-# at_once = 3                      # that run at a time; the others wait in line
+# What was asked and how it was answered is counted by minute (48 hours), hour (35 days) and day (two years).
+[statistics]
+# max_bytes = 67108864             # in state.db; beyond, the oldest minutes go first
+# write_every_s = 60               # so much a crash may lose
+# spot_check_one_in = 200          # of so many answers from the cache, one is compared with the server; 0: none
+# spot_checks_per_minute = 6       # for each server at most
 
 [[server]]
 name   = "home"
@@ -150,6 +157,12 @@ listen = "0.0.0.0:32500"               # point your apps here
 # events = ["server-down", "server-up", "build-failed", "library-shrank", "token-rejected", "disk-off", "disk-back"]
 # group_s = 30                               # what happens within this time is told together
 # max_per_10_minutes = 6                     # beyond, everything waits and is told as one
+
+# Traces: one span for each sampled request, as OTLP over HTTP in JSON, to this address with /v1/traces after it.
+# [tracing]
+# otlp_url = "http://127.0.0.1:4318"
+# token = "..."                              # or token_file, where the collector wants one
+# sample_one_in = 10
 
 # Playlists that are kept in step by themselves: a file, a folder of files, or a playlist of another server.
 # [playlist.weekly]

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
 use axum::{Extension, Json};
 use greenroom_upstream::class::Class;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, ORIGIN, SET_COOKIE};
+use http_body::Body as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Plane;
-use super::gate::{Admitted, Peer};
+use super::gate::{Admitted, Pass, Peer};
 use super::guard::Decision;
 use super::modes::check_class;
 use super::problem::Problem;
@@ -148,7 +149,7 @@ pub(super) async fn warm(
 #[utoipa::path(get, path = "/api/v1/session", responses((status = 200, body = Whoami)))]
 pub(super) async fn whoami(Extension(admitted): Extension<Admitted>) -> Json<Whoami> {
     Json(Whoami {
-        logged_in: admitted.session.is_some(),
+        logged_in: matches!(admitted.pass, Pass::Session(_)),
         may_read: admitted.may_read,
         may_change: admitted.may_change,
     })
@@ -169,9 +170,9 @@ pub(super) async fn login(
 ) -> Result<impl IntoResponse, Problem> {
     let login: Login = read(&headers, body).await?.ok_or(Problem::BAD_BODY)?;
     let control = &plane.control;
-    if !plane.is_token(login.token.trim().as_bytes()) {
+    if !control.token.is_control(login.token.trim().as_bytes()) {
         control.note_refusal(Decision::TokenWrong);
-        plane.note_wrong_token(peer.address);
+        plane.note_wrong_token(peer.address, &headers);
         return Err(Decision::TokenWrong.problem().unwrap_or(Problem::BAD_BODY));
     }
     // Behind a proxy that encrypts, the page's own address says so.
@@ -193,7 +194,7 @@ pub(super) async fn logout(
     State(plane): State<Arc<Plane>>,
     Extension(admitted): Extension<Admitted>,
 ) -> impl IntoResponse {
-    if let Some(session) = admitted.session {
+    if let Pass::Session(session) = admitted.pass {
         plane.control.sessions.close(session);
     }
     let done = Done { success: true, message: "Logged out.".into(), warmed: None };
@@ -202,8 +203,7 @@ pub(super) async fn logout(
 
 /// The body as JSON; `None` if there is none.
 pub(super) async fn read<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<Option<T>, Problem> {
-    let whole = tokio::time::timeout(BODY_PATIENCE, to_bytes(body, MAX_BODY_BYTES)).await;
-    let bytes = whole.map_err(|_| Problem::BAD_BODY)?.map_err(|_| Problem::BAD_BODY)?;
+    let bytes = whole(body, MAX_BODY_BYTES, BODY_PATIENCE).await?;
     if bytes.is_empty() {
         return Ok(None);
     }
@@ -212,7 +212,29 @@ pub(super) async fn read<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -
     if !media_type.eq_ignore_ascii_case("application/json") {
         return Err(Problem::NOT_JSON);
     }
-    serde_json::from_slice(&bytes).map(Some).map_err(|_| Problem::BAD_BODY)
+    object(&bytes)
+}
+
+/// What a body says; `None` if it says that it says nothing. A list is no object, though it could be read as one.
+pub(super) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<Option<T>, Problem> {
+    let is_list = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    if is_list {
+        return Err(Problem::BAD_BODY);
+    }
+    serde_json::from_slice(bytes).map_err(|_| Problem::BAD_BODY)
+}
+
+/// A body of at most so many bytes, if it comes in time.
+pub(super) async fn whole(body: Body, most: usize, patience: Duration) -> Result<Bytes, Problem> {
+    // What says that it is too long is not waited for.
+    if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > most) {
+        return Err(Problem::TOO_LONG);
+    }
+    let came = tokio::time::timeout(patience, to_bytes(body, most)).await.map_err(|_| Problem::TOO_SLOW)?;
+    came.map_err(|error| {
+        let is_long = error.into_inner().is::<http_body_util::LengthLimitError>();
+        if is_long { Problem::TOO_LONG } else { Problem::BAD_BODY }
+    })
 }
 
 #[cfg(test)]
@@ -237,17 +259,28 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_says_more_than_is_understood_is_refused() {
-        for body in [r#"{"server":"home","class":"lists"}"#, "[]x", "{", r#"{"server":1}"#] {
+        for body in [r#"{"server":"home","class":"lists"}"#, "[]x", "{", r#"{"server":1}"#, " [null]", "[]"] {
             assert_eq!(read_as("application/json", body).await.err(), Some(Problem::BAD_BODY), "{body}");
         }
         let long = format!(r#"{{"server":"{}"}}"#, "x".repeat(MAX_BODY_BYTES));
-        assert_eq!(read_as("application/json", long).await.err(), Some(Problem::BAD_BODY));
+        assert_eq!(read_as("application/json", long).await.err(), Some(Problem::TOO_LONG));
+        assert!(read_as("application/json", "null").await.expect("it says nothing").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_say_how_long_it_is_is_read_no_further_than_it_may_be() {
+        let pieces = (0..64).map(|_| Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 100])));
+        let body = Body::from_stream(futures_util::stream::iter(pieces));
+        assert_eq!(read_as("application/json", body).await.err(), Some(Problem::TOO_LONG));
+        let broken = [Err(std::io::Error::other("the connection is gone")), Ok(Bytes::new())];
+        let body = Body::from_stream(futures_util::stream::iter(broken));
+        assert_eq!(read_as("application/json", body).await.err(), Some(Problem::BAD_BODY));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_never_ends_is_not_waited_for() {
         let endless =
             Body::from_stream(futures_util::stream::pending::<Result<bytes::Bytes, std::io::Error>>());
-        assert_eq!(read_as("application/json", endless).await.err(), Some(Problem::BAD_BODY));
+        assert_eq!(read_as("application/json", endless).await.err(), Some(Problem::TOO_SLOW));
     }
 }

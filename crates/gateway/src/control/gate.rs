@@ -1,23 +1,25 @@
 //! The gate every request passes: gathers what is known of it, lets it in or says why not, and puts the headers on
 //! every answer that keep a browser from doing harm with it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
+    RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::request::Parts;
-use http::{HeaderMap, Version};
+use http::{HeaderMap, StatusCode, Version};
 
 use super::Plane;
 use super::facts;
 use super::guard::{Decision, Facts, Proof, Route, decide};
+use super::problem::Problem;
 use super::session::SessionId;
+use super::token::Worth;
 
 /// Nothing from elsewhere, nothing inline, no frames, and no text that becomes markup.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -51,11 +53,22 @@ impl Peer {
     }
 }
 
+/// What let a request in, as far as that can end while it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// Nothing that was shown.
+    Free,
+    /// A session.
+    Session(SessionId),
+    /// A token.
+    Token(Worth),
+}
+
 /// What was found out about a request that was let in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Admitted {
-    /// The session it belongs to, where that is what let it in.
-    pub(super) session: Option<SessionId>,
+    /// What let it in.
+    pub(super) pass: Pass,
     /// Whether the same caller may read figures.
     pub(super) may_read: bool,
     /// Whether the same caller may change something.
@@ -65,33 +78,45 @@ pub(super) struct Admitted {
 /// Lets the request in, or says why not.
 pub(super) async fn admit(State(plane): State<Arc<Plane>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let facts = plane.facts(&parts);
+    let (facts, pass) = plane.facts(&parts);
     let decision = decide(&facts);
     let mut response = if let Some(problem) = decision.problem() {
         plane.note_refusal(decision, &parts);
-        problem.into_response()
+        let mut refused = problem.into_response();
+        if decision == Decision::Throttled {
+            plane.tell_how_long(&parts, refused.headers_mut());
+        }
+        refused
     } else {
         let may = |route| decide(&Facts { route, ..facts }) == Decision::Allow;
-        let session = SessionId::shown_in(&parts.headers).filter(|_| facts.proof == Proof::Session);
         let (may_read, may_change) = (may(Route::Read), may(Route::Change));
-        parts.extensions.insert(Admitted { session, may_read, may_change });
-        next.run(Request::from_parts(parts, body)).await
+        parts.extensions.insert(Admitted { pass, may_read, may_change });
+        in_our_words(next.run(Request::from_parts(parts, body)).await)
     };
     protect(response.headers_mut());
     response
 }
 
+/// A path or a query that cannot be read is refused before any of our rooms sees it, in words that repeat it: those
+/// are replaced.
+fn in_our_words(response: Response) -> Response {
+    let is_plain = || {
+        let media_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        media_type.is_none_or(|media_type| media_type.starts_with("text/plain"))
+    };
+    let unread = [StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY].contains(&response.status());
+    if unread && is_plain() { Problem::BAD_QUERY.into_response() } else { response }
+}
+
 impl Plane {
-    fn facts(&self, parts: &Parts) -> Facts {
+    fn facts(&self, parts: &Parts) -> (Facts, Pass) {
         let now_ms = self.control.clock.now_ms();
         let connection = parts.extensions.get::<Peer>();
         let peer = connection.map(|peer| peer.address.ip());
         let headers = &parts.headers;
-        if self.control.token.was_renewed(now_ms) {
-            tracing::info!("the control token was renewed; whoever was logged in is logged out");
-            self.control.sessions.close_all();
-        }
-        Facts {
+        self.look_at_tokens(now_ms);
+        let (proof, pass) = self.proof(headers, now_ms);
+        let facts = Facts {
             route: Route::of(&parts.method, parts.uri.path()),
             host: facts::host(headers, &parts.uri, |name| self.settings.is_called(name)),
             listens_beyond_loopback: !facts::is_loopback(self.listen.ip()),
@@ -103,43 +128,79 @@ impl Plane {
             is_open_read: peer.is_some_and(|peer| self.settings.is_open(parts.uri.path(), peer)),
             origin: facts::origin(headers),
             site: facts::site(headers),
-            proof: self.proof(headers, now_ms),
-            is_throttled: peer.is_some_and(|peer| self.control.throttle.is_throttled(peer, now_ms)),
+            proof,
+            is_throttled: self.waits_ms(parts).is_some(),
+        };
+        (facts, pass)
+    }
+
+    fn look_at_tokens(&self, now_ms: u64) {
+        if self.control.token.was_renewed(now_ms) {
+            tracing::info!("the control token was renewed; whoever was logged in is logged out");
+            self.control.sessions.close_all();
         }
     }
 
-    fn proof(&self, headers: &HeaderMap, now_ms: u64) -> Proof {
-        if SessionId::shown_in(headers).is_some_and(|id| self.control.sessions.is_open(id, now_ms)) {
-            return Proof::Session;
+    fn proof(&self, headers: &HeaderMap, now_ms: u64) -> (Proof, Pass) {
+        let session = SessionId::shown_in(headers).filter(|id| self.control.sessions.is_open(*id, now_ms));
+        if let Some(session) = session {
+            return (Proof::Session, Pass::Session(session));
         }
-        match facts::bearer(headers) {
-            None => Proof::Absent,
-            Some(token) if self.is_token(token) => Proof::Token,
-            Some(_) => Proof::Wrong,
+        let Some(shown) = facts::bearer(headers) else { return (Proof::Absent, Pass::Free) };
+        match self.control.token.worth(shown) {
+            Some(worth @ Worth::Control(_)) => (Proof::Token, Pass::Token(worth)),
+            Some(worth @ Worth::Reads(_)) => (Proof::ReadToken, Pass::Token(worth)),
+            None => (Proof::Wrong, Pass::Free),
         }
+    }
+
+    /// Whether what let somebody in still counts: a session that has not ended, a token that was not renewed.
+    pub(super) fn still_admits(&self, pass: Pass) -> bool {
+        let now_ms = self.control.clock.now_ms();
+        self.look_at_tokens(now_ms);
+        match pass {
+            Pass::Free => true,
+            Pass::Session(session) => self.control.sessions.is_open(session, now_ms),
+            Pass::Token(worth) => self.control.token.still_holds(worth),
+        }
+    }
+
+    /// How long no token from there is looked at.
+    fn waits_ms(&self, parts: &Parts) -> Option<u64> {
+        let peer = parts.extensions.get::<Peer>()?;
+        let client = self.client(peer.address.ip(), &parts.headers);
+        self.control.throttle.waits_ms(client, self.control.clock.now_ms())
+    }
+
+    fn tell_how_long(&self, parts: &Parts, headers: &mut HeaderMap) {
+        if let Some(waits_ms) = self.waits_ms(parts) {
+            headers.insert(RETRY_AFTER, HeaderValue::from(waits_ms.div_ceil(1000)));
+        }
+    }
+
+    /// Who asks: the other end of the connection, or whom a trusted proxy there names.
+    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        crate::proxy::peer::client(peer, headers, &self.settings.trusted_proxies)
     }
 
     fn note_refusal(&self, decision: Decision, parts: &Parts) {
         self.control.note_refusal(decision);
         let peer = parts.extensions.get::<Peer>();
         if let (Decision::TokenWrong, Some(peer)) = (decision, peer) {
-            self.note_wrong_token(peer.address);
+            self.note_wrong_token(peer.address, &parts.headers);
         }
     }
 
-    /// Whether this is the control token.
-    pub(super) fn is_token(&self, shown: &[u8]) -> bool {
-        facts::is_same_secret(shown, self.control.token.secret().expose().as_bytes())
-    }
-
     /// Somebody showed a wrong token.
-    pub(super) fn note_wrong_token(&self, peer: SocketAddr) {
-        tracing::warn!(peer = %peer.ip(), "a wrong control token was shown");
-        self.control.throttle.note_failure(peer.ip(), self.control.clock.now_ms());
+    pub(super) fn note_wrong_token(&self, peer: SocketAddr, headers: &HeaderMap) {
+        let client = self.client(peer.ip(), headers);
+        tracing::warn!(peer = %client, "a wrong control token was shown");
+        self.control.throttle.note_failure(client, self.control.clock.now_ms());
     }
 }
 
-fn protect(headers: &mut HeaderMap) {
+/// Puts what keeps a browser from doing harm on an answer.
+pub(crate) fn protect(headers: &mut HeaderMap) {
     for (name, value) in PROTECTION {
         headers.insert(name, HeaderValue::from_static(value));
     }

@@ -75,6 +75,8 @@ pub(super) enum Proof {
     Absent,
     /// The control token.
     Token,
+    /// The token that only reads.
+    ReadToken,
     /// A session that was opened with it.
     Session,
     /// A token that is not ours.
@@ -118,8 +120,10 @@ pub(super) enum Decision {
     ForeignPage,
     /// The token is needed, and was not shown.
     TokenMissing,
-    /// What was shown is not the token.
+    /// What was shown is no token of ours.
     TokenWrong,
+    /// What was shown only reads, and something is to be changed.
+    TokenOnlyReads,
     /// Too many wrong tokens: no further one is looked at for a while.
     Throttled,
 }
@@ -156,8 +160,11 @@ pub(super) fn decide(facts: &Facts) -> Decision {
     }
     match (facts.route, facts.proof) {
         (Route::Open, _) | (Route::Read | Route::Change, Proof::Session) => Decision::Allow,
-        (Route::Login, _) | (_, Proof::Token | Proof::Wrong) if facts.is_throttled => Decision::Throttled,
-        (Route::Login, _) | (_, Proof::Token) => Decision::Allow,
+        (Route::Login, _) | (_, Proof::Token | Proof::ReadToken | Proof::Wrong) if facts.is_throttled => {
+            Decision::Throttled
+        }
+        (Route::Login, _) | (_, Proof::Token) | (Route::Read, Proof::ReadToken) => Decision::Allow,
+        (Route::Change, Proof::ReadToken) => Decision::TokenOnlyReads,
         (_, Proof::Wrong) => Decision::TokenWrong,
         (Route::Read, Proof::Absent) if is_local(facts) || is_opened(facts) => Decision::Allow,
         (_, Proof::Absent) => Decision::TokenMissing,
@@ -179,8 +186,14 @@ fn is_direct(facts: &Facts) -> bool {
 
 impl Decision {
     /// Every way to say no.
-    pub(super) const REFUSALS: [Self; 5] =
-        [Self::Misdirected, Self::ForeignPage, Self::TokenMissing, Self::TokenWrong, Self::Throttled];
+    pub(super) const REFUSALS: [Self; 6] = [
+        Self::Misdirected,
+        Self::ForeignPage,
+        Self::TokenMissing,
+        Self::TokenWrong,
+        Self::TokenOnlyReads,
+        Self::Throttled,
+    ];
 
     /// The word for it in metrics and problems.
     pub(super) fn name(self) -> &'static str {
@@ -190,6 +203,7 @@ impl Decision {
             Self::ForeignPage => "foreign-page",
             Self::TokenMissing => "token-missing",
             Self::TokenWrong => "token-wrong",
+            Self::TokenOnlyReads => "token-only-reads",
             Self::Throttled => "throttled",
         }
     }
@@ -220,10 +234,15 @@ impl Decision {
                 "This is not the control token",
                 "\"greenroom token show\" prints it, for the user and the data directory the process runs with.",
             ),
+            Self::TokenOnlyReads => (
+                StatusCode::FORBIDDEN,
+                "This token only reads",
+                "Nothing is changed with it. \"greenroom token show\" prints the control token.",
+            ),
             Self::Throttled => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many wrong tokens",
-                "Wait a minute. Until then no token from your address is looked at.",
+                "Wait as long as Retry-After says. Until then no token from your address is looked at.",
             ),
         };
         Some(Problem { status, code: self.name(), title, detail })
@@ -287,6 +306,24 @@ mod tests {
     }
 
     #[test]
+    fn the_token_that_only_reads_reads_from_anywhere_and_does_nothing_else() {
+        for facts in [LOCAL, REMOTE, Facts { is_forwarded: true, ..LOCAL }] {
+            let reading = Facts { proof: Proof::ReadToken, ..facts };
+            check(&[
+                ("read", reading, Decision::Allow),
+                ("the bare page", Facts { route: Route::Open, ..reading }, Decision::Allow),
+                ("change", Facts { route: Route::Change, ..reading }, Decision::TokenOnlyReads),
+                (
+                    "change from another page",
+                    Facts { route: Route::Change, origin: Origin::Foreign, ..reading },
+                    Decision::ForeignPage,
+                ),
+                ("after guessing", Facts { is_throttled: true, ..reading }, Decision::Throttled),
+            ]);
+        }
+    }
+
+    #[test]
     fn what_was_opened_to_a_network_is_read_from_there_and_nothing_else_is_done() {
         let opened = Facts { is_open_read: true, ..REMOTE };
         check(&[
@@ -331,7 +368,7 @@ mod tests {
     #[test]
     fn another_page_changes_nothing_whatever_it_shows() {
         for route in [Route::Change, Route::Login] {
-            for proof in [Proof::Absent, Proof::Token, Proof::Session, Proof::Wrong] {
+            for proof in [Proof::Absent, Proof::Token, Proof::ReadToken, Proof::Session, Proof::Wrong] {
                 for (origin, site) in [
                     (Origin::Foreign, Site::Absent),
                     (Origin::Own, Site::Foreign),
@@ -349,7 +386,7 @@ mod tests {
     #[test]
     fn the_host_is_checked_on_every_route_with_every_proof() {
         for route in [Route::Open, Route::Read, Route::Login, Route::Change] {
-            for proof in [Proof::Absent, Proof::Token, Proof::Session, Proof::Wrong] {
+            for proof in [Proof::Absent, Proof::Token, Proof::ReadToken, Proof::Session, Proof::Wrong] {
                 for listens_beyond_loopback in [false, true] {
                     let facts = Facts { route, proof, host: Host::Foreign, listens_beyond_loopback, ..LOCAL };
                     assert_eq!(decide(&facts), Decision::Misdirected, "{facts:?}");

@@ -18,9 +18,8 @@ use utoipa::ToSchema;
 
 use super::Plane;
 use super::api::{Done, read};
-use super::gate::Admitted;
+use super::gate::{Admitted, Pass};
 use super::problem::Problem;
-use super::session::SessionId;
 use crate::library::{Asked, Library, LibraryId, Phase, Progress, Report};
 
 /// Watchers of builds at a time.
@@ -233,8 +232,7 @@ pub(super) async fn progress(
     let seats = Arc::clone(&plane.control.watchers);
     let seat = seats.try_acquire_owned().map_err(|_| Problem::TOO_MANY_VIEWERS)?;
     let progress = library.progress();
-    let watcher =
-        Watcher { plane, library, progress, session: admitted.session, told: Told::Nothing, _seat: seat };
+    let watcher = Watcher { plane, library, progress, pass: admitted.pass, told: Told::Nothing, _seat: seat };
     let frames = stream::unfold(watcher, |mut watcher| async move {
         let frame = watcher.next().await?;
         Some((Ok::<_, Infallible>(frame), watcher))
@@ -251,7 +249,7 @@ struct Watcher {
     plane: Arc<Plane>,
     library: Arc<Library>,
     progress: watch::Receiver<Progress>,
-    session: Option<SessionId>,
+    pass: Pass,
     told: Told,
     _seat: OwnedSemaphorePermit,
 }
@@ -278,9 +276,7 @@ impl Watcher {
                 tokio::time::sleep(PERIOD).await;
             }
         }
-        let control = &self.plane.control;
-        let now_ms = control.clock.now_ms();
-        if self.session.is_some_and(|session| !control.sessions.is_open(session, now_ms)) {
+        if !self.plane.still_admits(self.pass) {
             return None;
         }
         let is_building = self.progress.borrow_and_update().is_building() || self.library.is_asked();

@@ -1,4 +1,5 @@
-//! The live page: the same figures for everybody who watches, every two seconds, as server-sent events.
+//! The live page: the same figures for everybody who watches, every two seconds, and what was decided since, every
+//! second, as server-sent events.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -8,20 +9,21 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::gate::Admitted;
+use super::gate::{Admitted, Pass};
 use super::problem::Problem;
-use super::session::SessionId;
 use super::{Control, Plane};
 
 /// Pages that may watch at a time.
 const MAX_VIEWERS: usize = 64;
-/// How often they are told. Real time: it is for people, however fast the process' clock runs.
-const PERIOD: Duration = Duration::from_secs(2);
+/// How often they are told of decisions. Real time: it is for people, however fast the process' clock runs.
+const PERIOD: Duration = Duration::from_secs(1);
+/// The figures are told every so many times.
+const FIGURES_EVERY: u64 = 2;
 
 /// Who watches, and what they were told last.
 #[derive(Debug)]
@@ -33,7 +35,7 @@ pub(super) struct Live {
 /// One page that watches.
 struct Viewer {
     plane: Arc<Plane>,
-    session: Option<SessionId>,
+    pass: Pass,
     frames: watch::Receiver<Bytes>,
     is_new: bool,
     _seat: OwnedSemaphorePermit,
@@ -58,14 +60,26 @@ impl Live {
 /// Tells all viewers the figures, until the process is told to stop. While nobody watches nothing is gathered.
 pub(super) async fn tell(plane: Arc<Plane>) {
     let control = &plane.control;
-    loop {
+    let mut told = 0;
+    for round in 1_u64.. {
         tokio::select! {
             () = plane.stop.cancelled() => return,
             () = tokio::time::sleep(PERIOD) => {}
         }
-        if control.live.viewers() > 0 {
+        if control.live.viewers() == 0 {
+            continue;
+        }
+        let mut frames = BytesMut::new();
+        if round.is_multiple_of(FIGURES_EVERY) {
             control.ask_for_introductions();
-            control.live.frames.send_replace(frame(control));
+            frames.extend_from_slice(&frame(control));
+        }
+        if let Some((newest, news)) = control.news(told) {
+            told = newest;
+            frames.extend_from_slice(&news);
+        }
+        if !frames.is_empty() {
+            control.live.frames.send_replace(frames.freeze());
         }
     }
 }
@@ -88,7 +102,7 @@ pub(super) async fn watch(
     plane.control.ask_for_introductions();
     let viewer = Viewer {
         frames: live.frames.subscribe(),
-        session: admitted.session,
+        pass: admitted.pass,
         is_new: true,
         _seat: seat,
         plane: Arc::clone(&plane),
@@ -105,7 +119,7 @@ pub(super) async fn watch(
 }
 
 impl Viewer {
-    /// The next figures; `None` when the process stops, or the session that let this viewer in has ended.
+    /// The next figures; `None` when the process stops, or what let this viewer in has ended.
     async fn next(&mut self) -> Option<Bytes> {
         let control = &self.plane.control;
         if self.is_new {
@@ -116,8 +130,7 @@ impl Viewer {
             () = self.plane.stop.cancelled() => return None,
             changed = self.frames.changed() => changed.ok()?,
         }
-        let now_ms = control.clock.now_ms();
-        if self.session.is_some_and(|session| !control.sessions.is_open(session, now_ms)) {
+        if !self.plane.still_admits(self.pass) {
             return None;
         }
         Some(self.frames.borrow_and_update().clone())

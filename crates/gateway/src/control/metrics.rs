@@ -51,6 +51,11 @@ pub(super) struct Scrape {
     pub(super) playlists: Vec<(&'static str, u64)>,
     /// What became of notices, by target.
     pub(super) notices: Vec<Sent>,
+    /// What became of spans.
+    pub(super) traces: Vec<(&'static str, u64)>,
+    /// What spot checks found, by server.
+    pub(super) spots: Vec<(String, Vec<(&'static str, u64)>)>,
+    pub(super) statistics_dropped: u64,
 }
 
 impl Scrape {
@@ -73,6 +78,9 @@ impl Scrape {
                 .collect(),
             playlists: control.playlists.outcomes().collect(),
             notices: control.notices.sent(),
+            traces: control.traces.counts().into_iter().flatten().collect(),
+            spots: control.spots_found(),
+            statistics_dropped: control.statistics.dropped(),
         }
     }
 }
@@ -121,6 +129,22 @@ impl Collector for Scrape {
             counts.map(|(outcome, count)| (labels(outcome), count))
         });
         out.counters("notices", "Notices to a target, by what became of them", sent)?;
+        out.counters(
+            "trace_spans",
+            "Spans for a collector of traces, by what became of them",
+            self.traces.iter().map(|(outcome, count)| ([("outcome", *outcome)], *count)),
+        )?;
+        let spots = self.spots.iter().flat_map(|(server, found)| {
+            let labels = |outcome| [("server", server.as_str()), ("outcome", outcome)];
+            found.iter().map(move |(outcome, count)| (labels(*outcome), *count))
+        });
+        out.counters(
+            "spot_checks",
+            "Answers from the cache that were compared with the server, by outcome",
+            spots,
+        )?;
+        let help = "Rows of statistics that went before their time, or were put together";
+        out.counters("statistics_dropped", help, [([], self.statistics_dropped)])?;
         out.counters("cache_invalidations", "Times something went stale", [([], engine.invalidations)])?;
         out.counters(
             "cache_limits_reached",

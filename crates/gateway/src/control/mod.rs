@@ -3,7 +3,8 @@
 //! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
 //! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
-//! servers say of themselves); [`api`], [`jobs`], [`libraries`], [`matching`], [`modes`], [`notices`], [`playlists`], [`live`], [`metrics`] and [`exposition`],
+//! servers say of themselves); [`api`], [`jobs`], [`policies`], [`warnings`], [`libraries`], [`matching`], [`modes`], [`notices`], [`playlists`], [`live`], [`metrics`] and [`exposition`],
+//! [`statistics`], [`decisions`],
 //! [`health`], [`page`] (how it is shown), [`paths`] and [`openapi`] (where, and how that is described), [`problem`] (how it is
 //! refused).
 //!
@@ -13,6 +14,7 @@
 mod api;
 mod compatible;
 mod dashboard;
+mod decisions;
 mod disk;
 mod door;
 mod exposition;
@@ -32,18 +34,24 @@ mod modes;
 mod notices;
 mod openapi;
 mod page;
+mod part;
 mod paths;
 mod playlists;
+mod policies;
 mod prefetching;
 mod prefix;
 mod problem;
 mod queueing;
 mod session;
 mod snapshot;
+mod statistics;
+#[cfg(test)]
+mod steering;
 #[cfg(test)]
 mod tests;
 mod throttle;
 mod token;
+mod warnings;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -56,15 +64,19 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::advice::Advisor;
 use crate::config;
 use crate::dashboard::Dashboard;
 use crate::history::History;
 use crate::inside::Inside;
 use crate::jobs::{AT_ONCE, Jobs};
+use crate::lifetimes;
 use crate::notices::Notices;
 use crate::playlists::Playlists;
 use crate::server::Server;
+use crate::statistics::Statistics;
 use crate::storage;
+use crate::traces::Traces;
 use crate::warnings::Warnings;
 use figures::Engine;
 use guard::Decision;
@@ -78,6 +90,7 @@ use throttle::Throttle;
 
 pub use compatible::image::Links;
 pub use door::serve;
+pub(crate) use gate::protect;
 pub use openapi::written as description;
 pub use token::Token;
 
@@ -94,7 +107,16 @@ pub struct Control {
     pub playlists: Arc<Playlists>,
     /// Who is told when something happens.
     notices: Arc<Notices>,
+    /// Where traces go.
+    traces: Arc<Traces>,
     jobs: Arc<Jobs>,
+    statistics: Arc<Statistics>,
+    /// Who says what could be better.
+    advisor: Option<Arc<Advisor>>,
+    /// Where lifetimes that are said are kept.
+    lifetimes: Option<lifetimes::Book>,
+    /// Held while lifetimes are changed.
+    saying: tokio::sync::Mutex<()>,
     sessions: Sessions,
     throttle: Throttle,
     refusals: [AtomicU64; Decision::REFUSALS.len()],
@@ -126,6 +148,14 @@ pub struct Parts {
     pub warnings: Arc<Warnings>,
     /// Playlists, with the libraries and who finds things in them.
     pub playlists: Arc<Playlists>,
+    /// Who is told when something happens.
+    pub notices: Arc<Notices>,
+    /// Where traces go.
+    pub traces: Arc<Traces>,
+    /// What is done by itself.
+    pub jobs: Arc<Jobs>,
+    /// What was asked, and how it was answered.
+    pub statistics: Arc<Statistics>,
     /// Reads of our own for dashboards.
     pub inside: Arc<Inside>,
     /// The figures they show.
@@ -134,34 +164,38 @@ pub struct Parts {
     pub history: Arc<History>,
     /// Links to pictures.
     pub links: Links,
-    /// Who is told when something happens.
-    pub notices: Arc<Notices>,
-    /// What is done by itself.
-    pub jobs: Arc<Jobs>,
+    /// Who says what could be better.
+    pub advisor: Option<Arc<Advisor>>,
+    /// Where lifetimes that are said are kept.
+    pub lifetimes: Option<lifetimes::Book>,
 }
 
 impl Parts {
     /// No server and nothing else to show.
     pub fn bare(cache: Cache, clock: Clock, token: Token) -> Self {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let jobs = Arc::new(Jobs::new(AT_ONCE, clock.clone(), tasks, stop));
         let (inside, playlists): (Arc<Inside>, Arc<Playlists>) = (Arc::default(), Arc::default());
         let libraries = Arc::clone(&playlists.libraries);
         let dashboard = Arc::new(Dashboard::new(Arc::clone(&inside), libraries, clock.clone()));
         let history = Arc::new(History::none(clock.clone()));
-        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let jobs = Arc::new(Jobs::new(AT_ONCE, clock.clone(), tasks, stop));
         Self {
             servers: Vec::new(),
+            statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
             cache,
             clock,
             token,
             warnings: Arc::default(),
+            notices: Arc::default(),
+            traces: Arc::default(),
+            jobs,
             playlists,
             inside,
             dashboard,
             history,
             links: Links::default(),
-            notices: Arc::default(),
-            jobs,
+            advisor: None,
+            lifetimes: None,
         }
     }
 }
@@ -178,7 +212,7 @@ impl Shown {
     fn warnings(&self) -> impl Iterator<Item = ServerWarning> {
         let server = self.server.name().to_owned();
         let holding = self.server.warnings.holding().into_iter();
-        holding.map(move |warning| ServerWarning { server: Some(server.clone()), warning })
+        holding.map(move |warning| ServerWarning::new(Some(&server), warning))
     }
 }
 
@@ -194,8 +228,24 @@ struct Plane {
 impl Control {
     /// Shows and steers these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { servers, cache, clock, token, warnings, playlists, .. } = parts;
-        let Parts { inside, dashboard, history, links, notices, jobs, .. } = parts;
+        let Parts {
+            servers,
+            cache,
+            clock,
+            token,
+            warnings,
+            playlists,
+            notices,
+            jobs,
+            statistics,
+            inside,
+            dashboard,
+            history,
+            links,
+            advisor,
+            lifetimes,
+            traces,
+        } = parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),
@@ -204,7 +254,12 @@ impl Control {
             warnings,
             playlists,
             notices,
+            traces,
             jobs,
+            statistics,
+            advisor,
+            lifetimes,
+            saying: tokio::sync::Mutex::new(()),
             sessions: Sessions::default(),
             throttle: Throttle::default(),
             refusals: [const { AtomicU64::new(0) }; Decision::REFUSALS.len()],
@@ -226,7 +281,8 @@ impl Control {
         let shown = self.baseline.show(self.counted(), self.clock.now_ms());
         let libraries = self.playlists.libraries.all();
         let libraries = libraries.iter().map(|library| library.report(false)).collect();
-        Snapshot { bypasses: self.bypasses(), libraries, jobs_running: self.jobs_running(), ..shown }
+        let today = Some(self.statistics.today(None));
+        Snapshot { bypasses: self.bypasses(), libraries, jobs_running: self.jobs_running(), today, ..shown }
     }
 
     /// What was counted since start.
@@ -238,14 +294,14 @@ impl Control {
             servers: self.servers.iter().map(figures).collect(),
             apps: self.servers.iter().flat_map(|shown| AppFigures::read(&shown.server)).collect(),
             engine: Engine::read(&self.cache),
-            warnings: self.own_warnings().chain(self.servers.iter().flat_map(Shown::warnings)).collect(),
+            warnings: self.warned(),
         }
     }
 
     /// What is wrong with the process itself.
     fn own_warnings(&self) -> impl Iterator<Item = ServerWarning> {
         let holding = self.warnings.holding().into_iter().chain(storage::troubles(&self.cache));
-        holding.map(|warning| ServerWarning { server: None, warning })
+        holding.map(|warning| ServerWarning::new(None, warning))
     }
 
     /// Drops what is kept, for one server or for all, and counts from here. Loads under way are dropped too.
@@ -281,6 +337,12 @@ impl Control {
         }
         tracing::info!(server = only.unwrap_or("all"), "a part of the cache was cleared");
         Ok(())
+    }
+
+    /// What spot checks found, by server.
+    fn spots_found(&self) -> Vec<(String, Vec<(&'static str, u64)>)> {
+        let found = |shown: &Shown| (shown.server.name().to_owned(), shown.server.spots.found().collect());
+        self.servers.iter().map(found).collect()
     }
 
     /// The server of this name, or all.

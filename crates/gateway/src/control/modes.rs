@@ -241,7 +241,7 @@ impl Control {
     }
 
     /// The server an address means: by name, by the port it is found at, by its own address, or the only one.
-    fn meant(&self, url: &str, name: Option<&str>) -> Result<Arc<Server>, Problem> {
+    pub(super) fn meant(&self, url: &str, name: Option<&str>) -> Result<Arc<Server>, Problem> {
         self.check_server(name)?;
         let authority = url.trim().parse::<http::Uri>().ok().and_then(|uri| uri.authority().cloned());
         let fits = |shown: &&super::Shown| match (name, &authority) {

@@ -62,8 +62,10 @@ fn write(description: &OpenApi) -> String {
 
 /// What is said before any path is.
 pub(super) fn beginning() -> OpenApi {
-    let bearer =
-        Http::builder().scheme(HttpAuthScheme::Bearer).description(Some("The control token.")).build();
+    let bearer = Http::builder()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("The control token, or for what is only read the read-only one."))
+        .build();
     let cookie =
         ApiKeyValue::with_description(COOKIE_NAME, "The session of the page, opened with the control token.");
     let components = ComponentsBuilder::new()

@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 
 use super::problem::Problem;
 use super::{
-    Plane, api, compatible, dashboard, gate, health, history, jobs, libraries, live, matching, metrics,
-    modes, notices, openapi, page, playlists,
+    Plane, api, compatible, dashboard, decisions, gate, health, history, jobs, libraries, live, matching,
+    metrics, modes, notices, openapi, page, playlists, policies, statistics, warnings,
 };
 
 /// Made once: a description is long.
@@ -64,6 +64,18 @@ fn described() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(matching::rulings::list, matching::rulings::pin, matching::rulings::take_back))
         .routes(routes!(matching::rulings::disown))
         .routes(routes!(matching::rulings::write_out, matching::rulings::read_in))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::run))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(policies::list, policies::change, policies::reset))
+        .routes(routes!(policies::invalidate))
+        .routes(routes!(warnings::list))
+        .routes(routes!(decisions::last))
+        .routes(routes!(statistics::rows))
+        .routes(routes!(statistics::series))
+        .routes(routes!(statistics::today))
+        .routes(routes!(statistics::spot_checks, statistics::enable_spot_checks))
+        .routes(routes!(statistics::what_if))
         .routes(routes!(libraries::all))
         .routes(routes!(libraries::one, libraries::choose))
         .routes(routes!(libraries::build))
@@ -77,12 +89,13 @@ fn described() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(playlists::run))
         .routes(routes!(playlists::cancel))
         .routes(routes!(playlists::missing))
+        .routes(routes!(playlists::rows))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::run))
         .routes(routes!(jobs::cancel))
+        .merge(compatible::routes())
         .routes(routes!(dashboard::summary))
         .routes(routes!(dashboard::figures))
         .routes(routes!(history::page))
         .routes(routes!(history::sync))
-        .merge(compatible::routes())
 }

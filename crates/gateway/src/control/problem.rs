@@ -36,7 +36,8 @@ impl Problem {
         status: StatusCode::METHOD_NOT_ALLOWED,
         code: "wrong-method",
         title: "Not with this method",
-        detail: "Figures are read with GET; what changes something is asked for with POST or DELETE.",
+        detail: "\"Allow\" says with which it is. Figures are read with GET; what changes something is asked for with POST, \
+                 PUT or DELETE.",
     };
     /// The body is not what it must be.
     pub(super) const BAD_BODY: Self = Self {
@@ -44,6 +45,28 @@ impl Problem {
         code: "bad-body",
         title: "The body cannot be understood",
         detail: "It must be a small JSON object with the keys this path knows, and no others.",
+    };
+    /// The path or the query is not what it must be.
+    pub(super) const BAD_QUERY: Self = Self {
+        status: StatusCode::BAD_REQUEST,
+        code: "bad-query",
+        title: "The path or the query cannot be understood",
+        detail: "The path must be UTF-8 behind its percent signs. The query may hold the keys this path knows, each once \
+                 and with a value of its kind, and no others: /api/v1/openapi.json lists them.",
+    };
+    /// The body is longer than it may be.
+    pub(super) const TOO_LONG: Self = Self {
+        status: StatusCode::PAYLOAD_TOO_LARGE,
+        code: "too-long",
+        title: "The body is too long",
+        detail: "What this path is told fits into a few kilobytes.",
+    };
+    /// The body did not come.
+    pub(super) const TOO_SLOW: Self = Self {
+        status: StatusCode::REQUEST_TIMEOUT,
+        code: "too-slow",
+        title: "The body did not come in time",
+        detail: "It was waited for as long as it is for anybody. Send it again, and all of it at once.",
     };
     /// The body does not say that it is JSON.
     pub(super) const NOT_JSON: Self = Self {
@@ -109,6 +132,34 @@ impl Problem {
         title: "No such library",
         detail: "No library with this id is known. /api/v1/libraries lists those that are; ids look like home:3.",
     };
+    /// A window of a lifetime is longer than any may be.
+    pub(super) const OUT_OF_BOUNDS: Self = Self {
+        status: StatusCode::BAD_REQUEST,
+        code: "out-of-bounds",
+        title: "A window is too long",
+        detail: "Windows are whole seconds between 0 and 31536000, which is a year.",
+    };
+    /// A lifetime could not be written down.
+    pub(super) const LIFETIME_NOT_KEPT: Self = Self {
+        status: StatusCode::INSUFFICIENT_STORAGE,
+        code: "not-kept",
+        title: "The change cannot be kept",
+        detail: "Lifetimes stay as they were. The log says why: state.db in the data directory cannot be written.",
+    };
+    /// It is not said what is to be stale, or more than one thing.
+    pub(super) const WHAT_IS_STALE: Self = Self {
+        status: StatusCode::BAD_REQUEST,
+        code: "what-is-stale",
+        title: "What is to be stale?",
+        detail: "Say exactly one of \"tag\", \"class\", \"path\" and \"all\": true.",
+    };
+    /// What is asked for under this path is never kept.
+    pub(super) const NOT_KEPT_AT_ALL: Self = Self {
+        status: StatusCode::NOT_FOUND,
+        code: "never-kept",
+        title: "This is never kept",
+        detail: "A request for this path is no read that could be answered from the cache: nothing is there to be stale.",
+    };
     /// There is no such job.
     pub(super) const UNKNOWN_JOB: Self = Self {
         status: StatusCode::NOT_FOUND,
@@ -123,12 +174,19 @@ impl Problem {
         title: "The library is turned off",
         detail: "It is not kept, because somebody said so. Turn it on first: PUT {\"enabled\": true} to its path.",
     };
-    /// Whether a library is kept could not be written down.
+    /// What somebody chose could not be written down.
     pub(super) const CHOICE_NOT_KEPT: Self = Self {
         status: StatusCode::INSUFFICIENT_STORAGE,
         code: "not-kept",
         title: "The change cannot be kept",
-        detail: "The library stays as it was. The log says why: state.db in the data directory cannot be written.",
+        detail: "All stays as it was. The log says why: state.db in the data directory cannot be written.",
+    };
+    /// What is kept of statistics cannot be read.
+    pub(super) const STATISTICS_UNREADABLE: Self = Self {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        code: "statistics-unreadable",
+        title: "The statistics cannot be read",
+        detail: "state.db in the data directory cannot be read at the moment. The log says why.",
     };
     /// Too many live pages are open.
     pub(super) const TOO_MANY_VIEWERS: Self = Self {

@@ -14,11 +14,13 @@ use super::figures::{self, ClassFigures, Engine, Memory};
 use super::introduction::Introduced;
 use super::prefetching::PrefetchFigures;
 use super::queueing::QueueFigures;
+use crate::breaker::Outcome;
 use crate::bypass::Bypass;
 use crate::library;
 use crate::mode::Mode;
 use crate::observe::Report;
 use crate::server::Server;
+use crate::statistics::Today;
 use crate::warnings::Warning;
 
 /// The figures of one moment.
@@ -46,6 +48,8 @@ pub(super) struct Snapshot {
     pub(super) libraries: Vec<library::Report>,
     /// Jobs that run now.
     pub(super) jobs_running: usize,
+    /// What happened since midnight.
+    pub(super) today: Option<Today>,
 }
 
 /// Sums over all servers.
@@ -120,15 +124,29 @@ pub(super) struct OutageFigures {
     pub(super) since_ms: u64,
     /// When the server is tried next.
     pub(super) next_try_ms: u64,
+    /// How it failed: `unreachable`, `unwilling` (it answers 502 to 504), `silent`; null if it was down at the start.
+    pub(super) why: Option<&'static str>,
 }
 
 /// Something a person should change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct ServerWarning {
+    /// What it goes by: the server, if it is about one, and the word for it.
+    pub(super) id: String,
     /// Which server it is about; none if it is about the process.
     pub(super) server: Option<String>,
     #[serde(flatten)]
     pub(super) warning: Warning,
+}
+
+impl ServerWarning {
+    pub(super) fn new(server: Option<&str>, warning: Warning) -> Self {
+        let id = match server {
+            Some(server) => format!("{server}/{}", warning.name()),
+            None => warning.name(),
+        };
+        Self { id, server: server.map(str::to_owned), warning }
+    }
 }
 
 /// One app of one server.
@@ -197,8 +215,11 @@ impl ServerFigures {
             mode: server.mode(),
             observed: server.observed(),
             breaker: server.breaker.state().name(),
-            outage: outage
-                .map(|outage| OutageFigures { since_ms: outage.since_ms, next_try_ms: outage.next_probe_ms }),
+            outage: outage.map(|outage| OutageFigures {
+                since_ms: outage.since_ms,
+                next_try_ms: outage.next_probe_ms,
+                why: outage.why.and_then(Outcome::failure),
+            }),
             title: introduced.title.clone(),
             version: introduced.version.clone(),
             remark: introduced.remark.filter(|_| state != State::Well),
@@ -372,6 +393,7 @@ impl Baseline {
             bypasses: Vec::new(),
             libraries: Vec::new(),
             jobs_running: 0,
+            today: None,
         }
     }
 }

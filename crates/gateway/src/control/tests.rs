@@ -26,36 +26,36 @@ use crate::server::Server;
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 const SERVER_TOKEN: &str = "the-owners-own-token";
 const HOOK_SECRET: &str = "the-secret-of-the-webhook";
-const BEARER: (&str, &str) = ("authorization", "Bearer 0123456789abcdef0123456789abcdef");
-const JSON: (&str, &str) = ("content-type", "application/json");
-const LOCAL: (&str, &str) = ("host", "127.0.0.1:8710");
+pub(super) const BEARER: (&str, &str) = ("authorization", "Bearer 0123456789abcdef0123456789abcdef");
+pub(super) const JSON: (&str, &str) = ("content-type", "application/json");
+pub(super) const LOCAL: (&str, &str) = ("host", "127.0.0.1:8710");
 
 /// A control plane over one server that nobody can reach.
-struct House {
-    plane: Arc<Plane>,
+pub(super) struct House {
+    pub(super) plane: Arc<Plane>,
     peer: SocketAddr,
     is_encrypted: bool,
-    folder: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
 }
 
-struct Answer {
-    status: StatusCode,
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
     headers: HeaderMap,
     text: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.text).expect("it is JSON")
     }
 
-    fn code(&self) -> String {
+    pub(super) fn code(&self) -> String {
         self.json()["code"].as_str().expect("a problem has a code").to_owned()
     }
 }
 
 impl House {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::told("")
     }
 
@@ -79,7 +79,9 @@ impl House {
         let token = super::Token::of(dir).expect("it is there");
         let listen: SocketAddr = "0.0.0.0:32500".parse().expect("an address");
         let servers = vec![(server, listen)];
-        let control = Control::new(Parts { servers, ..Parts::bare(cache, clock, token) });
+        crate::state::book::Book::open(folder.path()).expect("it can be made");
+        let lifetimes = Some(crate::lifetimes::Book::of(folder.path()));
+        let control = Control::new(Parts { servers, lifetimes, ..Parts::bare(cache, clock, token) });
         let own: SocketAddr = "127.0.0.1:8710".parse().expect("an address");
         Self {
             plane: Arc::new(Plane { control: Arc::new(control), settings: told, listen: own, stop }),
@@ -89,7 +91,12 @@ impl House {
         }
     }
 
-    fn server(&self) -> &Server {
+    /// The token that only reads.
+    fn read_token(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("read.token")).expect("it was made at the start")
+    }
+
+    pub(super) fn server(&self) -> &Server {
         &self.plane.control.servers[0].server
     }
 
@@ -110,14 +117,14 @@ impl House {
         service.call(request).await.expect("it never fails")
     }
 
-    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub(super) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let (parts, body) = self.send(method, path, headers, body).await.into_parts();
         let bytes = to_bytes(body, 1 << 20).await.expect("it ends");
         let text = String::from_utf8(bytes.to_vec()).expect("it is text");
         Answer { status: parts.status, headers: parts.headers, text }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(super) async fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, &[LOCAL], "").await
     }
 

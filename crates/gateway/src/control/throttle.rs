@@ -25,12 +25,11 @@ struct Failures {
 }
 
 impl Throttle {
-    /// Whether nothing this peer shows is to be looked at.
-    pub(super) fn is_throttled(&self, peer: IpAddr, now_ms: u64) -> bool {
+    /// How long nothing this peer shows is to be looked at, in milliseconds; `None` if it is.
+    pub(super) fn waits_ms(&self, peer: IpAddr, now_ms: u64) -> Option<u64> {
         let peers = self.0.lock();
-        peers
-            .get(&household(peer))
-            .is_some_and(|failures| failures.count >= MAX_FAILURES && failures.last(now_ms))
+        let failures = peers.get(&household(peer)).filter(|failures| failures.count >= MAX_FAILURES)?;
+        Some(failures.left_ms(now_ms)).filter(|left_ms| *left_ms > 0)
     }
 
     /// The peer showed a wrong token.
@@ -56,7 +55,13 @@ impl Throttle {
 impl Failures {
     /// Whether they still count.
     fn last(self, now_ms: u64) -> bool {
-        now_ms.saturating_sub(self.since_ms) < u64::try_from(WINDOW.as_millis()).unwrap_or(u64::MAX)
+        self.left_ms(now_ms) > 0
+    }
+
+    /// How long they still count.
+    fn left_ms(self, now_ms: u64) -> u64 {
+        let window_ms = u64::try_from(WINDOW.as_millis()).unwrap_or(u64::MAX);
+        window_ms.saturating_sub(now_ms.saturating_sub(self.since_ms))
     }
 }
 
@@ -79,6 +84,12 @@ mod tests {
         text.parse().expect("it is an address")
     }
 
+    impl Throttle {
+        fn is_throttled(&self, peer: IpAddr, now_ms: u64) -> bool {
+            self.waits_ms(peer, now_ms).is_some()
+        }
+    }
+
     fn guess(throttle: &Throttle, peer: &str, times: u32, now_ms: u64) {
         for _ in 0..times {
             throttle.note_failure(ip(peer), now_ms);
@@ -94,6 +105,18 @@ mod tests {
         assert!(throttle.is_throttled(ip("10.0.0.1"), 2_000));
         assert!(throttle.is_throttled(ip("10.0.0.1"), 60_999));
         assert!(!throttle.is_throttled(ip("10.0.0.1"), 61_000));
+    }
+
+    #[test]
+    fn who_has_to_wait_is_told_how_long() {
+        let throttle = Throttle::default();
+        guess(&throttle, "10.0.0.1", 9, 1_000);
+        assert_eq!(throttle.waits_ms(ip("10.0.0.1"), 1_000), None);
+        guess(&throttle, "10.0.0.1", 1, 21_000);
+        assert_eq!(throttle.waits_ms(ip("10.0.0.1"), 21_000), Some(40_000));
+        guess(&throttle, "10.0.0.1", 5, 31_000);
+        assert_eq!(throttle.waits_ms(ip("10.0.0.1"), 60_999), Some(1), "more guesses make it no longer");
+        assert_eq!(throttle.waits_ms(ip("10.0.0.1"), 61_000), None);
     }
 
     #[test]

@@ -20,21 +20,14 @@ use greenroom_upstream::dashboard::Session;
 use parking_lot::RwLock;
 
 use crate::inside::{Inside, errand};
-use crate::jobs::{Jobs, Plan};
 use crate::library::Libraries;
 use crate::server::Server;
-use figures::{Figures, Playing, ServerHealth, Services, Sessions};
+use crate::statistics::Statistics;
+use figures::{Figures, Playing, ServerHealth, Services, Sessions, TopApp, Traffic};
 use totals::Totals;
 
 /// How often the figures are computed.
 pub const EVERY: Duration = Duration::from_mins(1);
-const PLAN: Plan = Plan {
-    id: "dashboard",
-    title: "Dashboard figures",
-    what: "Computes what dashboards show: how servers do, how much there is, who plays what.",
-    every: Some(EVERY),
-    catches_up: true,
-};
 /// While nobody has looked for so long, no server is asked for them: what is known stays, and grows older.
 const LOOKED_MS: u64 = 15 * 60_000;
 /// What was kept no longer ago than this is as good as asked.
@@ -54,10 +47,12 @@ pub struct Dashboard {
     /// What servers said last. Whoever holds it computes; nobody who looks takes it.
     known: tokio::sync::Mutex<Known>,
     looked_ms: AtomicU64,
+    statistics: Arc<Statistics>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
+    traffic: (Traffic, Vec<TopApp>),
     sessions: BTreeMap<String, Seen>,
     users: BTreeMap<String, (u64, u64)>,
     totals: Totals,
@@ -79,20 +74,18 @@ impl Dashboard {
         Self {
             inside,
             libraries,
-            clock,
             ready: RwLock::default(),
             known: tokio::sync::Mutex::default(),
             looked_ms,
+            statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
+            clock,
         }
     }
 
-    /// Lets the figures be computed at the start, and every minute from then on.
-    pub fn add_to(self: &Arc<Self>, jobs: &Jobs) {
-        let dashboard = Arc::clone(self);
-        jobs.add(PLAN, move |_| {
-            let dashboard = Arc::clone(&dashboard);
-            async move { dashboard.recompute().await }
-        });
+    /// With what was counted of apps.
+    #[must_use]
+    pub fn counting(self, statistics: Arc<Statistics>) -> Self {
+        Self { statistics, ..self }
     }
 
     /// The figures as they were computed last.
@@ -114,6 +107,10 @@ impl Dashboard {
             if may_ask {
                 look_at_users(&mut known, server, now_ms).await;
             }
+        }
+        match traffic::of(&self.statistics).await {
+            Ok(traffic) => known.traffic = traffic,
+            Err(reason) => tracing::debug!(reason, "what apps asked cannot be read"),
         }
         known.totals.count(&self.libraries, may_ask).await;
         let figures = self.assemble(&mut known);
@@ -156,9 +153,9 @@ impl Dashboard {
             services: Services::of(&servers),
             servers,
             libraries: known.totals.shown(&self.libraries),
-            traffic: traffic::of(self.inside.servers()),
+            traffic: known.traffic.0,
             sessions,
-            top_apps: traffic::top_apps(self.inside.servers()),
+            top_apps: known.traffic.1.clone(),
             users: known.users.iter().map(|(server, (count, _))| (server.clone(), *count)).collect(),
             peak_sessions: known.peak,
             peak_ms: known.peak_ms,

@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use super::apps::App;
+use super::column::{Column, Outcome};
 use super::figures::{Kept, Side, tenths};
 use super::measure::percentile;
-use super::servers::Servers;
 
 /// The book of one run.
 #[derive(Debug)]
 pub(super) struct Book {
-    servers: Arc<Servers>,
+    column: Arc<Column>,
     pages: Mutex<Vec<Page>>,
     requests: AtomicU64,
     kept: Mutex<Option<Kept>>,
@@ -37,27 +37,31 @@ struct Page {
 pub(super) struct PageNumber(usize);
 
 impl Book {
-    pub(super) fn new(servers: Arc<Servers>) -> Self {
-        Self { servers, pages: Mutex::default(), requests: AtomicU64::new(0), kept: Mutex::default() }
+    /// An empty one. What is written down is counted in `column` as well.
+    pub(super) fn new(column: Arc<Column>) -> Self {
+        Self { column, pages: Mutex::default(), requests: AtomicU64::new(0), kept: Mutex::default() }
     }
 
     /// Opens a page. What reaches the server with the app's token from now on belongs to it, and no longer to the
     /// app's page before.
     pub(super) fn open(&self, app: App, name: &'static str) -> PageNumber {
-        let reached_before = self.servers.reached_by(app);
+        let reached_before = self.column.servers.reached_by(app);
         let mut pages = self.pages.lock();
         pages.push(Page { name, app, reached_before, took_ms: Vec::new(), failed: 0, read: Vec::new() });
         PageNumber(pages.len() - 1)
     }
 
     /// Writes a request down; `read` is the path if it was a read.
-    pub(super) fn note(&self, page: PageNumber, read: Option<&str>, took_ms: f64, failed: bool) {
+    pub(super) fn note(&self, page: PageNumber, read: Option<&str>, outcome: Outcome) {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let mut pages = self.pages.lock();
         let page = &mut pages[page.0];
-        page.took_ms.push(took_ms);
-        page.failed += u64::from(failed);
+        page.took_ms.push(outcome.took_ms);
+        page.failed += u64::from(outcome.failed);
         page.read.extend(read.map(str::to_owned));
+        let app = page.app;
+        drop(pages);
+        self.column.note(app, outcome);
     }
 
     /// Writes down how the playlist was kept; only the first time counts, later ones have less to do.
@@ -92,8 +96,9 @@ impl Book {
         for app in App::EVERY {
             let own: Vec<&Page> = pages.iter().filter(|page| page.app == app).collect();
             for (at, page) in own.iter().enumerate() {
-                let reached_after =
-                    own.get(at + 1).map_or_else(|| self.servers.reached_by(app), |next| next.reached_before);
+                let reached_after = own
+                    .get(at + 1)
+                    .map_or_else(|| self.column.servers.reached_by(app), |next| next.reached_before);
                 figures.push((page.name, page.side(reached_after - page.reached_before)));
             }
         }
@@ -136,23 +141,18 @@ mod tests {
 
     use super::super::Plan;
     use super::super::pace::Pace;
+    use super::super::servers::Servers;
     use super::super::visitor::Visitor;
     use super::*;
 
-    async fn servers() -> Arc<Servers> {
-        let plan = Plan {
-            minutes: 1,
-            time_factor: 1_000.0,
-            seed: 1,
-            films: 5,
-            shows: 1,
-            tracks: 10,
-            prefetch: None,
-        };
-        Servers::start(&plan, &TaskTracker::new()).await.expect("there are free ports")
+    async fn column() -> Arc<Column> {
+        let servers =
+            Servers::start(&Plan::SMALLEST, &TaskTracker::new()).await.expect("there are free ports");
+        Arc::new(Column::new(servers))
     }
 
-    fn menus(servers: &Arc<Servers>, book: &Arc<Book>) -> Visitor {
+    fn menus(column: &Arc<Column>, book: &Arc<Book>) -> Visitor {
+        let servers = &column.servers;
         let door = servers.address(Kind::Jellyfin);
         let pace = Pace::begin(1_000.0, Duration::ZERO);
         Visitor::new(App::Menus, door, servers.token(App::Menus), Arc::clone(book), pace)
@@ -160,9 +160,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_new_page_counts_only_what_comes_after_it() {
-        let servers = servers().await;
-        let book = Arc::new(Book::new(Arc::clone(&servers)));
-        let mut visitor = menus(&servers, &book);
+        let column = column().await;
+        let book = Arc::new(Book::new(Arc::clone(&column)));
+        let mut visitor = menus(&column, &book);
         assert!(visitor.get("/Users/Me").await.is_success());
         assert!(visitor.get("/UserViews").await.is_success());
         visitor.turn_the_page("later");
@@ -176,13 +176,13 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_refused_or_not_answered_has_failed() {
-        let servers = servers().await;
-        let book = Arc::new(Book::new(Arc::clone(&servers)));
-        let visitor = menus(&servers, &book);
+        let column = column().await;
+        let book = Arc::new(Book::new(Arc::clone(&column)));
+        let visitor = menus(&column, &book);
         assert!(!visitor.get("/Items/00000000000000000000000000000000").await.is_success());
-        servers.go_down();
+        column.servers.go_down();
         assert!(!visitor.get("/Users/Me").await.is_success());
-        servers.come_back();
+        column.servers.come_back();
         assert!(visitor.get("/Users/Me").await.is_success());
         assert_eq!((book.requests(), book.failed()), (3, 2));
     }

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use super::apps::{App, SECOND_VISIT};
 use super::book::Book;
+use super::column::Column;
 use super::pace::Pace;
 use super::servers::{EVENING_BEGINS_AT, Servers};
 use super::visitor::{ListKeeper, Visitor};
@@ -83,50 +84,48 @@ impl Doors {
     }
 }
 
-/// Plays the evening and writes it down. Returns when every app is done.
-pub(super) async fn play(
-    plan: &Plan,
-    evening: &Evening,
-    servers: &Arc<Servers>,
-    doors: Doors,
-    tell: Tell,
-) -> Arc<Book> {
-    let book = Arc::new(Book::new(Arc::clone(servers)));
-    let pace = Pace::begin(plan.time_factor, Duration::ZERO);
+/// Plays the evening and writes it down in `book`. Returns when every app is done.
+pub(super) async fn play(evening: &Evening, column: &Column, doors: &Doors, pace: &Pace, book: &Arc<Book>) {
     let mut apps = JoinSet::new();
     for app in App::EVERY {
-        let mut visitor =
-            Visitor::new(app, doors.to(app.server()), servers.token(app), Arc::clone(&book), pace.clone());
-        visitor.list_keeper.clone_from(&doors.list_keeper);
-        apps.spawn(app.play(visitor, evening.clone()));
+        apps.spawn(app.play(visitor(app, column, doors, pace, book), evening.clone()));
     }
-    tokio::join!(finish(apps), report(evening, &pace, &book, servers, tell));
-    book
+    finish(apps).await;
+}
+
+fn visitor(app: App, column: &Column, doors: &Doors, pace: &Pace, book: &Arc<Book>) -> Visitor {
+    let (door, token) = (doors.to(app.server()), column.servers.token(app));
+    let mut visitor = Visitor::new(app, door, token, Arc::clone(book), pace.clone());
+    visitor.list_keeper.clone_from(&doors.list_keeper);
+    visitor
 }
 
 /// How long the apps read on after the evening, each time.
 pub(super) const LATER: Duration = Duration::from_secs(60);
 
-/// Lets the apps go on reading for a minute after the evening, of which `written` is the book.
+/// Lets the apps go on reading for a minute after the evening, `visit` being what is read in the menus. Tells what was
+/// written down.
 pub(super) async fn read_on(
     plan: &Plan,
     evening: &Evening,
-    servers: &Arc<Servers>,
-    doors: Doors,
-    written: &Book,
+    column: &Arc<Column>,
+    doors: &Doors,
+    visit: &Arc<[String]>,
 ) -> Arc<Book> {
-    let visit: Arc<[String]> = written.read_on(SECOND_VISIT).into();
-    let book = Arc::new(Book::new(Arc::clone(servers)));
+    let book = Arc::new(Book::new(Arc::clone(column)));
     let pace = Pace::begin(plan.time_factor, evening.length);
     let mut apps = JoinSet::new();
     for app in App::EVERY {
-        let mut visitor =
-            Visitor::new(app, doors.to(app.server()), servers.token(app), Arc::clone(&book), pace.clone());
-        visitor.list_keeper.clone_from(&doors.list_keeper);
-        apps.spawn(app.read_on(visitor, evening.clone(), Arc::clone(&visit)));
+        let visitor = visitor(app, column, doors, &pace, &book);
+        apps.spawn(app.read_on(visitor, evening.clone(), Arc::clone(visit)));
     }
     finish(apps).await;
     book
+}
+
+/// The menus' second visit in a book, which is what the apps repeat when they read on.
+pub(super) fn visit(book: &Book) -> Arc<[String]> {
+    book.read_on(SECOND_VISIT).into()
 }
 
 /// Waits for all apps.
@@ -139,15 +138,12 @@ async fn finish(mut apps: JoinSet<()>) {
     }
 }
 
-async fn report(evening: &Evening, pace: &Pace, book: &Book, servers: &Servers, tell: Tell) {
+/// Tells four times in the evening how far it is, in the words that `news` has at that moment.
+pub(super) async fn report(evening: &Evening, pace: &Pace, tell: Tell, news: impl Fn() -> String) {
     for quarter in 1..=NEWS {
         let at = evening.length * quarter / NEWS;
         pace.until(at).await;
-        let (asked, reached) = (book.requests(), servers.reached());
-        let passed = at.as_secs_f64() / 60.0;
-        tell(&format!(
-            "  minute {passed:.1}: the apps asked {asked} times, {reached} requests reached the servers"
-        ));
+        tell(&format!("  minute {:.1}: {}", at.as_secs_f64() / 60.0, news()));
     }
 }
 

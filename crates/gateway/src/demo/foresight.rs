@@ -1,13 +1,16 @@
 //! What observing foretells, held against what the cache then does: the same evening once in either mode.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio_util::task::TaskTracker;
 
-use super::evening::{self, Doors, Evening};
+use super::evening::{Doors, Evening};
 use super::gateway::{Gateway, Lists};
+use super::pace::Pace;
 use super::servers::Servers;
+use super::way::Way;
 use super::{Plan, Tell};
 use crate::mode::Mode;
 use crate::observe::{Counts, Report};
@@ -105,13 +108,14 @@ async fn play(plan: &Plan, evening: &Evening, mode: Mode, tell: Tell) -> Result<
     let gateway = Gateway::start(&servers, plan, Lists::LeftToApps).await?;
     gateway.turn_to(mode);
     let doors = Doors { list_keeper: None, ..gateway.doors()? };
-    drop(evening::play(plan, evening, &servers, doors, tell).await);
-    let reached = servers.reached();
+    let way = Way::to(doors, servers);
+    let run = way.play(evening, &Pace::begin(plan.time_factor, Duration::ZERO), tell).await;
     let reports = gateway.stop().await;
-    servers.stop().await;
+    // Nobody else holds the servers: they end with this.
+    drop(way);
     tasks.close();
     tasks.wait().await;
-    Ok((reports, reached))
+    Ok((reports, run.reached))
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! The gateway as the demo runs it: the real process, with its real defaults, in front of the simulated servers.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use greenroom_cache::Clock;
@@ -9,6 +8,7 @@ use tempfile::TempDir;
 
 use super::Plan;
 use super::apps::App;
+use super::board::Greenroom;
 use super::evening::Doors;
 use super::servers::Servers;
 use super::visitor::ListKeeper;
@@ -71,9 +71,13 @@ impl Gateway {
         Ok(Doors { plex: door(Kind::Plex)?, jellyfin: door(Kind::Jellyfin)?, list_keeper })
     }
 
-    /// Where the page is.
-    pub(super) fn page(&self) -> SocketAddr {
-        self.process.control
+    /// Where its page is, and what lets in there.
+    pub(super) fn greenroom(&self) -> Greenroom {
+        let data_dir = self.settings.data_dir.display();
+        Greenroom {
+            page: format!("http://{}/", self.process.control),
+            token_command: format!("greenroom token show --data-dir {data_dir}"),
+        }
     }
 
     /// Answers reads in this mode from now on.

@@ -26,10 +26,14 @@ impl Pace {
         self.factor
     }
 
+    /// How much of the evening has passed.
+    pub(super) fn passed(&self) -> Duration {
+        Duration::from_millis(self.clock.now_ms().saturating_sub(self.began_ms))
+    }
+
     /// Waits until so much of the evening has passed; not at all if it has.
     pub(super) async fn until(&self, at: Duration) {
-        let passed = Duration::from_millis(self.clock.now_ms().saturating_sub(self.began_ms));
-        self.clock.sleep(at.saturating_sub(passed)).await;
+        self.clock.sleep(at.saturating_sub(self.passed())).await;
     }
 
     /// The moments `first`, `first + every` and so on that lie from `from` on and before `to`.

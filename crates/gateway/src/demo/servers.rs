@@ -20,13 +20,47 @@ const GREENROOM: &str = "greenroom";
 /// What time it is when an evening begins, on the servers' own clocks: the same in both runs.
 pub(super) const EVENING_BEGINS_AT: u64 = 1_760_000_000;
 
-/// A Plex and a Jellyfin that run.
+/// A Plex and a Jellyfin that run until nobody holds them any more.
 #[derive(Debug)]
 pub(super) struct Servers {
     /// The Plex.
     pub plex: Running,
     /// The Jellyfin.
     pub jellyfin: Running,
+}
+
+/// Requests that came to both servers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Arrivals {
+    /// All of them.
+    pub(super) total: u64,
+    /// Those with each app's token, in the order of [`App::EVERY`].
+    by_app: [u64; App::EVERY.len()],
+}
+
+impl Arrivals {
+    /// Those with this app's token.
+    pub(super) fn of(&self, app: App) -> u64 {
+        App::EVERY.iter().zip(self.by_app).find(|(one, _)| **one == app).map_or(0, |(_, count)| count)
+    }
+
+    /// What came after `before`, which was counted earlier.
+    pub(super) fn since(&self, before: &Self) -> Self {
+        self.with(before, u64::saturating_sub)
+    }
+
+    /// Both together.
+    pub(super) fn and(&self, more: &Self) -> Self {
+        self.with(more, u64::saturating_add)
+    }
+
+    fn with(&self, other: &Self, both: fn(u64, u64) -> u64) -> Self {
+        let mut by_app = self.by_app;
+        for (one, other) in by_app.iter_mut().zip(other.by_app) {
+            *one = both(*one, other);
+        }
+        Self { total: both(self.total, other.total), by_app }
+    }
 }
 
 impl Servers {
@@ -89,6 +123,16 @@ impl Servers {
         self.of(kind).tokens().secret(GREENROOM)
     }
 
+    /// What has come so far, whether it was answered or not.
+    pub(super) fn arrivals(&self) -> Arrivals {
+        let (plex, jellyfin) = (self.plex.ledger().figures(), self.jellyfin.ledger().figures());
+        let by_app = App::EVERY.map(|app| {
+            let counted = if app.server() == Kind::Plex { &plex } else { &jellyfin };
+            counted.by_token.get(app.label()).copied().unwrap_or(0)
+        });
+        Arrivals { total: plex.total + jellyfin.total, by_app }
+    }
+
     /// Requests with this app's token that reached its server.
     pub(super) fn reached_by(&self, app: App) -> u64 {
         self.of(app.server()).ledger().by_token().get(app.label()).copied().unwrap_or(0)
@@ -114,14 +158,6 @@ impl Servers {
     pub(super) fn come_back(&self) {
         self.plex.faults().clear();
         self.jellyfin.faults().clear();
-    }
-
-    /// Ends both. Whoever else holds them must have let go; else they end when the last one does.
-    pub(super) async fn stop(self: Arc<Self>) {
-        if let Some(servers) = Arc::into_inner(self) {
-            servers.plex.stop().await;
-            servers.jellyfin.stop().await;
-        }
     }
 }
 

@@ -25,8 +25,8 @@ const TEXT_COLUMNS: usize = 1;
 const GAP: &str = "  ";
 
 /// The whole report: table, outage, totals, and how to read the milliseconds. `writes` is how many of the requests
-/// through Greenroom changed something.
-pub(super) fn render(comparison: &Comparison, writes: u64) -> String {
+/// through Greenroom changed something; `pulled`, how often somebody at the page took the servers down meanwhile.
+pub(super) fn render(comparison: &Comparison, writes: u64, pulled: u32) -> String {
     let mut rows: Vec<Vec<String>> =
         HEADINGS.iter().map(|row| row.iter().map(ToString::to_string).collect()).collect();
     rows.extend(comparison.apps.iter().chain([&comparison.restart]).map(row));
@@ -67,11 +67,28 @@ pub(super) fn render(comparison: &Comparison, writes: u64) -> String {
             comparison.time_factor
         ),
     ];
-    for line in lines.into_iter().chain(playlist) {
+    let pulled = (pulled > 0).then(|| {
+        format!("the plug was pulled {pulled} times at the page: all of this was counted with servers that were down meanwhile")
+    });
+    for line in lines.into_iter().chain(playlist).chain(pulled) {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{line}");
     }
     text
+}
+
+/// The outcome in a few words.
+pub(super) fn sentence(comparison: &Comparison) -> String {
+    let (totals, outage) = (comparison.totals, comparison.outage);
+    format!(
+        "In the evening {} requests reached the servers directly and {} through Greenroom: {:.1} % fewer. While the \
+         servers were down for a minute, {} directly and {} through Greenroom.",
+        totals.direct,
+        totals.through,
+        comparison.saved(),
+        failures(outage.direct),
+        failures(outage.through)
+    )
 }
 
 fn failures(reads: Reads) -> String {
@@ -122,7 +139,7 @@ mod tests {
 
     #[test]
     fn columns_stand_under_their_headings() {
-        let text = render(&comparison(vec![app("a long name of an app", 12_345, 6), app("b", 7, 7)]), 2);
+        let text = render(&comparison(vec![app("a long name of an app", 12_345, 6), app("b", 7, 7)]), 2, 0);
         let lines: Vec<&str> = text.lines().collect();
         let end_of = |line: &str, word: &str| line.find(word).map(|at| at + word.len());
         assert_eq!(end_of(lines[1], "requests"), end_of(lines[3], "12345"));
@@ -133,7 +150,7 @@ mod tests {
 
     #[test]
     fn the_report_says_what_happened_in_the_outage_and_how_time_ran() {
-        let text = render(&comparison(vec![app("a", 4, 1)]), 2);
+        let text = render(&comparison(vec![app("a", 4, 1)]), 2, 0);
         assert!(text.contains("9 of 9 reads failed; through Greenroom 0 of 9 reads failed"), "{text}");
         assert!(
             text.contains("200 requests reached the servers directly, 50 through Greenroom: 75.0 % fewer"),
@@ -142,5 +159,25 @@ mod tests {
         assert!(text.contains("3 were Greenroom's own"), "{text}");
         assert!(text.contains("2 were writes"), "{text}");
         assert!(text.contains("30 times faster"), "{text}");
+    }
+
+    #[test]
+    fn whoever_pulled_the_plug_in_the_evening_is_told_that_it_counts() {
+        let comparison = comparison(vec![app("a", 4, 1)]);
+        assert!(!render(&comparison, 2, 0).contains("plug"));
+        assert!(render(&comparison, 2, 3).contains("the plug was pulled 3 times"));
+    }
+
+    #[test]
+    fn the_outcome_is_told_in_one_breath() {
+        let text = sentence(&comparison(vec![app("a", 4, 1)]));
+        assert!(
+            text.contains("200 requests reached the servers directly and 50 through Greenroom: 75.0 % fewer"),
+            "{text}"
+        );
+        assert!(
+            text.contains("9 of 9 reads failed directly and 0 of 9 reads failed through Greenroom"),
+            "{text}"
+        );
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_upstream::credential::Secret;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AGE, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
@@ -19,6 +19,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::apps::App;
 use super::book::{Book, PageNumber};
+use super::column::Outcome;
 use super::figures::Kept;
 use super::measure::Stopwatch;
 use super::pace::Pace;
@@ -56,6 +57,7 @@ pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 #[derive(Debug, Clone)]
 pub(super) struct Reply {
     status: Option<StatusCode>,
+    age_s: Option<u64>,
     body: Bytes,
 }
 
@@ -125,7 +127,7 @@ impl Visitor {
             },
             Err(_) => Reply::none(),
         };
-        self.book.note(self.page, read, watch.ms(), !reply.is_success());
+        self.book.note(self.page, read, reply.outcome(watch));
         reply
     }
 
@@ -146,7 +148,7 @@ impl Visitor {
             Err(_) => None,
         };
         let reply = reply.unwrap_or_else(Reply::none);
-        self.book.note(self.page, None, watch.ms(), !reply.is_success());
+        self.book.note(self.page, None, reply.outcome(watch));
         reply
     }
 
@@ -159,7 +161,8 @@ impl Visitor {
     pub(super) async fn socket(&self, target: &str) -> Option<Socket> {
         let watch = Stopwatch::start(self.pace.factor());
         let opened = tokio_tungstenite::connect_async(format!("ws://{}{target}", self.door)).await;
-        self.book.note(self.page, None, watch.ms(), opened.is_err());
+        let outcome = Outcome { took_ms: watch.ms(), failed: opened.is_err(), age_s: None };
+        self.book.note(self.page, None, outcome);
         opened.ok().map(|(socket, _)| socket)
     }
 
@@ -182,12 +185,16 @@ impl Visitor {
 
 impl Reply {
     fn none() -> Self {
-        Self { status: None, body: Bytes::new() }
+        Self { status: None, age_s: None, body: Bytes::new() }
     }
 
     /// Whether the server did what it was asked.
     pub(super) fn is_success(&self) -> bool {
         self.status.is_some_and(|status| status.is_success())
+    }
+
+    fn outcome(&self, watch: Stopwatch) -> Outcome {
+        Outcome { took_ms: watch.ms(), failed: !self.is_success(), age_s: self.age_s }
     }
 
     /// The body as JSON; null if it is none.
@@ -207,6 +214,8 @@ async fn exchange(
 ) -> Option<Reply> {
     let response = client.request(request).await.ok()?;
     let status = response.status();
+    let age = response.headers().get(AGE).and_then(|age| age.to_str().ok());
+    let age_s = age.and_then(|age| age.parse().ok());
     let body = response.into_body().collect().await.ok()?.to_bytes();
-    Some(Reply { status: Some(status), body })
+    Some(Reply { status: Some(status), age_s, body })
 }

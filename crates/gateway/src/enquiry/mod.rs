@@ -5,8 +5,9 @@
 //! a connection of its own, and each step of it can say what went wrong: the name, the way, the encryption, the
 //! answer. Nothing is followed, nothing is repeated, everything is bounded in time and size.
 //!
-//! Rooms: [`place`] (where), [`trust`] (whose certificate is believed), [`silence`] (why there is no answer).
+//! Rooms: [`place`] and [`address`] (where), [`trust`] (whose certificate is believed), [`silence`] (why there is no answer).
 
+pub mod address;
 pub mod place;
 pub mod silence;
 pub mod trust;
@@ -23,6 +24,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+pub use address::Address;
 pub use place::Place;
 pub use silence::{Silence, Stage};
 pub use trust::Trust;

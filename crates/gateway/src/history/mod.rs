@@ -15,26 +15,16 @@ mod sync;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use greenroom_cache::Clock;
 use tokio_util::task::TaskTracker;
 
-use crate::jobs::{Jobs, Plan};
 use crate::server::Server;
 use crate::state::trouble::{Failing, Trouble};
 use row::View;
 use store::{Asked, Store};
 
 pub use sync::Watch;
-
-const PLAN: Plan = Plan {
-    id: "history",
-    title: "Watch history",
-    what: "Copies what was played since the last time; once a day all of it is compared.",
-    every: Some(Duration::from_mins(15)),
-    catches_up: true,
-};
 
 /// The mirror of what was played.
 #[derive(Debug)]
@@ -104,19 +94,6 @@ impl History {
             forgotten: AtomicU64::new(0),
             synced_ms: AtomicU64::new(synced_ms),
         }
-    }
-
-    /// Lets the mirror be brought up every quarter of an hour.
-    pub fn add_to(self: &Arc<Self>, jobs: &Jobs) {
-        let history = Arc::clone(self);
-        jobs.add(PLAN, move |turn| {
-            let history = Arc::clone(&history);
-            async move {
-                let (is_cancelled, progress) =
-                    (|| turn.is_cancelled(), |done, total| turn.progress(done, total));
-                history.sync(Watch { is_cancelled: &is_cancelled, progress: &progress }).await
-            }
-        });
     }
 
     /// When a sync last came to its end, in milliseconds since 1970; `None` if none ever did.

@@ -36,7 +36,11 @@ fn told(libraries: &Libraries) -> Seen {
 /// The last time a library was compared as a whole.
 fn run_of(rounds: &Rounds) -> Option<Last> {
     if let Some((failure, since_ms)) = &rounds.failure {
-        return Some(Last::new(*since_ms, *since_ms, Outcome::Failed, failure.to_string()));
+        let outcome = match failure {
+            library::Failure::Cancelled => Outcome::Cancelled,
+            _ => Outcome::Failed,
+        };
+        return Some(Last::new(*since_ms, *since_ms, outcome, failure.to_string()));
     }
     let ended_ms = rounds.whole_at_ms?;
     let message = format!("{} items", rounds.items);
@@ -105,7 +109,7 @@ fn report(library: &Library) -> Option<Report> {
     };
     Some(Report {
         id: format!("{PREFIX}{}", library.id),
-        title: format!("Index of {}", library.title.lock()),
+        title: format!("Index of {}, {}", library.title.lock(), library.id.server),
         what: "Reads the whole library and compares it with what is kept. It takes no place from other jobs."
             .to_owned(),
         every_s: rounds.every_s,

@@ -7,12 +7,14 @@
 //!   twice at once, and a run that breaks down has failed and nothing else.
 //! - [`record`] keeps what ran last over restarts. [`report`] is what is shown.
 //! - What has a rhythm of its own is shown here and can be run here: [`warming`], and the indexes of libraries
-//!   ([`indexes`]).
+//!   ([`indexes`]). [`dashboards`]: their figures and the history of what was played.
 
+pub mod dashboards;
 pub mod indexes;
 mod record;
 mod report;
 mod schedule;
+pub mod statistics;
 #[cfg(test)]
 mod tests;
 pub mod warming;

@@ -53,9 +53,8 @@ pub(super) fn due(sight: &Sight, now_ms: u64) -> Due {
     match at(at_ms, now_ms, Why::Schedule) {
         // The process was off when it fell due.
         Due::Now(_) if at_ms < sight.known_ms => Due::Now(Why::Missed),
-        Due::At(_) if sight.slept_ms > 0 && at_ms <= now_ms.saturating_add(sight.slept_ms) => {
-            Due::Now(Why::Missed)
-        }
+        // The clock did not see what passed while the machine slept.
+        Due::At(at_ms) => at(at_ms.saturating_sub(sight.slept_ms), now_ms, Why::Missed),
         due => due,
     }
 }
@@ -89,7 +88,7 @@ mod tests {
             ("missed long ago", Sight { ended_ms: Some(1), ..HISTORY }, Due::Now(Why::Missed)),
             ("never ran", Sight { ended_ms: None, ..HISTORY }, Due::Now(Why::Schedule)),
             ("slept over", Sight { slept_ms: 400, ..HISTORY }, Due::Now(Why::Missed)),
-            ("slept a little", Sight { slept_ms: 399, ..HISTORY }, Due::At(10_400)),
+            ("slept a little", Sight { slept_ms: 399, ..HISTORY }, Due::At(10_001)),
             ("does not catch up", FIGURES, Due::At(10_900)),
             ("ran in an earlier process", Sight { ended_ms: Some(1), ..FIGURES }, Due::At(10_900)),
             ("ran in this process", Sight { ended_ms: Some(10_050), ..FIGURES }, Due::At(10_950)),

@@ -13,7 +13,7 @@ use super::{Failure, Libraries, Library};
 use crate::config::AtStart;
 use crate::mode::Mode;
 use crate::server::Server;
-use crate::warnings::Warning;
+use crate::warnings::{Action, Severity, Warning};
 
 /// After the last event it is waited so long for the next, but no longer than the second since the first.
 const QUIET_MS: u64 = 3_000;
@@ -288,12 +288,16 @@ impl Library {
 
 impl Libraries {
     /// Says what a person should know of a server's libraries, as long as it is so of any of them.
-    pub(super) fn warn(&self, server: &Server) {
+    pub(crate) fn warn(&self, server: &Server) {
         let now_ms = server.clock.now_ms();
         let mut all = self.all();
         all.retain(|library| library.id.server == server.name());
         let old: Vec<(String, u64)> =
             all.iter().filter_map(|library| Some((library.named(), library.is_old(now_ms)?))).collect();
+        let oldest = all.iter().find(|library| library.is_old(now_ms).is_some());
+        let build =
+            oldest.map(|library| Action::new("Build now", "POST", format!("libraries/{}/build", library.id)));
+        let turn_on = all.iter().find(|library| library.is_missed()).map(|library| turn_on(library));
         let hours = old.first().map_or(0, |(_, hours)| *hours);
         let old: Vec<String> = old.into_iter().map(|(name, _)| name).collect();
         let missed: Vec<String> =
@@ -307,18 +311,30 @@ impl Libraries {
             !old.is_empty(),
             Warning {
                 code: "library-old",
+                severity: Severity::Notice,
+                action: build,
+                subject: None,
                 text: text.into(),
                 remedy: "See why with: greenroom build --list; it is tried again by itself.".into(),
             },
         );
-        hold(server, !missed.is_empty(), off(&missed));
+        hold(server, !missed.is_empty(), off(&missed).with(turn_on));
     }
+}
+
+/// What turns a library on.
+pub(super) fn turn_on(library: &Library) -> Action {
+    let body = serde_json::json!({"enabled": true});
+    Action::new("Turn it on", "PUT", format!("libraries/{}", library.id)).saying(body)
 }
 
 /// Somebody looks something up in libraries that are turned off.
 pub(super) fn off(missed: &[String]) -> Warning {
     Warning {
         code: "library-off",
+        severity: Severity::Notice,
+        action: None,
+        subject: None,
         text: format!("Looked up in, and not kept: {}.", missed.join(", ")).into(),
         remedy: "Turn it on, or each track costs the server several requests: PUT {\"enabled\": true} to \
                  /api/v1/libraries/{id}."

@@ -234,7 +234,8 @@ impl Library {
     /// Somebody looks something up: what is not indexed yet is from now on.
     pub fn look_up(&self) {
         if !self.is_looked_up() {
-            self.server.warnings.raise(keeper::off(&[self.named()]));
+            let warning = keeper::off(&[self.named()]).with(Some(keeper::turn_on(self)));
+            self.server.warnings.raise(warning);
         }
     }
 

@@ -9,7 +9,6 @@
 //! A message says names of servers, ids of libraries, and our own words: no title, no path, no token. Where it goes is
 //! a secret in itself (some services take the token in the path), so only the name of the target is ever shown.
 
-pub mod address;
 pub mod delivery;
 pub mod fact;
 pub mod grouping;

@@ -43,7 +43,7 @@ use tokio_util::task::TaskTracker;
 use crate::library::{Libraries, Library, LibraryId, State};
 use crate::matching::Matching;
 use crate::server::Server;
-use crate::warnings::Warning;
+use crate::warnings::{Action, Severity, Warning};
 use keeping::Keeping;
 use made::Made;
 use report::Failure;
@@ -53,7 +53,7 @@ use wish::Wish;
 /// A library that was read so lately is not read again because little was found in it.
 const LOOKED_AT_LATELY_S: u64 = 3600;
 /// The warning that an index is off while playlists need it.
-const SYNC_WITHOUT_INDEX: &str = "sync-without-index";
+pub(crate) const SYNC_WITHOUT_INDEX: &str = "sync-without-index";
 /// Runs at a time.
 const MAX_RUNNING: usize = 8;
 /// Runs that have ended and are remembered …
@@ -306,11 +306,18 @@ impl Playlists {
     fn warn_of(library: &Library) {
         let warnings = &library.server.warnings;
         if library.state() != State::Off {
-            warnings.lower(SYNC_WITHOUT_INDEX);
+            let id = library.id.to_string();
+            warnings.keep_only(SYNC_WITHOUT_INDEX, |held| held.subject.as_deref() != Some(&*id));
             return;
         }
         let warning = Warning {
             code: SYNC_WITHOUT_INDEX,
+            severity: Severity::Urgent,
+            action: Some(
+                Action::new("Turn it on", "PUT", format!("libraries/{}", library.id))
+                    .saying(serde_json::json!({"enabled": true})),
+            ),
+            subject: Some(library.id.to_string()),
             text: format!(
                 "Playlists are synchronised to {}, but the index of library {} is turned off.",
                 library.id.server, library.id

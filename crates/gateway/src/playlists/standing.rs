@@ -22,7 +22,7 @@ use super::wish::{Source, Wish};
 use super::{results, turns};
 use crate::config::playlists::{Origin, Standing};
 use crate::library::State;
-use crate::warnings::Warning;
+use crate::warnings::{Severity, Warning};
 
 /// How often it is looked whether something has changed.
 const LOOK: Duration = Duration::from_secs(30);
@@ -246,6 +246,9 @@ impl Keeper {
                     );
                     server.warnings.raise(Warning {
                         code: UNREADABLE,
+                        severity: Severity::Notice,
+                        action: None,
+                        subject: None,
                         text: format!("A playlist that is to be kept in step cannot be: {first}{more}.")
                             .into(),
                         remedy:

@@ -16,6 +16,7 @@ use http::header::{
 use http::{HeaderMap, Method, Response, StatusCode};
 use parking_lot::RwLock;
 
+use super::note::Ours;
 use super::{Visit, headers, whole};
 use crate::body::Body;
 
@@ -269,6 +270,7 @@ pub fn problem(visit: &Visit, status: StatusCode, message: &str) -> Response<Bod
     let kind = visit.server.settings.kind;
     let (content_type, body) = kind.error_body(visit.representation, status.as_u16(), message);
     let mut response = whole(status, content_type, body);
+    response.extensions_mut().insert(Ours);
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if matches!(status.as_u16(), 502..=504) {

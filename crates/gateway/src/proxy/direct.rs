@@ -8,7 +8,7 @@ use http::header::{ACCEPT_ENCODING, HeaderValue};
 use http::{Response, request};
 use hyper::body::Incoming;
 
-use super::{Visit, answer, load, offline, stream};
+use super::{Visit, answer, load, note, offline, stream};
 use crate::body::Body;
 use crate::mode::Mode;
 use crate::origin::Lane;
@@ -41,6 +41,7 @@ pub async fn ask(
     }
     visit.server.counters.bypassed.fetch_add(1, Ordering::Relaxed);
     visit.app.reached.fetch_add(1, Ordering::Relaxed);
+    note::reached(visit);
     // The one header that is not the client's own: here as with the cache, answers of ours are not compressed.
     parts.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let response = stream::send(visit, Lane::Read, target, &parts, body).await?;

@@ -30,6 +30,8 @@ use crate::origin::Lane;
 use crate::queue::{Errand, Place};
 use crate::server::Server;
 use crate::stale;
+use crate::statistics::Subject;
+use crate::statistics::page::Cause;
 
 /// Loads one read on behalf of one caller.
 #[derive(Debug, Clone)]
@@ -112,12 +114,16 @@ impl ReadLoader {
             return Err(offline());
         }
         match why {
-            LoadReason::Refresh | LoadReason::Warm | LoadReason::Ahead => &self.server.counters.own,
-            _ => &self.app.reached,
+            LoadReason::Refresh | LoadReason::Warm | LoadReason::Ahead => {
+                self.server.counters.own.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => {
+                self.app.reached.fetch_add(1, Ordering::Relaxed);
+                self.note_reached();
+            }
         }
-        .fetch_add(1, Ordering::Relaxed);
         let is_told = AtomicBool::new(false);
-        let mut asking = Box::pin(self.ask_and_read(old, &is_told));
+        let mut asking = Box::pin(self.ask_and_time(old, &is_told));
         let limit = self.server.settings.load_timeout;
         if let Ok(outcome) = self.server.clock.timeout(limit, asking.as_mut()).await {
             return outcome;
@@ -132,6 +138,29 @@ impl ReadLoader {
                 Err(Failure::new(FailureKind::TimedOut, "the load takes too long, as too many do"))
             }
         }
+    }
+
+    fn note_reached(&self) {
+        let subject = Subject::Read(self.read.class);
+        let user =
+            if self.identity.is_proven() { self.server.identities.user_of(&self.identity) } else { None };
+        let cause = Cause { subject, app: &self.app, user };
+        self.server.ledger.note_reached(cause, self.server.clock.now_ms());
+    }
+
+    /// The same as [`Self::ask_and_read`]; what it took is what a hit saves.
+    async fn ask_and_time(
+        &self,
+        old: Option<Arc<Entry>>,
+        is_told: &AtomicBool,
+    ) -> Result<Load<Response<Body>>, Failure> {
+        let began_us = self.server.clock.now_us();
+        let outcome = self.ask_and_read(old, is_told).await;
+        if matches!(outcome, Ok(Load::Store(_) | Load::Share(_) | Load::Gone(_))) {
+            let took_us = self.server.clock.now_us().saturating_sub(began_us);
+            self.server.ledger.note_load(Subject::Read(self.read.class), took_us);
+        }
+        outcome
     }
 
     fn errand(&self, why: LoadReason) -> Errand {

@@ -17,6 +17,7 @@ use greenroom_upstream::open::Open;
 use greenroom_upstream::verdict::{Representation, Verdict};
 use http::{HeaderMap, Method};
 use quick_cache::sync::Cache;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::answer::Letterhead;
 use super::read::partition_of;
@@ -25,6 +26,7 @@ use crate::apps::App;
 use crate::identity::Identity;
 use crate::prefetch::farewell::Told;
 use crate::server::Server;
+use crate::statistics::User;
 
 /// Heads remembered per server.
 const MAX_HEADS: usize = 2048;
@@ -44,6 +46,10 @@ pub struct Meaning {
     pub identity: Arc<Identity>,
     /// The account the identity was proven to be when this was understood.
     account: Option<Arc<str>>,
+    /// Who that is in statistics.
+    pub user: Option<User>,
+    /// Which question it is, by hash, if its answer may be kept.
+    pub question: Option<u64>,
     /// What they showed.
     pub credential: Arc<Credential>,
     /// Which app it is.
@@ -205,10 +211,19 @@ fn mean(server: &Server, ask: &Ask<'_>, credential: Credential, app: Arc<App>) -
         }
         _ => None,
     };
+    let question = match &verdict {
+        Verdict::Read(read) => {
+            let whose = partition_of(server, &identity, read).as_str();
+            Some(xxh3_64_with_seed(read.key.as_bytes(), xxh3_64(whose.as_bytes())))
+        }
+        _ => None,
+    };
     let open = kind.open_without_token(ask);
     let has_token = credential.token.is_some();
     Meaning {
         key,
+        user: server.identities.user_of(&identity),
+        question,
         letterhead: Letterhead::default(),
         told: Told::default(),
         representation: representation_of(&verdict, ask.headers, kind),

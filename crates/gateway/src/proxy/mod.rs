@@ -3,24 +3,29 @@
 //! Rooms: [`meaning`] (who asks what), [`read`] (from the cache), [`direct`] (past it), [`observe`] (past it, and judged), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
 //! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`timing`] (how long the parts of an answer take), [`load`] (asking the
 //! server for what is kept), [`offline`] (while the server is down), [`answer`] (what leaves for the client), [`address`] (what is rewritten in it),
+//! [`within`] (a read of our own, for a dashboard), [`note`] and [`cause`] (what is counted of it), [`spot_check`] (whether it was right),
 //! [`headers`] (what may pass in either
 //! direction), [`peer`] (where a request comes from).
 
 pub mod address;
 pub mod answer;
+mod cause;
 pub mod direct;
 pub mod headers;
 pub mod hook;
 pub mod load;
 pub mod meaning;
+mod note;
 pub mod observe;
 pub mod offline;
 pub mod peer;
 pub mod read;
 pub mod socket;
+mod spot_check;
 pub mod stream;
 pub mod tap;
 pub mod timing;
+pub mod within;
 pub mod write;
 
 use std::borrow::Cow;
@@ -35,7 +40,7 @@ use greenroom_upstream::ask::{Ask, Kind};
 use greenroom_upstream::open::Open;
 use greenroom_upstream::verdict::{Representation, StreamReason, Verdict};
 use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderValue, ORIGIN};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 
 use crate::body::Body;
@@ -45,6 +50,7 @@ use crate::departure;
 use crate::mode::Mode;
 use crate::seats::{Full, Seat};
 use crate::server::Server;
+use crate::statistics::{self, Outcome, Passage, Why};
 use meaning::Meaning;
 
 /// Everything known about a request before it is decided what to do with it.
@@ -107,7 +113,8 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         return hook::receive(server, &target, parts, body).await;
     }
     server.counters.asked.fetch_add(1, Ordering::Relaxed);
-    let now_ms = server.clock.now_ms();
+    let began_us = server.clock.now_us();
+    let now_ms = began_us / 1000;
     server.counters.last_asked_ms.store(now_ms, Ordering::Relaxed);
     let ask = Ask { method: &parts.method, target: &target, headers: &parts.headers, body: &[] };
     let meaning = server.meanings.of(&server, &ask, now_ms);
@@ -119,48 +126,22 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let is_encrypted =
         server.settings.shown.is_some() || peer::is_said_encrypted(peer.ip(), &parts.headers, trusted);
     let visit = Visit { server, meaning: Arc::clone(&meaning), client, is_encrypted, origin };
-    if has_two_lengths {
+    let server = Arc::clone(&visit.server);
+    let parent = server.traces.parent(&parts.headers);
+    let (mut response, outcome) = if has_two_lengths {
         let mut refused = answer::problem(&visit, StatusCode::BAD_REQUEST, "the body has two lengths");
         // Where the next request begins is anybody's guess.
         refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        return refused;
-    }
-    if let Some((status, why)) = inadmissible(&visit, &ask) {
-        return answer::problem(&visit, status, why);
-    }
-    if visit.server.is_emby() {
-        let message = "the media server is an Emby, which is not supported yet";
-        return answer::problem(&visit, StatusCode::NOT_IMPLEMENTED, message);
-    }
-    let response = match (meaning.open, &meaning.verdict) {
-        (_, Verdict::Refuse(refusal)) => {
-            let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
-            answer::problem(&visit, status, refusal.message())
-        }
-        (Open::No, _) => {
-            visit.server.counters.unauthorised.fetch_add(1, Ordering::Relaxed);
-            answer::problem(&visit, StatusCode::UNAUTHORIZED, "no token was sent, and this path needs one")
-        }
-        (_, Verdict::Stream(StreamReason::Socket)) => socket::pass(visit, &target, parts, body).await,
-        (_, Verdict::Stream(reason)) => stream::pass(&visit, *reason, &target, parts, body).await,
-        (Open::Pass, Verdict::Read(_)) => {
-            stream::pass(&visit, StreamReason::Account, &target, parts, body).await
-        }
-        (Open::Keep, Verdict::Read(_)) if visit.credential.ambiguous => {
-            stream::pass(&visit, StreamReason::Odd, &target, parts, body).await
-        }
-        (Open::Keep, Verdict::Read(read)) => {
-            let observation = visit.server.switch.observation();
-            match (visit.server.manner(read.class, &visit.app), observation) {
-                (Mode::Bypass, _) => direct::pass(&visit, read, &target, parts, body).await,
-                (Mode::Observe, Some(observation)) => {
-                    observe::answer(visit, Arc::clone(read), observation, &target, parts, body).await
-                }
-                _ => read::answer(visit, Arc::clone(read), &parts).await,
-            }
-        }
-        (_, Verdict::Write(_)) => write::pass(visit, &target, parts, body).await,
+        (refused, Outcome::new(statistics::Verdict::Refused, Why::Inadmissible))
+    } else if let Some((status, why)) = inadmissible(&visit, &ask) {
+        (answer::problem(&visit, status, why), Outcome::new(statistics::Verdict::Refused, Why::Inadmissible))
+    } else {
+        reply(visit, &target, parts, body).await
     };
+    note::decision(&server, &meaning, &mut response, outcome, note::Asked { began_us, parent });
+    if has_two_lengths {
+        return response;
+    }
     let status = response.status();
     if let (StatusCode::SWITCHING_PROTOCOLS, Some(conversation)) = (status, &conversation) {
         conversation.is_handed_over();
@@ -179,6 +160,68 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         meaning.app.let_in.fetch_add(1, Ordering::Relaxed);
     }
     departure::bind(response, conversation.as_ref())
+}
+
+/// The answer to a request that may be one, and how it came to be.
+async fn reply(
+    visit: Visit,
+    target: &str,
+    parts: request::Parts,
+    body: Incoming,
+) -> (Response<Body>, Outcome) {
+    let meaning = Arc::clone(&visit.meaning);
+    let passed = |passage| Outcome::new(statistics::Verdict::Passed, Why::Passed(passage));
+    if visit.server.is_emby() {
+        let message = "the media server is an Emby, which is not supported yet";
+        let outcome = Outcome::new(statistics::Verdict::Refused, Why::Inadmissible);
+        return (answer::problem(&visit, StatusCode::NOT_IMPLEMENTED, message), outcome);
+    }
+    match (meaning.open, &meaning.verdict) {
+        (_, Verdict::Refuse(refusal)) => {
+            let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::BAD_REQUEST);
+            let outcome = Outcome::new(statistics::Verdict::Refused, Why::Inadmissible);
+            (answer::problem(&visit, status, refusal.message()), outcome)
+        }
+        (Open::No, _) => {
+            visit.server.counters.unauthorised.fetch_add(1, Ordering::Relaxed);
+            let message = "no token was sent, and this path needs one";
+            let outcome = Outcome::new(statistics::Verdict::Refused, Why::NoToken);
+            (answer::problem(&visit, StatusCode::UNAUTHORIZED, message), outcome)
+        }
+        (_, Verdict::Stream(StreamReason::Socket)) => {
+            (socket::pass(visit, target, parts, body).await, passed(Passage::Events))
+        }
+        (_, Verdict::Stream(reason)) => {
+            (stream::pass(&visit, *reason, target, parts, body).await, passed(Passage::of(*reason)))
+        }
+        (Open::Pass, Verdict::Read(_)) => {
+            let response = stream::pass(&visit, StreamReason::Account, target, parts, body).await;
+            (response, passed(Passage::NoToken))
+        }
+        (Open::Keep, Verdict::Read(_)) if visit.credential.ambiguous => {
+            let response = stream::pass(&visit, StreamReason::Odd, target, parts, body).await;
+            (response, passed(Passage::TwoTokens))
+        }
+        (Open::Keep, Verdict::Read(read)) => {
+            let observation = visit.server.switch.observation();
+            match (visit.server.manner(read.class, &visit.app), observation) {
+                (Mode::Bypass, _) => {
+                    let response = direct::pass(&visit, read, target, parts, body).await;
+                    (response, passed(Passage::Bypassed))
+                }
+                (Mode::Observe, Some(observation)) => {
+                    let read = Arc::clone(read);
+                    let response = observe::answer(visit, read, observation, target, parts, body).await;
+                    (response, passed(Passage::Bypassed))
+                }
+                _ => read::answer(visit, Arc::clone(read), &parts).await,
+            }
+        }
+        (_, Verdict::Write(_)) => {
+            let outcome = Outcome::new(statistics::Verdict::Write, Why::Passed(Passage::Write));
+            (write::pass(visit, target, parts, body).await, outcome)
+        }
+    }
 }
 
 /// What a request is, in one word for people.

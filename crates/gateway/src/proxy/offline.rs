@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use greenroom_cache::{Answer, Cache, Demand, Failure, FailureKind, Loader};
+use greenroom_cache::{Answer, Cache, Demand, Failure, FailureKind, Loader, Reason};
 use greenroom_upstream::class::Class;
 use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::{CACHE_CONTROL, HeaderValue};
@@ -15,6 +15,7 @@ use super::{Visit, answer, read, whole};
 use crate::body::Body;
 use crate::breaker::Outage;
 use crate::identity::within;
+use crate::statistics::{Outcome, Verdict, Why};
 
 /// A read: what is kept, however old, for who had the right to it when the server was last heard of.
 pub async fn read(
@@ -22,17 +23,30 @@ pub async fn read(
     read: &Arc<Read>,
     parts: &request::Parts,
     outage: &Outage,
-) -> Response<Body> {
+) -> (Response<Body>, Outcome) {
     match consult(&visit.server.cache, visit, read, outage, || read::loader(visit, read)).await {
         Ok(Answer::Kept { entry, served, tier, age, left_ms, reason, .. }) => {
             let history = answer::History { served, tier, age, left_ms, reason };
-            read::answer_kept(visit, read, &entry, history, read::wanted(visit, read, parts))
+            let response = read::answer_kept(visit, read, &entry, history, read::wanted(visit, read, parts));
+            (response, read::of_kept(served, age, reason, None))
         }
         Err(failure) if failure.kind == FailureKind::Denied => {
-            refuse(visit, "the media server is down, and cannot say whether this token may have this")
+            let message = "the media server is down, and cannot say whether this token may have this";
+            (refuse(visit, message), Outcome::new(Verdict::Failed, Why::Failed(FailureKind::Denied)))
         }
-        _ => introduction(visit, read)
-            .unwrap_or_else(|| refuse(visit, "the media server is down, and this answer is not kept")),
+        _ => {
+            let introduced = introduction(visit, read).map(|response| {
+                let is_saved = true;
+                (
+                    response,
+                    Outcome { is_saved, ..Outcome::new(Verdict::StaleOnError, Why::Judged(Reason::Offline)) },
+                )
+            });
+            introduced.unwrap_or_else(|| {
+                let message = "the media server is down, and this answer is not kept";
+                (refuse(visit, message), Outcome::new(Verdict::Failed, Why::Failed(FailureKind::Offline)))
+            })
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use greenroom_cache::{
-    Answer, Cache, Demand, Entry, Failure, FailureKind, Key, Loader, Partition, Policy, Reason, Served,
+    Answer, Cache, Demand, Entry, Failure, FailureKind, Key, LoadReason, Loader, Partition, Policy, Reason,
+    Served,
 };
 use greenroom_upstream::class::Class;
 use greenroom_upstream::verdict::{Read, Sharing};
@@ -12,27 +14,33 @@ use http::header::CACHE_CONTROL;
 use http::{HeaderMap, Response, request};
 
 use super::answer::{self, History, Wanted};
+use super::cause::Cause;
 use super::load::{ImageLoader, ReadLoader};
 use super::timing::Stopwatch;
-use super::{Visit, address, offline};
+use super::{Visit, address, offline, spot_check};
 use crate::body::Body;
 use crate::departure;
 use crate::identity::{IMAGE_PROOF_TTL, Identity};
 use crate::prefetch::farewell;
 use crate::server::Server;
+use crate::statistics::{Outcome, Passage, Verdict as Decided, Why};
 
 /// Answers a read.
-pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> Response<Body> {
+pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> (Response<Body>, Outcome) {
     if let Some(outage) = visit.server.breaker.outage() {
         return offline::read(&visit, &read, parts, &outage).await;
     }
     let watch = Stopwatch::start(&visit);
-    let outcome = consult(&visit.server.cache, &visit, &read, &parts.headers, || loader(&visit, &read)).await;
+    let cause = Cause::default();
+    let asking = || cause.noting(loader(&visit, &read));
+    let answered = consult(&visit.server.cache, &visit, &read, &parts.headers, asking).await;
     let fetched = watch.map(Stopwatch::fetched);
     let wanted = wanted(&visit, &read, parts);
-    match outcome {
+    let outcome = outcome_of(&answered, &cause);
+    let response = match answered {
         Ok(Answer::Kept { entry, served, tier, age, left_ms, reason, leaving }) => {
             let history = History { served, tier, age, left_ms, reason };
+            spot_check::after(&visit, &read, &entry, history, parts);
             let mut response = answer_kept(&visit, &read, &entry, history, wanted);
             if let Some(leaving) = leaving {
                 departure::after(&mut response, move || drop(leaving));
@@ -53,7 +61,36 @@ pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> Re
             tracing::debug!(server = visit.server.name(), class = read.class.name(), %failure, "no answer");
             answer::failed(&visit, &failure, wanted)
         }
+    };
+    (response, outcome)
+}
+
+/// How a read was answered, in the words of the statistics.
+pub(super) fn outcome_of<P>(answered: &Result<Answer<P>, Failure>, cause: &Cause) -> Outcome {
+    match answered {
+        Ok(Answer::Kept { served, age, reason, .. }) => of_kept(*served, *age, *reason, cause.why()),
+        Ok(Answer::Shared { served, .. }) => {
+            let (why, is_saved) = (cause.why().map(Why::Missed), saves(*served, None));
+            Outcome { why, is_saved, ..Outcome::bare(Decided::Shared) }
+        }
+        Ok(Answer::Passed(_)) => Outcome::new(Decided::Passed, Why::Passed(Passage::Forbidden)),
+        Err(failure) => Outcome::new(Decided::Failed, Why::Failed(failure.kind)),
     }
+}
+
+/// How a kept answer was served.
+pub(super) fn of_kept(
+    served: Served,
+    age: Duration,
+    reason: Option<Reason>,
+    cause: Option<LoadReason>,
+) -> Outcome {
+    let why = match served {
+        Served::Loaded | Served::Refreshed => cause.map(Why::Missed),
+        Served::Hit | Served::Stale | Served::Joined | Served::StaleOnError => reason.map(Why::Judged),
+    };
+    let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+    Outcome { verdict: Decided::of(served), why, age_ms: Some(age_ms), is_saved: saves(served, reason) }
 }
 
 /// Asks an engine for what this visit may have. What it does not keep comes through `loader`.

@@ -27,7 +27,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 
 use super::tap::{Watching, hear};
-use super::{Visit, answer, headers, offline, stream};
+use super::{Visit, answer, headers, note, offline, stream};
 use crate::body::Body;
 use crate::breaker::{self, Attaching};
 use crate::observe::tally;
@@ -79,6 +79,7 @@ pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: 
         return response;
     }
     visit.app.reached.fetch_add(1, Ordering::Relaxed);
+    note::reached(&visit);
     visit.server.note_passing(tally::STREAMS, &visit.app);
     let generation = visit.identity.generation();
     let asked = visit.server.send(request, Lane::Read, handshake.key());

@@ -11,7 +11,7 @@ use http::{HeaderMap, Request, Response, StatusCode, request};
 use hyper::body::Incoming;
 
 use super::tap::EventTap;
-use super::{Visit, address, answer, headers, offline};
+use super::{Visit, address, answer, headers, note, offline};
 use crate::body::Body;
 use crate::breaker;
 use crate::conversation::Conversation;
@@ -36,6 +36,7 @@ pub async fn pass(
     }
     visit.server.counters.streams.fetch_add(1, Ordering::Relaxed);
     visit.app.reached.fetch_add(1, Ordering::Relaxed);
+    note::reached(visit);
     visit.server.note_passing(tally::STREAMS, &visit.app);
     if reason == StreamReason::Media
         && let Some(conversation) = parts.extensions.get::<Arc<Conversation>>()

@@ -13,7 +13,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
-use super::{Visit, answer, headers, offline, stream};
+use super::{Visit, answer, headers, note, offline, stream};
 use crate::body::{Body, Collected, collect};
 use crate::breaker;
 use crate::observe::tally;
@@ -92,6 +92,7 @@ async fn attempt(visit: &Visit, write: Write, request: Request<Body>) -> Respons
         return offline::refuse(visit, "the media server is down; this write was not sent");
     }
     visit.app.reached.fetch_add(1, Ordering::Relaxed);
+    note::reached(visit);
     server.note_passing(tally::WRITES, &visit.app);
     let limit = server.settings.load_timeout;
     let key = breaker::key_of(request.uri().path());

@@ -146,6 +146,7 @@ pub(crate) const STEPS: &[&str] = &[
         synced_ms INTEGER NOT NULL DEFAULT 0
     ) WITHOUT ROWID;
 ",
+    crate::statistics::book::TABLES,
 ];
 
 /// The layout of today.

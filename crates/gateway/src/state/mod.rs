@@ -1,7 +1,8 @@
 //! State is not cache: what must outlive the process and cannot be had again by asking. It lies in `state.db`, apart
 //! from what the cache keeps: it is never set aside, never cleared with the cache, and copied before a new version
 //! changes its layout. Kept today: proofs of tokens (as keyed hashes), when each server was last heard of, and what was
-//! kept warm for its configured token.
+//! kept warm for its configured token. Others keep theirs in it: what was said of libraries and lifetimes, decisions on
+//! matches, when jobs ran last.
 //!
 //! | room | is |
 //! |---|---|
@@ -46,7 +47,7 @@ use parking_lot::Mutex;
 
 use crate::identity::MAX_IDENTITIES;
 use crate::server::Server;
-use crate::warnings::{Warning, Warnings};
+use crate::warnings::{Severity, Warning, Warnings};
 use bell::Bell;
 use book::{Book, FILE};
 use keeper::{Keeper, Member};
@@ -148,7 +149,7 @@ impl Shared {
         *self.trouble.lock() = Some(failing.trouble);
         let warning = failing.trouble.warning();
         if self.warnings.raise(warning.clone()) {
-            tracing::warn!(
+            tracing::error!(
                 file = %data_dir.join(FILE).display(),
                 reason = failing.message,
                 remedy = %warning.remedy,
@@ -311,6 +312,9 @@ impl State {
 fn remote(kind: &str) -> Warning {
     Warning {
         code: "state-remote",
+        severity: Severity::Notice,
+        action: None,
+        subject: None,
         text: format!("The data directory lies on a network file system ({kind}), where locks do not hold: state.db may be damaged.").into(),
         remedy: "Stop Greenroom, move the directory to a local disk, and name that with data_dir.".into(),
     }

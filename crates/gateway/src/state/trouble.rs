@@ -5,7 +5,7 @@ use std::io;
 
 use rusqlite::ErrorCode;
 
-use crate::warnings::Warning;
+use crate::warnings::{Severity, Warning};
 
 /// The ways the file fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,16 +29,25 @@ impl Trouble {
         match self {
             Self::Damaged => Warning {
                 code: "state-damaged",
+                severity: Severity::Urgent,
+                action: None,
+                subject: None,
                 text: "state.db in the data directory is damaged. It is kept as it is; until it is replaced nothing new is remembered over a restart.".into(),
                 remedy: "Stop Greenroom and run `greenroom restore FILE` with a backup, or move state.db away to begin a new one.".into(),
             },
             Self::Newer => Warning {
                 code: "state-newer",
+                severity: Severity::Urgent,
+                action: None,
+                subject: None,
                 text: "state.db in the data directory was written by a newer version of Greenroom. It is kept as it is; nothing new is remembered over a restart.".into(),
                 remedy: "Run the newer version again, or stop Greenroom and run `greenroom restore FILE` with a backup of this version.".into(),
             },
             Self::Failing => Warning {
                 code: "state-failing",
+                severity: Severity::Urgent,
+                action: None,
+                subject: None,
                 text: "state.db in the data directory cannot be written. What is proven of tokens may be forgotten by a restart.".into(),
                 remedy: "Look whether the disk is full or the data directory is read-only; it is tried again by itself.".into(),
             },

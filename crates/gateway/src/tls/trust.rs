@@ -106,7 +106,7 @@ impl Verifier {
         let text = distrust.to_string();
         let mut said = self.said.lock();
         if *said != text {
-            tracing::warn!(server_name = %name.to_str(), "a media server is not believed: {text}");
+            tracing::error!(server_name = %name.to_str(), "a media server is not believed: {text}");
             *said = text;
         }
     }

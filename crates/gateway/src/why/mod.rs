@@ -19,6 +19,7 @@ use greenroom_upstream::ask::Kind;
 use greenroom_upstream::credential::{Credential, Form, Secret};
 use greenroom_upstream::redact;
 use greenroom_upstream::verdict::{Read, Representation, Sharing, Verdict};
+use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use serde::Serialize;
 
@@ -180,6 +181,25 @@ pub async fn tell(server: &Arc<Server>, question: &Question) -> Result<Told, &'s
     case.describe(server, &mut told);
     told.server_says = Some(case.ask_the_server(server).await);
     Ok(told)
+}
+
+/// Under which texts the answer to a read of this address is kept, whoever asks, in the representations that apps ask for
+/// without naming a language; none if it never is.
+///
+/// # Errors
+/// If what was given is no address and no path.
+pub fn keys(server: &Server, url: &str) -> Result<Vec<String>, &'static str> {
+    let target = target_of(server, url)?;
+    let question = Question { url: url.to_owned(), token: None, headers: HeaderMap::new() };
+    let accepted = match server.settings.kind {
+        Kind::Plex => ["application/json", "application/xml"],
+        Kind::Jellyfin => ["application/json", "application/json; profile=\"CamelCase\""],
+    };
+    let ways = accepted.map(|accept| HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]));
+    let cases = ways.into_iter().filter_map(|headers| look_as(server, &question, &target, headers).ok());
+    let mut keys: Vec<String> = cases.map(|case| case.read.key.clone()).collect();
+    keys.dedup();
+    Ok(keys)
 }
 
 /// Path and query of an address, without the server's base path.

@@ -27,7 +27,6 @@ use std::sync::Arc;
 
 use greenroom_upstream::ask::Kind;
 use greenroom_upstream::dashboard::instant;
-
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

@@ -9,7 +9,7 @@ pub(super) mod rulings;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use greenroom_library::files::MapError;
 use greenroom_library::item::Item;
@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::Control;
+use super::api::{object, whole};
 use super::problem::Problem;
 use crate::library::{Library, LibraryId, State};
 use crate::matching::Refused;
@@ -271,13 +272,14 @@ async fn read_up_to<T: DeserializeOwned + Send + 'static>(
         return Err(Problem::NOT_JSON);
     }
     let bytes = bytes_up_to(body, most).await?;
-    let read = move || serde_json::from_slice(&bytes).map_err(|_| Problem::BAD_BODY);
-    apart(read).await
+    apart(move || object(&bytes)?.ok_or(Problem::BAD_BODY)).await
 }
 
 async fn bytes_up_to(body: Body, most: usize) -> Result<bytes::Bytes, Problem> {
-    let whole = tokio::time::timeout(BODY_PATIENCE, to_bytes(body, most)).await;
-    whole.map_err(|_| Problem::BAD_BODY)?.map_err(|_| TOO_MANY)
+    whole(body, most, BODY_PATIENCE).await.map_err(|problem| match problem {
+        Problem::TOO_LONG => TOO_MANY,
+        other => other,
+    })
 }
 
 /// An item as it is shown.

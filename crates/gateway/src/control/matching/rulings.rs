@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::Plane;
+use super::super::part;
 use super::super::problem::Problem;
 use super::look_up::{MapAsked, TrackAsked, compiled};
 use super::{NOTHING_ASKED, No, UNKNOWN_ITEM, bytes_up_to, not_indexed, read_up_to};
@@ -143,8 +144,32 @@ pub(in crate::control) async fn disown(
 pub(in crate::control) struct Asked {
     library: Option<String>,
     kind: Option<RulingKind>,
+    /// Those after the one with this number: "next" of the part before.
     #[serde(default)]
+    #[param(required = false)]
     after: i64,
+}
+
+/// Which decisions are listed, and how many at a time.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(in crate::control) struct Listed {
+    /// Those about this library, such as home:3.
+    library: Option<String>,
+    kind: Option<RulingKind>,
+    /// Those after the one with this number: "next" of the part before.
+    #[serde(default)]
+    #[param(required = false)]
+    after: i64,
+    /// So many come at most.
+    #[serde(default = "page", deserialize_with = "part::limit")]
+    #[param(required = false, minimum = 1, maximum = 500)]
+    limit: usize,
+}
+
+fn page() -> usize {
+    PAGE
 }
 
 impl Asked {
@@ -159,7 +184,7 @@ impl Asked {
 #[utoipa::path(
     get,
     path = "/api/v1/match/pins",
-    params(Asked),
+    params(Listed),
     responses(
         (status = 200, body = Object),
         (status = 404, description = "No such library"),
@@ -168,14 +193,13 @@ impl Asked {
 )]
 pub(in crate::control) async fn list(
     State(plane): State<Arc<Plane>>,
-    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+    Query(Listed { library, kind, after, limit }): Query<Listed>,
 ) -> Result<Json<Value>, No> {
-    let Query(asked) = asked.map_err(|_| Problem::BAD_BODY)?;
     let matching = &plane.control.playlists.matching;
-    let rulings = matching.list(asked.filter()?, asked.after, PAGE).await?;
+    let rulings = matching.list(Asked { library, kind, after }.filter()?, after, limit).await?;
     let counts: serde_json::Map<String, Value> =
         matching.count().await?.into_iter().map(|(kind, count)| (kind, json!(count))).collect();
-    let next = rulings.last().filter(|_| rulings.len() == PAGE).map(|last| last.id);
+    let next = rulings.last().filter(|_| rulings.len() == limit).map(|last| last.id);
     Ok(Json(json!({
         "counts": counts,
         "next": next,
@@ -226,9 +250,8 @@ pub(in crate::control) async fn take_back(
 )]
 pub(in crate::control) async fn write_out(
     State(plane): State<Arc<Plane>>,
-    asked: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, No> {
-    let Query(asked) = asked.map_err(|_| Problem::BAD_BODY)?;
     let filter = asked.filter()?;
     let matching = Arc::clone(&plane.control.playlists.matching);
     // The first page before the answer begins, so that a failure is one.

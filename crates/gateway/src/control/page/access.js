@@ -34,7 +34,7 @@ export function act(button, work, done = () => {}) {
     setAtRest(button, true);
     try {
       const answer = await work();
-      notice((answer && answer.message) || "Done.", false);
+      notice((answer && answer.message) || "Done.", Boolean(answer && answer.success === false));
       await done(answer);
     } catch (error) {
       if (error.status === 401) changed();

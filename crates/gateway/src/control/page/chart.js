@@ -140,9 +140,10 @@ function ticks(steps, width) {
 /** What a range of statistics is drawn in: how far back, in which steps, and what a step is called. */
 export const RANGES = {
   hour: { name: "Last hour", backMs: 3600000, stepMs: 60000, step: "minute" },
-  day: { name: "Last 24 hours", backMs: DAY_MS, stepMs: 900000, step: "quarter of an hour" },
+  day: { name: "Last 24 hours", backMs: DAY_MS, stepMs: 600000, step: "10 minutes" },
   week: { name: "Last 7 days", backMs: 7 * DAY_MS, stepMs: 3 * 3600000, step: "3 hours" },
   month: { name: "Last 30 days", backMs: 30 * DAY_MS, stepMs: DAY_MS, step: "day" },
+  year: { name: "Last 52 weeks", backMs: 364 * DAY_MS, stepMs: 7 * DAY_MS, step: "week" },
 };
 
 /** The steps of a range that ends now, from what the API tells. */
@@ -150,5 +151,6 @@ export function stepsOf(range, series, now) {
   const { backMs, stepMs } = RANGES[range];
   const toldMs = series.step_s * 1000;
   const untilMs = Math.ceil(now / toldMs) * toldMs;
-  return inSteps(series.points, untilMs - backMs, untilMs, Math.max(stepMs, toldMs));
+  // A step is made of whole points, or some steps would have more of them than others.
+  return inSteps(series.points, untilMs - backMs, untilMs, Math.ceil(stepMs / toldMs) * toldMs);
 }

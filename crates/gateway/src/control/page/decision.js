@@ -9,14 +9,21 @@ export const VERDICTS = {
   "stale": ["good", "answered at once, a little older than usual; refreshed behind"],
   "stale-on-error": ["slow", "the server failed; answered from what is kept"],
   "joined": ["good", "waited for the same question of somebody else"],
-  "shared": ["good", "shared the answer of the same question"],
+  "shared": ["good", "answered with what was loaded for all who asked, and is not kept"],
   "loaded": ["idle", "the server was asked, and its answer is kept"],
-  "refreshed": ["idle", "the server was asked for a newer answer"],
+  "refreshed": ["idle", "the server was asked, and its answer replaces what was kept"],
   "passed": ["idle", "passed through: a stream, or nothing that may be kept"],
   "write": ["idle", "a change, passed on to the server"],
   "failed": ["bad", "ended in an error"],
   "refused": ["bad", "refused before the server was asked"],
 };
+
+/** What is known with what is new, newest first, each once, at most so many. */
+export function merged(known, items, most) {
+  const numbers = new Set(known.map((decision) => decision.number));
+  const fresh = items.filter((decision) => !numbers.has(decision.number));
+  return fresh.concat(known).sort((one, other) => other.number - one.number).slice(0, most);
+}
 
 /** A list of decisions, newest first; `show(decisions)` fills it. */
 export function makeDecisions(label) {

@@ -76,9 +76,8 @@ export function makeEmpty(strong, ...more) {
 
 /** A card that says why something cannot be shown. */
 export function makeTrouble(error) {
-  const isUnknown = error.status === 404;
-  return isUnknown
-    ? makeEmpty("Not offered here.", "This Greenroom does not answer " + (error.path || "this question") + ".")
+  return error.status === 404
+    ? makeEmpty("Not offered here.", "This Greenroom does not answer " + error.path.split("?")[0] + ".")
     : makeEmpty("This cannot be shown now.", error.message);
 }
 

@@ -45,6 +45,7 @@ static ASSETS: &[Asset] = assets! {
     "/decision.js": JS "decision.js",
     "/dom.js": JS "dom.js",
     "/live.js": JS "live.js",
+    "/places.js": JS "places.js",
     "/router.js": JS "router.js",
     "/server.js": JS "server.js",
     "/table.js": JS "table.js",
@@ -97,11 +98,17 @@ impl Asset {
     /// only to those who have it not.
     fn answer(&self, headers: &HeaderMap) -> Response {
         let kept = [(CACHE_CONTROL, HeaderValue::from_static("no-cache")), (ETAG, VERSION.clone())];
-        if headers.get(IF_NONE_MATCH).is_some_and(|known| *known == *VERSION) {
+        if headers.get_all(IF_NONE_MATCH).iter().any(is_of_this_version) {
             return (StatusCode::NOT_MODIFIED, kept).into_response();
         }
         (kept, [(CONTENT_TYPE, self.content_type)], self.text).into_response()
     }
+}
+
+/// Whether a browser names this version; a proxy that compresses puts `W/` before it, and there may be others.
+fn is_of_this_version(known: &HeaderValue) -> bool {
+    let version = VERSION.as_bytes();
+    known.as_bytes().windows(version.len()).any(|part| part == version)
 }
 
 #[cfg(test)]
@@ -198,8 +205,11 @@ mod tests {
         let first = asset.answer(&HeaderMap::new());
         assert_eq!(first.status(), StatusCode::OK);
         let mut headers = HeaderMap::new();
-        headers.insert(IF_NONE_MATCH, first.headers()[ETAG].clone());
-        assert_eq!(asset.answer(&headers).status(), StatusCode::NOT_MODIFIED);
+        let version = first.headers()[ETAG].to_str().expect("text").to_owned();
+        for known in [version.clone(), format!("W/{version}"), format!("\"older\", {version}")] {
+            headers.insert(IF_NONE_MATCH, known.parse().expect("a value"));
+            assert_eq!(asset.answer(&headers).status(), StatusCode::NOT_MODIFIED, "{known}");
+        }
         headers.insert(IF_NONE_MATCH, HeaderValue::from_static("\"of another version\""));
         assert_eq!(asset.answer(&headers).status(), StatusCode::OK);
     }

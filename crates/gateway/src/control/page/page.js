@@ -10,6 +10,9 @@ import { counted, time } from "./words.js";
 
 const forever = new AbortController().signal;
 
+/** How many warnings were shown last. */
+let warned = null;
+
 /** Finds out what may be seen, shows it, and keeps it live. */
 async function start() {
   live.close();
@@ -21,9 +24,10 @@ async function start() {
       live.forget();
       return pulse("locked", "Locked");
     }
-    live.tell("figures", await ask("GET", "cache/stats"));
     if (!router.isOpen()) router.open(false);
     live.open(lost, start);
+    // Where too many watch already, this is all there is until somebody leaves.
+    live.tell("figures", await ask("GET", "cache/stats"));
   } catch {
     lost();
     live.later(start);
@@ -48,7 +52,10 @@ function pulse(state, text) {
 function show(figures) {
   pulse("live", "Live");
   setText($("version"), "Greenroom " + figures.version);
-  badge("warnings-badge", figures.warnings.length, "warning");
+  const warnings = figures.warnings.length;
+  if (warned !== null && warnings > warned) talk.say(counted(warnings, "warning") + " now");
+  warned = warnings;
+  badge("warnings-badge", warnings, "warning");
   badge("jobs-badge", figures.jobs_running || 0, "running job");
 }
 
@@ -68,7 +75,9 @@ access.begin(start);
 live.on("figures", show, forever);
 $("menu").addEventListener("click", () => turnMenu($("menu").getAttribute("aria-expanded") !== "true"));
 $("nav").addEventListener("keydown", (event) => {
-  if (event.key === "Escape") turnMenu(false);
+  if (event.key !== "Escape") return;
+  turnMenu(false);
+  $("menu").focus();
 });
 $("skip").addEventListener("click", (event) => {
   event.preventDefault();

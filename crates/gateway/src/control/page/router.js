@@ -24,8 +24,17 @@ let shown = null;
 export function parse(hash) {
   if (hash !== "" && !hash.startsWith("#/")) return null;
   const [path, query] = hash.slice(2).split("?");
-  const [name, ...rest] = path.split("/").filter(Boolean).map(decodeURIComponent);
+  const [name, ...rest] = path.split("/").filter(Boolean).map(decoded);
   return { name: name || "overview", path: rest, query: new URLSearchParams(query) };
+}
+
+/** What is no encoded text is taken as it is: it leads nowhere. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** Opens the view that the address names. `isNavigation`: the reader went there, and the focus goes along. */

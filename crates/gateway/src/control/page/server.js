@@ -32,6 +32,18 @@ export function makeAddress(server) {
     hintOf(server) && make("p", { class: "fine" }, hintOf(server)));
 }
 
+/** Where apps take the address; fetched when somebody wants to know. */
+export function makePlaces(server) {
+  const list = make("dl", { class: "places" });
+  const details = make("details", {}, make("summary", {}, "Where to enter it, by app"), list);
+  details.addEventListener("toggle", async () => {
+    if (list.firstChild) return;
+    const { placesFor } = await import("./places.js");
+    list.replaceChildren(...placesFor(server.kind, addressOf(server)).map(([app, where]) => make("div", {}, make("dt", {}, app), make("dd", {}, where))));
+  });
+  return details;
+}
+
 /** How a server does: "good", "slow", "bad" or "idle". */
 export function stateOf(server) {
   if (server.outage || server.state === "unwell") return "bad";
@@ -45,6 +57,12 @@ const MODES = {
   bypass: " It is bypassed: every request goes to it.",
 };
 
+const WHY = {
+  unreachable: "it cannot be reached",
+  unwilling: "it says that it is starting or overloaded",
+  silent: "it takes requests and does not answer",
+};
+
 /** How a server does, in one sentence or two: the first word, and the rest. */
 export function sentenceOf(server, now) {
   const heard = server.last_answer_ms ? " Last answer " + ago(server.last_answer_ms, now) + "." : "";
@@ -53,7 +71,8 @@ export function sentenceOf(server, now) {
   if (server.outage) {
     const since = "Down since " + moment(server.outage.since_ms, now);
     const kept = server.mode === "bypass" ? "" : " Apps are answered from what is kept.";
-    return [since + ".", why + kept + " " + nextTry(server.outage, now)];
+    const cause = WHY[server.outage.why];
+    return [since + (cause ? ": " + cause + "." : "."), (cause ? "" : why) + kept + " " + nextTry(server.outage, now)];
   }
   if (server.state === "unwell") {
     return ["Not answering.", why + heard + (server.mode === "bypass" ? mode : " Apps are answered from what is kept.")];

@@ -84,4 +84,14 @@ export const CLASSES = {
   "activity-log": "the activity log",
   "images": "posters, covers, stills",
   "assets": "files of the web client",
+  "writes": "changes, passed on to the server",
+  "streams": "media, sockets and what is unknown, passed through",
+  "refused": "what is not forwarded at all",
 };
+
+/** A text with a capital letter and a full stop. */
+export function sentence(text) {
+  if (!text) return "";
+  const whole = text[0].toUpperCase() + text.slice(1);
+  return /[.!?…]$/.test(whole) ? whole : whole + ".";
+}

@@ -6,28 +6,28 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Extension;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use futures_util::stream;
 use greenroom_library::playlist;
 use http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
 };
 use http::{HeaderMap, StatusCode};
-use http_body::Body as _;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, watch};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Plane;
-use super::gate::Admitted;
+use super::api::whole;
+use super::gate::{Admitted, Pass};
+use super::part::Part;
 use super::problem::{Problem, ProblemBody};
-use super::session::SessionId;
-use crate::playlists::report::Failure;
+use crate::playlists::report::{Failure, Report, RowReport};
 use crate::playlists::run::{Ending, Progress, Run};
 use wish::{Asked, Said, rows_of, too_long, wish_of};
 
@@ -45,6 +45,16 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 pub(super) struct Form {
     #[serde(default)]
     format: Option<String>,
+}
+
+/// Some of the rows of a run.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RowsPart {
+    /// All there are.
+    total: usize,
+    /// So many were left out at the beginning.
+    offset: usize,
+    items: Vec<RowReport>,
 }
 
 /// Something is wrong with a wish; unlike a [`Problem`] it says what, in words made from the wish.
@@ -111,13 +121,10 @@ pub(super) async fn sync(
     body: Body,
 ) -> Result<Response, Refusal> {
     let Query(said) = said.map_err(|rejection| bad_query(&rejection))?;
-    // What says that it is too long is not waited for.
-    if usize::try_from(body.size_hint().lower()).is_ok_and(|length| length > MAX_BODY_BYTES) {
-        return Err(too_long().into());
-    }
-    let whole = tokio::time::timeout(BODY_PATIENCE, to_bytes(body, MAX_BODY_BYTES)).await;
-    let whole = whole.map_err(|_| Problem::BAD_BODY)?;
-    let whole = whole.map_err(|_| too_long())?;
+    let whole = whole(body, MAX_BODY_BYTES, BODY_PATIENCE).await.map_err(|problem| match problem {
+        Problem::TOO_LONG => too_long().into(),
+        other => Refusal::Problem(other),
+    })?;
     let says_of_itself = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let playlists = &plane.control.playlists;
     let (source, asked) = if said.is_empty() && is_json(says_of_itself) {
@@ -157,10 +164,34 @@ pub(super) async fn sync(
 }
 
 /// The runs that are known, the newest first, without their rows.
-#[utoipa::path(get, path = "/api/v1/playlists/runs", responses((status = 200, body = Object)))]
-pub(super) async fn runs(State(plane): State<Arc<Plane>>) -> Response {
-    let runs: Vec<Value> = plane.control.playlists.runs().iter().map(|run| told(run, false)).collect();
-    answer(StatusCode::OK, "application/json", json!({"runs": runs}).to_string())
+#[utoipa::path(get, path = "/api/v1/playlists/runs", params(Part), responses((status = 200, body = Object)))]
+pub(super) async fn runs(State(plane): State<Arc<Plane>>, Query(part): Query<Part>) -> Response {
+    let runs = plane.control.playlists.runs();
+    let shown: Vec<Value> = part.of(&runs).iter().map(|run| told(run, false)).collect();
+    let list = json!({"total": runs.len(), "offset": part.offset, "runs": shown});
+    answer(StatusCode::OK, "application/json", list.to_string())
+}
+
+/// The rows of a run, a part at a time, with what came of each.
+#[utoipa::path(
+    get,
+    path = "/api/v1/playlists/runs/{id}/rows",
+    params(("id" = String, Path, description = "The run"), Part),
+    responses(
+        (status = 200, body = RowsPart),
+        (status = 404, description = "No such run"),
+        (status = 409, description = "There is no report"),
+    ),
+)]
+pub(super) async fn rows(
+    State(plane): State<Arc<Plane>>,
+    Path(id): Path<String>,
+    Query(part): Query<Part>,
+) -> Result<Json<RowsPart>, Refusal> {
+    let run = plane.control.playlists.run(&id).ok_or_else(unknown_run)?;
+    let report = report_of(&run)?;
+    let items = part.of(&report.rows).to_vec();
+    Ok(Json(RowsPart { total: report.rows.len(), offset: part.offset, items }))
 }
 
 /// How far a run is, or what came of it; as server-sent events for who accepts them.
@@ -188,7 +219,7 @@ pub(super) async fn run(
     let seat = plane.control.live.seat()?;
     let viewer = Viewer {
         progress: run.watch(),
-        session: admitted.session,
+        pass: admitted.pass,
         run,
         plane,
         is_over: false,
@@ -266,7 +297,7 @@ pub(super) async fn cancel(
     path = "/api/v1/playlists/runs/{id}/missing",
     params(("id" = String, Path, description = "The run"), Form),
     responses(
-        (status = 200, content((Vec<Object> = "application/json"), (String = "text/csv; charset=utf-8"))),
+        (status = 200, content((Object = "application/json"), (String = "text/csv; charset=utf-8"))),
         (status = 404, description = "No such run"),
         (status = 409, description = "There is no report"),
     ),
@@ -278,11 +309,7 @@ pub(super) async fn missing(
 ) -> Result<Response, Refusal> {
     let run = plane.control.playlists.run(&id).ok_or_else(unknown_run)?;
     let Query(form) = form.map_err(|rejection| bad_query(&rejection))?;
-    let Some(Ending::Done(report)) = run.ending() else {
-        let message =
-            "this run has no report: it is still running, or it ended before its rows were looked for";
-        return Err(Refusal::Told(StatusCode::CONFLICT, Failure::new("no-report", message), None));
-    };
+    let report = report_of(&run)?;
     match form.format.as_deref().unwrap_or("json") {
         "csv" => {
             let table = off_the_threads(move || Ok(report.missing_csv())).await?;
@@ -304,7 +331,7 @@ struct Viewer {
     plane: Arc<Plane>,
     run: Arc<Run>,
     progress: watch::Receiver<Progress>,
-    session: Option<SessionId>,
+    pass: Pass,
     is_new: bool,
     is_over: bool,
     _seat: OwnedSemaphorePermit,
@@ -322,9 +349,7 @@ impl Viewer {
                 changed = self.progress.changed() => changed.ok()?,
             }
         }
-        let control = &self.plane.control;
-        let now_ms = control.clock.now_ms();
-        if self.session.is_some_and(|session| !control.sessions.is_open(session, now_ms)) {
+        if !self.plane.still_admits(self.pass) {
             return None;
         }
         self.progress.borrow_and_update();
@@ -334,6 +359,15 @@ impl Viewer {
             if self.is_over { in_full(&self.run).await.ok()? } else { told(&self.run, false).to_string() };
         Some(Bytes::from(format!("event: {name}\ndata: {told}\n\n")))
     }
+}
+
+/// What came of a run.
+fn report_of(run: &Run) -> Result<Arc<Report>, Refusal> {
+    if let Some(Ending::Done(report)) = run.ending() {
+        return Ok(report);
+    }
+    let message = "this run has no report: it is still running, or it ended before its rows were looked for";
+    Err(Refusal::Told(StatusCode::CONFLICT, Failure::new("no-report", message), None))
 }
 
 /// A run with its report, which may have megabytes: not on a thread that answers others.

@@ -81,7 +81,10 @@ fn everything() -> Scrape {
         sessions: 1,
         libraries: vec![library],
         playlists: vec![("done", 1)],
+        traces: vec![("sent", 1)],
         notices: vec![Sent { target: "phone".into(), delivered: 1, failed: 1, dropped: 1 }],
+        spots: vec![("home".into(), vec![("same", 1)])],
+        statistics_dropped: 1,
     }
 }
 

@@ -87,6 +87,11 @@ impl App {
         }
     }
 
+    /// What it is called where all that it does is one.
+    pub(super) fn whole_name(self) -> &'static str {
+        if self == Self::Menus { "kodi menus" } else { self.name() }
+    }
+
     /// The label of its token.
     pub(super) fn label(self) -> &'static str {
         match self {

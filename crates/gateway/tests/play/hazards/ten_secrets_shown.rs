@@ -105,6 +105,17 @@ async fn ten_no_token_shows_in_the_loudest_log_the_metrics_the_figures_or_the_pa
             .env_clear()
             .env("HOME", folder.path())
             .env("GREENROOM_LOG", "trace")
+            .env("GREENROOM_LOG_FORMAT", if kind == Kind::Plex { "text" } else { "json" })
+            .env(
+                "GREENROOM_NOTICE_PHONE_URL",
+                format!("http://{}/unknown/{TOKEN}?token={TOKEN}", server.address),
+            )
+            .env("GREENROOM_NOTICE_PHONE_TOKEN", TOKEN)
+            .env("GREENROOM_NOTICE_PHONE_SECRET", TOKEN)
+            .env("GREENROOM_NOTICE_PHONE_GROUP_S", "0")
+            .env("GREENROOM_TRACING_OTLP_URL", format!("http://{}/unknown/{TOKEN}", server.address))
+            .env("GREENROOM_TRACING_TOKEN", TOKEN)
+            .env("GREENROOM_TRACING_SAMPLE_ONE_IN", "1")
             .args(["serve", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--token-file"])
             .arg(&token_file)
             .arg(format!("--{}", kind.name()))
@@ -140,6 +151,12 @@ async fn ten_no_token_shows_in_the_loudest_log_the_metrics_the_figures_or_the_pa
                 shown.text()
             );
         }
+        let own = std::fs::read_to_string(folder.path().join(".local/state/greenroom/control.token"))
+            .expect("a token");
+        let owner = control.with("authorization", &format!("Bearer {}", own.trim()));
+        let tried = owner.send(Method::POST, "/api/v1/notices/test", "").await;
+        assert_eq!(tried.status, 200);
+        assert!(!shows(&tried.text()), "{}", tried.text());
         let pid = program.id().expect("it runs").to_string();
         assert!(std::process::Command::new("kill").arg(pid).status().expect("kill runs").success());
         let mut log = String::new();
@@ -148,6 +165,13 @@ async fn ten_no_token_shows_in_the_loudest_log_the_metrics_the_figures_or_the_pa
         assert!(log.contains("TRACE") || log.contains("DEBUG"), "the log was quiet: {log}");
         for line in log.lines().chain([said.as_str()]) {
             assert!(!shows(line), "{kind:?}: {line}");
+        }
+        if kind == Kind::Jellyfin {
+            let lines: Vec<&str> = log.lines().filter(|line| !line.starts_with("greenroom: ")).collect();
+            assert!(
+                lines.iter().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()),
+                "{log}"
+            );
         }
         server.stop();
     }

@@ -1,7 +1,7 @@
 // What Greenroom does by itself: when, how it went, run it now, cancel it.
 
 import { ask } from "../api.js";
-import { keep, make, makeButton, makeState, makeTrouble, setState, setText } from "../dom.js";
+import { keep, make, makeButton, makeSection, makeState, makeTrouble, setState, setText } from "../dom.js";
 import { makeProgress, showProgress } from "../table.js";
 import { ago, count, counted, duration, moment } from "../words.js";
 
@@ -15,14 +15,20 @@ const OUTCOMES = { "done": "Done", "failed": "Failed", "cancelled": "Cancelled",
 export function render(root, context) {
   const about = make("p", { class: "lead" }, "Work that Greenroom does by itself.");
   const list = make("ul", { class: "stack plain" });
-  root.append(about, list);
+  const indexes = make("ul", { class: "stack plain" });
+  const ofLibraries = makeSection("Indexes of libraries", "Each is read whole and compared, when its schedule or a doubt says so.", indexes);
+  const parts = [about, list, ofLibraries];
+  root.append(...parts);
   let again = () => {};
   const refresh = async () => {
     try {
       const told = await context.ask("GET", "jobs");
-      if (!list.isConnected) root.replaceChildren(about, list);
+      if (!list.isConnected) root.replaceChildren(...parts);
       setText(about, "Work that Greenroom does by itself. At most " + counted(told.at_once, "job runs", "jobs run") + " at once, never two of one kind; " + count(told.running) + " now.");
-      keep(list, told.jobs, (job) => job.id, (job) => makeJob(job, context, () => again()), showJob);
+      const show = (shelf, jobs) => keep(shelf, jobs, (job) => job.id, (job) => makeJob(job, context, () => again()), showJob);
+      show(list, told.jobs.filter((job) => !isIndex(job)));
+      show(indexes, told.jobs.filter(isIndex));
+      ofLibraries.hidden = !indexes.firstChild;
     } catch (error) {
       if (!context.signal.aborted) root.replaceChildren(makeTrouble(error));
     }
@@ -30,16 +36,21 @@ export function render(root, context) {
   again = context.every(POLL_MS, refresh);
 }
 
+const INDEX = "library:";
+const isIndex = ({ id }) => id.startsWith(INDEX);
+/** What a job is called: of several servers each may have its "Music". */
+const nameOf = ({ id, title }) => (isIndex({ id }) ? title + ", " + id.slice(INDEX.length).split(":")[0] : title);
+
 function makeJob(job, context, again) {
-  const parts = { state: makeState("idle", ""), when: make("p", { class: "fine" }), last: make("p", { class: "fine" }), progress: makeProgress("Progress of " + job.title) };
+  const parts = { state: makeState("idle", ""), when: make("p", { class: "fine" }), last: make("p", { class: "fine" }), progress: makeProgress("Progress of " + nameOf(job)) };
   const button = (text, look, verb) => {
-    const made = makeButton(text, look, () => context.act(made, () => ask("POST", "jobs/" + encodeURIComponent(job.id) + "/" + verb), again), { "aria-label": text + ": " + job.title });
+    const made = makeButton(text, look, () => context.act(made, () => ask("POST", "jobs/" + encodeURIComponent(job.id) + "/" + verb), again), { "aria-label": text + ": " + nameOf(job) });
     return made;
   };
   parts.run = button("Run now", "quiet small", "run");
   parts.cancel = button("Cancel", "danger small", "cancel");
   const card = make("li", { class: "card pad job" },
-    make("div", { class: "stack tight grow" }, make("div", { class: "row" }, make("h2", {}, job.title), parts.state), make("p", {}, job.what), parts.progress, parts.when, parts.last),
+    make("div", { class: "stack tight grow" }, make("div", { class: "row" }, make(isIndex(job) ? "h3" : "h2", {}, nameOf(job)), parts.state), make("p", {}, job.what), parts.progress, parts.when, parts.last),
     make("div", { class: "row" }, parts.run, parts.cancel));
   return Object.assign(card, { parts });
 }

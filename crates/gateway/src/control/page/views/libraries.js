@@ -4,7 +4,7 @@ import {
   keep, make, makeButton, makeEmpty, makeSection, makeState, makeTrouble, setAttribute, setState, setText,
 } from "../dom.js";
 import { makeProgress, showProgress } from "../table.js";
-import { ago, bytes, count, counted, duration } from "../words.js";
+import { ago, bytes, count, counted, duration, sentence } from "../words.js";
 import { makeDiff } from "./library-diff.js";
 
 export const title = "Libraries";
@@ -136,7 +136,7 @@ function makeCard({ id, title: name }, { context, follow }) {
     card.isOn = report.enabled;
     setText(heading, report.title);
     const contents = CONTENTS[report.contents] || "Other";
-    setText(about, contents === report.title ? report.id : `${contents} · ${report.id}`);
+    setText(about, contents === report.title ? "" : contents);
     const isBuilding = Boolean(report.progress);
     const [light, words] = STATES[report.state] || ["idle", report.state];
     const isRenewing = isBuilding && Boolean(report.generation);
@@ -173,7 +173,7 @@ function makeCard({ id, title: name }, { context, follow }) {
     card.hasEnded = true;
     card.show(report);
     const is = report.failure ? "ended without a result" : "complete";
-    showProgress(progress, report.failure ? 0 : 1, report.failure ? `Ended. ${report.failure.text}` :
+    showProgress(progress, report.failure ? 0 : 1, report.failure ? `Ended: ${report.failure.text}` :
       `100 %: ${counted(totalOf(report.items), "item")} in ${duration(report.cost.build_ms / 1000)}, `
       + `${counted(report.cost.build_requests, "request")} to the server`);
     context.say(`The list of ${report.title} is ${is}.`);
@@ -183,7 +183,7 @@ function makeCard({ id, title: name }, { context, follow }) {
 
 function showFailure(element, failure) {
   element.hidden = !failure;
-  if (failure) setText(element, `${failure.text} ${failure.remedy} (Since ${ago(failure.since_ms)}.)`);
+  if (failure) setText(element, `${sentence(failure.text)} ${failure.remedy} (${ago(failure.since_ms)})`);
 }
 
 function showItems(list, items) {
@@ -200,8 +200,8 @@ function hintOf({ state, contents }) {
     : "It is built when something of it is first looked up by path or id, or now if you like.";
 }
 
-function costOf({ cost, generation }) {
-  const parts = [];
+function costOf({ id, cost, generation }) {
+  const parts = [`Commands and apps call it ${id}.`];
   if (cost.build_requests > 0) {
     parts.push(`The last build took ${counted(cost.build_requests, "request")} and ${duration(cost.build_ms / 1000)}.`);
   }

@@ -1,6 +1,6 @@
 // Decisions as they are made: how each request was answered, and why.
 
-import { VERDICTS, makeDecisions } from "../decision.js";
+import { VERDICTS, makeDecisions, merged } from "../decision.js";
 import { make, makeButton, makeChoice, setText } from "../dom.js";
 import { count } from "../words.js";
 
@@ -40,8 +40,7 @@ export function render(root, context) {
     make("div", { class: "card sheet" }, empty, list.element, legend));
 
   function add(items) {
-    const heard = new Set(known.map((decision) => decision.number));
-    known = items.filter((decision) => !heard.has(decision.number)).concat(known).sort((one, other) => other.number - one.number).slice(0, MOST);
+    known = merged(known, items, MOST);
   }
 
   function show() {
@@ -68,7 +67,7 @@ export function render(root, context) {
   });
   context.on("decisions", ({ items }) => {
     if (held) {
-      held = items.concat(held).slice(0, MOST);
+      held = merged(held, items, MOST);
       return setText(pause, "Go on, " + count(held.length) + " newer");
     }
     add(items);

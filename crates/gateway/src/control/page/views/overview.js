@@ -1,9 +1,9 @@
 // How it goes, on one page: servers, what is wrong, today, apps, truth, libraries, decisions, room.
 
-import { makeChart, stepsOf } from "../chart.js";
-import { makeDecisions } from "../decision.js";
+import { RANGES, makeChart, stepsOf } from "../chart.js";
+import { makeDecisions, merged } from "../decision.js";
 import { keep, make, makeEmpty, makeSection, makeState, makeTrouble, setState, setText } from "../dom.js";
-import { makeAddress, sentenceOf, stateOf } from "../server.js";
+import { makeAddress, makePlaces, sentenceOf, stateOf } from "../server.js";
 import { makeTable, makeShare, showShare } from "../table.js";
 import { makeWarnings } from "../warning.js";
 import { KINDS, ago, bytes, count, duration, moment, percent } from "../words.js";
@@ -65,21 +65,14 @@ function warnings(context) {
 
 // --- Nobody asked yet: where to point apps ---
 
-const PLACES = [
-  ["A dashboard, such as Homepage, Glance or Home Assistant", "The address of the media server in its configuration: often called url, host or server."],
-  ["A program that uses PlexAPI", "The base address it is started with, often PLEX_URL or baseurl. Not the account's list of servers: that leads past Greenroom."],
-  ["A program for Jellyfin", "The server address it is logged in at, often JELLYFIN_URL. The key or password stays the same."],
-  ["A player on a phone or television", "The server's address entered by hand. Films and music are passed through untouched."],
-];
-
 function waiting() {
   const list = make("ul", { class: "addresses" });
-  const places = make("dl", { class: "places" }, PLACES.map(([who, where]) => make("div", {}, make("dt", {}, who), make("dd", {}, where))));
   const element = make("section", { class: "card pad waiting", "aria-labelledby": "waiting", hidden: true },
     make("h2", { id: "waiting" }, "Waiting for your first app"),
     make("p", {}, "Give an app the address below instead of the media server's, and keep everything else as it is: name, token, password. Its requests appear here at once."),
-    list, make("details", {}, make("summary", {}, "Where to enter it"), places));
-  const makeOne = (server) => make("li", {}, make("p", {}, make("b", {}, server.name), " ", make("span", { class: "fine" }, KINDS[server.kind] || server.kind)), makeAddress(server));
+    list);
+  const makeOne = (server) => make("li", { class: "stack tight" }, make("p", {}, make("b", {}, server.name), " ", make("span", { class: "fine" }, KINDS[server.kind] || server.kind)),
+    makeAddress(server), makePlaces(server));
   return {
     element,
     show(figures) {
@@ -108,7 +101,9 @@ function today(context) {
   const element = makeSection("Today", null, make("div", { class: "card pad stack" }, make("dl", { class: "tiles" }, TODAY.map(tile)), place, note));
   context.every(SERIES_MS, async () => {
     try {
-      chart.show(stepsOf("day", await context.ask("GET", "statistics/series?range=day"), Date.now()), "quarter of an hour");
+      const series = await context.ask("GET", "statistics/series?range=day");
+      if (place.firstChild !== chart.element) place.replaceChildren(chart.element);
+      chart.show(stepsOf("day", series, Date.now()), RANGES.day.step);
     } catch (error) {
       if (!context.signal.aborted) place.replaceChildren(make("p", { class: "fine" }, "The curve of the last 24 hours cannot be shown: " + error.message));
     }
@@ -177,14 +172,25 @@ function truth() {
 
 // --- Libraries ---
 
-const LIBRARY_STATES = { ready: "good", fresh: "good", building: "busy", failed: "bad", off: "idle", empty: "idle" };
+const LIBRARY_STATES = {
+  off: ["idle", "off"],
+  idle: ["idle", "not built yet"],
+  building: ["busy", "being built"],
+  current: ["good", "up to date"],
+  unconfirmed: ["slow", "not confirmed lately"],
+  stale: ["slow", "out of date"],
+  failed: ["bad", "failed"],
+};
 
 function libraries() {
-  const stateOfLibrary = (library) => (library.failure ? "bad" : library.progress ? "busy" : LIBRARY_STATES[library.state] || "idle");
-  const words = ({ state, progress }) => state + (progress && progress.percent !== null && progress.percent !== undefined ? ", " + progress.percent + " %" : "");
+  const show = (box, { state, progress }) => {
+    const [light, words] = LIBRARY_STATES[state] || ["idle", state];
+    const { items, expected } = progress || {};
+    setState(box, light, words + (state === "building" && expected > 0 ? ", " + percent(Math.min(1, items / expected)) : ""));
+  };
   const table = makeTable("Libraries", [
     { name: "Library", kind: "name", value: (library) => [library.title, library.server + " · " + library.contents] },
-    { name: "State", isWords: true, kind: "element", value: () => makeState("idle", ""), update: (box, library) => setState(box, stateOfLibrary(library), words(library)) },
+    { name: "State", isWords: true, kind: "element", value: () => makeState("idle", ""), update: show },
     { name: "Items", kind: "count", value: (library) => (library.generation ? library.generation.items : 0), about: "kept in its index" },
     { name: "Confirmed", value: (library) => (library.generation ? duration(library.generation.age_s) + " ago" : "–"), about: "when the server last said that the index still holds" },
   ], (library) => library.id);
@@ -205,19 +211,14 @@ function libraries() {
 function decisions(context) {
   const list = makeDecisions("The last decisions");
   const empty = make("p", { class: "empty" }, "Nothing was decided yet: no app has asked.");
-  const card = make("div", { class: "card" }, empty, list.element);
+  const card = make("div", { class: "card sheet" }, empty, list.element);
   let known = [];
   const add = (items) => {
-    known = items.concat(known).slice(0, LAST_DECISIONS);
+    known = merged(known, items, LAST_DECISIONS);
     empty.hidden = known.length > 0;
     list.show(known);
   };
-  context.ask("GET", "decisions?limit=" + LAST_DECISIONS).then(({ items }) => {
-    const heard = new Set(known.map((decision) => decision.number));
-    const all = known.concat(items.filter((decision) => !heard.has(decision.number)));
-    known = [];
-    add(all);
-  }, (error) => {
+  context.ask("GET", "decisions?limit=" + LAST_DECISIONS).then(({ items }) => add(items), (error) => {
     if (!context.signal.aborted) setText(empty, "Decisions cannot be shown: " + error.message);
   });
   context.on("decisions", ({ items }) => add(items));

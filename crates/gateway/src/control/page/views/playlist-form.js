@@ -179,7 +179,7 @@ function field(label, input, about) {
   const id = newId("field");
   input.id = id;
   if (about) input.setAttribute("aria-describedby", `${id}-about`);
-  return make("div", { class: "field" }, make("label", { for: id }, label), input,
+  return make("div", { class: "entry" }, make("label", { for: id }, label), input,
     about && make("p", { class: "fine", id: `${id}-about` }, about));
 }
 

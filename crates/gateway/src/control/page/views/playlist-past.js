@@ -1,8 +1,8 @@
 // Earlier runs, and playlists that are kept in step by themselves.
 
 import { keep, make, makeButton, makeEmpty, makeState, makeTrouble, setState, setText } from "../dom.js";
-import { ago, count, counted, moment } from "../words.js";
-import { sentence, stageOf } from "./playlist-run.js";
+import { ago, count, counted, moment, sentence } from "../words.js";
+import { stageOf } from "./playlist-run.js";
 
 const RUNS_EVERY_MS = 5000;
 const STANDING_EVERY_MS = 10_000;

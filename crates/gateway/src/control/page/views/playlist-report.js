@@ -1,9 +1,8 @@
 // What came of a run: in a sentence, for each account, row by row.
 
 import { make, makeButton, makeEmpty, setText } from "../dom.js";
-import { count, counted, duration, percent } from "../words.js";
+import { count, counted, duration, percent, sentence } from "../words.js";
 import { makeRows } from "./playlist-rows.js";
-import { sentence } from "./playlist-run.js";
 
 /**
  * Shows a run that has ended. `steps` are what can be done next: `again(button)` looks once more, `write(button,

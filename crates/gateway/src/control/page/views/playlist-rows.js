@@ -1,8 +1,7 @@
 // The rows of a report: what came of each, and deciding by hand where that is not certain.
 
 import { make, makeButton, makeState, setAttribute, setText } from "../dom.js";
-import { count, percent } from "../words.js";
-import { sentence } from "./playlist-run.js";
+import { count, percent, sentence } from "../words.js";
 
 /** Rows on the page at a time: thousands would make it slow. */
 const PAGE = 100;

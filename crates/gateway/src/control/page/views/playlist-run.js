@@ -3,7 +3,7 @@
 import { Refusal, query } from "../api.js";
 import { make, makeButton } from "../dom.js";
 import { makeProgress, showProgress } from "../table.js";
-import { counted, duration } from "../words.js";
+import { counted, duration, sentence } from "../words.js";
 
 /** Where a run cannot be heard, it is asked for as often. */
 const LOOK_EVERY_MS = 2000;
@@ -100,11 +100,4 @@ export function stageOf({ stage, done, total, account, percent, left_ms: leftMs 
     case "writing": return `Writes${account ? ` for ${account}` : ""}: ${done} of ${counted(total, "track")}`;
     default: return "Ends";
   }
-}
-
-/** A text with a capital letter and a full stop. */
-export function sentence(text) {
-  if (!text) return "";
-  const whole = text[0].toUpperCase() + text.slice(1);
-  return /[.!?…]$/.test(whole) ? whole : `${whole}.`;
 }

@@ -2,7 +2,7 @@
 
 import { ask } from "../api.js";
 import { keep, make, makeButton, makeEmpty, makeSection, setAttribute, setText } from "../dom.js";
-import { makeAddress, queueNow, queueSoFar, sentenceOf, stateOf } from "../server.js";
+import { makeAddress, makePlaces, queueNow, queueSoFar, sentenceOf, stateOf } from "../server.js";
 import { makeTable } from "../table.js";
 import { KINDS, count, percent } from "../words.js";
 
@@ -16,6 +16,7 @@ const MODES = [
 
 const BREAKERS = {
   "closed": "closed: the server is asked as usual",
+  "suspecting": "suspecting: several requests failed, the server is being tried",
   "open": "open: the server is left in peace, and asked now and then whether it is back",
   "half-open": "half open: one request tries whether the server is back",
 };
@@ -67,7 +68,7 @@ function makeServer(server, context) {
   const card = make("article", { class: "card pad stack server", "data-server": server.name },
     make("header", { class: "row apart" }, parts.light, parts.kind),
     make("p", {}, parts.mood, parts.more), parts.called,
-    make("div", { class: "point" }, make("p", { class: "fine" }, "Point your apps at"), makeAddress(server)),
+    make("div", { class: "point" }, make("p", { class: "fine" }, "Point your apps at"), makeAddress(server), makePlaces(server)),
     make("div", { class: "stack tight" },
       make("div", { class: "switch", role: "group", "aria-label": "How reads of " + server.name + " are answered" }, parts.modes.map(([, button]) => button)),
       parts.about, parts.verdict),

@@ -1,7 +1,7 @@
 // How long answers are kept, what is kept now, and whether notices arrive.
 
 import { ask, query } from "../api.js";
-import { keep, make, makeButton, makeChoice, makeEmpty, makeSection, makeTrouble, newId, setText } from "../dom.js";
+import { make, makeButton, makeChoice, makeEmpty, makeSection, makeState, makeTrouble, newId, setText } from "../dom.js";
 import { makeTable } from "../table.js";
 import { CLASSES, duration } from "../words.js";
 
@@ -13,6 +13,9 @@ const LIFETIMES = [
   ["stale_s", "Stale", "after that: answered at once a little older, and refreshed behind"],
   ["stale_on_error_s", "While down", "how long an answer may be used while the server does not answer"],
 ];
+
+/** A year. */
+const MOST_S = 31536000;
 
 export function render(root, context) {
   root.append(lifetimes(context), care(context), notices(context));
@@ -29,11 +32,11 @@ function lifetimes(context) {
   let items = [];
   let server = "";
 
-  const column = ([key, name, about]) => ({ name, about, value: (item) => textOf(item[key]) + (item.changed && item[key] !== item.default[key] ? " *" : "") });
+  const column = ([key, name, about]) => ({ name, about, value: (item) => textOf(item[key]) + (item[key] === item.default[key] ? "" : " *") });
   const table = makeTable("Lifetimes", [
     { name: "Kind of question", kind: "name", value: (item) => [item.class, CLASSES[item.class] || ""] },
     ...LIFETIMES.map(column),
-    { name: "Set by", isWords: true, value: (item) => (item.changed ? "you, here" : item.configured ? "the file" : "Greenroom"), about: "“you, here” is kept over restarts and goes before the configuration file; * marks what differs from the file" },
+    { name: "Set by", isWords: true, value: (item) => (item.changed ? "you, here" : item.configured ? "the file" : "Greenroom"), about: "“you, here” is kept over restarts and goes before the configuration file; * marks what is not as Greenroom has it by itself" },
     { name: "Change", isBare: true, kind: "element", value: (item) => makeButton("Change…", "quiet small", () => dialog.open(items.find((now) => keyOf(now) === keyOf(item)) || item), { "aria-label": "Change how long " + item.class + " of " + item.server + " is kept" }) },
   ], keyOf);
 
@@ -64,7 +67,7 @@ function makeEditor(context, done) {
   const about = make("p");
   const fields = LIFETIMES.map(([key, name, why]) => {
     const id = newId(key);
-    const input = make("input", { id, type: "number", min: "0", step: "any", inputmode: "decimal", "aria-describedby": id + "-why" });
+    const input = make("input", { id, type: "number", min: "0", max: String(MOST_S), step: "1", inputmode: "numeric", "aria-describedby": id + "-why" });
     const usual = make("span");
     return { key, input, usual, row: make("div", { class: "field" }, make("label", { for: id }, name + ", seconds"), input, make("p", { class: "fine", id: id + "-why" }, why + ". ", usual)) };
   });
@@ -74,7 +77,7 @@ function makeEditor(context, done) {
   const reset = makeButton("Reset", "danger", () => send(reset, "DELETE", {}));
   const save = make("button", { type: "submit", class: "main" }, "Keep these");
   const dialog = make("dialog", { "aria-labelledby": heading.id, class: "editor" },
-    make("form", { method: "dialog", on: { submit: (event) => { event.preventDefault(); saveAll(); } } }, heading, about, fields.map((field) => field.row), whatIf, error, make("div", { class: "buttons" }, reset, cancel, save)));
+    make("form", { method: "dialog", novalidate: true, on: { submit: (event) => { event.preventDefault(); saveAll(); } } }, heading, about, fields.map((field) => field.row), whatIf, error, make("div", { class: "buttons" }, reset, cancel, save)));
   let item = null;
 
   function send(button, method, changed) {
@@ -86,9 +89,9 @@ function makeEditor(context, done) {
   function saveAll() {
     const changed = {};
     for (const { key, input } of fields) {
-      const value = input.value.trim() === "" ? null : Number(input.value);
-      if (value !== null && !(value >= 0)) {
-        setText(error, "A time is a number of seconds, 0 or more.");
+      const value = input.validity.badInput ? NaN : input.value.trim() === "" ? null : Number(input.value);
+      if (value !== null && !(Number.isInteger(value) && value >= 0 && value <= MOST_S)) {
+        setText(error, "A time is a whole number of seconds, at most a year.");
         error.hidden = false;
         return input.focus();
       }
@@ -124,7 +127,7 @@ function makeEditor(context, done) {
       setText(about, (CLASSES[policy.class] ? "About " + CLASSES[policy.class] + ". " : "") + (policy.user_state ? "These answers are kept apart for every user. " : "") + (policy.warm ? "They are kept warm: refreshed before an app asks." : ""));
       for (const { key, input, usual } of fields) {
         input.value = policy[key] ?? "";
-        setText(usual, "Without your change: " + textOf(policy.default[key]) + ".");
+        setText(usual, "By itself Greenroom has " + textOf(policy.default[key]) + ".");
       }
       reset.hidden = !policy.changed;
       dialog.showModal();
@@ -160,32 +163,19 @@ function care(context) {
       servers.length > 1 && makeChoice("Server", [["", "all servers"], ...servers.map(({ name }) => [name, name])], "", (value) => { wanted.server = value; }),
       kinds.length > 0 && makeChoice("Kind of question", [["", "all kinds"], ...kinds.map((kind) => [kind, kind])], "", (value) => { wanted.class = value; warm.disabled = value !== ""; })),
     line(warm, "Refreshes now what apps asked for lately and what is to stay warm, so that the next question is answered at once. For a whole server."),
-    line(stale, "The next question of each kind is still answered at once, and refreshed behind."),
+    line(stale, "What is kept is asked for anew, and is used only while the server cannot be asked."),
     line(clear, "Uses none of the kept answers any more. Nothing is lost on the media server; the next questions take as long as without Greenroom.")));
 }
 
 // --- Notices ---
 
 function notices(context) {
-  const place = make("div", { class: "card pad" });
-  const test = (name) => {
-    const button = makeButton("Send a test", "quiet small", () => context.act(button, () => ask("POST", "notices/test", { target: name })), { "aria-label": "Send a test to " + name });
-    return button;
-  };
-  const none = () => make("p", {}, make("strong", {}, "No target is configured."), " Add a table [[notice]] to the configuration file, for ntfy, Gotify, Discord or Apprise.");
-  const byName = () => {
-    const id = newId("target");
-    const input = make("input", { id, type: "text", maxlength: "64", spellcheck: "false", autocomplete: "off" });
-    const button = makeButton("Send a test", "quiet", () => context.act(button, () => ask("POST", "notices/test", { target: input.value.trim() })));
-    return make("div", { class: "row filters" }, make("label", { class: "choice", for: id }, make("span", {}, "Name of the target"), input), button);
-  };
-  context.ask("GET", "notices").then(({ targets }) => {
-    if (targets.length === 0) return place.replaceChildren(none());
-    const list = make("ul", { class: "lines" });
-    keep(list, targets, (target) => target.name, (target) => make("li", { class: "row apart" }, make("span", {}, make("b", {}, target.name), " ", make("span", { class: "fine" }, target.kind || target.template || "")), test(target.name)));
-    place.replaceChildren(list);
-  }, (error) => {
-    if (!context.signal.aborted) place.replaceChildren(error.status === 404 ? byName() : make("p", {}, error.message));
-  });
-  return makeSection("Notices", "A message when a server goes down or comes back, a build fails, a library shrinks, a token is rejected, or the disk is full.", place);
+  const outcome = make("ul", { class: "lines" });
+  const line = ({ target, delivered, reason }) => make("li", { class: "row" },
+    makeState(delivered ? "good" : "bad", target), make("span", { class: "fine" }, delivered ? "took it" : reason || "did not take it"));
+  const test = makeButton("Send a test", "quiet", () => context.act(test, () => ask("POST", "notices/test", {}),
+    ({ targets }) => outcome.replaceChildren(...(targets || []).map(line))));
+  return makeSection("Notices", "A message when a server goes down or comes back, a build fails, a library shrinks, a token is rejected, or the disk cannot be used. Where it is sent is in the configuration file.",
+    make("div", { class: "card pad stack" },
+      make("div", { class: "deed" }, test, make("p", {}, "Sends one message to every target in the configuration file, and says which of them took it.")), outcome));
 }

@@ -31,15 +31,15 @@ export function render(root, context) {
     try {
       const [rows, series] = await Promise.all([
         context.ask("GET", "statistics" + query({ by, server, range })),
-        RANGES[range] ? context.ask("GET", "statistics/series" + query({ server, range })) : null,
+        context.ask("GET", "statistics/series" + query({ server, range })),
       ]);
       if (range !== chosen.range || by !== chosen.by || server !== chosen.server) return;
-      drawn.hidden = !series;
-      if (series) chart.show(stepsOf(range, series, Date.now()), RANGES[range].step);
+      drawn.hidden = false;
+      chart.show(stepsOf(range, series, Date.now()), RANGES[range].step);
       answers.show(rows.rows);
       reasons.show(rows.rows);
       tables.replaceChildren(rows.rows.length > 0 ? shown : empty);
-      setText(since, "From " + moment(rows.since_ms) + " until " + moment(rows.until_ms) + ".");
+      setText(since, "From " + moment(rows.since_ms) + " until " + moment(Math.min(rows.until_ms, Date.now())) + ".");
       setText(own, ownOf(rows.own));
     } catch (error) {
       if (context.signal.aborted) return;
@@ -56,7 +56,7 @@ export function render(root, context) {
   const press = () => byButtons.forEach(([by, button]) => button.setAttribute("aria-pressed", String(by === chosen.by)));
   press();
 
-  const ranges = Object.entries(RANGES).map(([range, { name }]) => [range, name]).concat([["year", "Last 365 days"]]);
+  const ranges = Object.entries(RANGES).map(([range, { name }]) => [range, name]);
   root.append(
     make("div", { class: "row filters" }, makeChoice("Time", ranges, chosen.range, (range) => choose("range", range)),
       servers.length > 1 && makeChoice("Server", [["", "all servers"], ...servers], chosen.server, (server) => choose("server", server))),
@@ -87,6 +87,9 @@ function makeAnswers() {
   ], rowKey);
 }
 
+/** What is counted by class only. */
+const ofClasses = (value) => (chosen.by === "class" || chosen.by === "server" ? value : null);
+
 function makeReasons() {
   const reasons = ({ misses }) => Object.entries(misses || {}).filter(([, value]) => value > 0).sort((one, other) => other[1] - one[1]);
   return makeTable("Why a server was asked", [
@@ -95,8 +98,8 @@ function makeReasons() {
     { name: "Because", isWords: true, value: (row) => reasons(row).map(([reason, value]) => reason + " " + count(value)).join(", ") || "–", about: "absent: never asked before, or let go; expired: kept too long; invalidated: the server said that it changed" },
     { name: "Joined", kind: "count", value: (row) => row.joined, about: "waited for the same question of somebody else" },
     { name: "Passed", kind: "count", value: (row) => row.passed, about: "streams and changes, which are never kept" },
-    { name: "Refreshes read", kind: "count", value: (row) => row.refreshes_useful, about: "refreshes behind an answer that an app read afterwards" },
-    { name: "Unread", kind: "count", value: (row) => row.refreshes_useless, about: "refreshes that nobody read: the class is refreshed too often" },
+    { name: "Refreshes read", kind: "count", value: (row) => ofClasses(row.refreshes_useful), about: "refreshes behind an answer that an app read afterwards" },
+    { name: "Unread", kind: "count", value: (row) => ofClasses(row.refreshes_useless), about: "refreshes that nobody read: the class is refreshed too often" },
   ], rowKey);
 }
 

@@ -1,11 +1,11 @@
-//! Where a target is: the place, and the path below it, which may hold a token and is never shown.
+//! Where something of somebody else is: the place, and the path below it, which may hold a token and is never shown.
 
 use greenroom_upstream::credential::Secret;
 use http::Uri;
 
-use crate::enquiry::Place;
+use super::Place;
 
-/// An address messages are sent to.
+/// An address that something is sent to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// Scheme, name and port.

@@ -1,0 +1,120 @@
+//! Advice: what is set up badly or does little, and what to do about it. Facts are gathered once a minute and whenever
+//! somebody asks; pure functions say what follows from them.
+//!
+//! Rooms: [`servers`] (what is so of a server), [`classes`] (lifetimes that are of no use), [`tiers`] (memory and disk),
+//! [`window`] (what was counted in the last hour), [`forwarding`] (whether Jellyfin trusts us as a proxy).
+
+mod classes;
+pub mod forwarding;
+mod servers;
+#[cfg(test)]
+mod tests;
+mod tiers;
+mod window;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use greenroom_cache::Cache;
+use greenroom_cache::disk::network_file_system;
+use parking_lot::Mutex;
+
+use crate::jobs::{Jobs, Plan};
+use crate::library::{Libraries, LibraryId, State};
+use crate::playlists::SYNC_WITHOUT_INDEX;
+use crate::server::Server;
+use crate::warnings::{Warning, Warnings};
+use window::Window;
+
+/// How often it is looked.
+const EVERY: Duration = Duration::from_secs(60);
+
+const PLAN: Plan = Plan {
+    id: "advice",
+    title: "Look for what could be better",
+    what: "Looks for what is set up badly or does little, and warns of it with what to do.",
+    every: Some(EVERY),
+    catches_up: false,
+};
+
+/// Looks for what could be better.
+#[derive(Debug)]
+pub struct Advisor {
+    servers: Vec<Arc<Server>>,
+    cache: Cache,
+    libraries: Arc<Libraries>,
+    /// What is wrong with the process itself.
+    warnings: Arc<Warnings>,
+    /// Where things are kept.
+    dirs: Vec<PathBuf>,
+    window: Mutex<Window>,
+}
+
+impl Advisor {
+    /// Advises on these.
+    pub fn new(
+        servers: Vec<Arc<Server>>,
+        cache: Cache,
+        libraries: Arc<Libraries>,
+        warnings: Arc<Warnings>,
+        dirs: Vec<PathBuf>,
+    ) -> Self {
+        // Where a file system lies elsewhere, asking it may take for ever.
+        let dirs = dirs.into_iter().filter(|dir| network_file_system(dir).is_none()).collect();
+        Self { servers, cache, libraries, warnings, dirs, window: Mutex::default() }
+    }
+
+    /// Looks once a minute, as a job.
+    pub fn add(self: &Arc<Self>, jobs: &Jobs) {
+        let advisor = Arc::clone(self);
+        jobs.add(PLAN, move |_| {
+            let advisor = Arc::clone(&advisor);
+            async move {
+                let count = advisor.look();
+                Ok(if count == 1 { "1 warning".to_owned() } else { format!("{count} warnings") })
+            }
+        });
+    }
+
+    /// Looks now, and raises and lowers what follows. Returns how many warnings hold.
+    pub fn look(&self) -> usize {
+        let stats = self.cache.stats();
+        let free: Vec<tiers::Room> = self.dirs.iter().filter_map(|dir| tiers::Room::of(dir)).collect();
+        let Some(now_ms) = self.servers.first().map(|server| server.clock.now_ms()) else {
+            return self.warnings.holding().len();
+        };
+        let mut window = self.window.lock();
+        window.note(now_ms, window::counted(&stats, &self.servers));
+        let counted = window.counted();
+        drop(window);
+        let mut own: Vec<Warning> = tiers::advise_on_disk(&free).into_iter().collect();
+        own.extend(tiers::advise_on_memory(&tiers::Memory::of(&stats, &counted)));
+        tell(None, &self.warnings, &tiers::CODES, own);
+        for server in &self.servers {
+            let mut found = servers::advise(&servers::Facts::of(server));
+            let of_server = counted.iter().filter(|class| class.server == server.name());
+            found.extend(of_server.filter_map(classes::advise));
+            let codes = [servers::CODES.as_slice(), &classes::CODES].concat();
+            tell(Some(server.name()), &server.warnings, &codes, found);
+            server.warnings.keep_only(SYNC_WITHOUT_INDEX, |held| self.is_off(held));
+            self.libraries.warn(server);
+        }
+        let of_servers: usize = self.servers.iter().map(|server| server.warnings.holding().len()).sum();
+        of_servers + self.warnings.holding().len()
+    }
+
+    /// Whether the library a warning is about is turned off.
+    fn is_off(&self, held: &Warning) -> bool {
+        let id = held.subject.as_deref().and_then(|id| id.parse::<LibraryId>().ok());
+        let library = id.and_then(|id| self.libraries.find(&id));
+        library.is_some_and(|library| library.state() == State::Off)
+    }
+}
+
+/// Raises and lowers, and says in the log what is news.
+fn tell(server: Option<&str>, warnings: &Warnings, codes: &[&str], now: Vec<Warning>) {
+    for news in warnings.settle(codes, now) {
+        tracing::warn!(server, code = news.code, remedy = %news.remedy, "{}", news.text);
+    }
+}

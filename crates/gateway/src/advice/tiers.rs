@@ -1,0 +1,125 @@
+//! Memory and disk that are too small.
+
+use std::path::{Path, PathBuf};
+
+use greenroom_cache::Stats;
+
+use super::window::Lately;
+use crate::warnings::Warning;
+
+pub(super) const CODES: [&str; 2] = ["disk-nearly-full", "memory-too-small"];
+
+const MIB: u64 = 1024 * 1024;
+/// A disk with less room than this is nearly full, whatever its size.
+const LITTLE_BYTES: u64 = 1024 * MIB;
+/// One with less than this will be full any moment.
+const NOTHING_BYTES: u64 = 128 * MIB;
+/// One with less than this share of its size as well, in percent.
+const LITTLE_PERCENT: u64 = 5;
+/// From so many regrets in an hour on, memory is too small, if they are this share of what was asked, in percent.
+const REGRETS: (u64, u64) = (100, 5);
+
+/// How much room there is where something is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Room {
+    pub(super) dir: PathBuf,
+    pub(super) free_bytes: u64,
+    pub(super) size_bytes: u64,
+}
+
+impl Room {
+    /// What the file system says; `None` if it says nothing of use.
+    pub(super) fn of(dir: &Path) -> Option<Self> {
+        let said = rustix::fs::statvfs(dir).ok()?;
+        let (free_bytes, size_bytes) = (said.f_bavail * said.f_frsize, said.f_blocks * said.f_frsize);
+        (size_bytes > 0).then(|| Self { dir: dir.to_owned(), free_bytes, size_bytes })
+    }
+}
+
+/// What is to be said of the disk with the least room.
+pub(super) fn advise_on_disk(rooms: &[Room]) -> Option<Warning> {
+    let room = rooms.iter().min_by_key(|room| room.free_bytes)?;
+    let is_little =
+        room.free_bytes < LITTLE_BYTES || room.free_bytes < room.size_bytes / 100 * LITTLE_PERCENT;
+    if !is_little {
+        return None;
+    }
+    let text = format!("Only {} MiB are free where {} lies.", room.free_bytes / MIB, room.dir.display());
+    let remedy = "Make room there, or set disk.max_bytes lower, or data_dir to another disk. When it is full, nothing \
+                  more is remembered; answers go on.";
+    let warning = Warning::notice(CODES[0], text, remedy);
+    Some(if room.free_bytes < NOTHING_BYTES { warning.urgent() } else { warning })
+}
+
+/// How memory does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Memory {
+    pub(super) max_bytes: u64,
+    pub(super) asked: u64,
+    pub(super) regrets: u64,
+}
+
+impl Memory {
+    pub(super) fn of(stats: &Stats, lately: &[Lately]) -> Self {
+        Self {
+            max_bytes: stats.max_bytes,
+            asked: lately.iter().map(|class| class.counts.asked).sum(),
+            regrets: lately.iter().map(|class| class.counts.regrets).sum(),
+        }
+    }
+}
+
+/// What is to be said of memory.
+pub(super) fn advise_on_memory(memory: &Memory) -> Option<Warning> {
+    let (enough, percent) = REGRETS;
+    if memory.regrets < enough || memory.regrets * 100 < memory.asked * percent {
+        return None;
+    }
+    let text = format!(
+        "{} of the last {} questions went to the server only because their answers had to make room while they were \
+         fresh.",
+        memory.regrets, memory.asked
+    );
+    let now = memory.max_bytes / MIB;
+    let remedy = format!(
+        "Set memory.max_bytes higher than {now} MiB (and memory.max_partition_bytes), or let the disk help: disk.enabled = true."
+    );
+    Some(Warning::notice(CODES[1], text, remedy))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_is_nearly_full_by_share_or_by_bytes() {
+        let room = |free_mib: u64, size_mib: u64| Room {
+            dir: "/data".into(),
+            free_bytes: free_mib * MIB,
+            size_bytes: size_mib * MIB,
+        };
+        let severity = |rooms: &[Room]| advise_on_disk(rooms).map(|warning| warning.severity);
+        use crate::warnings::Severity::{Notice, Urgent};
+        assert_eq!(severity(&[room(2_000, 10_000)]), None);
+        assert_eq!(severity(&[room(1_000, 2_000)]), Some(Notice), "less than a GiB");
+        assert_eq!(severity(&[room(4_000, 100_000)]), Some(Notice), "less than a twentieth");
+        assert_eq!(severity(&[room(9_000, 10_000), room(100, 100_000)]), Some(Urgent), "the fullest counts");
+        assert_eq!(severity(&[]), None);
+    }
+
+    #[test]
+    fn the_file_system_says_how_much_room_there_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let room = Room::of(folder.path()).expect("it says so");
+        assert!(room.size_bytes >= room.free_bytes && room.size_bytes > 0);
+        assert_eq!(Room::of(&folder.path().join("absent")), None);
+    }
+
+    #[test]
+    fn memory_is_too_small_where_much_was_let_go_too_soon() {
+        let memory = |asked, regrets| advise_on_memory(&Memory { max_bytes: 64 * MIB, asked, regrets });
+        assert!(memory(2_000, 100).expect("it is").remedy.contains("64 MiB"));
+        assert_eq!(memory(1_000, 99), None, "too few to tell");
+        assert_eq!(memory(2_001, 100), None, "next to nothing of what was asked");
+    }
+}

@@ -1,0 +1,76 @@
+//! What is counted of requests, for how long, and how often it is checked.
+
+use std::time::Duration;
+
+use super::tree::Tree;
+
+const MIB: u64 = 1024 * 1024;
+
+/// The statistics of the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statistics {
+    /// What all of them may take in `state.db`; beyond, the oldest minutes go first.
+    pub max_bytes: u64,
+    /// How often they are written: so much a crash may lose.
+    pub write_every: Duration,
+    /// One hit in so many is also asked of the server; zero: none.
+    pub spot_check_one_in: u64,
+    /// So many of these in a minute for each server at most.
+    pub spot_checks_per_minute: u64,
+}
+
+impl Default for Statistics {
+    fn default() -> Self {
+        Self {
+            max_bytes: 64 * MIB,
+            write_every: Duration::from_secs(60),
+            spot_check_one_in: 200,
+            spot_checks_per_minute: 6,
+        }
+    }
+}
+
+impl Statistics {
+    /// Reads the settings.
+    pub(super) fn read(tree: &mut Tree) -> Self {
+        let usual = Self::default();
+        let mut number = |key: &str, least: u64, most: u64, usual: u64| {
+            tree.number(&format!("statistics.{key}"), least, most, usual)
+        };
+        Self {
+            max_bytes: number("max_bytes", MIB, 1 << 40, usual.max_bytes),
+            write_every: Duration::from_secs(number("write_every_s", 1, 3600, usual.write_every.as_secs())),
+            spot_check_one_in: number("spot_check_one_in", 0, 1_000_000, usual.spot_check_one_in),
+            spot_checks_per_minute: number("spot_checks_per_minute", 0, 600, usual.spot_checks_per_minute),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Settings;
+    use super::*;
+
+    fn read(more: &str) -> Result<Statistics, String> {
+        let home = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://192.168.1.10:32400\"\n";
+        let mut tree = Tree::default();
+        tree.add_toml("g.toml", &format!("{more}\n{home}"));
+        Settings::read(tree).map(|settings| settings.statistics).map_err(|problems| problems[0].to_string())
+    }
+
+    #[test]
+    fn every_number_can_be_set() {
+        assert_eq!(read(""), Ok(Statistics::default()));
+        let told = read(
+            "[statistics]\nmax_bytes = 2097152\nwrite_every_s = 1\nspot_check_one_in = 0\nspot_checks_per_minute = 9\n",
+        );
+        let wanted = Statistics {
+            max_bytes: 2 * MIB,
+            write_every: Duration::from_secs(1),
+            spot_check_one_in: 0,
+            spot_checks_per_minute: 9,
+        };
+        assert_eq!(told, Ok(wanted));
+        assert!(read("[statistics]\nwrite_every_s = 0\n").expect_err("never").contains("write_every_s"));
+    }
+}

@@ -1,0 +1,292 @@
+//! Lifetimes over the API: how long answers of each class live, changing that while the process runs, and making what
+//! is kept stale.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use greenroom_cache::{Invalidation, Scope};
+use greenroom_upstream::class::{Class, Lifetime};
+use http::HeaderMap;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use super::api::{Done, read};
+use super::modes::check_class;
+use super::problem::Problem;
+use super::{Control, Plane};
+use crate::lifetimes::{MAX_S, Said};
+use crate::proxy::load::class_tag;
+use crate::server::Server;
+use crate::why;
+
+/// How long answers live, by server and class.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Policies {
+    items: Vec<Policy>,
+}
+
+/// How long answers of one class of one server live, in seconds. The windows add up.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Policy {
+    server: String,
+    class: &'static str,
+    #[serde(flatten)]
+    windows: Windows,
+    /// What it would be if nobody had said anything.
+    default: Windows,
+    /// Whether the configuration says something of it.
+    configured: bool,
+    /// Whether it was changed while the process runs.
+    changed: bool,
+    /// Whether the bodies carry state of the user who asked.
+    user_state: bool,
+    /// Whether it is kept warm.
+    warm: bool,
+}
+
+/// The windows of a lifetime, in seconds.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Lifetime)]
+struct Windows {
+    /// Answered without asking the server.
+    fresh_s: u32,
+    /// The same where a live signal is proven, or the body has no user state.
+    fresh_with_signal_s: u32,
+    /// Then answered at once while one refresh runs behind.
+    stale_s: u32,
+    /// Then answered only if the server cannot be asked.
+    stale_on_error_s: u32,
+}
+
+impl From<Lifetime> for Windows {
+    fn from(lifetime: Lifetime) -> Self {
+        let Lifetime { fresh_s, fresh_with_signal_s, stale_s, stale_on_error_s, .. } = lifetime;
+        Self { fresh_s, fresh_with_signal_s, stale_s, stale_on_error_s }
+    }
+}
+
+/// A change: what is not named stays, null takes back what was said before. Without a server it is for all.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Change {
+    #[serde(default)]
+    server: Option<String>,
+    class: String,
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<u32>, maximum = 31_536_000)]
+    fresh_s: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<u32>, maximum = 31_536_000)]
+    fresh_with_signal_s: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<u32>, maximum = 31_536_000)]
+    stale_s: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<u32>, maximum = 31_536_000)]
+    stale_on_error_s: Option<Option<u32>>,
+}
+
+/// Null is something else than nothing.
+fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<u32>>, D::Error> {
+    Option::deserialize(from).map(Some)
+}
+
+impl Change {
+    fn over(&self, before: Said) -> Said {
+        Said {
+            fresh_s: self.fresh_s.unwrap_or(before.fresh_s),
+            fresh_with_signal_s: self.fresh_with_signal_s.unwrap_or(before.fresh_with_signal_s),
+            stale_s: self.stale_s.unwrap_or(before.stale_s),
+            stale_on_error_s: self.stale_on_error_s.unwrap_or(before.stale_on_error_s),
+        }
+    }
+
+    fn is_within_bounds(&self) -> bool {
+        let all = [self.fresh_s, self.fresh_with_signal_s, self.stale_s, self.stale_on_error_s];
+        all.into_iter().flatten().flatten().all(|number| number <= MAX_S)
+    }
+}
+
+/// What goes back to what was configured: one class, or all; of one server, or of all.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    server: Option<String>,
+    class: Option<String>,
+}
+
+/// What is made stale: exactly one of these, of one server or of all.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct What {
+    server: Option<String>,
+    /// A tag, as `why` shows them.
+    tag: Option<String>,
+    /// A class.
+    class: Option<String>,
+    /// An address or a path as an app asks for it.
+    path: Option<String>,
+    /// Everything.
+    #[serde(default)]
+    all: bool,
+}
+
+/// How long answers live.
+#[utoipa::path(get, path = "/api/v1/cache/policies", responses((status = 200, body = Policies)))]
+pub(super) async fn list(State(plane): State<Arc<Plane>>) -> Json<Policies> {
+    let of = |server: &Arc<Server>| Class::EVERY.map(|class| policy(server, class));
+    Json(Policies { items: plane.control.chosen(None).flat_map(of).collect() })
+}
+
+fn policy(server: &Server, class: Class) -> Policy {
+    let usual = class.lifetime(server.settings.kind);
+    Policy {
+        server: server.name().to_owned(),
+        class: class.name(),
+        windows: server.lifetime(class, usual).into(),
+        default: usual.into(),
+        configured: server.settings.lifetimes.contains_key(&class),
+        changed: server.lifetimes.said(class) != Said::default(),
+        user_state: usual.user_state,
+        warm: usual.warm,
+    }
+}
+
+/// Changes how long answers of a class live. What is shorter applies at once, also to what is kept.
+#[utoipa::path(
+    put,
+    path = "/api/v1/cache/policies",
+    request_body = Change,
+    responses(
+        (status = 200, body = Done),
+        (status = 404, description = "No such server, or no such class"),
+        (status = 507, description = "It cannot be kept; nothing has changed"),
+    ),
+)]
+pub(super) async fn change(
+    State(plane): State<Arc<Plane>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Done>, Problem> {
+    let change: Change = read(&headers, body).await?.ok_or(Problem::BAD_BODY)?;
+    check_class(Some(&change.class))?;
+    if !change.is_within_bounds() {
+        return Err(Problem::OUT_OF_BOUNDS);
+    }
+    let class = Class::named(&change.class);
+    plane.control.say(change.server.as_deref(), class, |before| change.over(before)).await?;
+    Ok(Json(Done::said(format!("Answers of class {} live as long as you said from now on.", change.class))))
+}
+
+/// Takes back what was said while the process runs.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/cache/policies",
+    request_body = Option<Which>,
+    responses(
+        (status = 200, body = Done),
+        (status = 404, description = "No such server, or no such class"),
+        (status = 507, description = "It cannot be kept; nothing has changed"),
+    ),
+)]
+pub(super) async fn reset(
+    State(plane): State<Arc<Plane>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Done>, Problem> {
+    let which: Which = read(&headers, body).await?.unwrap_or_default();
+    check_class(which.class.as_deref())?;
+    let class = which.class.as_deref().and_then(Class::named);
+    plane.control.say(which.server.as_deref(), class, |_| Said::default()).await?;
+    let what = which.class.map_or_else(|| "Answers".to_owned(), |class| format!("Answers of class {class}"));
+    Ok(Json(Done::said(format!("{what} live as long as is configured again."))))
+}
+
+/// Makes what is kept stale: it is asked for anew, and stands in only if the server cannot be asked.
+#[utoipa::path(
+    post,
+    path = "/api/v1/cache/invalidate",
+    request_body = What,
+    responses((status = 200, body = Done), (status = 404, description = "No such server, or no such class")),
+)]
+pub(super) async fn invalidate(
+    State(plane): State<Arc<Plane>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Done>, Problem> {
+    let what: What = read(&headers, body).await?.ok_or(Problem::BAD_BODY)?;
+    let control = &plane.control;
+    control.check_server(what.server.as_deref())?;
+    check_class(what.class.as_deref())?;
+    let said = [what.tag.is_some(), what.class.is_some(), what.path.is_some(), what.all];
+    if said.into_iter().filter(|is_said| *is_said).count() != 1 {
+        return Err(Problem::WHAT_IS_STALE);
+    }
+    let server = match &what.path {
+        Some(path) => Some(control.meant(path, what.server.as_deref())?.name().to_owned()),
+        None => what.server.clone(),
+    };
+    for server in control.chosen(server.as_deref()) {
+        for scope in scopes(server, &what)? {
+            server.invalidate(&scope, &Invalidation::mark());
+        }
+    }
+    control.cache.settled().await;
+    tracing::info!(server = server.as_deref().unwrap_or("all"), "somebody made answers stale");
+    Ok(Json(Done::said("What was kept of it until now is asked for anew.".to_owned())))
+}
+
+/// What of a server is meant.
+fn scopes(server: &Server, what: &What) -> Result<Vec<Scope>, Problem> {
+    let namespace = || server.name().to_owned();
+    let tagged = |tag| Scope::Tag { namespace: namespace(), partition: None, tag };
+    if let Some(class) = what.class.as_deref().and_then(Class::named) {
+        return Ok(vec![tagged(class_tag(class))]);
+    }
+    if let Some(tag) = &what.tag {
+        return Ok(vec![tagged(tag.as_str().into())]);
+    }
+    let Some(path) = &what.path else { return Ok(vec![Scope::Namespace(namespace())]) };
+    let keys = why::keys(server, path).map_err(|_| Problem::NO_ADDRESS)?;
+    if keys.is_empty() {
+        return Err(Problem::NOT_KEPT_AT_ALL);
+    }
+    let below = |prefix| Scope::Prefix { namespace: namespace(), partition: None, prefix };
+    Ok(keys.into_iter().map(below).collect())
+}
+
+impl Control {
+    /// Changes what is said of a class, or of all; of one server, or of all. What cannot be kept changes nothing.
+    async fn say(
+        &self,
+        only: Option<&str>,
+        class: Option<Class>,
+        change: impl Fn(Said) -> Said,
+    ) -> Result<(), Problem> {
+        self.check_server(only)?;
+        let classes = Class::EVERY.into_iter().filter(|one| class.is_none_or(|class| class == *one));
+        let classes: Vec<Class> = classes.collect();
+        let of = |server: &Arc<Server>| {
+            let said = |class: &Class| (Arc::clone(server), *class, change(server.lifetimes.said(*class)));
+            classes.iter().map(said).collect::<Vec<_>>()
+        };
+        // One after the other, so that what is written is what holds.
+        let _alone = self.saying.lock().await;
+        let all: Vec<(Arc<Server>, Class, Said)> = self.chosen(only).flat_map(of).collect();
+        if let (Some(book), Some((server, ..))) = (self.lifetimes.clone(), all.first()) {
+            let rows: Vec<_> =
+                all.iter().map(|(server, class, said)| (server.name().to_owned(), *class, *said)).collect();
+            let kept = server.tasks.spawn_blocking(move || book.write(&rows)).await;
+            kept.unwrap_or_else(|_| Err("it broke off".to_owned())).map_err(|reason| {
+                tracing::warn!(reason, "lifetimes stay as they were: they cannot be written down");
+                Problem::LIFETIME_NOT_KEPT
+            })?;
+        }
+        for (server, class, said) in all {
+            server.lifetimes.say(class, said);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,211 @@
+//! The demo's page: a listener of its own on this machine, and nothing that another machine or another page could use.
+//!
+//! - `gate`: who may ask here. `answers`: what is answered. The document, its style and its script lie beside them.
+
+mod answers;
+mod gate;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::board::Board;
+
+/// Connections at a time. One more waits to be accepted.
+const MAX_CONNECTIONS: usize = 64;
+/// How long a client may take to send the head of a request; an idle connection ends after it.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// Longest head of a request.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+/// After a connection could not be accepted (no file descriptors left), wait so long.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The page, as long as it is open.
+#[derive(Debug)]
+pub(super) struct Page {
+    address: SocketAddr,
+    stop: CancellationToken,
+    door: JoinHandle<()>,
+}
+
+impl Page {
+    /// Opens it on a free port of this machine.
+    pub(super) async fn open(board: &Arc<Board>, tasks: &TaskTracker) -> Result<Self, String> {
+        let failed = |error: &dyn std::fmt::Display| format!("the demo's page cannot be opened: {error}");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|error| failed(&error))?;
+        let address = listener.local_addr().map_err(|error| failed(&error))?;
+        let stop = CancellationToken::new();
+        let pass = gate::Pass::new(address.port()).map_err(|error| failed(&error))?;
+        let router = answers::router(Arc::clone(board), pass, stop.clone());
+        let door = tasks.spawn(serve(listener, router, stop.clone()));
+        Ok(Self { address, stop, door })
+    }
+
+    /// Where it is found.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Closes it. Nobody looks at the board any more when this returns.
+    pub(super) async fn close(self) {
+        self.stop.cancel();
+        if let Err(error) = self.door.await {
+            tracing::error!(%error, "the demo's page died");
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    let mut tasks = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            Some(_) = tasks.join_next() => {}
+            accepted = listener.accept(), if tasks.len() < MAX_CONNECTIONS => match accepted {
+                Ok((stream, _)) => drop(tasks.spawn(converse(stream, router.clone(), stop.clone()))),
+                Err(error) => {
+                    tracing::warn!(%error, "a connection to the demo's page could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+    drop(listener);
+    while tasks.join_next().await.is_some() {}
+}
+
+async fn converse(stream: TcpStream, router: Router, stop: CancellationToken) {
+    // Without this a small answer waits for the client's delayed acknowledgement.
+    drop(stream.set_nodelay(true));
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+    }
+    drop(connection.await);
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+
+    use super::super::Plan;
+    use super::*;
+
+    struct Stand {
+        board: Arc<Board>,
+        page: Page,
+        tasks: TaskTracker,
+    }
+
+    impl Stand {
+        async fn open() -> Self {
+            let (board, tasks) = (Arc::new(Board::new(&Plan::SMALLEST)), TaskTracker::new());
+            let page = Page::open(&board, &tasks).await.expect("there are free ports");
+            Self { board, page, tasks }
+        }
+
+        async fn begin(&self, head: &str, body: &str) -> TcpStream {
+            let mut stream = TcpStream::connect(self.page.address()).await.expect("it listens");
+            let (host, length) = (self.page.address(), body.len());
+            let text = format!(
+                "{head}\r\nhost: {host}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+            );
+            stream.write_all(text.as_bytes()).await.expect("it takes the request");
+            stream
+        }
+
+        /// The whole answer, head and body.
+        async fn ask(&self, head: &str, body: &str) -> String {
+            let mut answer = String::new();
+            self.begin(head, body).await.read_to_string(&mut answer).await.expect("it answers in text");
+            answer
+        }
+
+        async fn token(&self) -> String {
+            let document = self.ask("GET / HTTP/1.1", "").await;
+            let (_, rest) =
+                document.split_once("name=\"demo-token\" content=\"").expect("the page has its token");
+            rest.split('"').next().unwrap_or_default().to_owned()
+        }
+    }
+
+    #[tokio::test]
+    async fn the_page_moves_the_plug_with_its_token_and_nobody_without() {
+        let stand = Stand::open().await;
+        let token = stand.token().await;
+        let json = "content-type: application/json";
+        let post = format!("POST /plug HTTP/1.1\r\n{json}");
+        let refused = stand.ask(&post, r#"{"pulled":true}"#).await;
+        assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+        assert!(stand.board.plug_is_in());
+        let foreign = format!("{post}\r\nx-demo-token: {token}\r\norigin: http://evil.example");
+        assert!(stand.ask(&foreign, r#"{"pulled":true}"#).await.starts_with("HTTP/1.1 403"));
+        assert!(stand.board.plug_is_in());
+        let own = format!("{post}\r\nx-demo-token: {token}");
+        let moved = stand.ask(&own, r#"{"pulled":true}"#).await;
+        assert!(moved.starts_with("HTTP/1.1 200") && moved.contains(r#""state":"pulled""#), "{moved}");
+        assert!(!stand.board.plug_is_in());
+        assert!(stand.ask(&own, r#"{"pulled":false}"#).await.starts_with("HTTP/1.1 200"));
+        assert!(stand.board.plug_is_in());
+        // A look changes nothing, whatever it says.
+        let get = format!("GET /plug HTTP/1.1\r\nx-demo-token: {token}");
+        assert!(stand.ask(&get, "").await.starts_with("HTTP/1.1 405"));
+    }
+
+    #[tokio::test]
+    async fn a_plug_that_is_held_says_so() {
+        let stand = Stand::open().await;
+        let token = stand.token().await;
+        stand.board.hold_plug(super::super::board::Phase::DirectOutage);
+        let own = format!("POST /plug HTTP/1.1\r\ncontent-type: application/json\r\nx-demo-token: {token}");
+        let answer = stand.ask(&own, r#"{"pulled":false}"#).await;
+        assert!(answer.starts_with("HTTP/1.1 409") && answer.contains("holds the plug"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn every_answer_keeps_a_browser_from_doing_harm() {
+        let stand = Stand::open().await;
+        for head in ["GET / HTTP/1.1", "GET /board HTTP/1.1", "POST /plug HTTP/1.1", "GET /nowhere HTTP/1.1"]
+        {
+            let answer = stand.ask(head, "").await;
+            for line in ["content-security-policy: default-src 'none'", "x-content-type-options: nosniff"] {
+                assert!(answer.contains(line), "{head}: {answer}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_late_sees_all_of_it_and_is_let_go_when_the_page_closes() {
+        let stand = Stand::open().await;
+        stand.board.conclude("It is over.".into());
+        let stream = stand.begin("GET /events HTTP/1.1", "").await;
+        let mut lines = BufReader::new(stream).lines();
+        let frame = loop {
+            let line = lines.next_line().await.expect("it sends").expect("it goes on");
+            if let Some(frame) = line.strip_prefix("data: ") {
+                break frame.to_owned();
+            }
+        };
+        assert!(frame.contains("It is over.") && frame.contains(r#""phase":"afterwards""#), "{frame}");
+        stand.board.somebody_looks().await;
+        let Stand { page, tasks, board } = stand;
+        page.close().await;
+        tasks.close();
+        tasks.wait().await;
+        assert_eq!(Arc::strong_count(&board), 1, "nobody looks any more");
+    }
+}

@@ -1,0 +1,123 @@
+//! What is counted of a request when it is answered: in the ledger, as one line of the log for who wants to see each
+//! (`GREENROOM_LOG=greenroom::decision=debug`), and as a span for who has a collector of traces.
+
+use http::{Response, StatusCode};
+use http_body::Body as _;
+
+use super::Visit;
+use super::meaning::Meaning;
+use crate::body::Body;
+use crate::server::Server;
+use crate::statistics::page::Cause;
+use crate::statistics::{Decision, Outcome, Subject, Verdict, Why};
+use crate::traces::parent::Parent;
+
+/// The name under which the lines are chosen.
+const TARGET: &str = "greenroom::decision";
+
+/// Marks an error of ours among what passes: the server did not say it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ours;
+
+/// What is known of a request before it is answered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    /// When it began.
+    pub(super) began_us: u64,
+    /// The trace it belongs to.
+    pub(super) parent: Option<Parent>,
+}
+
+/// A request was answered.
+pub(super) fn decision(
+    server: &Server,
+    meaning: &Meaning,
+    response: &mut Response<Body>,
+    outcome: Outcome,
+    asked: Asked,
+) {
+    let is_ours = response.extensions_mut().remove::<Ours>().is_some();
+    let now_us = server.clock.now_us();
+    let decision = Decision {
+        at_ms: now_us / 1000,
+        subject: Subject::of(&meaning.verdict),
+        app: meaning.app.clone(),
+        user: meaning.user.filter(|_| meaning.identity.is_proven()),
+        question: meaning.question,
+        outcome: settled(outcome, is_ours),
+        status: response.status().as_u16(),
+        elapsed_us: now_us.saturating_sub(asked.began_us),
+        bytes: response.body().size_hint().exact().unwrap_or(0),
+    };
+    tell(server, &decision);
+    server.traces.note(server, &decision, asked.parent);
+    server.ledger.record(decision);
+}
+
+/// A read of our own was answered, which counts as a request of the app that wanted to know.
+pub(super) fn within(visit: &Visit, outcome: Outcome, status: StatusCode, bytes: u64, began_us: u64) {
+    let (server, meaning) = (&visit.server, &visit.meaning);
+    let now_us = server.clock.now_us();
+    let decision = Decision {
+        at_ms: now_us / 1000,
+        subject: Subject::of(&meaning.verdict),
+        app: meaning.app.clone(),
+        user: meaning.user.filter(|_| meaning.identity.is_proven()),
+        question: meaning.question,
+        outcome,
+        status: status.as_u16(),
+        elapsed_us: now_us.saturating_sub(began_us),
+        bytes,
+    };
+    tell(server, &decision);
+    server.traces.note(server, &decision, None);
+    server.ledger.record(decision);
+}
+
+/// A request of a client reaches the server.
+pub(super) fn reached(visit: &Visit) {
+    let subject = Subject::of(&visit.verdict);
+    let user = visit.user.filter(|_| visit.identity.is_proven());
+    let now_ms = visit.server.clock.now_ms();
+    visit.server.ledger.note_reached(Cause { subject, app: &visit.app, user }, now_ms);
+}
+
+/// What passed, but was answered by us, did not pass.
+fn settled(outcome: Outcome, is_ours: bool) -> Outcome {
+    match outcome.verdict {
+        Verdict::Passed | Verdict::Write if is_ours => Outcome::new(Verdict::Failed, Why::Unanswered),
+        _ => outcome,
+    }
+}
+
+fn tell(server: &Server, decision: &Decision) {
+    tracing::debug!(
+        target: TARGET,
+        server = server.name(),
+        class = decision.subject.name(),
+        app = decision.app.name,
+        user = decision.user.map(tracing::field::display),
+        verdict = decision.outcome.verdict.name(),
+        reason = decision.outcome.why.map(Why::name),
+        status = decision.status,
+        age_s = decision.outcome.age_ms.map(|age_ms| age_ms / 1000),
+        elapsed_us = decision.elapsed_us,
+        bytes = decision.bytes,
+        "decided"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::Passage;
+
+    #[test]
+    fn an_error_of_ours_did_not_pass() {
+        let passed = Outcome::new(Verdict::Passed, Why::Passed(Passage::Media));
+        assert_eq!(settled(passed, false), passed);
+        assert_eq!(settled(passed, true).verdict, Verdict::Failed);
+        let refused = Outcome::new(Verdict::Refused, Why::NoToken);
+        assert_eq!(settled(refused, true), refused);
+    }
+}

@@ -1,0 +1,407 @@
+//! What is counted of some requests. Rows add up: an hour is the sum of its minutes, exactly.
+
+use greenroom_cache::LoadReason;
+
+use super::decision::{Decision, Outcome, Verdict, Why};
+use super::histogram::Histogram;
+use super::passage::Passage;
+
+/// One thing that is counted. The place in [`Count::EVERY`] is how it is kept on disk: new ones go to the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Count {
+    /// Requests that were answered, in whatever way: the sum of the six that follow.
+    Asked,
+    /// Answered from the cache, fresh.
+    Hits,
+    /// Answered from the cache, older than fresh.
+    Stale,
+    /// Answered by waiting for somebody else's question.
+    Joined,
+    /// Answered by asking the server, for keeping.
+    Missed,
+    /// Answered with an error, or refused.
+    Failed,
+    /// Answered by the server, past the cache.
+    Passed,
+    /// Requests to the server that these caused.
+    Reached,
+    /// Answered without asking the server.
+    Saved,
+    /// What asking would have taken, all together.
+    SavedMs,
+    /// Bytes of the answers.
+    Bytes,
+    /// Of our own loads, those whose answer was read.
+    RefreshesUseful,
+    /// Of our own loads, those whose answer nobody read.
+    RefreshesUseless,
+    /// Misses because nothing was kept.
+    Absent,
+    /// Misses because what was kept was too old.
+    Expired,
+    /// Misses because what was kept had been invalidated.
+    Invalidated,
+    /// Misses because the client wanted a new answer, or its token had to be proven again.
+    Demanded,
+    /// Misses of which nobody says why.
+    Unexplained,
+    /// Spot checks that found the same bytes.
+    SpotSame,
+    /// … of a class that moves by itself.
+    SpotMoved,
+    /// … that found a change on the server, within the age its answers may have.
+    SpotChanged,
+    /// … that found an answer which nothing explains.
+    SpotWrong,
+    /// Spot checks that were due and not made.
+    SpotSkipped,
+    /// Requests that passed, by [`Passage`], in its order.
+    TwoTokens,
+    /// See [`Count::TwoTokens`].
+    NoToken,
+    /// See [`Count::TwoTokens`].
+    Writes,
+    /// See [`Count::TwoTokens`].
+    Media,
+    /// See [`Count::TwoTokens`].
+    Events,
+    /// See [`Count::TwoTokens`].
+    Account,
+    /// See [`Count::TwoTokens`].
+    Moment,
+    /// See [`Count::TwoTokens`].
+    Odd,
+    /// See [`Count::TwoTokens`].
+    Unknown,
+    /// See [`Count::TwoTokens`].
+    Forbidden,
+    /// See [`Count::TwoTokens`].
+    Bypassed,
+    /// Requests that were refused for want of a token.
+    Unauthorised,
+}
+
+impl Count {
+    /// Every one, in the order in which they are kept.
+    pub const EVERY: [Self; 35] = [
+        Self::Asked,
+        Self::Hits,
+        Self::Stale,
+        Self::Joined,
+        Self::Missed,
+        Self::Failed,
+        Self::Passed,
+        Self::Reached,
+        Self::Saved,
+        Self::SavedMs,
+        Self::Bytes,
+        Self::RefreshesUseful,
+        Self::RefreshesUseless,
+        Self::Absent,
+        Self::Expired,
+        Self::Invalidated,
+        Self::Demanded,
+        Self::Unexplained,
+        Self::SpotSame,
+        Self::SpotMoved,
+        Self::SpotChanged,
+        Self::SpotWrong,
+        Self::SpotSkipped,
+        Self::TwoTokens,
+        Self::NoToken,
+        Self::Writes,
+        Self::Media,
+        Self::Events,
+        Self::Account,
+        Self::Moment,
+        Self::Odd,
+        Self::Unknown,
+        Self::Forbidden,
+        Self::Bypassed,
+        Self::Unauthorised,
+    ];
+
+    /// Misses, by reason.
+    pub const MISSES: [(&'static str, Self); 5] = [
+        ("absent", Self::Absent),
+        ("expired", Self::Expired),
+        ("invalidated", Self::Invalidated),
+        ("demanded", Self::Demanded),
+        ("unexplained", Self::Unexplained),
+    ];
+
+    /// What counts passages of this kind.
+    pub fn of_passage(passage: Passage) -> Self {
+        match passage {
+            Passage::TwoTokens => Self::TwoTokens,
+            Passage::NoToken => Self::NoToken,
+            Passage::Write => Self::Writes,
+            Passage::Media => Self::Media,
+            Passage::Events => Self::Events,
+            Passage::Account => Self::Account,
+            Passage::Moment => Self::Moment,
+            Passage::Odd => Self::Odd,
+            Passage::Unknown => Self::Unknown,
+            Passage::Forbidden => Self::Forbidden,
+            Passage::Bypassed => Self::Bypassed,
+        }
+    }
+
+    fn of_miss(why: Option<Why>) -> Self {
+        match why {
+            Some(Why::Missed(LoadReason::Absent)) => Self::Absent,
+            Some(Why::Missed(LoadReason::Expired)) => Self::Expired,
+            Some(Why::Missed(LoadReason::Invalidated)) => Self::Invalidated,
+            Some(Why::Missed(LoadReason::Demanded)) => Self::Demanded,
+            _ => Self::Unexplained,
+        }
+    }
+
+    /// Under which of the six an answer counts.
+    pub(super) fn of_outcome(outcome: &Outcome) -> Self {
+        match outcome.verdict {
+            Verdict::Hit => Self::Hits,
+            Verdict::Stale | Verdict::StaleOnError => Self::Stale,
+            Verdict::Joined => Self::Joined,
+            Verdict::Shared if outcome.is_saved => Self::Joined,
+            Verdict::Shared | Verdict::Loaded | Verdict::Refreshed => Self::Missed,
+            Verdict::Passed | Verdict::Write => Self::Passed,
+            Verdict::Failed | Verdict::Refused => Self::Failed,
+        }
+    }
+}
+
+/// What was counted of some requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counts {
+    counted: [u64; Count::EVERY.len()],
+    /// How old answers were that had been kept, in milliseconds.
+    pub ages: Histogram,
+    /// How long answers took, in microseconds.
+    pub latencies: Histogram,
+    /// The oldest of them.
+    pub oldest_ms: u64,
+    /// When the last one was given.
+    pub last_ms: u64,
+}
+
+impl Default for Counts {
+    fn default() -> Self {
+        Self {
+            counted: [0; Count::EVERY.len()],
+            ages: Histogram::default(),
+            latencies: Histogram::default(),
+            oldest_ms: 0,
+            last_ms: 0,
+        }
+    }
+}
+
+impl Counts {
+    /// So many of these.
+    pub fn of(&self, count: Count) -> u64 {
+        self.counted[count as usize]
+    }
+
+    /// So many more of these.
+    pub fn add(&mut self, count: Count, more: u64) {
+        let counted = &mut self.counted[count as usize];
+        *counted = counted.saturating_add(more);
+    }
+
+    /// All that the other counted, too.
+    pub fn merge(&mut self, other: &Self) {
+        for count in Count::EVERY {
+            self.add(count, other.of(count));
+        }
+        self.ages.add(&other.ages);
+        self.latencies.add(&other.latencies);
+        self.oldest_ms = self.oldest_ms.max(other.oldest_ms);
+        self.last_ms = self.last_ms.max(other.last_ms);
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.counted.iter().all(|count| *count == 0)
+    }
+
+    /// One answer more. Asking the server would have taken `load_ms`.
+    pub fn note(&mut self, decision: &Decision, load_ms: u64) {
+        let outcome = &decision.outcome;
+        let kind = Count::of_outcome(outcome);
+        self.add(Count::Asked, 1);
+        self.add(kind, 1);
+        self.add(Count::Bytes, decision.bytes);
+        if outcome.is_saved {
+            self.add(Count::Saved, 1);
+            self.add(Count::SavedMs, load_ms);
+        }
+        if kind == Count::Missed {
+            self.add(Count::of_miss(outcome.why), 1);
+        }
+        match outcome.why {
+            Some(Why::Passed(passage)) => self.add(Count::of_passage(passage), 1),
+            Some(Why::NoToken) => self.add(Count::Unauthorised, 1),
+            _ => {}
+        }
+        if let Some(age_ms) = outcome.age_ms {
+            self.ages.note(age_ms);
+            if decision.subject.ages() {
+                self.oldest_ms = self.oldest_ms.max(age_ms);
+            }
+        }
+        self.latencies.note(decision.elapsed_us);
+        self.last_ms = self.last_ms.max(decision.at_ms);
+    }
+
+    /// Why most of these were not answered from the cache, if that is so.
+    pub fn not_cacheable(&self) -> Option<&'static str> {
+        let kept = [Count::Hits, Count::Stale, Count::Joined, Count::Missed];
+        let kept: u64 = kept.into_iter().map(|count| self.of(count)).sum();
+        let of_passage = |passage: &Passage| self.of(Count::of_passage(*passage));
+        let past = self.of(Count::Passed) + self.of(Count::Unauthorised);
+        if past <= kept {
+            return None;
+        }
+        let commonest = Passage::EVERY.into_iter().max_by_key(of_passage)?;
+        if self.of(Count::Unauthorised) > of_passage(&commonest) {
+            return Some("it shows no token where one is needed");
+        }
+        Some(commonest.sentence())
+    }
+
+    /// As it is kept: what is not zero, each with its place.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![FORMAT];
+        let counted = || self.counted.iter().enumerate().filter(|(_, count)| **count > 0);
+        push(&mut bytes, counted().count() as u64);
+        for (place, count) in counted() {
+            push(&mut bytes, place as u64);
+            push(&mut bytes, *count);
+        }
+        for histogram in [&self.ages, &self.latencies] {
+            push(&mut bytes, histogram.buckets().len() as u64);
+            for (bucket, count) in histogram.buckets() {
+                bytes.push(*bucket);
+                push(&mut bytes, *count);
+            }
+        }
+        push(&mut bytes, self.oldest_ms);
+        push(&mut bytes, self.last_ms);
+        bytes
+    }
+
+    /// What was kept; `None` if it is not what we wrote. What a newer version counted beside is passed over.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (format, mut rest) = bytes.split_first()?;
+        if *format != FORMAT {
+            return None;
+        }
+        let rest = &mut rest;
+        let mut counts = Self::default();
+        for _ in 0..pull(rest)? {
+            let (place, count) = (usize::try_from(pull(rest)?).ok()?, pull(rest)?);
+            if let Some(counted) = counts.counted.get_mut(place) {
+                *counted = count;
+            }
+        }
+        for histogram in [&mut counts.ages, &mut counts.latencies] {
+            for _ in 0..pull(rest)? {
+                let (bucket, others) = rest.split_first()?;
+                *rest = others;
+                histogram.add_to(*bucket, pull(rest)?);
+            }
+        }
+        counts.oldest_ms = pull(rest)?;
+        counts.last_ms = pull(rest)?;
+        Some(counts)
+    }
+}
+
+/// How rows are written down.
+const FORMAT: u8 = 1;
+
+/// Seven bits a byte, the lowest first; the highest bit says that more follow.
+fn push(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+fn pull(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn counts() -> impl Strategy<Value = Counts> {
+        let sizes = || proptest::collection::vec(0_u64..1 << 40, 0..20);
+        (proptest::collection::vec(0_u64..1 << 50, Count::EVERY.len()), sizes(), sizes(), any::<u32>())
+            .prop_map(|(counted, ages, latencies, last)| {
+                let mut counts = Counts { last_ms: last.into(), oldest_ms: 7, ..Counts::default() };
+                Count::EVERY.into_iter().zip(counted).for_each(|(count, more)| counts.add(count, more));
+                ages.into_iter().for_each(|age| counts.ages.note(age));
+                latencies.into_iter().for_each(|latency| counts.latencies.note(latency));
+                counts
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_kept_comes_back(counts in counts()) {
+            prop_assert_eq!(Counts::decode(&counts.encode()), Some(counts));
+        }
+
+        #[test]
+        fn no_bytes_break_it(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let _ = Counts::decode(&bytes);
+        }
+
+        #[test]
+        fn rows_add_up_in_any_order(one in counts(), other in counts()) {
+            let (mut sum, mut turned) = (one.clone(), other.clone());
+            sum.merge(&other);
+            turned.merge(&one);
+            prop_assert_eq!(&sum, &turned);
+            for count in Count::EVERY {
+                prop_assert_eq!(sum.of(count), one.of(count) + other.of(count));
+            }
+        }
+    }
+
+    #[test]
+    fn every_count_stands_at_its_own_place() {
+        for (place, count) in Count::EVERY.into_iter().enumerate() {
+            assert_eq!(count as usize, place, "{count:?}");
+        }
+    }
+
+    #[test]
+    fn an_app_is_told_why_most_of_what_it_asks_passes() {
+        let mut counts = Counts::default();
+        counts.add(Count::Hits, 5);
+        counts.add(Count::Passed, 5);
+        counts.add(Count::Media, 5);
+        assert_eq!(counts.not_cacheable(), None, "half of it is");
+        counts.add(Count::Passed, 9);
+        counts.add(Count::TwoTokens, 9);
+        assert_eq!(counts.not_cacheable(), Some(Passage::TwoTokens.sentence()));
+        counts.add(Count::Unauthorised, 10);
+        assert!(counts.not_cacheable().expect("a reason").contains("no token"));
+    }
+}

@@ -1,0 +1,120 @@
+//! A compact histogram: how often each size came, exact to a fifth. Empty it takes no memory, and two add up exactly.
+
+/// Buckets per doubling.
+const STEPS: u64 = 4;
+/// Sizes beyond fall into the last bucket.
+const MAX_BUCKET: u8 = 160;
+
+/// How often each size came.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Histogram(Vec<(u8, u64)>);
+
+impl Histogram {
+    /// One more of this size.
+    pub fn note(&mut self, size: u64) {
+        self.add_to(bucket_of(size), 1);
+    }
+
+    /// All that the other has, too.
+    pub fn add(&mut self, other: &Self) {
+        for (bucket, count) in &other.0 {
+            self.add_to(*bucket, *count);
+        }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.0.iter().map(|(_, count)| count).sum()
+    }
+
+    /// The size that this share of all does not exceed; `None` if there are none.
+    pub fn percentile(&self, share: f64) -> Option<u64> {
+        let count = self.count();
+        let wanted = ((count as f64 * share).ceil() as u64).clamp(1, count.max(1));
+        let mut seen = 0;
+        self.0.iter().find_map(|(bucket, count)| {
+            seen += count;
+            (seen >= wanted).then(|| most_of(*bucket))
+        })
+    }
+
+    /// Which buckets hold how many, in their order.
+    pub(super) fn buckets(&self) -> &[(u8, u64)] {
+        &self.0
+    }
+
+    pub(super) fn add_to(&mut self, bucket: u8, count: u64) {
+        let bucket = bucket.min(MAX_BUCKET);
+        match self.0.binary_search_by_key(&bucket, |(bucket, _)| *bucket) {
+            Ok(at) => self.0[at].1 = self.0[at].1.saturating_add(count),
+            Err(at) => self.0.insert(at, (bucket, count)),
+        }
+    }
+}
+
+/// Sizes below eight have a bucket each; then there are four to every doubling.
+fn bucket_of(size: u64) -> u8 {
+    if size < 2 * STEPS {
+        return size as u8;
+    }
+    let doublings = u64::from(size.ilog2()) - 2;
+    let step = (size >> (doublings)) - STEPS;
+    u8::try_from(doublings * STEPS + step + STEPS).unwrap_or(MAX_BUCKET).min(MAX_BUCKET)
+}
+
+/// The largest size in a bucket.
+fn most_of(bucket: u8) -> u64 {
+    let bucket = u64::from(bucket);
+    if bucket < 2 * STEPS {
+        return bucket;
+    }
+    let (doublings, step) = ((bucket - STEPS) / STEPS, (bucket - STEPS) % STEPS);
+    ((STEPS + step + 1) << doublings) - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_percentile_is_never_too_small_and_a_fifth_too_large_at_most(
+            mut sizes in proptest::collection::vec(0_u64..1 << 40, 1..200),
+            share in 0.01_f64..=1.0,
+        ) {
+            let mut histogram = Histogram::default();
+            for size in &sizes {
+                histogram.note(*size);
+            }
+            sizes.sort_unstable();
+            let place = ((sizes.len() as f64 * share).ceil() as usize).clamp(1, sizes.len()) - 1;
+            let (exact, told) = (sizes[place], histogram.percentile(share).expect("there are some"));
+            prop_assert!(told >= exact && told <= exact + exact / 4, "{told} for {exact}");
+        }
+
+        #[test]
+        fn two_add_up_to_what_one_would_have_counted(
+            one in proptest::collection::vec(0_u64..1 << 40, 0..50),
+            other in proptest::collection::vec(0_u64..1 << 40, 0..50),
+        ) {
+            let of = |sizes: &[u64]| {
+                let mut histogram = Histogram::default();
+                sizes.iter().for_each(|size| histogram.note(*size));
+                histogram
+            };
+            let mut sum = of(&one);
+            sum.add(&of(&other));
+            prop_assert_eq!(sum, of(&[one, other].concat()));
+        }
+    }
+
+    #[test]
+    fn nothing_has_no_percentile_and_the_longest_has_a_bucket() {
+        assert_eq!(Histogram::default().percentile(0.5), None);
+        let mut histogram = Histogram::default();
+        histogram.note(u64::MAX);
+        assert!(histogram.percentile(0.5).is_some());
+    }
+}

@@ -1,0 +1,128 @@
+//! What was counted in one minute: a row for each class, app and user.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::counts::{Count, Counts};
+use super::decision::{Subject, User};
+use crate::apps::App;
+
+/// Users counted one by one in a minute; the rest are "others".
+pub const MAX_USERS: usize = 500;
+/// How the rest are called.
+pub const OTHERS: &str = "others";
+
+/// By what rows are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum By {
+    /// A class of reads, or what is no read.
+    Class,
+    /// An app.
+    App,
+    /// A user.
+    User,
+    /// Ourselves: what we asked without a client.
+    Own,
+}
+
+impl By {
+    /// Every one, by the number under which it is kept.
+    pub const EVERY: [Self; 4] = [Self::Class, Self::App, Self::User, Self::Own];
+}
+
+/// Who caused something, and what it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Cause<'a> {
+    /// What was asked for.
+    pub subject: Subject,
+    /// The app that asked.
+    pub app: &'a Arc<App>,
+    /// Who asked.
+    pub user: Option<User>,
+}
+
+/// The rows of one minute.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// When the minute begins.
+    pub minute_ms: u64,
+    subjects: [Option<Box<Counts>>; Subject::COUNT],
+    /// By the number of the app.
+    apps: Vec<Option<(Arc<App>, Box<Counts>)>>,
+    users: HashMap<User, Box<Counts>>,
+    others: Counts,
+    own: Counts,
+}
+
+impl Page {
+    /// An empty one.
+    pub fn new(minute_ms: u64) -> Self {
+        Self { minute_ms, ..Self::default() }
+    }
+
+    /// Changes every row that something belongs to.
+    pub fn change(&mut self, cause: Cause<'_>, change: impl Fn(&mut Counts)) {
+        change(self.subject(cause.subject));
+        let place = cause.app.number;
+        if self.apps.len() <= place {
+            self.apps.resize_with(place + 1, Option::default);
+        }
+        change(&mut self.apps[place].get_or_insert_with(|| (Arc::clone(cause.app), Box::default())).1);
+        let Some(user) = cause.user else { return };
+        let is_crowded = self.users.len() >= MAX_USERS;
+        match self.users.get_mut(&user) {
+            Some(counts) => change(counts),
+            None if is_crowded => change(&mut self.others),
+            None => change(self.users.entry(user).or_default()),
+        }
+    }
+
+    /// The row of a subject.
+    pub fn subject(&mut self, subject: Subject) -> &mut Counts {
+        self.subjects[subject.place()].get_or_insert_default()
+    }
+
+    /// So many more requests of our own.
+    pub fn note_own(&mut self, more: u64) {
+        self.own.add(Count::Reached, more);
+    }
+
+    /// All rows that are not empty, by what and under which name.
+    pub fn rows(&self) -> impl Iterator<Item = (By, String, &Counts)> {
+        let subjects = Subject::every().filter_map(|subject| {
+            let counts = self.subjects[subject.place()].as_deref()?;
+            Some((By::Class, subject.name().to_owned(), counts))
+        });
+        let apps = self.apps.iter().flatten().map(|(app, counts)| (By::App, app.name.clone(), &**counts));
+        let users = self.users.iter().map(|(user, counts)| (By::User, user.to_string(), &**counts));
+        let rest = [(By::User, OTHERS, &self.others), (By::Own, "", &self.own)];
+        let rest = rest.into_iter().map(|(by, name, counts)| (by, name.to_owned(), counts));
+        subjects.chain(apps).chain(users).chain(rest).filter(|(_, _, counts)| !counts.is_empty())
+    }
+
+    /// All that the other counted, too; it stays of its own minute.
+    pub fn merge(&mut self, other: Self) {
+        for (own, other) in self.subjects.iter_mut().zip(other.subjects) {
+            if let Some(other) = other {
+                own.get_or_insert_default().merge(&other);
+            }
+        }
+        if self.apps.len() < other.apps.len() {
+            self.apps.resize_with(other.apps.len(), Option::default);
+        }
+        for (own, other) in self.apps.iter_mut().zip(other.apps) {
+            if let Some((app, counts)) = other {
+                own.get_or_insert_with(|| (app, Box::default())).1.merge(&counts);
+            }
+        }
+        for (user, counts) in other.users {
+            if self.users.len() < MAX_USERS || self.users.contains_key(&user) {
+                self.users.entry(user).or_default().merge(&counts);
+            } else {
+                self.others.merge(&counts);
+            }
+        }
+        self.others.merge(&other.others);
+        self.own.merge(&other.own);
+    }
+}

@@ -1,0 +1,95 @@
+//! Where the book stands: opened when it is needed, opened anew when another file lies at its place, and replaced by one
+//! in memory where the file is nothing that can be written to. Everything here blocks.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::book::Book;
+use super::page::Page;
+use crate::server::Server;
+use crate::state::trouble::Failing;
+use crate::warnings::{Warning, Warnings};
+
+/// What is kept in memory where there is no file, at most.
+const MEMORY_BYTES: u64 = 8 * 1024 * 1024;
+/// The word for what is wrong with it.
+const UNWRITTEN: &str = "statistics-unwritten";
+
+/// The book, or how it is to be had.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    /// Where the file is; none: in memory.
+    dir: Option<PathBuf>,
+    max_bytes: u64,
+    book: Option<Book>,
+    /// What books that were closed since had dropped.
+    dropped_before: u64,
+    /// What the engine had counted of refreshes when it was asked last: useful and useless, by server and class.
+    pub(super) refreshes: HashMap<(String, &'static str), (u64, u64)>,
+    warnings: Arc<Warnings>,
+}
+
+impl Shelf {
+    /// Nothing is opened yet.
+    pub(super) fn new(dir: Option<PathBuf>, max_bytes: u64, warnings: Arc<Warnings>) -> Self {
+        Self { dir, max_bytes, book: None, dropped_before: 0, refreshes: HashMap::new(), warnings }
+    }
+
+    /// The book, opened if need be.
+    pub(super) fn book(&mut self) -> Result<&mut Book, Failing> {
+        let book = match self.book.take().filter(Book::is_in_place) {
+            Some(book) => book,
+            None => self.open()?,
+        };
+        Ok(self.book.insert(book))
+    }
+
+    fn open(&mut self) -> Result<Book, Failing> {
+        let Some(dir) = &self.dir else { return Book::in_memory(self.max_bytes.min(MEMORY_BYTES)) };
+        match Book::open(dir, self.max_bytes) {
+            Ok(book) => Ok(book),
+            Err(failing) if failing.trouble.is_final() => {
+                self.warn(&failing, "Until then they are counted in memory, and forgotten by a restart.");
+                self.dir = None;
+                Book::in_memory(self.max_bytes.min(MEMORY_BYTES))
+            }
+            Err(failing) => Err(failing),
+        }
+    }
+
+    /// Writes the pages, all or none.
+    pub(super) fn write(&mut self, taken: &[(Arc<Server>, Vec<Page>)], now_ms: u64) -> Result<(), Failing> {
+        let pages: Vec<(&str, &Page)> =
+            taken.iter().flat_map(|(server, pages)| pages.iter().map(|page| (server.name(), page))).collect();
+        let outcome = self.book().and_then(|book| book.write(&pages, now_ms));
+        match &outcome {
+            Ok(()) if self.dir.is_some() => self.warnings.lower(UNWRITTEN),
+            Ok(()) => {}
+            Err(failing) => {
+                self.warn(failing, "They wait in memory; it is tried again by itself.");
+                if let Some(book) = self.book.take() {
+                    self.dropped_before += book.dropped();
+                }
+            }
+        }
+        outcome
+    }
+
+    /// Rows that went although they were not too old.
+    pub(super) fn dropped(&self) -> u64 {
+        self.dropped_before + self.book.as_ref().map_or(0, Book::dropped)
+    }
+
+    fn warn(&self, failing: &Failing, meanwhile: &str) {
+        let warning = Warning {
+            code: UNWRITTEN,
+            text: format!("Statistics cannot be written to state.db. {meanwhile}").into(),
+            remedy: "Look whether the disk is full, or the data directory read-only or state.db damaged."
+                .into(),
+        };
+        if self.warnings.raise(warning) {
+            tracing::warn!(reason = failing.message, "statistics cannot be written to state.db");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+// The demo's own page: two columns that count, and the plug.
+
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { after, before, test } from "node:test";
+
+import { axeFindings, openBrowser, openPage, overflow, picture } from "./stage/browser.js";
+import { Program } from "./stage/program.js";
+import { until } from "./stage/waiting.js";
+
+// A short evening with small libraries, fast enough for a test and slow enough for a busy machine.
+const EVENING = ["--minutes", "2", "--time-factor", "30", "--films", "250", "--shows", "20", "--tracks", "1000"];
+const EVENINGS_END_WITHIN_MS = 240_000;
+// So many requests are enough to see who fails.
+const SOME = 40;
+
+let program;
+let browser;
+const demo = {};
+
+before(async () => {
+  program = new Program("demo", ["demo", ...EVENING]);
+  const before = program.log().length;
+  const printed = () => /pull the plug: (http:\S+)\//.exec(program.log().slice(before));
+  demo.control = (await until(printed, "the demo says where its page is"))[1];
+  browser = await openBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  await program?.stop();
+});
+
+const open = async (how) => {
+  const page = await openPage(browser, demo, how);
+  await page.locator("#pulse[data-state='live']").waitFor();
+  return page;
+};
+const board = async () => (await fetch(`${demo.control}/board`)).json();
+const count = async (page, id) => Number((await page.locator(`#${id}`).textContent()).replaceAll(",", ""));
+const plug = (page) => page.locator("#plug");
+
+/** Waits until this many more requests were asked on both sides, and the page shows it. */
+async function bothGoOn(page, more = SOME) {
+  for (const side of ["direct", "through"]) {
+    const from = await count(page, `${side}-asked`);
+    await until(async () => (await count(page, `${side}-asked`)) >= from + more, `the ${side} column counts`);
+  }
+}
+
+/** Both evenings are over, and both sides read on. */
+async function evenings() {
+  await until(async () => (await board()).phase === "afterwards", "the evenings end", EVENINGS_END_WITHIN_MS);
+}
+
+test("one column fills after the other, and then both go on", async () => {
+  const page = await open();
+  assert.ok((await board()).phase !== "afterwards", "the page is there from the beginning");
+  await until(async () => (await count(page, "direct-reached")) > SOME, "the direct column counts");
+  await page.locator("#through-says", { hasText: "comes here afterwards" }).waitFor();
+  await page.locator("#phase", { hasText: "and the apps ask Greenroom" }).waitFor({ timeout: EVENINGS_END_WITHIN_MS });
+  await until(async () => (await count(page, "through-asked")) > SOME, "the other column counts");
+  await evenings();
+  await page.locator("#outcome", { hasText: /% fewer/ }).waitFor();
+  await bothGoOn(page);
+  const { direct, through } = await board();
+  assert.ok(through.reached < direct.reached);
+  assert.equal(await page.locator("#apps tr").count(), 9);
+  await picture(page, "demo");
+  await page.watched.close();
+});
+
+test("when the plug is pulled one side fails and the other answers; put back, both answer", async () => {
+  const page = await open();
+  await evenings();
+  await bothGoOn(page, 1);
+  const failed = { direct: await count(page, "direct-failed"), through: await count(page, "through-failed") };
+  for (let round = 1; round <= 2; round += 1) {
+    await plug(page).click();
+    await page.locator("#plug-says", { hasText: "went away at" }).waitFor();
+    await page.locator("#direct-says", { hasText: "Fails since" }).waitFor();
+    await page.locator("#through-says", { hasText: "Answering from cache since" }).waitFor();
+    await until(async () => (await count(page, "direct-failed")) >= failed.direct + round * SOME, "the direct side fails");
+    await until(async () => (await board()).through.dark.answered >= SOME, "the other side answers");
+    await page.locator("#through-says", { hasText: "None failed." }).waitFor();
+    await picture(page, "demo-pulled");
+    await plug(page).click();
+    await page.locator("#plug-says", { hasText: "came back at" }).waitFor();
+    const answered = await count(page, "direct-answered");
+    await until(async () => (await count(page, "direct-answered")) >= answered + SOME, "the direct side answers again");
+    await bothGoOn(page);
+    await page.locator("#plug-counts", { hasText: "without a crowd" }).waitFor();
+    const { direct, through } = await board();
+    assert.ok(through.reached_since < direct.reached_since, `${through.reached_since} of ${direct.reached_since}`);
+  }
+  assert.equal(await count(page, "through-failed"), failed.through, "nothing failed through Greenroom");
+  await page.watched.close();
+});
+
+test("whoever comes late or comes again sees the same", async () => {
+  const early = await open();
+  await evenings();
+  await plug(early).click();
+  const late = await open();
+  for (const page of [late, early]) {
+    await page.reload();
+    await page.locator("#plug-says", { hasText: "went away at" }).waitFor();
+    assert.equal(await plug(page).textContent(), "Put it back in");
+    assert.ok((await count(page, "direct-asked")) > SOME);
+  }
+  await plug(late).click();
+  await early.locator("#plug-says", { hasText: "came back at" }).waitFor();
+  for (const page of [late, early]) await page.watched.close();
+});
+
+test("the plug is reached and moved by keyboard", async () => {
+  const page = await open();
+  await evenings();
+  await until(async () => {
+    await page.keyboard.press("Tab");
+    return plug(page).evaluate((button) => button === document.activeElement);
+  }, "the plug has the focus");
+  for (const [key, state] of [["Enter", "pulled"], ["Space", "in"]]) {
+    await page.keyboard.press(key);
+    await page.locator(`#plug-card[data-state="${state}"]`).waitFor();
+    assert.ok(await plug(page).evaluate((button) => button === document.activeElement), "the focus stays");
+  }
+  await page.watched.close();
+});
+
+test("it is accessible and fits, by day and by night, at a desk and on a phone", async () => {
+  await evenings();
+  for (const size of ["desk", "phone"]) {
+    for (const scheme of ["light", "dark"]) {
+      const page = await open({ axe: true, size, scheme });
+      for (const state of ["pulled", "in"]) {
+        await plug(page).click();
+        await page.locator(`#plug-card[data-state="${state}"]`).waitFor();
+        await bothGoOn(page, 1);
+        assert.deepEqual(await axeFindings(page), [], `${size}, ${scheme}, ${state}`);
+        assert.equal(await overflow(page), 0, `${size}, ${scheme}, ${state}`);
+        await picture(page, `demo-${size}-${scheme}-${state}`);
+      }
+      await page.watched.close();
+    }
+  }
+});
+
+test("another page cannot pull the plug, and the way to Greenroom's own page is there", async () => {
+  await evenings();
+  const headers = { "Content-Type": "application/json" };
+  const body = JSON.stringify({ pulled: true });
+  assert.equal((await fetch(`${demo.control}/plug`, { method: "POST", headers, body })).status, 403);
+  assert.equal((await board()).plug.state, "in");
+  const page = await open();
+  const own = await page.locator("#greenroom-link").getAttribute("href");
+  assert.equal((await fetch(`${own}healthz`)).status, 200);
+  const command = await page.locator("#greenroom-command").textContent();
+  const folder = /^greenroom token show --data-dir (\S+)$/.exec(command)[1];
+  assert.ok(fs.existsSync(folder));
+  await page.watched.close();
+});
