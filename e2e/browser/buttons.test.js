@@ -70,7 +70,7 @@ test("the cache is warmed, marked as stale, and cleared", async () => {
   await press(page, "Warm");
   await page.locator("#notice").waitFor();
   await press(page, "Mark as stale");
-  await page.locator("#notice", { hasText: /stale/i }).waitFor();
+  await page.locator("#notice", { hasText: "asked for anew" }).waitFor();
   await scene.servers.home.forget();
   await isKept();
   await until(async () => (await scene.servers.home.reached()).length > 0, "the server is asked again");
@@ -149,11 +149,12 @@ test("decisions are told as they are made, held, and chosen from", async () => {
   await lines.filter({ hasText: "Wristwatch" }).first().waitFor();
   await press(page, "Pause");
   await scene.gateway.app("home", "/library/sections", { product: "Projector" });
-  await page.getByText(/^Paused\. \d+ newer\.$/).waitFor();
+  const goOn = page.getByRole("button", { name: /^Go on, \d+ newer$/ });
+  await goOn.waitFor();
   assert.equal(await lines.filter({ hasText: "Projector" }).count(), 0);
-  await press(page, "Go on");
+  await goOn.click();
   await lines.filter({ hasText: "Projector" }).first().waitFor();
-  await page.getByLabel("App", { exact: true }).selectOption("Projector");
+  await page.locator("label", { hasText: /^App/ }).locator("select").selectOption("Projector");
   await lines.filter({ hasText: "Wristwatch" }).first().waitFor({ state: "detached" });
   assert.ok(!(await page.locator("#view").innerText()).includes("plx-owner-a"), "no token is shown");
   await page.watched.close();
