@@ -46,6 +46,21 @@ impl Bypass {
     }
 }
 
+/// Why the list stays as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unchanged {
+    /// There are [`MAX_BYPASSES`] already.
+    TooMany,
+    /// It cannot be kept, and why.
+    NotKept(String),
+}
+
+impl From<String> for Unchanged {
+    fn from(reason: String) -> Self {
+        Self::NotKept(reason)
+    }
+}
+
 /// As it is kept.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -110,12 +125,12 @@ impl Bypasses {
     ///
     /// # Errors
     /// If there are too many, or if it cannot be kept: then nothing has changed.
-    pub fn add(&self, bypass: Bypass) -> Result<bool, String> {
+    pub fn add(&self, bypass: Bypass) -> Result<bool, Unchanged> {
         let mut list = self.list.write();
         let mut wanted: Vec<Bypass> =
             list.iter().filter(|other| !other.lies_within(&bypass)).cloned().collect();
         if wanted.len() >= MAX_BYPASSES {
-            return Err(format!("no more than {MAX_BYPASSES} things can be bypassed one by one"));
+            return Err(Unchanged::TooMany);
         }
         wanted.push(bypass);
         self.replace(&mut list, wanted)
@@ -125,13 +140,13 @@ impl Bypasses {
     ///
     /// # Errors
     /// If that cannot be kept: then nothing has changed.
-    pub fn remove(&self, bypass: &Bypass) -> Result<bool, String> {
+    pub fn remove(&self, bypass: &Bypass) -> Result<bool, Unchanged> {
         let mut list = self.list.write();
         let wanted = list.iter().filter(|other| !other.lies_within(bypass)).cloned().collect();
         self.replace(&mut list, wanted)
     }
 
-    fn replace(&self, list: &mut Vec<Bypass>, wanted: Vec<Bypass>) -> Result<bool, String> {
+    fn replace(&self, list: &mut Vec<Bypass>, wanted: Vec<Bypass>) -> Result<bool, Unchanged> {
         if *list == wanted {
             return Ok(false);
         }
@@ -197,7 +212,7 @@ mod tests {
         for index in 0..MAX_BYPASSES {
             bypasses.add(of("", "", &index.to_string())).expect("there is room");
         }
-        assert!(bypasses.add(of("", "", "one more")).is_err());
+        assert_eq!(bypasses.add(of("", "", "one more")), Err(Unchanged::TooMany));
         assert_eq!(bypasses.list().len(), MAX_BYPASSES);
     }
 

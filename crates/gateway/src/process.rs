@@ -31,8 +31,9 @@ use crate::tls::Shown;
 use crate::tls::shown::Files;
 use crate::traces::Traces;
 use crate::warnings::Warnings;
-use crate::{breaker, control, follower, library, lifetimes, listener, openness, prefetch, resume, state};
-use crate::{breaker, control, follower, library, listener, openness, prefetch, resume, state, statistics};
+use crate::{
+    breaker, control, follower, library, lifetimes, listener, openness, prefetch, resume, state, statistics,
+};
 
 /// How long requests under way may take to end after the process was told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -176,7 +177,6 @@ impl Process {
             notices: Arc::clone(&notices),
             traces: Arc::clone(&traces),
             jobs: Arc::clone(&jobs),
-            statistics,
             advisor: Some(advisor),
             lifetimes: Some(lifetimes),
             statistics: Arc::clone(&statistics),

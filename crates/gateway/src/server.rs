@@ -45,8 +45,8 @@ use crate::seats::Seats;
 use crate::stale::{Choosiness, Paces, Players};
 use crate::state::State;
 use crate::statistics::Ledger;
-use crate::traces::Traces;
 use crate::statistics::spot::Spots;
+use crate::traces::Traces;
 use crate::warnings::Warnings;
 
 /// Items whose place in the library is remembered; some 100 bytes each.

@@ -35,6 +35,6 @@ pub use networks::Networks;
 pub use notices::Notice;
 pub use prefetch::Prefetch;
 pub use settings::{Memory, Server, Settings};
-pub use tracing::Tracing;
 pub use statistics::Statistics;
+pub use tracing::Tracing;
 pub use tree::{Problem, Tree};

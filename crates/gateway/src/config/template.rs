@@ -161,7 +161,8 @@ listen = "0.0.0.0:32500"               # point your apps here
 # Traces: one span for each sampled request, as OTLP over HTTP in JSON, to this address with /v1/traces after it.
 # [tracing]
 # otlp_url = "http://127.0.0.1:4318"
-# token = "..."                              # or token_file, where the collector wants one
+# token = "..."                              # where the collector wants one
+# token_file = "/run/secrets/collector-token"
 # sample_one_in = 10
 
 # Playlists that are kept in step by themselves: a file, a folder of files, or a playlist of another server.

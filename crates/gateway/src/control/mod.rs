@@ -90,8 +90,8 @@ use throttle::Throttle;
 
 pub use compatible::image::Links;
 pub use door::serve;
-pub use openapi::written as description;
 pub(crate) use gate::protect;
+pub use openapi::written as description;
 pub use token::Token;
 
 /// Everything the control plane shows and changes.
@@ -228,7 +228,24 @@ struct Plane {
 impl Control {
     /// Shows and steers these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { servers, cache, clock, token, warnings, playlists, notices, jobs, statistics, inside, dashboard, history, links, advisor, lifetimes, traces } = parts;
+        let Parts {
+            servers,
+            cache,
+            clock,
+            token,
+            warnings,
+            playlists,
+            notices,
+            jobs,
+            statistics,
+            inside,
+            dashboard,
+            history,
+            links,
+            advisor,
+            lifetimes,
+            traces,
+        } = parts;
         let shown = |(server, listen)| Shown { server, listen, introduction: Arc::default() };
         Self {
             servers: servers.into_iter().map(shown).collect(),

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::api::{Done, read};
 use super::problem::Problem;
 use super::{Control, Plane};
-use crate::bypass::Bypass;
+use crate::bypass::{Bypass, Unchanged};
 use crate::mode::Mode;
 use crate::observe::Report;
 use crate::server::Server;
@@ -79,6 +79,7 @@ pub(super) async fn observed(State(plane): State<Arc<Plane>>) -> Json<Vec<Observ
     responses(
         (status = 200, body = Done),
         (status = 404, description = "No such server"),
+        (status = 409, description = "Too much is bypassed already"),
         (status = 507, description = "The change cannot be kept"),
     ),
 )]
@@ -117,6 +118,7 @@ pub(super) async fn bypasses(State(plane): State<Arc<Plane>>) -> Json<Bypassed> 
     responses(
         (status = 200, body = Bypassed),
         (status = 404, description = "No such server, or no such class"),
+        (status = 409, description = "Too much is bypassed already"),
         (status = 507, description = "The change cannot be kept"),
     ),
 )]
@@ -223,11 +225,14 @@ impl Control {
     }
 
     /// The list is one for all servers.
-    fn change_bypasses(&self, change: impl Fn(&Server) -> Result<bool, String>) -> Result<(), Problem> {
+    fn change_bypasses(&self, change: impl Fn(&Server) -> Result<bool, Unchanged>) -> Result<(), Problem> {
         let Some(server) = self.chosen(None).next() else { return Ok(()) };
-        let has_changed = change(server).map_err(|reason| {
-            tracing::warn!(reason, "the list of what is bypassed stays as it was");
-            Problem::NOT_KEPT
+        let has_changed = change(server).map_err(|unchanged| match unchanged {
+            Unchanged::TooMany => Problem::TOO_MANY_BYPASSES,
+            Unchanged::NotKept(reason) => {
+                tracing::warn!(reason, "the list of what is bypassed stays as it was");
+                Problem::NOT_KEPT
+            }
         })?;
         if has_changed {
             tracing::info!(bypasses = server.bypasses.list().len(), "what is bypassed has changed");

@@ -121,10 +121,13 @@ fn name(method: &Method, path: &str) -> String {
     words.fold(method.as_str().to_lowercase(), |name, word| name + "_" + word)
 }
 
-/// The noun a path is about.
+/// The noun a path is about; what has the shape other programs gave it is one of its own.
 fn tag(path: &str) -> &str {
-    let rest = path.strip_prefix("/api/v1/").or_else(|| path.strip_prefix('/')).unwrap_or(path);
-    rest.split('/').next().unwrap_or(rest)
+    match (path.strip_prefix("/api/v1/"), path.starts_with("/api/")) {
+        (Some(rest), _) => rest.split(['/', '.']).next().unwrap_or(rest),
+        (None, true) => "compatible",
+        (None, false) => "health",
+    }
 }
 
 /// What has to be shown: one of these.

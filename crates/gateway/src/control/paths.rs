@@ -93,11 +93,9 @@ fn described() -> OpenApiRouter<Arc<Plane>> {
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::run))
         .routes(routes!(jobs::cancel))
-        .routes(routes!(decisions::last))
         .merge(compatible::routes())
         .routes(routes!(dashboard::summary))
         .routes(routes!(dashboard::figures))
         .routes(routes!(history::page))
         .routes(routes!(history::sync))
-        .routes(routes!(statistics::today))
 }

@@ -94,8 +94,14 @@ impl Problem {
         status: StatusCode::INSUFFICIENT_STORAGE,
         code: "not-kept",
         title: "The change cannot be kept",
-        detail: "What is bypassed stays as it was. The log says why: there is too much of it, or the data directory \
-                 cannot be written.",
+        detail: "What is bypassed stays as it was. The log says why: the data directory cannot be written.",
+    };
+    /// Too much is bypassed one by one.
+    pub(super) const TOO_MANY_BYPASSES: Self = Self {
+        status: StatusCode::CONFLICT,
+        code: "too-many-bypasses",
+        title: "Too much is bypassed",
+        detail: "64 things can be bypassed one by one. Take some back, or bypass a whole server or class.",
     };
     /// Several servers, and no word on which.
     pub(super) const WHICH_SERVER: Self = Self {

@@ -11,6 +11,7 @@ use crate::server::Server;
 
 /// The figures of one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+#[schema(as = DashboardFigures)]
 pub struct Figures {
     /// When they were computed, in milliseconds since 1970; 0 before that was ever done.
     pub as_of_ms: u64,
@@ -39,6 +40,7 @@ pub struct Figures {
 
 /// Servers, counted by how they do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = DashboardServices)]
 pub struct Services {
     /// All of them.
     pub total: u64,
@@ -106,6 +108,7 @@ pub struct Amounts {
 
 /// What apps asked in some days.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = DashboardTraffic)]
 pub struct Traffic {
     /// In how many days.
     pub days: u64,
@@ -124,6 +127,7 @@ pub struct Traffic {
 
 /// Who plays what.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+#[schema(as = DashboardSessions)]
 pub struct Sessions {
     /// How many play.
     pub active: u64,

@@ -17,7 +17,7 @@
 //!   the gateway was started again. `outage`: the minute without servers.
 //! - `servers`: the simulated servers. `gateway`: the process in front of some of them. `way`: which of the two the apps
 //!   are pointed at.
-//! - `visitor`: an app at its server's door. `pace`: its time. `book`, `measure`: what is written down.
+//! - `visitor`: an app at its server's door, `lines`: its connections to it. `pace`: its time. `book`, `measure`: what is written down.
 //! - `board`: both ways as they are at this moment, each in its `column` (with `latencies`), and the `plug` of their
 //!   servers. `page`: where a browser sees it. `afterwards`: what goes on as long as one does.
 //! - [`figures`], `table`, `leftovers`: what comes out.
@@ -34,6 +34,7 @@ pub mod foresight;
 mod gateway;
 mod latencies;
 mod leftovers;
+mod lines;
 mod measure;
 mod outage;
 mod pace;

@@ -1,4 +1,4 @@
-//! An app's way to its server: one pool of connections, its own token and name on every request, and every answer
+//! An app's way to its server: connections of its own, its own token and name on every request, and every answer
 //! read whole and written down.
 
 use std::net::SocketAddr;
@@ -7,12 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_upstream::credential::Secret;
-use http::header::{AGE, AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AGE, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use http_body_util::Full;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
@@ -21,6 +18,7 @@ use super::apps::App;
 use super::book::{Book, PageNumber};
 use super::column::Outcome;
 use super::figures::Kept;
+use super::lines::Lines;
 use super::measure::Stopwatch;
 use super::pace::Pace;
 
@@ -30,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// An app on its way.
 #[derive(Debug, Clone)]
 pub(super) struct Visitor {
-    client: Client<HttpConnector, Full<Bytes>>,
+    lines: Arc<Lines>,
     door: SocketAddr,
     headers: HeaderMap,
     token: String,
@@ -64,10 +62,9 @@ pub(super) struct Reply {
 impl Visitor {
     /// An app with its usual headers, pointed at `door`.
     pub(super) fn new(app: App, door: SocketAddr, token: &str, book: Arc<Book>, pace: Pace) -> Self {
-        let client = Client::builder(TokioExecutor::new()).build_http();
         let headers = app.headers(token);
         Self {
-            client,
+            lines: Arc::new(Lines::to(door)),
             door,
             headers,
             token: token.to_owned(),
@@ -121,7 +118,7 @@ impl Visitor {
         let watch = Stopwatch::start(self.pace.factor());
         let read = (method == Method::GET).then_some(target);
         let reply = match self.request(method, target, headers, body) {
-            Ok(request) => match tokio::time::timeout(PATIENCE, exchange(&self.client, request)).await {
+            Ok(request) => match tokio::time::timeout(PATIENCE, exchange(&self.lines, request)).await {
                 Ok(Some(reply)) => reply,
                 Ok(None) | Err(_) => Reply::none(),
             },
@@ -137,13 +134,15 @@ impl Visitor {
         let text = if body.is_null() { String::new() } else { body.to_string() };
         let request = Request::builder()
             .method(method)
-            .uri(format!("http://{}{path}", keeper.address))
+            .uri(path)
+            .header(HOST, keeper.address.to_string())
             .header(AUTHORIZATION, format!("Bearer {}", keeper.token.expose()))
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(text)));
         let reply = match request {
             Ok(request) => {
-                tokio::time::timeout(PATIENCE, exchange(&self.client, request)).await.ok().flatten()
+                let lines = Lines::to(keeper.address);
+                tokio::time::timeout(PATIENCE, exchange(&lines, request)).await.ok().flatten()
             }
             Err(_) => None,
         };
@@ -173,9 +172,9 @@ impl Visitor {
         headers: &[(&'static str, String)],
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, http::Error> {
-        let uri = format!("http://{}{target}", self.door);
-        let mut request = Request::builder().method(method).uri(uri).body(Full::new(body))?;
+        let mut request = Request::builder().method(method).uri(target).body(Full::new(body))?;
         *request.headers_mut() = self.headers.clone();
+        request.headers_mut().insert(HOST, HeaderValue::from_str(&self.door.to_string())?);
         for (name, value) in headers {
             request.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_str(value)?);
         }
@@ -208,14 +207,9 @@ impl Reply {
     }
 }
 
-async fn exchange(
-    client: &Client<HttpConnector, Full<Bytes>>,
-    request: Request<Full<Bytes>>,
-) -> Option<Reply> {
-    let response = client.request(request).await.ok()?;
-    let status = response.status();
-    let age = response.headers().get(AGE).and_then(|age| age.to_str().ok());
+async fn exchange(lines: &Lines, request: Request<Full<Bytes>>) -> Option<Reply> {
+    let answer = lines.ask(request).await?;
+    let age = answer.headers.get(AGE).and_then(|age| age.to_str().ok());
     let age_s = age.and_then(|age| age.parse().ok());
-    let body = response.into_body().collect().await.ok()?.to_bytes();
-    Some(Reply { status: Some(status), age_s, body })
+    Some(Reply { status: Some(answer.status), age_s, body: answer.body })
 }

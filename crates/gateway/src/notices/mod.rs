@@ -127,11 +127,11 @@ impl Notices {
         self.warnings.lower(UNDELIVERED);
         if !failing.is_empty() {
             let names = failing.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-            self.warnings.raise(Warning {
-                code: UNDELIVERED,
-                text: format!("Notices do not get through to: {names}.").into(),
-                remedy: "See why with: greenroom notices test. The log has what was answered.".into(),
-            });
+            self.warnings.raise(Warning::notice(
+                UNDELIVERED,
+                format!("Notices do not get through to: {names}."),
+                "See why with: greenroom notices test. The log has what was answered.",
+            ));
         }
     }
 }

@@ -44,17 +44,19 @@ impl Sample {
         if self.count > MAX_TIMES {
             self.forget_before(now_ms.saturating_sub(DAY_MS));
         }
-        while self.count > MAX_TIMES && self.level < 63 {
-            self.level += 1;
-            let mask = (1 << self.level) - 1;
-            self.times_ms.retain(|question, _| question & mask == 0);
-            self.count = self.times_ms.values().map(VecDeque::len).sum();
-            // One question asked so often that it alone is too much: its oldest times go.
-            if let (1, Some(times)) = (self.times_ms.len(), self.times_ms.values_mut().next()) {
-                times.drain(..times.len().saturating_sub(MAX_TIMES / 2));
-                self.since_ms = times.front().copied().unwrap_or(now_ms);
-                self.count = times.len();
+        while self.count > MAX_TIMES {
+            if self.times_ms.len() > 1 && self.level < 63 {
+                self.level += 1;
+                let mask = (1 << self.level) - 1;
+                self.times_ms.retain(|question, _| question & mask == 0);
+            } else {
+                // One question asked so often that it alone is too much: its oldest times go.
+                for times in self.times_ms.values_mut() {
+                    times.drain(..times.len() / 2);
+                    self.since_ms = times.front().copied().unwrap_or(now_ms);
+                }
             }
+            self.count = self.times_ms.values().map(VecDeque::len).sum();
         }
     }
 

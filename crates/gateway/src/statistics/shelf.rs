@@ -82,12 +82,12 @@ impl Shelf {
     }
 
     fn warn(&self, failing: &Failing, meanwhile: &str) {
-        let warning = Warning {
-            code: UNWRITTEN,
-            text: format!("Statistics cannot be written to state.db. {meanwhile}").into(),
-            remedy: "Look whether the disk is full, or the data directory read-only or state.db damaged."
-                .into(),
-        };
+        let warning = Warning::notice(
+            UNWRITTEN,
+            format!("Statistics cannot be written to state.db. {meanwhile}"),
+            "Look whether the disk is full, or the data directory read-only or state.db damaged.",
+        )
+        .urgent();
         if self.warnings.raise(warning) {
             tracing::warn!(reason = failing.message, "statistics cannot be written to state.db");
         }

@@ -37,6 +37,7 @@ pub(in crate::control) struct Activities {
 
 /// One of them.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlexActivity)]
 struct Row {
     uuid: String,
     title: String,

@@ -92,6 +92,7 @@ impl Counts {
 
 /// The caches.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlexCacheStats)]
 pub(in crate::control) struct Stats {
     caches: Vec<Row>,
     redis: Redis,
@@ -100,6 +101,7 @@ pub(in crate::control) struct Stats {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlexCacheRow)]
 struct Row {
     name: &'static str,
     hits: u64,

@@ -34,6 +34,7 @@ pub(in crate::control) struct Wanted {
 
 /// One playback. What the server's history does not tell is empty.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlexPlayed)]
 pub(in crate::control) struct Row {
     user_id: String,
     /// The name that is shown.

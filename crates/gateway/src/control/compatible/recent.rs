@@ -41,6 +41,7 @@ pub(in crate::control) struct Recent {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlexRecent)]
 struct Row {
     title: String,
     /// `movie` or `show`.

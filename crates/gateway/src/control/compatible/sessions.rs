@@ -17,6 +17,7 @@ use crate::server::Server;
 
 /// Who plays what.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlexSessions)]
 pub(in crate::control) struct Sessions {
     /// Whether no server said anything, and nothing was kept either.
     error: bool,
@@ -38,6 +39,7 @@ pub(in crate::control) struct Sessions {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlexSession)]
 struct Row {
     session_id: String,
     user: Who,

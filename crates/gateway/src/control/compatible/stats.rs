@@ -28,6 +28,7 @@ pub(super) const NOTHING_KNOWN: (StatusCode, Json<Detail>) = (
 
 /// Counts of a server.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlexStats)]
 pub(in crate::control) struct Stats {
     peak_concurrent: u64,
     last_updated: Option<String>,
@@ -81,6 +82,7 @@ pub(in crate::control) struct Overview {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlexServices)]
 struct Services {
     total: u64,
     online: u64,
@@ -103,6 +105,7 @@ struct Plex {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlexTraffic)]
 struct Traffic {
     last_24h_download_bytes: u64,
     last_24h_upload_bytes: u64,

@@ -92,9 +92,15 @@ export function begin(whenChanged) {
   $("unlock").addEventListener("click", openLogin);
   $("login-form").addEventListener("submit", login);
   $("login-cancel").addEventListener("click", () => $("login").close());
-  $("login").addEventListener("close", () => { afterLogin = null; });
+  $("login").addEventListener("close", () => {
+    afterLogin = null;
+  });
   // A button that is at rest does nothing.
-  document.addEventListener("click", (event) => {
-    if (event.target.closest("button[aria-busy]")) event.stopPropagation();
-  }, { capture: true });
+  document.addEventListener(
+    "click",
+    (event) => {
+      if (event.target.closest("button[aria-busy]")) event.stopPropagation();
+    },
+    { capture: true },
+  );
 }

@@ -32,22 +32,41 @@ export function makeChart(title) {
   const svg = shape("svg", { role: "img", "aria-labelledby": titleId + " " + titleId + "-about" });
   const readout = make("p", { class: "readout fine" });
   const key = (name, text) => make("span", { class: "key" }, make("i", { class: name }), text);
-  const table = makeTable(title, [
-    { name: "From", kind: "name", value: (step) => stamp(step.at_ms, true) },
-    { name: "Asked", kind: "count", value: (step) => step.asked },
-    { name: "Reached", kind: "count", value: (step) => step.reached },
-    { name: "Saved", kind: "count", value: (step) => step.saved },
-  ], (step) => step.at_ms);
+  const table = makeTable(
+    title,
+    [
+      { name: "From", kind: "name", value: (step) => stamp(step.at_ms, true) },
+      { name: "Asked", kind: "count", value: (step) => step.asked },
+      { name: "Reached", kind: "count", value: (step) => step.reached },
+      { name: "Saved", kind: "count", value: (step) => step.saved },
+    ],
+    (step) => step.at_ms,
+  );
   table.element.hidden = true;
-  const toggle = makeButton("Show as table", "quiet small", () => {
-    table.element.hidden = !table.element.hidden;
-    toggle.setAttribute("aria-expanded", String(!table.element.hidden));
-    setText(toggle, table.element.hidden ? "Show as table" : "Hide the table");
-    if (!table.element.hidden) table.show(drawn.steps);
-  }, { "aria-expanded": "false" });
-  const element = make("figure", { class: "chart" },
-    make("div", { class: "row apart" }, make("figcaption", { class: "row" }, key("asked", "asked by apps"), key("reached", "reached a server")), toggle),
-    svg, readout, table.element);
+  const toggle = makeButton(
+    "Show as table",
+    "quiet small",
+    () => {
+      table.element.hidden = !table.element.hidden;
+      toggle.setAttribute("aria-expanded", String(!table.element.hidden));
+      setText(toggle, table.element.hidden ? "Show as table" : "Hide the table");
+      if (!table.element.hidden) table.show(drawn.steps);
+    },
+    { "aria-expanded": "false" },
+  );
+  const element = make(
+    "figure",
+    { class: "chart" },
+    make(
+      "div",
+      { class: "row apart" },
+      make("figcaption", { class: "row" }, key("asked", "asked by apps"), key("reached", "reached a server")),
+      toggle,
+    ),
+    svg,
+    readout,
+    table.element,
+  );
   let drawn = { steps: [], stepText: "" };
   let shownWidth = 0;
 
@@ -65,7 +84,9 @@ export function makeChart(title) {
   };
   svg.addEventListener("pointermove", at);
   svg.addEventListener("pointerleave", () => setText(readout, drawn.summary || ""));
-  new ResizeObserver(() => { if (Math.abs(element.clientWidth - shownWidth) > 1 && drawn.steps.length) draw(); }).observe(element);
+  new ResizeObserver(() => {
+    if (Math.abs(element.clientWidth - shownWidth) > 1 && drawn.steps.length) draw();
+  }).observe(element);
 
   return {
     element,
@@ -79,7 +100,8 @@ export function makeChart(title) {
   };
 }
 
-const inWords = ({ asked, reached, saved }) => count(asked) + " asked, " + count(reached) + " reached, " + count(saved) + " saved";
+const inWords = ({ asked, reached, saved }) =>
+  count(asked) + " asked, " + count(reached) + " reached, " + count(saved) + " saved";
 
 function stamp(ms, isWhole) {
   const here = new Date(ms);
@@ -100,23 +122,52 @@ function drawInto(svg, { steps, stepText, summary, title, titleId, width }) {
   const most = roundUp(Math.max(0, ...steps.map((step) => Math.max(step.asked, step.reached))));
   const x = (index) => EDGE.left + (steps.length < 2 ? 0 : index / (steps.length - 1)) * inner.width;
   const y = (value) => EDGE.top + inner.height * (1 - value / most);
-  const line = (key) => steps.map((step, index) => (index ? "L" : "M") + x(index).toFixed(1) + " " + y(step[key]).toFixed(1)).join("");
-  const area = (key) => line(key) + "L" + x(steps.length - 1).toFixed(1) + " " + y(0) + "L" + x(0) + " " + y(0) + "Z";
+  const line = (key, from, until) =>
+    steps
+      .slice(from, until)
+      .map((step, index) => (index ? "L" : "M") + x(from + index).toFixed(1) + " " + y(step[key]).toFixed(1))
+      .join("");
+  // The last step is not over: what leads to it is only hinted at.
+  const over = steps.length - 1;
+  const area = (key) => line(key, 0, over) + "L" + x(over - 1).toFixed(1) + " " + y(0) + "L" + x(0) + " " + y(0) + "Z";
   const parts = [
     shape("title", { id: titleId }, title),
-    shape("desc", { id: titleId + "-about" }, (summary || "") + ". Counted per " + stepText + "."),
+    shape(
+      "desc",
+      { id: titleId + "-about" },
+      (summary || "") + ". Counted per " + stepText + "; the last is not over yet.",
+    ),
   ];
   for (const part of [0, 0.5, 1]) {
-    parts.push(shape("line", { class: "grid", x1: EDGE.left, x2: width - EDGE.right, y1: y(most * part), y2: y(most * part) }));
-    parts.push(shape("text", { class: "tick", x: EDGE.left - 8, y: y(most * part) + 4, "text-anchor": "end" }, count(most * part)));
+    parts.push(
+      shape("line", { class: "grid", x1: EDGE.left, x2: width - EDGE.right, y1: y(most * part), y2: y(most * part) }),
+    );
+    parts.push(
+      shape(
+        "text",
+        { class: "tick", x: EDGE.left - 8, y: y(most * part) + 4, "text-anchor": "end" },
+        count(most * part),
+      ),
+    );
   }
   for (const at of ticks(steps, width)) {
     const share = (at - steps[0].at_ms) / (steps[steps.length - 1].at_ms - steps[0].at_ms);
-    parts.push(shape("text", { class: "tick", x: EDGE.left + share * inner.width, y: HEIGHT - 6, "text-anchor": "middle" }, stamp(at, false)));
+    parts.push(
+      shape(
+        "text",
+        { class: "tick", x: EDGE.left + share * inner.width, y: HEIGHT - 6, "text-anchor": "middle" },
+        stamp(at, false),
+      ),
+    );
   }
   if (steps.length > 1) {
-    parts.push(shape("path", { class: "asked area", d: area("asked") }), shape("path", { class: "reached area", d: area("reached") }));
-    parts.push(shape("path", { class: "asked line", d: line("asked") }), shape("path", { class: "reached line", d: line("reached") }));
+    for (const key of ["asked", "reached"]) parts.push(shape("path", { class: key + " area", d: area(key) }));
+    for (const key of ["asked", "reached"]) {
+      parts.push(
+        shape("path", { class: key + " line", d: line(key, 0, over) }),
+        shape("path", { class: key + " line open", d: line(key, Math.max(0, over - 1)) }),
+      );
+    }
   }
   svg.setAttribute("viewBox", "0 0 " + width + " " + HEIGHT);
   svg.replaceChildren(...parts);
@@ -141,7 +192,7 @@ function ticks(steps, width) {
 export const RANGES = {
   hour: { name: "Last hour", backMs: 3600000, stepMs: 60000, step: "minute" },
   day: { name: "Last 24 hours", backMs: DAY_MS, stepMs: 600000, step: "10 minutes" },
-  week: { name: "Last 7 days", backMs: 7 * DAY_MS, stepMs: 3 * 3600000, step: "3 hours" },
+  week: { name: "Last 7 days", backMs: 7 * DAY_MS, stepMs: 2 * 3600000, step: "2 hours" },
   month: { name: "Last 30 days", backMs: 30 * DAY_MS, stepMs: DAY_MS, step: "day" },
   year: { name: "Last 52 weeks", backMs: 364 * DAY_MS, stepMs: 7 * DAY_MS, step: "week" },
 };

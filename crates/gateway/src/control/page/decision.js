@@ -5,24 +5,27 @@ import { duration, time } from "./words.js";
 
 /** What the engine's words mean. */
 export const VERDICTS = {
-  "hit": ["good", "answered at once from what is kept"],
-  "stale": ["good", "answered at once, a little older than usual; refreshed behind"],
+  hit: ["good", "answered at once from what is kept"],
+  stale: ["good", "answered at once, a little older than usual; refreshed behind"],
   "stale-on-error": ["slow", "the server failed; answered from what is kept"],
-  "joined": ["good", "waited for the same question of somebody else"],
-  "shared": ["good", "answered with what was loaded for all who asked, and is not kept"],
-  "loaded": ["idle", "the server was asked, and its answer is kept"],
-  "refreshed": ["idle", "the server was asked, and its answer replaces what was kept"],
-  "passed": ["idle", "passed through: a stream, or nothing that may be kept"],
-  "write": ["idle", "a change, passed on to the server"],
-  "failed": ["bad", "ended in an error"],
-  "refused": ["bad", "refused before the server was asked"],
+  joined: ["good", "waited for the same question of somebody else"],
+  shared: ["good", "answered with what was loaded for all who asked, and is not kept"],
+  loaded: ["idle", "the server was asked, and its answer is kept"],
+  refreshed: ["idle", "the server was asked, and its answer replaces what was kept"],
+  passed: ["idle", "passed through: a stream, or nothing that may be kept"],
+  write: ["idle", "a change, passed on to the server"],
+  failed: ["bad", "ended in an error"],
+  refused: ["bad", "refused before the server was asked"],
 };
 
 /** What is known with what is new, newest first, each once, at most so many. */
 export function merged(known, items, most) {
   const numbers = new Set(known.map((decision) => decision.number));
   const fresh = items.filter((decision) => !numbers.has(decision.number));
-  return fresh.concat(known).sort((one, other) => other.number - one.number).slice(0, most);
+  return fresh
+    .concat(known)
+    .sort((one, other) => other.number - one.number)
+    .slice(0, most);
 }
 
 /** A list of decisions, newest first; `show(decisions)` fills it. */
@@ -41,10 +44,18 @@ function makeDecision(decision) {
     "status " + decision.status,
     "in " + duration(decision.elapsed_us / 1e6),
   ];
-  return make("li", {},
+  return make(
+    "li",
+    {},
     make("time", { datetime: new Date(decision.at_ms).toISOString() }, time(decision.at_ms)),
-    make("span", { class: "state verdict", "data-state": state, title: about }, make("i", { class: "light" }), make("b", {}, decision.verdict)),
+    make(
+      "span",
+      { class: "state verdict", "data-state": state, title: about },
+      make("i", { class: "light" }),
+      make("b", {}, decision.verdict),
+    ),
     make("span", { class: "asked" }, decision.server + " / " + decision.class),
     who,
-    make("span", { class: "facts-line" }, facts.filter(Boolean).join(", ")));
+    make("span", { class: "facts-line" }, facts.filter(Boolean).join(", ")),
+  );
 }

@@ -65,8 +65,13 @@ export const newId = (word) => word + "-" + (lastId += 1);
 /** A section with a heading of its own, and a word about it. */
 export function makeSection(title, about, ...children) {
   const id = newId("section");
-  return make("section", { "aria-labelledby": id }, make("h2", { id }, title),
-    about && make("p", { class: "lead" }, about), ...children);
+  return make(
+    "section",
+    { "aria-labelledby": id },
+    make("h2", { id }, title),
+    about && make("p", { class: "lead" }, about),
+    ...children,
+  );
 }
 
 /** A card that says that there is nothing yet, and what to do next. */
@@ -84,22 +89,30 @@ export function makeTrouble(error) {
 /** A button that copies a text. Where copying is not allowed there is none. */
 export function makeCopy(text, label) {
   if (!navigator.clipboard) return null;
-  const button = makeButton("Copy", "quiet small", async () => {
-    try {
-      await navigator.clipboard.writeText(text);
-      setText(button, "Copied");
-    } catch {
-      setText(button, "Not allowed");
-    }
-    setTimeout(() => setText(button, "Copy"), 2000);
-  }, { "aria-label": label });
+  const button = makeButton(
+    "Copy",
+    "quiet small",
+    async () => {
+      try {
+        await navigator.clipboard.writeText(text);
+        setText(button, "Copied");
+      } catch {
+        setText(button, "Not allowed");
+      }
+      setTimeout(() => setText(button, "Copy"), 2000);
+    },
+    { "aria-label": label },
+  );
   return button;
 }
 
 /** A choice: `options` are pairs of value and text. */
 export function makeChoice(label, options, chosen, change) {
-  const select = make("select", { on: { change: () => change(select.value) } },
-    options.map(([value, text]) => make("option", { value, selected: value === chosen }, text)));
+  const select = make(
+    "select",
+    { on: { change: () => change(select.value) } },
+    options.map(([value, text]) => make("option", { value, selected: value === chosen }, text)),
+  );
   return make("label", { class: "choice" }, make("span", {}, label), select);
 }
 

@@ -7,15 +7,15 @@ import * as live from "./live.js";
 import { confirm, notice, say } from "./talk.js";
 
 const VIEWS = {
-  "overview": () => import("./views/overview.js"),
-  "servers": () => import("./views/servers.js"),
-  "libraries": () => import("./views/libraries.js"),
-  "playlists": () => import("./views/playlists.js"),
-  "statistics": () => import("./views/statistics.js"),
-  "log": () => import("./views/log.js"),
-  "jobs": () => import("./views/jobs.js"),
-  "warnings": () => import("./views/warnings.js"),
-  "settings": () => import("./views/settings.js"),
+  overview: () => import("./views/overview.js"),
+  servers: () => import("./views/servers.js"),
+  libraries: () => import("./views/libraries.js"),
+  playlists: () => import("./views/playlists.js"),
+  statistics: () => import("./views/statistics.js"),
+  log: () => import("./views/log.js"),
+  jobs: () => import("./views/jobs.js"),
+  warnings: () => import("./views/warnings.js"),
+  settings: () => import("./views/settings.js"),
 };
 
 let shown = null;
@@ -110,5 +110,6 @@ const NOWHERE = {
 
 const UNREACHABLE = {
   title: "This view cannot be loaded",
-  render: (root) => root.append(makeEmpty("Greenroom does not answer.", "It is tried again when you open the view again.")),
+  render: (root) =>
+    root.append(makeEmpty("Greenroom does not answer.", "It is tried again when you open the view again.")),
 };

@@ -13,8 +13,13 @@ function hostOf(server) {
 export function addressOf(server) {
   const host = hostOf(server);
   const everywhere = host === "0.0.0.0" || host === "[::]";
-  return "http" + (server.encrypted ? "s" : "") + "://" + (everywhere ? location.hostname : host) +
-    server.listen.slice(host.length);
+  return (
+    "http" +
+    (server.encrypted ? "s" : "") +
+    "://" +
+    (everywhere ? location.hostname : host) +
+    server.listen.slice(host.length)
+  );
 }
 
 /** Who reaches that address, where not everybody does. */
@@ -27,9 +32,17 @@ export function hintOf(server) {
 /** The address with a button that copies it. */
 export function makeAddress(server) {
   const address = addressOf(server);
-  return make("div", { class: "address" },
-    make("div", { class: "row apart" }, make("code", {}, address), makeCopy(address, "Copy the address for " + server.name)),
-    hintOf(server) && make("p", { class: "fine" }, hintOf(server)));
+  return make(
+    "div",
+    { class: "address" },
+    make(
+      "div",
+      { class: "row apart" },
+      make("code", {}, address),
+      makeCopy(address, "Copy the address for " + server.name),
+    ),
+    hintOf(server) && make("p", { class: "fine" }, hintOf(server)),
+  );
 }
 
 /** Where apps take the address; fetched when somebody wants to know. */
@@ -39,7 +52,11 @@ export function makePlaces(server) {
   details.addEventListener("toggle", async () => {
     if (list.firstChild) return;
     const { placesFor } = await import("./places.js");
-    list.replaceChildren(...placesFor(server.kind, addressOf(server)).map(([app, where]) => make("div", {}, make("dt", {}, app), make("dd", {}, where))));
+    list.replaceChildren(
+      ...placesFor(server.kind, addressOf(server)).map(([app, where]) =>
+        make("div", {}, make("dt", {}, app), make("dd", {}, where)),
+      ),
+    );
   });
   return details;
 }
@@ -75,7 +92,10 @@ export function sentenceOf(server, now) {
     return [since + (cause ? ": " + cause + "." : "."), (cause ? "" : why) + kept + " " + nextTry(server.outage, now)];
   }
   if (server.state === "unwell") {
-    return ["Not answering.", why + heard + (server.mode === "bypass" ? mode : " Apps are answered from what is kept.")];
+    return [
+      "Not answering.",
+      why + heard + (server.mode === "bypass" ? mode : " Apps are answered from what is kept."),
+    ];
   }
   if (server.state === "unknown") return ["Not heard of yet.", why + " It is asked when an app asks." + mode];
   return [server.health === "slow" ? "Slow." : "Online.", heard + why + mode];
@@ -89,8 +109,13 @@ function nextTry(outage, now) {
 /** Who holds the server's places and who waits for one: "3 of 8 busy, 12 waiting (2 interactive, 10 bulk)". */
 export function queueNow({ places, busy, waiting, ranks }) {
   const who = ranks.filter((rank) => rank.waiting > 0).map((rank) => count(rank.waiting) + " " + rank.rank);
-  return busy + " of " + places + " busy, " +
-    (waiting === 0 ? "nobody waiting" : count(waiting) + " waiting (" + who.join(", ") + ")");
+  return (
+    busy +
+    " of " +
+    places +
+    " busy, " +
+    (waiting === 0 ? "nobody waiting" : count(waiting) + " waiting (" + who.join(", ") + ")")
+  );
 }
 
 /** What became of those who had to wait. */
@@ -101,7 +126,12 @@ export function queueSoFar({ ranks }) {
   const inVain = sum((rank) => rank.waited_in_vain);
   if (waited + refused === 0) return "nobody has had to wait";
   const each = sum((rank) => rank.waited_ms) / Math.max(1, waited) / 1000;
-  return count(waited) + " had to wait, " + each.toFixed(each < 10 ? 1 : 0) + " s on average" +
+  return (
+    count(waited) +
+    " had to wait, " +
+    each.toFixed(each < 10 ? 1 : 0) +
+    " s on average" +
     (inVain > 0 ? "; " + count(inVain) + " in vain" : "") +
-    (refused > 0 ? "; " + count(refused) + " refused because too many waited" : "");
+    (refused > 0 ? "; " + count(refused) + " refused because too many waited" : "")
+  );
 }

@@ -14,14 +14,33 @@ import { keep, make, setAttribute, setText } from "./dom.js";
 export function makeTable(caption, columns, keyOf) {
   const titled = (column) => make("th", { scope: "col", role: "columnheader", class: classOf(column) }, column.name);
   const body = make("tbody", { role: "rowgroup" });
-  const table = make("table", { role: "table" }, make("caption", { class: "unseen" }, caption),
-    make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, columns.map(titled))), body);
+  const table = make(
+    "table",
+    { role: "table" },
+    make("caption", { class: "unseen" }, caption),
+    make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, columns.map(titled))),
+    body,
+  );
   const explained = columns.filter((column) => column.about);
-  const legend = explained.length > 0 && make("details", { class: "legend" },
-    make("summary", {}, "What the columns mean"),
-    make("dl", {}, explained.map(({ name, about }) => make("div", {}, make("dt", {}, name), make("dd", {}, about)))));
+  const legend =
+    explained.length > 0 &&
+    make(
+      "details",
+      { class: "legend" },
+      make("summary", {}, "What the columns mean"),
+      make(
+        "dl",
+        {},
+        explained.map(({ name, about }) => make("div", {}, make("dt", {}, name), make("dd", {}, about))),
+      ),
+    );
   const element = make("div", { class: "card sheet" }, make("div", { class: "scroll" }, table), legend);
-  const makeRow = (row) => make("tr", { role: "row" }, columns.map((column) => makeCell(column, row)));
+  const makeRow = (row) =>
+    make(
+      "tr",
+      { role: "row" },
+      columns.map((column) => makeCell(column, row)),
+    );
   const update = (line, row) => columns.forEach((column, index) => showCell(line.children[index], column, row));
   return { element, show: (rows) => keep(body, rows, keyOf, makeRow, update) };
 }

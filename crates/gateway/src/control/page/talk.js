@@ -3,6 +3,8 @@
 import { $, setText } from "./dom.js";
 
 const NOTICE_MS = 8000;
+/** As long as a screen reader needs to see that something else is there. */
+const SAID_MS = 50;
 
 let timer = 0;
 
@@ -12,13 +14,20 @@ export function notice(text, isBad) {
   box.className = isBad ? "notice bad" : "notice";
   setText(box, text);
   box.hidden = false;
+  say(text);
   clearTimeout(timer);
-  timer = setTimeout(() => { box.hidden = true; }, isBad ? NOTICE_MS * 2 : NOTICE_MS);
+  timer = setTimeout(
+    () => {
+      box.hidden = true;
+    },
+    isBad ? NOTICE_MS * 2 : NOTICE_MS,
+  );
 }
 
-/** Tells a screen reader something that others see. */
+/** Tells a screen reader something that others see; also if it is the same as before. */
 export function say(text) {
-  setText($("said"), text);
+  setText($("said"), "");
+  setTimeout(() => setText($("said"), text), SAID_MS);
 }
 
 /** Asks before something that cannot be taken back; whether the answer was yes. */

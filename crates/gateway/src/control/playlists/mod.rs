@@ -307,8 +307,8 @@ pub(super) async fn missing(
     Path(id): Path<String>,
     form: Result<Query<Form>, QueryRejection>,
 ) -> Result<Response, Refusal> {
-    let run = plane.control.playlists.run(&id).ok_or_else(unknown_run)?;
     let Query(form) = form.map_err(|rejection| bad_query(&rejection))?;
+    let run = plane.control.playlists.run(&id).ok_or_else(unknown_run)?;
     let report = report_of(&run)?;
     match form.format.as_deref().unwrap_or("json") {
         "csv" => {

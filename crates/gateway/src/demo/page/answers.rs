@@ -25,7 +25,7 @@ use crate::control::protect;
 const DOCUMENT: &str = include_str!("demo.html");
 const STYLE: &str = include_str!("demo.css");
 const SCRIPT: &str = include_str!("demo.js");
-const ICON: &str = include_str!("../../control/favicon.svg");
+const ICON: &str = include_str!("../../control/page/favicon.svg");
 /// Where the page's token goes in the document.
 const TOKEN_PLACE: &str = "{{token}}";
 /// How often those who look are told. Real time: it is for people.

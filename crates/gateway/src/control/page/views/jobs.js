@@ -10,13 +10,22 @@ export const title = "Jobs";
 const POLL_MS = 2000;
 
 const STATES = { idle: ["idle", "Idle"], waiting: ["busy", "Waits for a place"], running: ["busy", "Running"] };
-const OUTCOMES = { "done": "Done", "failed": "Failed", "cancelled": "Cancelled", "caught-up": "Caught up after it was missed" };
+const OUTCOMES = {
+  done: "Done",
+  failed: "Failed",
+  cancelled: "Cancelled",
+  "caught-up": "Caught up after it was missed",
+};
 
 export function render(root, context) {
   const about = make("p", { class: "lead" }, "Work that Greenroom does by itself.");
   const list = make("ul", { class: "stack plain" });
   const indexes = make("ul", { class: "stack plain" });
-  const ofLibraries = makeSection("Indexes of libraries", "Each is read whole and compared, when its schedule or a doubt says so.", indexes);
+  const ofLibraries = makeSection(
+    "Indexes of libraries",
+    "Each is read whole and compared, when its schedule or a doubt says so.",
+    indexes,
+  );
   const parts = [about, list, ofLibraries];
   root.append(...parts);
   let again = () => {};
@@ -24,9 +33,26 @@ export function render(root, context) {
     try {
       const told = await context.ask("GET", "jobs");
       if (!list.isConnected) root.replaceChildren(...parts);
-      setText(about, "Work that Greenroom does by itself. At most " + counted(told.at_once, "job runs", "jobs run") + " at once, never two of one kind; " + count(told.running) + " now.");
-      const show = (shelf, jobs) => keep(shelf, jobs, (job) => job.id, (job) => makeJob(job, context, () => again()), showJob);
-      show(list, told.jobs.filter((job) => !isIndex(job)));
+      setText(
+        about,
+        "Work that Greenroom does by itself. At most " +
+          counted(told.at_once, "job runs", "jobs run") +
+          " at once, never two of one kind; " +
+          count(told.running) +
+          " now.",
+      );
+      const show = (shelf, jobs) =>
+        keep(
+          shelf,
+          jobs,
+          (job) => job.id,
+          (job) => makeJob(job, context, () => again()),
+          showJob,
+        );
+      show(
+        list,
+        told.jobs.filter((job) => !isIndex(job)),
+      );
       show(indexes, told.jobs.filter(isIndex));
       ofLibraries.hidden = !indexes.firstChild;
     } catch (error) {
@@ -42,16 +68,37 @@ const isIndex = ({ id }) => id.startsWith(INDEX);
 const nameOf = ({ id, title }) => (isIndex({ id }) ? title + ", " + id.slice(INDEX.length).split(":")[0] : title);
 
 function makeJob(job, context, again) {
-  const parts = { state: makeState("idle", ""), when: make("p", { class: "fine" }), last: make("p", { class: "fine" }), progress: makeProgress("Progress of " + nameOf(job)) };
+  const parts = {
+    state: makeState("idle", ""),
+    when: make("p", { class: "fine" }),
+    last: make("p", { class: "fine" }),
+    progress: makeProgress("Progress of " + nameOf(job)),
+  };
   const button = (text, look, verb) => {
-    const made = makeButton(text, look, () => context.act(made, () => ask("POST", "jobs/" + encodeURIComponent(job.id) + "/" + verb), again), { "aria-label": text + ": " + nameOf(job) });
+    const made = makeButton(
+      text,
+      look,
+      () => context.act(made, () => ask("POST", "jobs/" + encodeURIComponent(job.id) + "/" + verb), again),
+      { "aria-label": text + ": " + nameOf(job) },
+    );
     return made;
   };
   parts.run = button("Run now", "quiet small", "run");
   parts.cancel = button("Cancel", "danger small", "cancel");
-  const card = make("li", { class: "card pad job" },
-    make("div", { class: "stack tight grow" }, make("div", { class: "row" }, make(isIndex(job) ? "h3" : "h2", {}, nameOf(job)), parts.state), make("p", {}, job.what), parts.progress, parts.when, parts.last),
-    make("div", { class: "row" }, parts.run, parts.cancel));
+  const card = make(
+    "li",
+    { class: "card pad job" },
+    make(
+      "div",
+      { class: "stack tight grow" },
+      make("div", { class: "row" }, make(isIndex(job) ? "h3" : "h2", {}, nameOf(job)), parts.state),
+      make("p", {}, job.what),
+      parts.progress,
+      parts.when,
+      parts.last,
+    ),
+    make("div", { class: "row" }, parts.run, parts.cancel),
+  );
   return Object.assign(card, { parts });
 }
 
@@ -63,7 +110,11 @@ function showJob({ parts }, job) {
   parts.progress.hidden = !job.progress;
   if (job.progress) {
     const { done, total } = job.progress;
-    showProgress(parts.progress, total ? done / total : null, total ? count(done) + " of " + count(total) : count(done) + " done");
+    showProgress(
+      parts.progress,
+      total ? done / total : null,
+      total ? count(done) + " of " + count(total) : count(done) + " done",
+    );
   }
   const often = job.every_s ? "Every " + duration(job.every_s) : "When it is asked for";
   setText(parts.when, often + (job.next_ms && !isUnderWay ? "; next " + nextOf(job.next_ms) : "") + ".");
@@ -77,5 +128,13 @@ function nextOf(ms) {
 }
 
 function lastOf({ ended_ms: ended, duration_ms: took, outcome, message }) {
-  return (OUTCOMES[outcome] || outcome) + " " + ago(ended) + ", took " + duration(took / 1000) + (message ? ": " + message : "") + (/[.!?]$/.test(message || "") ? "" : ".");
+  return (
+    (OUTCOMES[outcome] || outcome) +
+    " " +
+    ago(ended) +
+    ", took " +
+    duration(took / 1000) +
+    (message ? ": " + message : "") +
+    (/[.!?]$/.test(message || "") ? "" : ".")
+  );
 }

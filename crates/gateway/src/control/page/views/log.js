@@ -8,7 +8,12 @@ export const title = "Log";
 
 const MOST = 500;
 const SHOWN = 200;
-const FILTERS = [["server", "Server"], ["app", "App"], ["class", "Class"], ["verdict", "Verdict"]];
+const FILTERS = [
+  ["server", "Server"],
+  ["app", "App"],
+  ["class", "Class"],
+  ["verdict", "Verdict"],
+];
 
 export function render(root, context) {
   const list = makeDecisions("Decisions, newest first");
@@ -32,12 +37,30 @@ export function render(root, context) {
     if (before) add(before);
     show();
   });
-  const legend = make("details", { class: "legend" }, make("summary", {}, "What the words mean"),
-    make("dl", {}, Object.entries(VERDICTS).map(([word, [, about]]) => make("div", {}, make("dt", {}, word), make("dd", {}, about)))));
+  const legend = make(
+    "details",
+    { class: "legend" },
+    make("summary", {}, "What the words mean"),
+    make(
+      "dl",
+      {},
+      Object.entries(VERDICTS).map(([word, [, about]]) => make("div", {}, make("dt", {}, word), make("dd", {}, about))),
+    ),
+  );
   root.append(
-    make("p", { class: "lead" }, "Each line is one request of an app: when, how it was answered, what it was about, who asked, and why. Tokens and addresses are never in it."),
-    make("div", { class: "row filters" }, choices.map(([, , choice]) => choice), pause),
-    make("div", { class: "card sheet" }, empty, list.element, legend));
+    make(
+      "p",
+      { class: "lead" },
+      "Each line is one request of an app: when, how it was answered, what it was about, who asked, and why. Tokens and addresses are never in it.",
+    ),
+    make(
+      "div",
+      { class: "row filters" },
+      choices.map(([, , choice]) => choice),
+      pause,
+    ),
+    make("div", { class: "card sheet" }, empty, list.element, legend),
+  );
 
   function add(items) {
     known = merged(known, items, MOST);
@@ -45,26 +68,45 @@ export function render(root, context) {
 
   function show() {
     for (const [key, select] of choices) fill(select, key);
-    const fit = known.filter((decision) => FILTERS.every(([key]) => !wanted[key] || String(decision[key]) === wanted[key]));
+    const fit = known.filter((decision) =>
+      FILTERS.every(([key]) => !wanted[key] || String(decision[key]) === wanted[key]),
+    );
     list.show(fit.slice(0, SHOWN));
     empty.hidden = fit.length > 0;
-    setText(empty, known.length === 0 ? "Nothing was decided yet: no app has asked." : "None of the last " + count(known.length) + " decisions fits. Choose other filters.");
+    setText(
+      empty,
+      known.length === 0
+        ? "Nothing was decided yet: no app has asked."
+        : "None of the last " + count(known.length) + " decisions fits. Choose other filters.",
+    );
   }
 
   /** The choices of a filter: what occurs among the decisions that are known. */
   function fill(select, key) {
-    const values = [...new Set(known.map((decision) => String(decision[key] ?? "")).filter(Boolean).concat(wanted[key] || []))].sort();
+    const values = [
+      ...new Set(
+        known
+          .map((decision) => String(decision[key] ?? ""))
+          .filter(Boolean)
+          .concat(wanted[key] || []),
+      ),
+    ].sort();
     if (select.options.length === values.length + 1) return;
-    select.replaceChildren(...["", ...values].map((value) => make("option", { value, selected: value === wanted[key] }, value || "all")));
+    select.replaceChildren(
+      ...["", ...values].map((value) => make("option", { value, selected: value === wanted[key] }, value || "all")),
+    );
   }
 
-  context.ask("GET", "decisions?limit=" + MOST).then(({ items }) => {
-    add(items);
-    show();
-  }, (error) => {
-    if (context.signal.aborted) return;
-    setText(empty, "Decisions cannot be shown: " + error.message);
-  });
+  context.ask("GET", "decisions?limit=" + MOST).then(
+    ({ items }) => {
+      add(items);
+      show();
+    },
+    (error) => {
+      if (context.signal.aborted) return;
+      setText(empty, "Decisions cannot be shown: " + error.message);
+    },
+  );
   context.on("decisions", ({ items }) => {
     if (held) {
       held = merged(held, items, MOST);

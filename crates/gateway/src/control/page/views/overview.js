@@ -16,8 +16,17 @@ const SERIES_MS = 30000;
 const APPS_MS = 5000;
 
 export function render(root, context) {
-  const parts = [servers(context), warnings(context), waiting(), today(context), apps(context), truth(), libraries(),
-    decisions(context), room()];
+  const parts = [
+    servers(context),
+    warnings(context),
+    waiting(),
+    today(context),
+    apps(context),
+    truth(),
+    libraries(),
+    decisions(context),
+    room(),
+  ];
   root.append(...parts.map((part) => part.element));
   context.on("figures", (figures) => {
     for (const part of parts) if (part.show) part.show(figures);
@@ -29,20 +38,32 @@ export function render(root, context) {
 function servers(context) {
   const list = make("ul", { class: "card sentences" });
   const moods = new Map();
-  const makeOne = (server) => make("li", {}, make("span", { class: "state" }, make("i", { class: "light" }),
-    make("a", { href: "#/servers" }, server.name)), make("p", {}, make("b"), make("span")));
+  const makeOne = (server) =>
+    make(
+      "li",
+      {},
+      make("span", { class: "state" }, make("i", { class: "light" }), make("a", { href: "#/servers" }, server.name)),
+      make("p", {}, make("b"), make("span")),
+    );
   const element = make("section", { "aria-label": "Media servers" }, list);
   return {
     element,
-    show: (figures) => keep(list, figures.servers, (server) => server.name, makeOne, (item, server) => {
-      const [mood, more] = sentenceOf(server, figures.as_of_ms);
-      item.firstChild.dataset.state = stateOf(server);
-      setText(item.lastChild.firstChild, mood);
-      setText(item.lastChild.lastChild, more);
-      const before = moods.get(server.name);
-      if (before !== undefined && before !== mood) context.say(server.name + ": " + mood);
-      moods.set(server.name, mood);
-    }),
+    show: (figures) =>
+      keep(
+        list,
+        figures.servers,
+        (server) => server.name,
+        makeOne,
+        (item, server) => {
+          const [mood, more] = sentenceOf(server, figures.as_of_ms);
+          item.firstChild.dataset.state = stateOf(server);
+          setText(item.lastChild.firstChild, mood);
+          setText(item.lastChild.lastChild, more);
+          const before = moods.get(server.name);
+          if (before !== undefined && before !== mood) context.say(server.name + ": " + mood);
+          moods.set(server.name, mood);
+        },
+      ),
   };
 }
 
@@ -67,16 +88,36 @@ function warnings(context) {
 
 function waiting() {
   const list = make("ul", { class: "addresses" });
-  const element = make("section", { class: "card pad waiting", "aria-labelledby": "waiting", hidden: true },
+  const element = make(
+    "section",
+    { class: "card pad waiting", "aria-labelledby": "waiting", hidden: true },
     make("h2", { id: "waiting" }, "Waiting for your first app"),
-    make("p", {}, "Give an app the address below instead of the media server's, and keep everything else as it is: name, token, password. Its requests appear here at once."),
-    list);
-  const makeOne = (server) => make("li", { class: "stack tight" }, make("p", {}, make("b", {}, server.name), " ", make("span", { class: "fine" }, KINDS[server.kind] || server.kind)),
-    makeAddress(server), makePlaces(server));
+    make(
+      "p",
+      {},
+      "Give an app the address below instead of the media server's, and keep everything else as it is: name, token, password. Its requests appear here at once.",
+    ),
+    list,
+  );
+  const makeOne = (server) =>
+    make(
+      "li",
+      { class: "stack tight" },
+      make(
+        "p",
+        {},
+        make("b", {}, server.name),
+        " ",
+        make("span", { class: "fine" }, KINDS[server.kind] || server.kind),
+      ),
+      makeAddress(server),
+      makePlaces(server),
+    );
   return {
     element,
     show(figures) {
-      element.hidden = figures.totals.asked > 0 || figures.apps.length > 0 || (figures.today ? figures.today.asked > 0 : false);
+      element.hidden =
+        figures.totals.asked > 0 || figures.apps.length > 0 || (figures.today ? figures.today.asked > 0 : false);
       keep(list, figures.servers, (server) => server.name, makeOne);
     },
   };
@@ -93,19 +134,32 @@ const TODAY = [
 
 function today(context) {
   const values = {};
-  const tile = ([key, name, why]) => make("div", { class: key === "saved" && "good" },
-    make("dt", {}, name), (values[key] = make("dd", {}, "–")), make("dd", { class: "why" }, why));
+  const tile = ([key, name, why]) =>
+    make(
+      "div",
+      { class: key === "saved" && "good" },
+      make("dt", {}, name),
+      (values[key] = make("dd", {}, "–")),
+      make("dd", { class: "why" }, why),
+    );
   const chart = makeChart("Requests of the last 24 hours: asked against reached");
   const place = make("div", {}, chart.element);
   const note = make("p", { class: "fine" });
-  const element = makeSection("Today", null, make("div", { class: "card pad stack" }, make("dl", { class: "tiles" }, TODAY.map(tile)), place, note));
+  const element = makeSection(
+    "Today",
+    null,
+    make("div", { class: "card pad stack" }, make("dl", { class: "tiles" }, TODAY.map(tile)), place, note),
+  );
   context.every(SERIES_MS, async () => {
     try {
       const series = await context.ask("GET", "statistics/series?range=day");
       if (place.firstChild !== chart.element) place.replaceChildren(chart.element);
       chart.show(stepsOf("day", series, Date.now()), RANGES.day.step);
     } catch (error) {
-      if (!context.signal.aborted) place.replaceChildren(make("p", { class: "fine" }, "The curve of the last 24 hours cannot be shown: " + error.message));
+      if (!context.signal.aborted)
+        place.replaceChildren(
+          make("p", { class: "fine" }, "The curve of the last 24 hours cannot be shown: " + error.message),
+        );
     }
   });
   return {
@@ -120,15 +174,30 @@ function today(context) {
 // --- Apps ---
 
 function apps(context) {
-  const table = makeTable("Apps of the last 24 hours", [
-    { name: "App", kind: "name", value: (row) => [row.name, [row.server, row.not_cacheable && "not cacheable: " + row.not_cacheable].filter(Boolean).join(" · ")] },
-    { name: "Asked", kind: "count", value: (row) => row.asked, about: "requests the app made" },
-    { name: "Reached", kind: "count", value: (row) => row.reached, about: "requests sent on to the server for it" },
-    { name: "Saved", kind: "count", value: (row) => row.saved, about: "answered without asking the server" },
-    { name: "Failed", kind: "bad", value: (row) => row.failed, about: "ended in an error" },
-    { name: "p95", value: (row) => row.latency ? duration(row.latency.p95_ms / 1000) : "–", about: "19 of 20 of its requests were answered within this time" },
-    { name: "Last seen", value: (row) => row.last_ms ? ago(row.last_ms) : "–", about: "when it asked last" },
-  ], (row) => JSON.stringify([row.server, row.name]));
+  const table = makeTable(
+    "Apps of the last 24 hours",
+    [
+      {
+        name: "App",
+        kind: "name",
+        value: (row) => [
+          row.name,
+          [row.server, row.not_cacheable && "not cacheable: " + row.not_cacheable].filter(Boolean).join(" · "),
+        ],
+      },
+      { name: "Asked", kind: "count", value: (row) => row.asked, about: "requests the app made" },
+      { name: "Reached", kind: "count", value: (row) => row.reached, about: "requests sent on to the server for it" },
+      { name: "Saved", kind: "count", value: (row) => row.saved, about: "answered without asking the server" },
+      { name: "Failed", kind: "bad", value: (row) => row.failed, about: "ended in an error" },
+      {
+        name: "p95",
+        value: (row) => (row.latency ? duration(row.latency.p95_ms / 1000) : "–"),
+        about: "19 of 20 of its requests were answered within this time",
+      },
+      { name: "Last seen", value: (row) => (row.last_ms ? ago(row.last_ms) : "–"), about: "when it asked last" },
+    ],
+    (row) => JSON.stringify([row.server, row.name]),
+  );
   const empty = makeEmpty("No app has asked in the last 24 hours.", "Addresses to give to apps are under Servers.");
   const place = make("div", {}, empty);
   context.every(APPS_MS, async () => {
@@ -149,11 +218,29 @@ function apps(context) {
 function truth() {
   const values = { stale: make("dd"), oldest: make("dd"), wrong: make("dd") };
   const why = { wrong: make("dd", { class: "why" }) };
-  const element = makeSection("Truth", "How far today's answers were from what the server would have said.",
-    make("dl", { class: "card pad tiles" },
-      make("div", {}, make("dt", {}, "Served stale"), values.stale, make("dd", { class: "why" }, "of the answers were a little older than usual, and refreshed behind")),
-      make("div", {}, make("dt", {}, "Oldest answer"), values.oldest, make("dd", { class: "why" }, "the age of the oldest answer an app was given")),
-      make("div", {}, make("dt", {}, "Spot checks wrong"), values.wrong, why.wrong)));
+  const element = makeSection(
+    "Truth",
+    "How far today's answers were from what the server would have said.",
+    make(
+      "dl",
+      { class: "card pad tiles" },
+      make(
+        "div",
+        {},
+        make("dt", {}, "Served stale"),
+        values.stale,
+        make("dd", { class: "why" }, "of the answers were a little older than usual, and refreshed behind"),
+      ),
+      make(
+        "div",
+        {},
+        make("dt", {}, "Oldest answer"),
+        values.oldest,
+        make("dd", { class: "why" }, "the age of the oldest answer an app was given"),
+      ),
+      make("div", {}, make("dt", {}, "Spot checks wrong"), values.wrong, why.wrong),
+    ),
+  );
   return {
     element,
     show({ today: told }) {
@@ -163,9 +250,12 @@ function truth() {
       setText(values.oldest, duration(told.oldest_s));
       setText(values.wrong, count(told.spot_checks.wrong) + " of " + count(told.spot_checks.made));
       values.wrong.className = told.spot_checks.wrong > 0 ? "bad-count" : "";
-      setText(why.wrong, told.spot_checks.made === 0
-        ? "kept answers that were also asked of the server, and compared: none yet"
-        : "kept answers that were also asked of the server, and differed without a reason");
+      setText(
+        why.wrong,
+        told.spot_checks.made === 0
+          ? "kept answers that were also asked of the server, and compared: none yet"
+          : "kept answers that were also asked of the server, and differed without a reason",
+      );
     },
   };
 }
@@ -186,15 +276,36 @@ function libraries() {
   const show = (box, { state, progress }) => {
     const [light, words] = LIBRARY_STATES[state] || ["idle", state];
     const { items, expected } = progress || {};
-    setState(box, light, words + (state === "building" && expected > 0 ? ", " + percent(Math.min(1, items / expected)) : ""));
+    setState(
+      box,
+      light,
+      words + (state === "building" && expected > 0 ? ", " + percent(Math.min(1, items / expected)) : ""),
+    );
   };
-  const table = makeTable("Libraries", [
-    { name: "Library", kind: "name", value: (library) => [library.title, library.server + " · " + library.contents] },
-    { name: "State", isWords: true, kind: "element", value: () => makeState("idle", ""), update: show },
-    { name: "Items", kind: "count", value: (library) => (library.generation ? library.generation.items : 0), about: "kept in its index" },
-    { name: "Confirmed", value: (library) => (library.generation ? duration(library.generation.age_s) + " ago" : "–"), about: "when the server last said that the index still holds" },
-  ], (library) => library.id);
-  const empty = makeEmpty("No library is known yet.", "A server tells its libraries when Greenroom has a token of its owner. ", make("a", { href: "#/libraries" }, "See why"));
+  const table = makeTable(
+    "Libraries",
+    [
+      { name: "Library", kind: "name", value: (library) => [library.title, library.server + " · " + library.contents] },
+      { name: "State", isWords: true, kind: "element", value: () => makeState("idle", ""), update: show },
+      {
+        name: "Items",
+        kind: "count",
+        value: (library) => (library.generation ? library.generation.items : 0),
+        about: "kept in its index",
+      },
+      {
+        name: "Confirmed",
+        value: (library) => (library.generation ? duration(library.generation.age_s) + " ago" : "–"),
+        about: "when the server last said that the index still holds",
+      },
+    ],
+    (library) => library.id,
+  );
+  const empty = makeEmpty(
+    "No library is known yet.",
+    "A server tells its libraries when Greenroom has a token of its owner. ",
+    make("a", { href: "#/libraries" }, "See why"),
+  );
   const place = make("div", {}, empty);
   return {
     element: makeSection("Libraries", null, place),
@@ -218,9 +329,12 @@ function decisions(context) {
     empty.hidden = known.length > 0;
     list.show(known);
   };
-  context.ask("GET", "decisions?limit=" + LAST_DECISIONS).then(({ items }) => add(items), (error) => {
-    if (!context.signal.aborted) setText(empty, "Decisions cannot be shown: " + error.message);
-  });
+  context.ask("GET", "decisions?limit=" + LAST_DECISIONS).then(
+    ({ items }) => add(items),
+    (error) => {
+      if (!context.signal.aborted) setText(empty, "Decisions cannot be shown: " + error.message);
+    },
+  );
   context.on("decisions", ({ items }) => add(items));
   const element = makeSection("Last decisions", "How the last requests were answered, newest first.", card);
   element.append(make("p", { class: "fine after" }, make("a", { href: "#/log" }, "The whole log, with filters")));
@@ -233,15 +347,33 @@ function room() {
   const bars = { memory: makeShare(), disk: makeShare() };
   const texts = { memory: make("p", { class: "fine" }), disk: make("p", { class: "fine" }) };
   const box = (name, key) => make("div", {}, make("h3", {}, name), bars[key], texts[key]);
-  const element = makeSection("Room", "What the kept answers take, against what they may.", make("div", { class: "card pad halves" }, box("Memory", "memory"), box("Disk", "disk")));
+  const element = makeSection(
+    "Room",
+    "What the kept answers take, against what they may.",
+    make("div", { class: "card pad halves" }, box("Memory", "memory"), box("Disk", "disk")),
+  );
   return {
     element,
     show({ memory, disk }) {
       showShare(bars.memory, memory.max_bytes ? memory.bytes / memory.max_bytes : null);
-      setText(texts.memory, count(memory.entries) + (memory.entries === 1 ? " answer" : " answers") + " in " + bytes(memory.bytes) + " of " + bytes(memory.max_bytes) + ". When it is full, what was not read for longest goes.");
+      setText(
+        texts.memory,
+        count(memory.entries) +
+          (memory.entries === 1 ? " answer" : " answers") +
+          " in " +
+          bytes(memory.bytes) +
+          " of " +
+          bytes(memory.max_bytes) +
+          ". When it is full, what was not read for longest goes.",
+      );
       bars.disk.hidden = !disk || !disk.max_bytes;
       if (disk && disk.max_bytes) showShare(bars.disk, disk.bytes / disk.max_bytes);
-      setText(texts.disk, disk ? bytes(disk.bytes) + (disk.max_bytes ? " of " + bytes(disk.max_bytes) : "") + ". Kept over restarts." : "Nothing is kept on disk: after a restart the first questions go to the server again.");
+      setText(
+        texts.disk,
+        disk
+          ? bytes(disk.bytes) + (disk.max_bytes ? " of " + bytes(disk.max_bytes) : "") + ". Kept over restarts."
+          : "Nothing is kept on disk: after a restart the first questions go to the server again.",
+      );
     },
   };
 }

@@ -9,7 +9,12 @@ import { CLASSES, ago, bytes, count, counted, duration, moment } from "../words.
 export const title = "Statistics";
 
 const REFRESH_MS = 10000;
-const BY = [["class", "Kind of question"], ["app", "App"], ["server", "Server"], ["user", "User"]];
+const BY = [
+  ["class", "Kind of question"],
+  ["app", "App"],
+  ["server", "Server"],
+  ["user", "User"],
+];
 
 const chosen = { range: "day", by: "class", server: "" };
 
@@ -18,8 +23,15 @@ export function render(root, context) {
   const chart = makeChart("Asked against reached");
   const answers = makeAnswers();
   const reasons = makeReasons();
-  const empty = makeEmpty("Nobody asked in this time.", "Choose a longer time, or give an app the address that is shown under Servers.");
-  const tables = make("div", {}, make("div", { class: "stack" }, answers.element, make("h3", {}, "Why a server was asked"), reasons.element));
+  const empty = makeEmpty(
+    "Nobody asked in this time.",
+    "Choose a longer time, or give an app the address that is shown under Servers.",
+  );
+  const tables = make(
+    "div",
+    {},
+    make("div", { class: "stack" }, answers.element, make("h3", {}, "Why a server was asked"), reasons.element),
+  );
   const since = make("p", { class: "fine" });
   const own = make("p", { class: "fine" });
   const drawn = make("div", { class: "card pad" }, chart.element);
@@ -53,94 +65,228 @@ export function render(root, context) {
     press();
     again();
   };
-  const press = () => byButtons.forEach(([by, button]) => button.setAttribute("aria-pressed", String(by === chosen.by)));
+  const press = () =>
+    byButtons.forEach(([by, button]) => button.setAttribute("aria-pressed", String(by === chosen.by)));
   press();
 
   const ranges = Object.entries(RANGES).map(([range, { name }]) => [range, name]);
   root.append(
-    make("div", { class: "row filters" }, makeChoice("Time", ranges, chosen.range, (range) => choose("range", range)),
-      servers.length > 1 && makeChoice("Server", [["", "all servers"], ...servers], chosen.server, (server) => choose("server", server))),
+    make(
+      "div",
+      { class: "row filters" },
+      makeChoice("Time", ranges, chosen.range, (range) => choose("range", range)),
+      servers.length > 1 &&
+        makeChoice("Server", [["", "all servers"], ...servers], chosen.server, (server) => choose("server", server)),
+    ),
     drawn,
-    makeSection("Who and what", null,
-      make("div", { class: "switch by", role: "group", "aria-label": "One line per" }, byButtons.map(([, button]) => button)),
-      tables, since, own),
-    spotChecks(context));
+    makeSection(
+      "Who and what",
+      null,
+      make(
+        "div",
+        { class: "switch by", role: "group", "aria-label": "One line per" },
+        byButtons.map(([, button]) => button),
+      ),
+      tables,
+      since,
+      own,
+    ),
+    spotChecks(context),
+  );
   again = context.every(REFRESH_MS, refresh);
 }
 
 const rowKey = (row) => JSON.stringify([row.server, row.name]);
-const nameOf = (row) => [row.name, [row.server, chosen.by === "class" ? CLASSES[row.name] : null, row.not_cacheable && "not cacheable: " + row.not_cacheable].filter(Boolean).join(" · ")];
+const nameOf = (row) => [
+  row.name,
+  [
+    row.server,
+    chosen.by === "class" ? CLASSES[row.name] : null,
+    row.not_cacheable && "not cacheable: " + row.not_cacheable,
+  ]
+    .filter(Boolean)
+    .join(" · "),
+];
 
 function makeAnswers() {
-  return makeTable("Answers", [
-    { name: "Name", kind: "name", value: nameOf },
-    { name: "Asked", kind: "count", value: (row) => row.asked, about: "requests of apps" },
-    { name: "Reached", kind: "count", value: (row) => row.reached, about: "requests sent on to the server for them" },
-    { name: "Saved", kind: "count", value: (row) => row.saved, about: "answered without asking the server" },
-    { name: "Stale", kind: "count", value: (row) => row.stale, about: "answered at once, a little older than usual, and refreshed behind" },
-    { name: "Failed", kind: "bad", value: (row) => row.failed, about: "ended in an error" },
-    { name: "Age", value: (row) => (row.age ? duration(row.age.p50_s) + " / " + duration(row.age.p95_s) + " / " + duration(row.age.max_s) : "–"), about: "of answers when they were given: half were younger, 19 of 20 were younger, the oldest" },
-    { name: "p95", value: (row) => (row.latency ? duration(row.latency.p95_ms / 1000) : "–"), about: "19 of 20 were answered within this time" },
-    { name: "Time saved", value: (row) => duration(row.seconds_saved), about: "that apps did not wait for the server" },
-    { name: "Data", value: (row) => bytes(row.bytes), about: "sent to apps" },
-    { name: "Last", value: (row) => (row.last_ms ? ago(row.last_ms) : "–"), about: "when it was asked last" },
-  ], rowKey);
+  return makeTable(
+    "Answers",
+    [
+      { name: "Name", kind: "name", value: nameOf },
+      { name: "Asked", kind: "count", value: (row) => row.asked, about: "requests of apps" },
+      { name: "Reached", kind: "count", value: (row) => row.reached, about: "requests sent on to the server for them" },
+      { name: "Saved", kind: "count", value: (row) => row.saved, about: "answered without asking the server" },
+      {
+        name: "Stale",
+        kind: "count",
+        value: (row) => row.stale,
+        about: "answered at once, a little older than usual, and refreshed behind",
+      },
+      { name: "Failed", kind: "bad", value: (row) => row.failed, about: "ended in an error" },
+      {
+        name: "Age",
+        value: (row) =>
+          row.age ? duration(row.age.p50_s) + " / " + duration(row.age.p95_s) + " / " + duration(row.age.max_s) : "–",
+        about: "of answers when they were given: half were younger, 19 of 20 were younger, the oldest",
+      },
+      {
+        name: "p95",
+        value: (row) => (row.latency ? duration(row.latency.p95_ms / 1000) : "–"),
+        about: "19 of 20 were answered within this time",
+      },
+      {
+        name: "Time saved",
+        value: (row) => duration(row.seconds_saved),
+        about: "that apps did not wait for the server",
+      },
+      { name: "Data", value: (row) => bytes(row.bytes), about: "sent to apps" },
+      { name: "Last", value: (row) => (row.last_ms ? ago(row.last_ms) : "–"), about: "when it was asked last" },
+    ],
+    rowKey,
+  );
 }
 
 /** What is counted by class only. */
 const ofClasses = (value) => (chosen.by === "class" || chosen.by === "server" ? value : null);
 
 function makeReasons() {
-  const reasons = ({ misses }) => Object.entries(misses || {}).filter(([, value]) => value > 0).sort((one, other) => other[1] - one[1]);
-  return makeTable("Why a server was asked", [
-    { name: "Name", kind: "name", value: (row) => row.name },
-    { name: "Missed", kind: "count", value: (row) => row.missed, about: "nothing that might be used was kept" },
-    { name: "Because", isWords: true, value: (row) => reasons(row).map(([reason, value]) => reason + " " + count(value)).join(", ") || "–", about: "absent: never asked before, or let go; expired: kept too long; invalidated: the server said that it changed" },
-    { name: "Joined", kind: "count", value: (row) => row.joined, about: "waited for the same question of somebody else" },
-    { name: "Passed", kind: "count", value: (row) => row.passed, about: "streams and changes, which are never kept" },
-    { name: "Refreshes read", kind: "count", value: (row) => ofClasses(row.refreshes_useful), about: "refreshes behind an answer that an app read afterwards" },
-    { name: "Unread", kind: "count", value: (row) => ofClasses(row.refreshes_useless), about: "refreshes that nobody read: the class is refreshed too often" },
-  ], rowKey);
+  const reasons = ({ misses }) =>
+    Object.entries(misses || {})
+      .filter(([, value]) => value > 0)
+      .sort((one, other) => other[1] - one[1]);
+  return makeTable(
+    "Why a server was asked",
+    [
+      { name: "Name", kind: "name", value: (row) => row.name },
+      { name: "Missed", kind: "count", value: (row) => row.missed, about: "nothing that might be used was kept" },
+      {
+        name: "Because",
+        isWords: true,
+        value: (row) =>
+          reasons(row)
+            .map(([reason, value]) => reason + " " + count(value))
+            .join(", ") || "–",
+        about:
+          "absent: never asked before, or let go; expired: kept too long; invalidated: the server said that it changed",
+      },
+      {
+        name: "Joined",
+        kind: "count",
+        value: (row) => row.joined,
+        about: "waited for the same question of somebody else",
+      },
+      { name: "Passed", kind: "count", value: (row) => row.passed, about: "streams and changes, which are never kept" },
+      {
+        name: "Refreshes read",
+        kind: "count",
+        value: (row) => ofClasses(row.refreshes_useful),
+        about: "refreshes behind an answer that an app read afterwards",
+      },
+      {
+        name: "Unread",
+        kind: "count",
+        value: (row) => ofClasses(row.refreshes_useless),
+        about: "refreshes that nobody read: the class is refreshed too often",
+      },
+    ],
+    rowKey,
+  );
 }
 
 function ownOf(own) {
   if (!own || !own.reached) return "Greenroom itself asked nothing in this time.";
-  return "Beside these Greenroom asked " + counted(own.reached, "request") + " itself, to keep answers warm and fresh: " +
-    count(own.refreshes_useful || 0) + " of their answers were read, " + count(own.refreshes_useless || 0) + " were not.";
+  return (
+    "Beside these Greenroom asked " +
+    counted(own.reached, "request") +
+    " itself, to keep answers warm and fresh: " +
+    count(own.refreshes_useful || 0) +
+    " of their answers were read, " +
+    count(own.refreshes_useless || 0) +
+    " were not."
+  );
 }
 
 // --- Spot checks ---
 
 function spotChecks(context) {
   const text = make("p");
-  const turn = makeButton("", "quiet", () => context.act(turn, () => ask("PUT", "statistics/spot-checks", { enabled: !isOn }), () => again()));
+  const turn = makeButton("", "quiet", () =>
+    context.act(
+      turn,
+      () => ask("PUT", "statistics/spot-checks", { enabled: !isOn }),
+      () => again(),
+    ),
+  );
   turn.hidden = true;
-  const table = makeTable("Spot checks", [
-    { name: "Class", kind: "name", value: (row) => [row.class, row.server] },
-    { name: "Checked", kind: "count", value: (row) => row.made, about: "kept answers that were also asked of the server" },
-    { name: "Same", kind: "count", value: (row) => row.same, about: "both were the same" },
-    { name: "Moved", kind: "count", value: (row) => row.moved, about: "only what moves by itself differed, such as a playing position" },
-    { name: "Changed", kind: "count", value: (row) => row.changed, about: "the server had changed within the age that the class allows" },
-    { name: "Wrong", kind: "bad", value: (row) => row.wrong, about: "differed without a reason: please tell the makers" },
-  ], (row) => row.server + "/" + row.class);
+  const table = makeTable(
+    "Spot checks",
+    [
+      { name: "Class", kind: "name", value: (row) => [row.class, row.server] },
+      {
+        name: "Checked",
+        kind: "count",
+        value: (row) => row.made,
+        about: "kept answers that were also asked of the server",
+      },
+      { name: "Same", kind: "count", value: (row) => row.same, about: "both were the same" },
+      {
+        name: "Moved",
+        kind: "count",
+        value: (row) => row.moved,
+        about: "only what moves by itself differed, such as a playing position",
+      },
+      {
+        name: "Changed",
+        kind: "count",
+        value: (row) => row.changed,
+        about: "the server had changed within the age that the class allows",
+      },
+      {
+        name: "Wrong",
+        kind: "bad",
+        value: (row) => row.wrong,
+        about: "differed without a reason: please tell the makers",
+      },
+    ],
+    (row) => row.server + "/" + row.class,
+  );
   const place = make("div");
   let isOn = false;
-  const element = makeSection("Spot checks", "Now and then an answer that was kept is also asked of the server, and both are compared. That is how you know that what is kept is right.",
-    make("div", { class: "card pad row apart after" }, text, turn), place);
+  const element = makeSection(
+    "Spot checks",
+    "Now and then an answer that was kept is also asked of the server, and both are compared. That is how you know that what is kept is right.",
+    make("div", { class: "card pad row apart after" }, text, turn),
+    place,
+  );
   const again = context.every(REFRESH_MS, async () => {
     try {
       const told = await context.ask("GET", "statistics/spot-checks");
       isOn = told.enabled;
       turn.hidden = false;
       setText(turn, isOn ? "Turn off" : "Turn on");
-      setText(text, (isOn ? "On: one hit in " + count(told.one_in) + " is checked. " : "Off. ") +
-        counted(told.made, "check") + " so far, " + count(told.wrong) + " wrong" + (told.skipped ? "; " + count(told.skipped) + " left out, because the server was busy or had been asked enough" : "") + ".");
+      setText(
+        text,
+        (isOn ? "On: one hit in " + count(told.one_in) + " is checked. " : "Off. ") +
+          counted(told.made, "check") +
+          " so far, " +
+          count(told.wrong) +
+          " wrong" +
+          (told.skipped
+            ? "; " + count(told.skipped) + " left out, because the server was busy or had been asked enough"
+            : "") +
+          ".",
+      );
       table.show(told.classes);
       place.replaceChildren(...(told.classes.length > 0 ? [table.element] : []));
     } catch (error) {
       if (!context.signal.aborted) {
         turn.hidden = true;
-        setText(text, error.status === 404 ? "This Greenroom does not make spot checks." : "They cannot be shown now: " + error.message);
+        setText(
+          text,
+          error.status === 404
+            ? "This Greenroom does not make spot checks."
+            : "They cannot be shown now: " + error.message,
+        );
       }
     }
   });
