@@ -82,6 +82,29 @@ fn every_operation_has_a_name_of_its_own_and_says_what_it_is_for() {
     }
 }
 
+#[test]
+fn whatever_the_description_refers_to_is_in_it() {
+    fn refer(value: &Value, description: &Value, found: &mut usize) {
+        match value {
+            Value::Object(object) => {
+                if let Some(Value::String(to)) = object.get("$ref") {
+                    let pointer = to.strip_prefix('#').expect("it refers to itself");
+                    assert!(description.pointer(pointer).is_some(), "{to}");
+                    *found += 1;
+                }
+                object.values().for_each(|value| refer(value, description, found));
+            }
+            Value::Array(values) => values.iter().for_each(|value| refer(value, description, found)),
+            _ => {}
+        }
+    }
+    let description = serde_json::from_str(super::super::description()).expect("it is JSON");
+    let mut found = 0;
+    refer(&description, &description, &mut found);
+    assert!(found > 100, "{found}");
+    assert!(!super::super::description().contains("u-int"));
+}
+
 #[tokio::test]
 async fn the_description_is_served_and_says_where_it_is() {
     let house = House::new();
