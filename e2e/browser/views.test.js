@@ -50,6 +50,31 @@ for (const scheme of ["light", "dark"]) {
   }
 }
 
+for (const scheme of ["light", "dark"]) {
+  test(`every dialog is well: ${scheme}`, async () => {
+    const page = await scene.open({ scheme, size: "phone", axe: true });
+    await page.locator("#session").click();
+    await page.getByRole("dialog", { name: "Log in" }).waitFor();
+    assert.deepEqual(await axeFindings(page), []);
+    await picture(page, `dialog-login-${scheme}-phone`);
+    await page.keyboard.press("Escape");
+    await logIn(page, scene.gateway);
+    await goTo(page, "libraries");
+    await page.getByRole("button", { name: "Turn off: Music" }).first().click();
+    await page.getByRole("dialog", { name: "Turn Music off?" }).waitFor();
+    assert.deepEqual(await axeFindings(page), []);
+    await page.keyboard.press("Escape");
+    assert.equal((await scene.gateway.api("libraries/home:3")).enabled, true, "it was thought better of");
+    await goTo(page, "settings");
+    await page.getByRole("button", { name: /sections/ }).first().click();
+    await page.locator("dialog.editor").waitFor();
+    await page.watched.settled();
+    assert.deepEqual(await axeFindings(page), []);
+    await picture(page, `dialog-lifetimes-${scheme}-phone`);
+    await page.watched.close();
+  });
+}
+
 test("every view works under the strict policy", async () => {
   const page = await scene.open();
   await logIn(page, scene.gateway);

@@ -60,12 +60,17 @@ export class Program {
     return fs.readFileSync(this.logPath, "utf8");
   }
 
-  /** Waits until `url` answers 200; fails if the program is gone. */
+  /** Waits until `url` answers 200; if it never does, the program is ended and said to have failed. */
   async answers(url) {
-    await until(async () => {
-      if (this.hasEnded) throw new Error(`${this.name} ended:\n${this.log().slice(-4000)}`);
-      return fetch(url).then((response) => response.status === 200, () => false);
-    }, `${this.name} answers ${url}`);
+    try {
+      await until(async () => {
+        if (this.hasEnded) throw new Error(`${this.name} ended:\n${this.log().slice(-4000)}`);
+        return fetch(url).then((response) => response.status === 200, () => false);
+      }, `${this.name} answers ${url}`);
+    } catch (error) {
+      this.child.kill("SIGKILL");
+      throw error;
+    }
   }
 
   /** Ends it at once, as a power cut would. */
