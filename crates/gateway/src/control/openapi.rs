@@ -29,6 +29,9 @@ const INTRODUCTION: &str = "Everything the control plane of Greenroom shows and 
     Reading needs no token on the machine itself, and anywhere else one of both; whatever changes something needs the \
     control token, or the session of the page. HEAD is answered wherever GET is.";
 
+/// The media type of a problem.
+const PROBLEM: &str = "application/problem+json";
+
 /// How a program shows the token.
 const BEARER: &str = "token";
 /// How the page does.
@@ -57,7 +60,9 @@ pub fn written() -> &'static str {
 }
 
 fn write(description: &OpenApi) -> String {
-    description.to_pretty_json().expect("a description is always JSON")
+    let text = description.to_pretty_json().expect("a description is always JSON");
+    // The library spells them otherwise than the registry of formats does.
+    text.replace("\"format\": \"u-int", "\"format\": \"uint")
 }
 
 /// What is said before any path is.
@@ -89,7 +94,10 @@ pub(super) fn complete(description: &mut OpenApi) {
             operation.security = Some(keys(route));
             for (status, description) in of_the_gate(route).chain(of_what_is_taken(operation)) {
                 let said = operation.responses.responses.entry(status.as_str().to_owned());
-                said.or_insert_with(|| RefOr::T(Response::new(description)));
+                let said = said.or_insert_with(|| RefOr::T(Response::new(description)));
+                if let RefOr::T(response) = said {
+                    response.content.entry(PROBLEM.to_owned()).or_insert_with(problem);
+                }
             }
             for (status, said) in &mut operation.responses.responses {
                 if let RefOr::T(response) = said {
@@ -179,7 +187,10 @@ fn complete_response(status: &str, response: &mut Response) {
         response.description = status.canonical_reason().unwrap_or("Something else").to_owned();
     }
     if response.content.is_empty() && (status.is_client_error() || status.is_server_error()) {
-        let problem = Content::new(Some(Ref::from_schema_name("Problem")));
-        response.content.insert("application/problem+json".to_owned(), problem);
+        response.content.insert(PROBLEM.to_owned(), problem());
     }
+}
+
+fn problem() -> Content {
+    Content::new(Some(Ref::from_schema_name("Problem")))
 }

@@ -59,6 +59,7 @@ pub(super) struct Rows {
     /// How far back; a day if it is not said.
     #[serde(default)]
     #[param(required = false)]
+    #[param(inline)]
     range: Span,
 }
 
@@ -97,6 +98,7 @@ pub(super) struct Series {
     /// How far back; a day if it is not said.
     #[serde(default)]
     #[param(required = false)]
+    #[param(inline)]
     range: Span,
 }
 

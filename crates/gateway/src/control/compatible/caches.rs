@@ -113,6 +113,7 @@ struct Row {
     cache_age_seconds: Option<f64>,
     #[serde(flatten)]
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object)]
     background: Option<Background>,
 }
 

@@ -54,6 +54,15 @@ struct Markers {
     storage_location: &'static str,
 }
 
+/// What was asked for: both kinds of servers, or one.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = MatchedLibraries)]
+pub(in crate::control) enum Status {
+    Both(Both),
+    One(Target),
+}
+
 /// The libraries of both kinds of servers.
 #[derive(Debug, Serialize, ToSchema)]
 pub(in crate::control) struct Both {
@@ -142,7 +151,7 @@ pub(in crate::control) async fn files(State(plane): State<Arc<Plane>>) -> Json<F
 
 /// The libraries that playlists are matched against.
 #[utoipa::path(get, path = "/api/status/cache", tag = "compatible", params(Which), responses(
-    (status = 200, description = "Both kinds of servers, or the one that was asked for", body = Both),
+    (status = 200, description = "Both kinds of servers, or the one that was asked for", body = Status),
     (status = 400, description = "There is no such kind of servers", body = Detail)))]
 pub(in crate::control) async fn status(
     State(plane): State<Arc<Plane>>,
@@ -150,11 +159,11 @@ pub(in crate::control) async fn status(
 ) -> Response {
     match which.target.as_deref().map(str::to_ascii_lowercase).as_deref() {
         None | Some("") => {
-            Json(Both { plex: plane.target(Kind::Plex), jellyfin: plane.target(Kind::Jellyfin) })
-                .into_response()
+            let both = Both { plex: plane.target(Kind::Plex), jellyfin: plane.target(Kind::Jellyfin) };
+            Json(Status::Both(both)).into_response()
         }
-        Some("plex") => Json(plane.target(Kind::Plex)).into_response(),
-        Some("jellyfin") => Json(plane.target(Kind::Jellyfin)).into_response(),
+        Some("plex") => Json(Status::One(plane.target(Kind::Plex))).into_response(),
+        Some("jellyfin") => Json(Status::One(plane.target(Kind::Jellyfin))).into_response(),
         Some(_) => UNKNOWN_TARGET.into_response(),
     }
 }
@@ -173,7 +182,7 @@ pub(in crate::control) async fn reset(State(plane): State<Arc<Plane>>) -> Json<M
 
 /// Asks for builds of music libraries.
 #[utoipa::path(post, path = "/api/commands/library_cache_builder/refresh", tag = "compatible",
-    request_body = Order, responses(
+    request_body = Option<Order>, responses(
     (status = 200, description = "What became of it", body = Ordered),
     (status = 400, description = "There is no such kind of servers, or the body cannot be understood", body = Detail)))]
 pub(in crate::control) async fn refresh(
