@@ -219,7 +219,7 @@ fn expressions<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
             for (name, value) in fields {
                 match value.as_str() {
                     Some(text) if name == "expr" || name == "query" && text.contains("greenroom_") => {
-                        found.push(text)
+                        found.push(text);
                     }
                     _ => expressions(value, found),
                 }
