@@ -56,6 +56,7 @@ def hold(gateway, name, *arguments):
             [*program, "run", *where, *arguments],
             stdout=out,
             stderr=subprocess.STDOUT,
+            cwd=LOGS,
             env=own_environment(),
             timeout=RUN_LASTS_S,
             check=False,

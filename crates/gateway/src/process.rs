@@ -153,7 +153,8 @@ impl Process {
         let own: Vec<Arc<Server>> = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
         let inside = Arc::new(Inside::of(own.clone()));
         let known = Arc::clone(&libraries);
-        let dashboard = Arc::new(Dashboard::new(Arc::clone(&inside), known, clock.clone()));
+        let dashboard = Dashboard::new(Arc::clone(&inside), known, clock.clone());
+        let dashboard = Arc::new(dashboard.counting(Arc::clone(&statistics)));
         let kept = (clock.clone(), tasks.clone());
         let history = History::open(&state_dir, state.trouble(), settings.history_max_rows, own, kept);
         let history = Arc::new(history);

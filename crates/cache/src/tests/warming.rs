@@ -223,3 +223,22 @@ async fn a_scarce_budget_goes_to_what_lives_longest() {
     let asked = stage.source.asked();
     stage.strike(asked).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_says_that_a_read_is_to_be_expected_has_it_refreshed_when_that_is_due() {
+    let stage = warm_stage(Settings::default());
+    let key = Stage::key("/a");
+    assert!(!stage.cache.refresh_due(&key), "nobody ever read it");
+    stage.read("/a").await.unwrap();
+    stage.pass_s(70).await;
+    assert!(!stage.cache.refresh_due(&key), "it is fresh for long yet");
+    stage.source.write("/a");
+    stage.pass_s(20).await;
+    assert!(stage.cache.refresh_due(&key));
+    assert!(!stage.cache.refresh_due(&key), "once is enough");
+    stage.pass_s(60).await;
+    assert_eq!(said(&stage.read("/a").await), (Hit, "anna v1".into()));
+    let class = stage.class();
+    assert_eq!((class.warm_loads, class.missed(), class.hits), (1, 1, 1), "nobody asked but the reader");
+    stage.strike(2).await;
+}

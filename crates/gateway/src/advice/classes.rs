@@ -41,10 +41,10 @@ pub(super) fn advise(lately: &Lately) -> Option<Warning> {
         return None;
     };
     let remedy = format!("Let {class} live longer, by greenroom policies set {class} --fresh-s SECONDS.");
-    let action = proposal(counts.fresh_s, lately.usual_fresh_s).map(|fresh_s| {
-        let label = match fresh_s {
-            Some(fresh_s) => format!("Set {fresh_s} s"),
-            None => format!("Back to {} s", lately.usual_fresh_s),
+    let action = proposal(counts.fresh_s, lately.usual_fresh_s).map(|proposal| {
+        let (label, fresh_s) = match proposal {
+            Proposal::Twice(fresh_s) => (format!("Set {fresh_s} s"), Some(fresh_s)),
+            Proposal::Usual => (format!("Back to {} s", lately.usual_fresh_s), None),
         };
         Action::new(label, "PUT", "cache/policies")
             .saying(json!({"server": lately.server, "class": class, "fresh_s": fresh_s}))
@@ -52,13 +52,21 @@ pub(super) fn advise(lately: &Lately) -> Option<Warning> {
     Some(Warning::notice(code, text, remedy).about(class).with(action))
 }
 
-/// How long it could be fresh instead: as long as usual, else twice as long. `Some(None)` is the usual time.
-fn proposal(fresh_s: u32, usual_s: u32) -> Option<Option<u32>> {
+/// How long it could be fresh instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proposal {
+    /// As long as usual.
+    Usual,
+    /// Twice as long as now: so many seconds.
+    Twice(u32),
+}
+
+fn proposal(fresh_s: u32, usual_s: u32) -> Option<Proposal> {
     if fresh_s < usual_s {
-        return Some(None);
+        return Some(Proposal::Usual);
     }
     let twice_s = fresh_s.max(1).saturating_mul(2);
-    (twice_s <= LONGEST_S).then_some(Some(twice_s))
+    (twice_s <= LONGEST_S).then_some(Proposal::Twice(twice_s))
 }
 
 #[cfg(test)]
@@ -104,9 +112,9 @@ mod tests {
 
     #[test]
     fn nobody_is_advised_to_keep_anything_fresh_for_ever() {
-        assert_eq!(proposal(10, 10), Some(Some(20)));
-        assert_eq!(proposal(0, 0), Some(Some(2)));
-        assert_eq!(proposal(5, 10), Some(None));
+        assert_eq!(proposal(10, 10), Some(Proposal::Twice(20)));
+        assert_eq!(proposal(0, 0), Some(Proposal::Twice(2)));
+        assert_eq!(proposal(5, 10), Some(Proposal::Usual));
         assert_eq!(proposal(3_600, 10), None);
     }
 }

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use super::Plane;
 use crate::dashboard::figures::Figures;
-use crate::dashboard::traffic::Today;
+use crate::dashboard::traffic::share;
 
 /// The figures of the last minute.
 #[derive(Debug, Serialize, ToSchema)]
@@ -72,7 +72,7 @@ pub(super) async fn summary(State(plane): State<Arc<Plane>>) -> Json<Summary> {
     let control = &plane.control;
     let figures = control.dashboard.figures();
     let apps: usize = control.servers.iter().map(|shown| shown.server.apps.figures().len()).sum();
-    let today = Today::of(control.inside.servers());
+    let today = control.statistics.today(None);
     let warnings = control.own_warnings().count()
         + control.servers.iter().map(|shown| shown.warnings().count()).sum::<usize>();
     Json(Summary {
@@ -82,9 +82,9 @@ pub(super) async fn summary(State(plane): State<Arc<Plane>>) -> Json<Summary> {
         asked_today: today.asked,
         reached_today: today.reached,
         saved_today: today.saved,
-        saved_share_today: today.saved_share(),
+        saved_share_today: share(today.saved, today.asked),
         seconds_saved_today: today.seconds_saved,
-        stale_share_today: today.stale_share(),
+        stale_share_today: share(today.stale, today.asked),
         active_sessions: figures.sessions.active,
         films: figures.libraries.all.films,
         episodes: figures.libraries.all.episodes,

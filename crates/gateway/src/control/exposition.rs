@@ -52,9 +52,9 @@ pub(super) fn classic(open_metrics: &str) -> String {
                 other => ("", other),
             };
             if let Some((_, said)) = help.take().filter(|(of, _)| *of == name) {
-                text += &format!("# HELP {name}{suffix} {said}\n");
+                text.extend(["# HELP ", name, suffix, " ", said, "\n"]);
             }
-            text += &format!("# TYPE {name}{suffix} {kind}\n");
+            text.extend(["# TYPE ", name, suffix, " ", kind, "\n"]);
         } else if !line.starts_with('#') {
             text += line;
             text.push('\n');

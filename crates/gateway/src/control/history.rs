@@ -104,7 +104,7 @@ pub(super) async fn page(
     (status = 200, description = "What came of it", body = Done),
     (status = 502, description = "A server could not be mirrored")))]
 pub(super) async fn sync(State(plane): State<Arc<Plane>>) -> Result<Json<Done>, Problem> {
-    let watch = Watch { cancelled: &plane.stop, progress: &|_, _| {} };
+    let watch = Watch { is_cancelled: &|| plane.stop.is_cancelled(), progress: &|_, _| {} };
     match plane.control.history.sync(watch).await {
         Ok(message) => Ok(Json(Done::said(message))),
         Err(reason) => {

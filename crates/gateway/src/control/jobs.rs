@@ -26,7 +26,7 @@ pub(super) struct Jobs {
 
 /// How every job stands.
 #[utoipa::path(
-    get, path = "/api/v1/jobs", tag = "jobs",
+    get, path = "/api/v1/jobs",
     responses((status = 200, description = "Every job, with its last run and its next", body = Jobs))
 )]
 pub(super) async fn list(State(plane): State<Arc<Plane>>) -> Json<Jobs> {
@@ -37,7 +37,7 @@ pub(super) async fn list(State(plane): State<Arc<Plane>>) -> Json<Jobs> {
 
 /// Runs a job now, or as soon as there is a place.
 #[utoipa::path(
-    post, path = "/api/v1/jobs/{id}/run", tag = "jobs",
+    post, path = "/api/v1/jobs/{id}/run",
     params(("id" = String, Path, description = "The job, such as history or library:home:3")),
     responses(
         (status = 202, description = "It begins, or it runs or waits already", body = Done),
@@ -58,7 +58,7 @@ pub(super) async fn run(
 
 /// Ends a run of a job.
 #[utoipa::path(
-    post, path = "/api/v1/jobs/{id}/cancel", tag = "jobs",
+    post, path = "/api/v1/jobs/{id}/cancel",
     params(("id" = String, Path, description = "The job, such as history or library:home:3")),
     responses(
         (status = 200, description = "It ends within a few seconds, or nothing was running", body = Done),

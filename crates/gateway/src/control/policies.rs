@@ -28,6 +28,7 @@ pub(super) struct Policies {
 }
 
 /// How long answers of one class of one server live, in seconds. The windows add up.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and any mixture occurs")]
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Policy {
     server: String,
@@ -74,38 +75,64 @@ pub(super) struct Change {
     #[serde(default)]
     server: Option<String>,
     class: String,
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default)]
     #[schema(value_type = Option<u32>, maximum = 31_536_000)]
-    fresh_s: Option<Option<u32>>,
-    #[serde(default, deserialize_with = "said")]
+    fresh_s: Number,
+    #[serde(default)]
     #[schema(value_type = Option<u32>, maximum = 31_536_000)]
-    fresh_with_signal_s: Option<Option<u32>>,
-    #[serde(default, deserialize_with = "said")]
+    fresh_with_signal_s: Number,
+    #[serde(default)]
     #[schema(value_type = Option<u32>, maximum = 31_536_000)]
-    stale_s: Option<Option<u32>>,
-    #[serde(default, deserialize_with = "said")]
+    stale_s: Number,
+    #[serde(default)]
     #[schema(value_type = Option<u32>, maximum = 31_536_000)]
-    stale_on_error_s: Option<Option<u32>>,
+    stale_on_error_s: Number,
 }
 
-/// Null is something else than nothing.
-fn said<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<u32>>, D::Error> {
-    Option::deserialize(from).map(Some)
+/// What is said of one number.
+#[derive(Debug, Clone, Copy, Default)]
+enum Number {
+    /// Nothing: it stays.
+    #[default]
+    Unnamed,
+    /// Null: what was said before is taken back.
+    TakenBack,
+    Said(u32),
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Option::deserialize(from).map(|said| said.map_or(Self::TakenBack, Self::Said))
+    }
+}
+
+impl Number {
+    fn over(self, before: Option<u32>) -> Option<u32> {
+        match self {
+            Self::Unnamed => before,
+            Self::TakenBack => None,
+            Self::Said(number) => Some(number),
+        }
+    }
+
+    fn is_within_bounds(self) -> bool {
+        !matches!(self, Self::Said(number) if number > MAX_S)
+    }
 }
 
 impl Change {
     fn over(&self, before: Said) -> Said {
         Said {
-            fresh_s: self.fresh_s.unwrap_or(before.fresh_s),
-            fresh_with_signal_s: self.fresh_with_signal_s.unwrap_or(before.fresh_with_signal_s),
-            stale_s: self.stale_s.unwrap_or(before.stale_s),
-            stale_on_error_s: self.stale_on_error_s.unwrap_or(before.stale_on_error_s),
+            fresh_s: self.fresh_s.over(before.fresh_s),
+            fresh_with_signal_s: self.fresh_with_signal_s.over(before.fresh_with_signal_s),
+            stale_s: self.stale_s.over(before.stale_s),
+            stale_on_error_s: self.stale_on_error_s.over(before.stale_on_error_s),
         }
     }
 
     fn is_within_bounds(&self) -> bool {
         let all = [self.fresh_s, self.fresh_with_signal_s, self.stale_s, self.stale_on_error_s];
-        all.into_iter().flatten().flatten().all(|number| number <= MAX_S)
+        all.into_iter().all(Number::is_within_bounds)
     }
 }
 

@@ -384,6 +384,47 @@ async fn what_is_opened_to_a_network_is_read_there_without_the_token() {
 }
 
 #[tokio::test]
+async fn the_shapes_of_other_dashboards_are_opened_for_reading_only() {
+    let paths = ["/api/plex/activities", "/api/plex/cache/stats", "/api/cache/stats", "/api/v1/summary"];
+    let open = paths.map(|path| format!("\"{path} from 192.168.1.0/24\"")).join(", ");
+    let open = format!("{open}, \"/api/plex/cache/clear from 192.168.1.0/24\"");
+    let mut house = House::told(&format!("open_reads = [{open}]\nhosts = [\"nas\"]"));
+    house.peer = "192.168.1.9:50000".parse().expect("an address");
+    let nas = ("host", "nas:8710");
+    for path in paths {
+        assert_eq!(house.ask("GET", path, &[nas], "").await.status, 200, "{path}");
+    }
+    assert_eq!(house.ask("GET", "/api/plex/sessions", &[nas], "").await.code(), "token-missing");
+    for path in [
+        "/api/plex/cache/clear",
+        "/api/plex/cache/warm",
+        "/api/plex/watch-history/sync",
+        "/api/status/cache/reset",
+        "/api/commands/library_cache_builder/refresh",
+        "/api/v1/history/sync",
+    ] {
+        assert_eq!(house.ask("POST", path, &[nas, JSON], "{}").await.code(), "token-missing", "{path}");
+        assert_eq!(house.ask("GET", path, &[LOCAL, BEARER], "").await.status, 405, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_to_a_picture_is_its_own_permission_and_nothing_else_is_one() {
+    let mut house = House::told("hosts = [\"nas\"]");
+    house.peer = "192.168.1.9:50000".parse().expect("an address");
+    let nas = ("host", "nas:8710");
+    for query in [
+        "",
+        "?server=home&path=/library/metadata/1/thumb/1",
+        "?server=home&path=/&until=9999999999&signature=00",
+    ] {
+        let answer = house.ask("GET", &format!("/api/plex/image{query}"), &[nas], "").await;
+        assert_eq!(answer.code(), "bad-link", "{query}");
+    }
+    assert_eq!(house.ask("POST", "/api/plex/image", &[nas, JSON], "{}").await.code(), "token-missing");
+}
+
+#[tokio::test]
 async fn a_name_is_ours_only_if_it_was_configured() {
     let house = House::told("hosts = [\"greenroom\"]");
     assert_eq!(house.ask("GET", "/", &[("host", "greenroom:8710")], "").await.status, 200);

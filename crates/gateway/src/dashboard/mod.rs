@@ -22,7 +22,8 @@ use parking_lot::RwLock;
 use crate::inside::{Inside, errand};
 use crate::library::Libraries;
 use crate::server::Server;
-use figures::{Figures, Playing, ServerHealth, Services, Sessions};
+use crate::statistics::Statistics;
+use figures::{Figures, Playing, ServerHealth, Services, Sessions, TopApp, Traffic};
 use totals::Totals;
 
 /// How often the figures are computed.
@@ -46,10 +47,12 @@ pub struct Dashboard {
     /// What servers said last. Whoever holds it computes; nobody who looks takes it.
     known: tokio::sync::Mutex<Known>,
     looked_ms: AtomicU64,
+    statistics: Arc<Statistics>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
+    traffic: (Traffic, Vec<TopApp>),
     sessions: BTreeMap<String, Seen>,
     users: BTreeMap<String, (u64, u64)>,
     totals: Totals,
@@ -71,11 +74,18 @@ impl Dashboard {
         Self {
             inside,
             libraries,
-            clock,
             ready: RwLock::default(),
             known: tokio::sync::Mutex::default(),
             looked_ms,
+            statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
+            clock,
         }
+    }
+
+    /// With what was counted of apps.
+    #[must_use]
+    pub fn counting(self, statistics: Arc<Statistics>) -> Self {
+        Self { statistics, ..self }
     }
 
     /// The figures as they were computed last.
@@ -97,6 +107,10 @@ impl Dashboard {
             if may_ask {
                 look_at_users(&mut known, server, now_ms).await;
             }
+        }
+        match traffic::of(&self.statistics).await {
+            Ok(traffic) => known.traffic = traffic,
+            Err(reason) => tracing::debug!(reason, "what apps asked cannot be read"),
         }
         known.totals.count(&self.libraries, may_ask).await;
         let figures = self.assemble(&mut known);
@@ -139,9 +153,9 @@ impl Dashboard {
             services: Services::of(&servers),
             servers,
             libraries: known.totals.shown(&self.libraries),
-            traffic: traffic::of(self.inside.servers()),
+            traffic: known.traffic.0,
             sessions,
-            top_apps: traffic::top_apps(self.inside.servers()),
+            top_apps: known.traffic.1.clone(),
             users: known.users.iter().map(|(server, (count, _))| (server.clone(), *count)).collect(),
             peak_sessions: known.peak,
             peak_ms: known.peak_ms,
@@ -182,5 +196,23 @@ async fn look_at_users(known: &mut Known, server: &Arc<Server>, now_ms: u64) {
         && let Ok(users) = kind.accounts(&body)
     {
         known.users.insert(server.name().to_owned(), (users.len() as u64, now_ms));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_looks_while_figures_are_computed_has_those_of_before_at_once() {
+        let dashboard = Dashboard::new(Arc::default(), Arc::default(), Clock::system());
+        dashboard.recompute().await.expect("it can");
+        let before = dashboard.figures();
+        assert!(before.as_of_ms > 0);
+        let computing = dashboard.known.lock().await;
+        assert_eq!(dashboard.figures().as_of_ms, before.as_of_ms);
+        assert_eq!(dashboard.recompute().await.as_deref(), Ok("It runs already."));
+        drop(computing);
+        assert_eq!(dashboard.recompute().await.as_deref(), Ok("0 playing on 0 servers"));
     }
 }

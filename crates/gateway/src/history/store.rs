@@ -62,6 +62,8 @@ impl Store {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(data_dir.join(FILE), flags)?;
         db.busy_timeout(BUSY_TIMEOUT)?;
+        // What a crash takes is asked for again.
+        db.pragma_update(None, "synchronous", "NORMAL")?;
         if layout::of(&db)? != layout::newest() {
             return Err(Failing::new(Trouble::Newer, "another version of Greenroom changed its layout"));
         }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use greenroom_upstream::ask::Kind;
 use greenroom_upstream::class::Class;
 use greenroom_upstream::dashboard::{Played, PlayedPage};
-use tokio_util::sync::CancellationToken;
 
 use super::History;
 use super::store::{Reached, Store};
@@ -31,8 +30,8 @@ const NAMED_AT_ONCE: usize = 50;
 
 /// Who watches a sync, and may end it.
 pub struct Watch<'a> {
-    /// Ends it.
-    pub cancelled: &'a CancellationToken,
+    /// Whether it is to end.
+    pub is_cancelled: &'a (dyn Fn() -> bool + Sync),
     /// Told of rows done, and how many there are.
     pub progress: &'a (dyn Fn(u64, Option<u64>) + Sync),
 }
@@ -41,9 +40,9 @@ impl History {
     /// Brings the mirror up to what the servers have. Returns what to say of it.
     ///
     /// # Errors
-    /// Why a server could not be mirrored; what came until then is kept. Also if another sync runs.
+    /// Why a server could not be mirrored; what came until then is kept.
     pub async fn sync(&self, watch: Watch<'_>) -> Result<String, String> {
-        let Ok(_turn) = self.turn.try_lock() else { return Err("It runs already.".to_owned()) };
+        let Ok(_turn) = self.turn.try_lock() else { return Ok("It runs already.".to_owned()) };
         let Some(store) = self.store.clone() else { return Err("the history is not kept".to_owned()) };
         let (mut new, mut troubles) = (0, Vec::new());
         for server in self.servers.iter().filter(|server| server.settings.token.is_some()) {
@@ -79,7 +78,7 @@ impl History {
         let plan = Plan::of(server.settings.kind, &reached, now_ms);
         let mut round = Round { start: 0, new: 0, newest_s: reached.cursor_s };
         for _ in 0..MAX_PAGES {
-            if watch.cancelled.is_cancelled() {
+            if (watch.is_cancelled)() {
                 return Err("cancelled".to_owned());
             }
             let mut page = fetch(server, plan.since_s, round.start).await?;

@@ -87,7 +87,10 @@ async fn exchange(server: &Server, target: &str) -> Result<Bytes, Trouble> {
         _ => return Err(Trouble::Unfit),
     }
     match collect(response.into_body(), MAX_BYTES).await {
-        Collected::Whole(body) => Ok(body),
+        Collected::Whole(body) => {
+            server.note_success();
+            Ok(body)
+        }
         Collected::TooLong(..) => Err(Trouble::Unfit),
         Collected::Broken(_) => Err(Trouble::Silent),
     }

@@ -12,19 +12,18 @@ mod lately;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_cache::{Answer, Entry, FailureKind, Reason, Served, Value};
 use greenroom_upstream::ask::Ask;
 use greenroom_upstream::verdict::{Read, Sharing, Verdict};
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method};
 use tokio_util::sync::CancellationToken;
 
 use crate::proxy::meaning::{self, Meaning};
-use crate::proxy::{Visit, answer, offline, read};
+use crate::proxy::{Visit, answer, read, within};
 use crate::server::Server;
 use lately::Lately;
 
@@ -37,6 +36,27 @@ const TICK: Duration = Duration::from_millis(250);
 pub struct Inside {
     servers: Vec<Arc<Server>>,
     lately: Lately,
+}
+
+/// Who wants to know. What pages say of caches is not heeded: many say with every poll that they want nothing kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    /// The headers that say which app it is.
+    said: &'a HeaderMap,
+    /// Whether nothing will do that is kept.
+    is_insistent: bool,
+}
+
+impl<'a> Asker<'a> {
+    /// Somebody who is content with what is kept.
+    pub fn of(said: &'a HeaderMap) -> Self {
+        Self { said, is_insistent: false }
+    }
+
+    /// Somebody who wants the server to be asked.
+    pub fn insistent(said: &'a HeaderMap) -> Self {
+        Self { said, is_insistent: true }
+    }
 }
 
 /// What came of a read.
@@ -109,24 +129,19 @@ impl Inside {
         self.servers.iter().find(|server| server.name() == name)
     }
 
-    /// Asks as an app would, with the configured token; `said` are the headers of who wants to know.
+    /// Asks as an app would, with the configured token, on behalf of who wants to know.
     ///
     /// # Errors
     /// If there is neither an answer nor anything kept.
-    pub async fn ask(&self, server: &Arc<Server>, target: &str, said: &HeaderMap) -> Result<Found, Missing> {
+    pub async fn ask(&self, server: &Arc<Server>, target: &str, asker: Asker<'_>) -> Result<Found, Missing> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let (visit, read) = visit(server, target, &headers, said)?;
+        let (visit, read) = visit(server, target, &headers, asker.said)?;
+        if asker.is_insistent {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        }
         let now_ms = server.clock.now_ms();
-        server.counters.asked.fetch_add(1, Ordering::Relaxed);
-        server.counters.last_asked_ms.store(now_ms, Ordering::Relaxed);
-        visit.app.asked.fetch_add(1, Ordering::Relaxed);
-        visit.app.first_asked.get_or_init(|| read.class.name());
-        let load = || read::loader(&visit, &read);
-        let outcome = match server.breaker.outage() {
-            Some(outage) => offline::consult(&server.cache, &visit, &read, &outage, || load()).await,
-            None => read::consult(&server.cache, &visit, &read, &headers, load).await,
-        };
+        let outcome = within::answer(&visit, &read, &headers).await;
         if read.sharing == Sharing::Identity {
             self.lately.note(server, read::key(&visit, &read), now_ms);
         }
@@ -134,16 +149,11 @@ impl Inside {
             Ok(Answer::Kept { entry, served, age, reason, leaving, .. }) => {
                 // The answer is on its way: what was loaded may be written down.
                 drop(leaving);
-                read::note_saved(&visit, served, reason);
                 Ok(Found::kept(&entry, age, served, reason))
             }
-            Ok(Answer::Shared { value, served }) => {
-                read::note_saved(&visit, served, None);
-                Ok(Found::fresh(&value, now_ms))
-            }
+            Ok(Answer::Shared { value, .. }) => Ok(Found::fresh(&value, now_ms)),
             Ok(Answer::Passed(_)) => Err(Missing::NoRead),
             Err(failure) => {
-                visit.app.failed.fetch_add(1, Ordering::Relaxed);
                 if !failure.kind.serves_old() {
                     self.lately.forget(&read::key(&visit, &read));
                 }

@@ -35,8 +35,8 @@ pub fn add(jobs: &Jobs, dashboard: &Arc<Dashboard>, history: &Arc<History>) {
     jobs.add(HISTORY, move |turn| {
         let history = Arc::clone(&history);
         async move {
-            let progress = |done, total| turn.progress(done, total);
-            history.sync(Watch { cancelled: &turn.cancel, progress: &progress }).await
+            let (is_cancelled, progress) = (|| turn.is_cancelled(), |done, total| turn.progress(done, total));
+            history.sync(Watch { is_cancelled: &is_cancelled, progress: &progress }).await
         }
     });
 }

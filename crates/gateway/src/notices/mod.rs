@@ -19,17 +19,16 @@ pub mod template;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 use greenroom_cache::{Cache, Clock};
-use parking_lot::Mutex;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config;
-use crate::warnings::{Warning, Warnings};
+use crate::warnings::{Action, Warning, Warnings};
 pub use delivery::Refusal;
 pub use fact::Fact;
 use target::Target;
@@ -41,8 +40,6 @@ const UNDELIVERED: &str = "notice-undelivered";
 #[derive(Debug, Default)]
 pub struct Notices {
     targets: Vec<Arc<Target>>,
-    /// Targets whose last message was given up.
-    failing: Mutex<BTreeSet<String>>,
     warnings: Arc<Warnings>,
 }
 
@@ -63,7 +60,7 @@ impl Notices {
     /// Tells these targets. What is wrong with one of them is said as a warning.
     pub fn new(targets: Vec<config::Notice>, clock: &Clock, warnings: &Arc<Warnings>) -> Self {
         let targets = targets.into_iter().map(|settings| Arc::new(Target::new(settings, clock.clone())));
-        Self { targets: targets.collect(), failing: Mutex::default(), warnings: Arc::clone(warnings) }
+        Self { targets: targets.collect(), warnings: Arc::clone(warnings) }
     }
 
     /// Something happened. Never waits; whoever cannot keep up misses it, and that is counted.
@@ -119,19 +116,13 @@ impl Notices {
 
     /// Whether the last message to a target was taken or given up.
     fn note(&self, target: &str, is_delivered: bool) {
-        let mut failing = self.failing.lock();
-        let is_news = if is_delivered { failing.remove(target) } else { failing.insert(target.to_owned()) };
-        if !is_news {
+        if is_delivered {
+            self.warnings.keep_only(UNDELIVERED, |held| held.subject.as_deref() != Some(target));
             return;
         }
-        self.warnings.lower(UNDELIVERED);
-        if !failing.is_empty() {
-            let names = failing.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-            self.warnings.raise(Warning::notice(
-                UNDELIVERED,
-                format!("Notices do not get through to: {names}."),
-                "See why with: greenroom notices test. The log has what was answered.",
-            ));
-        }
+        let again = Action::new("Try it now", "POST", "notices/test").saying(json!({"target": target}));
+        let text = format!("Notices do not get through to {target}.");
+        let remedy = "See what is answered with: greenroom notices test. The log has it, too.";
+        self.warnings.raise(Warning::notice(UNDELIVERED, text, remedy).about(target).with(Some(again)));
     }
 }

@@ -1,7 +1,7 @@
 //! What is counted of a request when it is answered: in the ledger, as one line of the log for who wants to see each
 //! (`GREENROOM_LOG=greenroom::decision=debug`), and as a span for who has a collector of traces.
 
-use http::Response;
+use http::{Response, StatusCode};
 use http_body::Body as _;
 
 use super::Visit;
@@ -51,6 +51,26 @@ pub(super) fn decision(
     };
     tell(server, &decision);
     server.traces.note(server, &decision, asked.parent);
+    server.ledger.record(decision);
+}
+
+/// A read of our own was answered, which counts as a request of the app that wanted to know.
+pub(super) fn within(visit: &Visit, outcome: Outcome, status: StatusCode, bytes: u64, began_us: u64) {
+    let (server, meaning) = (&visit.server, &visit.meaning);
+    let now_us = server.clock.now_us();
+    let decision = Decision {
+        at_ms: now_us / 1000,
+        subject: Subject::of(&meaning.verdict),
+        app: meaning.app.clone(),
+        user: meaning.user.filter(|_| meaning.identity.is_proven()),
+        question: meaning.question,
+        outcome,
+        status: status.as_u16(),
+        elapsed_us: now_us.saturating_sub(began_us),
+        bytes,
+    };
+    tell(server, &decision);
+    server.traces.note(server, &decision, None);
     server.ledger.record(decision);
 }
 

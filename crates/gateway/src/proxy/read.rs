@@ -66,7 +66,7 @@ pub async fn answer(visit: Visit, read: Arc<Read>, parts: &request::Parts) -> (R
 }
 
 /// How a read was answered, in the words of the statistics.
-fn outcome_of<P>(answered: &Result<Answer<P>, Failure>, cause: &Cause) -> Outcome {
+pub(super) fn outcome_of<P>(answered: &Result<Answer<P>, Failure>, cause: &Cause) -> Outcome {
     match answered {
         Ok(Answer::Kept { served, age, reason, .. }) => of_kept(*served, *age, *reason, cause.why()),
         Ok(Answer::Shared { served, .. }) => {

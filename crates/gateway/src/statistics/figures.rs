@@ -9,6 +9,7 @@ use super::book::{Range as Rows, Row};
 use super::counts::{Count, Counts};
 use super::page::By;
 use super::points::{Point, Step};
+use super::what_if::Choice;
 
 /// By what rows are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -180,12 +181,12 @@ impl Line {
     /// In this shape.
     pub fn of(row: Row, grouping: Grouping) -> Self {
         let counts = &row.counts;
-        let age = |share| counts.ages.percentile(share).map(|age_ms| age_ms / 1000);
-        let latency = |share| counts.latencies.percentile(share).map(|took_us| took_us as f64 / 1000.0);
+        let age = |percent| counts.ages.percentile(percent).map(|age_ms| age_ms / 1000);
+        let latency = |percent| counts.latencies.percentile(percent).map(|took_us| took_us as f64 / 1000.0);
         Self {
             sums: Sums::of(counts),
-            age: Ages { p50_s: age(0.5), p95_s: age(0.95), max_s: counts.oldest_ms / 1000 },
-            latency: Latencies { p50_ms: latency(0.5), p95_ms: latency(0.95) },
+            age: Ages { p50_s: age(50), p95_s: age(95), max_s: counts.oldest_ms / 1000 },
+            latency: Latencies { p50_ms: latency(50), p95_ms: latency(95) },
             last_ms: Some(counts.last_ms).filter(|last_ms| *last_ms > 0),
             not_cacheable: counts.not_cacheable().filter(|_| grouping == Grouping::App),
             server: row.server,
@@ -237,15 +238,74 @@ pub struct CurvePoint {
     pub seconds_saved: u64,
 }
 
+/// What happened since midnight, where this machine is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct Today {
+    /// When the day began.
+    pub since_ms: u64,
+    /// Requests that apps made.
+    pub asked: u64,
+    /// Requests to the servers that these caused.
+    pub reached: u64,
+    /// Requests that we made for ourselves.
+    pub own: u64,
+    /// Requests that were answered without asking the server.
+    pub saved: u64,
+    /// What asking would have taken, all together, by how long loads of each class took on average.
+    pub seconds_saved: u64,
+    /// Answers that were older than fresh.
+    pub stale: u64,
+    /// The same as a share of what was asked; `null` before anybody asked.
+    pub stale_share: Option<f64>,
+    /// The oldest answer that was given, pictures and the web client's own files aside.
+    pub oldest_s: u64,
+    /// Answers that were compared with what the server said at that moment.
+    pub spot_checks: SpotSum,
+}
+
+/// How spot checks came out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SpotSum {
+    /// How many were made.
+    pub made: u64,
+    /// Those that found an answer which nothing explains.
+    pub wrong: u64,
+}
+
+/// What other lifetimes of a class would have saved.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct WhatIf {
+    /// The server.
+    pub server: String,
+    /// The class.
+    pub class: &'static str,
+    /// How long its answers are fresh now.
+    pub fresh_s: u64,
+    /// What was sampled.
+    pub recorded: Sampled,
+    /// Other lifetimes, the shortest first; none before anybody asked.
+    pub options: Vec<Choice>,
+}
+
+/// Traffic that was sampled in the last day, and how much of it reaches the server under the lifetime of now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Sampled {
+    /// Since when.
+    pub since_ms: u64,
+    /// Questions in the sample.
+    pub asked: u64,
+    /// Of these, the ones that have the server asked.
+    pub reached: u64,
+}
+
 /// Puts points together to a curve, from `since_ms` until now.
 pub fn curve(points: &[Point], (each_ms, since_ms): (u64, u64), now_ms: u64) -> Curve {
-    let count = (now_ms.saturating_sub(since_ms) / each_ms + 1) as usize;
-    let mut sums: Vec<Point> = (0..count as u64)
-        .map(|step| Point { at_ms: since_ms + step * each_ms, ..Point::default() })
-        .collect();
+    let count = now_ms.saturating_sub(since_ms) / each_ms + 1;
+    let mut sums: Vec<Point> =
+        (0..count).map(|step| Point { at_ms: since_ms + step * each_ms, ..Point::default() }).collect();
     for point in points {
-        let place = point.at_ms.saturating_sub(since_ms) / each_ms;
-        if let Some(sum) = sums.get_mut(place as usize) {
+        let place = usize::try_from(point.at_ms.saturating_sub(since_ms) / each_ms).unwrap_or(usize::MAX);
+        if let Some(sum) = sums.get_mut(place) {
             sum.add(point);
         }
     }

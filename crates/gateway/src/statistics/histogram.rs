@@ -27,10 +27,9 @@ impl Histogram {
         self.0.iter().map(|(_, count)| count).sum()
     }
 
-    /// The size that this share of all does not exceed; `None` if there are none.
-    pub fn percentile(&self, share: f64) -> Option<u64> {
-        let count = self.count();
-        let wanted = ((count as f64 * share).ceil() as u64).clamp(1, count.max(1));
+    /// The size that so many of a hundred do not exceed; `None` if there are none.
+    pub fn percentile(&self, percent: u64) -> Option<u64> {
+        let wanted = self.count().saturating_mul(percent).div_ceil(100).max(1);
         let mut seen = 0;
         self.0.iter().find_map(|(bucket, count)| {
             seen += count;
@@ -55,7 +54,7 @@ impl Histogram {
 /// Sizes below eight have a bucket each; then there are four to every doubling.
 fn bucket_of(size: u64) -> u8 {
     if size < 2 * STEPS {
-        return size as u8;
+        return u8::try_from(size).unwrap_or(MAX_BUCKET);
     }
     let doublings = u64::from(size.ilog2()) - 2;
     let step = (size >> (doublings)) - STEPS;
@@ -82,15 +81,15 @@ mod tests {
         #[test]
         fn a_percentile_is_never_too_small_and_a_fifth_too_large_at_most(
             mut sizes in proptest::collection::vec(0_u64..1 << 40, 1..200),
-            share in 0.01_f64..=1.0,
+            percent in 1_u64..=100,
         ) {
             let mut histogram = Histogram::default();
             for size in &sizes {
                 histogram.note(*size);
             }
             sizes.sort_unstable();
-            let place = ((sizes.len() as f64 * share).ceil() as usize).clamp(1, sizes.len()) - 1;
-            let (exact, told) = (sizes[place], histogram.percentile(share).expect("there are some"));
+            let place = (sizes.len() * usize::try_from(percent).expect("it is small")).div_ceil(100) - 1;
+            let (exact, told) = (sizes[place], histogram.percentile(percent).expect("there are some"));
             prop_assert!(told >= exact && told <= exact + exact / 4, "{told} for {exact}");
         }
 
@@ -112,9 +111,9 @@ mod tests {
 
     #[test]
     fn nothing_has_no_percentile_and_the_longest_has_a_bucket() {
-        assert_eq!(Histogram::default().percentile(0.5), None);
+        assert_eq!(Histogram::default().percentile(50), None);
         let mut histogram = Histogram::default();
         histogram.note(u64::MAX);
-        assert!(histogram.percentile(0.5).is_some());
+        assert!(histogram.percentile(50).is_some());
     }
 }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`decision`] | how one request was answered |
 //! | [`passage`] | why a request goes past the cache |
-//! | [`counts`] | what is counted of some requests; rows add up |
+//! | [`counts`] and `encoding` | what is counted of some requests; rows add up, and are kept |
 //! | [`histogram`] | how often each size came |
 //! | [`ledger`] | what one server was asked, as it happens |
 //! | [`page`] | the rows of one minute |
@@ -14,7 +14,7 @@
 //! | [`book`] and `shelf` | what is kept over a restart |
 //! | [`spot`] | whether what was answered is what the server says |
 //! | [`sample`] and [`what_if`] | what other lifetimes would have saved |
-//! | [`figures`] | what is told |
+//! | [`figures`] and `reading` | what is told |
 //!
 //! Every request that a client makes counts once, under the way in which it was answered. What we ask for ourselves
 //! (refreshes, warming, loads ahead, events, spot checks) is counted apart and is never a hit. Nothing here knows a
@@ -23,6 +23,7 @@
 pub mod book;
 pub mod counts;
 pub mod decision;
+mod encoding;
 pub mod figures;
 pub mod histogram;
 pub mod ledger;
@@ -30,6 +31,7 @@ pub mod midnight;
 pub mod page;
 pub mod passage;
 pub mod points;
+mod reading;
 pub mod ring;
 pub mod sample;
 mod shelf;
@@ -38,8 +40,6 @@ pub mod spot;
 mod tests;
 pub mod what_if;
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,11 +47,10 @@ use std::time::Duration;
 use greenroom_cache::Clock;
 use greenroom_upstream::class::Class;
 use parking_lot::Mutex;
-use serde::Serialize;
 use tokio_util::sync::CancellationToken;
-use utoipa::ToSchema;
 
 pub use decision::{Decision, Outcome, Subject, User, Verdict, Why};
+pub use figures::{Sampled, SpotSum, Today, WhatIf};
 pub use ledger::Ledger;
 pub use passage::Passage;
 
@@ -59,15 +58,12 @@ use crate::config;
 use crate::server::Server;
 use crate::state::trouble::Failing;
 use crate::warnings::Warnings;
-use book::Row;
-use counts::{Count, Counts};
-use figures::{Curve, Grouping, Line, Span, Sums, Table};
+use counts::Count;
 use midnight::Midnight;
-use page::By;
 use ring::Told;
 use shelf::Shelf;
 use spot::Spots;
-use what_if::{Choice, Windows};
+use what_if::Windows;
 
 /// Under this name it is kept whether spot checks are made.
 const SPOT_CHECKS: &str = "spot-checks";
@@ -94,66 +90,6 @@ pub struct Written {
     pub outcome: Result<String, String>,
 }
 
-/// What happened since midnight, where this machine is.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
-pub struct Today {
-    /// When the day began.
-    pub since_ms: u64,
-    /// Requests that apps made.
-    pub asked: u64,
-    /// Requests to the servers that these caused.
-    pub reached: u64,
-    /// Requests that we made for ourselves.
-    pub own: u64,
-    /// Requests that were answered without asking the server.
-    pub saved: u64,
-    /// What asking would have taken, all together, by how long loads of each class took on average.
-    pub seconds_saved: u64,
-    /// Answers that were older than fresh.
-    pub stale: u64,
-    /// The same as a share of what was asked; `null` before anybody asked.
-    pub stale_share: Option<f64>,
-    /// The oldest answer that was given, pictures and the web client's own files aside.
-    pub oldest_s: u64,
-    /// Answers that were compared with what the server said at that moment.
-    pub spot_checks: SpotSum,
-}
-
-/// How spot checks came out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub struct SpotSum {
-    /// How many were made.
-    pub made: u64,
-    /// Those that found an answer which nothing explains.
-    pub wrong: u64,
-}
-
-/// What other lifetimes of a class would have saved.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct WhatIf {
-    /// The server.
-    pub server: String,
-    /// The class.
-    pub class: &'static str,
-    /// How long its answers are fresh now.
-    pub fresh_s: u64,
-    /// What was sampled.
-    pub recorded: Sampled,
-    /// Other lifetimes, the shortest first; none before anybody asked.
-    pub options: Vec<Choice>,
-}
-
-/// Traffic that was sampled in the last day, and how much of it reaches the server under the lifetime of now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Sampled {
-    /// Since when.
-    pub since_ms: u64,
-    /// Questions in the sample.
-    pub asked: u64,
-    /// Of these, the ones that have the server asked.
-    pub reached: u64,
-}
-
 /// Writes statistics down from time to time, until the process is told to stop.
 pub async fn keep(statistics: Arc<Statistics>, stop: CancellationToken) {
     loop {
@@ -165,15 +101,6 @@ pub async fn keep(statistics: Arc<Statistics>, stop: CancellationToken) {
             tracing::debug!(reason, "statistics wait to be written");
         }
     }
-}
-
-/// Rows of one server and name put together.
-fn together(rows: Vec<Row>) -> Vec<Row> {
-    let mut sums: BTreeMap<(String, String), Counts> = BTreeMap::new();
-    for row in rows {
-        sums.entry((row.server, row.name)).or_default().merge(&row.counts);
-    }
-    sums.into_iter().map(|((server, name), counts)| Row { server, name, counts }).collect()
 }
 
 /// Which decisions are meant; what is not said is any.
@@ -298,90 +225,6 @@ impl Statistics {
         }
     }
 
-    /// What was counted in a span of time, the busiest first.
-    ///
-    /// # Errors
-    /// If what is kept cannot be read.
-    pub async fn rows(
-        self: &Arc<Self>,
-        grouping: Grouping,
-        only: Option<String>,
-        span: Span,
-    ) -> Result<Table, String> {
-        let own = Arc::clone(self);
-        let read = move || own.read(grouping, only.as_deref(), span).map_err(|failing| failing.message);
-        let table = tokio::task::spawn_blocking(read).await;
-        table.map_err(|_| "reading statistics failed; see the log".to_owned())?
-    }
-
-    fn read(&self, grouping: Grouping, only: Option<&str>, span: Span) -> Result<Table, Failing> {
-        let mut shelf = self.shelf.lock();
-        let now_ms = self.clock.now_ms();
-        self.settle(&mut shelf, now_ms);
-        let range = span.rows(now_ms);
-        let own_rows = self.gather(&mut shelf, By::Own, only, &range)?;
-        let mut rows = self.gather(&mut shelf, grouping.by(), only, &range)?;
-        if grouping == Grouping::Server {
-            for row in &mut rows {
-                row.name.clone_from(&row.server);
-            }
-            rows = together(rows);
-        }
-        let mut own = Counts::default();
-        own_rows.iter().for_each(|row| own.merge(&row.counts));
-        let mut rows: Vec<Line> = rows.into_iter().map(|row| Line::of(row, grouping)).collect();
-        let busiest = |one: &Line| (Reverse(one.sums.asked), one.server.clone(), one.name.clone());
-        rows.sort_by_cached_key(busiest);
-        Ok(Table { by: grouping, since_ms: range.since_ms, until_ms: now_ms, rows, own: Sums::of(&own) })
-    }
-
-    /// What was counted of every class of every server in a span of time.
-    ///
-    /// # Errors
-    /// If what is kept cannot be read.
-    pub async fn counted(self: &Arc<Self>, span: Span) -> Result<Vec<Row>, String> {
-        let own = Arc::clone(self);
-        let read = move || {
-            let range = span.rows(own.clock.now_ms());
-            own.gather(&mut own.shelf.lock(), By::Class, None, &range)
-        };
-        let rows = tokio::task::spawn_blocking(read).await;
-        rows.map_err(|error| error.to_string())?.map_err(|failing| failing.message)
-    }
-
-    /// What is kept of a range, and what waits to be.
-    fn gather(
-        &self,
-        shelf: &mut Shelf,
-        by: By,
-        only: Option<&str>,
-        range: &book::Range,
-    ) -> Result<Vec<Row>, Failing> {
-        let mut rows = shelf.book()?.rows(only, by, range)?;
-        for server in self.chosen(only) {
-            server.ledger.look(|page| {
-                if page.minute_ms >= range.since_ms {
-                    let of_kind = page.rows().filter(|(kind, ..)| *kind == by);
-                    rows.extend(of_kind.map(|(_, name, counts)| Row {
-                        server: server.name().to_owned(),
-                        name,
-                        counts: counts.clone(),
-                    }));
-                }
-            });
-        }
-        Ok(together(rows))
-    }
-
-    /// A curve of what was asked, at one server or at all.
-    pub fn series(&self, only: Option<&str>, span: Span) -> Curve {
-        let now_ms = self.clock.now_ms();
-        let (step, each_ms, since_ms) = span.curve(now_ms);
-        let points: Vec<_> =
-            self.chosen(only).flat_map(|server| server.ledger.points(step, since_ms)).collect();
-        figures::curve(&points, (each_ms, since_ms), now_ms)
-    }
-
     /// Makes spot checks from now on, or none; kept over a restart.
     ///
     /// # Errors
@@ -404,8 +247,7 @@ impl Statistics {
     /// What other lifetimes of a class would have saved; nothing if there is no such server.
     pub fn what_if(&self, server: &str, class: Class) -> Option<WhatIf> {
         let server = self.chosen(Some(server)).next()?;
-        let settings = &server.settings;
-        let lifetime = settings.lifetime(class, class.lifetime(settings.kind));
+        let lifetime = server.lifetime(class, class.lifetime(server.settings.kind));
         let windows = Windows {
             fresh_ms: u64::from(lifetime.fresh_s) * 1000,
             stale_ms: u64::from(lifetime.stale_s) * 1000,

@@ -155,8 +155,8 @@ async fn a_file_that_is_locked_or_damaged_loses_no_count() {
 /// One request of each app and user at this moment.
 fn page(minute_ms: u64, apps: usize, users: u32) -> Page {
     let ledger = Ledger::default();
-    for number in 0..apps.max(users as usize) {
-        let (app, user) = (app(number % apps + 1), number as u32 % users);
+    for number in 0..users {
+        let (app, user) = (app(number as usize % apps + 1), number);
         ledger.record(decision(minute_ms, &app, user, Verdict::Hit));
     }
     ledger.take_pages().pop().expect("there is one")
@@ -223,12 +223,11 @@ fn what_a_wrong_clock_wrote_goes_and_what_is_too_old_goes() {
 #[test]
 fn more_apps_and_users_than_may_be_are_others() {
     let mut book = Book::in_memory(1 << 30).expect("it can be had");
-    for round in 0..5 {
-        let names = |number: usize| number + round * 300;
+    for round in 0_u32..5 {
         let ledger = Ledger::default();
-        for number in 0..300 {
-            let app = Arc::new(App { name: format!("app{}", names(number)), number, ..App::default() });
-            ledger.record(decision(NOW_MS, &app, names(number) as u32, Verdict::Hit));
+        for (number, user) in (round * 300..(round + 1) * 300).enumerate() {
+            let app = Arc::new(App { name: format!("app{user}"), number, ..App::default() });
+            ledger.record(decision(NOW_MS, &app, user, Verdict::Hit));
         }
         let page = ledger.take_pages().pop().expect("there is one");
         book.write(&[("home", &page)], NOW_MS).expect("it is written");
@@ -256,9 +255,10 @@ async fn a_million_requests_keep_memory_and_disk_within_their_bounds() {
         let now_ms = NOW_MS + minute * 15 * MINUTE_MS;
         for number in 0..REQUESTS / MINUTES {
             let question = xxhash_rust::xxh3::xxh3_64(&(number * 7 % 10_000 + minute).to_le_bytes());
-            let app = &apps[(question % 50) as usize];
+            let user = u32::try_from(question % 200).expect("it is small");
+            let app = &apps[user as usize % apps.len()];
             let verdict = if question.is_multiple_of(3) { Verdict::Loaded } else { Verdict::Hit };
-            let decision = decision(now_ms, app, (question % 200) as u32, verdict);
+            let decision = decision(now_ms, app, user, verdict);
             ledger.record(Decision { question: Some(question), ..decision });
         }
         let pages = ledger.take_pages();

@@ -91,7 +91,7 @@ pub(super) fn batch(spans: &[Span]) -> Value {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// Numbers of 64 bits are texts there.

@@ -110,7 +110,7 @@ async fn a_receiver_in_trouble_is_tried_again_and_one_that_refuses_is_not() {
         let stats = control.get("/api/v1/cache/stats").await.json();
         let warnings = stats["warnings"].as_array().expect("a list").clone();
         if let Some(warning) = warnings.iter().find(|one| one["code"] == "notice-undelivered") {
-            assert_eq!(warning["text"], "Notices do not get through to: strict.");
+            assert_eq!(warning["text"], "Notices do not get through to strict.");
             break;
         }
         tokio::task::yield_now().await;

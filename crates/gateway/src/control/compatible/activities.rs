@@ -13,6 +13,7 @@ use super::merged;
 use super::sessions::percent_of;
 use crate::control::Plane;
 use crate::control::compatible::caches::Cached;
+use crate::inside::Asker;
 
 /// What servers are busy with.
 #[derive(Debug, Serialize, ToSchema)]
@@ -67,14 +68,14 @@ pub(in crate::control) async fn list(
         merged::ask(
             inside,
             &servers,
-            &headers,
+            Asker::of(&headers),
             |server| server.settings.kind.activities_target().to_owned(),
             |server, body| server.settings.kind.activities(body).ok(),
         ),
         merged::ask(
             inside,
             &servers,
-            &headers,
+            Asker::of(&headers),
             |server| server.settings.kind.sessions_target().to_owned(),
             |server, body| server.settings.kind.sessions(body).ok(),
         ),

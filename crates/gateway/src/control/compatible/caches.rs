@@ -9,13 +9,13 @@ use axum::extract::State;
 use greenroom_cache::{Invalidation, Scope};
 use greenroom_upstream::class::Class;
 use http::HeaderMap;
-use http::header::{CACHE_CONTROL, HeaderValue};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{iso, merged, percent, seconds};
 use crate::control::Plane;
 use crate::dashboard;
+use crate::inside::Asker;
 use crate::proxy::load::class_tag;
 
 /// What is behind one of the paths.
@@ -198,26 +198,25 @@ pub(in crate::control) async fn clear(State(plane): State<Arc<Plane>>) -> Json<C
     responses((status = 200, description = "What was warmed", body = Warmed)))]
 pub(in crate::control) async fn warm(State(plane): State<Arc<Plane>>, headers: HeaderMap) -> Json<Warmed> {
     let control = &plane.control;
-    let mut said = headers;
-    said.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    let asker = Asker::insistent(&headers);
     let servers = plane.shown_servers();
     let inside = &control.inside;
     let (activities, sessions, recent, figures) = tokio::join!(
         merged::ask(
             inside,
             &servers,
-            &said,
+            asker,
             |server| server.settings.kind.activities_target().into(),
             |_, _| Some(())
         ),
         merged::ask(
             inside,
             &servers,
-            &said,
+            asker,
             |server| server.settings.kind.sessions_target().into(),
             |_, _| Some(())
         ),
-        plane.warm_recent(&said),
+        plane.warm_recent(asker),
         control.dashboard.recompute(),
     );
     let is_asked = |marks: &merged::Marks| !marks.is_cached;

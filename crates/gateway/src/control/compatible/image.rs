@@ -18,7 +18,7 @@ use utoipa::IntoParams;
 use crate::control::Plane;
 use crate::control::problem::Problem;
 use crate::identity::HashKey;
-use crate::inside::Missing;
+use crate::inside::{Asker, Missing};
 use crate::keys;
 use crate::server::Server;
 
@@ -126,11 +126,14 @@ pub(in crate::control) async fn show(
     if !server.settings.kind.is_item_picture(&link.path) {
         return Err(BAD_LINK);
     }
-    let found = control.inside.ask(server, &link.path, &headers).await.map_err(|missing| match missing {
-        Missing::NoToken | Missing::NoRead => NO_PICTURE,
-        Missing::Failed(kind) if !kind.serves_old() => NO_PICTURE,
-        Missing::Failed(_) => CANNOT_ASK,
-    })?;
+    let found =
+        control.inside.ask(server, &link.path, Asker::of(&headers)).await.map_err(
+            |missing| match missing {
+                Missing::NoToken | Missing::NoRead => NO_PICTURE,
+                Missing::Failed(kind) if !kind.serves_old() => NO_PICTURE,
+                Missing::Failed(_) => CANNOT_ASK,
+            },
+        )?;
     let content_type = found.content_type.filter(is_picture).ok_or(NO_PICTURE)?;
     let mut response = Body::from(found.body).into_response();
     response.headers_mut().insert(CONTENT_TYPE, content_type);

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use http::HeaderMap;
 
 use super::{iso, seconds};
-use crate::inside::{Found, Inside, Missing};
+use crate::inside::{Asker, Found, Inside, Missing};
 use crate::server::Server;
 
 /// What several servers said to the same question.
@@ -76,13 +75,13 @@ impl Marks {
 pub(super) async fn ask<T>(
     inside: &Inside,
     servers: &[&Arc<Server>],
-    said: &HeaderMap,
+    asker: Asker<'_>,
     target: impl Fn(&Server) -> String,
     read: impl Fn(&Server, &[u8]) -> Option<T>,
 ) -> Merged<T> {
     let asked = servers.iter().map(|server| {
         let target = target(server);
-        async move { inside.ask(server, &target, said).await }
+        async move { inside.ask(server, &target, asker).await }
     });
     let answers = join_all(asked).await;
     let now_ms = servers.first().map_or(0, |server| server.clock.now_ms());

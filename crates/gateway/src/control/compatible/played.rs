@@ -107,7 +107,7 @@ pub(in crate::control) async fn list(
 #[utoipa::path(post, path = "/api/plex/watch-history/sync", tag = "compatible", responses(
     (status = 200, description = "What came of it", body = Synced)))]
 pub(in crate::control) async fn sync(State(plane): State<Arc<Plane>>) -> Json<Synced> {
-    let watch = Watch { cancelled: &plane.stop, progress: &|_, _| {} };
+    let watch = Watch { is_cancelled: &|| plane.stop.is_cancelled(), progress: &|_, _| {} };
     Json(match plane.control.history.sync(watch).await {
         Ok(message) => Synced { success: true, message: format!("Watch history sync completed. {message}") },
         Err(message) => Synced { success: false, message },

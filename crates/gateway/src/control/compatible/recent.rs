@@ -15,6 +15,7 @@ use super::caches::Cached;
 use super::merged::{self, Marks};
 use super::stats::{Detail, NOTHING_KNOWN};
 use crate::control::Plane;
+use crate::inside::Asker;
 use crate::server::Server;
 
 /// Items that are shown.
@@ -61,7 +62,7 @@ pub(in crate::control) async fn list(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,
 ) -> Result<Json<Recent>, (StatusCode, Json<Detail>)> {
-    let gathered = plane.gather_recent(&headers).await;
+    let gathered = plane.gather_recent(Asker::of(&headers)).await;
     let is_error = gathered.is_nothing;
     plane.control.counts.note(Cached::Recent, !is_error && gathered.marks.is_cached);
     if is_error {
@@ -88,19 +89,19 @@ struct Gathered {
 
 impl Plane {
     /// Asks for all of it; whether a server said anything anew.
-    pub(super) async fn warm_recent(&self, headers: &HeaderMap) -> bool {
-        let gathered = self.gather_recent(headers).await;
+    pub(super) async fn warm_recent(&self, asker: Asker<'_>) -> bool {
+        let gathered = self.gather_recent(asker).await;
         !gathered.is_nothing && !gathered.marks.is_cached
     }
 
     /// Asks every server which libraries it has, and each of films and shows for what was added to it.
-    async fn gather_recent(&self, headers: &HeaderMap) -> Gathered {
+    async fn gather_recent(&self, asker: Asker<'_>) -> Gathered {
         let control = &self.control;
         let servers = self.shown_servers();
         let shelves = merged::ask(
             &control.inside,
             &servers,
-            headers,
+            asker,
             |server| server.settings.kind.shelves_target(None),
             |server, body| server.settings.kind.shelves(body).ok(),
         )
@@ -116,7 +117,7 @@ impl Plane {
         let asked = wanted.iter().map(|(server, shelf)| async move {
             let target = |server: &Server| server.settings.kind.recent_target(shelf, OF_EACH, None);
             let read = |server: &Server, body: &[u8]| server.settings.kind.recent(body).ok();
-            merged::ask(&control.inside, &[*server], headers, target, read).await
+            merged::ask(&control.inside, &[*server], asker, target, read).await
         });
         let answers = join_all(asked).await;
         let (mut media, mut heard) = (Vec::new(), wanted.is_empty() && !shelves.is_error());

@@ -13,6 +13,7 @@ use super::image::Links;
 use super::{merged, percent};
 use crate::control::Plane;
 use crate::control::compatible::caches::Cached;
+use crate::inside::Asker;
 use crate::server::Server;
 
 /// Who plays what.
@@ -116,7 +117,7 @@ pub(in crate::control) async fn list(State(plane): State<Arc<Plane>>, headers: H
     let answer = merged::ask(
         &control.inside,
         &plane.shown_servers(),
-        &headers,
+        Asker::of(&headers),
         |server| server.settings.kind.sessions_target().to_owned(),
         |server, body| server.settings.kind.sessions(body).ok(),
     )

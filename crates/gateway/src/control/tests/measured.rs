@@ -163,7 +163,7 @@ fn the_documentation_lists_every_metric_as_it_is_written() {
         };
         let own = family.labels.iter().filter(|label| *label != "le").map(|label| format!("`{label}`"));
         let labels = own.collect::<Vec<_>>().join(" ");
-        table += &format!("| `{name}{suffix}` | {} | {labels} | {} |\n", family.kind, family.help);
+        table.extend([format!("| `{name}{suffix}` | {} | {labels} | {} |\n", family.kind, family.help)]);
     }
     let (_, listed) = DOCUMENT.split_once("<!-- table -->\n").expect("the table begins");
     let (listed, _) = listed.split_once("<!-- end -->").expect("the table ends");

@@ -14,7 +14,7 @@ use greenroom_cache::Clock;
 use greenroom_simulator::catalogue::{CatalogueSize, Kind, Section, SortKey};
 use greenroom_simulator::jellyfin::Jellyfin;
 use greenroom_simulator::options::Options;
-use greenroom_simulator::plex::Plex;
+use greenroom_simulator::plex::{Plex, Switches};
 use greenroom_simulator::running::Running;
 use greenroom_simulator::state::{Device, Playing, Progress};
 use tokio_util::task::TaskTracker;
@@ -39,9 +39,15 @@ impl House {
     /// `plays` lie in each user's past; `control` holds further lines of the control plane's table.
     pub async fn with(factor: f64, plays: u32, control: &str) -> Self {
         let tasks = TaskTracker::new();
-        let options = Options { plays_per_user: plays, now: None, ..Options::quick() };
+        let switches = Switches { scan_takes: Duration::from_secs(3_600), ..Switches::default() };
+        let options = Options { plays_per_user: plays, now: None, switches, ..Options::quick() };
         let server = Plex::new(options).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
-        Self::before("plex", server.expect("it starts"), factor, control).await
+        let server = server.expect("it starts");
+        // It looks for new films for as long as it is watched.
+        let owner = Client::new(server.address()).with("x-plex-token", server.tokens().owner_a());
+        let scan = format!("/library/sections/{}/refresh", Section::Films.number());
+        assert_eq!(owner.get(&scan).await.status, 200);
+        Self::before("plex", server, factor, control).await
     }
 
     pub async fn jellyfin(factor: f64) -> Self {
@@ -97,7 +103,7 @@ impl House {
         self.server.ledger().count(|seen| seen.target.split('?').next() == Some(path))
     }
 
-    /// Music libraries are not looked at while it is counted what dashboards cause.
+    /// What nobody may be told.
     pub fn secrets(&self) -> Vec<String> {
         vec![self.server.tokens().owner_a().to_owned(), self.stage.process.token.secret.expose().to_owned()]
     }
@@ -107,7 +113,7 @@ impl House {
     }
 }
 
-/// Somebody watches an episode, and the server looks for new films.
+/// Somebody watches an episode.
 fn play(server: &Running) {
     let episode = {
         let view = server.state().view();
@@ -126,5 +132,4 @@ fn play(server: &Running) {
             },
         });
     });
-    server.scan(Section::Films, true);
 }

@@ -209,7 +209,11 @@ async fn every_row_is_told_and_the_missing_can_be_had_as_tables_and_as_playlists
     assert!(table.text().contains("\"Nobody, ever\",\" =No One\""), "{}", table.text());
     let list = control.get(&format!("/api/v1/playlists/runs/{run}/missing")).await.json();
     assert_eq!(list["playlist"]["track"][0]["title"], "Nobody, ever");
-    let runs = control.get("/api/v1/playlists/runs").await.json();
+    let part = control.get(&format!("/api/v1/playlists/runs/{run}/rows?offset=2&limit=1")).await.json();
+    assert_eq!((part["total"].as_u64(), part["offset"].as_u64()), (Some(4), Some(2)));
+    assert_eq!(part["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(part["items"][0]["outcome"], "duplicate");
+    let runs = control.get("/api/v1/playlists/runs?limit=1").await.json();
     assert_eq!(
         (runs["runs"][0]["run"].as_str(), runs["runs"][0]["state"].as_str()),
         (Some(run), Some("done"))

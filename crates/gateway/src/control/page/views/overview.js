@@ -11,6 +11,7 @@ import { KINDS, ago, bytes, count, duration, moment, percent } from "../words.js
 export const title = "Overview";
 
 const MOST_WARNINGS = 3;
+const MOST_APPS = 12;
 const LAST_DECISIONS = 20;
 const SERIES_MS = 30000;
 const APPS_MS = 5000;
@@ -200,17 +201,20 @@ function apps(context) {
   );
   const empty = makeEmpty("No app has asked in the last 24 hours.", "Addresses to give to apps are under Servers.");
   const place = make("div", {}, empty);
+  const more = make("p", { class: "fine after", hidden: true }, make("a", { href: "#/statistics?by=app" }, ""));
   context.every(APPS_MS, async () => {
     try {
       const { rows } = await context.ask("GET", "statistics?by=app&range=day");
-      table.show(rows);
+      table.show(rows.slice(0, MOST_APPS));
+      more.hidden = rows.length <= MOST_APPS;
+      setText(more.firstChild, "All " + count(rows.length) + " apps");
       const wanted = rows.length > 0 ? table.element : empty;
       if (place.firstChild !== wanted) place.replaceChildren(wanted);
     } catch (error) {
       if (!context.signal.aborted) place.replaceChildren(makeTrouble(error));
     }
   });
-  return { element: makeSection("Apps", "Who asks, in the last 24 hours.", place) };
+  return { element: makeSection("Apps", "Who asks, in the last 24 hours, the busiest first.", place, more) };
 }
 
 // --- Truth ---

@@ -19,6 +19,8 @@ const BY = [
 const chosen = { range: "day", by: "class", server: "" };
 
 export function render(root, context) {
+  const by = context.query.get("by");
+  if (BY.some(([known]) => known === by)) chosen.by = by;
   const servers = (context.figures() || { servers: [] }).servers.map(({ name }) => [name, name]);
   const chart = makeChart("Asked against reached");
   const answers = makeAnswers();

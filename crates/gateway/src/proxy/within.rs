@@ -1,0 +1,52 @@
+//! A read of our own, for a dashboard: answered and counted as any app's, and handed over as it is kept.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use greenroom_cache::{Answer, Failure};
+use greenroom_upstream::verdict::Read;
+use http::{HeaderMap, Response, StatusCode};
+
+use super::cause::Cause;
+use super::{Visit, answer, note, offline, read};
+use crate::body::Body;
+
+/// Answers it.
+///
+/// # Errors
+/// If there is neither an answer nor anything kept that may stand in.
+pub(crate) async fn answer(
+    visit: &Visit,
+    read: &Arc<Read>,
+    headers: &HeaderMap,
+) -> Result<Answer<Response<Body>>, Failure> {
+    let server = &visit.server;
+    let began_us = server.clock.now_us();
+    server.counters.asked.fetch_add(1, Ordering::Relaxed);
+    server.counters.last_asked_ms.store(began_us / 1000, Ordering::Relaxed);
+    visit.app.asked.fetch_add(1, Ordering::Relaxed);
+    visit.app.first_asked.get_or_init(|| read.class.name());
+    let cause = Cause::default();
+    let asking = || cause.noting(read::loader(visit, read));
+    let answered = match server.breaker.outage() {
+        Some(outage) => offline::consult(&server.cache, visit, read, &outage, asking).await,
+        None => read::consult(&server.cache, visit, read, headers, asking).await,
+    };
+    let (status, bytes) = match &answered {
+        Ok(Answer::Kept { entry, served, reason, .. }) => {
+            read::note_saved(visit, *served, *reason);
+            (answer::head_of(entry.meta()).0, entry.body().len() as u64)
+        }
+        Ok(Answer::Shared { value, served }) => {
+            read::note_saved(visit, *served, None);
+            (answer::head_of(&value.meta).0, value.body.len() as u64)
+        }
+        Ok(Answer::Passed(response)) => (response.status(), 0),
+        Err(_) => {
+            visit.app.failed.fetch_add(1, Ordering::Relaxed);
+            (StatusCode::SERVICE_UNAVAILABLE, 0)
+        }
+    };
+    note::within(visit, read::outcome_of(&answered, &cause), status, bytes, began_us);
+    answered
+}
