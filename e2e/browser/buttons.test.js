@@ -77,7 +77,7 @@ test("the cache is warmed, marked as stale, and cleared", async () => {
   await until(isKept, "it is kept again");
   await press(page, "Clear…");
   await page.getByRole("dialog").getByRole("button", { name: "Clear", exact: true }).click();
-  await page.locator("#notice", { hasText: /clear/i }).waitFor();
+  await page.locator("#notice", { hasText: "is used any more" }).waitFor();
   assert.equal(await isKept(), false, "the next read asks the server");
   await page.watched.close();
 });
