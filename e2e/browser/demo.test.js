@@ -9,10 +9,13 @@ import { Program } from "./stage/program.js";
 import { until } from "./stage/waiting.js";
 
 // A short evening with small libraries, fast enough for a test and slow enough for a busy machine.
-const EVENING = ["--minutes", "2", "--time-factor", "30", "--films", "250", "--shows", "20", "--tracks", "1000"];
+const EVENING = ["--minutes", "2", "--time-factor", "15", "--films", "250", "--shows", "20", "--tracks", "1000"];
 const EVENINGS_END_WITHIN_MS = 240_000;
 // So many requests are enough to see who fails.
 const SOME = 40;
+// After so many every app has asked everything once more: a token that was not seen for minutes counts for nothing in an
+// outage.
+const ALL = 400;
 
 let program;
 let browser;
@@ -73,16 +76,18 @@ test("one column fills after the other, and then both go on", async () => {
 test("when the plug is pulled one side fails and the other answers; put back, both answer", async () => {
   const page = await open();
   await evenings();
-  await bothGoOn(page, 1);
-  const failed = { direct: await count(page, "direct-failed"), through: await count(page, "through-failed") };
+  await bothGoOn(page, ALL);
+  const failed = await count(page, "direct-failed");
   for (let round = 1; round <= 2; round += 1) {
     await plug(page).click();
     await page.locator("#plug-says", { hasText: "went away at" }).waitFor();
     await page.locator("#direct-says", { hasText: "Fails since" }).waitFor();
     await page.locator("#through-says", { hasText: "Answering from cache since" }).waitFor();
-    await until(async () => (await count(page, "direct-failed")) >= failed.direct + round * SOME, "the direct side fails");
+    await until(async () => (await count(page, "direct-failed")) >= failed + round * SOME, "the direct side fails");
     await until(async () => (await board()).through.dark.answered >= SOME, "the other side answers");
     await page.locator("#through-says", { hasText: "None failed." }).waitFor();
+    const { direct: without, through: kept } = await board();
+    assert.deepEqual([without.dark.answered < without.dark.failed, kept.dark.failed], [true, 0]);
     await picture(page, "demo-pulled");
     await plug(page).click();
     await page.locator("#plug-says", { hasText: "came back at" }).waitFor();
@@ -93,7 +98,6 @@ test("when the plug is pulled one side fails and the other answers; put back, bo
     const { direct, through } = await board();
     assert.ok(through.reached_since < direct.reached_since, `${through.reached_since} of ${direct.reached_since}`);
   }
-  assert.equal(await count(page, "through-failed"), failed.through, "nothing failed through Greenroom");
   await page.watched.close();
 });
 

@@ -228,7 +228,6 @@ impl Dark {
 }
 
 #[cfg(test)]
-#[expect(clippy::float_cmp, reason = "what was not counted is exactly nothing")]
 mod tests {
     use std::time::Duration;
 

@@ -129,9 +129,9 @@ pub async fn run(plan: &Plan, tell: Tell) -> Result<(Comparison, Scene), String>
     tell("First the apps ask the servers directly:");
     let servers = Servers::start(plan, &tasks).await?;
     let direct = Way::to(Doors::of(&servers), servers);
-    let pace = Pace::begin(plan.time_factor, Duration::ZERO);
-    board.begin_direct(&direct.column, &pace);
-    let direct_run = direct.play(&evening, &pace, tell).await;
+    let time = Pace::begin(plan.time_factor, Duration::ZERO);
+    board.begin_direct(&direct.column, &time);
+    let direct_run = direct.play(&evening, &time, tell).await;
     board.turn_to(Phase::DirectReadsOn);
     let direct_after = restart::play(plan, &evening, &direct).await;
     tell("  and the servers go down for a minute");
@@ -142,9 +142,9 @@ pub async fn run(plan: &Plan, tell: Tell) -> Result<(Comparison, Scene), String>
     let gateway = Gateway::start(&servers, plan, Lists::Kept).await?;
     let mut through = Way::to(gateway.doors()?, servers);
     board.place_greenroom(Some(gateway.greenroom()));
-    let pace = Pace::begin(plan.time_factor, Duration::ZERO);
-    board.begin_through(&through.column, &pace);
-    let through_run = through.play(&evening, &pace, tell).await;
+    let time = Pace::begin(plan.time_factor, Duration::ZERO);
+    board.begin_through(&through.column, &time);
+    let through_run = through.play(&evening, &time, tell).await;
     tell("  Greenroom is started again, and the apps read on");
     board.turn_to(Phase::ThroughRestart);
     board.place_greenroom(None);

@@ -37,10 +37,9 @@ impl Plug {
     pub(super) fn after(self, order: Order) -> Result<Self, IsHeld> {
         match (self, order) {
             (_, Order::Hold) => Ok(Self::Held),
-            (_, Order::LetGo) => Ok(Self::In),
+            (_, Order::LetGo) | (Self::In | Self::Pulled, Order::PutBack) => Ok(Self::In),
             (Self::Held, Order::Pull | Order::PutBack) => Err(IsHeld),
             (Self::In | Self::Pulled, Order::Pull) => Ok(Self::Pulled),
-            (Self::In | Self::Pulled, Order::PutBack) => Ok(Self::In),
         }
     }
 
