@@ -114,7 +114,10 @@ impl Dashboard {
         }
         known.totals.count(&self.libraries, may_ask).await;
         let figures = self.assemble(&mut known);
-        let said = format!("{} playing on {} servers", figures.sessions.active, figures.services.total);
+        let said = format!(
+            "{} playing, {} of {} servers online.",
+            figures.sessions.active, figures.services.online, figures.services.total
+        );
         *self.ready.write() = Arc::new(figures);
         Ok(said)
     }
@@ -213,6 +216,6 @@ mod tests {
         assert_eq!(dashboard.figures().as_of_ms, before.as_of_ms);
         assert_eq!(dashboard.recompute().await.as_deref(), Ok("It runs already."));
         drop(computing);
-        assert_eq!(dashboard.recompute().await.as_deref(), Ok("0 playing on 0 servers"));
+        assert_eq!(dashboard.recompute().await.as_deref(), Ok("0 playing, 0 of 0 servers online."));
     }
 }

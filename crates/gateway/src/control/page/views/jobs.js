@@ -64,22 +64,20 @@ export function render(root, context) {
 
 const INDEX = "library:";
 const isIndex = ({ id }) => id.startsWith(INDEX);
-/** What a job is called: of several servers each may have its "Music". */
-const nameOf = ({ id, title }) => (isIndex({ id }) ? title + ", " + id.slice(INDEX.length).split(":")[0] : title);
 
 function makeJob(job, context, again) {
   const parts = {
     state: makeState("idle", ""),
     when: make("p", { class: "fine" }),
     last: make("p", { class: "fine" }),
-    progress: makeProgress("Progress of " + nameOf(job)),
+    progress: makeProgress("Progress of " + job.title),
   };
   const button = (text, look, verb) => {
     const made = makeButton(
       text,
       look,
       () => context.act(made, () => ask("POST", "jobs/" + encodeURIComponent(job.id) + "/" + verb), again),
-      { "aria-label": text + ": " + nameOf(job) },
+      { "aria-label": text + ": " + job.title },
     );
     return made;
   };
@@ -91,7 +89,7 @@ function makeJob(job, context, again) {
     make(
       "div",
       { class: "stack tight grow" },
-      make("div", { class: "row" }, make(isIndex(job) ? "h3" : "h2", {}, nameOf(job)), parts.state),
+      make("div", { class: "row" }, make(isIndex(job) ? "h3" : "h2", {}, job.title), parts.state),
       make("p", {}, job.what),
       parts.progress,
       parts.when,
