@@ -25,7 +25,8 @@ fn usual(_: &Arrived) -> Reply {
 async fn play(script: fn(&Arrived) -> Reply, table: &str, clock: Clock) -> (Scripted, Stage, Client) {
     let server = Scripted::start(&TaskTracker::new(), script).await;
     let url = format!("http://{}", server.address);
-    let stage = Script::new().server("home", "plex", &url, "load_timeout_s = 600\nauth_ttl_s = 86400\n").table(table);
+    let stage =
+        Script::new().server("home", "plex", &url, "load_timeout_s = 600\nauth_ttl_s = 86400\n").table(table);
     let stage = stage.start_at(clock).await;
     let client = stage.client().with("x-plex-token", TOKEN).with("accept", "application/json");
     (server, stage, client.with("x-plex-product", "Widget").with("user-agent", "Widget/1.0"))
