@@ -246,7 +246,7 @@ fn take_up(server: &Server, lifetimes: &lifetimes::Book) {
     match lifetimes.read(server.name()) {
         Ok(all) => all.into_iter().for_each(|(class, said)| server.lifetimes.say(class, said)),
         Err(reason) => {
-            tracing::warn!(server = server.name(), reason, "lifetimes that were said cannot be read")
+            tracing::warn!(server = server.name(), reason, "lifetimes that were said cannot be read");
         }
     }
 }

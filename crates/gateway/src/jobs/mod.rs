@@ -5,18 +5,20 @@
 //!   once, however many were missed.
 //! - At most so many run at a time as was configured; the others wait in line, first come, first served. Nothing runs
 //!   twice at once, and a run that breaks down has failed and nothing else.
-//! - [`record`] keeps what ran last over restarts. [`report`] is what is shown.
+//! - [`plan`] is what a job is, [`turn`] one run of it. [`record`] keeps what ran last over restarts. [`report`] is what is shown.
 //! - What has a rhythm of its own is shown here and can be run here: [`warming`], and the indexes of libraries
 //!   ([`indexes`]). [`dashboards`]: their figures and the history of what was played.
 
 pub mod dashboards;
 pub mod indexes;
+mod plan;
 mod record;
 mod report;
 mod schedule;
 pub mod statistics;
 #[cfg(test)]
 mod tests;
+mod turn;
 pub mod warming;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -33,9 +35,11 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use plan::{Plan, Seen};
 use record::Records;
 pub use report::{Last, Outcome, Progress, Report, State};
 use schedule::{Due, Sight, Why, due};
+pub use turn::Turn;
 
 /// So many run at a time, unless `jobs.at_once` says otherwise.
 pub const AT_ONCE: usize = 3;
@@ -50,57 +54,8 @@ const MAX_MESSAGE: usize = 500;
 /// What comes round sooner than this is soon due anyway: its last run is not written down.
 const WRITTEN_FROM: Duration = Duration::from_secs(300);
 
-/// What a job is.
-#[derive(Debug, Clone, Copy)]
-pub struct Plan {
-    /// The word for it.
-    pub id: &'static str,
-    /// What it is called.
-    pub title: &'static str,
-    /// What it does, in a sentence.
-    pub what: &'static str,
-    /// How often it runs by itself; `None` if only when it is asked to.
-    pub every: Option<Duration>,
-    /// A run that fell due while the process was off or the machine slept is made up for at once. A job that never ran
-    /// runs at the start.
-    pub catches_up: bool,
-}
-
-/// One run of a job, as its work sees it.
-#[derive(Debug, Clone)]
-pub struct Turn {
-    cancel: CancellationToken,
-    progress: Arc<Mutex<Option<Progress>>>,
-}
-
-impl Turn {
-    /// Ends when the run is to end. Whoever does not heed it is broken off five seconds later.
-    pub async fn cancelled(&self) {
-        self.cancel.cancelled().await;
-    }
-
-    /// Whether the run is to end.
-    pub fn is_cancelled(&self) -> bool {
-        self.cancel.is_cancelled()
-    }
-
-    /// So much is done, of so much as far as that is known.
-    pub fn progress(&self, done: u64, total: Option<u64>) {
-        *self.progress.lock() = Some(Progress { done, total });
-    }
-}
-
 type Working = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
 type Work = Arc<dyn Fn(Turn) -> Working + Send + Sync>;
-
-/// What is known of a job that runs in a rhythm of its own.
-#[derive(Debug, Clone, Default)]
-pub struct Seen {
-    /// When it runs next, in milliseconds.
-    pub next_ms: Option<u64>,
-    /// How it ran last.
-    pub last: Option<Last>,
-}
 
 type Elsewhere = Arc<dyn Fn() -> Seen + Send + Sync>;
 
@@ -285,14 +240,14 @@ impl Jobs {
             Stage::Waiting(why) => *why,
             Stage::Idle | Stage::Running { .. } => return,
         };
-        let turn = Turn { cancel: self.stop.child_token(), progress: Arc::default() };
+        let turn = Turn::new(self.stop.child_token());
         job.stage = Stage::Running { since_ms: now_ms, turn: turn.clone() };
         let (work, id) = (Arc::clone(&job.work), job.plan.id);
         board.running += 1;
         let jobs = Arc::clone(self);
         self.tasks.spawn(async move {
             let (outcome, message) = jobs.carry_out(id, &work, &turn, why).await;
-            jobs.end(number, outcome, message);
+            jobs.end(number, outcome, &message);
         });
     }
 
@@ -323,7 +278,7 @@ impl Jobs {
     }
 
     /// A run has ended. What the end of the process ended is due again, so it is as if it had not been.
-    fn end(self: &Arc<Self>, number: usize, outcome: Outcome, message: String) {
+    fn end(self: &Arc<Self>, number: usize, outcome: Outcome, message: &str) {
         let ended_ms = self.clock.now_ms();
         let message = message.chars().take(MAX_MESSAGE).collect();
         let mut board = self.board.lock();
@@ -338,9 +293,10 @@ impl Jobs {
         job.slept_ms = 0;
         let (id, is_written_down) = (job.plan.id, job.is_written_down());
         drop(board);
-        match outcome {
-            Outcome::Failed => tracing::warn!(job = id, reason = last.message, "a job came to nothing"),
-            _ => tracing::debug!(job = id, outcome = outcome.word(), message = last.message, "a job has run"),
+        if outcome == Outcome::Failed {
+            tracing::warn!(job = id, reason = last.message, "a job came to nothing");
+        } else {
+            tracing::debug!(job = id, outcome = outcome.word(), message = last.message, "a job has run");
         }
         if is_written_down && !self.stop.is_cancelled() {
             self.write_down(id, last);
@@ -377,7 +333,7 @@ impl Jobs {
         let Some(number) = board.find(id) else { return Asked::Unknown };
         match &board.jobs[number].stage {
             Stage::Idle => return Asked::Already,
-            Stage::Running { turn, .. } => turn.cancel.cancel(),
+            Stage::Running { turn, .. } => turn.end(),
             Stage::Waiting(_) => {
                 board.line.retain(|other| *other != number);
                 let job = &mut board.jobs[number];
@@ -434,7 +390,7 @@ impl Job {
         let (state, progress) = match &self.stage {
             Stage::Idle => (State::Idle, None),
             Stage::Waiting(_) => (State::Waiting, None),
-            Stage::Running { turn, .. } => (State::Running, *turn.progress.lock()),
+            Stage::Running { turn, .. } => (State::Running, turn.told()),
         };
         let next_ms = match due(&self.sight(), now_ms) {
             Due::At(at_ms) => Some(at_ms),
