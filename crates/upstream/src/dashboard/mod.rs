@@ -237,10 +237,10 @@ impl Kind {
     }
 
     /// What was added lately to a library; `user` is whose view it is, where the token has one.
-    pub fn recent_target(self, shelf: &Shelf, most: u32, user: Option<&str>) -> String {
+    pub fn recent_target(self, library: &Shelf, most: u32, user: Option<&str>) -> String {
         match self {
-            Self::Plex => plex::recent_target(shelf, most),
-            Self::Jellyfin => jellyfin::recent_target(shelf, most, user),
+            Self::Plex => plex::recent_target(library, most),
+            Self::Jellyfin => jellyfin::recent_target(library, most, user),
         }
     }
 
@@ -275,10 +275,10 @@ impl Kind {
     }
 
     /// How many of a kind there are in a library, without one of them.
-    pub fn tally_target(self, shelf: &Shelf, of: Counted) -> String {
+    pub fn tally_target(self, library: &Shelf, of: Counted) -> String {
         match self {
-            Self::Plex => plex::tally_target(shelf, of),
-            Self::Jellyfin => jellyfin::tally_target(shelf, of),
+            Self::Plex => plex::tally_target(library, of),
+            Self::Jellyfin => jellyfin::tally_target(library, of),
         }
     }
 

@@ -277,8 +277,8 @@ impl Plane {
             of.max()
         };
         match cached {
-            Cached::Activities => peek(|kind| kind.activities_target()),
-            Cached::Sessions => peek(|kind| kind.sessions_target()),
+            Cached::Activities => peek(greenroom_upstream::ask::Kind::activities_target),
+            Cached::Sessions => peek(greenroom_upstream::ask::Kind::sessions_target),
             Cached::Recent => None,
             Cached::History => control.history.synced_ms().map(|at_ms| now_ms.saturating_sub(at_ms)),
             Cached::Stats | Cached::LiveStats | Cached::Background => {
