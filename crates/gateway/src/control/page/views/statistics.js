@@ -197,15 +197,11 @@ function makeReasons() {
 
 function ownOf(own) {
   if (!own || !own.reached) return "Greenroom itself asked nothing in this time.";
-  return (
-    "Beside these Greenroom asked " +
-    counted(own.reached, "request") +
-    " itself, to keep answers warm and fresh: " +
-    count(own.refreshes_useful || 0) +
-    " of their answers were read, " +
-    count(own.refreshes_useless || 0) +
-    " were not."
-  );
+  const asked =
+    "Beside these Greenroom asked " + counted(own.reached, "request") + " itself, to keep answers warm and fresh";
+  const { refreshes_useful: read = 0, refreshes_useless: unread = 0 } = own;
+  if (read + unread === 0) return asked + ".";
+  return asked + ": " + count(read) + " of their answers were read, " + count(unread) + " were not.";
 }
 
 // --- Spot checks ---
