@@ -15,8 +15,9 @@ const scene = setScene(import.meta.url);
 test("the first view is at most 150 KB in total", async (t) => {
   const page = await scene.open({ at: "blank" });
   await page.goto("about:blank");
-  // As somebody who was never here: otherwise the files are only asked about.
+  // As somebody who was never here: what is kept would not be sent again.
   const client = await page.context().newCDPSession(page);
+  await client.send("Network.enable");
   await client.send("Network.setCacheDisabled", { cacheDisabled: true });
   const bodies = [];
   page.on("response", (response) => {
