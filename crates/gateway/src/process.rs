@@ -70,6 +70,7 @@ impl Process {
     ///
     /// # Errors
     /// One line that says what could not be had and what to do: a port, the data directory, certificates.
+    #[expect(clippy::too_many_lines, reason = "all wiring on one page: one line per part, and no decision")]
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, String> {
         let data_dir = DataDir::open(&settings.data_dir)?;
         let library_dir = data_dir.path().to_owned();
@@ -94,26 +95,20 @@ impl Process {
         let cache = storage::open(&memory, settings.disk, &clock, &tasks, &warnings);
         let mut servers = Vec::new();
         let mut listeners = Vec::new();
-        for server in settings.servers {
-            let place = format!("server \"{}\"", server.name);
-            let listener = bind(server.listen, &place).await?;
+        for told in settings.servers {
+            let place = format!("server \"{}\"", told.name);
+            let listener = bind(told.listen, &place).await?;
             let address = address_of(&listener)?;
-            let shown = open_shown(server.shown.as_ref(), &place, &clock)?;
-            let mode = server.mode;
-            let mut server = Server::new(
-                server,
-                cache.clone(),
-                clock.clone(),
-                tasks.clone(),
-                stop.clone(),
-                secrets.clone(),
-            )?;
+            let shown = open_shown(told.shown.as_ref(), &place, &clock)?;
+            let mode = told.mode;
+            let (cache, clock, tasks, stop) = (cache.clone(), clock.clone(), tasks.clone(), stop.clone());
+            let mut server = Server::new(told, cache, clock, tasks, stop, secrets.clone())?;
             server.bypasses = Arc::clone(&bypasses);
             server.state = Arc::clone(&state);
             server.notices = Arc::clone(&notices);
             server.traces = Arc::clone(&traces);
-            let told = &settings.statistics;
-            server.spots = Spots::new(told.spot_check_one_in, told.spot_checks_per_minute);
+            let spots = &settings.statistics;
+            server.spots = Spots::new(spots.spot_check_one_in, spots.spot_checks_per_minute);
             state.restore(&server, has_store);
             take_up(&server, &lifetimes);
             server.turn_to(mode);

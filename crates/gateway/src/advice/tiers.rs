@@ -93,13 +93,13 @@ mod tests {
 
     #[test]
     fn a_disk_is_nearly_full_by_share_or_by_bytes() {
+        use crate::warnings::Severity::{Notice, Urgent};
         let room = |free_mib: u64, size_mib: u64| Room {
             dir: "/data".into(),
             free_bytes: free_mib * MIB,
             size_bytes: size_mib * MIB,
         };
         let severity = |rooms: &[Room]| advise_on_disk(rooms).map(|warning| warning.severity);
-        use crate::warnings::Severity::{Notice, Urgent};
         assert_eq!(severity(&[room(2_000, 10_000)]), None);
         assert_eq!(severity(&[room(1_000, 2_000)]), Some(Notice), "less than a GiB");
         assert_eq!(severity(&[room(4_000, 100_000)]), Some(Notice), "less than a twentieth");

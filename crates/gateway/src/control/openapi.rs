@@ -184,7 +184,7 @@ fn of_what_is_taken(operation: &Operation) -> impl Iterator<Item = (StatusCode, 
 fn complete_response(status: &str, response: &mut Response) {
     let status = status.parse().unwrap_or(StatusCode::OK);
     if response.description.is_empty() {
-        response.description = status.canonical_reason().unwrap_or("Something else").to_owned();
+        status.canonical_reason().unwrap_or("Something else").clone_into(&mut response.description);
     }
     if response.content.is_empty() && (status.is_client_error() || status.is_server_error()) {
         response.content.insert(PROBLEM.to_owned(), problem());

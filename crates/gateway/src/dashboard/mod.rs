@@ -172,7 +172,7 @@ impl Dashboard {
                 shown.stale |= server.settings.token.is_some();
                 continue;
             };
-            let is_old = now_ms.saturating_sub(seen.at_ms) > 2 * FRESH_ENOUGH.as_millis() as u64;
+            let is_old = now_ms.saturating_sub(seen.at_ms) / 1000 > 2 * FRESH_ENOUGH.as_secs();
             shown.stale |= is_old || server.breaker.outage().is_some();
             shown.as_of_ms = shown.as_of_ms.map(|at_ms| at_ms.min(seen.at_ms));
             shown.active += seen.sessions.len() as u64;

@@ -206,13 +206,13 @@ impl Plan {
             pass: reached.pass,
         };
         let is_due = now_ms.saturating_sub(reached.full_ms) >= FULL_EVERY_MS;
+        let is_broken_off = reached.full_ms == 0 && reached.cursor_s > 0 && reached.pass == 0;
         match kind {
             // Its log forgets: what is not there any more was played all the same.
             Kind::Jellyfin => usual,
             // Where nothing was compared yet, a sync that was broken off goes on first.
-            Kind::Plex if reached.full_ms == 0 && reached.cursor_s > 0 && reached.pass == 0 => usual,
-            Kind::Plex if is_due => Self { since_s: 0, is_full: true, pass: reached.pass + 1, ..usual },
-            Kind::Plex => usual,
+            Kind::Plex if !is_due || is_broken_off => usual,
+            Kind::Plex => Self { since_s: 0, is_full: true, pass: reached.pass + 1, ..usual },
         }
     }
 }

@@ -11,11 +11,6 @@
 //! Further rooms: [`libraries`] (all of them), [`facts`] (what is known of one), [`store`] (snapshots on disk), [`choices`] (what the user turned off), [`progress`], [`report`] (what is
 //! shown), [`rounds`] (when it is compared as a whole), [`telling`] (what somebody is told at once).
 
-#![expect(
-    clippy::similar_names,
-    reason = "`shelf` beside `self`: it is the word the dialects have for a library"
-)]
-
 mod build;
 mod choices;
 mod crawl;

@@ -283,8 +283,12 @@ pub(super) mod tests {
             .prop_map(|(counted, ages, latencies, last)| {
                 let mut counts = Counts { last_ms: last.into(), oldest_ms: 7, ..Counts::default() };
                 Count::EVERY.into_iter().zip(counted).for_each(|(count, more)| counts.add(count, more));
-                ages.into_iter().for_each(|age| counts.ages.note(age));
-                latencies.into_iter().for_each(|latency| counts.latencies.note(latency));
+                for age in ages {
+                    counts.ages.note(age);
+                }
+                for latency in latencies {
+                    counts.latencies.note(latency);
+                }
                 counts
             })
     }

@@ -100,7 +100,9 @@ mod tests {
         ) {
             let of = |sizes: &[u64]| {
                 let mut histogram = Histogram::default();
-                sizes.iter().for_each(|size| histogram.note(*size));
+                for size in sizes {
+                    histogram.note(*size);
+                }
                 histogram
             };
             let mut sum = of(&one);

@@ -43,7 +43,9 @@ impl Statistics {
             rows = together(rows);
         }
         let mut own = Counts::default();
-        own_rows.iter().for_each(|row| own.merge(&row.counts));
+        for row in &own_rows {
+            own.merge(&row.counts);
+        }
         let mut rows: Vec<Line> = rows.into_iter().map(|row| Line::of(row, grouping)).collect();
         let busiest = |one: &Line| (Reverse(one.sums.asked), one.server.clone(), one.name.clone());
         rows.sort_by_cached_key(busiest);

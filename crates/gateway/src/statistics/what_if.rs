@@ -161,7 +161,9 @@ mod tests {
             stale_ms in 0_u64..20_000,
         ) {
             let mut questions = questions;
-            questions.iter_mut().for_each(|times| times.sort_unstable());
+            for times in &mut questions {
+                times.sort_unstable();
+            }
             let recorded = Recorded { since_ms: 0, questions };
             let windows = Windows { fresh_ms, stale_ms };
             prop_assert_eq!(play_all(&recorded, windows), naively(&recorded, windows));

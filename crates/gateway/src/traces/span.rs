@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::parent::Parent;
+use crate::identity::hex;
 use crate::server::Server;
 use crate::statistics::Decision;
 
@@ -88,10 +89,6 @@ pub(super) fn batch(spans: &[Span]) -> Value {
     let spans: Vec<Value> = spans.iter().map(Span::written).collect();
     let scope = json!({"scope": {"name": "greenroom"}, "spans": spans});
     json!({"resourceSpans": [{"resource": {"attributes": resource}, "scopeSpans": [scope]}]})
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// Numbers of 64 bits are texts there.

@@ -18,6 +18,7 @@ use utoipa::IntoParams;
 use crate::control::Plane;
 use crate::control::problem::Problem;
 use crate::identity::HashKey;
+use crate::identity::hex;
 use crate::inside::{Asker, Missing};
 use crate::keys;
 use crate::server::Server;
@@ -153,10 +154,6 @@ fn is_picture(content_type: &HeaderValue) -> bool {
 /// No part can hold a line feed.
 fn signed(server: &str, path: &str, until_s: u64) -> Vec<u8> {
     format!("{}\n{}\n{until_s}", server.replace('\n', ""), path.replace('\n', "")).into_bytes()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

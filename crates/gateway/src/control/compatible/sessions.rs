@@ -180,7 +180,8 @@ impl Row {
                 platform: or(&player.platform, "Unknown"),
             },
             transcode: Transcoding {
-                is_transcoding: transcode.is_some_and(greenroom_upstream::dashboard::Transcode::changes_something),
+                is_transcoding: transcode
+                    .is_some_and(greenroom_upstream::dashboard::Transcode::changes_something),
                 speed: transcode.and_then(|transcode| transcode.speed),
                 video_decision: transcode.map(|transcode| transcode.video.clone()),
                 audio_decision: transcode.map(|transcode| transcode.audio.clone()),

@@ -137,9 +137,12 @@ fn state(house: &House) -> String {
 fn walk(folder: &std::path::Path) -> Vec<(String, Vec<u8>)> {
     let entries =
         std::fs::read_dir(folder).expect("it is there").map(|entry| entry.expect("an entry").path());
-    let read = |path: std::path::PathBuf| match path.is_dir() {
-        true => walk(&path),
-        false => vec![(path.display().to_string(), std::fs::read(&path).expect("it is read"))],
+    let read = |path: std::path::PathBuf| {
+        if path.is_dir() {
+            walk(&path)
+        } else {
+            vec![(path.display().to_string(), std::fs::read(&path).expect("it is read"))]
+        }
     };
     entries.flat_map(read).collect()
 }
@@ -152,6 +155,9 @@ fn stranger(number: usize) -> SocketAddr {
     ))
 }
 
+/// What it is called, the headers it comes with, and the status and code it is refused with.
+type Attack<'a> = (&'a str, &'a [(&'a str, &'a str)], u16, &'a str);
+
 #[tokio::test]
 async fn no_mutation_is_done_for_anybody_but_the_owner_of_the_token_on_our_own_page() {
     let mut house = House::new();
@@ -161,7 +167,7 @@ async fn no_mutation_is_done_for_anybody_but_the_owner_of_the_token_on_our_own_p
     assert!(changes.len() > 15, "{changes:?}");
     let before = state(&house);
     let shown = ("cookie", cookie.as_str());
-    let attacks: [(&str, &[(&str, &str)], u16, &str); 13] = [
+    let attacks: [Attack<'_>; 13] = [
         ("nothing shown", &[LOCAL], 401, "token-missing"),
         (
             "a wrong token",
@@ -446,7 +452,10 @@ async fn head_is_answered_as_get_is_and_options_tells_nothing_to_other_pages() {
 fn every_body_that_is_described_has_a_name_of_its_own() {
     let sources = walk(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     let mut names: BTreeMap<String, String> = BTreeMap::new();
-    for (file, bytes) in sources.iter().filter(|(file, _)| file.ends_with(".rs")) {
+    for (file, bytes) in sources
+        .iter()
+        .filter(|(file, _)| std::path::Path::new(file).extension().is_some_and(|end| end == "rs"))
+    {
         let text = String::from_utf8_lossy(bytes);
         for rest in text.split("#[derive(").skip(1).filter(|rest| {
             rest.split(")]")

@@ -44,6 +44,7 @@ fn assert_has(path: &str, answer: &Value, expected: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::too_many_lines, reason = "a list of every field of every path")]
 async fn every_path_has_the_fields_its_readers_know() {
     let house = House::plex(1.0).await;
     house.stage.control().send(Method::POST, "/api/plex/watch-history/sync", "").await;
