@@ -153,13 +153,18 @@ fn mix(owner: u64, hash: u64) -> u64 {
     bound ^ (bound >> 32)
 }
 
-/// The first prefixes of a text that end at a `/` or at its end, shortest first; leading and trailing slashes do
-/// not count, and an empty text has none.
+/// The first prefixes of a text, shortest first: those that end at a `/` of its path, at the end of the path, at the end
+/// of the query, and at its own end. A path ends at the first `?` or space, a query at the first space. Leading and
+/// trailing slashes do not count, and an empty text has none.
 fn prefixes(text: &str) -> impl Iterator<Item = &str> {
     let text = text.trim_matches('/');
-    let ends = text.match_indices('/').map(|(at, _)| at).filter(|at| !text[..*at].ends_with('/'));
-    let ends = ends.chain((!text.is_empty()).then_some(text.len()));
-    ends.take(MAX_PREFIX_SEGMENTS).map(|end| &text[..end])
+    let query_end = text.find(' ').unwrap_or(text.len());
+    let path_end = text[..query_end].find('?').unwrap_or(query_end);
+    let slashes = text[..path_end].match_indices('/').map(|(at, _)| at).chain([path_end]);
+    let slashes = slashes.filter(|at| *at > 0 && !text[..*at].ends_with('/'));
+    let later = [(path_end, query_end), (query_end, text.len())];
+    let later = later.into_iter().filter_map(|(before, end)| (end > before).then_some(end));
+    slashes.chain(later).take(MAX_PREFIX_SEGMENTS).map(|end| &text[..end])
 }
 
 #[cfg(test)]
@@ -197,6 +202,26 @@ mod tests {
         assert!(!covers(&prefix("/library/12"), &key("/library/123"), &[]));
         assert!(!covers(&prefix("/library/12"), &key("/library"), &[]));
         assert!(covers(&prefix(""), &key("/anything"), &[]), "an empty prefix is the whole namespace");
+    }
+
+    #[test]
+    fn a_path_covers_every_query_page_and_language_of_it() {
+        let key = |text| Key::new("n", &anna(), text);
+        for text in [
+            "/library/sections/1/all json start=0 size=100 language=de",
+            "/library/sections/1/all?type=10&q=a/b xml",
+            "/library/sections/1/all/ json",
+            "/library/sections/1/all",
+        ] {
+            assert!(covers(&prefix("/library/sections/1/all"), &key(text), &[]), "{text}");
+            assert!(!covers(&prefix("/library/sections/1/al"), &key(text), &[]), "{text}");
+            assert!(!covers(&prefix("/library/sections/2/all"), &key(text), &[]), "{text}");
+            assert!(covers(&prefix(text), &key(text), &[]), "{text}");
+        }
+        assert!(covers(&prefix("/a?x=1"), &key("/a?x=1 json size=5"), &[]));
+        assert!(!covers(&prefix("/a?x=1"), &key("/a?x=2 json size=5"), &[]));
+        assert!(covers(&prefix("/Items"), &key("/Items?ParentId=7&StartIndex=0 camel"), &[]));
+        assert!(!covers(&prefix("/identity"), &key("/ json"), &[]));
     }
 
     #[test]

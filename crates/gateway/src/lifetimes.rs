@@ -23,7 +23,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct Said {
     /// Answered without asking the server.
     pub fresh_s: Option<u32>,
-    /// The same where a live signal is proven; if only `fresh_s` is said, that holds here as well.
+    /// The same where a live signal is proven; if only `fresh_s` is said, it is that where that is longer,
+    /// and where the class makes no difference.
     pub fresh_with_signal_s: Option<u32>,
     /// Then answered at once while one refresh runs behind.
     pub stale_s: Option<u32>,
@@ -32,14 +33,17 @@ pub struct Said {
 }
 
 impl Said {
-    /// This lifetime with what was said laid over it.
-    pub fn over(self, otherwise: Lifetime) -> Lifetime {
+    /// This lifetime with what was said laid over it; `rule` is what holds for its class unless it is said otherwise.
+    pub fn over(self, otherwise: Lifetime, rule: Lifetime) -> Lifetime {
+        let signalled_s = match self.fresh_s {
+            None => otherwise.fresh_with_signal_s,
+            // A class that makes no difference has one number: it may be shortened by it.
+            Some(fresh_s) if rule.fresh_with_signal_s <= rule.fresh_s => fresh_s,
+            Some(fresh_s) => fresh_s.max(otherwise.fresh_with_signal_s),
+        };
         Lifetime {
             fresh_s: self.fresh_s.unwrap_or(otherwise.fresh_s),
-            fresh_with_signal_s: self
-                .fresh_with_signal_s
-                .or(self.fresh_s)
-                .unwrap_or(otherwise.fresh_with_signal_s),
+            fresh_with_signal_s: self.fresh_with_signal_s.unwrap_or(signalled_s),
             stale_s: self.stale_s.unwrap_or(otherwise.stale_s),
             stale_on_error_s: self.stale_on_error_s.unwrap_or(otherwise.stale_on_error_s),
             ..otherwise
@@ -166,10 +170,29 @@ mod tests {
     #[test]
     fn what_is_said_lies_over_what_was_and_the_rest_stays() {
         let usual = Class::Lists.lifetime(Kind::Plex);
-        assert_eq!(Said::default().over(usual), usual);
-        let short = Said { fresh_s: Some(7), ..Said::default() }.over(usual);
-        assert_eq!((short.fresh_s, short.fresh_with_signal_s, short.stale_s), (7, 7, usual.stale_s));
-        let both = Said { fresh_s: Some(7), fresh_with_signal_s: Some(9), ..Said::default() }.over(usual);
+        assert_eq!(Said::default().over(usual, usual), usual);
+        let short = Said { fresh_s: Some(7), ..Said::default() }.over(usual, usual);
+        assert_eq!((short.fresh_s, short.fresh_with_signal_s, short.stale_s), (7, 3_600, usual.stale_s));
+        let longer = Said { fresh_s: Some(450), ..Said::default() }.over(usual, usual);
+        assert_eq!(
+            (longer.fresh_s, longer.fresh_with_signal_s),
+            (450, 3_600),
+            "what is to lengthen one shortens none"
+        );
+        let long = Said { fresh_s: Some(7_200), ..Said::default() }.over(usual, usual);
+        assert_eq!((long.fresh_s, long.fresh_with_signal_s), (7_200, 7_200));
+        let shared = Lifetime { fresh_s: 3_600, user_state: false, ..usual };
+        let longer = Said { fresh_s: Some(450), ..Said::default() }.over(shared, usual);
+        assert_eq!(longer.fresh_with_signal_s, 3_600, "nor of those that have no user state");
+        let plain = Class::Sections.lifetime(Kind::Plex);
+        let short = Said { fresh_s: Some(7), ..Said::default() }.over(plain, plain);
+        assert_eq!(
+            (short.fresh_s, short.fresh_with_signal_s),
+            (7, 7),
+            "a class with one number is shortened"
+        );
+        let both =
+            Said { fresh_s: Some(7), fresh_with_signal_s: Some(9), ..Said::default() }.over(usual, usual);
         assert_eq!((both.fresh_s, both.fresh_with_signal_s), (7, 9));
     }
 

@@ -306,7 +306,8 @@ impl Server {
 
     /// A lifetime with what was configured laid over it, and what was said since over that.
     pub fn lifetime(&self, class: Class, otherwise: Lifetime) -> Lifetime {
-        self.lifetimes.said(class).over(self.settings.lifetime(class, otherwise))
+        let rule = self.settings.lifetime(class, class.lifetime(self.settings.kind));
+        self.lifetimes.said(class).over(self.settings.lifetime(class, otherwise), rule)
     }
 
     /// The policy for what was asked, before the answer is known.
@@ -375,9 +376,18 @@ impl Server {
                 "the server rejects the configured token"
             );
         }
+        // Only what changed is told: each refusal would push other facts out of the queues.
+        if was_refused != is_accepted {
+            return;
+        }
         let server = self.name().to_owned();
         let fact = if is_accepted { Fact::TokenAccepted { server } } else { Fact::TokenRejected { server } };
         self.notices.tell(&fact);
+    }
+
+    /// Whether the server said no to the configured token when it was last shown.
+    pub fn refuses_own_token(&self) -> bool {
+        self.refuses_own_token.load(Ordering::Relaxed)
     }
 
     /// The server refused the token of this identity; it may be the configured one.

@@ -41,10 +41,10 @@ pub(super) fn advise(lately: &Lately) -> Option<Warning> {
         return None;
     };
     let remedy = format!("Let {class} live longer, by greenroom policies set {class} --fresh-s SECONDS.");
-    let action = proposal(counts.fresh_s, lately.usual_fresh_s).map(|proposal| {
+    let action = proposal(lately).map(|proposal| {
         let (label, fresh_s) = match proposal {
-            Proposal::Twice(fresh_s) => (format!("Set {fresh_s} s"), Some(fresh_s)),
-            Proposal::Usual => (format!("Back to {} s", lately.usual_fresh_s), None),
+            Proposal::Longer(fresh_s) => (format!("Set {fresh_s} s"), Some(fresh_s)),
+            Proposal::Configured(fresh_s) => (format!("Back to {fresh_s} s"), None),
         };
         Action::new(label, "PUT", "cache/policies")
             .saying(json!({"server": lately.server, "class": class, "fresh_s": fresh_s}))
@@ -52,21 +52,25 @@ pub(super) fn advise(lately: &Lately) -> Option<Warning> {
     Some(Warning::notice(code, text, remedy).about(class).with(action))
 }
 
-/// How long it could be fresh instead.
+/// How long it could be fresh instead, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Proposal {
-    /// As long as usual.
-    Usual,
-    /// Twice as long as now: so many seconds.
-    Twice(u32),
+    /// As long as is configured: what was said since is taken back.
+    Configured(u32),
+    /// So long: as usual where less is configured, else twice as long as now.
+    Longer(u32),
 }
 
-fn proposal(fresh_s: u32, usual_s: u32) -> Option<Proposal> {
-    if fresh_s < usual_s {
-        return Some(Proposal::Usual);
+fn proposal(lately: &Lately) -> Option<Proposal> {
+    let fresh_s = lately.counts.fresh_s;
+    if fresh_s < lately.configured_fresh_s {
+        return Some(Proposal::Configured(lately.configured_fresh_s));
+    }
+    if fresh_s < lately.usual_fresh_s {
+        return Some(Proposal::Longer(lately.usual_fresh_s));
     }
     let twice_s = fresh_s.max(1).saturating_mul(2);
-    (twice_s <= LONGEST_S).then_some(Proposal::Twice(twice_s))
+    (twice_s <= LONGEST_S).then_some(Proposal::Longer(twice_s))
 }
 
 #[cfg(test)]
@@ -77,7 +81,13 @@ mod tests {
     use super::*;
 
     fn lately(counts: Counts) -> Lately {
-        Lately { server: "home".into(), class: Class::Sessions, counts, usual_fresh_s: 10 }
+        Lately {
+            server: "home".into(),
+            class: Class::Sessions,
+            counts,
+            usual_fresh_s: 10,
+            configured_fresh_s: 10,
+        }
     }
 
     #[test]
@@ -112,9 +122,15 @@ mod tests {
 
     #[test]
     fn nobody_is_advised_to_keep_anything_fresh_for_ever() {
-        assert_eq!(proposal(10, 10), Some(Proposal::Twice(20)));
-        assert_eq!(proposal(0, 0), Some(Proposal::Twice(2)));
-        assert_eq!(proposal(5, 10), Some(Proposal::Usual));
-        assert_eq!(proposal(3_600, 10), None);
+        let proposal = |fresh_s, configured_fresh_s, usual_fresh_s| {
+            let counts = Counts { fresh_s, ..Counts::default() };
+            proposal(&Lately { usual_fresh_s, configured_fresh_s, ..lately(counts) })
+        };
+        assert_eq!(proposal(10, 10, 10), Some(Proposal::Longer(20)));
+        assert_eq!(proposal(0, 0, 0), Some(Proposal::Longer(2)));
+        assert_eq!(proposal(5, 10, 10), Some(Proposal::Configured(10)));
+        assert_eq!(proposal(5, 5, 10), Some(Proposal::Longer(10)), "taking back would change nothing");
+        assert_eq!(proposal(5, 7, 10), Some(Proposal::Configured(7)));
+        assert_eq!(proposal(3_600, 10, 10), None);
     }
 }

@@ -48,6 +48,8 @@ pub struct Advisor {
     warnings: Arc<Warnings>,
     /// Where things are kept.
     dirs: Vec<PathBuf>,
+    /// How much room there was when it was measured last.
+    rooms: Mutex<Vec<tiers::Room>>,
     window: Mutex<Window>,
 }
 
@@ -62,7 +64,7 @@ impl Advisor {
     ) -> Self {
         // Where a file system lies elsewhere, asking it may take for ever.
         let dirs = dirs.into_iter().filter(|dir| network_file_system(dir).is_none()).collect();
-        Self { servers, cache, libraries, warnings, dirs, window: Mutex::default() }
+        Self { servers, cache, libraries, warnings, dirs, rooms: Mutex::default(), window: Mutex::default() }
     }
 
     /// Looks once a minute, as a job.
@@ -71,16 +73,28 @@ impl Advisor {
         jobs.add(PLAN, move |_| {
             let advisor = Arc::clone(&advisor);
             async move {
+                advisor.measure().await;
                 let count = advisor.look();
                 Ok(if count == 1 { "1 warning".to_owned() } else { format!("{count} warnings") })
             }
         });
     }
 
+    /// Measures how much room there is. A disk may take its time.
+    async fn measure(&self) {
+        let Some(server) = self.servers.first() else { return };
+        let dirs = self.dirs.clone();
+        let measuring = move || dirs.iter().filter_map(|dir| tiers::Room::of(dir)).collect::<Vec<_>>();
+        if let Ok(rooms) = server.tasks.spawn_blocking(measuring).await {
+            *self.rooms.lock() = rooms;
+        }
+    }
+
     /// Looks now, and raises and lowers what follows. Returns how many warnings hold.
     pub fn look(&self) -> usize {
         let stats = self.cache.stats();
-        let free: Vec<tiers::Room> = self.dirs.iter().filter_map(|dir| tiers::Room::of(dir)).collect();
+        let free = self.rooms.lock().clone();
+        let is_said = self.warnings.holding().iter().any(|held| held.code == tiers::CODES[0]);
         let Some(now_ms) = self.servers.first().map(|server| server.clock.now_ms()) else {
             return self.warnings.holding().len();
         };
@@ -88,7 +102,7 @@ impl Advisor {
         window.note(now_ms, window::counted(&stats, &self.servers));
         let counted = window.counted();
         drop(window);
-        let mut own: Vec<Warning> = tiers::advise_on_disk(&free).into_iter().collect();
+        let mut own: Vec<Warning> = tiers::advise_on_disk(&free, is_said).into_iter().collect();
         own.extend(tiers::advise_on_memory(&tiers::Memory::of(&stats, &counted)));
         tell(None, &self.warnings, &tiers::CODES, own);
         for server in &self.servers {

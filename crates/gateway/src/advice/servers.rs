@@ -25,6 +25,8 @@ pub(super) struct Facts {
     pub(super) kind: Kind,
     /// Whether its events reach us.
     pub(super) events: Events,
+    /// Whether it refused the configured token when it was last shown.
+    pub(super) refuses_token: bool,
     /// By how much its clock was ahead of ours when it answered last.
     pub(super) ahead_s: Option<i64>,
     /// What it says its version is.
@@ -40,6 +42,7 @@ impl Facts {
         Self {
             kind: server.settings.kind,
             events: server.events(),
+            refuses_token: server.refuses_own_token(),
             ahead_s: server.ahead_s(),
             version: server.version(),
             proxies: server.proxies.said(),
@@ -57,19 +60,14 @@ pub(super) fn advise(facts: &Facts) -> Vec<Warning> {
 fn of_events(facts: &Facts) -> Option<Warning> {
     let name = facts.kind.name();
     match facts.events {
+        _ if facts.refuses_token => Some(token_rejected(name)),
         Events::Unknown | Events::Followed => None,
-        Events::Refused(401 | 498) => Some(
-            Warning::notice(
-                CODES[0],
-                "The server does not accept the configured token (any more): nothing is kept warm, no library is \
-                 indexed, and changes made on the server are noticed late.",
-                format!("Get a new one with greenroom login {name}, and name its file with token_file."),
-            )
-            .urgent(),
-        ),
+        Events::Refused(401 | 498) => Some(token_rejected(name)),
         Events::Refused(status) => Some(Warning::notice(
             CODES[1],
-            format!("The server does not tell its events to the configured token (it answers {status}): changes made on the server are noticed late."),
+            format!(
+                "The server does not tell its events to the configured token (it answers {status}): changes made on the server are noticed late."
+            ),
             format!("Use a token of the server's owner: greenroom login {name}."),
         )),
         Events::NobodysKey => Some(Warning::notice(
@@ -78,6 +76,16 @@ fn of_events(facts: &Facts) -> Option<Warning> {
             format!("Use a token of an administrator instead of an API key: greenroom login {name}."),
         )),
     }
+}
+
+fn token_rejected(kind: &str) -> Warning {
+    Warning::notice(
+        CODES[0],
+        "The server does not accept the configured token (any more): nothing is kept warm, no library is indexed, and \
+         changes made on the server are noticed late.",
+        format!("Get a new one with greenroom login {kind}, and name its file with token_file."),
+    )
+    .urgent()
 }
 
 fn of_clocks(facts: &Facts) -> Option<Warning> {
@@ -147,6 +155,7 @@ mod tests {
     const WELL: Facts = Facts {
         kind: Kind::Jellyfin,
         events: Events::Followed,
+        refuses_token: false,
         ahead_s: Some(-2),
         version: None,
         proxies: Proxies::Some,
@@ -169,6 +178,8 @@ mod tests {
         let version = |version: &str| Some(version.to_owned());
         for (facts, code) in [
             (Facts { events: Events::Refused(401), ..WELL }, "token-rejected"),
+            (Facts { refuses_token: true, ..WELL }, "token-rejected"),
+            (Facts { events: Events::Refused(401), refuses_token: true, ..WELL }, "token-rejected"),
             (Facts { events: Events::Refused(403), ..WELL }, "events-do-not-reach"),
             (Facts { events: Events::NobodysKey, ..WELL }, "events-do-not-reach"),
             (Facts { ahead_s: Some(31), ..WELL }, "clock-skew"),

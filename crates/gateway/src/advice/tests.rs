@@ -50,6 +50,11 @@ async fn what_is_so_of_a_server_is_raised_and_lowered() {
     house.server.note_events(Events::Refused(401));
     house.server.proxies.note(Proxies::None);
     assert_eq!(house.said(), ["token-rejected", "proxy-not-trusted"]);
+    house.server.note_events(Events::Followed);
+    assert_eq!(house.said(), ["proxy-not-trusted"]);
+    house.server.note_own_token(false);
+    assert_eq!(house.said(), ["token-rejected", "proxy-not-trusted"], "whoever heard it");
+    house.server.note_own_token(true);
     house.server.note_events(Events::NobodysKey);
     assert_eq!(house.said(), ["events-do-not-reach", "proxy-not-trusted"]);
     house.server.note_events(Events::Followed);

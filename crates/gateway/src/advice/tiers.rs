@@ -16,6 +16,8 @@ const LITTLE_BYTES: u64 = 1024 * MIB;
 const NOTHING_BYTES: u64 = 128 * MIB;
 /// One with less than this share of its size as well, in percent.
 const LITTLE_PERCENT: u64 = 5;
+/// So much is enough, however large it is.
+const MOST_LITTLE_BYTES: u64 = 20 * 1024 * MIB;
 /// From so many regrets in an hour on, memory is too small, if they are this share of what was asked, in percent.
 const REGRETS: (u64, u64) = (100, 5);
 
@@ -36,19 +38,36 @@ impl Room {
     }
 }
 
-/// What is to be said of the disk with the least room.
-pub(super) fn advise_on_disk(rooms: &[Room]) -> Option<Warning> {
-    let room = rooms.iter().min_by_key(|room| room.free_bytes)?;
-    let is_little =
-        room.free_bytes < LITTLE_BYTES || room.free_bytes < room.size_bytes / 100 * LITTLE_PERCENT;
-    if !is_little {
+/// So much more room than is little has to be there until the warning goes, in percent.
+const RELIEF_PERCENT: u64 = 125;
+
+impl Room {
+    /// With less than this it is nearly full.
+    fn little_bytes(&self) -> u64 {
+        let share = self.size_bytes / 100 * LITTLE_PERCENT;
+        share.min(MOST_LITTLE_BYTES).max(LITTLE_BYTES)
+    }
+
+    fn is_nearly_full(&self, is_said: bool) -> bool {
+        let percent = if is_said { RELIEF_PERCENT } else { 100 };
+        self.free_bytes < self.little_bytes() / 100 * percent
+    }
+}
+
+/// What is to be said of disks with little room; it goes with some more room than it comes.
+pub(super) fn advise_on_disk(rooms: &[Room], is_said: bool) -> Option<Warning> {
+    let little: Vec<&Room> = rooms.iter().filter(|room| room.is_nearly_full(is_said)).collect();
+    if little.is_empty() {
         return None;
     }
-    let text = format!("Only {} MiB are free where {} lies.", room.free_bytes / MIB, room.dir.display());
+    let places =
+        little.iter().map(|room| format!("{} MiB where {} lies", room.free_bytes / MIB, room.dir.display()));
+    let text = format!("Little room is left: {}.", places.collect::<Vec<_>>().join(", "));
     let remedy = "Make room there, or set disk.max_bytes lower, or data_dir to another disk. When it is full, nothing \
                   more is remembered; answers go on.";
     let warning = Warning::notice(CODES[0], text, remedy);
-    Some(if room.free_bytes < NOTHING_BYTES { warning.urgent() } else { warning })
+    let is_urgent = little.iter().any(|room| room.free_bytes < NOTHING_BYTES);
+    Some(if is_urgent { warning.urgent() } else { warning })
 }
 
 /// How memory does.
@@ -99,12 +118,20 @@ mod tests {
             free_bytes: free_mib * MIB,
             size_bytes: size_mib * MIB,
         };
-        let severity = |rooms: &[Room]| advise_on_disk(rooms).map(|warning| warning.severity);
+        let severity = |rooms: &[Room]| advise_on_disk(rooms, false).map(|warning| warning.severity);
         assert_eq!(severity(&[room(2_000, 10_000)]), None);
         assert_eq!(severity(&[room(1_000, 2_000)]), Some(Notice), "less than a GiB");
         assert_eq!(severity(&[room(4_000, 100_000)]), Some(Notice), "less than a twentieth");
         assert_eq!(severity(&[room(9_000, 10_000), room(100, 100_000)]), Some(Urgent), "the fullest counts");
         assert_eq!(severity(&[]), None);
+        assert_eq!(severity(&[room(21_000, 10_000_000)]), None, "20 GiB are enough on any disk");
+        assert_eq!(severity(&[room(20_000, 10_000_000)]), Some(Notice));
+        let small_and_well = room(1_500, 2_000);
+        assert_eq!(severity(&[small_and_well.clone(), room(4_000, 100_000)]), Some(Notice), "each is judged");
+        let text = advise_on_disk(&[small_and_well, room(4_000, 100_000)], false).expect("one is").text;
+        assert!(text.contains("4000 MiB") && !text.contains("1500 MiB"), "{text}");
+        let is_said = |free_mib| advise_on_disk(&[room(free_mib, 10_000)], true).is_some();
+        assert!(is_said(1_100) && !is_said(1_300), "it does not come and go with every file");
     }
 
     #[test]

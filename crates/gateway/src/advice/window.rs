@@ -37,9 +37,12 @@ pub(super) struct Lately {
     pub(super) counts: Counts,
     /// How long answers are fresh unless somebody says otherwise.
     pub(super) usual_fresh_s: u32,
+    /// How long they are as it is configured.
+    pub(super) configured_fresh_s: u32,
 }
 
-type Frame = BTreeMap<(String, Class), (Counts, u32)>;
+/// By server and class: what was counted, and how long answers are fresh as usual and as configured.
+type Frame = BTreeMap<(String, Class), (Counts, (u32, u32))>;
 
 /// Frames of the last hour: one a minute.
 #[derive(Debug, Default)]
@@ -51,6 +54,7 @@ pub(super) fn counted(stats: &Stats, servers: &[Arc<Server>]) -> Frame {
         let server = servers.iter().find(|server| server.name() == class.namespace)?;
         let named = Class::named(class.class)?;
         let usual = named.lifetime(server.settings.kind);
+        let configured = server.settings.lifetime(named, usual);
         let counts = Counts {
             asked: class.asked(),
             spared: class.hits + class.stale + class.joins,
@@ -60,7 +64,7 @@ pub(super) fn counted(stats: &Stats, servers: &[Arc<Server>]) -> Frame {
             regrets: class.regrets,
             fresh_s: server.lifetime(named, usual).fresh_s,
         };
-        Some(((class.namespace.clone(), named), (counts, usual.fresh_s)))
+        Some(((class.namespace.clone(), named), (counts, (usual.fresh_s, configured.fresh_s))))
     };
     stats.classes.iter().filter_map(of).collect()
 }
@@ -84,25 +88,33 @@ impl Window {
     /// What was counted within it. Of a class whose lifetime was changed, only what came since.
     pub(super) fn counted(&self) -> Vec<Lately> {
         let Some((_, newest)) = self.0.back() else { return Vec::new() };
-        let lately = |(key, (now, usual_fresh_s)): (&(String, Class), &(Counts, u32))| {
-            let alike = self.0.iter().rev().map_while(|(_, frame)| {
-                let before =
-                    frame.get(key).map_or(Counts { fresh_s: now.fresh_s, ..Counts::default() }, |it| it.0);
-                (before.fresh_s == now.fresh_s).then_some(before)
-            });
-            let before = alike.last().unwrap_or(*now);
-            let less = |pick: fn(&Counts) -> u64| pick(now).saturating_sub(pick(&before));
-            let counts = Counts {
-                asked: less(|it| it.asked),
-                spared: less(|it| it.spared),
-                expired: less(|it| it.expired),
-                useful: less(|it| it.useful),
-                useless: less(|it| it.useless),
-                regrets: less(|it| it.regrets),
-                fresh_s: now.fresh_s,
+        let lately =
+            |(key, (now, (usual_fresh_s, configured_fresh_s))): (&(String, Class), &(Counts, (u32, u32)))| {
+                let alike = self.0.iter().rev().map_while(|(_, frame)| {
+                    let before = frame
+                        .get(key)
+                        .map_or(Counts { fresh_s: now.fresh_s, ..Counts::default() }, |it| it.0);
+                    (before.fresh_s == now.fresh_s).then_some(before)
+                });
+                let before = alike.last().unwrap_or(*now);
+                let less = |pick: fn(&Counts) -> u64| pick(now).saturating_sub(pick(&before));
+                let counts = Counts {
+                    asked: less(|it| it.asked),
+                    spared: less(|it| it.spared),
+                    expired: less(|it| it.expired),
+                    useful: less(|it| it.useful),
+                    useless: less(|it| it.useless),
+                    regrets: less(|it| it.regrets),
+                    fresh_s: now.fresh_s,
+                };
+                Lately {
+                    server: key.0.clone(),
+                    class: key.1,
+                    counts,
+                    usual_fresh_s: *usual_fresh_s,
+                    configured_fresh_s: *configured_fresh_s,
+                }
             };
-            Lately { server: key.0.clone(), class: key.1, counts, usual_fresh_s: *usual_fresh_s }
-        };
         newest.iter().map(lately).collect()
     }
 }
@@ -113,7 +125,7 @@ mod tests {
 
     fn frame(asked: u64, fresh_s: u32) -> Frame {
         let counts = Counts { asked, fresh_s, ..Counts::default() };
-        Frame::from([(("home".to_owned(), Class::Sessions), (counts, 10))])
+        Frame::from([(("home".to_owned(), Class::Sessions), (counts, (10, 10)))])
     }
 
     #[test]

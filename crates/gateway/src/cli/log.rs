@@ -27,9 +27,32 @@ fn format_named(said: Option<&str>) -> Option<Format> {
     }
 }
 
+/// The filter that is wanted; nothing if it is not understood.
+fn filter_of(wanted: Option<&str>) -> Option<EnvFilter> {
+    match wanted.map(str::trim) {
+        None | Some("") => Some(EnvFilter::new("info")),
+        Some(wanted) => EnvFilter::try_new(wanted).ok(),
+    }
+}
+
+/// Whoever wants to see everything does not want to see secrets: what is said over sockets has tokens in it.
+fn quiet(filter: EnvFilter) -> EnvFilter {
+    ["tungstenite=info", "tokio_tungstenite=info"].into_iter().fold(filter, |filter, directive| {
+        match directive.parse() {
+            Ok(directive) => filter.add_directive(directive),
+            Err(_) => filter,
+        }
+    })
+}
+
 /// Begins to write the log, to standard error.
 pub(super) fn begin() {
-    let filter = EnvFilter::try_from_env(LEVEL).unwrap_or_else(|_| EnvFilter::new("info"));
+    let wanted = std::env::var(LEVEL).ok();
+    let filter = filter_of(wanted.as_deref());
+    if filter.is_none() {
+        eprintln!("greenroom: {LEVEL} is not understood; the log is written as if it were info");
+    }
+    let filter = quiet(filter.unwrap_or_else(|| EnvFilter::new("info")));
     let said = std::env::var(FORMAT).ok();
     let format = format_named(said.as_deref());
     if format.is_none() {
@@ -50,6 +73,16 @@ pub(super) fn begin() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_over_sockets_is_never_logged() {
+        for wanted in ["trace", "tungstenite=trace", "greenroom=debug"] {
+            let said = quiet(filter_of(Some(wanted)).expect("it is understood")).to_string();
+            assert!(said.contains("tungstenite=info") && !said.contains("tungstenite=trace"), "{said}");
+        }
+        assert!(filter_of(Some("greenroom=loud")).is_none(), "nobody takes it for something else");
+        assert!(filter_of(None).is_some() && filter_of(Some(" ")).is_some());
+    }
 
     #[test]
     fn a_line_is_text_unless_somebody_wants_json() {

@@ -58,7 +58,7 @@ struct Set {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false, id = "what")]
 pub(super) struct Invalidate {
-    /// What is kept for this address or path, as an app asks for it
+    /// What is kept for this address or path and below it, whatever the query
     #[arg(group = "what")]
     path: Option<String>,
     /// Answers of this class
@@ -104,7 +104,10 @@ pub(super) fn policies(options: &Policies) -> u8 {
                 remote.ask(Method::PUT, PATH, Some(&Value::Object(body))).await?
             }
             Some(Command::Reset { class }) => {
-                body.extend(class.as_ref().map(|class| ("class".to_owned(), json!(class))));
+                body.extend([match class {
+                    Some(class) => ("class".to_owned(), json!(class)),
+                    None => ("all".to_owned(), json!(true)),
+                }]);
                 remote.ask(Method::DELETE, PATH, Some(&Value::Object(body))).await?
             }
         };

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::api::Done;
 use super::problem::Problem;
 use super::{Control, Plane};
-use crate::jobs::{self, Asked, Report, indexes};
+use crate::jobs::{self, Asked, Report, indexes, playlists};
 
 /// All jobs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -78,10 +78,11 @@ pub(super) async fn cancel(
 }
 
 impl Control {
-    /// Every job, and every index of a library.
+    /// Every job, every index of a library, and every playlist that is kept in step.
     fn job_reports(&self) -> Vec<Report> {
         let mut all = self.jobs.reports();
         all.extend(indexes::reports(&self.playlists.libraries));
+        all.extend(playlists::reports(&self.playlists.keeping));
         all
     }
 
@@ -91,15 +92,23 @@ impl Control {
     }
 
     fn run_job(&self, id: &str) -> Asked {
+        let elsewhere = || match indexes::run(&self.playlists.libraries, id) {
+            Asked::Unknown => playlists::run(&self.playlists.keeping, id),
+            asked => asked,
+        };
         match self.jobs.run(id) {
-            Asked::Unknown => indexes::run(&self.playlists.libraries, id),
+            Asked::Unknown => elsewhere(),
             asked => asked,
         }
     }
 
     fn cancel_job(&self, id: &str) -> Asked {
+        let elsewhere = || match indexes::cancel(&self.playlists.libraries, id) {
+            Asked::Unknown => playlists::cancel(&self.playlists.keeping, id),
+            asked => asked,
+        };
         match self.jobs.cancel(id) {
-            Asked::Unknown => indexes::cancel(&self.playlists.libraries, id),
+            Asked::Unknown => elsewhere(),
             asked => asked,
         }
     }

@@ -69,7 +69,7 @@ use crate::config;
 use crate::dashboard::Dashboard;
 use crate::history::History;
 use crate::inside::Inside;
-use crate::jobs::{AT_ONCE, Jobs};
+use crate::jobs::{AT_ONCE, Jobs, warming};
 use crate::lifetimes;
 use crate::notices::Notices;
 use crate::playlists::Playlists;
@@ -124,7 +124,6 @@ pub struct Control {
     live: Live,
     /// Seats of those who watch builds.
     watchers: Arc<Semaphore>,
-    warming: tokio::sync::Mutex<()>,
     inside: Arc<Inside>,
     dashboard: Arc<Dashboard>,
     history: Arc<History>,
@@ -266,7 +265,6 @@ impl Control {
             baseline: Baseline::new(clock.now_ms()),
             live: Live::new(),
             watchers: Arc::new(Semaphore::new(libraries::MAX_WATCHERS)),
-            warming: tokio::sync::Mutex::new(()),
             inside,
             dashboard,
             history,
@@ -354,8 +352,7 @@ impl Control {
     /// Refreshes what is to stay warm, for one server or for all; how many answers were asked for.
     async fn warm(&self, only: Option<&str>) -> Result<usize, Problem> {
         self.check_server(only)?;
-        let _alone = self.warming.try_lock().map_err(|_| Problem::ALREADY_WARMING)?;
-        Ok(self.cache.warm_now(only).await)
+        warming::warm(&self.jobs, &self.cache, only).await.ok_or(Problem::ALREADY_WARMING)
     }
 
     fn check_server(&self, name: Option<&str>) -> Result<(), Problem> {

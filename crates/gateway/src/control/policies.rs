@@ -1,6 +1,7 @@
 //! Lifetimes over the API: how long answers of each class live, changing that while the process runs, and making what
 //! is kept stale.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
@@ -136,12 +137,15 @@ impl Change {
     }
 }
 
-/// What goes back to what was configured: one class, or all; of one server, or of all.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+/// What goes back to what was configured: one class, or all of them; of one server, or of all.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Which {
     server: Option<String>,
     class: Option<String>,
+    /// Every class.
+    #[serde(default)]
+    all: bool,
 }
 
 /// What is made stale: exactly one of these, of one server or of all.
@@ -153,7 +157,7 @@ pub(super) struct What {
     tag: Option<String>,
     /// A class.
     class: Option<String>,
-    /// An address or a path as an app asks for it.
+    /// An address or a path as an app asks for it: whatever its query was, and what lies below it.
     path: Option<String>,
     /// Everything.
     #[serde(default)]
@@ -203,17 +207,19 @@ pub(super) async fn change(
         return Err(Problem::OUT_OF_BOUNDS);
     }
     let class = Class::named(&change.class);
-    plane.control.say(change.server.as_deref(), class, |before| change.over(before)).await?;
-    Ok(Json(Done::said(format!("Answers of class {} live as long as you said from now on.", change.class))))
+    let said = format!("Answers of class {} live as long as you said from now on.", change.class);
+    say(plane, change.server.clone(), class, move |before| change.over(before)).await?;
+    Ok(Json(Done::said(said)))
 }
 
 /// Takes back what was said while the process runs.
 #[utoipa::path(
     delete,
     path = "/api/v1/cache/policies",
-    request_body = Option<Which>,
+    request_body = Which,
     responses(
         (status = 200, body = Done),
+        (status = 400, description = "Neither a class is said nor all"),
         (status = 404, description = "No such server, or no such class"),
         (status = 507, description = "It cannot be kept; nothing has changed"),
     ),
@@ -223,10 +229,13 @@ pub(super) async fn reset(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Done>, Problem> {
-    let which: Which = read(&headers, body).await?.unwrap_or_default();
+    let which: Which = read(&headers, body).await?.ok_or(Problem::BAD_BODY)?;
     check_class(which.class.as_deref())?;
+    if which.class.is_some() == which.all {
+        return Err(Problem::WHAT_GOES_BACK);
+    }
     let class = which.class.as_deref().and_then(Class::named);
-    plane.control.say(which.server.as_deref(), class, |_| Said::default()).await?;
+    say(plane, which.server, class, |_| Said::default()).await?;
     let what = which.class.map_or_else(|| "Answers".to_owned(), |class| format!("Answers of class {class}"));
     Ok(Json(Done::said(format!("{what} live as long as is configured again."))))
 }
@@ -280,8 +289,25 @@ fn scopes(server: &Server, what: &What) -> Result<Vec<Scope>, Problem> {
     if keys.is_empty() {
         return Err(Problem::NOT_KEPT_AT_ALL);
     }
+    // In whatever representation, language and part of it: a key says them all, and a person none.
+    let path_of = |key: &String| key.split(['?', ' ']).next().unwrap_or_default().to_owned();
+    let paths: BTreeSet<String> = keys.iter().map(path_of).collect();
     let below = |prefix| Scope::Prefix { namespace: namespace(), partition: None, prefix };
-    Ok(keys.into_iter().map(below).collect())
+    Ok(paths.into_iter().map(below).collect())
+}
+
+/// The same in a task of its own: whoever asked may go, and what is written down must hold all the same.
+async fn say(
+    plane: Arc<Plane>,
+    only: Option<String>,
+    class: Option<Class>,
+    change: impl Fn(Said) -> Said + Send + Sync + 'static,
+) -> Result<(), Problem> {
+    let Some(tasks) = plane.control.chosen(None).next().map(|server| server.tasks.clone()) else {
+        return Ok(());
+    };
+    let said = tasks.spawn(async move { plane.control.say(only.as_deref(), class, change).await });
+    said.await.unwrap_or(Err(Problem::LIFETIME_NOT_KEPT))
 }
 
 impl Control {
@@ -290,7 +316,7 @@ impl Control {
         &self,
         only: Option<&str>,
         class: Option<Class>,
-        change: impl Fn(Said) -> Said,
+        change: impl Fn(Said) -> Said + Send + Sync,
     ) -> Result<(), Problem> {
         self.check_server(only)?;
         let classes = Class::EVERY.into_iter().filter(|one| class.is_none_or(|class| class == *one));

@@ -159,6 +159,13 @@ impl Problem {
         title: "What is to be stale?",
         detail: "Say exactly one of \"tag\", \"class\", \"path\" and \"all\": true.",
     };
+    /// It is to go back, and nothing or too much is said.
+    pub(super) const WHAT_GOES_BACK: Self = Self {
+        status: StatusCode::BAD_REQUEST,
+        code: "what-goes-back",
+        title: "What is to go back?",
+        detail: "Say exactly one of \"class\" and \"all\": true.",
+    };
     /// What is asked for under this path is never kept.
     pub(super) const NOT_KEPT_AT_ALL: Self = Self {
         status: StatusCode::NOT_FOUND,

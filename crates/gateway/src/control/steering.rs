@@ -43,6 +43,15 @@ async fn a_lifetime_is_said_changed_and_taken_back() {
     assert_eq!(said, Said { stale_s: Some(0), ..Said::default() });
     let book = crate::lifetimes::Book::of(house.folder.path());
     assert_eq!(book.read("home"), Ok(vec![(Class::Sessions, said)]), "it outlives the process");
+    for (body, code) in [
+        ("", "bad-body"),
+        ("{}", "what-goes-back"),
+        (r#"{"server":"home"}"#, "what-goes-back"),
+        (r#"{"all":true,"class":"sessions"}"#, "what-goes-back"),
+    ] {
+        assert_eq!(house.ask("DELETE", POLICIES, &WITH, body).await.code(), code, "{body}");
+        assert_eq!(house.server().lifetimes.said(Class::Sessions), said, "{body}: nothing has changed");
+    }
     assert_eq!(house.ask("DELETE", POLICIES, &WITH, r#"{"class":"sessions"}"#).await.status, 200);
     assert_eq!(policy(&house, "sessions").await, before);
     assert_eq!(book.read("home"), Ok(Vec::new()));
@@ -88,8 +97,13 @@ impl Loader for Brings {
 
 /// Something that is kept for a path, and the policy of its class.
 async fn keep(house: &House) -> (Key, Policy) {
+    keep_with(house, "").await
+}
+
+/// The same for a part of it, as the end of its key says.
+async fn keep_with(house: &House, part: &str) -> (Key, Policy) {
     let server = house.server();
-    let text = why::keys(server, "/library/sections").expect("a path").remove(0);
+    let text = why::keys(server, "/library/sections").expect("a path").remove(0) + part;
     let key = Key::new("home", &server.own_partition().expect("it has a token"), &text);
     let lifetime = server.lifetime(Class::Sections, Class::Sections.lifetime(server.settings.kind));
     let policy = Policy {
@@ -105,6 +119,15 @@ async fn keep(house: &House) -> (Key, Policy) {
     };
     server.cache.get_or_load(&key, &policy, Demand::Any, || Brings).await.expect("it loads");
     (key, policy)
+}
+
+#[tokio::test]
+async fn what_is_made_stale_by_path_is_so_in_every_page_and_language() {
+    let house = House::new();
+    let (key, _) = keep_with(&house, " start=0 size=100 language=de").await;
+    let body = r#"{"path":"/library/sections?includePreferences=1"}"#;
+    assert_eq!(house.ask("POST", INVALIDATE, &WITH, body).await.status, 200);
+    assert_eq!(house.server().cache.diagnose(&key).marking, Marking::Marked);
 }
 
 #[tokio::test]

@@ -52,14 +52,14 @@ async fn compare(libraries: Arc<Libraries>, turn: Turn) -> Result<String, String
     let mut all = libraries.all();
     all.retain(|library| library.rounds().is_some());
     let total = all.len();
-    for library in &all {
-        library.build(false);
-    }
+    let mut begun = all.clone();
+    begun.retain(|library| library.build(false) == library::Asked::Begun);
     for (done, library) in all.iter().enumerate() {
         turn.progress(done as u64, Some(total as u64));
         tokio::select! {
             () = turn.cancelled() => {
-                for library in &all {
+                // What others began goes on.
+                for library in &begun {
                     library.cancel();
                 }
                 return Err(format!("It was ended after {done} of {total} libraries."));

@@ -7,11 +7,12 @@
 //!   twice at once, and a run that breaks down has failed and nothing else.
 //! - [`plan`] is what a job is, [`turn`] one run of it. [`record`] keeps what ran last over restarts. [`report`] is what is shown.
 //! - What has a rhythm of its own is shown here and can be run here: [`warming`], and the indexes of libraries
-//!   ([`indexes`]). [`dashboards`]: their figures and the history of what was played.
+//!   ([`indexes`]), and [`playlists`] that are kept in step. [`dashboards`]: their figures and the history of what was played.
 
 pub mod dashboards;
 pub mod indexes;
 mod plan;
+pub mod playlists;
 mod record;
 mod report;
 mod schedule;
@@ -81,6 +82,8 @@ pub struct Jobs {
     recorded: BTreeMap<String, Last>,
     board: Mutex<Board>,
     bell: Notify,
+    /// Held by whoever warms all at once.
+    warming: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl std::fmt::Debug for Jobs {
@@ -127,6 +130,11 @@ impl Job {
         }
     }
 
+    /// What runs elsewhere is only waited for.
+    fn takes_place(&self) -> bool {
+        self.elsewhere.is_none()
+    }
+
     fn is_written_down(&self) -> bool {
         self.plan.catches_up && self.plan.every.is_none_or(|every| every >= WRITTEN_FROM)
     }
@@ -144,6 +152,7 @@ impl Jobs {
             recorded: BTreeMap::new(),
             board: Mutex::default(),
             bell: Notify::new(),
+            warming: Arc::default(),
         }
     }
 
@@ -226,6 +235,9 @@ impl Jobs {
                 Due::Never => {}
             }
         }
+        for number in board.take_free() {
+            self.begin(&mut board, number, now_ms);
+        }
         while board.running < self.at_once
             && let Some(number) = board.line.pop_front()
         {
@@ -243,7 +255,7 @@ impl Jobs {
         let turn = Turn::new(self.stop.child_token());
         job.stage = Stage::Running { since_ms: now_ms, turn: turn.clone() };
         let (work, id) = (Arc::clone(&job.work), job.plan.id);
-        board.running += 1;
+        board.running += usize::from(job.takes_place());
         let jobs = Arc::clone(self);
         self.tasks.spawn(async move {
             let (outcome, message) = jobs.carry_out(id, &work, &turn, why).await;
@@ -282,7 +294,8 @@ impl Jobs {
         let ended_ms = self.clock.now_ms();
         let message = message.chars().take(MAX_MESSAGE).collect();
         let mut board = self.board.lock();
-        board.running = board.running.saturating_sub(1);
+        let place = usize::from(board.jobs[number].takes_place());
+        board.running = board.running.saturating_sub(place);
         let job = &mut board.jobs[number];
         let started_ms = match std::mem::replace(&mut job.stage, Stage::Idle) {
             Stage::Running { since_ms, .. } => since_ms,
@@ -338,6 +351,8 @@ impl Jobs {
                 board.line.retain(|other| *other != number);
                 let job = &mut board.jobs[number];
                 job.stage = Stage::Idle;
+                // Else the sleep that made it due would put it back into the line at once.
+                job.slept_ms = 0;
                 let message = "It was taken out of the line.".to_owned();
                 job.last = Some(Last::new(now_ms, now_ms, Outcome::Cancelled, message));
             }
@@ -352,7 +367,7 @@ impl Jobs {
         self.at_once
     }
 
-    /// How many run now.
+    /// How many places are taken.
     pub fn running(&self) -> usize {
         self.board.lock().running
     }
@@ -376,6 +391,14 @@ impl Jobs {
 impl Board {
     fn find(&self, id: &str) -> Option<usize> {
         self.jobs.iter().position(|job| job.plan.id == id)
+    }
+
+    /// Takes out of the line who needs no place.
+    fn take_free(&mut self) -> Vec<usize> {
+        let Self { jobs, line, .. } = self;
+        let free: Vec<usize> = line.iter().copied().filter(|number| !jobs[*number].takes_place()).collect();
+        line.retain(|number| jobs[*number].takes_place());
+        free
     }
 
     /// Puts a job that is idle at the end of the line.

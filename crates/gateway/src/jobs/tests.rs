@@ -110,6 +110,48 @@ async fn no_more_run_at_once_than_may_and_the_others_wait_in_line() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_runs_elsewhere_takes_no_place() {
+    let house = House::new(1);
+    let clock = house.clock.clone();
+    house.jobs.add_elsewhere(plan("elsewhere", 60), Seen::default, move |_| {
+        let clock = clock.clone();
+        async move {
+            clock.sleep(Duration::from_secs(100)).await;
+            Ok("all of it".to_owned())
+        }
+    });
+    house.add(plan("here", 0), 10);
+    assert_eq!(house.jobs.run("elsewhere"), Asked::Heard);
+    house.pass(1).await;
+    assert_eq!((house.report("elsewhere").state, house.jobs.running()), (State::Running, 0));
+    assert_eq!(house.jobs.run("here"), Asked::Heard);
+    house.pass(1).await;
+    assert_eq!((house.begun(), house.jobs.running()), (vec!["here"], 1));
+    assert_eq!(house.jobs.run("elsewhere"), Asked::Already, "and it does not run twice");
+    house.pass(150).await;
+    assert_eq!(house.jobs.running(), 0);
+    house.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_out_of_the_line_after_a_sleep_is_not_put_back_into_it() {
+    let house = House::new(1);
+    house.add(plan("slow", 0), 1_000);
+    house.add(Plan { catches_up: true, ..plan("nightly", 24 * 3600) }, 1);
+    house.pass(5).await;
+    assert_eq!(house.jobs.run("slow"), Asked::Heard);
+    house.pass(1).await;
+    house.jobs.note_sleep(25 * 3600 * 1000);
+    house.jobs.bell.notify_one();
+    house.pass(1).await;
+    assert_eq!(house.report("nightly").state, State::Waiting, "it fell due in the sleep");
+    assert_eq!(house.jobs.cancel("nightly"), Asked::Heard);
+    house.pass(90).await;
+    assert_eq!(house.report("nightly").state, State::Idle);
+    house.close().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_runs_twice_at_once() {
     let house = House::new(3);
     house.add(plan("slow", 5), 60);

@@ -1,6 +1,7 @@
 //! Warming, shown as a job: the engine does it by itself every two seconds; here it is told what came of it, and asked
 //! for all at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use greenroom_cache::{Cache, Stats};
@@ -20,13 +21,16 @@ const PLAN: Plan = Plan {
 
 /// Shows it.
 pub fn add(jobs: &Jobs, cache: &Cache) {
-    let (seen, work) = (cache.clone(), cache.clone());
+    let (seen, work, alone) = (cache.clone(), cache.clone(), Arc::clone(&jobs.warming));
     jobs.add_elsewhere(
         PLAN,
         move || told(&seen.stats()),
         move |turn| {
-            let cache = work.clone();
+            let (cache, alone) = (work.clone(), Arc::clone(&alone));
             async move {
+                let Ok(_alone) = alone.try_lock() else {
+                    return Err("Somebody else is warming.".to_owned());
+                };
                 tokio::select! {
                     () = turn.cancelled() => Err("It was ended; what was asked for still comes.".to_owned()),
                     asked = cache.warm_now(None) => Ok(sentence(asked)),
@@ -34,6 +38,13 @@ pub fn add(jobs: &Jobs, cache: &Cache) {
             }
         },
     );
+}
+
+/// Warms all at once, for one server or for all; how many answers were asked for. `None` if somebody else is at it, the
+/// job or a person.
+pub async fn warm(jobs: &Jobs, cache: &Cache, only: Option<&str>) -> Option<usize> {
+    let _alone = jobs.warming.try_lock().ok()?;
+    Some(cache.warm_now(only).await)
 }
 
 /// What was done, for people.

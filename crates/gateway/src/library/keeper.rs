@@ -29,6 +29,8 @@ const RETRY_MS: (u64, u64) = (120_000, 1_800_000);
 const SETTLED_MS: u64 = 125_000;
 /// A snapshot is old when so many schedules passed without a word from the server.
 const OLD: u64 = 2;
+/// The warning that one is.
+const OLD_CODE: &str = "library-old";
 
 /// What is to be done now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,7 +270,8 @@ impl Library {
         let heard_ms = facts.about.synced_s.saturating_mul(1000).max(facts.about.whole_at_ms);
         let old_ms = u64::try_from(schedule.as_millis()).unwrap_or(u64::MAX).saturating_mul(OLD);
         let is_old = self.is_on(&facts)
-            && facts.failure.is_some()
+            // A server that is down is not asked, so that nothing fails.
+            && (facts.failure.is_some() || !facts.is_confirmed || self.server.breaker.state().is_down())
             && heard_ms > 0
             && now_ms.saturating_sub(heard_ms) > old_ms;
         is_old.then_some(old_ms / 3_600_000)
@@ -292,34 +295,22 @@ impl Libraries {
         let now_ms = server.clock.now_ms();
         let mut all = self.all();
         all.retain(|library| library.id.server == server.name());
-        let old: Vec<(String, u64)> =
-            all.iter().filter_map(|library| Some((library.named(), library.is_old(now_ms)?))).collect();
-        let oldest = all.iter().find(|library| library.is_old(now_ms).is_some());
-        let build =
-            oldest.map(|library| Action::new("Build now", "POST", format!("libraries/{}/build", library.id)));
+        let old = all.iter().filter_map(|library| Some(too_old(library, library.is_old(now_ms)?))).collect();
+        drop(server.warnings.settle(&[OLD_CODE], old));
         let turn_on = all.iter().find(|library| library.is_missed()).map(|library| turn_on(library));
-        let hours = old.first().map_or(0, |(_, hours)| *hours);
-        let old: Vec<String> = old.into_iter().map(|(name, _)| name).collect();
         let missed: Vec<String> =
             all.iter().filter(|library| library.is_missed()).map(|library| library.named()).collect();
-        let text = format!(
-            "The server has not confirmed this index for more than {hours} hours: {}.",
-            old.join(", ")
-        );
-        hold(
-            server,
-            !old.is_empty(),
-            Warning {
-                code: "library-old",
-                severity: Severity::Notice,
-                action: build,
-                subject: None,
-                text: text.into(),
-                remedy: "See why with: greenroom build --list; it is tried again by itself.".into(),
-            },
-        );
         hold(server, !missed.is_empty(), off(&missed).with(turn_on));
     }
+}
+
+/// The server has not confirmed a library for so many hours.
+fn too_old(library: &Library, hours: u64) -> Warning {
+    let text =
+        format!("The server has not confirmed the index of {} for more than {hours} hours.", library.named());
+    let remedy = "See why with: greenroom build --list; it is tried again by itself.";
+    let build = Action::new("Build now", "POST", format!("libraries/{}/build", library.id));
+    Warning::notice(OLD_CODE, text, remedy).about(library.id.to_string()).with(Some(build))
 }
 
 /// What turns a library on.

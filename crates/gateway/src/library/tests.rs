@@ -132,9 +132,14 @@ fn a_warning_holds_as_long_as_it_is_so_of_any_library() {
         facts.about.whole_at_ms = 1;
     }
     assert!(said()[0].0 == "library-old" && said()[0].1.contains("home:1"));
+    assert_eq!(said().len(), 2, "each for itself");
+    let builds = |at: usize| server.warnings.holding()[at].action.clone().expect("it can be built").path;
+    assert_eq!([builds(0), builds(1)], ["libraries/home:1/build", "libraries/home:2/build"]);
     one.facts.lock().failure = None;
+    assert_eq!(said().len(), 2, "a server that never answered fails nothing, and confirms nothing");
+    one.facts.lock().is_confirmed = true;
     assert_eq!(said().len(), 1, "the other one is still old");
-    other.facts.lock().failure = None;
+    (other.facts.lock().failure, other.facts.lock().is_confirmed) = (None, true);
     assert_eq!(said(), []);
 }
 

@@ -105,7 +105,14 @@ impl Notices {
         if chosen.is_empty() && only.is_some() {
             return None;
         }
-        let tried = chosen.into_iter().map(async |target| (target.name().to_owned(), target.try_out().await));
+        let tried = chosen.into_iter().map(async |target| {
+            let outcome = target.try_out().await;
+            // That somebody else is trying it says nothing of the target.
+            if !matches!(outcome, Err(Refusal::Busy)) {
+                self.note(target.name(), outcome.is_ok());
+            }
+            (target.name().to_owned(), outcome)
+        });
         Some(join_all(tried).await)
     }
 

@@ -50,6 +50,9 @@ pub struct Entry {
     pub server: String,
     /// Where it comes from.
     pub from: String,
+    /// How often it is taken even if nothing changed, in hours.
+    #[serde(skip)]
+    pub every_hours: u64,
     /// What a person should change.
     pub problems: Vec<String>,
     /// Its playlists.
@@ -61,6 +64,8 @@ pub struct Entry {
 pub struct Keeping {
     entries: Mutex<BTreeMap<String, Entry>>,
     asked: Mutex<HashSet<String>>,
+    /// The one that is being taken.
+    taking: Mutex<Option<String>>,
     /// Another gateway on the same data directory keeps them.
     is_elsewhere: Mutex<bool>,
     /// Somebody asked.
@@ -83,13 +88,28 @@ impl Keeping {
         true
     }
 
+    /// Whether this entry is being taken.
+    pub fn is_taking(&self, name: &str) -> bool {
+        self.taking.lock().as_deref() == Some(name)
+    }
+
+    /// Whether somebody asked for this entry, and it was not its turn yet.
+    pub fn is_asked(&self, name: &str) -> bool {
+        self.asked.lock().contains(name)
+    }
+
+    /// This one is being taken now, or none.
+    pub(super) fn take(&self, name: Option<&str>) {
+        *self.taking.lock() = name.map(str::to_owned);
+    }
+
     /// Whether somebody has asked for this entry since.
     pub(super) fn take_asked(&self, name: &str) -> bool {
         self.asked.lock().remove(name)
     }
 
     /// This is so now.
-    pub(super) fn tell(&self, entry: Entry) {
+    pub(crate) fn tell(&self, entry: Entry) {
         self.entries.lock().insert(entry.name.clone(), entry);
     }
 

@@ -84,7 +84,8 @@ fn entry_of(standing: &Standing) -> Entry {
         Origin::File(path) | Origin::Folder(path) => path.display().to_string(),
         Origin::Server { server, playlist } => format!("{server}/{playlist}"),
     };
-    Entry { name: standing.title.clone(), server: standing.server.clone(), from, ..Entry::default() }
+    let (name, server, every_hours) = (standing.title.clone(), standing.server.clone(), standing.every_hours);
+    Entry { name, server, from, every_hours, ..Entry::default() }
 }
 
 /// What it keeps them with.
@@ -195,7 +196,9 @@ impl Keeper {
         let held = self.known.entry(key.clone()).or_default();
         held.seen = look;
         if is_due && !awaits_library {
+            playlists.keeping.take(Some(&one.title));
             let (last, may_pass) = take(&playlists, one, &key.1).await;
+            playlists.keeping.take(None);
             let now_ms = last.at_ms;
             held.taken = Some((look, now_ms));
             held.failures = if may_pass { held.failures.saturating_add(1) } else { 0 };

@@ -279,7 +279,10 @@ pub struct WhatIf {
     pub server: String,
     /// The class.
     pub class: &'static str,
-    /// How long its answers are fresh now.
+    /// Which number of its lifetime holds at the moment, and is played: `fresh_s`, or `fresh_with_signal_s` where the
+    /// server's events are followed.
+    pub window: &'static str,
+    /// How long its answers are fresh by it.
     pub fresh_s: u64,
     /// What was sampled.
     pub recorded: Sampled,

@@ -55,6 +55,7 @@ pub use ledger::Ledger;
 pub use passage::Passage;
 
 use crate::config;
+use crate::follower::Events;
 use crate::server::Server;
 use crate::state::trouble::Failing;
 use crate::warnings::Warnings;
@@ -248,16 +249,21 @@ impl Statistics {
     pub fn what_if(&self, server: &str, class: Class) -> Option<WhatIf> {
         let server = self.chosen(Some(server)).next()?;
         let lifetime = server.lifetime(class, class.lifetime(server.settings.kind));
-        let windows = Windows {
-            fresh_ms: u64::from(lifetime.fresh_s) * 1000,
-            stale_ms: u64::from(lifetime.stale_s) * 1000,
+        let is_signalled = !lifetime.user_state || server.events() == Events::Followed;
+        let (window, fresh_s) = if is_signalled && lifetime.fresh_with_signal_s > lifetime.fresh_s {
+            ("fresh_with_signal_s", lifetime.fresh_with_signal_s)
+        } else {
+            ("fresh_s", lifetime.fresh_s)
         };
+        let windows =
+            Windows { fresh_ms: u64::from(fresh_s) * 1000, stale_ms: u64::from(lifetime.stale_s) * 1000 };
         let recorded = server.ledger.recorded(class, self.clock.now_ms());
         let now = what_if::play_all(&recorded, windows);
         Some(WhatIf {
             server: server.name().to_owned(),
             class: class.name(),
-            fresh_s: u64::from(lifetime.fresh_s),
+            window,
+            fresh_s: u64::from(fresh_s),
             recorded: Sampled { since_ms: recorded.since_ms, asked: now.asked, reached: now.reached },
             options: what_if::choices(class.name(), &recorded, windows),
         })

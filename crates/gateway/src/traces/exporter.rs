@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::span::{Span, batch};
@@ -37,11 +38,8 @@ pub(super) async fn keep(traces: Arc<Traces>, stop: CancellationToken) {
         }
         tokio::select! {
             () = stop.cancelled() => break,
+            () = fill(&mut heard, &mut spans) => {}
             () = on.clock.sleep(WAIT) => {}
-        }
-        while spans.len() < MAX_BATCH {
-            let Ok(span) = heard.try_recv() else { break };
-            spans.push(span);
         }
         let is_taken = send(on, &enquirer, &spans).await;
         spans.clear();
@@ -55,6 +53,16 @@ pub(super) async fn keep(traces: Arc<Traces>, stop: CancellationToken) {
     }
     if !spans.is_empty() {
         drop(on.clock.timeout(LAST_WORDS, send(on, &enquirer, &spans)).await);
+    }
+}
+
+/// Ends as soon as a batch is full, or nothing more can come. What is received by then stays if nobody waits for the rest.
+async fn fill(heard: &mut mpsc::Receiver<Span>, spans: &mut Vec<Span>) {
+    while spans.len() < MAX_BATCH {
+        let room = MAX_BATCH - spans.len();
+        if heard.recv_many(spans, room).await == 0 {
+            return;
+        }
     }
 }
 

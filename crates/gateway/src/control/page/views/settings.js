@@ -201,14 +201,14 @@ function makeEditor(context, done) {
     whatIf.replaceChildren(make("p", { class: "fine" }, "What other lifetimes would have saved is being worked out…"));
     const asked = item;
     try {
-      const { options } = await context.ask(
+      const { options, window: played } = await context.ask(
         "GET",
         "statistics/what-if" + query({ server: item.server, class: item.class }),
       );
       if (asked !== item) return;
       const line = (option) => {
         const button = makeButton("Use " + duration(option.fresh_s), "quiet small", () =>
-          send(button, "PUT", { fresh_s: option.fresh_s }),
+          send(button, "PUT", { [played]: option.fresh_s }),
         );
         return make("li", { class: "row apart" }, make("span", { class: "grow" }, option.text + "."), button);
       };
