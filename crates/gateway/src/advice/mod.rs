@@ -81,7 +81,7 @@ impl Advisor {
     }
 
     /// Measures how much room there is. A disk may take its time.
-    async fn measure(&self) {
+    pub async fn measure(&self) {
         let Some(server) = self.servers.first() else { return };
         let dirs = self.dirs.clone();
         let measuring = move || dirs.iter().filter_map(|dir| tiers::Room::of(dir)).collect::<Vec<_>>();

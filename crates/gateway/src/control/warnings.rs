@@ -20,6 +20,7 @@ pub(super) struct Warned {
 #[utoipa::path(get, path = "/api/v1/warnings", responses((status = 200, body = Warned)))]
 pub(super) async fn list(State(plane): State<Arc<Plane>>) -> Json<Warned> {
     if let Some(advisor) = &plane.control.advisor {
+        advisor.measure().await;
         advisor.look();
     }
     Json(Warned { items: plane.control.warned() })

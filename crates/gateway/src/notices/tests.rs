@@ -286,3 +286,33 @@ fn a_message_at_its_longest_fits_what_services_take() {
     );
     assert!(message.title.len() < 250);
 }
+
+/// Answers one request with this status.
+async fn answer(listener: &tokio::net::TcpListener, status: &str) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (mut stream, _) = listener.accept().await.expect("somebody comes");
+    let mut heard = vec![0; 64 * 1024];
+    assert!(stream.read(&mut heard).await.expect("it can be read") > 0);
+    let said = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    stream.write_all(said.as_bytes()).await.expect("it can be written");
+}
+
+#[tokio::test]
+async fn what_came_of_trying_it_out_raises_and_lowers_the_warning() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("it has one");
+    let mut tree = crate::config::Tree::default();
+    let server = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://127.0.0.1:9\"\n";
+    tree.add_toml("g.toml", &format!("{server}[[notice]]\nname = \"phone\"\nurl = \"http://{address}/\"\n"));
+    let settings = crate::config::Settings::read(tree).expect("it is valid");
+    let warnings = std::sync::Arc::new(crate::warnings::Warnings::default());
+    let clock = greenroom_cache::Clock::system();
+    let notices = super::Notices::new(settings.notices, &clock, &warnings);
+    let said = || warnings.holding().iter().map(crate::warnings::Warning::name).collect::<Vec<_>>();
+    let (_, tried) = tokio::join!(answer(&listener, "403 Forbidden"), notices.test(Some("phone")));
+    assert!(tried.expect("there is one")[0].1.is_err());
+    assert_eq!(said(), ["notice-undelivered/phone"]);
+    let (_, tried) = tokio::join!(answer(&listener, "200 OK"), notices.test(None));
+    assert!(tried.expect("there is one")[0].1.is_ok());
+    assert_eq!(said(), [""; 0]);
+}
