@@ -85,4 +85,15 @@ mod tests {
         assert_eq!(seen.next_ms, Some(9_000));
         assert!(seen.last.expect("it looked").message.starts_with("3 answers are kept warm"));
     }
+
+    #[tokio::test]
+    async fn the_job_and_a_person_do_not_warm_at_once() {
+        let (clock, tasks) = (greenroom_cache::Clock::system(), tokio_util::task::TaskTracker::new());
+        let cache = Cache::new(greenroom_cache::Settings::default(), clock.clone(), tasks.clone());
+        let jobs = Jobs::new(1, clock, tasks, tokio_util::sync::CancellationToken::new());
+        let alone = jobs.warming.try_lock().expect("nobody warms");
+        assert_eq!(warm(&jobs, &cache, None).await, None);
+        drop(alone);
+        assert_eq!(warm(&jobs, &cache, None).await, Some(0));
+    }
 }
