@@ -12,9 +12,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::Plane;
 use super::api::Done;
 use super::problem::Problem;
-use crate::history::Watch;
 use crate::history::row::View;
 use crate::history::store::Asked;
+use crate::jobs::{Awaited, Outcome};
 
 /// Rows of a page unless it is said otherwise, and at most.
 const USUAL: u64 = 100;
@@ -24,7 +24,7 @@ const BAD_QUESTION: Problem = Problem {
     status: StatusCode::BAD_REQUEST,
     code: "bad-question",
     title: "The question cannot be understood",
-    detail: "since_ms and offset are numbers, and limit is one from 1 to 500.",
+    detail: "server, user, since_ms, offset and limit may be asked for; since_ms and offset are numbers, and limit is one from 1 to 500.",
 };
 const NOT_READABLE: Problem = Problem {
     status: StatusCode::SERVICE_UNAVAILABLE,
@@ -41,6 +41,7 @@ const NOT_SYNCED: Problem = Problem {
 
 /// Which playbacks.
 #[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
     /// Of this server; of all if it is not said.
@@ -91,6 +92,7 @@ pub(super) async fn page(
         since_ms: wanted.since_ms,
         offset,
         limit,
+        skips_total: false,
     };
     let page = plane.control.history.page(asked).await.map_err(|reason| {
         tracing::warn!(reason, "what was played cannot be read");
@@ -99,17 +101,19 @@ pub(super) async fn page(
     Ok(Json(Page { total: page.total, offset, items: page.views }))
 }
 
-/// Brings the mirror up to what the servers have.
+/// Brings the mirror up to what the servers have: runs the job `history`, and waits a while for its end.
 #[utoipa::path(post, path = "/api/v1/history/sync", tag = "dashboard", responses(
     (status = 200, description = "What came of it", body = Done),
+    (status = 202, description = "It goes on, or ran already", body = Done),
     (status = 502, description = "A server could not be mirrored")))]
-pub(super) async fn sync(State(plane): State<Arc<Plane>>) -> Result<Json<Done>, Problem> {
-    let watch = Watch { is_cancelled: &|| plane.stop.is_cancelled(), progress: &|_, _| {} };
-    match plane.control.history.sync(watch).await {
-        Ok(message) => Ok(Json(Done::said(message))),
-        Err(reason) => {
-            tracing::warn!(reason, "what was played could not be mirrored");
-            Err(NOT_SYNCED)
+pub(super) async fn sync(State(plane): State<Arc<Plane>>) -> Result<(StatusCode, Json<Done>), Problem> {
+    let (status, said) = match plane.control.sync_history().await {
+        Awaited::Ended(last) if matches!(last.outcome, Outcome::Done | Outcome::CaughtUp) => {
+            (StatusCode::OK, last.message)
         }
-    }
+        Awaited::GoesOn => (StatusCode::ACCEPTED, "It goes on.".to_owned()),
+        Awaited::Already => (StatusCode::ACCEPTED, "It runs already.".to_owned()),
+        Awaited::Ended(_) | Awaited::Unknown => return Err(NOT_SYNCED),
+    };
+    Ok((status, Json(Done::said(said))))
 }

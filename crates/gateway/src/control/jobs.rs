@@ -1,6 +1,7 @@
 //! Jobs, over the API: how each stands, running one now, ending one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -13,6 +14,9 @@ use super::api::Done;
 use super::problem::Problem;
 use super::{Control, Plane};
 use crate::jobs::{self, Asked, Report, indexes, playlists};
+
+/// Who asks for a sync waits so long for its end.
+const SYNC_IS_AWAITED: Duration = Duration::from_secs(20);
 
 /// All jobs.
 #[derive(Debug, Serialize, ToSchema)]
@@ -89,6 +93,11 @@ impl Control {
     /// How many jobs run now.
     pub(super) fn jobs_running(&self) -> usize {
         running(&self.job_reports())
+    }
+
+    /// Brings the mirror of what was played up, as the job it is.
+    pub(super) async fn sync_history(&self) -> jobs::Awaited {
+        self.jobs.run_to_its_end("history", SYNC_IS_AWAITED).await
     }
 
     fn run_job(&self, id: &str) -> Asked {

@@ -63,7 +63,7 @@ impl History {
         }
     }
 
-    /// Opens the mirror of these servers; what is kept of others is forgotten. At most `max_rows` are kept, the newest;
+    /// Opens the mirror of these servers; what is kept of others is hidden. At most `max_rows` are kept, the newest;
     /// none if that is zero.
     pub fn open(
         data_dir: &Path,
@@ -75,7 +75,7 @@ impl History {
         let names: Vec<&str> = servers.iter().map(|server| server.name()).collect();
         let opened = match trouble {
             _ if max_rows == 0 => None,
-            None => Some(Store::open(data_dir, max_rows, &names)),
+            None => Some(Store::open(data_dir, max_rows, &names, clock.now_ms())),
             Some(trouble) => Some(Err(Failing::new(trouble, "the state cannot be used"))),
         };
         let store = opened.and_then(|opened| {

@@ -1,6 +1,7 @@
 //! Where playbacks are kept: tables of `state.db`, over a connection of their own. Every call blocks: nobody on the async
 //! threads makes one.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,6 +18,9 @@ use crate::state::trouble::{Failing, Trouble};
 
 /// How long another process that writes is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What is kept of a server that is not configured any more stays hidden for so long; then it goes.
+const GRACE_MS: u64 = 30 * 24 * 3_600_000;
 
 /// The playbacks of one data directory.
 #[derive(Debug)]
@@ -38,6 +42,19 @@ pub struct Asked {
     pub offset: u64,
     /// At most so many.
     pub limit: u64,
+    /// How many there are in all is not asked for: the page says zero.
+    pub skips_total: bool,
+}
+
+/// What is known of a playback that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// It is kept as it is.
+    Same,
+    /// It is kept without the names of what was played.
+    Unnamed,
+    /// It is not kept; another one may be, under the same id: a server whose database is made anew counts from one again.
+    New,
 }
 
 /// How far the mirror of a server is.
@@ -51,14 +68,17 @@ pub struct Reached {
     pub full_ms: u64,
     /// Rows that are kept.
     pub rows: u64,
+    /// When a whole comparison was first not believed, in milliseconds; 0 if the last one was.
+    pub doubted_ms: u64,
 }
 
 impl Store {
-    /// Opens the file, which has to be there in its newest layout, and forgets servers that are not among these.
+    /// Opens the file, which has to be there in its newest layout. What is kept of servers that are not among these is hidden,
+    /// and forgotten once that was so for long.
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn open(data_dir: &Path, max_rows: u64, servers: &[&str]) -> Result<Self, Failing> {
+    pub fn open(data_dir: &Path, max_rows: u64, servers: &[&str], now_ms: u64) -> Result<Self, Failing> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(data_dir.join(FILE), flags)?;
         db.busy_timeout(BUSY_TIMEOUT)?;
@@ -68,11 +88,21 @@ impl Store {
             return Err(Failing::new(Trouble::Newer, "another version of Greenroom changed its layout"));
         }
         let places = vec!["?"; servers.len()].join(",");
+        let now = signed(now_ms);
+        db.execute(
+            &format!("UPDATE played_sync SET hidden_ms = 0 WHERE server IN ({places})"),
+            params_from_iter(servers),
+        )?;
+        db.execute(
+            &format!(
+                "UPDATE played_sync SET hidden_ms = {now} WHERE hidden_ms = 0 AND server NOT IN ({places})"
+            ),
+            params_from_iter(servers),
+        )?;
+        let until = signed(now_ms.saturating_sub(GRACE_MS));
+        let gone = "SELECT server FROM played_sync WHERE hidden_ms > 0 AND hidden_ms <= ?1";
         for table in ["played", "played_user", "played_sync"] {
-            db.execute(
-                &format!("DELETE FROM {table} WHERE server NOT IN ({places})"),
-                params_from_iter(servers),
-            )?;
+            db.execute(&format!("DELETE FROM {table} WHERE server IN ({gone})"), [until])?;
         }
         Ok(Self { db: Mutex::new(db), max_rows })
     }
@@ -80,7 +110,8 @@ impl Store {
     /// When a sync last came to its end, in milliseconds; 0 if none did.
     pub(super) fn synced_ms(&self) -> Result<u64, Failing> {
         let db = self.db.lock();
-        let at: Option<i64> = db.query_row("SELECT max(synced_ms) FROM played_sync", [], |row| row.get(0))?;
+        let at: Option<i64> =
+            db.query_row("SELECT max(synced_ms) FROM played_sync WHERE hidden_ms = 0", [], |row| row.get(0))?;
         Ok(at.map_or(0, unsigned))
     }
 
@@ -89,31 +120,80 @@ impl Store {
         let db = self.db.lock();
         let rows: i64 =
             db.query_row("SELECT count(*) FROM played WHERE server = ?1", [server], |row| row.get(0))?;
-        let mut select =
-            db.prepare_cached("SELECT cursor_s, pass, full_ms FROM played_sync WHERE server = ?1")?;
+        let mut select = db.prepare_cached(
+            "SELECT cursor_s, pass, full_ms, doubted_ms FROM played_sync WHERE server = ?1",
+        )?;
         let mut found = select.query_map([server], |row| {
             let number = |at: usize| row.get::<_, i64>(at).map(unsigned);
-            Ok(Reached { cursor_s: number(0)?, pass: number(1)?, full_ms: number(2)?, rows: 0 })
+            let (cursor_s, pass, full_ms, doubted_ms) = (number(0)?, number(1)?, number(2)?, number(3)?);
+            Ok(Reached { cursor_s, pass, full_ms, rows: 0, doubted_ms })
         })?;
         let reached = found.next().transpose()?.unwrap_or_default();
         Ok(Reached { rows: unsigned(rows), ..reached })
     }
 
-    /// Keeps a page, all of it or nothing, as seen by this pass. Returns how many were not known.
+    /// A place in the future is taken back to the newest that is kept and can have been: a server told a wrong date.
+    pub(super) fn heal(&self, server: &str, now_s: u64) -> Result<(), Failing> {
+        self.db.lock().execute(
+            "UPDATE played_sync SET cursor_s =
+             (SELECT coalesce(max(at_s), 0) FROM played WHERE server = ?1 AND at_s <= ?2)
+             WHERE server = ?1 AND cursor_s > ?2",
+            params![server, signed(now_s)],
+        )?;
+        Ok(())
+    }
+
+    /// Which of a page are kept already with the names of what was played, by their ids.
+    pub(super) fn named(&self, server: &str, page: &[Played]) -> Result<BTreeSet<String>, Failing> {
+        let db = self.db.lock();
+        let mut named = BTreeSet::new();
+        for played in page {
+            let is_named = |row: &Row<'_>| -> Result<bool, rusqlite::Error> {
+                let (at_s, key): (i64, String) = (row.get(0)?, row.get(1)?);
+                Ok(at_s == signed(played.at_s) && key == kept(&played.item.key) && row.get(2)?)
+            };
+            let mut select = db.prepare_cached(
+                "SELECT at_s, item_key, duration_ms IS NOT NULL AND kind <> 'video' FROM played
+                 WHERE server = ?1 AND id = ?2",
+            )?;
+            let mut found = select.query_map(params![server, kept(&played.id)], is_named)?;
+            if found.next().transpose()?.unwrap_or_default() {
+                named.insert(played.id.clone());
+            }
+        }
+        Ok(named)
+    }
+
+    /// Keeps a page, all of it or nothing, as seen by this pass. Returns how many were not known. Where there is no room,
+    /// nothing comes that would have to go again.
     pub(super) fn put(&self, server: &str, page: &[Played], pass: u64) -> Result<u64, Failing> {
         let mut db = self.db.lock();
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut new = 0;
+        change.execute("INSERT OR IGNORE INTO played_sync (server) VALUES (?1)", [server])?;
+        let oldest_s = self.oldest_if_full(&change)?;
         {
             let mut seen =
                 change.prepare_cached("UPDATE played SET pass = ?3 WHERE server = ?1 AND id = ?2")?;
             let mut insert = change.prepare_cached(
                 "INSERT INTO played (server, id, at_s, user, item_key, kind, title, parent_title, grandparent_title,
                  place, parent_place, year, duration_ms, thumb, player, pass)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                 ON CONFLICT (server, id) DO UPDATE SET at_s = excluded.at_s, user = excluded.user,
+                 item_key = excluded.item_key, kind = excluded.kind, title = excluded.title,
+                 parent_title = excluded.parent_title, grandparent_title = excluded.grandparent_title,
+                 place = excluded.place, parent_place = excluded.parent_place, year = excluded.year,
+                 duration_ms = excluded.duration_ms, thumb = excluded.thumb, player = excluded.player,
+                 pass = excluded.pass",
+
             )?;
             for played in page {
-                if seen.execute(params![server, played.id, signed(pass)])? > 0 {
+                let known = known(&change, server, played)?;
+                let has_no_room = oldest_s.is_some_and(|oldest_s| played.at_s <= oldest_s);
+                if known == Known::Same {
+                    seen.execute(params![server, kept(&played.id), signed(pass)])?;
+                }
+                if known == Known::Same || (known == Known::New && has_no_room) {
                     continue;
                 }
                 let item = &played.item;
@@ -135,11 +215,18 @@ impl Store {
                     played.player.as_deref().map(kept),
                     signed(pass),
                 ])?;
-                new += 1;
+                new += u64::from(known == Known::New);
             }
         }
         change.commit()?;
         Ok(new)
+    }
+
+    /// The time of the oldest, if there is no room for an older one.
+    fn oldest_if_full(&self, db: &Connection) -> Result<Option<u64>, Failing> {
+        let (rows, oldest_s): (i64, Option<i64>) =
+            db.query_row("SELECT count(*), min(at_s) FROM played", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(oldest_s.map(unsigned).filter(|_| unsigned(rows) >= self.max_rows))
     }
 
     /// Everything up to then is kept.
@@ -177,6 +264,15 @@ impl Store {
         self.db.lock().execute(
             "DELETE FROM played WHERE server = ?1 AND pass <> ?2 AND at_s <= ?3",
             params![server, signed(pass), signed(until_s)],
+        )?;
+        Ok(())
+    }
+
+    /// Since then whole comparisons are not believed; 0 if the last one was.
+    pub(super) fn note_doubt(&self, server: &str, doubted_ms: u64) -> Result<(), Failing> {
+        self.db.lock().execute(
+            "UPDATE played_sync SET doubted_ms = ?2 WHERE server = ?1",
+            params![server, signed(doubted_ms)],
         )?;
         Ok(())
     }
@@ -224,7 +320,8 @@ impl Store {
     /// A page, the newest first.
     pub(super) fn page(&self, asked: &Asked) -> Result<Page, Failing> {
         let places = vec!["?"; asked.servers.len()].join(",");
-        let mut wanted = format!("played.server IN ({places})");
+        // The plus keeps the index of times, which has them in order, however many servers there are.
+        let mut wanted = format!("+played.server IN ({places})");
         let mut given: Vec<Value> = asked.servers.iter().map(|name| Value::Text(name.clone())).collect();
         if let Some(user) = &asked.user {
             wanted += " AND (played.user = ? OR played_user.name = ?)";
@@ -237,17 +334,43 @@ impl Store {
         let from = "FROM played LEFT JOIN played_user
              ON played_user.server = played.server AND played_user.id = played.user";
         let db = self.db.lock();
-        let count = format!("SELECT count(*) {from} WHERE {wanted}");
-        let total: i64 = db.prepare_cached(&count)?.query_row(params_from_iter(&given), |row| row.get(0))?;
+        let total: i64 = if asked.skips_total {
+            0
+        } else {
+            let count = format!("SELECT count(*) {from} WHERE {wanted}");
+            db.prepare_cached(&count)?.query_row(params_from_iter(&given), |row| row.get(0))?
+        };
+        // In the order of the index, backwards: nothing is sorted.
         let mut select = db.prepare_cached(&format!(
             "SELECT played.server, played.id, at_s, played.user, item_key, kind, title, parent_title,
              grandparent_title, place, parent_place, year, duration_ms, thumb, player, played_user.name
-             {from} WHERE {wanted} ORDER BY at_s DESC, played.server, played.id DESC LIMIT ? OFFSET ?"
+             {from} WHERE {wanted} ORDER BY at_s DESC, played.server DESC, played.id DESC LIMIT ? OFFSET ?"
         ))?;
         given.extend([Value::Integer(signed(asked.limit)), Value::Integer(signed(asked.offset))]);
         let views = select.query_map(params_from_iter(&given), read)?;
         Ok(Page { total: unsigned(total), views: views.collect::<Result<_, _>>()? })
     }
+}
+
+fn known(db: &Connection, server: &str, played: &Played) -> Result<Known, Failing> {
+    let mut select = db.prepare_cached(
+        "SELECT at_s, item_key, kind, duration_ms FROM played WHERE server = ?1 AND id = ?2",
+    )?;
+    let mut found = select.query_map(params![server, kept(&played.id)], |row| {
+        let (at_s, key, kind): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let item = &played.item;
+        // An item that is gone from the server has no key any more.
+        let is_other = at_s != signed(played.at_s) || (!item.key.is_empty() && key != kept(&item.key));
+        let had_no_length = row.get::<_, Option<i64>>(3)?.is_none();
+        let is_named_now =
+            (kind == "video" && item.kind != kind) || (had_no_length && item.duration_ms.is_some());
+        Ok(match (is_other, is_named_now) {
+            (true, _) => Known::New,
+            (false, true) => Known::Unnamed,
+            (false, false) => Known::Same,
+        })
+    })?;
+    Ok(found.next().transpose()?.unwrap_or(Known::New))
 }
 
 fn read(row: &Row<'_>) -> Result<View, rusqlite::Error> {
@@ -295,6 +418,8 @@ mod tests {
 
     use super::*;
 
+    const NOW_MS: u64 = 100 * GRACE_MS;
+
     fn file() -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(FILE);
@@ -315,7 +440,7 @@ mod tests {
     #[test]
     fn a_playback_is_kept_once_and_shown_with_its_users_name() {
         let folder = file();
-        let store = Store::open(folder.path(), 100, &["home"]).expect("it opens");
+        let store = Store::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
         let rows = [played(1, 10), played(2, 20)];
         assert_eq!(store.put("home", &rows, 1).expect("written"), 2);
         assert_eq!(store.put("home", &rows, 2).expect("written"), 0);
@@ -334,24 +459,98 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_was_removed_is_forgotten_and_never_shown_to_others() {
+    fn a_server_that_was_removed_is_hidden_and_forgotten_only_after_a_while() {
         let folder = file();
-        let store = Store::open(folder.path(), 100, &["home", "attic"]).expect("it opens");
+        let store = Store::open(folder.path(), 100, &["home", "attic"], NOW_MS).expect("it opens");
         store.put("home", &[played(1, 10)], 1).expect("written");
         store.put("attic", &[played(1, 11), played(2, 12)], 1).expect("written");
         assert_eq!(store.page(&all("home")).expect("read").total, 1);
         assert_eq!(store.page(&Asked { limit: 9, ..Asked::default() }).expect("read").total, 0);
         drop(store);
-        drop(Store::open(folder.path(), 100, &["home"]).expect("it opens"));
-        let store = Store::open(folder.path(), 100, &["home", "attic"]).expect("it opens");
-        assert_eq!(store.page(&all("attic")).expect("read").total, 0);
-        assert_eq!(store.page(&all("home")).expect("read").total, 1);
+        let left = |now_ms: u64| {
+            drop(Store::open(folder.path(), 100, &["home"], now_ms).expect("it opens"));
+            let store = Store::open(folder.path(), 100, &["home"], now_ms).expect("it opens");
+            assert_eq!(store.page(&all("home")).expect("read").total, 1);
+            store.page(&all("attic")).expect("read").total
+        };
+        assert_eq!(left(NOW_MS), 2, "one start without it takes nothing");
+        assert_eq!(left(NOW_MS + GRACE_MS - 1), 2);
+        drop(Store::open(folder.path(), 100, &["home", "attic"], NOW_MS + GRACE_MS).expect("it is back"));
+        assert_eq!(left(NOW_MS + GRACE_MS), 2, "the time begins anew");
+        assert_eq!(left(NOW_MS + 2 * GRACE_MS), 0);
+    }
+
+    #[test]
+    fn an_id_that_is_given_again_is_another_playback() {
+        let folder = file();
+        let store = Store::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+        store.put("home", &[played(1, 10)], 1).expect("written");
+        assert_eq!(store.put("home", &[played(1, 500)], 1).expect("written"), 1);
+        let page = store.page(&all("home")).expect("read");
+        assert_eq!((page.total, page.views[0].at_ms), (1, 500_000));
+    }
+
+    #[test]
+    fn a_playback_with_an_id_that_was_cut_is_known_again() {
+        let folder = file();
+        let store = Store::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+        let long = Played { id: "x".repeat(5_000), ..played(1, 10) };
+        assert_eq!(store.put("home", std::slice::from_ref(&long), 1).expect("written"), 1);
+        assert_eq!(store.put("home", &[long], 2).expect("written"), 0);
+        assert_eq!(store.unseen("home", 2, 100).expect("read"), 0);
+    }
+
+    #[test]
+    fn a_playback_without_names_gets_them_later_and_is_not_new_then() {
+        let folder = file();
+        let store = Store::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+        let mut row = played(1, 10);
+        row.item.kind = "video".into();
+        store.put("home", std::slice::from_ref(&row), 1).expect("written");
+        assert!(store.named("home", std::slice::from_ref(&row)).expect("read").is_empty());
+        row.item = Item { kind: "episode".into(), title: "Pilot".into(), duration_ms: Some(9), ..row.item };
+        assert_eq!(store.put("home", std::slice::from_ref(&row), 1).expect("written"), 0);
+        let page = store.page(&all("home")).expect("read");
+        assert_eq!((page.views[0].kind.as_str(), page.views[0].title.as_str()), ("episode", "Pilot"));
+        assert_eq!(store.named("home", &[row]).expect("read").len(), 1);
+    }
+
+    #[test]
+    fn a_cursor_in_the_future_is_taken_back_to_what_is_kept() {
+        let folder = file();
+        let store = Store::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+        store.put("home", &[played(1, 10), played(2, 9_000)], 1).expect("written");
+        store.advance("home", 9_000).expect("written");
+        store.heal("home", 9_000).expect("done");
+        assert_eq!(store.reached("home").expect("read").cursor_s, 9_000);
+        store.heal("home", 100).expect("done");
+        assert_eq!(store.reached("home").expect("read").cursor_s, 10);
+    }
+
+    #[test]
+    fn where_there_is_no_room_nothing_comes_that_would_go_again() {
+        let folder = file();
+        let store = Store::open(folder.path(), 2, &["home"], NOW_MS).expect("it opens");
+        store.put("home", &[played(3, 30), played(4, 40)], 1).expect("written");
+        assert_eq!(store.put("home", &[played(1, 10), played(2, 20)], 2).expect("written"), 0);
+        assert_eq!(store.make_room().expect("done"), 0);
+        assert_eq!(store.put("home", &[played(5, 50)], 2).expect("written"), 1);
+        assert_eq!(store.make_room().expect("done"), 1);
+    }
+
+    #[test]
+    fn a_page_need_not_say_how_many_there_are() {
+        let folder = file();
+        let store = Store::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+        store.put("home", &[played(1, 10), played(2, 20)], 1).expect("written");
+        let page = store.page(&Asked { skips_total: true, ..all("home") }).expect("read");
+        assert_eq!((page.total, page.views.len()), (0, 2));
     }
 
     #[test]
     fn the_oldest_make_room() {
         let folder = file();
-        let store = Store::open(folder.path(), 3, &["home"]).expect("it opens");
+        let store = Store::open(folder.path(), 3, &["home"], NOW_MS).expect("it opens");
         let rows: Vec<Played> = (1..=5).map(|id| played(id, id * 10)).collect();
         store.put("home", &rows, 1).expect("written");
         assert_eq!(store.make_room().expect("done"), 2);
@@ -364,7 +563,7 @@ mod tests {
     #[test]
     fn what_a_whole_comparison_does_not_come_upon_is_forgotten_but_not_what_came_since() {
         let folder = file();
-        let store = Store::open(folder.path(), 100, &["home"]).expect("it opens");
+        let store = Store::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
         store.put("home", &[played(1, 10), played(2, 20), played(3, 30)], 1).expect("written");
         store.put("home", &[played(1, 10)], 2).expect("written");
         assert_eq!(store.unseen("home", 2, 20).expect("read"), 1);

@@ -71,6 +71,19 @@ pub enum Asked {
     Unknown,
 }
 
+/// What became of asking for a run and waiting for its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Awaited {
+    /// It came to its end, and this is how.
+    Ended(Last),
+    /// It goes on, or waits for a place.
+    GoesOn,
+    /// It ran or waited already.
+    Already,
+    /// There is no such job.
+    Unknown,
+}
+
 /// All jobs.
 pub struct Jobs {
     at_once: usize,
@@ -84,6 +97,8 @@ pub struct Jobs {
     bell: Notify,
     /// Held by whoever warms all at once.
     warming: Arc<tokio::sync::Mutex<()>>,
+    /// Rings for all who wait when a run has ended.
+    ends: Notify,
 }
 
 impl std::fmt::Debug for Jobs {
@@ -153,6 +168,7 @@ impl Jobs {
             board: Mutex::default(),
             bell: Notify::new(),
             warming: Arc::default(),
+            ends: Notify::new(),
         }
     }
 
@@ -315,6 +331,7 @@ impl Jobs {
             self.write_down(id, last);
         }
         self.bell.notify_one();
+        self.ends.notify_waiters();
     }
 
     fn write_down(&self, id: &'static str, last: Last) {
@@ -359,7 +376,37 @@ impl Jobs {
         }
         drop(board);
         self.bell.notify_one();
+        self.ends.notify_waiters();
         Asked::Heard
+    }
+
+    /// Asks for a run and waits for its end, at most so long. It is the job's own: it goes on when nobody waits any more.
+    pub async fn run_to_its_end(&self, id: &str, most: Duration) -> Awaited {
+        match self.run(id) {
+            Asked::Heard => {}
+            Asked::Already => return Awaited::Already,
+            Asked::Unknown => return Awaited::Unknown,
+        }
+        let late = self.clock.sleep(most);
+        tokio::pin!(late);
+        loop {
+            let ended = self.ends.notified();
+            tokio::pin!(ended);
+            ended.as_mut().enable();
+            if let Some(last) = self.last_if_idle(id) {
+                return Awaited::Ended(last);
+            }
+            tokio::select! {
+                () = &mut ended => {}
+                () = &mut late => return Awaited::GoesOn,
+            }
+        }
+    }
+
+    fn last_if_idle(&self, id: &str) -> Option<Last> {
+        let board = self.board.lock();
+        let job = &board.jobs[board.find(id)?];
+        job.last.clone().filter(|_| matches!(job.stage, Stage::Idle))
     }
 
     /// How many run at a time at most.

@@ -297,3 +297,20 @@ async fn a_job_with_a_rhythm_of_its_own_is_shown_and_runs_only_when_it_is_asked_
     assert_eq!(house.last("warming").1, "here", "the later of both");
     house.close().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_a_run_may_wait_for_its_end_and_leave_without_ending_it() {
+    let house = House::new(1);
+    house.add(plan("history", 0), 10);
+    let wait = |seconds| house.jobs.run_to_its_end("history", Duration::from_secs(seconds));
+    let Awaited::Ended(last) = wait(20).await else { panic!("it ends in time") };
+    assert_eq!((last.outcome, last.message.as_str()), (Outcome::Done, "all of it"));
+    assert_eq!(wait(5).await, Awaited::GoesOn);
+    assert_eq!(wait(5).await, Awaited::Already, "one at a time");
+    assert_eq!(house.report("history").state, State::Running);
+    house.pass(10).await;
+    assert_eq!(house.last("history").0, Outcome::Done);
+    assert_eq!(house.begun().len(), 2);
+    assert_eq!(house.jobs.run_to_its_end("odd", Duration::from_secs(1)).await, Awaited::Unknown);
+    house.close().await;
+}

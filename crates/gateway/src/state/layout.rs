@@ -147,6 +147,10 @@ pub(crate) const STEPS: &[&str] = &[
     ) WITHOUT ROWID;
 ",
     crate::statistics::book::TABLES,
+    "
+    ALTER TABLE played_sync ADD COLUMN hidden_ms INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE played_sync ADD COLUMN doubted_ms INTEGER NOT NULL DEFAULT 0;
+",
 ];
 
 /// The layout of today.

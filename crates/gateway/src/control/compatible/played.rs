@@ -14,9 +14,9 @@ use super::caches::Cached;
 use super::iso;
 use super::stats::Detail;
 use crate::control::Plane;
-use crate::history::Watch;
 use crate::history::row::View;
 use crate::history::store::Asked;
+use crate::jobs::{Awaited, Outcome};
 
 /// Rows that are told unless it is said otherwise, and at most.
 const USUAL: u64 = 500;
@@ -85,6 +85,7 @@ pub(in crate::control) async fn list(
         servers: plane.shown_servers().iter().map(|server| server.name().to_owned()).collect(),
         offset: wanted.offset.unwrap_or_default(),
         limit: wanted.limit.unwrap_or(USUAL).clamp(1, MOST),
+        skips_total: true,
         ..Asked::default()
     };
     let read = control.history.page(asked).await;
@@ -103,15 +104,21 @@ pub(in crate::control) async fn list(
     })
 }
 
-/// Brings the mirror up to what the servers have, now.
+/// Brings the mirror up to what the servers have, now: runs the job `history`, and waits a while for its end.
 #[utoipa::path(post, path = "/api/plex/watch-history/sync", tag = "compatible", responses(
-    (status = 200, description = "What came of it", body = Synced)))]
-pub(in crate::control) async fn sync(State(plane): State<Arc<Plane>>) -> Json<Synced> {
-    let watch = Watch { is_cancelled: &|| plane.stop.is_cancelled(), progress: &|_, _| {} };
-    Json(match plane.control.history.sync(watch).await {
-        Ok(message) => Synced { success: true, message: format!("Watch history sync completed. {message}") },
-        Err(message) => Synced { success: false, message },
-    })
+    (status = 200, description = "What came of it", body = Synced),
+    (status = 202, description = "It goes on, or ran already", body = Synced)))]
+pub(in crate::control) async fn sync(State(plane): State<Arc<Plane>>) -> (StatusCode, Json<Synced>) {
+    let (status, success, message) = match plane.control.sync_history().await {
+        Awaited::Ended(last) if matches!(last.outcome, Outcome::Done | Outcome::CaughtUp) => {
+            (StatusCode::OK, true, format!("Watch history sync completed. {}", last.message))
+        }
+        Awaited::Ended(last) => (StatusCode::OK, false, last.message),
+        Awaited::GoesOn => (StatusCode::ACCEPTED, true, "Watch history sync goes on.".to_owned()),
+        Awaited::Already => (StatusCode::ACCEPTED, true, "Watch history sync runs already.".to_owned()),
+        Awaited::Unknown => (StatusCode::OK, false, "The history is not kept.".to_owned()),
+    };
+    (status, Json(Synced { success, message }))
 }
 
 impl Plane {
