@@ -21,6 +21,7 @@ use parking_lot::RwLock;
 
 use crate::inside::{Inside, errand};
 use crate::library::Libraries;
+use crate::mode::Mode;
 use crate::server::Server;
 use crate::statistics::Statistics;
 use figures::{Figures, Heard, Playing, ServerHealth, Services, Sessions, TopApp, Traffic};
@@ -120,7 +121,7 @@ impl Dashboard {
     /// Computes the figures, unless somebody does so already. Returns what to say of it.
     ///
     /// # Errors
-    /// If there are servers, and none of them ever said anything.
+    /// If there are servers that can be asked, and none ever said anything.
     pub async fn recompute(&self) -> Result<String, String> {
         let Ok(mut known) = self.known.try_lock() else { return Ok("It runs already.".to_owned()) };
         let is_doubted = self.is_doubted.swap(false, Ordering::Relaxed);
@@ -144,7 +145,9 @@ impl Dashboard {
             figures.services.online,
             figures.services.total
         );
-        let is_nothing = figures.heard.is_empty() && figures.services.total > 0;
+        // Who has no token, or is only observed, is never asked: that is no failure, and would be one every minute.
+        let may_say = |server: &Arc<Server>| server.settings.token.is_some() && server.mode() == Mode::Cache;
+        let is_nothing = figures.heard.is_empty() && self.inside.servers().iter().any(may_say);
         *self.ready.write() = Arc::new(figures);
         if is_nothing { Err("No server said anything yet.".to_owned()) } else { Ok(said) }
     }
