@@ -28,6 +28,9 @@ const MINUTE_MS: u64 = 60_000;
 const SURELY_FRESH_PERCENT: u64 = 75;
 /// Budgets of namespaces that spent nothing lately are forgotten when there are more than this.
 const MAX_IDLE_BUDGETS: usize = 256;
+/// Refreshes of what somebody announced a read of, per namespace and minute: a page that polls every five seconds takes
+/// fifteen.
+const ANNOUNCED_PER_MINUTE: u32 = 90;
 /// Loads under way at a time when everything is warmed on demand.
 const WARM_NOW_AT_A_TIME: usize = 8;
 
@@ -39,6 +42,8 @@ type Reload = Arc<dyn Fn(LoadReason, Option<Arc<Entry>>) -> Loading + Send + Syn
 pub(crate) struct WarmSet {
     keys: Mutex<HashMap<Key, WarmKey>>,
     budgets: Mutex<HashMap<Box<str>, VecDeque<u64>>>,
+    /// What is refreshed because a read was announced has a budget of its own.
+    announced: Mutex<HashMap<Box<str>, VecDeque<u64>>>,
     /// What was asked in all when the warmer last looked, and when that last changed.
     activity: Mutex<(u64, u64)>,
     /// When the warmer last looked.
@@ -53,6 +58,8 @@ struct WarmKey {
     warmth: Arc<Warmth>,
     /// A purge after this drops it.
     since: Stamp,
+    /// When the refresh was due that was refused last for want of budget.
+    refused_due_ms: Arc<AtomicU64>,
 }
 
 /// The kept loader in the shape of any other.
@@ -102,7 +109,16 @@ impl WarmSet {
 
     /// Takes one load from the namespace's budget, if there is any left in the minute that ends now.
     fn spend(&self, namespace: &str, per_minute: u32, now_ms: u64) -> bool {
-        let mut budgets = lock(&self.budgets);
+        Self::spend_of(&self.budgets, namespace, per_minute, now_ms)
+    }
+
+    fn spend_of(
+        budgets: &Mutex<HashMap<Box<str>, VecDeque<u64>>>,
+        namespace: &str,
+        per_minute: u32,
+        now_ms: u64,
+    ) -> bool {
+        let mut budgets = lock(budgets);
         if budgets.len() >= MAX_IDLE_BUDGETS {
             budgets.retain(|_, spent| spent.back().is_some_and(|at_ms| at_ms + MINUTE_MS > now_ms));
         }
@@ -149,7 +165,9 @@ impl House {
         }
         let warmth = keys.get(key).map(|warm| Arc::clone(&warm.warmth)).unwrap_or_default();
         warmth.note_read(now_ms);
-        keys.insert(key.clone(), WarmKey { reload, policy: *policy, warmth: Arc::clone(&warmth), since });
+        let refused_due_ms = Arc::default();
+        let warm = WarmKey { reload, policy: *policy, warmth: Arc::clone(&warmth), since, refused_due_ms };
+        keys.insert(key.clone(), warm);
         Some(warmth)
     }
 
@@ -189,7 +207,10 @@ impl House {
         let is_full = keys.len() >= self.desk.settings.max_warm_keys;
         if !is_full && !self.stop.is_cancelled() && !keys.contains_key(key) {
             let (reload, policy) = (reload(&Arc::new(loader)), *policy);
-            keys.insert(key.clone(), WarmKey { reload, policy, warmth, since: begun });
+            keys.insert(
+                key.clone(),
+                WarmKey { reload, policy, warmth, since: begun, refused_due_ms: Arc::default() },
+            );
         }
     }
 
@@ -214,18 +235,21 @@ impl House {
     }
 
     /// Refreshes one key that is kept warm, if that is due: somebody says that a read of it is to be expected, whatever
-    /// its rhythm. Within the same budget. Returns whether a load began.
+    /// its rhythm. Within a budget of its own; being over it counts once each time the key is due. Returns whether a load began.
     pub(crate) fn refresh_due(self: &Arc<Self>, key: &Key) -> bool {
         let now_ms = self.clock.now_ms();
         let Some(warm) = lock(&self.warm.keys).get(key).cloned() else { return false };
         let Some(entry) = self.desk.memory.peek(key) else { return false };
         let horizons = entry.horizons();
-        if now_ms < horizons.refresh_at_ms.min(horizons.fresh_until_ms) || !entry.may_refresh(now_ms) {
+        let due_ms = horizons.refresh_at_ms.min(horizons.fresh_until_ms);
+        if now_ms < due_ms || !entry.may_refresh(now_ms) {
             return false;
         }
         let Some(claim) = entry.claim_refresh(now_ms) else { return false };
-        if !self.warm.spend(key.namespace(), self.desk.settings.warm_budget_per_minute, now_ms) {
-            self.tally.warm_over_budget.one();
+        if !WarmSet::spend_of(&self.warm.announced, key.namespace(), ANNOUNCED_PER_MINUTE, now_ms) {
+            if warm.refused_due_ms.swap(due_ms, Ordering::Relaxed) != due_ms {
+                self.tally.warm_over_budget.one();
+            }
             return false;
         }
         self.warm_one(key, &warm, Some(&entry), Some(claim)).is_some()

@@ -41,14 +41,14 @@ pub(super) struct Summary {
     seconds_saved_today: u64,
     /// The share of answers today that were older than they should be, from 0 to 1.
     stale_share_today: Option<f64>,
-    /// How many play something.
-    active_sessions: u64,
-    /// Films there are.
-    films: u64,
+    /// How many play something; `null` before any server said it.
+    active_sessions: Option<u64>,
+    /// Films there are; `null` before any server said it, as the two below.
+    films: Option<u64>,
     /// Episodes there are.
-    episodes: u64,
+    episodes: Option<u64>,
     /// Tracks there are.
-    tracks: u64,
+    tracks: Option<u64>,
     /// Things somebody should change.
     warnings: u64,
     /// Of when the figures are, in milliseconds since 1970.
@@ -72,6 +72,7 @@ pub(super) async fn summary(State(plane): State<Arc<Plane>>) -> Json<Summary> {
     let control = &plane.control;
     let figures = control.dashboard.figures();
     let apps: usize = control.servers.iter().map(|shown| shown.server.apps.figures().len()).sum();
+    let amounts = figures.libraries.as_ref().map(|libraries| libraries.all);
     let today = control.statistics.today(None);
     let warnings = control.own_warnings().count()
         + control.servers.iter().map(|shown| shown.warnings().count()).sum::<usize>();
@@ -86,9 +87,9 @@ pub(super) async fn summary(State(plane): State<Arc<Plane>>) -> Json<Summary> {
         seconds_saved_today: today.seconds_saved,
         stale_share_today: share(today.stale, today.asked),
         active_sessions: figures.sessions.active,
-        films: figures.libraries.all.films,
-        episodes: figures.libraries.all.episodes,
-        tracks: figures.libraries.all.tracks,
+        films: amounts.map(|of| of.films),
+        episodes: amounts.map(|of| of.episodes),
+        tracks: amounts.map(|of| of.tracks),
         warnings: warnings as u64,
         as_of_ms: figures.as_of_ms,
     })

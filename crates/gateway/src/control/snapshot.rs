@@ -16,6 +16,7 @@ use super::prefetching::PrefetchFigures;
 use super::queueing::QueueFigures;
 use crate::breaker::Outcome;
 use crate::bypass::Bypass;
+use crate::dashboard::health::Health;
 use crate::library;
 use crate::mode::Mode;
 use crate::observe::Report;
@@ -77,6 +78,8 @@ pub(super) struct ServerFigures {
     /// Whether apps are answered encrypted there.
     pub(super) encrypted: bool,
     pub(super) state: State,
+    /// Whether it answers, and whether far slower than it usually does.
+    pub(super) health: Health,
     /// How its reads are answered.
     pub(super) mode: Mode,
     /// What was observed, now or the last time.
@@ -212,6 +215,12 @@ impl ServerFigures {
             listen,
             encrypted: server.settings.shown.is_some(),
             state,
+            health: Health::of(
+                outage.is_some(),
+                server.is_well(),
+                &server.first_bytes.samples(),
+                server.clock.now_ms(),
+            ),
             mode: server.mode(),
             observed: server.observed(),
             breaker: server.breaker.state().name(),

@@ -19,14 +19,17 @@ pub struct Figures {
     pub services: Services,
     /// How each of them does.
     pub servers: Vec<ServerHealth>,
-    /// How much there is of everything.
-    pub libraries: LibraryTotals,
+    /// How much there is of everything; `null` before any server said it.
+    pub libraries: Option<LibraryTotals>,
     /// What apps asked.
     pub traffic: Traffic,
     /// Who plays what.
     pub sessions: Sessions,
     /// The apps that were spared most requests.
     pub top_apps: Vec<TopApp>,
+    /// When what is known of each server was heard; who never said anything is not in it.
+    #[serde(skip)]
+    pub heard: BTreeMap<String, Heard>,
     /// How many users each server has.
     #[serde(skip)]
     pub users: BTreeMap<String, u64>,
@@ -36,6 +39,39 @@ pub struct Figures {
     /// When that was.
     #[serde(skip)]
     pub peak_ms: Option<u64>,
+}
+
+/// When what is known of a server was heard, in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// The oldest of it.
+    pub oldest_ms: u64,
+    /// The newest of it.
+    pub newest_ms: u64,
+    /// From when on any of it is older than it should be.
+    pub stale_from_ms: u64,
+}
+
+impl Heard {
+    /// Of these moments, each with how long it is good for.
+    pub fn of(moments: impl IntoIterator<Item = (u64, u64)>) -> Option<Self> {
+        let one = |(at_ms, good_ms): (u64, u64)| Self {
+            oldest_ms: at_ms,
+            newest_ms: at_ms,
+            stale_from_ms: at_ms.saturating_add(good_ms),
+        };
+        moments.into_iter().map(one).reduce(Self::with)
+    }
+
+    /// Of both together.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        Self {
+            oldest_ms: self.oldest_ms.min(other.oldest_ms),
+            newest_ms: self.newest_ms.max(other.newest_ms),
+            stale_from_ms: self.stale_from_ms.min(other.stale_from_ms),
+        }
+    }
 }
 
 /// Servers, counted by how they do.
@@ -73,6 +109,8 @@ pub struct LibraryTotals {
     /// Of all servers together.
     #[serde(flatten)]
     pub all: Amounts,
+    /// When the servers said so; the longest ago.
+    pub as_of_ms: u64,
     /// Of each server.
     pub per_server: Vec<ServerAmounts>,
 }
@@ -85,6 +123,8 @@ pub struct ServerAmounts {
     /// How much there is.
     #[serde(flatten)]
     pub amounts: Amounts,
+    /// When it said so; of its libraries the longest ago.
+    pub as_of_ms: u64,
 }
 
 /// How much there is.
@@ -129,8 +169,8 @@ pub struct Traffic {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
 #[schema(as = DashboardSessions)]
 pub struct Sessions {
-    /// How many play.
-    pub active: u64,
+    /// How many play; `null` before any server said it.
+    pub active: Option<u64>,
     /// When the servers said so; the longest ago. `null` if none ever did.
     pub as_of_ms: Option<u64>,
     /// Whether a server could not be asked since.

@@ -7,8 +7,14 @@ use parking_lot::Mutex;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// First bytes that are remembered.
-const MAX_SAMPLES: usize = 512;
+/// First bytes of so long are one sample: their median. Otherwise a busy server would remember seconds only.
+const WINDOW_MS: u64 = 10_000;
+/// First bytes of a window that are taken in.
+const MAX_IN_WINDOW: usize = 128;
+/// Samples are remembered for so long.
+const KEPT_MS: u64 = 60 * 60_000 + NOW_MS;
+/// Samples that are remembered.
+const MAX_SAMPLES: usize = 372;
 /// What came within this time is how it does now; what came before is how it usually does.
 const NOW_MS: u64 = 2 * 60_000;
 /// So many are needed to say how it does now …
@@ -21,7 +27,7 @@ const TIMES: u64 = 4;
 const LONGER_MS: u64 = 500;
 
 /// How a server does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Health {
     /// It answers.
@@ -31,35 +37,73 @@ pub enum Health {
     /// It is down.
     Offline,
     /// Nothing was heard of it yet.
+    #[default]
     Unknown,
 }
 
-/// How long a first byte took.
+/// How long the first bytes of one window took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
-    /// When it came, in milliseconds since 1970.
+    /// When the window began, in milliseconds since 1970.
     pub at_ms: u64,
-    /// How long it was waited for, in milliseconds.
+    /// How long they were waited for, the median, in milliseconds.
     pub took_ms: u64,
+    /// Whether the server was slow then: that is not how it usually does.
+    pub is_slow: bool,
 }
 
 /// How long the last first bytes of a server took.
 #[derive(Debug, Default)]
-pub struct FirstBytes(Mutex<VecDeque<Sample>>);
+pub struct FirstBytes(Mutex<Remembered>);
+
+#[derive(Debug, Default)]
+struct Remembered {
+    samples: VecDeque<Sample>,
+    /// The window that is open, and what came in it.
+    window_ms: u64,
+    took_ms: Vec<u64>,
+}
 
 impl FirstBytes {
     /// One came.
     pub fn note(&self, at_ms: u64, took: Duration) {
-        let mut samples = self.0.lock();
-        if samples.len() >= MAX_SAMPLES {
-            samples.pop_front();
+        let mut remembered = self.0.lock();
+        let window_ms = at_ms - at_ms % WINDOW_MS;
+        if window_ms != remembered.window_ms {
+            remembered.close(at_ms);
+            remembered.window_ms = window_ms;
         }
-        samples.push_back(Sample { at_ms, took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX) });
+        if remembered.took_ms.len() < MAX_IN_WINDOW {
+            remembered.took_ms.push(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        }
     }
 
-    /// All that are remembered.
+    /// All that are remembered, the open window's too.
     pub fn samples(&self) -> Vec<Sample> {
-        self.0.lock().iter().copied().collect()
+        let remembered = self.0.lock();
+        remembered.samples.iter().copied().chain(remembered.open()).collect()
+    }
+}
+
+impl Remembered {
+    fn open(&self) -> Option<Sample> {
+        let took_ms = (!self.took_ms.is_empty()).then(|| median(self.took_ms.clone()))?;
+        Some(Sample { at_ms: self.window_ms, took_ms, is_slow: false })
+    }
+
+    /// The window is over.
+    fn close(&mut self, now_ms: u64) {
+        let Some(sample) = self.open() else { return };
+        self.took_ms.clear();
+        self.samples.push_back(sample);
+        let is_slow = is_slow(self.samples.make_contiguous(), now_ms);
+        if let Some(last) = self.samples.back_mut() {
+            last.is_slow = is_slow;
+        }
+        let is_over = |sample: &Sample| now_ms.saturating_sub(sample.at_ms) > KEPT_MS;
+        while self.samples.len() > MAX_SAMPLES || self.samples.front().is_some_and(is_over) {
+            self.samples.pop_front();
+        }
     }
 }
 
@@ -79,8 +123,11 @@ impl Health {
 fn is_slow(samples: &[Sample], now_ms: u64) -> bool {
     let is_now = |sample: &&Sample| now_ms.saturating_sub(sample.at_ms) < NOW_MS;
     let now: Vec<u64> = samples.iter().filter(is_now).map(|sample| sample.took_ms).collect();
-    let usual: Vec<u64> =
-        samples.iter().filter(|sample| !is_now(sample)).map(|sample| sample.took_ms).collect();
+    let usual: Vec<u64> = samples
+        .iter()
+        .filter(|sample| !is_now(sample) && !sample.is_slow)
+        .map(|sample| sample.took_ms)
+        .collect();
     if now.len() < MIN_NOW || usual.len() < MIN_USUAL {
         return false;
     }
@@ -100,8 +147,9 @@ mod tests {
     const NOW: u64 = 10_000_000;
 
     fn samples(usual: usize, usual_ms: u64, now: usize, now_took_ms: u64) -> Vec<Sample> {
-        let before = (0..usual).map(|_| Sample { at_ms: NOW - NOW_MS - 1, took_ms: usual_ms });
-        let lately = (0..now).map(|_| Sample { at_ms: NOW - 1, took_ms: now_took_ms });
+        let before =
+            (0..usual).map(|_| Sample { at_ms: NOW - NOW_MS - 1, took_ms: usual_ms, is_slow: false });
+        let lately = (0..now).map(|_| Sample { at_ms: NOW - 1, took_ms: now_took_ms, is_slow: false });
         before.chain(lately).collect()
     }
 
@@ -126,17 +174,38 @@ mod tests {
             "nobody knows what is usual"
         );
         let mut one_late = samples(40, 50, 10, 50);
-        one_late.push(Sample { at_ms: NOW, took_ms: 30_000 });
+        one_late.push(Sample { at_ms: NOW, took_ms: 30_000, is_slow: false });
         assert_eq!(judge(&one_late), Health::Online);
+    }
+
+    /// Ten first bytes a second, each of which takes so long.
+    fn busy(bytes: &FirstBytes, from_ms: u64, until_ms: u64, took_ms: u64) {
+        for at_ms in (from_ms..until_ms).step_by(100) {
+            bytes.note(at_ms, Duration::from_millis(took_ms));
+        }
+    }
+
+    #[test]
+    fn a_busy_server_that_becomes_slow_is_said_to_be_until_it_is_not() {
+        const MINUTE: u64 = 60_000;
+        let bytes = FirstBytes::default();
+        let judge = |now_ms| Health::of(false, Some(true), &bytes.samples(), now_ms);
+        busy(&bytes, NOW, NOW + 10 * MINUTE, 50);
+        assert_eq!(judge(NOW + 10 * MINUTE), Health::Online);
+        busy(&bytes, NOW + 10 * MINUTE, NOW + 30 * MINUTE, 900);
+        assert_eq!(judge(NOW + 30 * MINUTE), Health::Slow, "slow for long is not what is usual");
+        busy(&bytes, NOW + 30 * MINUTE, NOW + 33 * MINUTE, 50);
+        assert_eq!(judge(NOW + 33 * MINUTE), Health::Online);
     }
 
     #[test]
     fn what_is_remembered_is_bounded() {
         let bytes = FirstBytes::default();
-        for at_ms in 0..10_000 {
-            bytes.note(at_ms, Duration::from_millis(1));
+        for window in 0..10_000 {
+            bytes.note(window * WINDOW_MS, Duration::from_millis(1));
         }
         let samples = bytes.samples();
-        assert_eq!((samples.len(), samples[0].at_ms), (MAX_SAMPLES, 10_000 - MAX_SAMPLES as u64));
+        assert!(samples.len() <= MAX_SAMPLES + 1, "{}", samples.len());
+        assert!(samples[0].at_ms >= 9_999 * WINDOW_MS - KEPT_MS);
     }
 }

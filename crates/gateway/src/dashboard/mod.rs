@@ -11,7 +11,7 @@ pub mod traffic;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use greenroom_cache::Clock;
@@ -21,9 +21,10 @@ use parking_lot::RwLock;
 
 use crate::inside::{Inside, errand};
 use crate::library::Libraries;
+use crate::mode::Mode;
 use crate::server::Server;
 use crate::statistics::Statistics;
-use figures::{Figures, Playing, ServerHealth, Services, Sessions, TopApp, Traffic};
+use figures::{Figures, Heard, Playing, ServerHealth, Services, Sessions, TopApp, Traffic};
 use totals::Totals;
 
 /// How often the figures are computed.
@@ -34,6 +35,8 @@ const LOOKED_MS: u64 = 15 * 60_000;
 const FRESH_ENOUGH: Duration = Duration::from_secs(30);
 /// How often it is asked who there is.
 const USERS_EVERY_MS: u64 = 15 * 60_000;
+/// So long it is good to know who plays what.
+const SESSIONS_GOOD_MS: u64 = 2 * 60_000;
 /// Sessions that are listed.
 const MAX_SESSIONS: usize = 100;
 
@@ -47,6 +50,8 @@ pub struct Dashboard {
     /// What servers said last. Whoever holds it computes; nobody who looks takes it.
     known: tokio::sync::Mutex<Known>,
     looked_ms: AtomicU64,
+    /// Nothing that is known will do: everything is asked anew.
+    is_doubted: AtomicBool,
     statistics: Arc<Statistics>,
 }
 
@@ -67,6 +72,11 @@ struct Seen {
     at_ms: u64,
 }
 
+/// Whether a server said something lately enough to have been asked now.
+pub fn is_just_heard(heard: &Heard, now_ms: u64) -> bool {
+    u128::from(now_ms.saturating_sub(heard.newest_ms)) <= FRESH_ENOUGH.as_millis()
+}
+
 impl Dashboard {
     /// Figures of these servers and libraries.
     pub fn new(inside: Arc<Inside>, libraries: Arc<Libraries>, clock: Clock) -> Self {
@@ -77,6 +87,7 @@ impl Dashboard {
             ready: RwLock::default(),
             known: tokio::sync::Mutex::default(),
             looked_ms,
+            is_doubted: AtomicBool::new(false),
             statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
             clock,
         }
@@ -94,38 +105,63 @@ impl Dashboard {
         Arc::clone(&self.ready.read())
     }
 
+    /// Asks for everything anew, behind; what is known stays until it is answered.
+    pub fn renew(self: &Arc<Self>) {
+        self.is_doubted.store(true, Ordering::Relaxed);
+        self.looked_ms.store(self.clock.now_ms(), Ordering::Relaxed);
+        let Some(server) = self.inside.servers().first() else { return };
+        let this = Arc::clone(self);
+        server.tasks.spawn(async move {
+            if let Err(reason) = this.recompute().await {
+                tracing::debug!(reason, "the figures cannot be renewed");
+            }
+        });
+    }
+
     /// Computes the figures, unless somebody does so already. Returns what to say of it.
     ///
     /// # Errors
-    /// If no server said anything, and nothing is known from before.
+    /// If there are servers that can be asked, and none ever said anything.
     pub async fn recompute(&self) -> Result<String, String> {
         let Ok(mut known) = self.known.try_lock() else { return Ok("It runs already.".to_owned()) };
+        let is_doubted = self.is_doubted.swap(false, Ordering::Relaxed);
         let now_ms = self.clock.now_ms();
         let may_ask = now_ms.saturating_sub(self.looked_ms.load(Ordering::Relaxed)) < LOOKED_MS;
         for server in self.inside.servers() {
-            self.look_at_sessions(&mut known, server, may_ask).await;
+            self.look_at_sessions(&mut known, server, may_ask, is_doubted).await;
             if may_ask {
-                look_at_users(&mut known, server, now_ms).await;
+                look_at_users(&mut known, server, now_ms, is_doubted).await;
             }
         }
         match traffic::of(&self.statistics).await {
             Ok(traffic) => known.traffic = traffic,
             Err(reason) => tracing::debug!(reason, "what apps asked cannot be read"),
         }
-        known.totals.count(&self.libraries, may_ask).await;
+        known.totals.count(&self.libraries, may_ask, is_doubted).await;
         let figures = self.assemble(&mut known);
         let said = format!(
             "{} playing, {} of {} servers online.",
-            figures.sessions.active, figures.services.online, figures.services.total
+            figures.sessions.active.unwrap_or_default(),
+            figures.services.online,
+            figures.services.total
         );
+        // Who has no token, or is only observed, is never asked: that is no failure, and would be one every minute.
+        let may_say = |server: &Arc<Server>| server.settings.token.is_some() && server.mode() == Mode::Cache;
+        let is_nothing = figures.heard.is_empty() && self.inside.servers().iter().any(may_say);
         *self.ready.write() = Arc::new(figures);
-        Ok(said)
+        if is_nothing { Err("No server said anything yet.".to_owned()) } else { Ok(said) }
     }
 
-    async fn look_at_sessions(&self, known: &mut Known, server: &Arc<Server>, may_ask: bool) {
+    async fn look_at_sessions(
+        &self,
+        known: &mut Known,
+        server: &Arc<Server>,
+        may_ask: bool,
+        is_doubted: bool,
+    ) {
         let kind = server.settings.kind;
         let kept = self.inside.peek(server, kind.sessions_target());
-        let is_fresh = kept.as_ref().is_some_and(|found| found.age <= FRESH_ENOUGH);
+        let is_fresh = !is_doubted && kept.as_ref().is_some_and(|found| found.age <= FRESH_ENOUGH);
         let mut seen = kept
             .and_then(|found| Some(Seen { sessions: kind.sessions(&found.body).ok()?, at_ms: found.at_ms }));
         if may_ask
@@ -148,8 +184,8 @@ impl Dashboard {
         let servers: Vec<ServerHealth> =
             self.inside.servers().iter().map(|server| ServerHealth::of(server, now_ms)).collect();
         let sessions = self.sessions(known, now_ms);
-        if sessions.active > known.peak {
-            (known.peak, known.peak_ms) = (sessions.active, Some(now_ms));
+        if let Some(active) = sessions.active.filter(|active| *active > known.peak) {
+            (known.peak, known.peak_ms) = (active, Some(now_ms));
         }
         Figures {
             as_of_ms: now_ms,
@@ -159,10 +195,23 @@ impl Dashboard {
             traffic: known.traffic.0,
             sessions,
             top_apps: known.traffic.1.clone(),
+            heard: self.heard(known),
             users: known.users.iter().map(|(server, (count, _))| (server.clone(), *count)).collect(),
             peak_sessions: known.peak,
             peak_ms: known.peak_ms,
         }
+    }
+
+    /// When what is known of each server was heard.
+    fn heard(&self, known: &Known) -> BTreeMap<String, Heard> {
+        let of = |server: &Arc<Server>| {
+            let name = server.name();
+            let mut moments = known.totals.moments(&self.libraries, name);
+            moments.extend(known.sessions.get(name).map(|seen| (seen.at_ms, SESSIONS_GOOD_MS)));
+            moments.extend(known.users.get(name).map(|(_, asked_ms)| (*asked_ms, 2 * USERS_EVERY_MS)));
+            Some((name.to_owned(), Heard::of(moments)?))
+        };
+        self.inside.servers().iter().filter_map(of).collect()
     }
 
     fn sessions(&self, known: &Known, now_ms: u64) -> Sessions {
@@ -172,10 +221,10 @@ impl Dashboard {
                 shown.stale |= server.settings.token.is_some();
                 continue;
             };
-            let is_old = now_ms.saturating_sub(seen.at_ms) / 1000 > 2 * FRESH_ENOUGH.as_secs();
+            let is_old = now_ms.saturating_sub(seen.at_ms) > SESSIONS_GOOD_MS;
             shown.stale |= is_old || server.breaker.outage().is_some();
             shown.as_of_ms = shown.as_of_ms.map(|at_ms| at_ms.min(seen.at_ms));
-            shown.active += seen.sessions.len() as u64;
+            shown.active = Some(shown.active.unwrap_or_default() + seen.sessions.len() as u64);
             let room = MAX_SESSIONS.saturating_sub(shown.list.len());
             let rows = seen.sessions.iter().take(room).map(|session| Playing::of(server.name(), session));
             shown.list.extend(rows);
@@ -187,10 +236,10 @@ impl Dashboard {
     }
 }
 
-async fn look_at_users(known: &mut Known, server: &Arc<Server>, now_ms: u64) {
+async fn look_at_users(known: &mut Known, server: &Arc<Server>, now_ms: u64, is_doubted: bool) {
     let asked_ms = known.users.get(server.name()).map(|(_, asked_ms)| *asked_ms);
     if server.settings.token.is_none()
-        || asked_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < USERS_EVERY_MS)
+        || (!is_doubted && asked_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < USERS_EVERY_MS))
     {
         return;
     }

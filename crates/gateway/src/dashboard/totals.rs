@@ -30,7 +30,7 @@ struct Known {
 
 impl Totals {
     /// Counts what is not counted yet.
-    pub(super) async fn count(&mut self, libraries: &Libraries, may_ask: bool) {
+    pub(super) async fn count(&mut self, libraries: &Libraries, may_ask: bool, is_doubted: bool) {
         let all = libraries.all();
         self.0.retain(|id, _| all.iter().any(|library| library.id == *id));
         for library in &all {
@@ -44,7 +44,9 @@ impl Totals {
                     let amounts = library.server.tasks.spawn_blocking(work).await.ok();
                     amounts.map(|amounts| (amounts, number))
                 }
-                None if may_ask && is_due(&known, library) => ask(library).await.map(|amounts| (amounts, 0)),
+                None if may_ask && (is_doubted || is_due(&known, library)) => {
+                    ask(library).await.map(|amounts| (amounts, 0))
+                }
                 None => None,
             };
             if let Some((amounts, generation)) = counted {
@@ -54,18 +56,43 @@ impl Totals {
         }
     }
 
-    /// What is shown of it.
-    pub(super) fn shown(&self, libraries: &Libraries) -> LibraryTotals {
-        let mut shown = LibraryTotals::default();
-        let mut servers: BTreeMap<String, Amounts> = BTreeMap::new();
+    /// What is shown of it; nothing before anything was counted.
+    pub(super) fn shown(&self, libraries: &Libraries) -> Option<LibraryTotals> {
+        let mut all = Amounts::default();
+        let mut servers: BTreeMap<String, (Amounts, u64)> = BTreeMap::new();
         for library in libraries.all() {
             let Some(known) = self.0.get(&library.id) else { continue };
-            shown.all.add(&known.amounts);
-            servers.entry(library.id.server.clone()).or_default().add(&known.amounts);
+            let (at_ms, _) = known.moment(&library);
+            all.add(&known.amounts);
+            let (amounts, as_of_ms) =
+                servers.entry(library.id.server.clone()).or_insert((Amounts::default(), at_ms));
+            amounts.add(&known.amounts);
+            *as_of_ms = at_ms.min(*as_of_ms);
         }
-        let of = |(server, amounts)| ServerAmounts { server, amounts };
-        shown.per_server = servers.into_iter().map(of).collect();
-        shown
+        let of = |(server, (amounts, as_of_ms))| ServerAmounts { server, amounts, as_of_ms };
+        let per_server: Vec<ServerAmounts> = servers.into_iter().map(of).collect();
+        let as_of_ms = per_server.iter().map(|of| of.as_of_ms).min()?;
+        Some(LibraryTotals { all, as_of_ms, per_server })
+    }
+
+    /// When the libraries of a server were heard of, and for how long each of that is good.
+    pub(super) fn moments(&self, libraries: &Libraries, server: &str) -> Vec<(u64, u64)> {
+        let of = libraries.all().into_iter().filter(|library| library.id.server == server);
+        of.filter_map(|library| Some(self.0.get(&library.id)?.moment(&library))).collect()
+    }
+}
+
+impl Known {
+    /// When it was heard, and how long that is good for. What is kept whole is followed: it is good for as long as its
+    /// server is there.
+    fn moment(&self, library: &Library) -> (u64, u64) {
+        let kept = library.report(false).generation.filter(|_| self.generation > 0);
+        match kept {
+            Some(kept) => {
+                (library.server.clock.now_ms().saturating_sub(kept.age_s.saturating_mul(1000)), u64::MAX)
+            }
+            None => (self.counted_ms, 2 * COUNT_EVERY_MS),
+        }
     }
 }
 

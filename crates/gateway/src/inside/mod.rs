@@ -22,6 +22,7 @@ use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Method};
 use tokio_util::sync::CancellationToken;
 
+use crate::mode::Mode;
 use crate::proxy::meaning::{self, Meaning};
 use crate::proxy::{Visit, answer, read, within};
 use crate::server::Server;
@@ -137,12 +138,14 @@ impl Inside {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let (visit, read) = visit(server, target, &headers, asker.said)?;
-        if asker.is_insistent {
+        let is_kept = server.manner(read.class, &visit.app) == Mode::Cache;
+        // Past the cache goes who reads what is bypassed or only observed, dashboards too.
+        if asker.is_insistent || !is_kept {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         }
         let now_ms = server.clock.now_ms();
         let outcome = within::answer(&visit, &read, &headers).await;
-        if read.sharing == Sharing::Identity {
+        if is_kept && read.sharing == Sharing::Identity {
             self.lately.note(server, read::key(&visit, &read), now_ms);
         }
         match outcome {
@@ -190,7 +193,7 @@ impl Inside {
                 () = clock.sleep(TICK) => {}
             }
             for (server, key) in self.lately.expected(clock.now_ms()) {
-                if server.breaker.admits() {
+                if server.mode() == Mode::Cache && server.breaker.admits() {
                     server.cache.refresh_due(&key);
                 }
             }

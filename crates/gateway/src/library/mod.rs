@@ -192,7 +192,7 @@ impl Library {
     }
 
     /// What was never shown by a server may hold anything.
-    fn may_hold_music(&self) -> bool {
+    pub fn may_hold_music(&self) -> bool {
         self.facts.lock().shelf.as_ref().is_none_or(|shelf| shelf.contents == Contents::Music)
     }
 

@@ -87,6 +87,7 @@ fn item(row: &Value) -> Item {
         grandparent_title: if is_track { text(row, "AlbumArtist") } else { text(row, "SeriesName") },
         index: number(row, "IndexNumber"),
         parent_index: number(row, "ParentIndexNumber"),
+        added_s: text(row, "DateCreated").and_then(|written| instant::read(&written)),
         year: number(row, "ProductionYear"),
         rating: decimal(row, "CommunityRating"),
         duration_ms: number(row, "RunTimeTicks").map(|ticks| ticks / TICKS_PER_MS),
@@ -114,7 +115,7 @@ pub(super) fn activities(said: &Value) -> Result<Vec<Activity>, Unfit> {
 
 pub(super) fn recent_target(shelf: &Shelf, most: u32, user: Option<&str>) -> String {
     let user = user.map_or_else(String::new, |user| format!("&userId={user}"));
-    format!("/Items/Latest?parentId={}&limit={most}{user}", shelf.key)
+    format!("/Items/Latest?parentId={}&limit={most}&fields=DateCreated{user}", shelf.key)
 }
 
 /// A bare list, or one with a count around it.
@@ -130,6 +131,12 @@ pub(super) fn users(said: &Value) -> Result<Vec<User>, Unfit> {
         thumb: None,
     };
     Ok(rows(said)?.iter().map(user).collect())
+}
+
+pub(super) fn administrator(said: &Value) -> Option<String> {
+    let users = rows(said).ok()?;
+    let is_administrator = |row: &&Value| row["Policy"]["IsAdministrator"].as_bool() == Some(true);
+    users.iter().find(is_administrator).and_then(|row| text(row, "Id"))
 }
 
 pub(super) fn tally_target(shelf: &Shelf, of: Counted) -> String {

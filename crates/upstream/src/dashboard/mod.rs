@@ -73,6 +73,8 @@ pub struct Item {
     pub index: Option<u64>,
     /// The number of that.
     pub parent_index: Option<u64>,
+    /// When it was added to its library, in seconds since 1970.
+    pub added_s: Option<u64>,
     /// The year it is from.
     pub year: Option<u64>,
     /// How it is rated.
@@ -271,6 +273,14 @@ impl Kind {
         match self {
             Self::Plex => plex::users(&parsed(body)?),
             Self::Jellyfin => jellyfin::users(&parsed(body)?),
+        }
+    }
+
+    /// The id of an administrator among them, where whoever asks has to name a user: an API key of Jellyfin is nobody.
+    pub fn administrator(self, body: &[u8]) -> Option<String> {
+        match self {
+            Self::Plex => None,
+            Self::Jellyfin => jellyfin::administrator(&parsed(body).ok()?),
         }
     }
 

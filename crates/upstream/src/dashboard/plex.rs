@@ -64,6 +64,7 @@ fn item(row: &Value) -> Item {
         grandparent_title: text(row, "grandparentTitle"),
         index: number(row, "index"),
         parent_index: number(row, "parentIndex"),
+        added_s: number(row, "addedAt"),
         year: number(row, "year"),
         rating: decimal(row, "rating"),
         duration_ms: number(row, "duration"),

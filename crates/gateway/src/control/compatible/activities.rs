@@ -20,7 +20,7 @@ use crate::inside::Asker;
 pub(in crate::control) struct Activities {
     /// Whether no server said anything, and nothing was kept either.
     error: bool,
-    /// Why.
+    /// Why, or why half of it is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'static str>,
     activities: Vec<Row>,
@@ -30,7 +30,7 @@ pub(in crate::control) struct Activities {
     timestamp: String,
     /// How old that is, in seconds.
     cache_age: Option<f64>,
-    /// Whether any of it is older than it should be.
+    /// Whether any of it is older than it should be, or half of it is missing.
     stale: bool,
     /// Servers of which nothing is known.
     unavailable: Vec<String>,
@@ -90,7 +90,8 @@ pub(in crate::control) async fn list(
     let mut unavailable = activities.unavailable.clone();
     unavailable
         .extend(sessions.unavailable.iter().filter(|name| !activities.unavailable.contains(name)).cloned());
-    let message = activities.message().filter(|_| error);
+    // One half without the other looks whole, and is not.
+    let message = activities.message().or(sessions.message());
     let mut rows = Vec::new();
     for (server, list) in &activities.said {
         rows.extend(list.iter().map(|activity| Row::of_activity(server.name(), activity)));
@@ -105,7 +106,7 @@ pub(in crate::control) async fn list(
         cached: !error && marks.is_cached,
         timestamp: marks.timestamp(),
         cache_age: (!error).then(|| marks.age_s()),
-        stale: marks.is_stale,
+        stale: marks.is_stale || (!error && message.is_some()),
         unavailable,
     })
 }

@@ -15,8 +15,10 @@ use utoipa::ToSchema;
 use super::{iso, merged, percent, seconds};
 use crate::control::Plane;
 use crate::dashboard;
+use crate::history::Watch;
 use crate::inside::Asker;
 use crate::proxy::load::class_tag;
+use crate::server::Server;
 
 /// What is behind one of the paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,6 +150,8 @@ pub(in crate::control) struct Warmed {
     success: bool,
     message: String,
     warmed: Vec<&'static str>,
+    /// Servers that did not say all of it.
+    unavailable: Vec<String>,
 }
 
 /// The caches behind these paths.
@@ -166,9 +170,9 @@ pub(in crate::control) async fn stats(State(plane): State<Arc<Plane>>) -> Json<S
         redis_keys_expected: [
             "plex:activities",
             "plex:sessions",
-            "plex:stats:live",
+            "plex:stats_live",
             "plex:stats",
-            "plex:media:recent",
+            "plex:recent_media",
             "plex:watch_history",
         ],
         timestamp: iso(now_ms),
@@ -189,6 +193,7 @@ pub(in crate::control) async fn clear(State(plane): State<Arc<Plane>>) -> Json<C
     }
     plane.control.counts.reset();
     plane.control.cache.settled().await;
+    plane.control.dashboard.renew();
     tracing::info!("what dashboards read was cleared");
     let message = "All caches cleared successfully".to_owned();
     Json(Cleared { success: true, message, redis_cleared: false })
@@ -202,7 +207,9 @@ pub(in crate::control) async fn warm(State(plane): State<Arc<Plane>>, headers: H
     let asker = Asker::insistent(&headers);
     let servers = plane.shown_servers();
     let inside = &control.inside;
-    let (activities, sessions, recent, figures) = tokio::join!(
+    let began_ms = control.clock.now_ms();
+    let watch = Watch { is_cancelled: &|| plane.stop.is_cancelled(), progress: &|_, _| {} };
+    let (activities, sessions, (recent, recent_unavailable), history, figures) = tokio::join!(
         merged::ask(
             inside,
             &servers,
@@ -218,6 +225,7 @@ pub(in crate::control) async fn warm(State(plane): State<Arc<Plane>>, headers: H
             |_, _| Some(())
         ),
         plane.warm_recent(asker),
+        control.history.sync(watch),
         control.dashboard.recompute(),
     );
     let is_asked = |marks: &merged::Marks| !marks.is_cached;
@@ -230,15 +238,32 @@ pub(in crate::control) async fn warm(State(plane): State<Arc<Plane>>, headers: H
     note(!activities.is_error() && is_asked(&activities.marks), &[Cached::Activities]);
     note(!sessions.is_error() && is_asked(&sessions.marks), &[Cached::Sessions]);
     note(recent, &[Cached::Recent]);
-    note(control.history.synced_ms().is_some(), &[Cached::History]);
-    note(figures.is_ok(), &[Cached::Stats, Cached::LiveStats, Cached::Background]);
+    let is_synced = control.history.synced_ms().is_some_and(|at_ms| at_ms >= began_ms);
+    note(history.is_ok() && is_synced, &[Cached::History]);
+    let shown = control.dashboard.figures();
+    let is_heard = |server: &&Arc<Server>| {
+        shown.heard.get(server.name()).is_some_and(|heard| dashboard::is_just_heard(heard, began_ms))
+    };
+    note(
+        figures.is_ok() && servers.iter().any(|server| is_heard(server)),
+        &[Cached::Stats, Cached::LiveStats, Cached::Background],
+    );
+    let unavailable: Vec<String> = servers
+        .iter()
+        .filter(|server| {
+            let name = server.name();
+            let of = [&activities.unavailable, &sessions.unavailable, &recent_unavailable];
+            !is_heard(server) || of.iter().any(|names| names.iter().any(|other| other == name))
+        })
+        .map(|server| server.name().to_owned())
+        .collect();
     let success = warmed.contains(&Cached::Sessions.name());
     let message = if success {
         "Caches warmed successfully".to_owned()
     } else {
         sessions.message().unwrap_or("the server did not answer; what was kept before is kept on").to_owned()
     };
-    Json(Warmed { success, message, warmed })
+    Json(Warmed { success, message, warmed, unavailable })
 }
 
 impl Plane {
@@ -279,11 +304,11 @@ impl Plane {
         match cached {
             Cached::Activities => peek(greenroom_upstream::ask::Kind::activities_target),
             Cached::Sessions => peek(greenroom_upstream::ask::Kind::sessions_target),
-            Cached::Recent => None,
+            Cached::Recent => self.kept_recent_age().and_then(|age| u64::try_from(age.as_millis()).ok()),
             Cached::History => control.history.synced_ms().map(|at_ms| now_ms.saturating_sub(at_ms)),
             Cached::Stats | Cached::LiveStats | Cached::Background => {
-                let as_of_ms = control.dashboard.figures().as_of_ms;
-                (as_of_ms > 0).then(|| now_ms.saturating_sub(as_of_ms))
+                let heard = self.heard(&control.dashboard.figures())?;
+                Some(now_ms.saturating_sub(heard.oldest_ms))
             }
         }
     }
@@ -292,7 +317,7 @@ impl Plane {
         match (cached, cached.class(), self.shown_servers().first()) {
             (_, Some(class), Some(server)) => {
                 let usual = class.lifetime(server.settings.kind);
-                server.settings.lifetime(class, usual).fresh_s.into()
+                server.lifetime(class, usual).fresh_s.into()
             }
             (Cached::History, ..) => 900,
             _ => dashboard::EVERY.as_secs(),

@@ -199,10 +199,10 @@ pub(in crate::control) async fn refresh(
         _ => return Ok(UNKNOWN_TARGET.into_response()),
     };
     let libraries = &plane.control.playlists.libraries;
-    let servers = plane.control.inside.servers().iter();
-    let meant = servers
-        .filter(|server| kinds.contains(&server.settings.kind))
-        .filter_map(|server| libraries.music_of(server.name()));
+    let all = libraries.all();
+    let meant = all
+        .iter()
+        .filter(|library| kinds.contains(&library.server.settings.kind) && library.may_hold_music());
     let asked: Vec<Asked> = meant.map(|library| library.build(order.force_rebuild)).collect();
     let begun = asked.iter().filter(|asked| **asked != Asked::Off).count();
     let (message, error) = match (asked.len(), begun) {

@@ -12,7 +12,8 @@ use utoipa::ToSchema;
 use super::caches::Cached;
 use super::{iso, seconds};
 use crate::control::Plane;
-use crate::dashboard::figures::{Amounts, Figures};
+use crate::dashboard::figures::{Amounts, Figures, Heard};
+use crate::server::Server;
 
 /// What a program is told that reads `detail`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -47,7 +48,7 @@ pub(in crate::control) struct Stats {
 pub(in crate::control) struct Live {
     #[serde(flatten)]
     counts: Counts,
-    total_episodes: u64,
+    total_episodes: Option<u64>,
     server_name: String,
     #[serde(flatten)]
     age: Age,
@@ -55,19 +56,20 @@ pub(in crate::control) struct Live {
 
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 struct Counts {
-    total_users: u64,
-    total_movies: u64,
-    total_tv_shows: u64,
+    /// `null` before a server said it, as the others.
+    total_users: Option<u64>,
+    total_movies: Option<u64>,
+    total_tv_shows: Option<u64>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 struct Age {
     cached: bool,
-    /// When it was computed.
+    /// When the servers said it; the longest ago.
     timestamp: String,
     /// How long ago that is, in seconds.
     cache_age: f64,
-    /// Whether a server it speaks of is down.
+    /// Whether any of it is older than it should be, or a server it speaks of is down or never said anything.
     stale: bool,
 }
 
@@ -97,11 +99,11 @@ struct Plex {
     peak_concurrent: u64,
     #[serde(flatten)]
     counts: Counts,
-    total_episodes: u64,
-    movies: u64,
-    shows: u64,
-    seasons: u64,
-    episodes: u64,
+    total_episodes: Option<u64>,
+    movies: Option<u64>,
+    shows: Option<u64>,
+    seasons: Option<u64>,
+    episodes: Option<u64>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -118,11 +120,11 @@ struct Traffic {
 /// Counts of a server.
 #[utoipa::path(get, path = "/api/plex/stats", tag = "compatible", responses(
     (status = 200, description = "Counts", body = Stats),
-    (status = 503, description = "Nothing was computed yet", body = Detail)))]
+    (status = 503, description = "No server said anything yet", body = Detail)))]
 pub(in crate::control) async fn all(
     State(plane): State<Arc<Plane>>,
 ) -> Result<Json<Stats>, (StatusCode, Json<Detail>)> {
-    let figures = plane.ready(Cached::Stats)?;
+    let (figures, age) = plane.ready(Cached::Stats)?;
     Ok(Json(Stats {
         peak_concurrent: figures.peak_sessions,
         last_updated: figures.peak_ms.map(iso),
@@ -130,31 +132,31 @@ pub(in crate::control) async fn all(
         server_name: plane.server_name(),
         token_configured: plane.shown_servers().iter().any(|server| server.settings.token.is_some()),
         counts: plane.counts_of(&figures).0,
-        age: plane.age_of(&figures),
+        age,
     }))
 }
 
 /// Counts of a server, as they are shown live.
 #[utoipa::path(get, path = "/api/plex/stats/live", tag = "compatible", responses(
     (status = 200, description = "Counts", body = Live),
-    (status = 503, description = "Nothing was computed yet", body = Detail)))]
+    (status = 503, description = "No server said anything yet", body = Detail)))]
 pub(in crate::control) async fn live(
     State(plane): State<Arc<Plane>>,
 ) -> Result<Json<Live>, (StatusCode, Json<Detail>)> {
-    let figures = plane.ready(Cached::LiveStats)?;
+    let (figures, age) = plane.ready(Cached::LiveStats)?;
     let (counts, amounts) = plane.counts_of(&figures);
-    let (total_episodes, server_name) = (amounts.episodes, plane.server_name());
-    Ok(Json(Live { counts, total_episodes, server_name, age: plane.age_of(&figures) }))
+    let (total_episodes, server_name) = (amounts.map(|of| of.episodes), plane.server_name());
+    Ok(Json(Live { counts, total_episodes, server_name, age }))
 }
 
 /// What a dashboard shows first.
 #[utoipa::path(get, path = "/api/plex/stats/dashboard", tag = "compatible", responses(
     (status = 200, description = "What a dashboard shows first", body = Overview),
-    (status = 503, description = "Nothing was computed yet", body = Detail)))]
+    (status = 503, description = "No server said anything yet", body = Detail)))]
 pub(in crate::control) async fn dashboard(
     State(plane): State<Arc<Plane>>,
 ) -> Result<Json<Overview>, (StatusCode, Json<Detail>)> {
-    let figures = plane.ready(Cached::Background)?;
+    let (figures, age) = plane.ready(Cached::Background)?;
     let (counts, amounts) = plane.counts_of(&figures);
     let services = figures.services;
     Ok(Json(Overview {
@@ -168,11 +170,11 @@ pub(in crate::control) async fn dashboard(
             configured: plane.shown_servers().iter().any(|server| server.settings.token.is_some()),
             peak_concurrent: figures.peak_sessions,
             counts,
-            total_episodes: amounts.episodes,
-            movies: amounts.films,
-            shows: amounts.shows,
-            seasons: amounts.seasons,
-            episodes: amounts.episodes,
+            total_episodes: amounts.map(|of| of.episodes),
+            movies: amounts.map(|of| of.films),
+            shows: amounts.map(|of| of.shows),
+            seasons: amounts.map(|of| of.seasons),
+            episodes: amounts.map(|of| of.episodes),
         },
         traffic: Traffic {
             last_24h_download_bytes: figures.traffic.last_day_bytes,
@@ -181,38 +183,55 @@ pub(in crate::control) async fn dashboard(
             total_30d: figures.traffic.bytes,
             unit: "B",
         },
-        age: plane.age_of(&figures),
+        age,
     }))
 }
 
 impl Plane {
-    /// The figures, if there are any.
-    fn ready(&self, cached: Cached) -> Result<Arc<Figures>, (StatusCode, Json<Detail>)> {
+    /// The figures, if any server that is shown ever said anything.
+    fn ready(&self, cached: Cached) -> Result<(Arc<Figures>, Age), (StatusCode, Json<Detail>)> {
         let figures = self.control.dashboard.figures();
-        let is_ready = figures.as_of_ms > 0;
-        self.control.counts.note(cached, is_ready);
-        if is_ready { Ok(figures) } else { Err(NOTHING_KNOWN) }
+        let age = self.heard(&figures).map(|heard| self.age_of(&figures, heard));
+        self.control.counts.note(cached, age.is_some());
+        age.map(|age| (figures, age)).ok_or(NOTHING_KNOWN)
     }
 
-    /// Counts of the servers that are shown.
-    fn counts_of(&self, figures: &Figures) -> (Counts, Amounts) {
-        let mut amounts = Amounts::default();
-        let mut total_users = 0;
+    /// When what is known of the servers that are shown was heard.
+    pub(super) fn heard(&self, figures: &Figures) -> Option<Heard> {
+        let servers = self.shown_servers();
+        servers.iter().filter_map(|server| figures.heard.get(server.name()).copied()).reduce(Heard::with)
+    }
+
+    /// Counts of the servers that are shown, as far as they said them.
+    fn counts_of(&self, figures: &Figures) -> (Counts, Option<Amounts>) {
+        let (mut amounts, mut total_users): (Option<Amounts>, Option<u64>) = (None, None);
+        let per_server = figures.libraries.iter().flat_map(|libraries| &libraries.per_server);
         for server in self.shown_servers() {
-            let of = figures.libraries.per_server.iter().find(|of| of.server == server.name());
-            amounts.add(&of.map(|of| of.amounts).unwrap_or_default());
-            total_users += figures.users.get(server.name()).copied().unwrap_or_default();
+            if let Some(of) = per_server.clone().find(|of| of.server == server.name()) {
+                amounts.get_or_insert_default().add(&of.amounts);
+            }
+            if let Some(users) = figures.users.get(server.name()) {
+                *total_users.get_or_insert_default() += users;
+            }
         }
-        (Counts { total_users, total_movies: amounts.films, total_tv_shows: amounts.shows }, amounts)
+        let counts = Counts {
+            total_users,
+            total_movies: amounts.map(|of| of.films),
+            total_tv_shows: amounts.map(|of| of.shows),
+        };
+        (counts, amounts)
     }
 
-    fn age_of(&self, figures: &Figures) -> Age {
-        let age_ms = self.control.clock.now_ms().saturating_sub(figures.as_of_ms);
+    fn age_of(&self, figures: &Figures, heard: Heard) -> Age {
+        let now_ms = self.control.clock.now_ms();
+        let is_away = |server: &&Arc<Server>| {
+            server.breaker.outage().is_some() || !figures.heard.contains_key(server.name())
+        };
         Age {
             cached: true,
-            timestamp: iso(figures.as_of_ms),
-            cache_age: seconds(age_ms),
-            stale: self.shown_servers().iter().any(|server| server.breaker.outage().is_some()),
+            timestamp: iso(heard.oldest_ms),
+            cache_age: seconds(now_ms.saturating_sub(heard.oldest_ms)),
+            stale: now_ms >= heard.stale_from_ms || self.shown_servers().iter().any(is_away),
         }
     }
 }

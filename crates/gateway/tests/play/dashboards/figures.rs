@@ -66,3 +66,44 @@ async fn the_summary_is_flat_and_short_and_there_while_the_server_is_down() {
     assert!(said["films"].as_u64() > Some(0) && said["active_sessions"] == 1, "{said}");
     house.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_server_that_was_never_heard_nothing_is_known_and_nothing_is_nought() {
+    let house = House::never_heard().await;
+    for path in ["/api/plex/stats", "/api/plex/stats/live", "/api/plex/stats/dashboard"] {
+        let answer = house.get(path).await;
+        assert_eq!(answer.status, 503, "{path}: {}", answer.text());
+        assert!(answer.json()["detail"].is_string());
+    }
+    let summary = house.get("/api/v1/summary").await.json();
+    for name in ["active_sessions", "films", "episodes", "tracks"] {
+        assert_eq!(summary.get(name), Some(&Value::Null), "{name}: {summary}");
+    }
+    let said = house.get("/api/v1/dashboard").await.json();
+    assert_eq!((&said["libraries"], &said["sessions"]["active"]), (&Value::Null, &Value::Null), "{said}");
+    assert_eq!((&said["sessions"]["stale"], &said["services"]["total"]), (&true.into(), &1.into()));
+    let warmed = house.stage.control().send(http::Method::POST, "/api/plex/cache/warm", "").await.json();
+    assert_eq!(
+        (&warmed["warmed"], &warmed["unavailable"]),
+        (&serde_json::json!([]), &serde_json::json!(["home"]))
+    );
+    let stats = house.get("/api/plex/cache/stats").await.json();
+    assert!(stats["caches"].as_array().expect("a list").iter().all(|row| row["cached"] == false), "{stats}");
+    house.server.faults().clear();
+    house.until("/api/plex/stats", |answer| answer.status == 200).await;
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_age_of_counts_is_that_of_what_the_server_said() {
+    let house = House::plex(60.0).await;
+    house.until("/api/plex/stats/live", |answer| answer.json()["total_movies"].as_u64() > Some(0)).await;
+    house.server.faults().set(Fault::Down);
+    let is_old = |said: &Value| said["cache_age"].as_f64() > Some(200.0);
+    let said = house.until("/api/plex/stats", |answer| is_old(&answer.json())).await.json();
+    assert_eq!(said["stale"], true, "{said}");
+    let figures = house.get("/api/v1/dashboard").await.json();
+    let (heard, computed) = (&figures["libraries"]["as_of_ms"], &figures["as_of_ms"]);
+    assert!(heard.as_u64().expect("a moment") <= computed.as_u64().expect("a moment"), "{figures}");
+    house.end().await;
+}

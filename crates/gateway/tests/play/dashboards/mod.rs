@@ -12,6 +12,7 @@ use std::time::Duration;
 use greenroom::server::Server;
 use greenroom_cache::Clock;
 use greenroom_simulator::catalogue::{CatalogueSize, Kind, Section, SortKey};
+use greenroom_simulator::faults::Fault;
 use greenroom_simulator::jellyfin::Jellyfin;
 use greenroom_simulator::options::Options;
 use greenroom_simulator::plex::{Plex, Switches};
@@ -55,6 +56,16 @@ impl House {
         let options = Options { size: CatalogueSize::tiny(), now: None, ..Options::quick() };
         let server = Jellyfin::new(options).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
         Self::before("jellyfin", server.expect("it starts"), factor, "").await
+    }
+
+    /// The server is down before anybody asks it anything.
+    pub async fn never_heard() -> Self {
+        let tasks = TaskTracker::new();
+        let options = Options { now: None, ..Options::quick() };
+        let server = Plex::new(options).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
+        let server = server.expect("it starts");
+        server.faults().set(Fault::Down);
+        Self::before("plex", server, 30.0, "").await
     }
 
     async fn before(kind: &str, server: Running, factor: f64, control: &str) -> Self {

@@ -244,6 +244,19 @@ async fn what_is_asked_to_be_done_is_answered_as_its_callers_expect() {
     for name in ["plex_activities", "plex_sessions", "plex_recent_media", "background_stats"] {
         assert!(warmed["warmed"].as_array().expect("a list").iter().any(|other| other == name), "{warmed}");
     }
+    assert_eq!(warmed["unavailable"], serde_json::json!([]), "{warmed}");
+    let stats = house.get("/api/plex/cache/stats").await.json();
+    let row = |name: &str| {
+        let mut rows = stats["caches"].as_array().expect("a list").iter();
+        rows.find(|row| row["name"] == name).expect("it is listed").clone()
+    };
+    assert_eq!(row("plex_recent_media")["cached"], true, "{stats}");
+    assert_eq!(
+        (&row("plex_activities")["ttl_seconds"], &row("plex_sessions")["ttl_seconds"]),
+        (&5.into(), &10.into())
+    );
+    let keys = ["activities", "sessions", "stats_live", "stats", "recent_media", "watch_history"];
+    assert_eq!(stats["redis_keys_expected"], serde_json::json!(keys.map(|key| format!("plex:{key}"))));
     let cleared = post("/api/plex/cache/clear", "").await;
     assert_eq!((&cleared["success"], &cleared["redis_cleared"]), (&Value::Bool(true), &Value::Bool(false)));
     assert!(cleared["message"].is_string());
