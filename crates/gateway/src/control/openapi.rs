@@ -71,8 +71,10 @@ pub(super) fn beginning() -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("The control token, or for what is only read the read-only one."))
         .build();
-    let cookie =
-        ApiKeyValue::with_description(COOKIE_NAME, "The session of the page, opened with the control token.");
+    let cookie = ApiKeyValue::with_description(
+        COOKIE_NAME,
+        "The session of the page, opened with the control token. The port by which we are called follows the name, as in greenroom_session_8710.",
+    );
     let components = ComponentsBuilder::new()
         .schema("Problem", ProblemBody::schema())
         .security_scheme(BEARER, SecurityScheme::Http(bearer))
