@@ -145,7 +145,9 @@ fn keys(route: Route) -> Vec<SecurityRequirement> {
     let shown = || ["token", "session"].map(|scheme| SecurityRequirement::new(scheme, [""; 0]));
     match route {
         Route::Open | Route::Login => Vec::new(),
-        Route::Read => std::iter::once(SecurityRequirement::default()).chain(shown()).collect(),
+        Route::Whoami | Route::Read => {
+            std::iter::once(SecurityRequirement::default()).chain(shown()).collect()
+        }
         Route::Change => shown().into(),
     }
 }
