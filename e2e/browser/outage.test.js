@@ -46,3 +46,20 @@ test("while Greenroom is gone the page says so and keeps what it shows; then it 
   await goTo(page, "libraries");
   await page.watched.close();
 });
+
+test("after a restart of Greenroom new decisions are shown above those of before", async () => {
+  const page = await scene.open({ at: "log" });
+  for (let turn = 0; turn < 3; turn += 1) await scene.gateway.app("home", "/library/sections");
+  await page.locator(".decisions li").nth(2).waitFor();
+  const before = await page.locator(".decisions li").count();
+  await scene.gateway.program.kill();
+  await page.locator("#pulse", { hasText: "No connection" }).waitFor();
+  await scene.gateway.begin();
+  await page.locator('#pulse[data-state="live"]').waitFor();
+  await scene.gateway.app("home", `/hubs?after=${Math.random()}`);
+  await page.locator(".decisions li", { hasText: "hubs" }).first().waitFor();
+  assert.match(await page.locator(".decisions li").first().textContent(), /hubs/);
+  assert.ok((await page.locator(".decisions li").count()) > before);
+  page.watched.expect(/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET/);
+  await page.watched.close();
+});

@@ -20,7 +20,7 @@ use super::gate::{Admitted, Pass, Peer};
 use super::guard::Decision;
 use super::modes::check_class;
 use super::problem::Problem;
-use super::session::{cookie, no_cookie};
+use super::session::{cookie, cookie_name, no_cookie};
 use super::snapshot::{ServerFigures, Snapshot};
 use crate::jobs::warming;
 use crate::proxy::load::class_tag;
@@ -172,14 +172,14 @@ pub(super) async fn login(
     let control = &plane.control;
     if !control.token.is_control(login.token.trim().as_bytes()) {
         control.note_refusal(Decision::TokenWrong);
-        plane.note_wrong_token(peer.address, &headers);
+        plane.note_wrong_token(peer, &headers);
         return Err(Decision::TokenWrong.problem().unwrap_or(Problem::BAD_BODY));
     }
     // Behind a proxy that encrypts, the page's own address says so.
     let is_encrypted = peer.is_encrypted
         || headers.get(ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
     let session = control.sessions.open(control.clock.now_ms());
-    let cookie = cookie(&session, &plane.settings.base_path, is_encrypted);
+    let cookie = cookie(&cookie_name(&headers), &session, &plane.settings.base_path, is_encrypted);
     let done = Done { success: true, message: "Logged in.".into(), warmed: None };
     Ok((AppendHeaders([(SET_COOKIE, cookie)]), Json(done)))
 }
@@ -193,12 +193,13 @@ pub(super) async fn login(
 pub(super) async fn logout(
     State(plane): State<Arc<Plane>>,
     Extension(admitted): Extension<Admitted>,
+    headers: HeaderMap,
 ) -> impl IntoResponse {
     if let Pass::Session(session) = admitted.pass {
         plane.control.sessions.close(session);
     }
     let done = Done { success: true, message: "Logged out.".into(), warmed: None };
-    (AppendHeaders([(SET_COOKIE, no_cookie(&plane.settings.base_path))]), Json(done))
+    (AppendHeaders([(SET_COOKIE, no_cookie(&cookie_name(&headers), &plane.settings.base_path))]), Json(done))
 }
 
 /// The body as JSON; `None` if there is none.

@@ -43,7 +43,7 @@ pub(super) struct Decisions {
 /// How one request was answered.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Decided {
-    /// Greater than that of every earlier one since the program began.
+    /// Greater than that of every earlier one, also over restarts; one more than that of the one before it.
     number: u64,
     /// When it was answered.
     at_ms: u64,

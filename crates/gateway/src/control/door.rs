@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::gate::Peer;
 use super::prefix::{self, Way};
+use super::taking::Taking;
 use super::{Control, Plane, live, router};
 use crate::config;
 use crate::tls::Shown;
@@ -134,7 +135,7 @@ where
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Taking::new(stream)), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,

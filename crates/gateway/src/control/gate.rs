@@ -1,7 +1,7 @@
 //! The gate every request passes: gathers what is known of it, lets it in or says why not, and puts the headers on
 //! every answer that keep a browser from doing harm with it.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -12,13 +12,14 @@ use http::header::{
     RETRY_AFTER, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use http::request::Parts;
-use http::{HeaderMap, StatusCode, Version};
+use http::{HeaderMap, Method, StatusCode, Version};
 
 use super::Plane;
 use super::facts;
 use super::guard::{Decision, Facts, Proof, Route, decide};
 use super::problem::Problem;
 use super::session::SessionId;
+use super::throttle::Guesser;
 use super::token::Worth;
 
 /// Nothing from elsewhere, nothing inline, no frames, and no text that becomes markup.
@@ -114,6 +115,8 @@ impl Plane {
         let connection = parts.extensions.get::<Peer>();
         let peer = connection.map(|peer| peer.address.ip());
         let headers = &parts.headers;
+        // What was opened was opened for looking, not for questions that are sent with a body.
+        let looks = parts.method == Method::GET || parts.method == Method::HEAD;
         self.look_at_tokens(now_ms);
         let (proof, pass) = self.proof(headers, now_ms);
         let facts = Facts {
@@ -125,7 +128,7 @@ impl Plane {
                 // Browsers and programs of today speak 1.1; some proxies speak 1.0 and say nothing else.
                 || parts.version == Version::HTTP_10
                 || connection.is_some_and(|peer| peer.came_below_base_path),
-            is_open_read: peer.is_some_and(|peer| self.settings.is_open(parts.uri.path(), peer)),
+            is_open_read: looks && peer.is_some_and(|peer| self.settings.is_open(parts.uri.path(), peer)),
             origin: facts::origin(headers),
             site: facts::site(headers),
             proof,
@@ -168,8 +171,8 @@ impl Plane {
     /// How long no token from there is looked at.
     fn waits_ms(&self, parts: &Parts) -> Option<u64> {
         let peer = parts.extensions.get::<Peer>()?;
-        let client = self.client(peer.address.ip(), &parts.headers);
-        self.control.throttle.waits_ms(client, self.control.clock.now_ms())
+        let guesser = self.guesser(*peer, &parts.headers);
+        self.control.throttle.waits_ms(guesser, self.control.clock.now_ms())
     }
 
     fn tell_how_long(&self, parts: &Parts, headers: &mut HeaderMap) {
@@ -179,23 +182,24 @@ impl Plane {
     }
 
     /// Who asks: the other end of the connection, or whom a trusted proxy there names.
-    fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
-        crate::proxy::peer::client(peer, headers, &self.settings.trusted_proxies)
+    fn guesser(&self, peer: Peer, headers: &HeaderMap) -> Guesser {
+        let address = crate::proxy::peer::client(peer.address.ip(), headers, &self.settings.trusted_proxies);
+        Guesser { address, is_forwarded: peer.came_below_base_path || facts::is_forwarded(headers) }
     }
 
     fn note_refusal(&self, decision: Decision, parts: &Parts) {
         self.control.note_refusal(decision);
         let peer = parts.extensions.get::<Peer>();
         if let (Decision::TokenWrong, Some(peer)) = (decision, peer) {
-            self.note_wrong_token(peer.address, &parts.headers);
+            self.note_wrong_token(*peer, &parts.headers);
         }
     }
 
     /// Somebody showed a wrong token.
-    pub(super) fn note_wrong_token(&self, peer: SocketAddr, headers: &HeaderMap) {
-        let client = self.client(peer.ip(), headers);
-        tracing::warn!(peer = %client, "a wrong control token was shown");
-        self.control.throttle.note_failure(client, self.control.clock.now_ms());
+    pub(super) fn note_wrong_token(&self, peer: Peer, headers: &HeaderMap) {
+        let guesser = self.guesser(peer, headers);
+        tracing::warn!(peer = %guesser.address, "a wrong control token was shown");
+        self.control.throttle.note_failure(guesser, self.control.clock.now_ms());
     }
 }
 

@@ -13,7 +13,7 @@ use super::page;
 use super::problem::Problem;
 
 /// What anybody may read beside the page: it holds no figures. A link to a picture is its own permission.
-const OPEN: [&str; 4] = ["/healthz", "/readyz", "/api/v1/session", "/api/plex/image"];
+const OPEN: [&str; 3] = ["/healthz", "/readyz", "/api/plex/image"];
 
 /// What is only read although it is asked with POST: the question is too long for an address.
 const READ_BY_POST: [&str; 3] = ["/api/v1/match/tracks", "/api/v1/match/paths", "/api/v1/match/ids"];
@@ -23,6 +23,8 @@ const READ_BY_POST: [&str; 3] = ["/api/v1/match/tracks", "/api/v1/match/paths", 
 pub(super) enum Route {
     /// Holds no figures: the bare page, health. For everybody.
     Open,
+    /// Asks what it may. For everybody, but a token that is shown there is a guess like any other.
+    Whoami,
     /// Reads figures.
     Read,
     /// Shows the token to get a session.
@@ -134,6 +136,7 @@ impl Route {
         let reads = method == Method::GET || method == Method::HEAD;
         match path {
             _ if reads && (OPEN.contains(&path) || page::holds(path)) => Self::Open,
+            "/api/v1/session" if reads => Self::Whoami,
             _ if reads => Self::Read,
             "/api/v1/session" if method == Method::POST => Self::Login,
             _ if method == Method::POST && READ_BY_POST.contains(&path) => Self::Read,
@@ -159,11 +162,15 @@ pub(super) fn decide(facts: &Facts) -> Decision {
         return Decision::ForeignPage;
     }
     match (facts.route, facts.proof) {
-        (Route::Open, _) | (Route::Read | Route::Change, Proof::Session) => Decision::Allow,
+        (Route::Open, _)
+        | (Route::Whoami, Proof::Absent)
+        | (Route::Whoami | Route::Read | Route::Change, Proof::Session) => Decision::Allow,
         (Route::Login, _) | (_, Proof::Token | Proof::ReadToken | Proof::Wrong) if facts.is_throttled => {
             Decision::Throttled
         }
-        (Route::Login, _) | (_, Proof::Token) | (Route::Read, Proof::ReadToken) => Decision::Allow,
+        (Route::Login, _) | (_, Proof::Token) | (Route::Whoami | Route::Read, Proof::ReadToken) => {
+            Decision::Allow
+        }
         (Route::Change, Proof::ReadToken) => Decision::TokenOnlyReads,
         (_, Proof::Wrong) => Decision::TokenWrong,
         (Route::Read, Proof::Absent) if is_local(facts) || is_opened(facts) => Decision::Allow,
@@ -385,7 +392,7 @@ mod tests {
 
     #[test]
     fn the_host_is_checked_on_every_route_with_every_proof() {
-        for route in [Route::Open, Route::Read, Route::Login, Route::Change] {
+        for route in [Route::Open, Route::Whoami, Route::Read, Route::Login, Route::Change] {
             for proof in [Proof::Absent, Proof::Token, Proof::ReadToken, Proof::Session, Proof::Wrong] {
                 for listens_beyond_loopback in [false, true] {
                     let facts = Facts { route, proof, host: Host::Foreign, listens_beyond_loopback, ..LOCAL };
@@ -411,6 +418,17 @@ mod tests {
             ("right", Facts { proof: Proof::Token, ..guessing }, Decision::Throttled),
             ("wrong", Facts { proof: Proof::Wrong, ..guessing }, Decision::Throttled),
             ("login", Facts { route: Route::Login, ..guessing }, Decision::Throttled),
+            (
+                "a right token, asking what it may",
+                Facts { route: Route::Whoami, proof: Proof::Token, ..guessing },
+                Decision::Throttled,
+            ),
+            (
+                "a wrong token, asking what it may",
+                Facts { route: Route::Whoami, proof: Proof::Wrong, ..guessing },
+                Decision::Throttled,
+            ),
+            ("the page asks what it may", Facts { route: Route::Whoami, ..guessing }, Decision::Allow),
             ("a session is not guessed", Facts { proof: Proof::Session, ..guessing }, Decision::Allow),
             ("reading without a token goes on", guessing, Decision::Allow),
         ]);
@@ -421,7 +439,8 @@ mod tests {
         let cases = [
             (Method::GET, "/", Route::Open),
             (Method::HEAD, "/healthz", Route::Open),
-            (Method::GET, "/api/v1/session", Route::Open),
+            (Method::GET, "/api/v1/session", Route::Whoami),
+            (Method::HEAD, "/api/v1/session", Route::Whoami),
             (Method::POST, "/api/v1/session", Route::Login),
             (Method::DELETE, "/api/v1/session", Route::Change),
             (Method::GET, "/metrics", Route::Read),

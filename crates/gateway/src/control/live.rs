@@ -9,7 +9,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::stream;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -28,7 +28,8 @@ const FIGURES_EVERY: u64 = 2;
 /// Who watches, and what they were told last.
 #[derive(Debug)]
 pub(super) struct Live {
-    frames: watch::Sender<Bytes>,
+    figures: watch::Sender<Bytes>,
+    news: watch::Sender<Bytes>,
     seats: Arc<Semaphore>,
 }
 
@@ -36,14 +37,19 @@ pub(super) struct Live {
 struct Viewer {
     plane: Arc<Plane>,
     pass: Pass,
-    frames: watch::Receiver<Bytes>,
+    figures: watch::Receiver<Bytes>,
+    news: watch::Receiver<Bytes>,
     is_new: bool,
     _seat: OwnedSemaphorePermit,
 }
 
 impl Live {
     pub(super) fn new() -> Self {
-        Self { frames: watch::Sender::new(Bytes::new()), seats: Arc::new(Semaphore::new(MAX_VIEWERS)) }
+        Self {
+            figures: watch::Sender::new(Bytes::new()),
+            news: watch::Sender::new(Bytes::new()),
+            seats: Arc::new(Semaphore::new(MAX_VIEWERS)),
+        }
     }
 
     /// A place to watch from, as long as it is held.
@@ -69,17 +75,13 @@ pub(super) async fn tell(plane: Arc<Plane>) {
         if control.live.viewers() == 0 {
             continue;
         }
-        let mut frames = BytesMut::new();
         if round.is_multiple_of(FIGURES_EVERY) {
             control.ask_for_introductions();
-            frames.extend_from_slice(&frame(control));
+            control.live.figures.send_replace(frame(control));
         }
         if let Some((newest, news)) = control.news(told) {
             told = newest;
-            frames.extend_from_slice(&news);
-        }
-        if !frames.is_empty() {
-            control.live.frames.send_replace(frames.freeze());
+            control.live.news.send_replace(news);
         }
     }
 }
@@ -101,7 +103,8 @@ pub(super) async fn watch(
     let seat = live.seat()?;
     plane.control.ask_for_introductions();
     let viewer = Viewer {
-        frames: live.frames.subscribe(),
+        figures: live.figures.subscribe(),
+        news: live.news.subscribe(),
         pass: admitted.pass,
         is_new: true,
         _seat: seat,
@@ -126,14 +129,16 @@ impl Viewer {
             self.is_new = false;
             return Some(frame(control));
         }
-        tokio::select! {
+        // One frame is not to replace one of the other kind that was not sent yet.
+        let told = tokio::select! {
             () = self.plane.stop.cancelled() => return None,
-            changed = self.frames.changed() => changed.ok()?,
-        }
+            changed = self.figures.changed() => changed.map(|()| &mut self.figures),
+            changed = self.news.changed() => changed.map(|()| &mut self.news),
+        };
         if !self.plane.still_admits(self.pass) {
             return None;
         }
-        Some(self.frames.borrow_and_update().clone())
+        Some(told.ok()?.borrow_and_update().clone())
     }
 }
 

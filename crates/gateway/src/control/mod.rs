@@ -47,6 +47,7 @@ mod snapshot;
 mod statistics;
 #[cfg(test)]
 mod steering;
+mod taking;
 #[cfg(test)]
 mod tests;
 mod throttle;

@@ -71,8 +71,10 @@ pub(super) fn beginning() -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("The control token, or for what is only read the read-only one."))
         .build();
-    let cookie =
-        ApiKeyValue::with_description(COOKIE_NAME, "The session of the page, opened with the control token.");
+    let cookie = ApiKeyValue::with_description(
+        COOKIE_NAME,
+        "The session of the page, opened with the control token. The port by which we are called follows the name, as in greenroom_session_8710.",
+    );
     let components = ComponentsBuilder::new()
         .schema("Problem", ProblemBody::schema())
         .security_scheme(BEARER, SecurityScheme::Http(bearer))
@@ -143,7 +145,9 @@ fn keys(route: Route) -> Vec<SecurityRequirement> {
     let shown = || ["token", "session"].map(|scheme| SecurityRequirement::new(scheme, [""; 0]));
     match route {
         Route::Open | Route::Login => Vec::new(),
-        Route::Read => std::iter::once(SecurityRequirement::default()).chain(shown()).collect(),
+        Route::Whoami | Route::Read => {
+            std::iter::once(SecurityRequirement::default()).chain(shown()).collect()
+        }
         Route::Change => shown().into(),
     }
 }

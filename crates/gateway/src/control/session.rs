@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use http::HeaderMap;
-use http::header::COOKIE;
+use http::header::{COOKIE, HOST};
 use parking_lot::Mutex;
 
 use crate::keys;
 
-/// Name of the cookie.
+/// Name of the cookie; the port by which we are called follows it.
 pub(super) const COOKIE_NAME: &str = "greenroom_session";
 /// How long a session lasts.
 pub(super) const LIFETIME: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -36,7 +36,8 @@ impl SessionId {
         let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut pairs =
             cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        pairs.find(|(name, _)| *name == COOKIE_NAME).map(|(_, text)| Self::of(text))
+        let own = cookie_name(headers);
+        pairs.find(|(name, _)| *name == own).map(|(_, text)| Self::of(text))
     }
 }
 
@@ -76,16 +77,24 @@ impl Sessions {
     }
 }
 
+/// The name of the cookie, for whoever calls us as this request does. A browser has the same cookies for all ports of a
+/// host: without the port two gateways there would take each other's place.
+pub(super) fn cookie_name(headers: &HeaderMap) -> String {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let port = host.and_then(|host| host.rsplit_once(':')).and_then(|(_, port)| port.parse::<u16>().ok());
+    port.map_or_else(|| COOKIE_NAME.to_owned(), |port| format!("{COOKIE_NAME}_{port}"))
+}
+
 /// The `Set-Cookie` that hands a session to the browser, for what lies below `base_path`; where the page came
 /// encrypted, the cookie always goes so.
-pub(super) fn cookie(text: &str, base_path: &str, is_encrypted: bool) -> String {
+pub(super) fn cookie(name: &str, text: &str, base_path: &str, is_encrypted: bool) -> String {
     let (secure, age) = (if is_encrypted { "; Secure" } else { "" }, LIFETIME.as_secs());
-    format!("{COOKIE_NAME}={text}; HttpOnly; SameSite=Strict; Path={base_path}/; Max-Age={age}{secure}")
+    format!("{name}={text}; HttpOnly; SameSite=Strict; Path={base_path}/; Max-Age={age}{secure}")
 }
 
 /// The `Set-Cookie` that takes it away again.
-pub(super) fn no_cookie(base_path: &str) -> String {
-    format!("{COOKIE_NAME}=; HttpOnly; SameSite=Strict; Path={base_path}/; Max-Age=0")
+pub(super) fn no_cookie(name: &str, base_path: &str) -> String {
+    format!("{name}=; HttpOnly; SameSite=Strict; Path={base_path}/; Max-Age=0")
 }
 
 #[cfg(test)]
@@ -144,14 +153,30 @@ mod tests {
 
     #[test]
     fn the_cookie_is_out_of_reach_for_scripts_and_other_sites() {
-        assert!(cookie("abc", "", true).ends_with("; Secure"));
-        let plain = cookie("abc", "", false);
+        assert!(cookie("x", "abc", "", true).ends_with("; Secure"));
+        let plain = cookie("x", "abc", "", false);
         assert!(!plain.contains("Secure"));
         for part in ["HttpOnly", "SameSite=Strict", "Path=/;", "Max-Age=2592000"] {
             assert!(plain.contains(part), "{plain}");
         }
-        assert!(cookie("abc", "/greenroom", false).contains("; Path=/greenroom/;"));
-        assert!(no_cookie("/greenroom").contains("; Path=/greenroom/; Max-Age=0"));
+        assert!(cookie("x", "abc", "/greenroom", false).contains("; Path=/greenroom/;"));
+        assert!(no_cookie("x", "/greenroom").contains("; Path=/greenroom/; Max-Age=0"));
+    }
+
+    #[test]
+    fn two_gateways_of_one_host_have_cookies_of_their_own() {
+        let called = |host: &'static str, line: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, HeaderValue::from_static(host));
+            headers.insert(COOKIE, HeaderValue::from_str(line).expect("it is a header"));
+            SessionId::shown_in(&headers)
+        };
+        let both = "greenroom_session_8710=one; greenroom_session_8711=two; greenroom_session=three";
+        for (host, text) in [("nas:8710", "one"), ("[::1]:8711", "two"), ("nas", "three"), ("[::1]", "three")]
+        {
+            assert_eq!(called(host, both), Some(SessionId::of(text)), "{host}");
+        }
+        assert_eq!(called("nas:8712", both), None);
     }
 
     #[test]

@@ -369,6 +369,30 @@ async fn the_door_closes_when_the_process_stops_though_a_page_watches() {
     tokio::join!(serving, watching);
 }
 
+#[tokio::test(start_paused = true)]
+async fn asking_what_one_may_tells_right_tokens_from_wrong_ones_ten_times_and_no_more() {
+    let mut house = House::new();
+    house.peer = "192.168.1.9:50000".parse().expect("an address");
+    let wrong = [LOCAL, ("authorization", "Bearer guess")];
+    for _ in 0..10 {
+        assert_eq!(house.ask("GET", "/api/v1/session", &wrong, "").await.code(), "token-wrong");
+    }
+    for shown in [wrong, [LOCAL, BEARER]] {
+        assert_eq!(house.ask("GET", "/api/v1/session", &shown, "").await.code(), "throttled");
+    }
+    let page = house.get("/api/v1/session").await;
+    assert_eq!(page.json()["may_read"], false, "the page is told that it may not");
+}
+
+#[tokio::test]
+async fn what_is_opened_is_opened_for_looking_and_not_for_questions_with_a_body() {
+    let open = "open_reads = [\"/api/v1/match/ids from 192.168.1.0/24\"]\nhosts = [\"nas\"]";
+    let mut house = House::told(open);
+    house.peer = "192.168.1.9:50000".parse().expect("an address");
+    let nas = ("host", "nas:8710");
+    assert_eq!(house.ask("POST", "/api/v1/match/ids", &[nas, JSON], "{}").await.code(), "token-missing");
+}
+
 #[tokio::test]
 async fn what_is_opened_to_a_network_is_read_there_without_the_token() {
     let mut house = House::told("open_reads = [\"/metrics from 192.168.1.0/24\"]\nhosts = [\"nas\"]");

@@ -16,7 +16,17 @@ const MAX_PEERS: usize = 1024;
 
 /// Who showed wrong tokens lately.
 #[derive(Debug, Default)]
-pub(super) struct Throttle(Mutex<HashMap<IpAddr, Failures>>);
+pub(super) struct Throttle(Mutex<HashMap<Guesser, Failures>>);
+
+/// Who shows a token. Whoever comes through a proxy that is not trusted has the proxy's address: it is counted apart
+/// from those who come from there by themselves, so that it does not lock them out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Guesser {
+    /// Its address.
+    pub(super) address: IpAddr,
+    /// Whether something says that it passed a proxy.
+    pub(super) is_forwarded: bool,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Failures {
@@ -26,15 +36,15 @@ struct Failures {
 
 impl Throttle {
     /// How long nothing this peer shows is to be looked at, in milliseconds; `None` if it is.
-    pub(super) fn waits_ms(&self, peer: IpAddr, now_ms: u64) -> Option<u64> {
+    pub(super) fn waits_ms(&self, peer: Guesser, now_ms: u64) -> Option<u64> {
         let peers = self.0.lock();
-        let failures = peers.get(&household(peer)).filter(|failures| failures.count >= MAX_FAILURES)?;
+        let failures = peers.get(&peer.household()).filter(|failures| failures.count >= MAX_FAILURES)?;
         Some(failures.left_ms(now_ms)).filter(|left_ms| *left_ms > 0)
     }
 
     /// The peer showed a wrong token.
-    pub(super) fn note_failure(&self, peer: IpAddr, now_ms: u64) {
-        let peer = household(peer);
+    pub(super) fn note_failure(&self, peer: Guesser, now_ms: u64) {
+        let peer = peer.household();
         let mut peers = self.0.lock();
         if peers.len() >= MAX_PEERS && !peers.contains_key(&peer) {
             peers.retain(|_, failures| failures.last(now_ms));
@@ -65,6 +75,12 @@ impl Failures {
     }
 }
 
+impl Guesser {
+    fn household(self) -> Self {
+        Self { address: household(self.address), ..self }
+    }
+}
+
 /// Who has one IPv6 address has its whole network.
 fn household(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
@@ -80,12 +96,12 @@ fn household(peer: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn ip(text: &str) -> IpAddr {
-        text.parse().expect("it is an address")
+    fn ip(text: &str) -> Guesser {
+        Guesser { address: text.parse().expect("it is an address"), is_forwarded: false }
     }
 
     impl Throttle {
-        fn is_throttled(&self, peer: IpAddr, now_ms: u64) -> bool {
+        fn is_throttled(&self, peer: Guesser, now_ms: u64) -> bool {
             self.waits_ms(peer, now_ms).is_some()
         }
     }
@@ -135,6 +151,17 @@ mod tests {
     }
 
     #[test]
+    fn who_guesses_through_a_proxy_does_not_lock_out_who_comes_from_there_by_itself() {
+        let throttle = Throttle::default();
+        let forwarded = Guesser { is_forwarded: true, ..ip("127.0.0.1") };
+        for _ in 0..10 {
+            throttle.note_failure(forwarded, 0);
+        }
+        assert!(throttle.is_throttled(forwarded, 0));
+        assert!(!throttle.is_throttled(ip("127.0.0.1"), 0));
+    }
+
+    #[test]
     fn another_address_of_the_same_network_is_the_same_guesser() {
         let throttle = Throttle::default();
         guess(&throttle, "2001:db8::1", 10, 0);
@@ -148,7 +175,8 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let throttle = Throttle::default();
         for index in 0..u32::try_from(MAX_PEERS).expect("it is small") + 100 {
-            throttle.note_failure(IpAddr::V4(index.into()), u64::from(index));
+            let guesser = Guesser { address: IpAddr::V4(index.into()), is_forwarded: false };
+            throttle.note_failure(guesser, u64::from(index));
         }
         assert_eq!(throttle.0.lock().len(), MAX_PEERS);
     }

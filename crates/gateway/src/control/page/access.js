@@ -37,6 +37,7 @@ export function act(button, work, done = () => {}) {
       notice((answer && answer.message) || "Done.", Boolean(answer && answer.success === false));
       await done(answer);
     } catch (error) {
+      if (error.name === "AbortError") return;
       if (error.status === 401) changed();
       notice(error.message, true);
     } finally {
@@ -99,7 +100,10 @@ export function begin(whenChanged) {
   document.addEventListener(
     "click",
     (event) => {
-      if (event.target.closest("button[aria-busy]")) event.stopPropagation();
+      if (!event.target.closest("button[aria-busy]")) return;
+      event.stopPropagation();
+      // One that sends a form would send it again.
+      event.preventDefault();
     },
     { capture: true },
   );

@@ -28,6 +28,37 @@ export function merged(known, items, most) {
     .slice(0, most);
 }
 
+/**
+ * Hears of decisions: `add(items)` is told each at least once. They are asked for at the beginning, after each new
+ * connection, and where one number is missing: so many are told at once only. `failed(error)` says that this failed.
+ */
+export function hear(context, most, add, failed) {
+  let newest = 0;
+  let isAsking = false;
+  const take = (items) => {
+    newest = Math.max(newest, ...items.map((decision) => decision.number));
+    add(items);
+  };
+  const ask = async () => {
+    if (isAsking) return;
+    isAsking = true;
+    try {
+      take((await context.ask("GET", "decisions?limit=" + most)).items);
+    } catch (error) {
+      if (!context.signal.aborted) failed(error);
+    } finally {
+      isAsking = false;
+    }
+  };
+  context.on("open", ask);
+  context.on("decisions", ({ items }) => {
+    const before = newest;
+    take(items);
+    if (before > 0 && items.length < most && newest - before !== items.length) ask();
+  });
+  ask();
+}
+
 /** A list of decisions, newest first; `show(decisions)` fills it. */
 export function makeDecisions(label) {
   const list = make("ol", { class: "decisions", "aria-label": label });

@@ -34,9 +34,21 @@ export function setAttribute(element, name, value) {
   else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
-/** Keeps one child of `parent` per item, in their order, and lets `update` fill each. Kept children stay as they are. */
+/**
+ * Keeps one child of `parent` per item, in their order, and lets `update` fill each. Kept children stay as they are, and
+ * keep the focus; it goes from one that goes to the one after it, or to the heading of the view.
+ */
 export function keep(parent, items, keyOf, makeOne, update = () => {}) {
   const known = parent.known || (parent.known = new Map());
+  const focused = parent.contains(document.activeElement) ? document.activeElement : null;
+  const staying = new Set(items.map(keyOf));
+  let next = null;
+  for (const [key, child] of known) {
+    if (staying.has(key)) continue;
+    if (child.contains(focused)) next = nextOf(child, known, staying);
+    child.remove();
+    known.delete(key);
+  }
   const wanted = new Set();
   let place = parent.firstElementChild;
   for (const item of items) {
@@ -49,12 +61,23 @@ export function keep(parent, items, keyOf, makeOne, update = () => {}) {
     else parent.insertBefore(child, place);
     update(child, item);
   }
-  for (const [key, child] of known) {
-    if (!wanted.has(key)) {
-      child.remove();
-      known.delete(key);
-    }
-  }
+  if (focused && !parent.contains(document.activeElement)) giveFocus(parent.contains(focused) ? focused : next);
+}
+
+/** The next child after this one that stays, or the one before it. */
+function nextOf(child, known, staying) {
+  const stays = new Set([...known].filter(([key]) => staying.has(key)).map(([, other]) => other));
+  const all = [...child.parentElement.children];
+  const at = all.indexOf(child);
+  return all.slice(at + 1).concat(all.slice(0, at).reverse()).find((other) => stays.has(other));
+}
+
+/** Gives the focus to an element, or to the first in it that takes it, or to the heading of the view. */
+function giveFocus(element) {
+  const able = "a[href], button, input, select, textarea, summary, [tabindex]";
+  const within = element && (element.matches(able) ? element : element.querySelector(able));
+  const takes = within || $("view").querySelector("h1");
+  if (takes) takes.focus({ preventScroll: true });
 }
 
 let lastId = 0;
@@ -111,9 +134,22 @@ export function makeChoice(label, options, chosen, change) {
   const select = make(
     "select",
     { on: { change: () => change(select.value) } },
-    options.map(([value, text]) => make("option", { value, selected: value === chosen }, text)),
   );
-  return make("label", { class: "choice" }, make("span", {}, label), select);
+  const choice = make("label", { class: "choice" }, make("span", {}, label), select);
+  fillChoice(choice, options, chosen);
+  return choice;
+}
+
+/** Changes what is offered by what `makeChoice` made; where it is the same, nothing moves. What is not offered any more stays chosen. */
+export function fillChoice(choice, options, chosen) {
+  const select = choice.lastChild;
+  const gone = !chosen || options.some(([value]) => value === chosen) ? [] : [[chosen, chosen]];
+  const wanted = options.concat(gone);
+  const isSame = ([value], index) => select.options[index] && select.options[index].value === value;
+  if (select.options.length === wanted.length && wanted.every(isSame)) return;
+  select.replaceChildren(
+    ...wanted.map(([value, text]) => make("option", { value, selected: value === chosen }, text)),
+  );
 }
 
 /** A dot with a word: the colour is never alone. `state` is "good", "bad", "busy" or "idle". */

@@ -83,7 +83,7 @@ function contextOf({ path, query }, signal) {
     signal,
     /** Asks the API: `ask("GET", "jobs")`. Throws a `Refusal` with `status` and `message`. */
     ask: (method, path, body) => ask(method, path, body, method === "GET" ? signal : undefined),
-    /** Listens to "figures" (at once and every 2 s) or "decisions". */
+    /** Listens to "figures" (at once and every 2 s), "decisions", or "open" (a new connection). */
     on: (event, listener) => live.on(event, listener, signal),
     /** Does something now and every so often; returns a function that does it once more. */
     every: (periodMs, work) => live.every(periodMs, work, signal),

@@ -1,5 +1,7 @@
 // Figures in words: numbers, times and sizes as the reader's own country writes them.
 
+import * as live from "./live.js";
+
 const whole = new Intl.NumberFormat();
 const tenth = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const upToTenth = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
@@ -22,12 +24,12 @@ export const minute = (ms) => shortClock.format(ms);
 export const date = (ms) => day.format(ms);
 
 /** A time of day, with its day if that is not today. */
-export function moment(ms, now = Date.now()) {
+export function moment(ms, now = live.now()) {
   return new Date(ms).toDateString() === new Date(now).toDateString() ? minute(ms) : date(ms) + ", " + minute(ms);
 }
 
 /** How long ago. */
-export function ago(ms, now = Date.now()) {
+export function ago(ms, now = live.now()) {
   const seconds = Math.max(0, Math.round((now - ms) / 1000));
   if (seconds < 2) return "just now";
   if (seconds < 120) return seconds + " s ago";

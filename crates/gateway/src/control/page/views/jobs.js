@@ -2,6 +2,7 @@
 
 import { ask } from "../api.js";
 import { keep, make, makeButton, makeSection, makeState, makeTrouble, setState, setText } from "../dom.js";
+import * as live from "../live.js";
 import { makeProgress, showProgress } from "../table.js";
 import { ago, count, counted, duration, moment } from "../words.js";
 
@@ -121,7 +122,7 @@ function showJob({ parts }, job) {
 }
 
 function nextOf(ms) {
-  const seconds = Math.round((ms - Date.now()) / 1000);
+  const seconds = Math.round((ms - live.now()) / 1000);
   return seconds <= 1 ? "now" : seconds < 7200 ? "in " + duration(seconds) : "at " + moment(ms);
 }
 

@@ -3,6 +3,7 @@
 import {
   keep, make, makeButton, makeEmpty, makeSection, makeState, makeTrouble, setAttribute, setState, setText,
 } from "../dom.js";
+import * as live from "../live.js";
 import { makeProgress, showProgress } from "../table.js";
 import { ago, bytes, count, counted, duration, sentence } from "../words.js";
 import { makeDiff } from "./library-diff.js";
@@ -39,9 +40,15 @@ export function render(root, context) {
   const shelves = make("div", { class: "shelves" });
   const followed = new Map();
   let servers = [];
+  const empty = makeEmpty("No media server is configured.",
+    "Add one to the configuration file, then start Greenroom again.");
+  const trouble = make("div");
+  empty.hidden = true;
   root.append(
     make("p", { class: "lead" }, "Greenroom keeps a complete list of these libraries, so that playlists, paths and "
       + "ids are found without asking the server."),
+    trouble,
+    empty,
     shelves,
   );
 
@@ -58,9 +65,11 @@ export function render(root, context) {
     try {
       ({ servers } = await context.ask("GET", "libraries"));
     } catch (error) {
-      if (error.name !== "AbortError" && servers.length === 0) shelves.replaceChildren(makeTrouble(error));
+      if (error.name !== "AbortError" && servers.length === 0) trouble.replaceChildren(makeTrouble(error));
       return;
     }
+    trouble.replaceChildren();
+    empty.hidden = servers.length > 0;
     show();
   });
   return () => {
@@ -145,7 +154,7 @@ function makeCard({ id, title: name }, { context, follow }) {
     showFailure(failure, report.failure);
     showItems(items, report.items);
     const { generation } = report;
-    setText(age, generation ? `As the server had it ${ago(Date.now() - generation.age_s * 1000)}.` : hintOf(report));
+    setText(age, generation ? `As the server had it ${ago(live.now() - generation.age_s * 1000)}.` : hintOf(report));
     setText(cost, costOf(report));
     setAttribute(buildButton, "class", ["idle", "failed", "stale"].includes(report.state) ? "main" : "quiet");
     buildButton.hidden = isBuilding || !report.enabled;

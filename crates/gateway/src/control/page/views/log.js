@@ -1,6 +1,6 @@
 // Decisions as they are made: how each request was answered, and why.
 
-import { VERDICTS, makeDecisions, merged } from "../decision.js";
+import { VERDICTS, hear, makeDecisions, merged } from "../decision.js";
 import { make, makeButton, makeChoice, setText } from "../dom.js";
 import { count } from "../words.js";
 
@@ -97,22 +97,14 @@ export function render(root, context) {
     );
   }
 
-  context.ask("GET", "decisions?limit=" + MOST).then(
-    ({ items }) => {
-      add(items);
-      show();
-    },
-    (error) => {
-      if (context.signal.aborted) return;
-      setText(empty, "Decisions cannot be shown: " + error.message);
-    },
-  );
-  context.on("decisions", ({ items }) => {
+  const take = (items) => {
     if (held) {
-      held = merged(held, items, MOST);
+      const newest = known.length > 0 ? known[0].number : 0;
+      held = merged(held, items.filter((decision) => decision.number > newest), MOST);
       return setText(pause, "Go on, " + count(held.length) + " newer");
     }
     add(items);
     show();
-  });
+  };
+  hear(context, MOST, take, (error) => setText(empty, "Decisions cannot be shown: " + error.message));
 }

@@ -1,8 +1,9 @@
 // How it goes, on one page: servers, what is wrong, today, apps, truth, libraries, decisions, room.
 
 import { RANGES, makeChart, stepsOf } from "../chart.js";
-import { makeDecisions, merged } from "../decision.js";
+import { hear, makeDecisions, merged } from "../decision.js";
 import { keep, make, makeEmpty, makeSection, makeState, makeTrouble, setState, setText } from "../dom.js";
+import * as live from "../live.js";
 import { makeAddress, makePlaces, sentenceOf, stateOf } from "../server.js";
 import { makeTable, makeShare, showShare } from "../table.js";
 import { makeWarnings } from "../warning.js";
@@ -126,22 +127,26 @@ function waiting() {
 
 // --- Today ---
 
+const REACHED = "of these, those a media server had to answer";
+/** Beside what apps waited for, what keeps answers warm and fresh. */
+const ownReached = (own) => REACHED + ", and " + count(own) + " of our own";
 const TODAY = [
   ["asked", "Asked", "requests your apps made", count],
-  ["reached", "Reached", "of all requests, those a media server had to answer", count],
+  ["reached", "Reached", REACHED, count],
   ["saved", "Saved", "answered without asking a media server", count],
   ["seconds_saved", "Time saved", "that apps did not wait for a media server", duration],
 ];
 
 function today(context) {
   const values = {};
+  const reasons = {};
   const tile = ([key, name, why]) =>
     make(
       "div",
       { class: key === "saved" && "good" },
       make("dt", {}, name),
       (values[key] = make("dd", {}, "–")),
-      make("dd", { class: "why" }, why),
+      (reasons[key] = make("dd", { class: "why" }, why)),
     );
   const chart = makeChart("Requests of the last 24 hours: asked against reached");
   const place = make("div", {}, chart.element);
@@ -155,7 +160,7 @@ function today(context) {
     try {
       const series = await context.ask("GET", "statistics/series?range=day");
       if (place.firstChild !== chart.element) place.replaceChildren(chart.element);
-      chart.show(stepsOf("day", series, Date.now()), RANGES.day.step);
+      chart.show(stepsOf("day", series, live.now()), RANGES.day.step);
     } catch (error) {
       if (!context.signal.aborted)
         place.replaceChildren(
@@ -167,6 +172,7 @@ function today(context) {
     element,
     show({ today: told }) {
       for (const [key, , , inWords] of TODAY) setText(values[key], told ? inWords(told[key]) : "–");
+      setText(reasons.reached, told && told.own > 0 ? ownReached(told.own) : REACHED);
       setText(note, told ? "Counted since " + moment(told.since_ms) + "." : "This Greenroom does not count by day.");
     },
   };
@@ -333,13 +339,7 @@ function decisions(context) {
     empty.hidden = known.length > 0;
     list.show(known);
   };
-  context.ask("GET", "decisions?limit=" + LAST_DECISIONS).then(
-    ({ items }) => add(items),
-    (error) => {
-      if (!context.signal.aborted) setText(empty, "Decisions cannot be shown: " + error.message);
-    },
-  );
-  context.on("decisions", ({ items }) => add(items));
+  hear(context, LAST_DECISIONS, add, (error) => setText(empty, "Decisions cannot be shown: " + error.message));
   const element = makeSection("Last decisions", "How the last requests were answered, newest first.", card);
   element.append(make("p", { class: "fine after" }, make("a", { href: "#/log" }, "The whole log, with filters")));
   return { element };

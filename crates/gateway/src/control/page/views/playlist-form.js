@@ -73,7 +73,7 @@ function wishOf(context, playlist, said, refuse) {
       try {
         return await sendPlaylist(playlist, { ...said, dry_run: isDry, wait: true, detach: true }, context.signal);
       } catch (error) {
-        refuse(error.message);
+        if (error.name !== "AbortError") refuse(error.message);
         throw error;
       }
     },

@@ -2,6 +2,7 @@
 
 import { ask, query } from "../api.js";
 import {
+  fillChoice,
   make,
   makeButton,
   makeChoice,
@@ -253,9 +254,21 @@ function makeEditor(context, done) {
 // --- What is kept now ---
 
 function care(context) {
-  const { servers, classes } = context.figures() || { servers: [], classes: [] };
   const wanted = { server: "", class: "" };
-  const kinds = [...new Set(classes.map((of) => of.class))].sort();
+  const server = makeChoice("Server", [], "", (value) => {
+    wanted.server = value;
+  });
+  const kind = makeChoice("Kind of question", [], "", (value) => {
+    wanted.class = value;
+    warm.disabled = value !== "";
+  });
+  context.on("figures", ({ servers, classes }) => {
+    const kinds = [...new Set(classes.map((of) => of.class))].sort();
+    server.hidden = servers.length < 2;
+    kind.hidden = kinds.length === 0;
+    fillChoice(server, [["", "all servers"], ...servers.map(({ name }) => [name, name])], wanted.server);
+    fillChoice(kind, [["", "all kinds"], ...kinds.map((name) => [name, name])], wanted.class);
+  });
   const about = () =>
     (wanted.class ? "answers of class " + wanted.class : "all answers") + (wanted.server ? " of " + wanted.server : "");
   const body = () => Object.fromEntries(Object.entries(wanted).filter(([, value]) => value));
@@ -292,15 +305,8 @@ function care(context) {
       make(
         "div",
         { class: "row filters" },
-        servers.length > 1 &&
-          makeChoice("Server", [["", "all servers"], ...servers.map(({ name }) => [name, name])], "", (value) => {
-            wanted.server = value;
-          }),
-        kinds.length > 0 &&
-          makeChoice("Kind of question", [["", "all kinds"], ...kinds.map((kind) => [kind, kind])], "", (value) => {
-            wanted.class = value;
-            warm.disabled = value !== "";
-          }),
+        server,
+        kind,
       ),
       line(
         warm,

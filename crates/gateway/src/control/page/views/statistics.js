@@ -2,7 +2,8 @@
 
 import { ask, query } from "../api.js";
 import { RANGES, makeChart, stepsOf } from "../chart.js";
-import { make, makeButton, makeChoice, makeEmpty, makeSection, makeTrouble, setText } from "../dom.js";
+import { fillChoice, make, makeButton, makeChoice, makeEmpty, makeSection, makeTrouble, setText } from "../dom.js";
+import * as live from "../live.js";
 import { makeTable } from "../table.js";
 import { CLASSES, ago, bytes, count, counted, duration, moment } from "../words.js";
 
@@ -21,7 +22,7 @@ const chosen = { range: "day", by: "class", server: "" };
 export function render(root, context) {
   const by = context.query.get("by");
   if (BY.some(([known]) => known === by)) chosen.by = by;
-  const servers = (context.figures() || { servers: [] }).servers.map(({ name }) => [name, name]);
+  const server = makeChoice("Server", [], "", (name) => choose("server", name));
   const chart = makeChart("Asked against reached");
   const answers = makeAnswers();
   const reasons = makeReasons();
@@ -49,11 +50,11 @@ export function render(root, context) {
       ]);
       if (range !== chosen.range || by !== chosen.by || server !== chosen.server) return;
       drawn.hidden = false;
-      chart.show(stepsOf(range, series, Date.now()), RANGES[range].step);
+      chart.show(stepsOf(range, series, live.now()), RANGES[range].step);
       answers.show(rows.rows);
       reasons.show(rows.rows);
       tables.replaceChildren(rows.rows.length > 0 ? shown : empty);
-      setText(since, "From " + moment(rows.since_ms) + " until " + moment(Math.min(rows.until_ms, Date.now())) + ".");
+      setText(since, "From " + moment(rows.since_ms) + " until " + moment(Math.min(rows.until_ms, live.now())) + ".");
       setText(own, ownOf(rows.own));
     } catch (error) {
       if (context.signal.aborted) return;
@@ -77,8 +78,7 @@ export function render(root, context) {
       "div",
       { class: "row filters" },
       makeChoice("Time", ranges, chosen.range, (range) => choose("range", range)),
-      servers.length > 1 &&
-        makeChoice("Server", [["", "all servers"], ...servers], chosen.server, (server) => choose("server", server)),
+      server,
     ),
     drawn,
     makeSection(
@@ -96,6 +96,10 @@ export function render(root, context) {
     spotChecks(context),
   );
   again = context.every(REFRESH_MS, refresh);
+  context.on("figures", ({ servers }) => {
+    server.hidden = servers.length < 2;
+    fillChoice(server, [["", "all servers"], ...servers.map(({ name }) => [name, name])], chosen.server);
+  });
 }
 
 const rowKey = (row) => JSON.stringify([row.server, row.name]);

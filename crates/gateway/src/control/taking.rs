@@ -1,0 +1,121 @@
+//! A connection whose other end must take what it is told: one that takes nothing ends, and its place with it.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+/// How long the other end may take nothing while something is to be said.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A stream that fails when nothing of what is written is taken for [`PATIENCE`].
+#[derive(Debug)]
+pub(super) struct Taking<S> {
+    stream: S,
+    running_out: Option<Pin<Box<Sleep>>>,
+}
+
+impl<S> Taking<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self { stream, running_out: None }
+    }
+
+    /// What becomes of an attempt to say something: one that succeeds begins the patience anew.
+    fn attempted<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        outcome: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if outcome.is_ready() {
+            self.running_out = None;
+            return outcome;
+        }
+        let running_out = self.running_out.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+        if running_out.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the caller takes nothing")))
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Taking<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Taking<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.attempted(context, outcome)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.stream).poll_flush(context);
+        self.attempted(context, outcome)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.attempted(context, outcome)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.attempted(context, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_nothing_is_told_nothing_more() {
+        let (near, far) = duplex(16);
+        let begin = Instant::now();
+        let failure = Taking::new(near).write_all(&[0; 64]).await.expect_err("nobody reads");
+        assert_eq!(
+            (failure.kind(), begin.elapsed().as_secs()),
+            (io::ErrorKind::TimedOut, PATIENCE.as_secs())
+        );
+        drop(far);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_slowly_is_told_all() {
+        let (near, mut far) = duplex(16);
+        let mut near = Taking::new(near);
+        let reading = async {
+            let mut part = [0; 16];
+            for _ in 0..4 {
+                sleep(PATIENCE / 2).await;
+                far.read_exact(&mut part).await.expect("it goes on");
+            }
+        };
+        let (said, ()) = tokio::join!(near.write_all(&[0; 64]), reading);
+        said.expect("all is taken in the end");
+    }
+}
