@@ -19,7 +19,7 @@ if lacks_nginx; then
 fi
 
 # A browser, and what drives it.
-lacks_node() { ! command -v npm >/dev/null 2>&1 || ! node -e 'process.exit(parseInt(process.versions.node) < 18)' 2>/dev/null; }
+lacks_node() { ! command -v npm >/dev/null 2>&1 || ! node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null; }
 lacks_browser() {
   ! command -v chromium >/dev/null 2>&1 && ! command -v chromium-browser >/dev/null 2>&1 && ! command -v google-chrome >/dev/null 2>&1 &&
     [ ! -x "${GREENROOM_CHROMIUM:-}" ]

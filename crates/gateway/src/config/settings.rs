@@ -188,7 +188,6 @@ impl Settings {
         let jobs_at_once = read_at_once(&mut tree);
         let history_max_rows = tree.number("history.max_rows", 0, MAX_HISTORY_ROWS, USUAL_HISTORY_ROWS);
         let statistics = Statistics::read(&mut tree);
-        let trusted_proxies = hygiene::read_trusted_proxies(&mut tree);
         let library = Library::read(&mut tree);
         let library_memory_bytes = library::read_memory_limit(&mut tree);
         let mut servers = Vec::new();

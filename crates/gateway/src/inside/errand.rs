@@ -12,6 +12,7 @@ use http::{Request, StatusCode};
 
 use crate::body::{Body, Collected, collect};
 use crate::breaker;
+use crate::mode::Mode;
 use crate::origin::Lane;
 use crate::queue::Errand;
 use crate::server::Server;
@@ -26,6 +27,8 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 pub enum Trouble {
     /// No token is configured.
     NoToken,
+    /// It is only observed, or bypassed: nothing is asked that no app asks.
+    Observed,
     /// The server is down, or there is no place in its queue.
     Away,
     /// It does not answer in time, or breaks off.
@@ -43,6 +46,9 @@ impl Trouble {
     pub fn sentence(self) -> &'static str {
         match self {
             Self::NoToken => "no token is configured for the server",
+            Self::Observed => {
+                "the server is only observed or bypassed now, and is asked nothing but what apps ask"
+            }
             Self::Away => "the server is down or too busy",
             Self::Silent => "the server did not answer",
             Self::Refused => "the server refuses the configured token: it needs the owner's",
@@ -57,6 +63,9 @@ impl Trouble {
 /// # Errors
 /// Why there is no answer.
 pub async fn run(server: &Arc<Server>, target: &str, class: Class) -> Result<Bytes, Trouble> {
+    if server.mode() != Mode::Cache {
+        return Err(Trouble::Observed);
+    }
     if !server.breaker.admits() {
         return Err(Trouble::Away);
     }

@@ -402,7 +402,7 @@ async fn a_backup_is_made_beside_a_running_gateway_and_put_back_only_without_one
     let file = home.path().join("saved.backup").display().to_string();
     let (code, out, errors) = run(&home, &["backup", &file], &[]).await;
     assert_eq!(code, 0, "{errors}");
-    assert!(out.contains("state.db, control.token, identity.key, webhook.secret"), "{out}");
+    assert!(out.contains("state.db, control.token, identity.key, read.token, webhook.secret"), "{out}");
     assert!(out.contains("it holds secrets"), "{out}");
     let mode = std::os::unix::fs::PermissionsExt::mode(
         &std::fs::metadata(&file).expect("it is there").permissions(),
