@@ -1,5 +1,5 @@
 //! Behind an answer from the cache, now and then, the server is asked the same: see [`crate::statistics::spot`]. Nobody
-//! waits for it, and nothing that is kept is changed by it.
+//! waits for it, and nothing that is kept is changed by it; only that a token is refused now is heeded, as everywhere.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 
 use super::answer::History;
 use super::read::loader;
-use super::{Visit, stream, target_of};
+use super::{Visit, load, stream, target_of};
 use crate::body::{Body, Collected, collect};
 use crate::breaker;
 use crate::origin::Lane;
@@ -143,6 +143,8 @@ impl Check {
     async fn collected(&self, response: Response<Incoming>) -> Option<Said> {
         let server = &self.visit.server;
         let status = response.status();
+        // What it says about the token holds, whoever asked.
+        load::heed(server, &self.visit.identity, &self.read, status);
         let body = collect(response.into_body(), server.settings.max_body_bytes);
         match server.clock.timeout(server.settings.load_timeout, body).await {
             Ok(Collected::Whole(body)) => Some(Said { status, body }),

@@ -42,6 +42,7 @@ pub mod what_if;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use greenroom_cache::Clock;
@@ -77,6 +78,8 @@ pub struct Statistics {
     midnight: Midnight,
     write_every: Duration,
     shelf: Mutex<Shelf>,
+    /// Rows that had gone before their time when that was last looked at.
+    dropped: AtomicU64,
     written: Mutex<Option<Written>>,
 }
 
@@ -145,6 +148,7 @@ impl Statistics {
             midnight: Midnight::default(),
             write_every,
             shelf: Mutex::new(shelf),
+            dropped: AtomicU64::default(),
             written: Mutex::default(),
         }
     }
@@ -273,7 +277,10 @@ impl Statistics {
     pub fn dropped(&self) -> u64 {
         let folded: u64 = self.servers.iter().map(|server| server.ledger.folded()).sum();
         // Who writes may be held up by the disk: then the figure of before has to do.
-        self.shelf.try_lock().map_or(0, |shelf| shelf.dropped()) + folded
+        if let Some(shelf) = self.shelf.try_lock() {
+            self.dropped.store(shelf.dropped(), Ordering::Relaxed);
+        }
+        self.dropped.load(Ordering::Relaxed) + folded
     }
 
     /// What happened since midnight, at one server or at all.

@@ -10,6 +10,10 @@ use super::points::DAY_MS;
 
 /// Times kept of one class.
 pub const MAX_TIMES: usize = 2_048;
+/// If fewer than one time in so many would stay when every second question leaves, older times go instead.
+const LEAST_LEFT: usize = 8;
+/// One question in two to the power of this is the fewest there are in it.
+const MAX_LEVEL: u32 = 62;
 
 /// The sample of one class.
 #[derive(Debug, Default)]
@@ -45,18 +49,20 @@ impl Sample {
             self.forget_before(now_ms.saturating_sub(DAY_MS));
         }
         while self.count > MAX_TIMES {
-            if self.times_ms.len() > 1 && self.level < 63 {
+            let mask = (2 << self.level) - 1;
+            let staying = self.times_ms.iter().filter(|(question, _)| *question & mask == 0);
+            let left: usize = staying.map(|(_, times)| times.len()).sum();
+            if left >= self.count / LEAST_LEFT && left < self.count && self.level < MAX_LEVEL {
                 self.level += 1;
-                let mask = (1 << self.level) - 1;
                 self.times_ms.retain(|question, _| question & mask == 0);
+                self.count = left;
             } else {
-                // One question asked so often that it alone is too much: its oldest times go.
-                for times in self.times_ms.values_mut() {
-                    times.drain(..times.len() / 2);
-                    self.since_ms = times.front().copied().unwrap_or(now_ms);
-                }
+                // A few questions asked so often that they alone are too much: the older half of all times goes.
+                let mut times_ms: Vec<u64> = self.times_ms.values().flatten().copied().collect();
+                times_ms.sort_unstable();
+                self.since_ms = times_ms.get(times_ms.len() / 2).map_or(now_ms, |time_ms| time_ms + 1);
+                self.forget_before(self.since_ms);
             }
-            self.count = self.times_ms.values().map(VecDeque::len).sum();
         }
     }
 
@@ -112,6 +118,17 @@ mod tests {
         let recorded = sample.recorded(DAY_MS + 6);
         assert_eq!(recorded.questions, [[DAY_MS + 5]]);
         assert_eq!(recorded.since_ms, 6);
+    }
+
+    #[test]
+    fn a_few_hot_questions_stay_in_it_whatever_their_hashes() {
+        let mut sample = Sample::default();
+        for time_ms in 1..100_000 {
+            sample.note(1 + 2 * (time_ms % 2), time_ms);
+        }
+        let recorded = sample.recorded(100_000);
+        assert_eq!(recorded.questions.len(), 2, "both are still there");
+        assert!(sample.count <= MAX_TIMES && sample.count >= MAX_TIMES / 4, "{}", sample.count);
     }
 
     #[test]
