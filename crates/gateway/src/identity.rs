@@ -8,7 +8,8 @@
 //! Proofs outlive the process: [`crate::state`] asks now and then for what is new, and is told at once of a refusal.
 //!
 //! While the server is down it cannot be asked. Then a token counts that was proven, by any answer or by an open
-//! socket, within `auth_ttl` before the server was last heard of; and it gets what it was given before, class by class.
+//! socket, within `auth_ttl` before the server was last heard of, or let in by such a proof within that time; and it
+//! gets what it was given before, class by class.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -54,6 +55,8 @@ pub struct Identity {
     accepted_ms: [AtomicU64; Class::EVERY.len()],
     /// When the server last showed in any way that it accepts this token, in milliseconds; 0 is never.
     proven_ms: AtomicU64,
+    /// When a proof that held last let a read in, in milliseconds; 0 is never.
+    let_in_ms: AtomicU64,
     account: RwLock<Option<Arc<str>>>,
     /// How often the server refused this token: a proof of before is none.
     refusals: AtomicU64,
@@ -82,6 +85,7 @@ impl Identity {
             anonymous,
             accepted_ms: [const { AtomicU64::new(0) }; Class::EVERY.len()],
             proven_ms: AtomicU64::new(0),
+            let_in_ms: AtomicU64::new(0),
             account: RwLock::new(None),
             refusals: AtomicU64::new(0),
             sockets: AtomicUsize::new(0),
@@ -141,7 +145,23 @@ impl Identity {
         }
     }
 
-    /// Whether the token was proven when the server was last heard of, and that was within `offline_ttl`.
+    /// A read of this class was let in by a proof of the last `ttl`. An app that lives on what is kept is known to be
+    /// here by this alone, until a proof runs out and the server is asked again.
+    pub fn let_in(&self, class: Class, now_ms: u64, ttl: Duration) {
+        // Written once a second at most, so that cores do not take it from each other with every request.
+        if now_ms.saturating_sub(self.let_in_ms.load(Ordering::Relaxed)) < 1000 {
+            return;
+        }
+        let _judging = self.judging.lock();
+        // Looked at again: the server may have refused the token meanwhile.
+        if self.is_accepted(class, now_ms, ttl) {
+            self.let_in_ms.fetch_max(now_ms, Ordering::AcqRel);
+        }
+    }
+
+    /// Whether the token was good when the server was last heard of, and that was within `offline_ttl`. It was if it
+    /// was proven within `ttl` before, or let in by a proof within `ttl` before: whoever read a moment ago is not locked
+    /// out because the proof ran out just then, and none is ever older than twice `ttl`.
     pub fn is_proven_offline(
         &self,
         outage: &Outage,
@@ -150,7 +170,8 @@ impl Identity {
         offline_ttl: Duration,
     ) -> bool {
         let heard_ms = outage.heard_ms;
-        within(self.proven_ms.load(Ordering::Acquire), heard_ms, ttl) && within(heard_ms, now_ms, offline_ttl)
+        let good_ms = self.proven_ms.load(Ordering::Acquire).max(self.let_in_ms.load(Ordering::Acquire));
+        within(good_ms, heard_ms, ttl) && within(heard_ms, now_ms, offline_ttl)
     }
 
     /// Whether the server said yes for this class within `ttl`.
@@ -176,6 +197,7 @@ impl Identity {
             accepted.store(0, Ordering::Release);
         }
         self.proven_ms.store(0, Ordering::Release);
+        self.let_in_ms.store(0, Ordering::Release);
         self.is_changed.store(false, Ordering::Release);
     }
 
@@ -648,6 +670,30 @@ mod tests {
         assert!(!counts(20 + 1441), "a day is over");
         identity.refuse();
         assert!(!counts(21), "refused");
+    }
+
+    #[test]
+    fn offline_a_token_in_use_counts_though_its_proof_ran_out_between_two_reads() {
+        let (day, minute) = (Duration::from_secs(86_400), 60_000);
+        let identity = Identity::new("x", false, &Arc::default());
+        let outage = |heard_ms| Outage { since_ms: heard_ms, heard_ms, next_probe_ms: 0, why: None };
+        let counts = |heard_min: u64| {
+            identity.is_proven_offline(&outage(heard_min * minute), (heard_min + 1) * minute, TTL, day)
+        };
+        identity.accept(Class::Lists, 10 * minute, 0);
+        identity.let_in(Class::Sessions, 14 * minute, TTL);
+        assert!(!counts(16), "nothing let that class in");
+        identity.let_in(Class::Lists, 14 * minute, TTL);
+        assert!(counts(16) && counts(19));
+        assert!(!counts(20), "it was away too long");
+        identity.let_in(Class::Lists, 16 * minute, TTL);
+        assert!(
+            !counts(20),
+            "without a proof that holds nobody is let in: one is never older than twice its time"
+        );
+        identity.refuse();
+        identity.let_in(Class::Lists, 16 * minute, TTL);
+        assert!(!counts(16), "refused");
     }
 
     #[test]

@@ -24,8 +24,10 @@ impl Afterwards {
         let Self { plan, evening, board, direct, through } = self;
         loop {
             board.somebody_looks().await;
+            let began = board.begin_round();
             // Each minute has a book of its own, which is closed with it: only the columns go on counting.
             tokio::join!(direct.read_on(plan, evening), through.read_on(plan, evening));
+            board.end_round(began);
         }
     }
 }

@@ -10,7 +10,8 @@ use tokio::sync::watch;
 use super::Plan;
 use super::column::{Column, ColumnShown};
 use super::pace::Pace;
-use super::plug::{IsHeld, Order, Plug};
+use super::plug::{NotNow, Order, Plug};
+use super::waking::Waking;
 
 /// Pages that may look at a time.
 const MAX_LOOKING: usize = 16;
@@ -37,6 +38,7 @@ struct Told {
     through: Option<Arc<Column>>,
     plug: Plug,
     plug_since: Option<Since>,
+    apps: Waking,
     /// How often somebody at the page pulled it before the evenings were over.
     pulled_in_the_evening: u32,
     greenroom: Option<Greenroom>,
@@ -107,6 +109,8 @@ struct PlugShown {
     /// Since when, on the evening's clock.
     since: Option<String>,
     since_s: Option<u64>,
+    /// Whether it may not be pulled yet, since the apps are only waking up.
+    is_waited_for: bool,
 }
 
 /// Somebody who looks, as long as it is held.
@@ -143,6 +147,7 @@ impl Board {
             through: None,
             plug: Plug::In,
             plug_since: None,
+            apps: Waking::default(),
             pulled_in_the_evening: 0,
             greenroom: None,
             outcome: None,
@@ -187,12 +192,12 @@ impl Board {
     }
 
     /// Somebody at the page pulls the plug of both sides' servers.
-    pub(super) fn pull_plug(&self) -> Result<(), IsHeld> {
+    pub(super) fn pull_plug(&self) -> Result<(), NotNow> {
         self.order(Order::Pull)
     }
 
     /// Somebody at the page puts it back in.
-    pub(super) fn put_plug_back(&self) -> Result<(), IsHeld> {
+    pub(super) fn put_plug_back(&self) -> Result<(), NotNow> {
         self.order(Order::PutBack)
     }
 
@@ -207,15 +212,22 @@ impl Board {
         self.order(Order::LetGo).expect("the evening is never refused");
     }
 
-    fn order(&self, order: Order) -> Result<(), IsHeld> {
+    fn order(&self, order: Order) -> Result<(), NotNow> {
         let mut told = self.told.lock();
+        if order == Order::Pull && told.are_apps_waking() {
+            return Err(NotNow::AppsWake);
+        }
         let after = told.plug.after(order)?;
         if after == Plug::Pulled && told.plug == Plug::In && told.phase != Phase::Afterwards {
             told.pulled_in_the_evening += 1;
         }
         if after.is_in() != told.plug.is_in() {
             let clock = clock(told.evening.passed());
-            told.plug_since = Some(Since { clock, passed: self.time.passed() });
+            let passed = self.time.passed();
+            told.plug_since = Some(Since { clock, passed });
+            if after.is_in() {
+                told.apps.servers_return(passed);
+            }
             for column in told.direct.iter().chain(&told.through) {
                 if after.is_in() { column.restore() } else { column.cut() }
             }
@@ -240,6 +252,7 @@ impl Board {
                 state: told.plug,
                 since: told.plug_since.as_ref().map(|since| since.clock.clone()),
                 since_s: told.plug_since.as_ref().map(since_s),
+                is_waited_for: told.are_apps_waking(),
             },
             direct: told.direct.as_ref().map(|column| column.shown()),
             through: told.through.as_ref().map(|column| column.shown()),
@@ -252,6 +265,22 @@ impl Board {
     pub(super) async fn somebody_looks(&self) {
         // The sender lives as long as `self`, so this ends only by somebody who looks.
         let _ = self.looking.subscribe().wait_for(|looking| *looking > 0).await;
+    }
+
+    /// The apps of both sides begin to read for a minute. Tells when.
+    pub(super) fn begin_round(&self) -> Duration {
+        let now = self.time.passed();
+        self.told.lock().apps.begin_round(now);
+        now
+    }
+
+    /// They have, since `began`.
+    pub(super) fn end_round(&self, began: Duration) {
+        let now = self.time.passed();
+        let told = &mut *self.told.lock();
+        let servers_since =
+            told.plug.is_in().then(|| told.plug_since.as_ref().map_or(Duration::ZERO, |since| since.passed));
+        told.apps.end_round((began, now), servers_since);
     }
 
     /// Whether the servers of both sides can be reached.
@@ -272,6 +301,11 @@ impl Board {
 }
 
 impl Told {
+    /// Whether the plug is in and may not be pulled yet. In the evening it may: then the apps do what they do there.
+    fn are_apps_waking(&self) -> bool {
+        self.phase == Phase::Afterwards && self.plug.is_in() && !self.apps.is_awake()
+    }
+
     fn begin(&mut self, phase: Phase, column: &Column, evening: &Pace) {
         self.phase = phase;
         self.evening = evening.clone();
@@ -329,6 +363,15 @@ mod tests {
         [shown.direct, shown.through].map(|column| column.expect("its evening has begun").is_dark())
     }
 
+    /// Lets a minute of reading go by until the apps are awake.
+    async fn rounds(board: &Board) {
+        while board.shown().plug.is_waited_for {
+            let began = board.begin_round();
+            board.time.rest(Duration::from_secs(60)).await;
+            board.end_round(began);
+        }
+    }
+
     #[test]
     fn the_clock_goes_on_after_midnight() {
         let minutes = |minutes: u64| clock(Duration::from_secs(minutes * 60 + 59));
@@ -352,11 +395,15 @@ mod tests {
         let board = board().await;
         board.pull_plug().expect("nobody holds it");
         board.hold_plug(Phase::ThroughOutage);
-        assert_eq!(board.put_plug_back(), Err(IsHeld));
+        assert_eq!(board.put_plug_back(), Err(NotNow::Held));
         assert_eq!(board.shown().phase, Phase::ThroughOutage);
         board.let_go_of_plug();
         assert_eq!(board.shown().plug.state, Plug::In);
         board.conclude("It is over.".into());
+        assert_eq!(board.pull_plug(), Err(NotNow::AppsWake));
+        assert!(board.shown().plug.is_waited_for);
+        rounds(&board).await;
+        assert!(!board.shown().plug.is_waited_for);
         board.pull_plug().expect("nobody holds it");
         assert_eq!(board.pulled_in_the_evening(), 1, "what is done afterwards changes no figure");
     }

@@ -19,7 +19,8 @@
 //!   are pointed at.
 //! - `visitor`: an app at its server's door, `lines`: its connections to it. `pace`: its time. `book`, `measure`: what is written down.
 //! - `board`: both ways as they are at this moment, each in its `column` (with `latencies`), and the `plug` of their
-//!   servers. `page`: where a browser sees it. `afterwards`: what goes on as long as one does.
+//!   servers. `page`: where a browser sees it. `afterwards`: what goes on as long as one does,
+//!   `waking`: when its plug may be pulled.
 //! - [`figures`], `table`, `leftovers`: what comes out.
 //! - [`foresight`]: what observing foretells, held against what the cache then saves.
 
@@ -44,6 +45,7 @@ mod restart;
 mod servers;
 pub(crate) mod table;
 mod visitor;
+mod waking;
 mod way;
 
 use std::sync::Arc;

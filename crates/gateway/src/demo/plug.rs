@@ -28,17 +28,22 @@ pub(super) enum Order {
     LetGo,
 }
 
-/// The evening holds the plug: nobody else may touch it for that minute.
+/// Why nobody may touch it now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct IsHeld;
+pub(super) enum NotNow {
+    /// The evening holds the plug for its minute.
+    Held,
+    /// The apps have not asked for a while: without servers nobody would know them.
+    AppsWake,
+}
 
 impl Plug {
     /// Where it is after that.
-    pub(super) fn after(self, order: Order) -> Result<Self, IsHeld> {
+    pub(super) fn after(self, order: Order) -> Result<Self, NotNow> {
         match (self, order) {
             (_, Order::Hold) => Ok(Self::Held),
             (_, Order::LetGo) | (Self::In | Self::Pulled, Order::PutBack) => Ok(Self::In),
-            (Self::Held, Order::Pull | Order::PutBack) => Err(IsHeld),
+            (Self::Held, Order::Pull | Order::PutBack) => Err(NotNow::Held),
             (Self::In | Self::Pulled, Order::Pull) => Ok(Self::Pulled),
         }
     }
@@ -73,8 +78,8 @@ mod tests {
         for before in [Plug::In, Plug::Pulled] {
             let held = before.after(Order::Hold).expect("the evening always may");
             assert_eq!(held, Plug::Held);
-            assert_eq!(held.after(Order::PutBack), Err(IsHeld));
-            assert_eq!(held.after(Order::Pull), Err(IsHeld));
+            assert_eq!(held.after(Order::PutBack), Err(NotNow::Held));
+            assert_eq!(held.after(Order::Pull), Err(NotNow::Held));
             assert_eq!(held.after(Order::LetGo), Ok(Plug::In));
         }
     }

@@ -112,6 +112,9 @@ pub(crate) async fn consult<L: Loader + Clone>(
         image(cache, visit, read, &policy, proof, headers, loader).await
     } else {
         let demand = if proof == Proof::Holds { asked_for(headers) } else { Demand::Ask };
+        if proof == Proof::Holds && read.sharing == Sharing::Identity {
+            visit.identity.let_in(read.class, visit.server.clock.now_ms(), visit.server.settings.auth_ttl);
+        }
         let key = key(visit, read);
         match cache.get_or_load(&key, &policy, demand, &loader).await {
             // What was loaded a moment ago stands for a load, but not if an earlier process loaded it: the server may

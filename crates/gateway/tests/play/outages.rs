@@ -326,6 +326,35 @@ async fn only_who_was_let_in_when_the_server_was_last_heard_of_gets_anything_whi
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_app_whose_proof_runs_out_between_two_reads_reads_on_in_an_outage() {
+    let lives = "[server.lifetimes.item]\nfresh_s = 3600\n";
+    let (plex, jellyfin, stage) = simulated(&format!("auth_ttl_s = 90\n{lives}")).await;
+    let clock = stage.process.clock.clone();
+    let [sam, kim, owner] = [plex.tokens().sam(), plex.tokens().kim(), plex.tokens().owner_a()];
+    let item = "/library/metadata/1";
+    for token in [sam, kim] {
+        assert_eq!(json(&stage, token).get(item).await.status, 200);
+    }
+    let proven_ms = clock.now_ms();
+    let until = async |at_ms| {
+        while clock.now_ms() < at_ms {
+            assert_eq!(json(&stage, owner).get("/status/sessions").await.status, 200);
+        }
+    };
+    until(proven_ms + 50_000).await;
+    let again = json(&stage, sam).get(item).await;
+    assert!(again.header("cache-status").contains("hit"), "{}", again.header("cache-status"));
+    until(proven_ms + 95_000).await;
+    plex.faults().set(Fault::Gone);
+    until_down(&stage, 0, &json(&stage, owner)).await;
+    assert_eq!(json(&stage, sam).get(item).await.status, 200, "he read less than its time ago");
+    assert_eq!(json(&stage, kim).get(item).await.status, 503, "she was away since her proof ran out");
+    plex.stop().await;
+    jellyfin.stop().await;
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_yes_of_before_ends_with_offline_auth_ttl() {
     let (plex, jellyfin, stage) = simulated("offline_auth_ttl_s = 20\n").await;
     let (client, clock) = (json(&stage, plex.tokens().owner_a()), stage.process.clock.clone());

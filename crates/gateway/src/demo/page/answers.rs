@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::super::board::{Board, Looking, Shown};
-use super::super::plug::IsHeld;
+use super::super::plug::NotNow;
 use super::gate::Pass;
 use crate::control::protect;
 
@@ -113,7 +113,12 @@ async fn move_plug(State(stand): State<Stand>, Json(wish): Json<Wish>) -> Respon
     let moved = if wish.pulled { stand.board.pull_plug() } else { stand.board.put_plug_back() };
     match moved {
         Ok(()) => Json(stand.board.shown()).into_response(),
-        Err(IsHeld) => refused(StatusCode::CONFLICT, "The evening holds the plug itself for this minute."),
+        Err(NotNow::Held) => {
+            refused(StatusCode::CONFLICT, "The evening holds the plug itself for this minute.")
+        }
+        Err(NotNow::AppsWake) => {
+            refused(StatusCode::CONFLICT, "The apps are waking up, and ask the servers first.")
+        }
     }
 }
 

@@ -143,11 +143,15 @@ function showPlug(board) {
   $("plug-card").dataset.state = plug.state;
   setText($("plug-says"), SAYS[plug.state](plug));
   setText($("plug-counts"), counts(board));
-  setText($("plug"), plug.state === "pulled" ? "Put it back in" : "Pull the plug");
+  const waits = plug.is_waited_for;
+  setText($("plug"), plug.state === "pulled" ? "Put it back in" : waits ? "The apps are waking up" : "Pull the plug");
   $("plug").disabled = plug.state === "held";
+  // Not disabled: whoever is there by keyboard stays there.
+  $("plug").setAttribute("aria-disabled", String(waits));
 }
 
 async function movePlug() {
+  if (shown.plug.is_waited_for) return;
   const pulled = shown.plug.state === "in";
   const headers = { "Content-Type": "application/json", "X-Demo-Token": document.querySelector("meta[name=demo-token]").content };
   let problem = "";
