@@ -45,7 +45,7 @@ impl Room {
     /// With less than this it is nearly full.
     fn little_bytes(&self) -> u64 {
         let share = self.size_bytes / 100 * LITTLE_PERCENT;
-        share.min(MOST_LITTLE_BYTES).max(LITTLE_BYTES)
+        share.clamp(LITTLE_BYTES, MOST_LITTLE_BYTES)
     }
 
     fn is_nearly_full(&self, is_said: bool) -> bool {

@@ -88,33 +88,32 @@ impl Window {
     /// What was counted within it. Of a class whose lifetime was changed, only what came since.
     pub(super) fn counted(&self) -> Vec<Lately> {
         let Some((_, newest)) = self.0.back() else { return Vec::new() };
-        let lately =
-            |(key, (now, (usual_fresh_s, configured_fresh_s))): (&(String, Class), &(Counts, (u32, u32)))| {
-                let alike = self.0.iter().rev().map_while(|(_, frame)| {
-                    let before = frame
-                        .get(key)
-                        .map_or(Counts { fresh_s: now.fresh_s, ..Counts::default() }, |it| it.0);
-                    (before.fresh_s == now.fresh_s).then_some(before)
-                });
-                let before = alike.last().unwrap_or(*now);
-                let less = |pick: fn(&Counts) -> u64| pick(now).saturating_sub(pick(&before));
-                let counts = Counts {
-                    asked: less(|it| it.asked),
-                    spared: less(|it| it.spared),
-                    expired: less(|it| it.expired),
-                    useful: less(|it| it.useful),
-                    useless: less(|it| it.useless),
-                    regrets: less(|it| it.regrets),
-                    fresh_s: now.fresh_s,
-                };
-                Lately {
-                    server: key.0.clone(),
-                    class: key.1,
-                    counts,
-                    usual_fresh_s: *usual_fresh_s,
-                    configured_fresh_s: *configured_fresh_s,
-                }
+        let lately = |(key, (now, usual_and_configured)): (&(String, Class), &(Counts, _))| {
+            let (usual_fresh_s, configured_fresh_s): &(u32, u32) = usual_and_configured;
+            let alike = self.0.iter().rev().map_while(|(_, frame)| {
+                let before =
+                    frame.get(key).map_or(Counts { fresh_s: now.fresh_s, ..Counts::default() }, |it| it.0);
+                (before.fresh_s == now.fresh_s).then_some(before)
+            });
+            let before = alike.last().unwrap_or(*now);
+            let less = |pick: fn(&Counts) -> u64| pick(now).saturating_sub(pick(&before));
+            let counts = Counts {
+                asked: less(|it| it.asked),
+                spared: less(|it| it.spared),
+                expired: less(|it| it.expired),
+                useful: less(|it| it.useful),
+                useless: less(|it| it.useless),
+                regrets: less(|it| it.regrets),
+                fresh_s: now.fresh_s,
             };
+            Lately {
+                server: key.0.clone(),
+                class: key.1,
+                counts,
+                usual_fresh_s: *usual_fresh_s,
+                configured_fresh_s: *configured_fresh_s,
+            }
+        };
         newest.iter().map(lately).collect()
     }
 }

@@ -11,10 +11,10 @@ const PREFIX: &str = "playlist:";
 /// Every playlist of the configuration, as a job of its own.
 pub fn reports(keeping: &Keeping) -> Vec<Report> {
     let (entries, _) = keeping.all();
-    entries.into_iter().map(|entry| report(keeping, entry)).collect()
+    entries.iter().map(|entry| report(keeping, entry)).collect()
 }
 
-fn report(keeping: &Keeping, entry: Entry) -> Report {
+fn report(keeping: &Keeping, entry: &Entry) -> Report {
     let state = if keeping.is_taking(&entry.name) {
         State::Running
     } else if keeping.is_asked(&entry.name) {
@@ -30,7 +30,7 @@ fn report(keeping: &Keeping, entry: Entry) -> Report {
         state,
         next_ms: entry.playlists.iter().filter_map(|kept| kept.next_ms).min(),
         progress: None,
-        last: last_of(&entry),
+        last: last_of(entry),
         may_cancel: false,
     }
 }
@@ -45,7 +45,7 @@ fn last_of(entry: &Entry) -> Option<Last> {
         _ => Outcome::Failed,
     };
     let message = match (&last.error, entry.playlists.len()) {
-        (Some(failure), _) => failure.message.to_string(),
+        (Some(failure), _) => (*failure.message).to_owned(),
         (None, 1) => "1 playlist".to_owned(),
         (None, all) => format!("{all} playlists"),
     };

@@ -309,10 +309,10 @@ async fn what_came_of_trying_it_out_raises_and_lowers_the_warning() {
     let clock = greenroom_cache::Clock::system();
     let notices = super::Notices::new(settings.notices, &clock, &warnings);
     let said = || warnings.holding().iter().map(crate::warnings::Warning::name).collect::<Vec<_>>();
-    let (_, tried) = tokio::join!(answer(&listener, "403 Forbidden"), notices.test(Some("phone")));
+    let ((), tried) = tokio::join!(answer(&listener, "403 Forbidden"), notices.test(Some("phone")));
     assert!(tried.expect("there is one")[0].1.is_err());
     assert_eq!(said(), ["notice-undelivered/phone"]);
-    let (_, tried) = tokio::join!(answer(&listener, "200 OK"), notices.test(None));
+    let ((), tried) = tokio::join!(answer(&listener, "200 OK"), notices.test(None));
     assert!(tried.expect("there is one")[0].1.is_ok());
     assert_eq!(said(), [""; 0]);
 }

@@ -245,7 +245,7 @@ pub(in crate::control) async fn warm(State(plane): State<Arc<Plane>>, headers: H
         shown.heard.get(server.name()).is_some_and(|heard| dashboard::is_just_heard(heard, began_ms))
     };
     note(
-        figures.is_ok() && servers.iter().any(|server| is_heard(server)),
+        figures.is_ok() && servers.iter().any(is_heard),
         &[Cached::Stats, Cached::LiveStats, Cached::Background],
     );
     let unavailable: Vec<String> = servers

@@ -148,13 +148,11 @@ impl Plane {
     async fn viewers(&self, servers: &[&Arc<Server>], asker: Asker<'_>) -> BTreeMap<String, String> {
         let of =
             servers.iter().filter(|server| server.settings.kind == Kind::Jellyfin).map(|server| async move {
-                let viewer = match account_of(server) {
-                    Some(account) => account,
-                    None => {
-                        let said =
-                            self.control.inside.ask(server, Kind::Jellyfin.accounts_target(), asker).await;
-                        Kind::Jellyfin.administrator(&said.ok()?.body)?
-                    }
+                let viewer = if let Some(account) = account_of(server) {
+                    account
+                } else {
+                    let said = self.control.inside.ask(server, Kind::Jellyfin.accounts_target(), asker).await;
+                    Kind::Jellyfin.administrator(&said.ok()?.body)?
                 };
                 Some((server.name().to_owned(), viewer))
             });
