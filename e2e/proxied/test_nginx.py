@@ -141,8 +141,9 @@ def test_whoever_logs_in_there_sees_the_figures_live_until_the_token_is_renewed(
     assert foreign.status_code == 403
     with browser.get(f"{api}/events", stream=True, timeout=20) as events:
         lines = events.iter_lines(decode_unicode=True)
-        for _ in range(2):
-            heard = list(itertools.takewhile(bool, lines))
-            assert heard[0] == "event: figures" and "servers" in json.loads(heard[1].removeprefix("data: "))
+        told = iter(lambda: list(itertools.takewhile(bool, lines)), None)
+        figures = (said for said in told if said[0] == "event: figures")
+        for heard in itertools.islice(figures, 2):
+            assert "servers" in json.loads(heard[1].removeprefix("data: "))
     gateway.renew_control_token()
     until(lambda: browser.get(f"{api}/cache/stats", timeout=20).status_code == 401, "the session has ended")
