@@ -169,8 +169,11 @@ impl House {
 
     /// Requests that reached the server for lists and items of libraries.
     pub fn pages(&self) -> usize {
+        // Not the counts that dashboards are shown of what is not indexed.
         let is_page = |target: &str| {
-            target.contains("/all?type=") || target.to_ascii_lowercase().starts_with("/items?")
+            let target = target.to_ascii_lowercase();
+            (target.contains("/all?type=") || target.starts_with("/items?"))
+                && !target.ends_with("x-plex-container-start=0&x-plex-container-size=0")
         };
         self.server.ledger().count(|seen| is_page(&seen.target))
     }
