@@ -174,6 +174,7 @@ impl House {
             let target = target.to_ascii_lowercase();
             (target.contains("/all?type=") || target.starts_with("/items?"))
                 && !target.ends_with("x-plex-container-start=0&x-plex-container-size=0")
+                && !target.ends_with("&recursive=true&limit=0")
         };
         self.server.ledger().count(|seen| is_page(&seen.target))
     }
