@@ -201,6 +201,13 @@ impl Problem {
         title: "The statistics cannot be read",
         detail: "state.db in the data directory cannot be read at the moment. The log says why.",
     };
+    /// The configuration says that nothing is checked.
+    pub(super) const NO_SPOT_CHECKS: Self = Self {
+        status: StatusCode::CONFLICT,
+        code: "no-spot-checks",
+        title: "Spot checks are off",
+        detail: "The configuration turns them off: statistics.spot_check_one_in is 0. Set it to 200, say, and start again.",
+    };
     /// Too many live pages are open.
     pub(super) const TOO_MANY_VIEWERS: Self = Self {
         status: StatusCode::SERVICE_UNAVAILABLE,

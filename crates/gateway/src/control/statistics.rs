@@ -209,7 +209,11 @@ pub(super) struct Enabled {
     put,
     path = "/api/v1/statistics/spot-checks",
     request_body = Enabled,
-    responses((status = 200, body = Done), (status = 507, description = "The change cannot be kept"))
+    responses(
+        (status = 200, body = Done),
+        (status = 409, description = "The configuration turns them off"),
+        (status = 507, description = "The change cannot be kept"),
+    )
 )]
 pub(super) async fn enable_spot_checks(
     State(plane): State<Arc<Plane>>,
@@ -217,6 +221,10 @@ pub(super) async fn enable_spot_checks(
     body: Body,
 ) -> Result<Json<Done>, Problem> {
     let Enabled { enabled } = read(&headers, body).await?.ok_or(Problem::BAD_BODY)?;
+    let (_, one_in) = plane.control.statistics.spot_checks();
+    if enabled && one_in == 0 {
+        return Err(Problem::NO_SPOT_CHECKS);
+    }
     let changed = plane.control.statistics.enable_spot_checks(enabled).await;
     changed.map_err(|_| Problem::CHOICE_NOT_KEPT)?;
     let message = if enabled { "Spot checks are made." } else { "No spot checks are made any more." };

@@ -508,3 +508,12 @@ async fn a_proxy_that_says_nothing_of_itself_is_known_by_its_old_version() {
     let service = TowerToHyperService::new(router(Arc::clone(&house.plane)));
     assert_eq!(service.call(request).await.expect("it never fails").status(), 401);
 }
+
+#[tokio::test]
+async fn spot_checks_that_the_configuration_turns_off_are_not_said_to_be_made() {
+    let house = House::new();
+    let said =
+        house.ask("PUT", "/api/v1/statistics/spot-checks", &[LOCAL, BEARER, JSON], r#"{"enabled":true}"#);
+    let answer = said.await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (409, "no-spot-checks"), "{}", answer.text);
+}
