@@ -52,6 +52,7 @@ pub struct Breaker {
     judged: watch::Sender<u64>,
     opened: AtomicU64,
     probes: AtomicU64,
+    unattached: AtomicU64,
     /// When the server last was in trouble that a restart looks like, in milliseconds.
     troubled_ms: AtomicU64,
 }
@@ -68,9 +69,21 @@ impl Default for Breaker {
             judged: watch::Sender::new(0),
             opened: AtomicU64::new(0),
             probes: AtomicU64::new(0),
+            unattached: AtomicU64::new(0),
             troubled_ms: AtomicU64::new(0),
         }
     }
+}
+
+/// How often what happened, since start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// The server went down.
+    pub opened: u64,
+    /// It was asked whether it is back.
+    pub probes: u64,
+    /// Reads were let through before every event socket had attached again.
+    pub unattached: u64,
 }
 
 /// An event socket that was cut and is not attached again, as long as this lives.
@@ -144,9 +157,13 @@ impl Breaker {
         }
     }
 
-    /// How often it opened, and how many probes were made.
-    pub fn counts(&self) -> (u64, u64) {
-        (self.opened.load(Ordering::Relaxed), self.probes.load(Ordering::Relaxed))
+    /// What happened since start.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            opened: self.opened.load(Ordering::Relaxed),
+            probes: self.probes.load(Ordering::Relaxed),
+            unattached: self.unattached.load(Ordering::Relaxed),
+        }
     }
 
     /// Waits until the server is down.
@@ -236,8 +253,11 @@ async fn close(server: &Server, outage: Option<Outage>, now_ms: u64) {
     breaker.enter(Phase::Returning);
     let mut attaching = breaker.attaching.subscribe();
     let attached = attaching.wait_for(|count| *count == 0);
-    // Who has not attached by then does it while reads pass already.
-    drop(server.clock.timeout(ATTACHING, attached).await);
+    let has_waited_in_vain = server.clock.timeout(ATTACHING, attached).await.is_err();
+    if has_waited_in_vain {
+        // Who has not attached by now does it while reads pass already.
+        breaker.unattached.fetch_add(1, Ordering::Relaxed);
+    }
     breaker.enter(Phase::There);
     tracing::info!(server = server.name(), "the server is back");
     let after_ms = outage.map_or(0, |outage| now_ms.saturating_sub(outage.since_ms));

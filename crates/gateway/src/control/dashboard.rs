@@ -85,7 +85,7 @@ pub(super) async fn summary(State(plane): State<Arc<Plane>>) -> Json<Summary> {
         saved_today: today.saved,
         saved_share_today: share(today.saved, today.asked),
         seconds_saved_today: today.seconds_saved,
-        stale_share_today: share(today.stale, today.asked),
+        stale_share_today: today.stale_share,
         active_sessions: figures.sessions.active,
         films: amounts.map(|of| of.films),
         episodes: amounts.map(|of| of.episodes),

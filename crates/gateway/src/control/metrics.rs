@@ -180,7 +180,7 @@ impl Out<'_> {
 
     fn servers(&mut self, servers: &[ServerFigures]) -> fmt::Result {
         type Pick = fn(&ServerFigures) -> u64;
-        let counters: [(&str, &str, Pick); 13] = [
+        let counters: [(&str, &str, Pick); 14] = [
             ("client_requests", "Requests that apps made", |server| server.asked),
             ("client_requests_saved", "Requests answered without asking the server", |server| server.saved),
             ("upstream_requests", "Requests that reached the server, own ones included", |server| {
@@ -195,6 +195,11 @@ impl Out<'_> {
             ("offline_refused", "Requests refused because the server was down", |server| server.offline),
             ("outages", "Times the server went down", |server| server.outages),
             ("probes", "Times the server was asked whether it is back", |server| server.probes),
+            (
+                "returns_unattached",
+                "Times reads were let through before all event sockets attached again",
+                |server| server.unattached,
+            ),
             ("lists_doubted", "Lists so much shorter than before that they were not believed", |server| {
                 server.doubted
             }),

@@ -114,6 +114,8 @@ pub(super) struct ServerFigures {
     pub(super) outages: u64,
     /// How often it was asked whether it is back.
     pub(super) probes: u64,
+    /// Times reads were let through before every event socket had attached again.
+    pub(super) unattached: u64,
     /// Lists that came back so short that they were not believed.
     pub(super) doubted: u64,
     /// How often clients ran into a bound, by bound.
@@ -207,7 +209,7 @@ impl ServerFigures {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let moment = |counter: &AtomicU64| Some(read(counter)).filter(|at_ms| *at_ms > 0);
         let state = State::of(server);
-        let (outages, probes) = server.breaker.counts();
+        let breaker = server.breaker.counts();
         let outage = server.breaker.outage();
         Self {
             name: server.name().to_owned(),
@@ -248,8 +250,9 @@ impl ServerFigures {
             unauthorised: read(&counters.unauthorised),
             refused: read(&counters.refused),
             offline: read(&counters.offline),
-            outages,
-            probes,
+            outages: breaker.opened,
+            probes: breaker.probes,
+            unattached: breaker.unattached,
             doubted: server.doubts.counted(),
             limits_reached: server.bounds.reached(),
         }
@@ -272,6 +275,7 @@ impl ServerFigures {
             offline: less(|server| server.offline),
             outages: less(|server| server.outages),
             probes: less(|server| server.probes),
+            unattached: less(|server| server.unattached),
             doubted: less(|server| server.doubted),
             ..self.clone()
         }

@@ -127,7 +127,8 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
         server.settings.shown.is_some() || peer::is_said_encrypted(peer.ip(), &parts.headers, trusted);
     let visit = Visit { server, meaning: Arc::clone(&meaning), client, is_encrypted, origin };
     let server = Arc::clone(&visit.server);
-    let parent = server.traces.parent(&parts.headers);
+    let asked = note::Asked { began_us, parent: server.traces.parent(&parts.headers) };
+    let waiting = note::Waiting::new(&server, &meaning, asked);
     let (mut response, outcome) = if has_two_lengths {
         let mut refused = answer::problem(&visit, StatusCode::BAD_REQUEST, "the body has two lengths");
         // Where the next request begins is anybody's guess.
@@ -138,7 +139,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     } else {
         reply(visit, &target, parts, body).await
     };
-    note::decision(&server, &meaning, &mut response, outcome, note::Asked { began_us, parent });
+    waiting.answered(&mut response, outcome);
     if has_two_lengths {
         return response;
     }

@@ -28,50 +28,62 @@ pub(super) struct Asked {
     pub(super) parent: Option<Parent>,
 }
 
-/// A request was answered.
-pub(super) fn decision(
-    server: &Server,
-    meaning: &Meaning,
-    response: &mut Response<Body>,
-    outcome: Outcome,
+/// The status that stands for no answer, where one is written down.
+const NO_ANSWER: u16 = 499;
+
+/// A request that waits for its answer. If its client leaves before, nobody goes on with it: then that is noted.
+#[derive(Debug)]
+pub(super) struct Waiting<'a> {
+    server: &'a Server,
+    meaning: &'a Meaning,
     asked: Asked,
-) {
-    let is_ours = response.extensions_mut().remove::<Ours>().is_some();
-    let now_us = server.clock.now_us();
-    let decision = Decision {
-        at_ms: now_us / 1000,
-        subject: Subject::of(&meaning.verdict),
-        app: meaning.app.clone(),
-        user: meaning.user.filter(|_| meaning.identity.is_proven()),
-        question: meaning.question,
-        outcome: settled(outcome, is_ours),
-        status: response.status().as_u16(),
-        elapsed_us: now_us.saturating_sub(asked.began_us),
-        bytes: response.body().size_hint().exact().unwrap_or(0),
-    };
-    tell(server, &decision);
-    server.traces.note(server, &decision, asked.parent);
-    server.ledger.record(decision);
+    is_answered: bool,
 }
 
-/// A read of our own was answered, which counts as a request of the app that wanted to know.
-pub(super) fn within(visit: &Visit, outcome: Outcome, status: StatusCode, bytes: u64, began_us: u64) {
-    let (server, meaning) = (&visit.server, &visit.meaning);
-    let now_us = server.clock.now_us();
-    let decision = Decision {
-        at_ms: now_us / 1000,
-        subject: Subject::of(&meaning.verdict),
-        app: meaning.app.clone(),
-        user: meaning.user.filter(|_| meaning.identity.is_proven()),
-        question: meaning.question,
-        outcome,
-        status: status.as_u16(),
-        elapsed_us: now_us.saturating_sub(began_us),
-        bytes,
-    };
-    tell(server, &decision);
-    server.traces.note(server, &decision, None);
-    server.ledger.record(decision);
+impl<'a> Waiting<'a> {
+    pub(super) fn new(server: &'a Server, meaning: &'a Meaning, asked: Asked) -> Self {
+        Self { server, meaning, asked, is_answered: false }
+    }
+
+    /// It was answered.
+    pub(super) fn answered(mut self, response: &mut Response<Body>, outcome: Outcome) {
+        let is_ours = response.extensions_mut().remove::<Ours>().is_some();
+        let bytes = response.body().size_hint().exact().unwrap_or(0);
+        self.note(settled(outcome, is_ours), response.status().as_u16(), bytes);
+    }
+
+    /// A read of our own was answered, which counts as a request of the app that wanted to know.
+    pub(super) fn answered_within(mut self, outcome: Outcome, status: StatusCode, bytes: u64) {
+        self.note(outcome, status.as_u16(), bytes);
+    }
+
+    fn note(&mut self, outcome: Outcome, status: u16, bytes: u64) {
+        self.is_answered = true;
+        let Self { server, meaning, asked, .. } = *self;
+        let now_us = server.clock.now_us();
+        let decision = Decision {
+            at_ms: now_us / 1000,
+            subject: Subject::of(&meaning.verdict),
+            app: meaning.app.clone(),
+            user: meaning.user.filter(|_| meaning.identity.is_proven()),
+            question: meaning.question,
+            outcome,
+            status,
+            elapsed_us: now_us.saturating_sub(asked.began_us),
+            bytes,
+        };
+        tell(server, &decision);
+        server.traces.note(server, &decision, asked.parent);
+        server.ledger.record(decision);
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.note(Outcome::new(Verdict::Failed, Why::Left), NO_ANSWER, 0);
+        }
+    }
 }
 
 /// A request of a client reaches the server.

@@ -26,6 +26,7 @@ pub(crate) async fn answer(
     server.counters.last_asked_ms.store(began_us / 1000, Ordering::Relaxed);
     visit.app.asked.fetch_add(1, Ordering::Relaxed);
     visit.app.first_asked.get_or_init(|| read.class.name());
+    let waiting = note::Waiting::new(server, &visit.meaning, note::Asked { began_us, parent: None });
     let cause = Cause::default();
     let asking = || cause.noting(read::loader(visit, read));
     let answered = match server.breaker.outage() {
@@ -47,6 +48,6 @@ pub(crate) async fn answer(
             (StatusCode::SERVICE_UNAVAILABLE, 0)
         }
     };
-    note::within(visit, read::outcome_of(&answered, &cause), status, bytes, began_us);
+    waiting.answered_within(read::outcome_of(&answered, &cause), status, bytes);
     answered
 }

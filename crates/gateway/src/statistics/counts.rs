@@ -82,6 +82,9 @@ pub enum Count {
 }
 
 impl Count {
+    /// What is answered in the cache's way.
+    pub(super) const JUDGED: [Self; 4] = [Self::Hits, Self::Stale, Self::Joined, Self::Missed];
+
     /// Every one, in the order in which they are kept.
     pub const EVERY: [Self; 35] = [
         Self::Asked,

@@ -159,6 +159,8 @@ pub enum Why {
     Inadmissible,
     /// The error is ours: the server did not answer, or the request was not whole.
     Unanswered,
+    /// The client left before the answer came.
+    Left,
 }
 
 impl Why {
@@ -172,6 +174,7 @@ impl Why {
             Self::NoToken => "no-token",
             Self::Inadmissible => "inadmissible",
             Self::Unanswered => "unanswered",
+            Self::Left => "left",
         }
     }
 }

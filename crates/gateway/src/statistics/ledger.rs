@@ -206,6 +206,7 @@ fn point_of(decision: &Decision, load_ms: u64) -> Point {
         saved_ms: saved * load_ms,
         failed: u64::from(kind == Count::Failed),
         stale: u64::from(kind == Count::Stale),
+        judged: u64::from(Count::JUDGED.contains(&kind)),
         oldest_ms: age_ms.unwrap_or(0),
         ..Point::default()
     }

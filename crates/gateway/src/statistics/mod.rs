@@ -300,7 +300,7 @@ impl Statistics {
             saved: sum.saved,
             seconds_saved: sum.saved_ms / 1000,
             stale: sum.stale,
-            stale_share: (sum.asked > 0).then(|| sum.stale as f64 / sum.asked as f64),
+            stale_share: (sum.judged > 0).then(|| sum.stale as f64 / sum.judged as f64),
             oldest_s: sum.oldest_ms / 1000,
             spot_checks: SpotSum { made: sum.spots, wrong: sum.spots_wrong },
         }

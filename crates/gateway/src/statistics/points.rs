@@ -70,6 +70,8 @@ pub struct Point {
     pub failed: u64,
     /// See [`Count::Stale`].
     pub stale: u64,
+    /// Answers of the cache's way, fresh or not, waited for or not: what may be stale at all.
+    pub judged: u64,
     /// The oldest answer that was given.
     pub oldest_ms: u64,
     /// Spot checks that were made.
@@ -91,6 +93,7 @@ impl Point {
             saved_ms: counts.of(Count::SavedMs),
             failed: counts.of(Count::Failed),
             stale: counts.of(Count::Stale),
+            judged: Count::JUDGED.into_iter().map(|count| counts.of(count)).sum(),
             oldest_ms: counts.oldest_ms,
             spots: spots.into_iter().map(|spot| counts.of(spot)).sum(),
             spots_wrong: counts.of(Count::SpotWrong),
@@ -106,6 +109,7 @@ impl Point {
         self.saved_ms += other.saved_ms;
         self.failed += other.failed;
         self.stale += other.stale;
+        self.judged += other.judged;
         self.oldest_ms = self.oldest_ms.max(other.oldest_ms);
         self.spots += other.spots;
         self.spots_wrong += other.spots_wrong;

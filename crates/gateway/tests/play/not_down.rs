@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use greenroom::breaker::State;
+use greenroom::breaker::{Counts, State};
 use greenroom_cache::Clock;
 use greenroom_simulator::faults::Fault;
 use greenroom_simulator::options::Options;
@@ -16,7 +16,7 @@ use crate::stage::Script;
 use crate::stage::scripted::{Arrived, Reply, Scripted, answer, container};
 
 /// Faster than life, but not so much that a busy machine lets what waits for a place run out of time.
-const LITTLE: f64 = 5.0;
+const LITTLE: f64 = 2.0;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn broken_image_transcodes_of_five_users_never_open_the_breaker() {
@@ -80,7 +80,7 @@ async fn image_transcodes_that_are_unwilling_or_hang_are_overruled_by_the_probe(
         assert_eq!(client.get(&format!("/library/metadata/{width}")).await.status, 200);
         assert!(gateway(&stage, 0).breaker.admits());
     }
-    assert_eq!(gateway(&stage, 0).breaker.counts().0, 0, "the server said each time that it is well");
+    assert_eq!(gateway(&stage, 0).breaker.counts().opened, 0, "the server said each time that it is well");
     for _ in 0..6 {
         go.notify_one();
     }
@@ -104,7 +104,7 @@ async fn one_hung_class_neither_opens_the_breaker_nor_slows_another() {
         .server("home", "plex", &format!("http://{}", server.address), "load_timeout_s = 10\n")
         .start_at(Clock::scaled(LITTLE))
         .await;
-    let (client, clock) = (json(&stage, "anna"), stage.process.clock.clone());
+    let client = json(&stage, "anna");
     let tasks = TaskTracker::new();
     let hung: Vec<_> = (1..=5)
         .map(|section| {
@@ -118,10 +118,8 @@ async fn one_hung_class_neither_opens_the_breaker_nor_slows_another() {
         .collect();
     // One class holds at most half of the places.
     server.until(|server| server.count("GET", "/hubs") >= 4).await;
-    let before_ms = clock.now_ms();
     assert_eq!(client.get("/library/sections").await.status, 200);
-    let took_ms = clock.now_ms() - before_ms;
-    assert!(took_ms < 10_000, "it did not wait for what hangs: {took_ms} ms");
+    assert!(hung.iter().filter(|load| !load.is_finished()).count() >= 4, "it did not wait for what hangs");
     for status in join_all(hung).await {
         assert_eq!(status.expect("it did not panic"), 503);
     }
@@ -134,7 +132,7 @@ async fn one_hung_class_neither_opens_the_breaker_nor_slows_another() {
     }
     assert_eq!(
         gateway(&stage, 0).breaker.counts(),
-        (0, 1),
+        Counts { probes: 1, ..Counts::default() },
         "the probe that the timeouts caused was answered"
     );
     for _ in 0..5 {
@@ -167,7 +165,7 @@ async fn a_slow_server_is_not_down() {
     }
     let first = client.get("/playlists").await;
     assert_eq!(first.status, 200, "what is not kept is waited for");
-    assert_eq!(gateway(&stage, 0).breaker.counts(), (0, 0));
+    assert_eq!(gateway(&stage, 0).breaker.counts(), Counts::default());
     plex.faults().clear();
     plex.stop().await;
     stage.down().await;

@@ -3,11 +3,13 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::Arc;
 
 use greenroom_cache::Clock;
 use http::Method;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt as _, BufReader, Lines};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio_util::task::TaskTracker;
 
@@ -37,6 +39,32 @@ async fn told(stage: &Stage, path: &str) -> Value {
     assert_eq!(told.status, 200, "{path}: {}", told.text());
     assert!(!told.text().contains("SECRET") && !told.text().contains("metadata"), "{}", told.text());
     told.json()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_before_its_answer_counts_as_well() {
+    let (server, stage, _) =
+        play(|_: &Arrived| Reply::Held(Arc::default(), container(1)), "", Clock::system()).await;
+    let mut client = TcpStream::connect(stage.address(0)).await.expect("it listens");
+    let request = format!("GET {SECTIONS} HTTP/1.1\r\nHost: x\r\nX-Plex-Token: {TOKEN}\r\n\r\n");
+    client.write_all(request.as_bytes()).await.expect("it is open");
+    server.until(|server| server.count("GET", SECTIONS) == 1).await;
+    drop(client);
+    let row = loop {
+        let decisions = told(&stage, "/api/v1/decisions").await;
+        match decisions["items"].as_array().and_then(|items| items.first()) {
+            Some(row) => break row.clone(),
+            None => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!(
+        (&row["verdict"], &row["reason"], &row["status"]),
+        (&json!("failed"), &json!("left"), &json!(499))
+    );
+    let today = told(&stage, "/api/v1/statistics/today").await;
+    assert_eq!((&today["asked"], &today["reached"], &today["saved"]), (&json!(1), &json!(1), &json!(0)));
+    server.stop();
+    stage.down().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,3 +1,5 @@
+//! Every form a playlist comes in, read and written again.
+
 use proptest::prelude::*;
 
 use super::*;

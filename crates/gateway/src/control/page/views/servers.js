@@ -34,6 +34,7 @@ const MORE_COUNTS = [
   ["offline", "Refused while down", "not kept, or a change"],
   ["outages", "Outages", "how often it went down"],
   ["probes", "Probes", "how often it was asked whether it is back"],
+  ["unattached", "Early reads", "how often reads passed before its event sockets were back"],
   ["doubted", "Doubted", "lists so much shorter than before that they were not believed"],
 ];
 
