@@ -25,14 +25,18 @@
 pub mod archive;
 pub mod bell;
 pub mod book;
+pub mod guest;
 mod keeper;
 pub mod layout;
+pub mod number;
 pub mod presence;
 pub mod proofs;
 pub mod refusals;
+mod rows;
 #[cfg(test)]
 mod tests;
 pub mod trouble;
+mod turn;
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
@@ -326,7 +330,7 @@ fn remote(kind: &str) -> Warning {
 /// # Errors
 /// If somebody does not end.
 pub fn await_turn(data_dir: &Path) -> Result<(), String> {
-    match book::take_turn(data_dir) {
+    match turn::take(data_dir) {
         Ok(None) => Err(format!(
             "{}: a backup is being put back, or another gateway is starting; start again when it is done",
             data_dir.display()
