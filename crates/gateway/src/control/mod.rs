@@ -47,7 +47,6 @@ mod snapshot;
 mod statistics;
 #[cfg(test)]
 mod steering;
-mod taking;
 #[cfg(test)]
 mod tests;
 mod throttle;
