@@ -12,6 +12,8 @@
 //! query that an app asked for: what is not gathered cannot be shown by mistake. Who asks why names a path himself.
 
 mod api;
+mod apps;
+mod baseline;
 mod compatible;
 mod dashboard;
 mod decisions;
@@ -42,6 +44,7 @@ mod prefetching;
 mod prefix;
 mod problem;
 mod queueing;
+mod servers;
 mod session;
 mod snapshot;
 mod statistics;
@@ -78,14 +81,17 @@ use crate::statistics::Statistics;
 use crate::storage;
 use crate::traces::Traces;
 use crate::warnings::Warnings;
+use apps::AppFigures;
+use baseline::{Baseline, Counted};
 use figures::Engine;
 use guard::Decision;
 use introduction::Introduction;
 use live::Live;
 use paths::router;
 use problem::Problem;
+use servers::ServerFigures;
 use session::Sessions;
-use snapshot::{AppFigures, Baseline, Counted, ServerFigures, ServerWarning, Snapshot};
+use snapshot::{ServerWarning, Snapshot};
 use throttle::Throttle;
 
 pub use compatible::image::Links;
