@@ -49,8 +49,6 @@ mod session;
 mod snapshot;
 mod statistics;
 #[cfg(test)]
-mod steering;
-#[cfg(test)]
 mod tests;
 mod throttle;
 mod token;
