@@ -13,6 +13,7 @@ mod cause;
 pub mod direct;
 pub mod headers;
 pub mod hook;
+pub mod image;
 pub mod load;
 pub mod meaning;
 mod note;
