@@ -2,7 +2,7 @@
 //!
 //! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
-//! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
+//! (who was let in, who was not); [`snapshot`], [`servers`], [`apps`], [`figures`] and [`queueing`] (what is shown), [`baseline`] (since when it counts), [`introduction`] (what the
 //! servers say of themselves); [`api`], [`jobs`], [`policies`], [`warnings`], [`libraries`], [`matching`], [`modes`], [`notices`], [`playlists`], [`live`], [`metrics`] and [`exposition`],
 //! [`statistics`], [`decisions`],
 //! [`health`], [`page`] (how it is shown), [`paths`] and [`openapi`] (where, and how that is described), [`problem`] (how it is

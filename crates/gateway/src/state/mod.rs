@@ -7,7 +7,9 @@
 //! | room | is |
 //! |---|---|
 //! | `proofs` | what is kept, as plain data |
-//! | `book` | the file: all that is read from it and written to it |
+//! | `book` | the file: what is read from it and written to it at a time; `rows`, one by one; `number`, as numbers |
+//! | `turn` | who may open it |
+//! | `guest` | how rooms with tables of their own open it |
 //! | `layout` | how an older file becomes the one of today |
 //! | `keeper` | the one thread that writes |
 //! | `refusals` | what must not be lost, on its way to it |
