@@ -1,5 +1,7 @@
 //! What was heard on a connection: which of its bytes are a head.
 
+use memchr::memchr_iter;
+
 use super::extent::Extent;
 
 /// Bytes that are remembered of what was heard: more than the parser reads ahead.
@@ -36,14 +38,15 @@ impl Heard {
         *self = Self { is_lost: true, ..Self::default() };
     }
 
-    /// Takes the first head out, and what is here of its body. Whether that head names a length; `None` if it was
-    /// not heard.
-    pub(super) fn understand(&mut self, body: Extent) -> Option<bool> {
+    /// Takes the first head out, and what is here of its body. Whether it has chunks and yet may have named a length:
+    /// its head did, or was not heard.
+    pub(super) fn understand(&mut self, body: Extent) -> bool {
+        let has_chunks = matches!(body, Extent::Chunks(_));
         let Some(end) = end_of_head(&self.heads) else {
             self.lose();
-            return None;
+            return has_chunks;
         };
-        let names = names_a_length(&self.heads[..end]);
+        let has_two = has_chunks && names_a_length(&self.heads[..end]);
         let rest = self.heads.split_off(end);
         if self.heads.capacity() > KEPT_CAPACITY {
             self.heads = Vec::new();
@@ -51,19 +54,18 @@ impl Heard {
         self.heads.clear();
         self.body = body;
         self.hear(&rest);
-        Some(names)
+        has_two
     }
 }
 
 /// Where the first head ends: behind its first empty line. Empty lines before it count for nothing.
 fn end_of_head(heard: &[u8]) -> Option<usize> {
     let start = heard.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
-    let is_end = |at: &usize| {
-        let next = &heard[at + 1..];
-        heard[*at] == b'\n' && (next.starts_with(b"\n") || next.starts_with(b"\r\n"))
-    };
-    let at = (start..heard.len()).find(is_end)?;
-    Some(at + if heard[at + 1] == b'\n' { 2 } else { 3 })
+    memchr_iter(b'\n', &heard[start..]).find_map(|at| match heard[start + at + 1..] {
+        [b'\n', ..] => Some(start + at + 2),
+        [b'\r', b'\n', ..] => Some(start + at + 3),
+        _ => None,
+    })
 }
 
 /// Whether any line begins with `Content-Length`.

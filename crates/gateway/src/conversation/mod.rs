@@ -58,8 +58,7 @@ impl Conversation {
     pub fn has_two_lengths(&self, body: Extent) -> bool {
         self.in_a_head.store(false, Ordering::Relaxed);
         self.plays.store(false, Ordering::Relaxed);
-        let names_a_length = self.heard.lock().understand(body);
-        matches!(body, Extent::Chunks(_)) && names_a_length != Some(false)
+        self.heard.lock().understand(body)
     }
 
     /// What comes from now on is no request: the connection was handed over.
