@@ -36,6 +36,8 @@ pub struct Asked {
     pub servers: Vec<String>,
     /// Those of this user, by name or by the server's id.
     pub user: Option<String>,
+    /// Those of which a title or the user's name holds this; A to Z are the same as a to z.
+    pub search: Option<String>,
     /// Those that ended since then, in milliseconds.
     pub since_ms: Option<u64>,
     /// So many of the newest are passed over.
@@ -327,6 +329,12 @@ impl Store {
             wanted += " AND (played.user = ? OR played_user.name = ?)";
             given.extend([Value::Text(user.clone()), Value::Text(user.clone())]);
         }
+        if let Some(search) = &asked.search {
+            wanted += " AND (title || char(10) || coalesce(parent_title, '') || char(10) ||
+                 coalesce(grandparent_title, '') || char(10) || coalesce(played_user.name, played.user))
+                 LIKE ? ESCAPE '\\'";
+            given.push(Value::Text(holding(search)));
+        }
         if let Some(since_ms) = asked.since_ms {
             wanted += " AND played.at_s >= ?";
             given.push(Value::Integer(signed(since_ms.div_ceil(1000))));
@@ -350,6 +358,12 @@ impl Store {
         let views = select.query_map(params_from_iter(&given), read)?;
         Ok(Page { total: unsigned(total), views: views.collect::<Result<_, _>>()? })
     }
+}
+
+/// A pattern for texts that hold this one.
+fn holding(text: &str) -> String {
+    let literal = text.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
+    format!("%{literal}%")
 }
 
 fn known(db: &Connection, server: &str, played: &Played) -> Result<Known, Failing> {
@@ -456,6 +470,38 @@ mod tests {
         }
         let other = Asked { user: Some("kim".into()), ..all("home") };
         assert_eq!(store.page(&other).expect("read").total, 0);
+    }
+
+    #[test]
+    fn a_search_finds_titles_and_users_and_takes_its_signs_for_signs() {
+        let folder = file();
+        let store = Store::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+        let mut episode = played(1, 10);
+        episode.item.title = "100 % Pilot".into();
+        episode.item.grandparent_title = Some("Harbour".into());
+        let nobody = Played { user: "9".into(), ..played(2, 20) };
+        store.put("home", &[episode, nobody], 1).expect("written");
+        store.name("home", &[User { id: "7".into(), name: "anna".into(), thumb: None }]).expect("written");
+        let found = |search: &str| {
+            let page = store.page(&Asked { search: Some(search.into()), ..all("home") }).expect("read");
+            assert_eq!(page.total, page.views.len() as u64);
+            page.views.into_iter().map(|view| view.id).collect::<Vec<_>>()
+        };
+        for (search, ids) in [
+            ("pilot", vec!["1"]),
+            ("HARB", vec!["1"]),
+            ("Anna", vec!["1"]),
+            ("9", vec!["2"]),
+            ("film 2", vec!["2"]),
+            ("", vec!["2", "1"]),
+            ("0 % P", vec!["1"]),
+            ("i_m", vec![]),
+            ("\\", vec![]),
+        ] {
+            assert_eq!(found(search), ids, "{search}");
+        }
+        let both = Asked { search: Some("film".into()), since_ms: Some(30_000), ..all("home") };
+        assert_eq!(store.page(&both).expect("read").total, 0, "both are heeded");
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl Links {
     }
 
     /// The link to a picture of an item; none to anything else.
-    pub(super) fn link(&self, server: &Server, path: &str, now_ms: u64) -> Option<String> {
+    pub(in crate::control) fn link(&self, server: &Server, path: &str, now_ms: u64) -> Option<String> {
         if !server.settings.kind.is_item_picture(path) {
             return None;
         }

@@ -131,8 +131,10 @@ function makeAnswers() {
       { name: "Failed", kind: "bad", value: (row) => row.failed, about: "ended in an error" },
       {
         name: "Age",
-        value: (row) =>
-          row.age ? duration(row.age.p50_s) + " / " + duration(row.age.p95_s) + " / " + duration(row.age.max_s) : "–",
+        value: ({ age }) =>
+          age && typeof age.p50_s === "number"
+            ? duration(age.p50_s) + " / " + duration(age.p95_s) + " / " + duration(age.max_s)
+            : "–",
         about: "of answers when they were given: half were younger, 19 of 20 were younger, the oldest",
       },
       {
