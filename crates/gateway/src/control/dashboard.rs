@@ -69,10 +69,10 @@ pub(super) async fn figures(State(plane): State<Arc<Plane>>) -> Json<Shown> {
     Json(Shown { age_s, figures })
 }
 
-/// The link to what is shown of something that plays.
+/// The link to the picture of something that plays.
 fn picture_of(control: &Control, playing: &Playing) -> Option<String> {
     let server = control.inside.server(&playing.server)?;
-    control.links.link(server, playing.thumb.as_ref()?, control.clock.now_ms())
+    control.links.own_link(server, playing.thumb.as_ref()?, control.clock.now_ms())
 }
 
 /// At most fifteen numbers, for a widget.

@@ -198,7 +198,8 @@ pub struct Playing {
     pub state: String,
     /// How much of it is over, from 0 to 1.
     pub progress: Option<f64>,
-    /// A link of ours to its picture, which needs no token; good for an hour or a little more.
+    /// A link of ours to its picture, which needs no token; good for an hour or a little more. Who follows it is not
+    /// counted as an app.
     pub picture: Option<String>,
     /// The server's path of that picture.
     #[serde(skip)]

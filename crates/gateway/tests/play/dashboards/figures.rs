@@ -48,7 +48,14 @@ async fn the_picture_of_what_plays_is_a_link_that_needs_no_token() {
     let said = house.until("/api/v1/dashboard", |answer| is_playing(&answer.json())).await.json();
     let link = said["sessions"]["list"][0]["picture"].as_str().expect("it has one");
     assert!(link.contains("signature=") && !link.contains("Token"), "{link}");
-    assert_eq!(house.get(link).await.status, 200);
+    let asked = house.gateway().counters.asked.load(std::sync::atomic::Ordering::Relaxed);
+    let picture = house.get(link).await;
+    assert_eq!(picture.status, 200);
+    assert!(picture.headers["content-type"].to_str().expect("text").starts_with("image/"));
+    let changed = link.replace("viewer=own-page", "viewer=app");
+    assert_eq!((changed == link, house.get(&changed).await.status), (false, 403), "it is signed");
+    let now = house.gateway().counters.asked.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(now, asked, "whoever looks at the page is no app");
     let seen = house.get("/api/v1/cache/stats").await.json()["dashboard_ms"].as_u64();
     assert!(seen >= said["as_of_ms"].as_u64(), "whoever hears the figures hears when to look again");
     house.end().await;
