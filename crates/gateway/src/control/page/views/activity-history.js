@@ -62,6 +62,8 @@ export function makeHistory(context) {
     "What the servers say was played, kept here so that nobody who looks has to ask them.",
     filters, trouble, table.element, pages, note, synced);
   let silent = [];
+  /** Nothing can be known of any server. */
+  let isSilent = false;
   let shown = null;
 
   const turn = (button, by) => {
@@ -73,7 +75,8 @@ export function makeHistory(context) {
 
   const show = (page) => {
     shown = page;
-    filters.hidden = false;
+    // Where nothing can be known there is nothing to look through.
+    filters.hidden = page.total === 0 && isSilent && !wanted.search && !wanted.server && !wanted.days;
     table.show(page.items);
     table.element.hidden = page.items.length === 0;
     // Not disabled: who has just pressed it keeps the focus.
@@ -129,9 +132,10 @@ export function makeHistory(context) {
     show({ servers }, figures) {
       silent = servers.filter(({ state }) => state === "no-token").map(({ server: name, remedy }) => [
         "What was played on " + name + " is not known: Greenroom has no token for it.", remedy || ""]);
-      // With no server to ask there is nothing to press.
-      sync.hidden = silent.length > 0 && silent.length === servers.length;
-      if (shown) keepNotes(note, notesOf(shown));
+      const wasSilent = isSilent;
+      isSilent = servers.length > 0 && silent.length === servers.length;
+      if (shown && isSilent !== wasSilent) show(shown);
+      else if (shown) keepNotes(note, notesOf(shown));
       const names = ((figures || {}).servers || []).map(({ name }) => name);
       server.hidden = names.length < 2;
       fillChoice(server, [["", "all servers"], ...names.map((name) => [name, name])], wanted.server);

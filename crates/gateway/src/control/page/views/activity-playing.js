@@ -20,7 +20,8 @@ export function makePlaying(context) {
   late.hidden = true;
   const list = make("ul", { class: "playing plain" });
   const note = make("div", { class: "stack" });
-  const element = makeSection("Playing now", null, make("div", { class: "row after" }, said, again), late, list, note);
+  const row = make("div", { class: "row after" }, said, again);
+  const element = makeSection("Playing now", null, row, late, list, note);
   return {
     element,
     show({ dashboard, servers }, figures) {
@@ -36,8 +37,7 @@ export function makePlaying(context) {
         (item, row) => showRow(item, row, down.has(row.server)));
       list.hidden = sessions.list.length === 0;
       // With no server to ask there is nothing to press.
-      again.hidden = servers.length > 0 && servers.every(({ state }) => state === "no-token");
-      said.hidden = again.hidden;
+      row.hidden = servers.length > 0 && servers.every(({ state }) => state === "no-token");
       const more = sessions.active - sessions.list.length;
       keepNotes(note, [
         more > 0 && [counted(more, "more player") + ".", "Only the first are shown."],

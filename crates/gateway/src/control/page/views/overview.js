@@ -251,7 +251,7 @@ function truth() {
         {},
         make("dt", {}, "Oldest answer"),
         values.oldest,
-        make("dd", { class: "why" }, "the age of the oldest answer an app was given"),
+        make("dd", { class: "why" }, "the age of the oldest answer an app was given, pictures aside"),
       ),
       make("div", {}, make("dt", {}, "Spot checks wrong"), values.wrong, why.wrong),
     ),
