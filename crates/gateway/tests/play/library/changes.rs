@@ -10,7 +10,8 @@ use greenroom_simulator::catalogue::{ItemId, Kind, Section, SortKey};
 use greenroom_simulator::state::Write;
 use http::Method;
 
-use super::{FACTOR, House, STUCK, music, report, until};
+use super::{FACTOR, House, music, report, until};
+use crate::stage::waiting::{self, PATIENCE};
 
 const CHANGED: usize = 500;
 const REKEYED: usize = 50;
@@ -65,12 +66,7 @@ fn is_as_expected(library: &Arc<Library>, expected: &Tracks) -> bool {
 /// Events are heard.
 async fn followed(house: &House) -> Arc<Library> {
     let library = house.current().await;
-    let heard = async {
-        while house.server.ledger().sockets_open() == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(STUCK, heard).await.expect("events are followed");
+    waiting::until(|| house.server.ledger().sockets_open() > 0).await;
     library
 }
 
@@ -137,7 +133,7 @@ async fn what_nobody_told_is_found_by_the_counts_when_a_client_comes() {
             house.stage.process.clock.sleep(Duration::from_secs(5)).await;
         }
     };
-    tokio::time::timeout(STUCK, asked).await.unwrap_or_else(|_| panic!("{:#?}", report(&library)));
+    tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| panic!("{:#?}", report(&library)));
     house.end().await;
 }
 

@@ -14,7 +14,8 @@ use http::Method;
 use parking_lot::Mutex;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use super::{FACTOR, House, STUCK, keys, keys_of, music, report, until};
+use super::{FACTOR, House, keys, keys_of, music, report, until};
+use crate::stage::waiting;
 
 const TRACKS: u32 = 3_000;
 const PAGES: &str = "/library/sections/";
@@ -67,12 +68,7 @@ fn builds(library: &Arc<Library>) -> u64 {
 
 /// Waits until another build than the first so many has ended, and nothing is wished for.
 async fn ended(library: &Arc<Library>, before: u64) {
-    let waiting = async {
-        while builds(library) == before || phase(library) != Phase::Idle || library.is_asked() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(STUCK, waiting).await.expect("it ends");
+    waiting::until(|| builds(library) > before && phase(library) == Phase::Idle && !library.is_asked()).await;
 }
 
 /// Fifty builds, each with a fault at a random page, some with a change in the middle.
