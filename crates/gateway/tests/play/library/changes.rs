@@ -153,6 +153,12 @@ async fn a_key_that_names_another_thing_is_seen() {
     house.end().await;
 }
 
+/// Whether it is stale because so much is missing. What was counted while it changed is another reason, for a moment.
+fn is_doubted(library: &Arc<Library>) -> bool {
+    library.state() == State::Stale
+        && report(library).failure.is_some_and(|failure| failure.reason == "shrunk")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_library_that_loses_most_while_the_server_scans_is_not_believed_at_once() {
     let house = House::plex(music(1_000)).await;
@@ -164,9 +170,7 @@ async fn a_library_that_loses_most_while_the_server_scans_is_not_believed_at_onc
             assert!(write.delete(*track));
         }
     });
-    until(&library, |library| library.state() == State::Stale).await;
-    let shown = report(&library);
-    assert_eq!(shown.failure.as_ref().expect("it says why").reason, "shrunk");
+    until(&library, is_doubted).await;
     let kept = library.generation().expect("the old one stays").snapshot.len();
     assert!(kept >= 500, "{kept} are left: small losses add up to a large one");
     house.server.scan(Section::Music, false);
@@ -190,8 +194,7 @@ async fn a_library_that_loses_most_while_the_server_scans_is_not_believed_at_onc
             assert!(write.delete(track));
         }
     });
-    until(&library, |library| library.state() == State::Stale).await;
-    assert_eq!(report(&library).failure.expect("it says why").reason, "shrunk");
+    until(&library, is_doubted).await;
     assert!(library.generation().expect("the old one stays").snapshot.len() >= 500);
     house.end().await;
 }

@@ -12,6 +12,9 @@ use greenroom::server::Server;
 
 /// Nothing here takes as long, also not on a busy machine: this ends what hangs.
 pub const PATIENCE: Duration = Duration::from_mins(2);
+/// Between two looks at a state. Who looks all the time takes the processor from those that bring it about; and where
+/// time is paused, it passes while somebody waits.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// So many decisions of each server are told.
 const TOLD: usize = 20;
 
@@ -33,12 +36,12 @@ pub async fn patiently<F: Future>(what: impl Display, awaited: F) -> F::Output {
     }
 }
 
-/// Lets the other tasks run until something holds; fails with the line that waits if it never does.
+/// Waits until something holds; fails with the line that waits if it never does.
 #[track_caller]
 pub fn until(mut holds: impl FnMut() -> bool) -> impl Future<Output = ()> {
     patiently(Location::caller(), async move {
         while !holds() {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     })
 }
@@ -48,7 +51,7 @@ pub fn until(mut holds: impl FnMut() -> bool) -> impl Future<Output = ()> {
 pub fn until_told(mut holds: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
     patiently(Location::caller(), async move {
         while !holds().await {
-            tokio::task::yield_now().await;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     })
 }
