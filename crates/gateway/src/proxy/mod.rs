@@ -115,7 +115,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     }
     server.counters.asked.fetch_add(1, Ordering::Relaxed);
     let began_us = server.clock.now_us();
-    let now_ms = began_us / 1000;
+    let now_ms = server.clock.moment_us(began_us) / 1000;
     server.counters.last_asked_ms.store(now_ms, Ordering::Relaxed);
     let ask = Ask { method: &parts.method, target: &target, headers: &parts.headers, body: &[] };
     let meaning = server.meanings.of(&server, &ask, now_ms);

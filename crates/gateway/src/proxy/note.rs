@@ -62,7 +62,7 @@ impl<'a> Waiting<'a> {
         let Self { server, meaning, asked, .. } = *self;
         let now_us = server.clock.now_us();
         let decision = Decision {
-            at_ms: now_us / 1000,
+            at_ms: server.clock.moment_us(now_us) / 1000,
             subject: Subject::of(&meaning.verdict),
             app: meaning.app.clone(),
             user: meaning.user.filter(|_| meaning.identity.is_proven()),

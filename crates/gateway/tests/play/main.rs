@@ -36,6 +36,7 @@ mod regressions;
 mod remote;
 mod restarts;
 mod shrunk;
+mod slept;
 mod sockets;
 mod sockets_dropped;
 mod sockets_kept;
