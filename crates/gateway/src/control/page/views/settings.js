@@ -7,6 +7,7 @@ import {
   makeButton,
   makeChoice,
   makeEmpty,
+  makeLoading,
   makeSection,
   makeState,
   makeTrouble,
@@ -38,7 +39,7 @@ const textOf = (seconds) =>
 // --- Lifetimes ---
 
 function lifetimes(context) {
-  const place = make("div");
+  const place = make("div", {}, makeLoading());
   const filters = make("div", { class: "row filters" });
   const dialog = makeEditor(context, () => again());
   let items = [];
