@@ -12,8 +12,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::Plane;
 use super::api::Done;
 use super::problem::Problem;
+use crate::history::page::Asked;
 use crate::history::row::View;
-use crate::history::store::Asked;
 use crate::jobs::{Awaited, Outcome};
 
 /// Rows of a page unless it is said otherwise, and at most.

@@ -6,8 +6,11 @@
 //! activity log, which names every playback that ended and forgets after a while (30 days, unless it is told
 //! otherwise); what was mirrored stays.
 //!
-//! Rooms: [`store`] (two tables of `state.db`), `sync` (how it comes there), [`row`] (one playback).
+//! Rooms: [`store`] (tables of `state.db`), `sync` (how it comes there), `reached` (how far it is), [`row`] (one playback),
+//! [`page`] (what of it is shown).
 
+pub mod page;
+mod reached;
 pub mod row;
 pub mod store;
 mod sync;
@@ -21,8 +24,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::server::Server;
 use crate::state::trouble::{Failing, Trouble};
-use row::View;
-use store::{Asked, Store};
+use page::{Asked, Page};
+use store::Store;
 
 pub use sync::Watch;
 
@@ -40,15 +43,6 @@ pub struct History {
     turn: tokio::sync::Mutex<()>,
     forgotten: AtomicU64,
     synced_ms: AtomicU64,
-}
-
-/// A page of the mirror.
-#[derive(Debug, Clone, Default)]
-pub struct Page {
-    /// How many there are that fit.
-    pub total: u64,
-    /// Those of the page, the newest first.
-    pub views: Vec<View>,
 }
 
 impl History {
