@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::outages::{jellyfin_client, json as json_client, simulated, until_down};
 use crate::sockets_kept;
 use crate::stage::scripted::{Arrived, Reply, Scripted, answer, container};
+use crate::stage::waiting::until_told;
 use crate::stage::{Client, Script, Stage};
 
 const SECTIONS: &str = "/library/sections";
@@ -49,13 +50,9 @@ async fn a_client_that_leaves_before_its_answer_counts_as_well() {
     client.write_all(request.as_bytes()).await.expect("it is open");
     server.until(|server| server.count("GET", SECTIONS) == 1).await;
     drop(client);
-    let row = loop {
-        let decisions = told(&stage, "/api/v1/decisions").await;
-        match decisions["items"].as_array().and_then(|items| items.first()) {
-            Some(row) => break row.clone(),
-            None => tokio::task::yield_now().await,
-        }
-    };
+    let first = async || told(&stage, "/api/v1/decisions").await["items"][0].clone();
+    until_told(async || first().await.is_object()).await;
+    let row = first().await;
     assert_eq!(
         (&row["verdict"], &row["reason"], &row["status"]),
         (&json!("failed"), &json!("left"), &json!(499))

@@ -14,6 +14,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio_util::task::TaskTracker;
 
 use crate::stage::scripted::{Arrived, Reply, Scripted, container};
+use crate::stage::waiting::until;
 use crate::stage::{Client, Raw};
 
 const SECTIONS: &str = "/library/sections";
@@ -77,9 +78,7 @@ async fn a_process_that_was_killed_loses_no_more_than_was_not_written_yet() {
     }
     let asked = |today: &Value| today["asked"].as_u64().expect("a number");
     assert_eq!(asked(&control.get("/api/v1/statistics/today").await.json()), 20);
-    while written(folder.path()) < 20 {
-        tokio::task::yield_now().await;
-    }
+    until(|| written(folder.path()) >= 20).await;
     for _ in 0..10 {
         client.get(SECTIONS).await;
     }
@@ -137,9 +136,7 @@ async fn twenty_thousand_requests_over_kept_connections_are_all_counted_within_b
         let sum: u64 = told.iter().filter_map(|row| row["asked"].as_u64()).sum();
         assert_eq!((told.len(), sum), (rows, asked), "{by}");
     }
-    while written(folder.path()) < asked {
-        tokio::task::yield_now().await;
-    }
+    until(|| written(folder.path()) >= asked).await;
     let grown = resident(&program).saturating_sub(before);
     assert!(grown < MOST_BYTES, "{grown} bytes more than before");
     let file = std::fs::metadata(folder.path().join("data/state.db")).expect("it is there").len();
