@@ -19,9 +19,9 @@ use crate::statistics::page::OTHERS;
 
 /// Apps shown by name; beyond, those not seen for the longest time are among the others.
 pub const MAX_APPS: usize = 100;
-/// Strangers shown by name beside them.
+/// Strangers shown by name beside them; as many again, if they come with a token that is good.
 const MAX_STRANGERS: usize = 20;
-/// Apps that lost their place while somebody still counts for them. Beyond, who comes has no place of its own.
+/// Apps that lost their place while somebody still holds them, of strangers and of others each. Beyond, nobody loses it.
 const MAX_LEAVING: usize = 100;
 /// How those are called, taken together, who were never let in.
 pub const STRANGERS: &str = "strangers";
@@ -180,13 +180,13 @@ impl Default for Table {
 }
 
 impl Apps {
-    /// The app a request comes from.
-    pub fn of(&self, credential: &Credential, headers: &HeaderMap, now_ms: u64) -> Arc<App> {
+    /// The app a request comes from, and whether with a token that is good.
+    pub fn of(&self, credential: &Credential, headers: &HeaderMap, is_member: bool, now_ms: u64) -> Arc<App> {
         let name = name_of(credential, headers);
         if let Some(app) = self.0.read().known(&name) {
             return app;
         }
-        self.0.write().welcome(name, now_ms)
+        self.0.write().welcome(name, is_member, now_ms)
     }
 
     /// The server let in somebody who came with this app. Returns whether that is news.
@@ -230,12 +230,13 @@ impl Table {
     }
 
     /// A place for an app that nobody knows yet.
-    fn welcome(&mut self, name: String, now_ms: u64) -> Arc<App> {
+    fn welcome(&mut self, name: String, is_member: bool, now_ms: u64) -> Arc<App> {
         if let Some(app) = self.known(&name) {
             return app;
         }
         self.see_off();
-        if self.count(true) >= MAX_STRANGERS && !self.show_out(true) {
+        let most = if is_member { 2 * MAX_STRANGERS } else { MAX_STRANGERS };
+        if self.count(true) >= most && !self.show_out(true) {
             return Arc::clone(&self.strangers);
         }
         // Two numbers are those of the crowds.
@@ -254,10 +255,10 @@ impl Table {
 
     /// Takes its place from the one of these that was not seen for the longest time. `false`: too many are leaving.
     fn show_out(&mut self, strangers: bool) -> bool {
-        if self.leaving.len() >= MAX_LEAVING {
+        let of_kind = |app: &&Arc<App>| app.is_stranger.load(Ordering::Relaxed) == strangers;
+        if self.leaving.iter().filter(of_kind).count() >= MAX_LEAVING {
             return false;
         }
-        let of_kind = |app: &&Arc<App>| app.is_stranger.load(Ordering::Relaxed) == strangers;
         let longest = self.named.values().filter(of_kind);
         let longest = longest.min_by_key(|app| app.seen_ms.load(Ordering::Relaxed));
         let Some(app) = longest.map(|app| app.name.clone()).and_then(|name| self.named.remove(&name)) else {
@@ -328,7 +329,7 @@ mod tests {
 
     fn of(apps: &Apps, name: &str, now_ms: u64) -> Arc<App> {
         let named = Credential { product: Some(name.into()), ..Credential::default() };
-        let app = apps.of(&named, &HeaderMap::new(), now_ms);
+        let app = apps.of(&named, &HeaderMap::new(), false, now_ms);
         app.see(now_ms);
         app.asked.fetch_add(1, Ordering::Relaxed);
         app
@@ -386,6 +387,9 @@ mod tests {
             held.iter().filter(|app| !app.is_crowd).map(|app| app.number).collect();
         assert_eq!(numbers.len(), MAX_STRANGERS + MAX_LEAVING, "no two that are held have the same number");
         assert!(held.iter().any(|app| app.is_crowd), "beyond, they have no place");
+        let named = Credential { product: Some("Kometa".into()), ..Credential::default() };
+        let kometa = apps.of(&named, &HeaderMap::new(), true, 1_000);
+        assert!(apps.admit(&kometa) && kometa.counted_as() == "Kometa", "who has a good token has a place");
         held.iter().for_each(|app| {
             app.asked.fetch_add(1, Ordering::Relaxed);
         });

@@ -186,20 +186,27 @@ fn head_of(ask: &Ask<'_>) -> Option<Vec<u8>> {
 
 fn understand(server: &Server, ask: &Ask<'_>, now_ms: u64) -> Meaning {
     let credential = server.settings.kind.credential(ask);
-    let app = server.apps.of(&credential, ask.headers, now_ms);
-    mean(server, ask, credential, app)
+    let identity = server.identify(&credential);
+    let app = server.apps.of(&credential, ask.headers, identity.is_member(), now_ms);
+    mean(server, ask, (credential, identity), app)
 }
 
 /// What it means to ask with the configured token, in the words of an app and counted as its request, though it never
 /// showed that token itself. `said` are the headers that say which app it is.
 pub(crate) fn inside(server: &Server, ask: &Ask<'_>, credential: Credential, said: &HeaderMap) -> Meaning {
-    let app = server.apps.of(&Credential::default(), said, server.clock.now_ms());
-    mean(server, ask, credential, app)
+    let identity = server.identify(&credential);
+    let now_ms = server.clock.now_ms();
+    let app = server.apps.of(&Credential::default(), said, identity.is_member(), now_ms);
+    mean(server, ask, (credential, identity), app)
 }
 
-fn mean(server: &Server, ask: &Ask<'_>, credential: Credential, app: Arc<App>) -> Meaning {
+fn mean(
+    server: &Server,
+    ask: &Ask<'_>,
+    (credential, identity): (Credential, Arc<Identity>),
+    app: Arc<App>,
+) -> Meaning {
     let kind = server.settings.kind;
-    let identity = server.identify(&credential);
     let account = identity.account();
     let verdict = kind.classify(ask, account.as_deref());
     let key = match &verdict {

@@ -196,7 +196,7 @@ mod tests {
         let (apps, ledger) = (Apps::default(), Ledger::default());
         let of = |name: String| {
             let named = Credential { product: Some(name), ..Credential::default() };
-            apps.of(&named, &HeaderMap::new(), NOW_MS)
+            apps.of(&named, &HeaderMap::new(), false, NOW_MS)
         };
         let kometa = of("Kometa".to_owned());
         for number in 0..1_000 {

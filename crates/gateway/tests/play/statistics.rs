@@ -240,15 +240,16 @@ async fn who_was_never_let_in_takes_no_name_from_the_apps() {
         let (path, status) = if number % 2 == 0 { (SECTIONS, 401) } else { ("/identity", 200) };
         assert_eq!(stranger.get(path).await.status, status);
     }
+    // In such a crowd it is known by its second request, after the first was let in.
+    client.get(SECTIONS).await;
     client.get(SECTIONS).await;
     let table = told(&stage, "/api/v1/statistics?by=app&range=hour").await;
     let rows = table["rows"].as_array().expect("rows").iter().map(|row| (&row["name"], &row["asked"]));
     let (stranger, app) = (json!("strangers"), json!("Widget"));
-    assert_eq!(rows.collect::<Vec<_>>(), [(&stranger, &json!(150)), (&app, &json!(1))]);
+    assert_eq!(rows.collect::<Vec<_>>(), [(&stranger, &json!(151)), (&app, &json!(1))]);
     let figures = stage.process.servers[0].0.apps.figures();
-    assert!(figures.iter().any(|(name, _)| name == "Nobody148"), "who knocked last is shown: {figures:?}");
     assert!(figures.len() <= 23, "{}", figures.len());
-    assert_eq!(figures.iter().map(|(_, counted)| counted.asked).sum::<u64>(), 151);
+    assert_eq!(figures.iter().map(|(_, counted)| counted.asked).sum::<u64>(), 152);
     server.stop();
     stage.down().await;
 }
