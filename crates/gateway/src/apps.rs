@@ -2,8 +2,7 @@
 //!
 //! What an app calls itself is its own word, so names are worth nothing before the server let one of its requests in. Until
 //! then an app is a stranger: a few are shown by name, so that one whose token is wrong is found, and all are one in the
-//! statistics. When there are too many, those not seen for the longest time make room; what they asked counts on, among
-//! the others or the strangers.
+//! statistics. When there are too many, the longest unseen make room, and count among the others or the strangers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -390,9 +389,9 @@ mod tests {
         let named = Credential { product: Some("Kometa".into()), ..Credential::default() };
         let kometa = apps.of(&named, &HeaderMap::new(), true, 1_000);
         assert!(apps.admit(&kometa) && kometa.counted_as() == "Kometa", "who has a good token has a place");
-        held.iter().for_each(|app| {
+        for app in &held {
             app.asked.fetch_add(1, Ordering::Relaxed);
-        });
+        }
         let sum = |apps: &Apps| apps.figures().iter().map(|(_, counted)| counted.asked).sum::<u64>();
         assert_eq!(sum(&apps), 2_000);
         drop(held);
