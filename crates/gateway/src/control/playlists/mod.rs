@@ -13,9 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use futures_util::stream;
 use greenroom_library::playlist;
-use http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
-};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -25,6 +23,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::Plane;
 use super::api::whole;
 use super::gate::{Admitted, Pass};
+use super::live::event_stream;
 use super::part::Part;
 use super::problem::{Problem, ProblemBody};
 use crate::playlists::report::{Failure, Report, RowReport};
@@ -230,11 +229,7 @@ pub(super) async fn run(
         let frame = viewer.next().await?;
         Some((Ok::<_, Infallible>(frame), viewer))
     });
-    let mut response = Response::new(Body::from_stream(frames));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    Ok(response)
+    Ok(event_stream(frames))
 }
 
 /// What is kept in step by itself, with what came of it and when it is taken next.
