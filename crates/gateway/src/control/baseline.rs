@@ -99,6 +99,7 @@ impl Baseline {
             libraries: Vec::new(),
             jobs_running: 0,
             today: None,
+            dashboard_ms: 0,
         }
     }
 }

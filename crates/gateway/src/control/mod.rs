@@ -284,7 +284,9 @@ impl Control {
         let libraries = self.playlists.libraries.all();
         let libraries = libraries.iter().map(|library| library.report(false)).collect();
         let today = Some(self.statistics.today(None));
-        Snapshot { bypasses: self.bypasses(), libraries, jobs_running: self.jobs_running(), today, ..shown }
+        let (bypasses, jobs_running) = (self.bypasses(), self.jobs_running());
+        let dashboard_ms = self.dashboard.as_of_ms();
+        Snapshot { bypasses, libraries, jobs_running, today, dashboard_ms, ..shown }
     }
 
     /// What was counted since start.

@@ -39,6 +39,8 @@ pub(super) struct Snapshot {
     pub(super) jobs_running: usize,
     /// What happened since midnight.
     pub(super) today: Option<Today>,
+    /// Of when the figures of the dashboard are; 0 before there were any. Whoever shows them asks for them when this moves.
+    pub(super) dashboard_ms: u64,
 }
 
 /// Sums over all servers.

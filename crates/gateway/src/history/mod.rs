@@ -34,6 +34,8 @@ pub use sync::Watch;
 pub struct History {
     /// Nothing where the file cannot be used.
     store: Option<Arc<Store>>,
+    /// Nobody wants it kept.
+    is_off: bool,
     servers: Vec<Arc<Server>>,
     clock: Clock,
     tasks: TaskTracker,
@@ -48,6 +50,7 @@ impl History {
     pub fn none(clock: Clock) -> Self {
         Self {
             store: None,
+            is_off: false,
             servers: Vec::new(),
             clock,
             tasks: TaskTracker::new(),
@@ -81,6 +84,7 @@ impl History {
         let synced_ms = store.as_ref().and_then(|store| store.synced_ms().ok()).unwrap_or_default();
         Self {
             store,
+            is_off: max_rows == 0,
             servers,
             clock,
             tasks,
@@ -88,6 +92,11 @@ impl History {
             forgotten: AtomicU64::new(0),
             synced_ms: AtomicU64::new(synced_ms),
         }
+    }
+
+    /// Whether the configuration says that nothing is to be kept.
+    pub fn is_off(&self) -> bool {
+        self.is_off
     }
 
     /// When a sync last came to its end, in milliseconds since 1970; `None` if none ever did.

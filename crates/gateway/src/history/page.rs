@@ -15,6 +15,8 @@ pub struct Asked {
     pub servers: Vec<String>,
     /// Those of this user, by name or by the server's id.
     pub user: Option<String>,
+    /// Those of which a title or the user's name holds this; A to Z are the same as a to z.
+    pub search: Option<String>,
     /// Those that ended since then, in milliseconds.
     pub since_ms: Option<u64>,
     /// So many of the newest are passed over.
@@ -45,6 +47,12 @@ impl Store {
             wanted += " AND (played.user = ? OR played_user.name = ?)";
             given.extend([Value::Text(user.clone()), Value::Text(user.clone())]);
         }
+        if let Some(search) = &asked.search {
+            wanted += " AND (title || char(10) || coalesce(parent_title, '') || char(10) ||
+                 coalesce(grandparent_title, '') || char(10) || coalesce(played_user.name, played.user))
+                 LIKE ? ESCAPE '\\'";
+            given.push(Value::Text(holding(search)));
+        }
         if let Some(since_ms) = asked.since_ms {
             wanted += " AND played.at_s >= ?";
             given.push(Value::Integer(signed(since_ms.div_ceil(1000))));
@@ -68,6 +76,12 @@ impl Store {
         let views = select.query_map(params_from_iter(&given), read)?;
         Ok(Page { total: unsigned(total), views: views.collect::<Result<_, _>>()? })
     }
+}
+
+/// A pattern for texts that hold this one.
+fn holding(text: &str) -> String {
+    let literal = text.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
+    format!("%{literal}%")
 }
 
 fn read(row: &Row<'_>) -> Result<View, rusqlite::Error> {

@@ -271,6 +271,38 @@ mod tests {
     }
 
     #[test]
+    fn a_search_finds_titles_and_users_and_takes_its_signs_for_signs() {
+        let folder = file();
+        let store = Store::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+        let mut episode = played(1, 10);
+        episode.item.title = "100 % Pilot".into();
+        episode.item.grandparent_title = Some("Harbour".into());
+        let nobody = Played { user: "9".into(), ..played(2, 20) };
+        store.put("home", &[episode, nobody], 1).expect("written");
+        store.name("home", &[User { id: "7".into(), name: "anna".into(), thumb: None }]).expect("written");
+        let found = |search: &str| {
+            let page = store.page(&Asked { search: Some(search.into()), ..all("home") }).expect("read");
+            assert_eq!(page.total, page.views.len() as u64);
+            page.views.into_iter().map(|view| view.id).collect::<Vec<_>>()
+        };
+        for (search, ids) in [
+            ("pilot", vec!["1"]),
+            ("HARB", vec!["1"]),
+            ("Anna", vec!["1"]),
+            ("9", vec!["2"]),
+            ("film 2", vec!["2"]),
+            ("", vec!["2", "1"]),
+            ("0 % P", vec!["1"]),
+            ("i_m", vec![]),
+            ("\\", vec![]),
+        ] {
+            assert_eq!(found(search), ids, "{search}");
+        }
+        let both = Asked { search: Some("film".into()), since_ms: Some(30_000), ..all("home") };
+        assert_eq!(store.page(&both).expect("read").total, 0, "both are heeded");
+    }
+
+    #[test]
     fn a_server_that_was_removed_is_hidden_and_forgotten_only_after_a_while() {
         let folder = file();
         let store = Store::open(folder.path(), 100, &["home", "attic"], NOW_MS).expect("it opens");

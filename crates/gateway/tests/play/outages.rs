@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
 use crate::stage::scripted::{Arrived, Reply, Scripted, answer, container};
+use crate::stage::waiting::{patiently, until};
 use crate::stage::{Client, Script, Stage};
 
 /// How much faster than the wall's the time of these tests runs.
@@ -90,10 +91,8 @@ pub async fn until_down(stage: &Stage, index: usize, client: &Client) {
 
 pub async fn until_back(stage: &Stage, index: usize) {
     let server = gateway(stage, index);
-    server.breaker.back().await;
-    while !server.breaker.admits() {
-        tokio::task::yield_now().await;
-    }
+    patiently("the server is back", server.breaker.back()).await;
+    until(|| server.breaker.admits()).await;
 }
 
 /// One app: a client, and what it reads.
@@ -267,9 +266,7 @@ async fn a_server_that_is_back_is_asked_once_for_each_key_and_within_five_second
     for target in &reads {
         assert_eq!(client.get(target).await.status, 200, "{target}");
     }
-    while plex.ledger().sockets_open() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| plex.ledger().sockets_open() > 0).await;
     plex.faults().set(Fault::Gone);
     until_down(&stage, 0, &client).await;
     let all = || join_all((0..5).flat_map(|_| &reads).map(|target| client.get(target)));

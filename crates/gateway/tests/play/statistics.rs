@@ -14,6 +14,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio_util::task::TaskTracker;
 
 use crate::stage::scripted::{Arrived, Reply, Scripted, answer, container};
+use crate::stage::waiting::{until, until_told};
 use crate::stage::{Client, Script, Stage};
 
 const SECTIONS: &str = "/library/sections";
@@ -50,13 +51,9 @@ async fn a_client_that_leaves_before_its_answer_counts_as_well() {
     client.write_all(request.as_bytes()).await.expect("it is open");
     server.until(|server| server.count("GET", SECTIONS) == 1).await;
     drop(client);
-    let row = loop {
-        let decisions = told(&stage, "/api/v1/decisions").await;
-        match decisions["items"].as_array().and_then(|items| items.first()) {
-            Some(row) => break row.clone(),
-            None => tokio::task::yield_now().await,
-        }
-    };
+    let first = async || told(&stage, "/api/v1/decisions").await["items"][0].clone();
+    until_told(async || first().await.is_object()).await;
+    let row = first().await;
     assert_eq!(
         (&row["verdict"], &row["reason"], &row["status"]),
         (&json!("failed"), &json!("left"), &json!(499))
@@ -243,9 +240,7 @@ async fn a_process_that_was_killed_loses_no_more_than_was_not_written_yet() {
     assert_eq!(asked(&control.get("/api/v1/statistics/today").await.json()), 20);
     // Rows for the class, the app, the user and ourselves: those of all twenty are written together with any of them,
     // or one write later.
-    while written(folder.path()) == 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| written(folder.path()) > 0).await;
     first.kill().await.expect("it dies");
     let (mut second, control, _printed_again) = start(folder.path()).await;
     let kept = asked(&control.get("/api/v1/statistics/today").await.json());

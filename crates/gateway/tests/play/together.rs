@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::binary::folder;
 use crate::outages::{gateway, json};
 use crate::stage::scripted::{Reply, Scripted, answer, container};
+use crate::stage::waiting::until;
 use crate::stage::{Script, Stage};
 
 const CALLERS: usize = 100;
@@ -39,11 +40,8 @@ async fn both(data_dir: &Path, server: &Scripted) -> (Stage, Stage) {
     let two = open(data_dir, server).await;
     assert!(gateway(&two, 0).identities.all().len() == 1);
     for stage in [&one, &two] {
-        while stage.process.state.is_alone()
-            || !stage.process.cache.disk_stats().expect("there is a disk").has_company
-        {
-            tokio::task::yield_now().await;
-        }
+        let has_company = || stage.process.cache.disk_stats().expect("there is a disk").has_company;
+        until(|| !stage.process.state.is_alone() && has_company()).await;
     }
     (one, two)
 }
@@ -69,9 +67,8 @@ async fn a_hundred_cold_callers_of_each_of_two_gateways_cost_one_request() {
         join_all(callers.iter().map(|caller| caller.get(COLD))).await
     };
     let release = async {
-        while asked(&one) < before[0] + CALLERS as u64 || asked(&two) < before[1] + CALLERS as u64 {
-            tokio::task::yield_now().await;
-        }
+        let enough = before.map(|asked| asked + CALLERS as u64);
+        until(|| asked(&one) >= enough[0] && asked(&two) >= enough[1]).await;
         server.until(|server| server.count("GET", COLD) > 0).await;
         go.notify_one();
     };

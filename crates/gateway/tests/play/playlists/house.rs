@@ -15,6 +15,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
+use crate::stage::waiting::until;
 use crate::stage::{Answer, Client, Script, Stage};
 
 pub const BOTH: [Kind; 2] = [Kind::Plex, Kind::Jellyfin];
@@ -131,12 +132,8 @@ pub fn tracks_of(running: &Running, kind: Kind) -> Vec<Track> {
 /// Waits until the music of a server is indexed.
 pub async fn indexed(stage: &Stage, server: &str) {
     let libraries = &stage.process.libraries;
-    let library = loop {
-        match libraries.music_of(server) {
-            Some(library) => break library,
-            None => stage.process.clock.sleep(std::time::Duration::from_millis(20)).await,
-        }
-    };
+    until(|| libraries.music_of(server).is_some()).await;
+    let library = libraries.music_of(server).expect("it is found");
     library.ready().await.expect("it can be indexed");
 }
 
