@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::looks::Sight;
+use super::sight::Sight;
 use super::store::Store;
 use crate::cache::Cache;
 use crate::key::Key;

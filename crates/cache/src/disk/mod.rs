@@ -2,7 +2,7 @@
 //!
 //! | room | is |
 //! |---|---|
-//! | `store` | one SQLite file, and all that is read from it and written to it; `looks`, how a key is looked up; `batch` and `commit`, what is written at a time, and how |
+//! | `store` | one SQLite file, and all that is read from it and written to it; `sight`, how a key is looked up; `batch` and `commit`, what is written at a time, and how |
 //! | `settings`, `stats`, `shared` | its bounds, what it counts, what its threads share |
 //! | `layout` | its tables, and how a file is known to be ours |
 //! | `row` | how an entry becomes a row and comes back |
@@ -45,7 +45,6 @@ mod health;
 pub mod inspect;
 mod layout;
 pub(crate) mod ledger;
-pub(crate) mod looks;
 mod markers;
 mod memos;
 mod orders;
@@ -58,6 +57,7 @@ mod renewal;
 pub(crate) mod row;
 mod settings;
 mod shared;
+pub(crate) mod sight;
 mod spelling;
 mod stats;
 pub(crate) mod store;

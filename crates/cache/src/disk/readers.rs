@@ -7,8 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::oneshot;
 
-use super::looks::{Looks, Sight};
 use super::row::Found;
+use super::sight::{Looks, Sight};
 use super::store::Store;
 use super::trouble::{Failing, Trouble};
 use super::{Shared, Snapshot};

@@ -18,10 +18,10 @@ use super::batch::{News, Placed};
 use super::bodies::Bodies;
 use super::extent;
 use super::layout::{about, prepare};
-use super::looks::Looks;
-#[cfg(test)]
-use super::looks::Sight;
 use super::row::{SELECT, int};
+use super::sight::Looks;
+#[cfg(test)]
+use super::sight::Sight;
 use super::trouble::{Failing, Trouble};
 use super::turn::Turn;
 use super::{markers, memos};

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::disk::batch::{Batch, Mark, Offer};
-use crate::disk::looks::Sight;
+use crate::disk::sight::Sight;
 use crate::disk::spelling;
 use crate::marker::Markers;
 use crate::policy::Horizons;
