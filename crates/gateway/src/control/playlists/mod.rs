@@ -1,33 +1,32 @@
 //! Playlists over the API: a wish, how far it is, what came of it.
 
+mod refusal;
+mod watching;
 mod wish;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::{Extension, Json};
-use futures_util::stream;
 use greenroom_library::playlist;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, watch};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Plane;
 use super::api::whole;
-use super::gate::{Admitted, Pass};
-use super::live::event_stream;
+use super::gate::Admitted;
 use super::part::Part;
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use crate::playlists::report::{Failure, Report, RowReport};
-use crate::playlists::run::{Ending, Progress, Run};
+use crate::playlists::run::{Ending, Run};
+pub(super) use refusal::Refusal;
 use wish::{Asked, Said, rows_of, too_long, wish_of};
 
 /// Longest body of a wish: a playlist, and what is said around it.
@@ -54,48 +53,6 @@ pub(super) struct RowsPart {
     /// So many were left out at the beginning.
     offset: usize,
     items: Vec<RowReport>,
-}
-
-/// Something is wrong with a wish; unlike a [`Problem`] it says what, in words made from the wish.
-pub(super) enum Refusal {
-    Problem(Problem),
-    Told(StatusCode, Failure, Option<String>),
-}
-
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Self {
-        Self::Problem(problem)
-    }
-}
-
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Self {
-        let status = match failure.code.as_str() {
-            "unknown-server" | "unknown-account" | "unknown-library" | "no-playlist" => StatusCode::NOT_FOUND,
-            "library-not-built" | "library-off" | "no-token" | "already-running" | "several-playlists" => {
-                StatusCode::CONFLICT
-            }
-            "too-many-runs" => StatusCode::SERVICE_UNAVAILABLE,
-            "bad-wish" | "no-name" | "which-server" => StatusCode::BAD_REQUEST,
-            "too-long" => StatusCode::PAYLOAD_TOO_LARGE,
-            "unreadable" | "no-rows" => StatusCode::UNPROCESSABLE_ENTITY,
-            _ => StatusCode::BAD_GATEWAY,
-        };
-        Self::Told(status, failure, None)
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let (status, failure, run) = match self {
-            Self::Problem(problem) => return problem.into_response(),
-            Self::Told(status, failure, run) => (status, failure, run),
-        };
-        let title = status.canonical_reason().unwrap_or("Refused");
-        let mut problem = ProblemBody::new(status, &failure.code, title, &failure.message);
-        problem.run = run.as_deref();
-        problem.into_response()
-    }
 }
 
 /// Synchronises a playlist.
@@ -216,20 +173,7 @@ pub(super) async fn run(
         return Ok(answer(StatusCode::OK, "application/json", in_full(&run).await?));
     }
     let seat = plane.control.live.seat()?;
-    let viewer = Viewer {
-        progress: run.watch(),
-        pass: admitted.pass,
-        run,
-        plane,
-        is_over: false,
-        is_new: true,
-        _seat: seat,
-    };
-    let frames = stream::unfold(viewer, |mut viewer| async move {
-        let frame = viewer.next().await?;
-        Some((Ok::<_, Infallible>(frame), viewer))
-    });
-    Ok(event_stream(frames))
+    Ok(watching::follow(plane, run, admitted.pass, seat))
 }
 
 /// What is kept in step by itself, with what came of it and when it is taken next.
@@ -318,41 +262,6 @@ pub(super) async fn missing(
             Ok(answer(StatusCode::OK, "application/json", list))
         }
         _ => Err(Failure::new("bad-wish", "format must be csv or json").into()),
-    }
-}
-
-/// Somebody who watches a run.
-struct Viewer {
-    plane: Arc<Plane>,
-    run: Arc<Run>,
-    progress: watch::Receiver<Progress>,
-    pass: Pass,
-    is_new: bool,
-    is_over: bool,
-    _seat: OwnedSemaphorePermit,
-}
-
-impl Viewer {
-    /// The next event; nothing after the end.
-    async fn next(&mut self) -> Option<Bytes> {
-        if self.is_over {
-            return None;
-        }
-        if !std::mem::take(&mut self.is_new) && self.run.ending().is_none() {
-            tokio::select! {
-                () = self.plane.stop.cancelled() => return None,
-                changed = self.progress.changed() => changed.ok()?,
-            }
-        }
-        if !self.plane.still_admits(self.pass) {
-            return None;
-        }
-        self.progress.borrow_and_update();
-        self.is_over = self.run.ending().is_some();
-        let name = if self.is_over { "ended" } else { "progress" };
-        let told =
-            if self.is_over { in_full(&self.run).await.ok()? } else { told(&self.run, false).to_string() };
-        Some(Bytes::from(format!("event: {name}\ndata: {told}\n\n")))
     }
 }
 
