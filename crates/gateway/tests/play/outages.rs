@@ -257,10 +257,9 @@ async fn what_is_not_kept_and_what_is_no_read_gets_a_quick_no_in_the_clients_own
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_back_is_asked_once_for_each_key_and_within_five_seconds() {
+async fn a_server_that_is_back_is_asked_once_for_each_key_and_believed_at_the_first_probe() {
     let lives = "[server.lifetimes.item]\nfresh_s = 300\nstale_s = 0\n";
     let (plex, jellyfin, stage) = simulated(&format!("token = \"plx-owner-a\"\n{lives}")).await;
-    let clock = stage.process.clock.clone();
     let client = json(&stage, plex.tokens().sam());
     let reads: Vec<String> = (1..=20).map(|id| format!("/library/metadata/{id}")).collect();
     for target in &reads {
@@ -274,15 +273,15 @@ async fn a_server_that_is_back_is_asked_once_for_each_key_and_within_five_second
         assert_eq!(said.status, 200);
     }
     plex.ledger().reset();
-    let returned_ms = clock.now_ms();
     plex.faults().clear();
     while !gateway(&stage, 0).breaker.admits() {
         for said in all().await {
             assert_eq!(said.status, 200, "what was read before is read on until it is back");
         }
     }
-    let took_ms = clock.now_ms() - returned_ms;
-    assert!(took_ms <= 5_000, "it took {took_ms} ms");
+    // One probe every two seconds, and then the sockets: they attach before anybody runs out of patience.
+    let probes = plex.ledger().count(|seen| seen.target.starts_with("/identity"));
+    assert_eq!((probes, gateway(&stage, 0).breaker.counts().unattached), (1, 0));
     for said in all().await {
         assert_eq!(said.status, 200);
         assert!(!said.header("cache-status").contains("offline"), "{}", said.header("cache-status"));
@@ -437,10 +436,10 @@ async fn picture_in_an_outage(more: &str, clock: Clock) -> (Scripted, Stage, [u1
     (server, stage, statuses)
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test(start_paused = true)]
 async fn a_picture_that_was_a_hit_stays_one_when_the_server_goes() {
     for (more, expected) in [("", [200, 503, 503]), ("public_images = true\n", [200, 200, 503])] {
-        let (server, stage, said) = picture_in_an_outage(more, Clock::scaled(3600.0)).await;
+        let (server, stage, said) = picture_in_an_outage(more, Clock::system()).await;
         assert_eq!(said, expected, "{more}: who was shown it, nobody, a stranger");
         server.stop();
         stage.down().await;
