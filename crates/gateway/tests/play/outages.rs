@@ -272,6 +272,8 @@ async fn a_server_that_is_back_is_asked_once_for_each_key_and_believed_at_the_fi
     for said in all().await {
         assert_eq!(said.status, 200);
     }
+    // Who follows the events has noticed: else it would attach when reads pass already, and all would be asked again.
+    until(|| gateway(&stage, 0).breaker.cut_sockets() == 1).await;
     plex.ledger().reset();
     plex.faults().clear();
     while !gateway(&stage, 0).breaker.admits() {
