@@ -1,7 +1,7 @@
 //! From a client's request to its answer.
 //!
 //! Rooms: [`meaning`] (who asks what), [`read`] (from the cache), [`direct`] (past it), [`observe`] (past it, and judged), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
-//! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`timing`] (how long the parts of an answer take), [`load`] (asking the
+//! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`timing`] (how long the parts of an answer take), [`load`] and [`image`] (asking the
 //! server for what is kept), [`offline`] (while the server is down), [`answer`] (what leaves for the client), [`address`] (what is rewritten in it),
 //! [`within`] (a read of our own, for a dashboard), [`note`] and [`cause`] (what is counted of it), [`spot_check`] (whether it was right),
 //! [`headers`] (what may pass in either
@@ -13,6 +13,7 @@ mod cause;
 pub mod direct;
 pub mod headers;
 pub mod hook;
+pub mod image;
 pub mod load;
 pub mod meaning;
 mod note;

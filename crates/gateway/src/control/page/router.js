@@ -8,6 +8,7 @@ import { confirm, notice, say } from "./talk.js";
 
 const VIEWS = {
   overview: () => import("./views/overview.js"),
+  activity: () => import("./views/activity.js"),
   servers: () => import("./views/servers.js"),
   libraries: () => import("./views/libraries.js"),
   playlists: () => import("./views/playlists.js"),

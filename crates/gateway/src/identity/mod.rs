@@ -11,21 +11,24 @@
 //! socket, within `auth_ttl` before the server was last heard of, or let in by such a proof within that time; and it
 //! gets what it was given before, class by class.
 
-use std::collections::HashMap;
-use std::fmt;
+mod everybody;
+mod images;
+mod key;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use greenroom_cache::Partition;
 use greenroom_upstream::class::Class;
-use greenroom_upstream::credential::Credential;
 use parking_lot::{Mutex, RwLock};
 
 use crate::breaker::Outage;
-use crate::state::proofs::{Changes, IdentityProofs, ImageProof};
+use crate::state::proofs::IdentityProofs;
 use crate::state::refusals::Refusals;
-use crate::statistics::User;
+pub use everybody::Identities;
+pub use key::HashKey;
+pub(crate) use key::hex;
 
 /// How long the proof for an image holds.
 pub const IMAGE_PROOF_TTL: Duration = Duration::from_secs(24 * 3600);
@@ -35,16 +38,6 @@ pub(crate) const MAX_IDENTITIES: usize = 4096;
 pub(crate) const MAX_IMAGE_PROOFS: usize = 200_000;
 /// A token is shown to be good with every answer; that alone is worth being kept only so often.
 const PROVEN_EXACT_MS: u64 = 30_000;
-
-/// The secret that turns tokens into partitions. Prints nothing of itself.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct HashKey(pub [u8; 32]);
-
-impl fmt::Debug for HashKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HashKey(…)")
-    }
-}
 
 /// One identity of one server, as seen through its token.
 #[derive(Debug)]
@@ -315,336 +308,15 @@ impl Identity {
     }
 }
 
-/// Who was shown which image.
-#[derive(Debug, Default)]
-struct Images {
-    /// When, and at which generation.
-    shown: HashMap<(Partition, u64), (u64, u64)>,
-    /// What is not kept yet.
-    news: HashMap<(Partition, u64), News>,
-    /// There was too much of it: all is to be kept anew.
-    is_news_lost: bool,
-}
-
-#[derive(Debug)]
-struct News {
-    identity: Arc<Identity>,
-    item: u64,
-    /// When it was shown and at which generation; `None` if that was taken back.
-    shown: Option<(u64, u64)>,
-}
-
-impl News {
-    /// As it is kept. What was shown to a token that was refused since is not.
-    fn proof(&self) -> Option<ImageProof> {
-        let at_ms = match self.shown {
-            None => 0,
-            Some((at_ms, generation)) => (self.identity.generation() == generation).then_some(at_ms)?,
-        };
-        Some(ImageProof { partition: self.identity.partition.as_str().to_owned(), item: self.item, at_ms })
-    }
-}
-
-impl Images {
-    fn tell(&mut self, news: News) {
-        if self.news.len() < MAX_IMAGE_PROOFS {
-            self.news.insert((news.identity.partition.clone(), news.item), news);
-        } else {
-            self.is_news_lost = true;
-        }
-    }
-
-    /// What is not kept yet, or all there is; and whether it is all.
-    fn take_news(&mut self, all: bool, everybody: &[Arc<Identity>]) -> (Vec<News>, bool) {
-        let news = std::mem::take(&mut self.news);
-        if !std::mem::take(&mut self.is_news_lost) && !all {
-            return (news.into_values().collect(), false);
-        }
-        let by_partition: HashMap<_, _> = everybody.iter().map(|one| (&one.partition, one)).collect();
-        let whole = self.shown.iter().filter_map(|((partition, item), shown)| {
-            let identity = Arc::clone(by_partition.get(partition)?);
-            Some(News { identity, item: *item, shown: Some(*shown) })
-        });
-        (whole.collect(), true)
-    }
-}
-
-/// The identities of one server.
-#[derive(Debug)]
-pub struct Identities {
-    server: String,
-    key: HashKey,
-    known: RwLock<HashMap<[u8; 16], Arc<Identity>>>,
-    anonymous: Arc<Identity>,
-    images: Mutex<Images>,
-    refused: Arc<Refusals>,
-}
-
-impl Identities {
-    /// Nobody yet. `key` hides the tokens.
-    pub fn new(server: &str, key: HashKey) -> Self {
-        let refused = Arc::<Refusals>::default();
-        let anonymous = Arc::new(Identity::new("anonymous", true, &refused));
-        let (known, images) = (RwLock::default(), Mutex::default());
-        Self { server: server.to_owned(), key, known, anonymous, images, refused }
-    }
-
-    /// What was refused and is not kept as such yet.
-    pub fn refused(&self) -> &Arc<Refusals> {
-        &self.refused
-    }
-
-    /// Takes over what was kept. Nobody may have been seen yet.
-    pub fn restore(&self, identities: &[IdentityProofs], images: &[ImageProof]) {
-        let mut known = self.known.write();
-        for proofs in identities.iter().take(MAX_IDENTITIES) {
-            if proofs.partition == self.anonymous.partition.as_str() {
-                self.anonymous.restore(proofs);
-            } else if let Some(hash) = unhex(&proofs.partition) {
-                let identity = Identity::new(&proofs.partition, false, &self.refused);
-                identity.restore(proofs);
-                known.insert(hash, Arc::new(identity));
-            }
-        }
-        let shown = &mut self.images.lock().shown;
-        let mut partition = self.anonymous.partition.clone();
-        for proof in images.iter().take(MAX_IMAGE_PROOFS) {
-            // They come sorted, so that one partition's share its text.
-            if partition.as_str() != proof.partition {
-                partition = Partition::new(&*proof.partition);
-            }
-            shown.insert((partition.clone(), proof.item), (proof.at_ms, 0));
-        }
-    }
-
-    /// Takes over what was kept after somebody may have been seen already: the file could not be read before.
-    pub fn merge(&self, identities: &[IdentityProofs], images: &[ImageProof]) {
-        let mut known = self.known.write();
-        for proofs in identities.iter().filter(|proofs| !self.refused.is_waiting(&proofs.partition)) {
-            if proofs.partition == self.anonymous.partition.as_str() {
-                self.anonymous.merge(proofs);
-            } else if let Some(hash) = unhex(&proofs.partition)
-                && (known.len() < MAX_IDENTITIES || known.contains_key(&hash))
-            {
-                let newcomer = || Arc::new(Identity::new(&proofs.partition, false, &self.refused));
-                known.entry(hash).or_insert_with(newcomer).merge(proofs);
-            }
-        }
-        let Images { shown, news, .. } = &mut *self.images.lock();
-        for proof in images.iter().filter(|proof| !self.refused.is_waiting(&proof.partition)) {
-            let key = (Partition::new(&*proof.partition), proof.item);
-            let is_taken_back = news.get(&key).is_some_and(|news| news.shown.is_none());
-            if shown.len() < MAX_IMAGE_PROOFS && !is_taken_back {
-                // Of the first generation: to a token that was refused since it does not count.
-                shown.entry(key).or_insert((proof.at_ms, 0));
-            }
-        }
-    }
-
-    /// Every token was refused: nothing is proven any more, nor comes back after a crash.
-    pub fn refuse_everybody(&self) {
-        self.unprove_all();
-        self.refused.note_everybody();
-    }
-
-    /// The proofs that are not kept yet, or all of them. Those of whoever has a socket open count as of `sockets_ms`.
-    pub fn take_changes(&self, all: bool, sockets_ms: Option<u64>) -> Changes {
-        let mut everybody = self.all();
-        everybody.push(Arc::clone(&self.anonymous));
-        if let Some(now_ms) = sockets_ms {
-            // As long as it is open the server keeps to its yes.
-            let open = everybody.iter().filter(|identity| identity.has_signal() && !identity.is_refused());
-            open.for_each(|identity| identity.prove(now_ms, identity.generation()));
-        }
-        let (news, all) = self.images.lock().take_news(all, &everybody);
-        if all {
-            let proven = everybody.iter().filter(|identity| identity.was_ever_accepted());
-            proven.for_each(|identity| identity.is_changed.store(true, Ordering::Release));
-        }
-        Changes {
-            all,
-            identities: everybody.iter().filter_map(|identity| identity.take_changed()).collect(),
-            images: news.iter().filter_map(News::proof).collect(),
-        }
-    }
-
-    /// Another process heard that this token is refused. Gives whose it is, if that was known.
-    pub fn unprove(&self, partition: &str) -> Option<Arc<Identity>> {
-        let identity = if partition == self.anonymous.partition.as_str() {
-            Arc::clone(&self.anonymous)
-        } else {
-            self.known.read().get(&unhex(partition)?).cloned()?
-        };
-        identity.unprove();
-        Some(identity)
-    }
-
-    /// Nobody is proven any more.
-    pub fn unprove_all(&self) {
-        self.all().iter().chain([&self.anonymous]).for_each(|identity| identity.unprove());
-    }
-
-    /// Who shows this credential, and, if another identity had to be forgotten for it, which one: the caller must
-    /// purge that one's partition, because no write will reach it any more.
-    pub fn resolve(&self, credential: &Credential, now_ms: u64) -> (Arc<Identity>, Option<Arc<Identity>>) {
-        let Some(token) = &credential.token else { return (Arc::clone(&self.anonymous), None) };
-        let hash = self.hash(token.expose());
-        if let Some(identity) = self.known.read().get(&hash) {
-            identity.last_seen_ms.store(now_ms, Ordering::Relaxed);
-            return (Arc::clone(identity), None);
-        }
-        let mut known = self.known.write();
-        let forgotten = if known.len() >= MAX_IDENTITIES { forget_least_worthy(&mut known) } else { None };
-        let identity =
-            known.entry(hash).or_insert_with(|| Arc::new(Identity::new(&hex(&hash), false, &self.refused)));
-        identity.last_seen_ms.store(now_ms, Ordering::Relaxed);
-        (Arc::clone(identity), forgotten)
-    }
-
-    /// Who shows this credential, if they were seen before. Leaves no trace: for diagnosis.
-    pub fn known(&self, credential: &Credential) -> Option<Arc<Identity>> {
-        match &credential.token {
-            None => Some(Arc::clone(&self.anonymous)),
-            Some(token) => self.known.read().get(&self.hash(token.expose())).cloned(),
-        }
-    }
-
-    /// Everybody who showed a token.
-    pub fn all(&self) -> Vec<Arc<Identity>> {
-        self.known.read().values().cloned().collect()
-    }
-
-    /// The server showed this identity an image of the item, asked at that generation.
-    pub fn accept_image(&self, identity: &Arc<Identity>, item: &str, now_ms: u64, generation: u64) {
-        let (images, item) = (&mut *self.images.lock(), hash_text(item));
-        if images.shown.len() >= MAX_IMAGE_PROOFS {
-            images.shown.retain(|_, (at_ms, _)| within(*at_ms, now_ms, IMAGE_PROOF_TTL));
-            if images.shown.len() >= MAX_IMAGE_PROOFS {
-                images.shown.clear();
-            }
-        }
-        let shown = (now_ms, generation);
-        images.shown.insert((identity.partition.clone(), item), shown);
-        images.tell(News { identity: Arc::clone(identity), item, shown: Some(shown) });
-        identity.prove(now_ms, generation);
-    }
-
-    /// The server would not show this identity the item's image any more.
-    pub fn refuse_image(&self, identity: &Arc<Identity>, item: &str) {
-        let (images, item) = (&mut *self.images.lock(), hash_text(item));
-        // Told even if nothing is known of it: the file may not be read yet.
-        images.tell(News { identity: Arc::clone(identity), item, shown: None });
-        if images.shown.remove(&(identity.partition.clone(), item)).is_some() {
-            self.refused.hurry();
-        }
-    }
-
-    /// Whether the server showed this identity an image of the item within `ttl`, and did not refuse it since.
-    pub fn is_image_accepted(&self, identity: &Identity, item: &str, now_ms: u64, ttl: Duration) -> bool {
-        let images = self.images.lock();
-        images.shown.get(&(identity.partition.clone(), hash_text(item))).is_some_and(|(at_ms, generation)| {
-            within(*at_ms, now_ms, ttl) && *generation == identity.generation()
-        })
-    }
-
-    /// Whoever came without a token.
-    pub fn anonymous(&self) -> &Arc<Identity> {
-        &self.anonymous
-    }
-
-    /// The partition of a token.
-    pub fn partition_of(&self, token: &str) -> Partition {
-        Partition::new(hex(&self.hash(token)))
-    }
-
-    /// Who that is in statistics: the account where it is proven, so that several tokens of one person are one user.
-    pub fn user_of(&self, identity: &Identity) -> Option<User> {
-        if identity.is_anonymous() {
-            return None;
-        }
-        let Some(account) = identity.account() else { return User::of_hash(identity.partition.as_str()) };
-        let mut hasher = blake3::Hasher::new_keyed(&self.key.0);
-        for part in ["user", &*self.server, &*account] {
-            hasher.update(part.as_bytes()).update(&[0]);
-        }
-        let [one, two, three, four, ..] = *hasher.finalize().as_bytes();
-        Some(User::new([one, two, three, four]))
-    }
-
-    fn hash(&self, token: &str) -> [u8; 16] {
-        let mut hasher = blake3::Hasher::new_keyed(&self.key.0);
-        hasher.update(self.server.as_bytes());
-        hasher.update(&[0]);
-        hasher.update(token.as_bytes());
-        let mut hash = [0; 16];
-        hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-        hash
-    }
-}
-
-/// Tokens that never worked go first, then whoever was away longest.
-fn forget_least_worthy(known: &mut HashMap<[u8; 16], Arc<Identity>>) -> Option<Arc<Identity>> {
-    let hash = known
-        .iter()
-        .min_by_key(|(_, identity)| {
-            (identity.was_ever_accepted(), identity.last_seen_ms.load(Ordering::Relaxed))
-        })
-        .map(|(hash, _)| *hash)?;
-    let identity = known.remove(&hash)?;
-    identity.is_forgotten.store(true, Ordering::Release);
-    // Nothing is kept of it; in flight there may be something yet.
-    identity.refuse();
-    Some(identity)
-}
-
 pub(crate) fn within(at_ms: u64, now_ms: u64, ttl: Duration) -> bool {
     at_ms > 0 && now_ms.saturating_sub(at_ms) <= u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn hash_text(text: &str) -> u64 {
-    xxhash_rust::xxh3::xxh3_64(text.as_bytes())
-}
-
-/// Bytes as digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
-}
-
-fn unhex(text: &str) -> Option<[u8; 16]> {
-    let is_hash = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_hash.then(|| u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)).flatten()
-}
-
 #[cfg(test)]
 mod tests {
-    use greenroom_upstream::credential::Secret;
-
     use super::*;
 
-    fn credential(token: &str) -> Credential {
-        Credential { token: Some(Secret::new(token)), ..Credential::default() }
-    }
-
     const TTL: Duration = Duration::from_secs(300);
-
-    #[test]
-    fn tokens_with_a_long_common_beginning_are_different_identities() {
-        let identities = Identities::new("home", HashKey([7; 32]));
-        let (one, _) = identities.resolve(&credential("abcdefgh-1"), 1);
-        let (two, _) = identities.resolve(&credential("abcdefgh-2"), 1);
-        assert_ne!(one.partition(), two.partition());
-    }
-
-    #[test]
-    fn the_partition_shows_nothing_of_the_token() {
-        let identities = Identities::new("home", HashKey([7; 32]));
-        let (one, _) = identities.resolve(&credential("SECRETTOKEN"), 1);
-        assert!(!format!("{one:?}").contains("SECRET"));
-    }
 
     #[test]
     fn a_proof_holds_for_its_class_and_its_time_only() {
@@ -694,37 +366,5 @@ mod tests {
         identity.refuse();
         identity.let_in(Class::Lists, 16 * minute, TTL);
         assert!(!counts(16), "refused");
-    }
-
-    #[test]
-    fn a_refusal_ends_every_proof_and_what_was_asked_before_it_proves_nothing() {
-        let identities = Identities::new("home", HashKey([7; 32]));
-        let (identity, _) = identities.resolve(&credential("t"), 1);
-        let before = identity.generation();
-        identity.accept(Class::Lists, 1_000, before);
-        identities.accept_image(&identity, "1", 1_000, before);
-        assert!(identities.is_image_accepted(&identity, "1", 1_000, TTL));
-        identity.refuse();
-        identity.accept(Class::Lists, 1_000, before);
-        assert!(!identity.is_accepted(Class::Lists, 1_000, TTL));
-        assert!(!identities.is_image_accepted(&identity, "1", 1_000, TTL));
-    }
-
-    #[test]
-    fn the_key_that_hides_tokens_is_not_printed() {
-        assert!(!format!("{:?}", Identities::new("home", HashKey([7; 32]))).contains('7'));
-    }
-
-    #[test]
-    fn a_flood_of_wrong_tokens_does_not_push_out_a_right_one() {
-        let identities = Identities::new("home", HashKey([7; 32]));
-        let (right, _) = identities.resolve(&credential("right"), 1);
-        right.accept(Class::Lists, 1, 0);
-        for index in 0..MAX_IDENTITIES + 10 {
-            identities.resolve(&credential(&format!("wrong-{index}")), 2);
-        }
-        assert_eq!(identities.all().len(), MAX_IDENTITIES);
-        let (again, _) = identities.resolve(&credential("right"), 3);
-        assert!(again.is_accepted(Class::Lists, 3, TTL));
     }
 }
