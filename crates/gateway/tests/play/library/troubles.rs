@@ -325,7 +325,7 @@ async fn a_library_that_does_not_fit_is_refused_with_numbers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_persons_read_does_not_wait_behind_pages() {
-    let more = "upstream_concurrency = 2\n";
+    let more = "upstream_concurrency = 2\nload_timeout_s = 600\n";
     let house = House::plex_with(music(TRACKS), more, FACTOR).await;
     let library = house.current().await;
     house.server.set_latency(Latency::even(Duration::from_millis(20)));
