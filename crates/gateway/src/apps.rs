@@ -386,9 +386,9 @@ mod tests {
             held.iter().filter(|app| !app.is_crowd).map(|app| app.number).collect();
         assert_eq!(numbers.len(), MAX_STRANGERS + MAX_LEAVING, "no two that are held have the same number");
         assert!(held.iter().any(|app| app.is_crowd), "beyond, they have no place");
-        held.iter().for_each(|app| {
+        for app in &held {
             app.asked.fetch_add(1, Ordering::Relaxed);
-        });
+        }
         let sum = |apps: &Apps| apps.figures().iter().map(|(_, counted)| counted.asked).sum::<u64>();
         assert_eq!(sum(&apps), 2_000);
         drop(held);

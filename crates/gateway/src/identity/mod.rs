@@ -259,11 +259,6 @@ impl Identity {
         self.generation() > 0 && self.proven_ms.load(Ordering::Acquire) == 0
     }
 
-    /// Whether the server showed, since it last refused this token, that it accepts it.
-    pub fn is_proven(&self) -> bool {
-        self.proven_ms.load(Ordering::Acquire) > 0
-    }
-
     /// It was given what nobody gets without a valid token.
     pub fn note_member(&self) {
         if !self.is_member() {
