@@ -1,5 +1,6 @@
 //! The control plane as a whole, asked as a browser, a program or an attacker asks.
 
+mod described;
 mod measured;
 mod walks;
 

@@ -18,7 +18,8 @@ async fn what_was_counted_of_libraries_that_are_not_indexed_and_the_peak_outlive
     let server = server.start("127.0.0.1:0".parse().expect("an address"), &tasks).await.expect("it starts");
     play(&server);
     let token = server.tokens().owner_a().to_owned();
-    let environment = [("GREENROOM_SERVER_PLEX_TOKEN", token.as_str()), ("AUTO_ENABLE_LIBRARY_CACHE", "false")];
+    let environment =
+        [("GREENROOM_SERVER_PLEX_TOKEN", token.as_str()), ("AUTO_ENABLE_LIBRARY_CACHE", "false")];
     let until = async |control: &Client, path: &str, is_so: fn(&Value) -> bool| loop {
         let answer = control.get(path).await;
         if answer.status == 200 && is_so(&answer.json()) {
