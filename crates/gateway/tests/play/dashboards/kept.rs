@@ -43,8 +43,6 @@ async fn what_was_counted_of_libraries_that_are_not_indexed_and_the_peak_outlive
     let control = Client::new(address.parse().expect("an address"));
     let after = until(&control, "/api/v1/dashboard", |said| !said["libraries"].is_null()).await;
     assert_eq!(after["libraries"], before, "the same, and as old as it is");
-    assert_eq!(after["services"]["online"], 0);
-    let stats = until(&control, "/api/plex/stats", |said| said["peak_concurrent"] == 1).await;
-    assert_eq!(stats["stale"], true, "{stats}");
+    until(&control, "/api/plex/stats", |said| said["peak_concurrent"] == 1).await;
     program.kill().await;
 }
