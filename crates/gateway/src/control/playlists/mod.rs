@@ -1,5 +1,6 @@
 //! Playlists over the API: a wish, how far it is, what came of it.
 
+mod answers;
 mod refusal;
 mod watching;
 mod wish;
@@ -16,7 +17,6 @@ use greenroom_library::playlist;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Plane;
@@ -26,6 +26,7 @@ use super::part::Part;
 use super::problem::Problem;
 use crate::playlists::report::{Failure, Report, RowReport};
 use crate::playlists::run::{Ending, Run};
+use answers::Told;
 pub(super) use refusal::Refusal;
 use wish::{Asked, Said, rows_of, too_long, wish_of};
 
@@ -61,8 +62,8 @@ pub(super) struct RowsPart {
     path = "/api/v1/playlists/sync",
     params(Said), request_body = Asked,
     responses(
-        (status = 200, description = "What came of it", body = Object),
-        (status = 202, description = "It goes on; `Location` tells where to look", body = Object),
+        (status = 200, description = "What came of it", body = Told),
+        (status = 202, description = "It goes on; `Location` tells where to look", body = Told),
         (status = 404, description = "No such server, account, library or playlist"),
         (status = 409, description = "Not now: the library is not built or turned off, a token is missing, or it runs already"),
         (status = 422, description = "It is no playlist"),
@@ -120,12 +121,12 @@ pub(super) async fn sync(
 }
 
 /// The runs that are known, the newest first, without their rows.
-#[utoipa::path(get, path = "/api/v1/playlists/runs", params(Part), responses((status = 200, body = Object)))]
+#[utoipa::path(get, path = "/api/v1/playlists/runs", params(Part), responses((status = 200, body = answers::Runs)))]
 pub(super) async fn runs(State(plane): State<Arc<Plane>>, Query(part): Query<Part>) -> Response {
     let runs = plane.control.playlists.runs();
-    let shown: Vec<Value> = part.of(&runs).iter().map(|run| told(run, false)).collect();
-    let list = json!({"total": runs.len(), "offset": part.offset, "runs": shown});
-    answer(StatusCode::OK, "application/json", list.to_string())
+    let shown = part.of(&runs).iter().map(|run| Told::of(run, false)).collect();
+    let list = answers::Runs { total: runs.len(), offset: part.offset, runs: shown };
+    answer(StatusCode::OK, "application/json", json_of(&list))
 }
 
 /// The rows of a run, a part at a time, with what came of each.
@@ -156,7 +157,7 @@ pub(super) async fn rows(
     path = "/api/v1/playlists/runs/{id}",
     params(("id" = String, Path, description = "The run")),
     responses(
-        (status = 200, content((Object = "application/json"), (String = "text/event-stream"))),
+        (status = 200, content((Told = "application/json"), (String = "text/event-stream"))),
         (status = 404, description = "No such run"),
         (status = 503, description = "Too many watch"),
     ),
@@ -177,13 +178,13 @@ pub(super) async fn run(
 }
 
 /// What is kept in step by itself, with what came of it and when it is taken next.
-#[utoipa::path(get, path = "/api/v1/playlists/standing", responses((status = 200, body = Object)))]
+#[utoipa::path(get, path = "/api/v1/playlists/standing", responses((status = 200, body = answers::Kept)))]
 pub(super) async fn standing(State(plane): State<Arc<Plane>>) -> Response {
     let (entries, is_elsewhere) = plane.control.playlists.keeping.all();
     answer(
         StatusCode::OK,
         "application/json",
-        json!({"kept_by_another_gateway": is_elsewhere, "standing": entries}).to_string(),
+        json_of(&answers::Kept { kept_by_another_gateway: is_elsewhere, standing: entries }),
     )
 }
 
@@ -193,7 +194,7 @@ pub(super) async fn standing(State(plane): State<Arc<Plane>>) -> Response {
     path = "/api/v1/playlists/standing/{name}/run",
     params(("name" = String, Path, description = "What the configuration calls it")),
     responses(
-        (status = 202, description = "It is taken now", body = Object),
+        (status = 202, description = "It is taken now", body = answers::Taken),
         (status = 404, description = "No such playlist is configured"),
         (status = 409, description = "Another gateway keeps them"),
     ),
@@ -211,7 +212,7 @@ pub(super) async fn run_standing(
         let message = "no such playlist is configured; /api/v1/playlists/standing lists those that are";
         return Err(Refusal::Told(StatusCode::NOT_FOUND, Failure::new("unknown-playlist", message), None));
     }
-    Ok(answer(StatusCode::ACCEPTED, "application/json", json!({"standing": name}).to_string()))
+    Ok(answer(StatusCode::ACCEPTED, "application/json", json_of(&answers::Taken { standing: name })))
 }
 
 /// Tells a run to stop between two writes.
@@ -219,7 +220,7 @@ pub(super) async fn run_standing(
     post,
     path = "/api/v1/playlists/runs/{id}/cancel",
     params(("id" = String, Path, description = "The run")),
-    responses((status = 202, description = "It stops between two writes", body = Object), (status = 404, description = "No such run")),
+    responses((status = 202, description = "It stops between two writes", body = Told), (status = 404, description = "No such run")),
 )]
 pub(super) async fn cancel(
     State(plane): State<Arc<Plane>>,
@@ -227,7 +228,7 @@ pub(super) async fn cancel(
 ) -> Result<Response, Refusal> {
     let run = plane.control.playlists.run(&id).ok_or_else(unknown_run)?;
     run.cancel.cancel();
-    Ok(answer(StatusCode::ACCEPTED, "application/json", told(&run, false).to_string()))
+    Ok(answer(StatusCode::ACCEPTED, "application/json", json_of(&Told::of(&run, false))))
 }
 
 /// The rows of a run that are not in the library, in full.
@@ -236,7 +237,7 @@ pub(super) async fn cancel(
     path = "/api/v1/playlists/runs/{id}/missing",
     params(("id" = String, Path, description = "The run"), Form),
     responses(
-        (status = 200, content((Object = "application/json"), (String = "text/csv; charset=utf-8"))),
+        (status = 200, content((answers::Jspf = "application/json"), (String = "text/csv; charset=utf-8"))),
         (status = 404, description = "No such run"),
         (status = 409, description = "There is no report"),
     ),
@@ -277,29 +278,11 @@ fn report_of(run: &Run) -> Result<Arc<Report>, Refusal> {
 /// A run with its report, which may have megabytes: not on a thread that answers others.
 async fn in_full(run: &Arc<Run>) -> Result<String, Refusal> {
     let run = Arc::clone(run);
-    off_the_threads(move || Ok(told(&run, true).to_string())).await
+    off_the_threads(move || Ok(json_of(&Told::of(&run, true)))).await
 }
 
-/// A run as it is told; with its report if that is wanted and there.
-fn told(run: &Run, in_full: bool) -> Value {
-    let mut told = json!({
-        "run": run.id,
-        "state": run.word(),
-        "server": run.server,
-        "name": *run.name.lock(),
-        "begun_ms": run.begun_ms,
-        "progress": *run.watch().borrow(),
-    });
-    match run.ending() {
-        Some(Ending::Done(report)) if in_full => told["report"] = json!(*report),
-        Some(Ending::Done(report)) => {
-            told["counts"] = json!(report.counts);
-            told["accounts"] = json!(report.accounts);
-        }
-        Some(Ending::Failed(failure)) => told["error"] = json!(failure),
-        Some(Ending::Cancelled) | None => {}
-    }
-    told
+fn json_of(answer: &impl Serialize) -> String {
+    serde_json::to_string(answer).expect("an answer is always JSON")
 }
 
 async fn off_the_threads<T: Send + 'static>(

@@ -8,7 +8,8 @@ use axum::response::Response;
 use futures_util::stream;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::{in_full, told};
+use super::answers::Told;
+use super::{in_full, json_of};
 use crate::control::Plane;
 use crate::control::gate::Pass;
 use crate::control::live::event_stream;
@@ -54,7 +55,7 @@ impl Viewer {
         self.is_over = self.run.ending().is_some();
         let name = if self.is_over { "ended" } else { "progress" };
         let told =
-            if self.is_over { in_full(&self.run).await.ok()? } else { told(&self.run, false).to_string() };
+            if self.is_over { in_full(&self.run).await.ok()? } else { json_of(&Told::of(&self.run, false)) };
         Some(Bytes::from(format!("event: {name}\ndata: {told}\n\n")))
     }
 }
