@@ -121,6 +121,27 @@ test("the watch history is paged, searched, and narrowed to a server and a time"
   await page.watched.close();
 });
 
+test("the pages are turned by keyboard, and the focus stays where it was", async () => {
+  const page = await opened();
+  await page.getByLabel("Ended in").selectOption("");
+  const { total } = await scene.gateway.api("history?limit=1");
+  await page.getByLabel("Search").focus();
+  await page.keyboard.type("the");
+  const said = page.locator("#view [role='status']");
+  const found = (await scene.gateway.api("history?search=the&limit=1")).total;
+  assert.ok(found > 25 && found < total, `${found} of ${total}`);
+  await until(async () => (await said.innerText()).startsWith("1 to 25 of") && !(await said.innerText()).includes(new Intl.NumberFormat("en-US").format(total)), "only what fits");
+  const older = page.getByRole("button", { name: "Older" });
+  await older.focus();
+  for (let from = 26; from <= found; from += 25) {
+    await page.keyboard.press("Enter");
+    await until(async () => (await said.innerText()).startsWith(`${new Intl.NumberFormat("en-US").format(from)} to`), `rows from ${from} on`);
+  }
+  assert.equal(await older.getAttribute("aria-disabled"), "true", "there is nothing older");
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Older");
+  await page.watched.close();
+});
+
 test("“Sync now” mirrors what was played since, and says what came of it", async () => {
   const page = await opened();
   const before = (await scene.gateway.api("history")).total;

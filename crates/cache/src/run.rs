@@ -29,6 +29,7 @@ impl House {
         let (pass, passed) = oneshot::channel();
         let house = Arc::clone(self);
         self.tasks.spawn(async move {
+            let began_us = house.clock.now_us();
             let claimed = match house.start(&lead, &booking, old.as_ref()).await {
                 Start::Load(claimed) => claimed,
                 Start::Adopt(entry) => {
@@ -47,6 +48,7 @@ impl House {
             let result =
                 result.unwrap_or_else(|_| Err(Failure::new(FailureKind::TimedOut, "the load never ended")));
             let created = lead.flight.created;
+            booking.cell.load_took(house.clock.since_ms(began_us));
             let is_kept = house.land(lead, &booking, result, claim.as_ref(), pass);
             drop(claim);
             claimed.give_back(&house, is_kept.then_some((&booking.key, created))).await;
@@ -65,7 +67,6 @@ impl House {
     ) -> bool {
         let (key, cell) = (&booking.key, &booking.cell);
         let now_ms = self.clock.now_ms();
-        cell.load_took(lead.flight.age_ms(now_ms));
         let landed = match result {
             Ok(Load::Store(fill)) => {
                 cell.loads_ok.one();

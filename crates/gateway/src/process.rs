@@ -198,6 +198,7 @@ impl Process {
             tasks.spawn(library::keep(Arc::clone(&server), Arc::clone(&libraries)));
             tasks.spawn(follower::follow(server));
         }
+        tasks.spawn(follow_wall(clock.clone(), stop.clone()));
         tasks.spawn(jobs.keep());
         tasks.spawn(inside.keep_warm(stop.clone()));
         cache.run_warmer();
@@ -235,6 +236,20 @@ impl Process {
             tracing::warn!("the disk was too slow at the end: the newest proofs of tokens were not written");
         }
         ended
+    }
+}
+
+/// Lets the clock leap over what the machine slept.
+async fn follow_wall(clock: Clock, stop: CancellationToken) {
+    let tell = |leap: Duration| {
+        tracing::info!(
+            leap_s = leap.as_secs(),
+            "the machine slept, or its clock was set ahead: ours leapt there"
+        );
+    };
+    tokio::select! {
+        never = clock.follow_wall(tell) => match never {},
+        () = stop.cancelled() => {}
     }
 }
 

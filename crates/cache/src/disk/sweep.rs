@@ -4,10 +4,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::extent::{self, Size};
 use super::layout::about;
-use super::row::{hash_in, int, take_out};
-use super::store::Store;
 use super::markers::{self, Clearing};
 use super::memos;
+use super::row::{hash_in, int, take_out};
+use super::store::Store;
 use super::trouble::Failing;
 
 /// Rows that one sweep takes out at most, so that it is never long.

@@ -13,5 +13,6 @@ mod reads;
 mod refresh;
 mod regressions;
 mod set_back;
+mod slept;
 mod stage;
 mod warming;

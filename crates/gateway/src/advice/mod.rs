@@ -117,7 +117,8 @@ impl Advisor {
         window.note(now_ms, window::counted(&stats, &self.servers));
         let counted = window.counted();
         drop(window);
-        let mut own: Vec<Warning> = tiers::advise_on_disk(&free, self.kept().as_ref(), is_said).into_iter().collect();
+        let mut own: Vec<Warning> =
+            tiers::advise_on_disk(&free, self.kept().as_ref(), is_said).into_iter().collect();
         own.extend(tiers::advise_on_memory(&tiers::Memory::of(&stats, &counted)));
         tell(None, &self.warnings, &tiers::CODES, own);
         for server in &self.servers {

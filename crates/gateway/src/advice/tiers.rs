@@ -165,7 +165,8 @@ mod tests {
         let room = |dir: &str| Room { dir: dir.into(), free_bytes: 100 * MIB, size_bytes: 10_000 * MIB };
         let kept = |dir: &str, mib: u64| Kept { dir: dir.into(), bytes: mib * MIB, max_bytes: 2_048 * MIB };
         let action = |kept: &Kept| {
-            let warning = advise_on_disk(&[room("/data"), room("/fast")], Some(kept), false).expect("it is full");
+            let warning =
+                advise_on_disk(&[room("/data"), room("/fast")], Some(kept), false).expect("it is full");
             warning.action
         };
         let clear = action(&kept("/fast", 700)).expect("it can");

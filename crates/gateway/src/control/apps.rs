@@ -26,6 +26,8 @@ pub(super) struct AppFigures {
     pub(super) let_in_saved: u64,
     /// What its first request asked for.
     pub(super) first_asked: Option<&'static str>,
+    /// Whether none of its requests was let in by a valid token.
+    pub(super) is_stranger: bool,
 }
 
 impl AppFigures {
@@ -44,6 +46,7 @@ impl AppFigures {
             let_in: counted.let_in,
             let_in_saved: counted.let_in_saved,
             first_asked: counted.first_asked,
+            is_stranger: counted.is_stranger,
         })
     }
 

@@ -19,14 +19,14 @@ use crate::jobs::{Awaited, Outcome};
 /// Rows of a page unless it is said otherwise, and at most.
 const USUAL: u64 = 100;
 const MOST: u64 = 500;
-/// A search longer than this is none.
-const MAX_SEARCH_BYTES: usize = 200;
+/// A search longer than this is none, in characters.
+const MAX_SEARCH: usize = 200;
 
 const BAD_QUESTION: Problem = Problem {
     status: StatusCode::BAD_REQUEST,
     code: "bad-question",
     title: "The question cannot be understood",
-    detail: "server, user, search, since_ms, offset and limit may be asked for; search is at most 200 bytes long, since_ms and offset are numbers, and limit is one from 1 to 500.",
+    detail: "server, user, search, since_ms, offset and limit may be asked for; search is at most 200 characters long, since_ms and offset are numbers, and limit is one from 1 to 500.",
 };
 const OFF: Problem = Problem {
     status: StatusCode::SERVICE_UNAVAILABLE,
@@ -57,6 +57,7 @@ pub(super) struct Wanted {
     /// Of this user, by name or by the server's id.
     user: Option<String>,
     /// Those of which a title or the user's name holds this; A to Z are the same as a to z.
+    #[param(max_length = 200)]
     search: Option<String>,
     /// Those that ended since then, in milliseconds since 1970.
     since_ms: Option<u64>,
@@ -92,7 +93,7 @@ pub(super) async fn page(
 ) -> Result<Json<Page>, Problem> {
     let Query(wanted) = wanted.map_err(|_| BAD_QUESTION)?;
     let limit = wanted.limit.unwrap_or(USUAL);
-    let is_too_long = wanted.search.as_ref().is_some_and(|search| search.len() > MAX_SEARCH_BYTES);
+    let is_too_long = wanted.search.as_ref().is_some_and(|search| search.chars().count() > MAX_SEARCH);
     if !(1..=MOST).contains(&limit) || is_too_long {
         return Err(BAD_QUESTION);
     }

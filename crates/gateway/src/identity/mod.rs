@@ -64,6 +64,8 @@ pub struct Identity {
     is_new: AtomicBool,
     /// A yes and a no never cross: both are noted under this lock.
     judging: Mutex<()>,
+    /// Whether it was given, since it was last refused, what nobody gets without a valid token.
+    is_member: AtomicBool,
     /// Whether it has proofs that are not kept yet.
     is_changed: AtomicBool,
     /// The proof of the token that was kept last.
@@ -87,6 +89,7 @@ impl Identity {
             is_forgotten: AtomicBool::new(false),
             is_new: AtomicBool::new(true),
             judging: Mutex::new(()),
+            is_member: AtomicBool::new(false),
             is_changed: AtomicBool::new(false),
             kept_proven_ms: AtomicU64::new(0),
             refused: Arc::clone(refused),
@@ -191,6 +194,7 @@ impl Identity {
         }
         self.proven_ms.store(0, Ordering::Release);
         self.let_in_ms.store(0, Ordering::Release);
+        self.is_member.store(false, Ordering::Release);
         self.is_changed.store(false, Ordering::Release);
     }
 
@@ -258,6 +262,19 @@ impl Identity {
     /// Whether the server showed, since it last refused this token, that it accepts it.
     pub fn is_proven(&self) -> bool {
         self.proven_ms.load(Ordering::Acquire) > 0
+    }
+
+    /// It was given what nobody gets without a valid token.
+    pub fn note_member(&self) {
+        if !self.is_member() {
+            self.is_member.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether it was given, by this process and since it was last refused, what nobody gets without a valid token. That
+    /// it is proven says less: pictures are shown to any token.
+    pub fn is_member(&self) -> bool {
+        self.is_member.load(Ordering::Acquire)
     }
 
     /// Whether its place was needed for somebody else.

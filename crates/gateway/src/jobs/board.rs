@@ -29,8 +29,6 @@ pub(super) struct Job {
     pub(super) known_ms: u64,
     pub(super) stage: Stage,
     pub(super) last: Option<Last>,
-    /// For so long the machine slept since then.
-    pub(super) slept_ms: u64,
 }
 
 /// What a job does now.
@@ -61,14 +59,15 @@ impl Board {
 }
 
 impl Job {
-    pub(super) fn sight(&self) -> Sight {
+    /// What is known of it, if nothing was slept over since then.
+    pub(super) fn sight(&self, awake_ms: u64) -> Sight {
         Sight {
             every_ms: self.plan.every.filter(|_| self.elsewhere.is_none()).map(millis),
             is_under_way: !matches!(self.stage, Stage::Idle),
             catches_up: self.plan.catches_up,
             known_ms: self.known_ms,
             ended_ms: self.last.as_ref().map(|last| last.ended_ms),
-            slept_ms: self.slept_ms,
+            awake_ms: awake_ms.max(self.known_ms),
         }
     }
 
@@ -81,13 +80,13 @@ impl Job {
         self.plan.catches_up && self.plan.every.is_none_or(|every| every >= WRITTEN_FROM)
     }
 
-    pub(super) fn report(&self, now_ms: u64) -> Report {
+    pub(super) fn report(&self, now_ms: u64, awake_ms: u64) -> Report {
         let (state, progress) = match &self.stage {
             Stage::Idle => (State::Idle, None),
             Stage::Waiting(_) => (State::Waiting, None),
             Stage::Running { turn, .. } => (State::Running, turn.told()),
         };
-        let next_ms = match due(&self.sight(), now_ms) {
+        let next_ms = match due(&self.sight(awake_ms), now_ms) {
             Due::At(at_ms) => Some(at_ms),
             Due::Now(_) => Some(now_ms),
             Due::Never => None,

@@ -48,10 +48,8 @@ pub use turn::Turn;
 pub const AT_ONCE: usize = 3;
 /// A run that is to end may take so long for it; then it is broken off.
 const GRACE: Duration = Duration::from_secs(5);
-/// So often it is looked whether the machine slept.
-const LOOK: Duration = Duration::from_secs(60);
-/// The wall's clock runs ahead by this much at once only if the machine slept, or somebody set it.
-const SLEPT: Duration = Duration::from_secs(30);
+/// The keeper looks at least this often: a rest without end is no time to sleep.
+const LONGEST_REST: Duration = Duration::from_secs(60);
 /// Longest message of a run that is kept, in characters.
 const MAX_MESSAGE: usize = 500;
 
@@ -159,23 +157,17 @@ impl Jobs {
         // A run of the future is from before the clock was set back: it counts as one of now.
         let last = self.recorded.get(plan.id).cloned();
         let last = last.map(|last| Last { ended_ms: last.ended_ms.min(known_ms), ..last });
-        let job = Job { plan, work, elsewhere, known_ms, stage: Stage::Idle, last, slept_ms: 0 };
+        let job = Job { plan, work, elsewhere, known_ms, stage: Stage::Idle, last };
         self.board.lock().jobs.push(job);
         self.bell.notify_one();
     }
 
     /// Runs what is due, until the process is told to stop.
     pub async fn keep(self: Arc<Self>) {
-        let mut ahead_ms = self.clock.behind_wall_ms();
         while !self.stop.is_cancelled() {
-            let before_ms = std::mem::replace(&mut ahead_ms, self.clock.behind_wall_ms());
-            let leapt_ms = u64::try_from(ahead_ms.saturating_sub(before_ms)).unwrap_or(0);
-            if leapt_ms > millis(SLEPT) {
-                self.note_sleep(leapt_ms);
-            }
             let next_ms = self.look();
             let rest_ms = next_ms.map_or(u64::MAX, |at_ms| at_ms.saturating_sub(self.clock.now_ms()));
-            let rest = Duration::from_millis(rest_ms.max(1)).min(LOOK);
+            let rest = Duration::from_millis(rest_ms.max(1)).min(LONGEST_REST);
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 () = self.bell.notified() => {}
@@ -184,20 +176,14 @@ impl Jobs {
         }
     }
 
-    /// The machine slept, and the clock did not see it.
-    fn note_sleep(&self, slept_ms: u64) {
-        for job in &mut self.board.lock().jobs {
-            job.slept_ms = job.slept_ms.saturating_add(slept_ms);
-        }
-    }
-
     /// Puts into line what is due, and runs who has a place; when the next is due.
     fn look(self: &Arc<Self>) -> Option<u64> {
         let now_ms = self.clock.now_ms();
+        let awake_ms = self.clock.landed_ms();
         let mut next_ms = None;
         let mut board = self.board.lock();
         for number in 0..board.jobs.len() {
-            match due(&board.jobs[number].sight(), now_ms) {
+            match due(&board.jobs[number].sight(awake_ms), now_ms) {
                 Due::Now(why) => board.queue(number, why),
                 Due::At(at_ms) => next_ms = Some(next_ms.map_or(at_ms, |soonest: u64| soonest.min(at_ms))),
                 Due::Never => {}
@@ -271,7 +257,6 @@ impl Jobs {
         };
         let last = Last::new(started_ms, ended_ms, outcome, message);
         job.last = Some(last.clone());
-        job.slept_ms = 0;
         let (id, is_written_down) = (job.plan.id, job.is_written_down());
         drop(board);
         if outcome == Outcome::Failed {
@@ -320,8 +305,6 @@ impl Jobs {
                 board.line.retain(|other| *other != number);
                 let job = &mut board.jobs[number];
                 job.stage = Stage::Idle;
-                // Else the sleep that made it due would put it back into the line at once.
-                job.slept_ms = 0;
                 let message = "It was taken out of the line.".to_owned();
                 job.last = Some(Last::new(now_ms, now_ms, Outcome::Cancelled, message));
             }
@@ -373,10 +356,10 @@ impl Jobs {
 
     /// How every job stands, in the order in which they were added.
     pub fn reports(&self) -> Vec<Report> {
-        let now_ms = self.clock.now_ms();
+        let (now_ms, awake_ms) = (self.clock.now_ms(), self.clock.landed_ms());
         let board = self.board.lock();
         let seen: Vec<Option<Elsewhere>> = board.jobs.iter().map(|job| job.elsewhere.clone()).collect();
-        let reports: Vec<Report> = board.jobs.iter().map(|job| job.report(now_ms)).collect();
+        let reports: Vec<Report> = board.jobs.iter().map(|job| job.report(now_ms, awake_ms)).collect();
         drop(board);
         // What is kept elsewhere is asked without holding anything of ours.
         let tell = |(report, seen): (Report, Option<Elsewhere>)| match seen {

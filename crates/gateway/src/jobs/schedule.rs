@@ -13,8 +13,8 @@ pub(super) struct Sight {
     pub(super) known_ms: u64,
     /// When it ended last, also in an earlier process; never in the future.
     pub(super) ended_ms: Option<u64>,
-    /// For so long the machine slept since then, unseen by the clock.
-    pub(super) slept_ms: u64,
+    /// Since when the machine is awake and the process there: what fell due before was missed.
+    pub(super) awake_ms: u64,
 }
 
 /// Why a job runs.
@@ -50,13 +50,7 @@ pub(super) fn due(sight: &Sight, now_ms: u64) -> Due {
     }
     let Some(ended_ms) = sight.ended_ms else { return Due::Now(Why::Schedule) };
     let at_ms = ended_ms.saturating_add(every_ms);
-    match at(at_ms, now_ms, Why::Schedule) {
-        // The process was off when it fell due.
-        Due::Now(_) if at_ms < sight.known_ms => Due::Now(Why::Missed),
-        // The clock did not see what passed while the machine slept.
-        Due::At(at_ms) => at(at_ms.saturating_sub(sight.slept_ms), now_ms, Why::Missed),
-        due => due,
-    }
+    at(at_ms, now_ms, if at_ms < sight.awake_ms { Why::Missed } else { Why::Schedule })
 }
 
 fn at(at_ms: u64, now_ms: u64, why: Why) -> Due {
@@ -75,7 +69,7 @@ mod tests {
         catches_up: true,
         known_ms: 10_000,
         ended_ms: Some(9_500),
-        slept_ms: 0,
+        awake_ms: 10_000,
     };
     const FIGURES: Sight = Sight { catches_up: false, ended_ms: None, ..HISTORY };
 
@@ -87,12 +81,17 @@ mod tests {
             ("missed", Sight { ended_ms: Some(9_099), ..HISTORY }, Due::Now(Why::Missed)),
             ("missed long ago", Sight { ended_ms: Some(1), ..HISTORY }, Due::Now(Why::Missed)),
             ("never ran", Sight { ended_ms: None, ..HISTORY }, Due::Now(Why::Schedule)),
-            ("slept over", Sight { slept_ms: 400, ..HISTORY }, Due::Now(Why::Missed)),
-            ("slept a little", Sight { slept_ms: 399, ..HISTORY }, Due::At(10_001)),
+            ("slept over", Sight { known_ms: 1, ended_ms: Some(9_099), ..HISTORY }, Due::Now(Why::Missed)),
+            (
+                "due on waking",
+                Sight { known_ms: 1, ended_ms: Some(9_100), ..HISTORY },
+                Due::Now(Why::Schedule),
+            ),
+            ("slept a little", Sight { known_ms: 1, ..HISTORY }, Due::At(10_400)),
             ("does not catch up", FIGURES, Due::At(10_900)),
             ("ran in an earlier process", Sight { ended_ms: Some(1), ..FIGURES }, Due::At(10_900)),
             ("ran in this process", Sight { ended_ms: Some(10_050), ..FIGURES }, Due::At(10_950)),
-            ("slept, and does not mind", Sight { slept_ms: 5_000, ..FIGURES }, Due::At(10_900)),
+            ("slept, and does not catch up", Sight { known_ms: 1, ..FIGURES }, Due::Now(Why::Schedule)),
             ("under way", Sight { is_under_way: true, ended_ms: None, ..HISTORY }, Due::Never),
             ("only when asked", Sight { every_ms: None, ended_ms: None, ..HISTORY }, Due::Never),
         ] {
@@ -109,6 +108,26 @@ mod tests {
         off_ms: i64,
     }
 
+    /// The same by the clock, which leaps over the sleep.
+    #[derive(Debug, Clone, Copy)]
+    struct Times {
+        asleep_ms: u64,
+        awake_ms: u64,
+        end_ms: u64,
+    }
+
+    impl Times {
+        fn of(stretch: &Stretch, start_ms: u64) -> Self {
+            let asleep_ms = start_ms + stretch.up_ms / 2;
+            let awake_ms = asleep_ms + stretch.slept_ms;
+            Self { asleep_ms, awake_ms, end_ms: start_ms + stretch.up_ms + stretch.slept_ms }
+        }
+
+        fn next_start_ms(&self, stretch: &Stretch) -> u64 {
+            self.end_ms.saturating_add_signed(stretch.off_ms).max(1)
+        }
+    }
+
     fn stretches() -> impl Strategy<Value = Vec<Stretch>> {
         let stretch = (0..300_u64, prop_oneof![Just(0), 1..200_u64], -200..400_i64);
         let stretch = stretch.prop_map(|(up_ms, slept_ms, off_ms)| Stretch { up_ms, slept_ms, off_ms });
@@ -117,78 +136,70 @@ mod tests {
 
     /// Runs by jumping from one due moment to the next, as the keeper does.
     fn scheduled(every_ms: u64, took_ms: u64, catches_up: bool, stretches: &[Stretch]) -> Vec<(u64, bool)> {
-        let (mut runs, mut now_ms, mut ended_ms) = (Vec::new(), 1_000, None);
+        let (mut runs, mut start_ms, mut ended_ms) = (Vec::new(), 1_000, None);
         for stretch in stretches {
-            let known_ms = now_ms;
-            let end_ms = known_ms + stretch.up_ms;
-            let sleep_at_ms = known_ms + stretch.up_ms / 2;
-            let mut slept_ms = 0;
-            let mut has_slept = stretch.slept_ms == 0;
-            ended_ms = ended_ms.map(|ended_ms: u64| ended_ms.min(known_ms));
+            let times = Times::of(stretch, start_ms);
+            let mut now_ms = start_ms;
+            ended_ms = ended_ms.map(|ended_ms: u64| ended_ms.min(start_ms));
             loop {
-                if !has_slept && now_ms >= sleep_at_ms {
-                    (has_slept, slept_ms) = (true, stretch.slept_ms);
+                if (times.asleep_ms..times.awake_ms).contains(&now_ms) {
+                    now_ms = times.awake_ms;
                 }
-                let every_ms = Some(every_ms);
-                let sight = Sight { every_ms, is_under_way: false, catches_up, known_ms, ended_ms, slept_ms };
-                let wake_ms = match due(&sight, now_ms) {
-                    Due::Now(why) if now_ms < end_ms => {
+                if now_ms >= times.end_ms {
+                    break;
+                }
+                let has_slept = now_ms >= times.awake_ms && stretch.slept_ms > 0;
+                let sight = Sight {
+                    every_ms: Some(every_ms),
+                    is_under_way: false,
+                    catches_up,
+                    known_ms: start_ms,
+                    ended_ms,
+                    awake_ms: if has_slept { times.awake_ms } else { start_ms },
+                };
+                now_ms = match due(&sight, now_ms) {
+                    Due::Now(why) => {
                         runs.push((now_ms, why == Why::Missed));
                         let done_ms = now_ms + took_ms;
-                        if done_ms <= end_ms {
-                            (ended_ms, slept_ms) = (Some(done_ms), 0);
+                        let is_broken = now_ms < times.asleep_ms && done_ms > times.asleep_ms;
+                        let done_ms = done_ms + if is_broken { stretch.slept_ms } else { 0 };
+                        if done_ms <= times.end_ms {
+                            ended_ms = Some(done_ms);
                         }
-                        has_slept |= done_ms > sleep_at_ms;
                         done_ms
                     }
                     Due::At(at_ms) => at_ms,
-                    Due::Now(_) | Due::Never => end_ms,
+                    Due::Never => times.end_ms,
                 };
-                let wake_ms = if has_slept || wake_ms <= sleep_at_ms { wake_ms } else { sleep_at_ms };
-                if wake_ms >= end_ms {
-                    break;
-                }
-                now_ms = wake_ms;
             }
-            now_ms = end_ms.saturating_add_signed(stretch.off_ms).max(1);
+            start_ms = times.next_start_ms(stretch);
         }
         runs
     }
 
-    /// The same by looking every millisecond whether as much time has passed as is to pass.
+    /// The same by looking at every millisecond in which somebody is awake whether as much time has passed as is to.
     fn ticked(every_ms: u64, took_ms: u64, catches_up: bool, stretches: &[Stretch]) -> Vec<(u64, bool)> {
-        let (mut runs, mut start_ms) = (Vec::new(), 1_000_u64);
+        let (mut runs, mut start_ms) = (Vec::new(), 1_000);
         // Since the last run, or since ever.
         let mut last_ms: Option<u64> = None;
         for stretch in stretches {
-            let (end_ms, sleep_at_ms) = (start_ms + stretch.up_ms, start_ms + stretch.up_ms / 2);
-            let before_ms = last_ms.filter(|_| catches_up).map(|last_ms| last_ms.min(start_ms));
-            let was_missed = before_ms.is_some_and(|last_ms| last_ms + every_ms < start_ms);
-            let (mut busy_until_ms, mut slept_ms) = (0, 0);
-            let mut since_ms = if catches_up { before_ms } else { Some(start_ms) };
+            let Times { asleep_ms, awake_ms, end_ms } = Times::of(stretch, start_ms);
+            let is_awake = |at_ms: u64| (start_ms..asleep_ms).contains(&at_ms) || at_ms >= awake_ms;
             last_ms = last_ms.map(|last_ms| last_ms.min(start_ms));
-            for now_ms in start_ms..end_ms {
-                if now_ms == sleep_at_ms && now_ms >= busy_until_ms && catches_up {
-                    slept_ms = stretch.slept_ms;
+            let mut since_ms = if catches_up { last_ms } else { Some(start_ms) };
+            let mut busy_ms = 0;
+            for now_ms in (start_ms..asleep_ms).chain(awake_ms..end_ms) {
+                let due_ms = since_ms.map(|since_ms| since_ms + every_ms);
+                if busy_ms == 0 && due_ms.is_none_or(|due_ms| now_ms >= due_ms) {
+                    runs.push((now_ms, catches_up && due_ms.is_some_and(|due_ms| !is_awake(due_ms))));
+                    busy_ms = took_ms;
                 }
-                if now_ms < busy_until_ms {
-                    continue;
+                if busy_ms == 1 {
+                    (since_ms, last_ms) = (Some(now_ms + 1), Some(now_ms + 1));
                 }
-                let is_due = since_ms.is_none_or(|since_ms| now_ms >= since_ms + every_ms);
-                let is_slept_over = since_ms.is_some_and(|since_ms| now_ms + slept_ms >= since_ms + every_ms);
-                if is_due || is_slept_over {
-                    let is_first = !runs.iter().any(|(at_ms, _)| *at_ms >= start_ms) || busy_until_ms == 0;
-                    runs.push((now_ms, (is_first && was_missed) || !is_due));
-                    busy_until_ms = now_ms + took_ms;
-                    slept_ms = 0;
-                    if busy_until_ms <= end_ms {
-                        (since_ms, last_ms) = (Some(busy_until_ms), Some(busy_until_ms));
-                    } else {
-                        break;
-                    }
-                }
+                busy_ms = busy_ms.saturating_sub(1);
             }
-            start_ms = end_ms.saturating_add_signed(stretch.off_ms).max(1);
+            start_ms = Times::of(stretch, start_ms).next_start_ms(stretch);
         }
         runs
     }
@@ -211,7 +222,8 @@ mod tests {
             off_ms in 0..1_000_000_u64,
         ) {
             let known_ms = 10_000 + every_ms + off_ms;
-            let sight = Sight { every_ms: Some(every_ms), ended_ms: Some(10_000), known_ms, ..HISTORY };
+            let awake_ms = known_ms;
+            let sight = Sight { every_ms: Some(every_ms), ended_ms: Some(10_000), known_ms, awake_ms, ..HISTORY };
             let first = due(&sight, known_ms);
             prop_assert_eq!(first, Due::Now(if off_ms == 0 { Why::Schedule } else { Why::Missed }));
             let after = Sight { ended_ms: Some(known_ms + 1), ..sight };

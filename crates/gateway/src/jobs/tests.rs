@@ -1,6 +1,9 @@
 //! The jobs as a whole, on a paused clock.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::future::pending;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use greenroom_cache::Wall;
 
 use super::*;
 use crate::state::book::Book;
@@ -8,6 +11,8 @@ use crate::state::book::Book;
 struct House {
     jobs: Arc<Jobs>,
     clock: Clock,
+    /// For so long the machine slept.
+    slept_ms: Arc<AtomicU64>,
     tasks: TaskTracker,
     stop: CancellationToken,
     begun: Arc<Mutex<Vec<&'static str>>>,
@@ -24,10 +29,21 @@ impl House {
     }
 
     fn of(make: impl FnOnce(Clock, TaskTracker, CancellationToken) -> Jobs) -> Self {
-        let (clock, tasks, stop) = (Clock::system(), TaskTracker::new(), CancellationToken::new());
+        let (counts, slept_ms) = (Clock::system(), Arc::new(AtomicU64::new(0)));
+        let slept = Arc::clone(&slept_ms);
+        let wall = Wall::telling(move || counts.now_ms() + slept.load(Ordering::Relaxed));
+        let (clock, tasks, stop) =
+            (Clock::system().beside(wall), TaskTracker::new(), CancellationToken::new());
+        let (follows, ends) = (clock.clone(), stop.clone());
+        tasks.spawn(async move {
+            tokio::select! {
+                never = follows.follow_wall(drop) => match never {},
+                () = ends.cancelled() => {}
+            }
+        });
         let jobs = Arc::new(make(clock.clone(), tasks.clone(), stop.clone()));
         tasks.spawn(Arc::clone(&jobs).keep());
-        Self { jobs, clock, tasks, stop, begun: Arc::default() }
+        Self { jobs, clock, slept_ms, tasks, stop, begun: Arc::default() }
     }
 
     /// A job that takes so long and minds being ended.
@@ -40,7 +56,8 @@ impl House {
                 turn.progress(1, Some(2));
                 tokio::select! {
                     () = turn.cancelled() => Err("ended".to_owned()),
-                    () = clock.sleep(Duration::from_secs(takes_s)) => Ok("all of it".to_owned()),
+                    // Work does not go on while the machine sleeps.
+                    _ = clock.timeout(Duration::from_secs(takes_s), pending::<()>()) => Ok("all of it".to_owned()),
                 }
             }
         });
@@ -48,6 +65,12 @@ impl House {
 
     async fn pass(&self, seconds: u64) {
         self.clock.sleep(Duration::from_secs(seconds)).await;
+    }
+
+    /// The machine sleeps for so long, and is awake for three seconds.
+    async fn sleep_and_wake(&self, seconds: u64) {
+        self.slept_ms.fetch_add(seconds * 1000, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(3)).await;
     }
 
     fn begun(&self) -> Vec<&'static str> {
@@ -141,9 +164,7 @@ async fn what_is_taken_out_of_the_line_after_a_sleep_is_not_put_back_into_it() {
     house.pass(5).await;
     assert_eq!(house.jobs.run("slow"), Asked::Heard);
     house.pass(1).await;
-    house.jobs.note_sleep(25 * 3600 * 1000);
-    house.jobs.bell.notify_one();
-    house.pass(1).await;
+    house.sleep_and_wake(25 * 3600).await;
     assert_eq!(house.report("nightly").state, State::Waiting, "it fell due in the sleep");
     assert_eq!(house.jobs.cancel("nightly"), Asked::Heard);
     house.pass(90).await;
@@ -188,7 +209,7 @@ async fn a_run_that_breaks_down_has_failed_and_takes_nothing_with_it() {
 async fn a_run_ends_when_it_is_told_to_and_one_that_does_not_is_broken_off_and_says_so() {
     let house = House::new(3);
     house.add(plan("heeds", 0), 600);
-    house.jobs.add(plan("deaf", 0), |_| std::future::pending());
+    house.jobs.add(plan("deaf", 0), |_| pending());
     for id in ["heeds", "deaf"] {
         assert_eq!(house.jobs.cancel(id), Asked::Already, "nothing runs");
         house.jobs.run(id);
@@ -270,12 +291,12 @@ async fn when_the_machine_slept_what_fell_due_meanwhile_runs_once() {
     house.add(plan("figures", 900), 1);
     house.pass(10).await;
     assert_eq!(house.begun(), ["history"]);
-    house.jobs.note_sleep(3_600_000);
-    house.jobs.bell.notify_one();
-    house.pass(5).await;
-    assert_eq!((house.begun(), house.last("history").0), (vec!["history", "history"], Outcome::CaughtUp));
+    house.sleep_and_wake(8 * 3600).await;
+    assert_eq!(house.begun(), ["history", "history", "figures"], "thirty-two were missed");
+    assert_eq!(house.last("history").0, Outcome::CaughtUp);
+    assert_eq!(house.last("figures").0, Outcome::Done, "what is not made up for is due like ever");
     house.pass(800).await;
-    assert_eq!(house.begun().len(), 2);
+    assert_eq!(house.begun().len(), 3);
     house.close().await;
 }
 

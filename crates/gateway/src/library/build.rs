@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use greenroom_cache::Clock;
 use greenroom_library::item::ItemKind;
 use greenroom_library::snapshot::Snapshot;
 use greenroom_upstream::crawl::{Page, Shelf};
@@ -42,7 +43,7 @@ impl Keeper {
     pub(super) async fn build(&self, begun: Begun) {
         let library = &self.library;
         let clock = &library.server.clock;
-        let (began_ms, asked) = (clock.now_ms(), self.source.asked());
+        let (began_us, asked) = (clock.now_us(), self.source.asked());
         let mut slot = {
             let mut facts = library.facts.lock();
             let unfinished = facts.unfinished.take();
@@ -51,7 +52,7 @@ impl Keeper {
         let mut heard = News::default();
         let timeout = library.server.settings.library.timeout;
         let spent = slot.as_ref().map_or(Duration::ZERO, |crawl| crawl.spent);
-        let mut patience = Patience { left: timeout.saturating_sub(spent), since_ms: None };
+        let mut patience = Patience { left: timeout.saturating_sub(spent), since_us: None };
         let outcome = tokio::select! {
             biased;
             () = begun.cancel.cancelled() => Err(Failure::Cancelled),
@@ -83,7 +84,7 @@ impl Keeper {
                 self.succeed(&mut facts, Attempt::Build);
             } else {
                 facts.cost.build_requests = requests;
-                facts.cost.build_ms = clock.now_ms().saturating_sub(began_ms);
+                facts.cost.build_ms = clock.since_ms(began_us);
             }
             // What was begun before it was turned off says nothing of how it does since.
             let is_of_use = facts.turned_off == begun.turned_off;
@@ -96,7 +97,7 @@ impl Keeper {
             if is_of_use && slot.as_deref().is_some_and(may_go_on) {
                 facts.unfinished = slot.map(|mut crawl| {
                     crawl.requests = requests;
-                    crawl.spent = timeout.saturating_sub(patience.left_at(clock.now_ms()));
+                    crawl.spent = timeout.saturating_sub(patience.left_now(clock));
                     crawl
                 });
             }
@@ -120,14 +121,14 @@ impl Keeper {
     /// One attempt. What was fetched lies in `slot` and what was heard in `heard`, also when it comes to nothing.
     async fn attempt(&self, slot: &mut Option<Box<Crawl>>, heard: &mut News) -> Result<Ready, Failure> {
         let clock = &self.library.server.clock;
-        let (began_ms, asked) = (clock.now_ms(), self.source.asked());
+        let (began_us, asked) = (clock.now_us(), self.source.asked());
         let (shelf, server_s) = self.look().await?;
         let crawl = slot.get_or_insert_with(|| {
             let own_s = clock.now_ms() / 1000;
             let began_s = server_s.map_or(own_s, |server_s| server_s.min(own_s));
             // What was said until now is in the pages.
             *heard = std::mem::take(&mut self.library.wishes.lock().news);
-            Box::new(Crawl::begin(shelf, clock.now_ms(), began_s))
+            Box::new(Crawl::begin(shelf, clock.now_us(), began_s))
         });
         crawl.asked_before = asked;
         self.pages(crawl).await?;
@@ -141,7 +142,7 @@ impl Keeper {
         }
         let Some(crawl) = slot.take() else { return Err(Failure::Changing) };
         let requests = crawl.requests + self.source.asked() - asked;
-        let build_ms = clock.now_ms().saturating_sub(began_ms.min(crawl.began_ms));
+        let build_ms = clock.since_ms(began_us.min(crawl.began_us));
         self.finish(*crawl, requests, build_ms).await
     }
 
@@ -169,10 +170,10 @@ impl Keeper {
 
     async fn pages(&self, crawl: &mut Crawl) -> Result<(), Failure> {
         let clock = &self.library.server.clock;
-        let (began_ms, before) = (clock.now_ms(), crawl.len() as u64);
+        let (began_us, before) = (clock.now_us(), crawl.len() as u64);
         let mut failures = 0;
         while let Step::Page { kind, start, size } = crawl.step() {
-            self.tell(Phase::Crawling, crawl, began_ms, before);
+            self.tell(Phase::Crawling, crawl, began_us, before);
             let answer = self.source.page(&crawl.shelf, kind, start, size).await;
             if let Ok(answer) = &answer
                 && start == 0
@@ -210,7 +211,7 @@ impl Keeper {
                 clock.sleep(rest).await;
             }
         }
-        self.tell(Phase::CatchingUp, crawl, began_ms, before);
+        self.tell(Phase::CatchingUp, crawl, began_us, before);
         Ok(())
     }
 
@@ -339,10 +340,10 @@ impl Keeper {
     }
 
     /// Says how far it is.
-    fn tell(&self, phase: Phase, crawl: &Crawl, began_ms: u64, before: u64) {
-        let now_ms = self.library.server.clock.now_ms();
+    fn tell(&self, phase: Phase, crawl: &Crawl, began_us: u64, before: u64) {
+        let clock = &self.library.server.clock;
         let (items, expected) = (crawl.len() as u64, crawl.expected());
-        let elapsed_ms = now_ms.saturating_sub(began_ms);
+        let elapsed_ms = clock.since_ms(began_us);
         let left_ms = left_ms(items - before.min(items), expected.saturating_sub(before), elapsed_ms);
         let requests = crawl.requests + self.source.asked() - crawl.asked_before;
         self.library.turn(|progress| {
@@ -350,7 +351,7 @@ impl Keeper {
             progress.items = items;
             progress.expected = expected;
             progress.requests = requests;
-            progress.elapsed_ms = now_ms.saturating_sub(crawl.began_ms);
+            progress.elapsed_ms = clock.since_ms(crawl.began_us);
             progress.left_ms = left_ms;
         });
     }
@@ -389,8 +390,8 @@ impl Keeper {
 /// The time a build has left: only what passes while the server can be asked counts.
 struct Patience {
     left: Duration,
-    /// Since when it counts, in milliseconds.
-    since_ms: Option<u64>,
+    /// Since when it counts, in microseconds as they are measured.
+    since_us: Option<u64>,
 }
 
 impl Patience {
@@ -398,19 +399,16 @@ impl Patience {
     async fn ends(&mut self, server: &Server) {
         loop {
             server.breaker.there().await;
-            self.since_ms = Some(server.clock.now_ms());
-            tokio::select! {
-                () = server.clock.sleep(self.left) => return,
-                () = server.breaker.down() => {
-                    self.left = self.left_at(server.clock.now_ms());
-                    self.since_ms = None;
-                }
+            self.since_us = Some(server.clock.now_us());
+            if server.clock.timeout(self.left, server.breaker.down()).await.is_err() {
+                return;
             }
+            self.left = self.left_now(&server.clock);
+            self.since_us = None;
         }
     }
 
-    fn left_at(&self, now_ms: u64) -> Duration {
-        let passed_ms = self.since_ms.map_or(0, |since_ms| now_ms.saturating_sub(since_ms));
-        self.left.saturating_sub(Duration::from_millis(passed_ms))
+    fn left_now(&self, clock: &Clock) -> Duration {
+        self.left.saturating_sub(self.since_us.map_or(Duration::ZERO, |since_us| clock.since(since_us)))
     }
 }

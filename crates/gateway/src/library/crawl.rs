@@ -18,8 +18,8 @@ const MAX_STEPS_BACK: u32 = 16;
 pub(super) struct Crawl {
     /// The library as it was seen when its state was compared last.
     pub(super) shelf: Shelf,
-    /// When it began, in milliseconds.
-    pub(super) began_ms: u64,
+    /// When it began, in microseconds as they are measured.
+    pub(super) began_us: u64,
     /// When it began by the earlier one of the server's clock and ours, in seconds.
     pub(super) began_s: u64,
     /// How much is asked for at a time.
@@ -80,11 +80,11 @@ pub(super) enum Odd {
 
 impl Crawl {
     /// One of which nothing is fetched yet.
-    pub(super) fn begin(shelf: Shelf, began_ms: u64, began_s: u64) -> Self {
+    pub(super) fn begin(shelf: Shelf, began_us: u64, began_s: u64) -> Self {
         let kinds = shelf.contents.kinds();
         Self {
             shelf,
-            began_ms,
+            began_us,
             began_s,
             pace: Pace::default(),
             spent: Duration::ZERO,

@@ -83,10 +83,10 @@ impl Keeper {
         let held = self.library.generation();
         let clock = self.library.server.clock.clone();
         let work = move || {
-            let began_ms = clock.now_ms();
+            let began_us = clock.now_us();
             let snapshot = builder.build();
             let diff = held.map(|held| diff::between(&held.snapshot, &snapshot));
-            Built { snapshot, diff, took_ms: clock.now_ms().saturating_sub(began_ms) }
+            Built { snapshot, diff, took_ms: clock.since_ms(began_us) }
         };
         let built = self.library.server.tasks.spawn_blocking(work).await.map_err(|_| Failure::Unfit)?;
         let now_ms = self.library.server.clock.now_ms();
@@ -143,11 +143,11 @@ impl Keeper {
         let Some(store) = self.store() else { return };
         let id = about.id();
         let clock = &self.library.server.clock;
-        let began_ms = clock.now_ms();
+        let began_us = clock.now_us();
         let saved =
             self.library.server.tasks.spawn_blocking(move || store.save(&about, &generation.snapshot)).await;
         // Writing a large library again and again would keep the disk as busy as indexing does a processor.
-        self.library.facts.lock().indexed.1 += clock.now_ms().saturating_sub(began_ms);
+        self.library.facts.lock().indexed.1 += clock.since_ms(began_us);
         if let Ok(Err(error)) = saved {
             tracing::warn!(library = %id, %error, "the index cannot be kept on disk: it is built anew after a restart");
         }

@@ -211,11 +211,11 @@ impl Source {
         let place = self.way.server.queue.place(Errand::own(None, class)).await.map_err(|_| Trouble::Away)?;
         self.asked.fetch_add(1, Ordering::Relaxed);
         self.way.server.counters.own.fetch_add(1, Ordering::Relaxed);
-        let began_ms = self.way.server.clock.now_ms();
+        let began_us = self.way.server.clock.now_us();
         let answered = self.way.server.clock.timeout(PATIENCE, self.exchange(target)).await;
         drop(place);
         let (body, server_s) = answered.map_err(|_| Trouble::Silent)??;
-        let took = Duration::from_millis(self.way.server.clock.now_ms().saturating_sub(began_ms));
+        let took = self.way.server.clock.since(began_us);
         Ok(Answer { of: body, took, server_s })
     }
 

@@ -105,7 +105,7 @@ impl ReadLoader {
     fn note_reached(&self) {
         let subject = Subject::Read(self.read.class);
         let user =
-            if self.identity.is_proven() { self.server.identities.user_of(&self.identity) } else { None };
+            if self.identity.is_member() { self.server.identities.user_of(&self.identity) } else { None };
         let cause = Cause { subject, app: &self.app, user };
         self.server.ledger.note_reached(cause, self.server.clock.now_ms());
     }

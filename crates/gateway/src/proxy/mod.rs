@@ -115,11 +115,12 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     }
     server.counters.asked.fetch_add(1, Ordering::Relaxed);
     let began_us = server.clock.now_us();
-    let now_ms = began_us / 1000;
+    let now_ms = server.clock.moment_us(began_us) / 1000;
     server.counters.last_asked_ms.store(now_ms, Ordering::Relaxed);
     let ask = Ask { method: &parts.method, target: &target, headers: &parts.headers, body: &[] };
     let meaning = server.meanings.of(&server, &ask, now_ms);
     meaning.app.asked.fetch_add(1, Ordering::Relaxed);
+    meaning.app.see(now_ms);
     let origin = parts.headers.get(ORIGIN).cloned();
     meaning.app.first_asked.get_or_init(|| word_of(&meaning.verdict));
     let trusted = &server.settings.hygiene.trusted_proxies;
@@ -140,11 +141,12 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     } else {
         reply(visit, &target, parts, body).await
     };
+    let status = response.status();
+    note::let_in(&server, &meaning, status);
     waiting.answered(&mut response, outcome);
     if has_two_lengths {
         return response;
     }
-    let status = response.status();
     if let (StatusCode::SWITCHING_PROTOCOLS, Some(conversation)) = (status, &conversation) {
         conversation.is_handed_over();
     }
@@ -158,8 +160,6 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     }
     if matches!(status.as_u16(), 401 | 498) {
         meaning.app.unauthorised.fetch_add(1, Ordering::Relaxed);
-    } else if meaning.needs_token && status.as_u16() < 400 {
-        meaning.app.let_in.fetch_add(1, Ordering::Relaxed);
     }
     departure::bind(response, conversation.as_ref())
 }

@@ -327,11 +327,10 @@ impl Server {
         lane: Lane,
         key: u64,
     ) -> Result<Response<Incoming>, NoResponse> {
-        let began_ms = self.clock.now_ms();
+        let began_us = self.clock.now_us();
         let answer = self.origin.send(request, lane).await;
         if answer.is_ok() && matches!(lane, Lane::Read) {
-            let now_ms = self.clock.now_ms();
-            self.first_bytes.note(now_ms, Duration::from_millis(now_ms.saturating_sub(began_ms)));
+            self.first_bytes.note(self.clock.now_ms(), self.clock.since(began_us));
         }
         let outcome = match &answer {
             Ok(response) if matches!(response.status().as_u16(), 502..=504) => Some(Outcome::Unwilling),

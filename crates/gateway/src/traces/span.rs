@@ -37,7 +37,7 @@ impl Span {
             Some(parent) => trace = parent.trace,
             None => getrandom::fill(&mut trace).ok()?,
         }
-        let ended_us = server.clock.now_us();
+        let ended_us = server.clock.moment_us(server.clock.now_us());
         Some(Self {
             trace,
             own,

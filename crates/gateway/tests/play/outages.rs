@@ -117,7 +117,7 @@ impl App {
     }
 }
 
-async fn simulated(more: &str) -> (Running, Running, Stage) {
+pub async fn simulated(more: &str) -> (Running, Running, Stage) {
     let (tasks, anywhere) = (TaskTracker::new(), "127.0.0.1:0".parse().expect("an address"));
     let plex = Plex::new(Options::quick()).start(anywhere, &tasks).await.expect("it starts");
     let jellyfin = Jellyfin::new(Options::quick()).start(anywhere, &tasks).await.expect("it starts");

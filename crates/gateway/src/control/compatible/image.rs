@@ -17,8 +17,8 @@ use ring::hmac;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::control::{Control, Plane};
 use crate::control::problem::Problem;
+use crate::control::{Control, Plane};
 use crate::identity::HashKey;
 use crate::identity::hex;
 use crate::inside::errand::{self, Trouble};
@@ -206,7 +206,9 @@ async fn for_own_page(
     }
     let body = errand::run(server, path, Class::Images).await.map_err(|trouble| match trouble {
         Trouble::Away | Trouble::Silent => CANNOT_ASK,
-        Trouble::NoToken | Trouble::Observed | Trouble::Refused | Trouble::Missing | Trouble::Unfit => NO_PICTURE,
+        Trouble::NoToken | Trouble::Observed | Trouble::Refused | Trouble::Missing | Trouble::Unfit => {
+            NO_PICTURE
+        }
     })?;
     let content_type = looks_like(&body).map(HeaderValue::from_static).ok_or(NO_PICTURE)?;
     Ok((content_type, body))

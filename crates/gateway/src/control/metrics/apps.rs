@@ -8,7 +8,9 @@ use super::out::Out;
 use crate::control::apps::AppFigures;
 
 impl Out<'_> {
-    pub(super) fn apps<'a>(&mut self, apps: &'a [AppFigures]) -> fmt::Result {
+    /// Those that were let in: what was not calls itself as it likes, and would make series without end.
+    pub(super) fn apps(&mut self, apps: &[AppFigures]) -> fmt::Result {
+        let apps: Vec<&AppFigures> = apps.iter().filter(|app| !app.is_stranger).collect();
         type Pick = fn(&AppFigures) -> u64;
         let counters: [(&str, &str, Pick); 4] = [
             ("app_requests", "Requests the app made", |app| app.asked),
@@ -17,21 +19,21 @@ impl Out<'_> {
             ("app_requests_failed", "Requests of the app that ended in an error", |app| app.failed),
         ];
         for (name, help, pick) in counters {
-            let samples = apps
-                .iter()
-                .map(|app| ([("server", app.server.as_str()), ("app", app.name.as_str())], pick(app)));
-            self.counters(name, help, samples)?;
+            self.counters(name, help, apps.iter().map(|app| (named(app), pick(app))))?;
         }
-        let named = |app: &'a AppFigures| [("server", app.server.as_str()), ("app", app.name.as_str())];
         let mut family = self.begin(
             "app_requests_waiting",
             "Requests of the app that wait for a place",
             MetricType::Gauge,
         )?;
-        for app in apps {
+        for app in &apps {
             family.encode_family(&named(app))?.encode_gauge(&(app.waiting as u64))?;
         }
         let help = "How long requests of the app waited for a place, all together";
         self.seconds("app_waited_seconds", help, apps.iter().map(|app| (named(app), app.waited_ms)))
     }
+}
+
+fn named(app: &AppFigures) -> [(&'static str, &str); 2] {
+    [("server", app.server.as_str()), ("app", app.name.as_str())]
 }

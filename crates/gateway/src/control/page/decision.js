@@ -23,7 +23,7 @@ export const REASONS = {
   absent: "nothing was kept",
   expired: "what was kept is too old",
   invalidated: "it has changed since",
-  demanded: "the app did not want what is kept",
+  demanded: "the server's own answer was wanted",
   age: "it is past its fresh time",
   "backing-off": "the last refresh failed, and the next one waits",
   "slow-load": "the server takes long",

@@ -58,6 +58,7 @@ pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: 
         let Some(response) = accepted else {
             return offline::refuse(&visit, "the media server is down, and no socket can be opened");
         };
+        let response = offline::in_its_absence(&visit, response);
         let owner = Relay::new(visit, handshake, seat);
         owner.visit.server.tasks.clone().spawn(async move {
             if let Ok(client) = client_upgrade.await {

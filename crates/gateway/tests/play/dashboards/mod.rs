@@ -23,8 +23,6 @@ use tokio_util::task::TaskTracker;
 use crate::stage::waiting::PATIENCE;
 use crate::stage::{Answer, Client, Script, Stage};
 
-/// Nothing here takes so long unless it is stuck.
-
 /// A media server on which something is going on, and a gateway in front of it that has its owner's token.
 pub struct House {
     pub server: Running,

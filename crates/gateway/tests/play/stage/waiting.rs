@@ -30,10 +30,10 @@ pub fn remember(server: &Arc<Server>) {
 
 /// Waits for what comes in the end; fails with `what` if it does not.
 pub async fn patiently<F: Future>(what: impl Display, awaited: F) -> F::Output {
-    match tokio::time::timeout(PATIENCE, awaited).await {
-        Ok(output) => output,
-        Err(_) => panic!("after {PATIENCE:?} still not there: {what}\n{}", decided()),
-    }
+    let Ok(output) = tokio::time::timeout(PATIENCE, awaited).await else {
+        panic!("after {PATIENCE:?} still not there: {what}\n{}", decided());
+    };
+    output
 }
 
 /// Waits until something holds; fails with the line that waits if it never does.

@@ -3,7 +3,7 @@
 import { ask, query } from "../api.js";
 import { RANGES, makeChart, stepsOf } from "../chart.js";
 import { REASONS } from "../decision.js";
-import { fillChoice, make, makeButton, makeChoice, makeEmpty, makeSection, makeTrouble, setText } from "../dom.js";
+import { fillChoice, make, makeButton, makeChoice, makeEmpty, makeLoading, makeSection, makeTrouble, setText } from "../dom.js";
 import * as live from "../live.js";
 import { makeTable } from "../table.js";
 import { CLASSES, ago, bytes, count, counted, duration, moment } from "../words.js";
@@ -43,6 +43,7 @@ export function render(root, context) {
   const drawn = make("div", { class: "card pad" }, chart.element);
   const byButtons = BY.map(([by, text]) => [by, makeButton(text, "", () => choose("by", by))]);
   const shown = tables.firstChild;
+  tables.replaceChildren(makeLoading());
 
   const refresh = async () => {
     const { range, by, server } = chosen;

@@ -1,0 +1,59 @@
+//! The machine slept: what was kept before has aged meanwhile, although nothing counted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio_util::task::TaskTracker;
+
+use super::stage::{POLICY, Source, Stage, said};
+use crate::Served::{Hit, Loaded, Stale};
+use crate::*;
+
+/// A stage beside a wall's clock, and for how many seconds the machine slept.
+fn stage(open: impl FnOnce(Clock, TaskTracker) -> Cache) -> (Stage, Arc<AtomicU64>) {
+    let (counts, slept_s) = (Clock::system(), Arc::new(AtomicU64::new(0)));
+    let slept = Arc::clone(&slept_s);
+    let wall = Wall::telling(move || counts.now_ms() + 1000 * slept.load(Ordering::Relaxed));
+    let (clock, tasks) = (Clock::system().beside(wall), TaskTracker::new());
+    let cache = open(clock.clone(), tasks.clone());
+    (Stage { cache, source: Source::default(), clock, policy: POLICY, tasks }, slept_s)
+}
+
+/// The machine sleeps for so long, and wakes.
+async fn sleep(stage: &Stage, slept_s: &AtomicU64, seconds: u64) {
+    slept_s.fetch_add(seconds, Ordering::Relaxed);
+    let landed_ms = stage.clock.landed_ms();
+    tokio::select! {
+        never = stage.clock.follow_wall(drop) => match never {},
+        () = async { while stage.clock.landed_ms() == landed_ms { tokio::task::yield_now().await; } } => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_kept_is_as_old_as_it_is_when_the_machine_wakes() {
+    let (stage, slept_s) = stage(|clock, tasks| Cache::new(Settings::default(), clock, tasks));
+    assert_eq!(said(&stage.read("/a").await), (Loaded, "anna v0".into()));
+    stage.source.write("/a");
+    sleep(&stage, &slept_s, 60).await;
+    assert_eq!(said(&stage.read("/a").await), (Hit, "anna v0".into()), "fresh for 100 s");
+    sleep(&stage, &slept_s, 60).await;
+    assert_eq!(said(&stage.read("/a").await), (Stale, "anna v0".into()));
+    stage.settle_tasks().await;
+    assert_eq!(said(&stage.read("/a").await), (Hit, "anna v1".into()), "it was refreshed behind");
+    stage.source.write("/a");
+    sleep(&stage, &slept_s, 8 * 3600).await;
+    assert_eq!(said(&stage.read("/a").await).1, "anna v2", "after a night it is as good as none");
+    stage.strike(3).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_load_during_which_the_machine_slept_took_as_long_as_it_ran() {
+    let (stage, slept_s) = stage(|clock, tasks| Cache::new(Settings::default(), clock, tasks));
+    stage.source.takes("/a", 2_000);
+    let reader = stage.reader("/a").await;
+    sleep(&stage, &slept_s, 8 * 3600).await;
+    assert_eq!(said(&reader.await.expect("it ends")), (Loaded, "anna v0".into()));
+    let took_ms = stage.class().load_times.sum_ms;
+    assert!(took_ms <= 2_000, "nobody worked while it slept: {took_ms}");
+    stage.strike(1).await;
+}

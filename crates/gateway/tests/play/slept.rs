@@ -1,0 +1,81 @@
+//! The machine slept: what was kept, proven and due before has aged meanwhile, although nothing counted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use greenroom_cache::{Clock, Wall};
+use greenroom_upstream::class::Class;
+use greenroom_upstream::credential::{Credential, Secret};
+use serde_json::Value;
+
+use crate::outages::{Moody, gateway, json};
+use crate::stage::{Script, Stage};
+
+const NIGHT_MS: u64 = 8 * 3_600_000;
+
+/// A stage beside a wall's clock, and for how long the machine slept.
+async fn stage(moody: &Moody) -> (Stage, Arc<AtomicU64>) {
+    let (counts, slept_ms) = (Clock::system(), Arc::new(AtomicU64::new(0)));
+    let slept = Arc::clone(&slept_ms);
+    let wall = Wall::telling(move || counts.now_ms() + slept.load(Ordering::Relaxed));
+    let url = format!("http://{}", moody.server.address);
+    let script = Script::new().server("home", "plex", &url, "");
+    (script.start_at(Clock::system().beside(wall)).await, slept_ms)
+}
+
+/// The machine sleeps over a night, and wakes.
+async fn sleep(stage: &Stage, slept_ms: &AtomicU64) {
+    slept_ms.fetch_add(NIGHT_MS, Ordering::Relaxed);
+    while stage.process.clock.landed_ms() == 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_night_nothing_is_fresh_and_who_was_proven_is_asked_for_again() {
+    let moody = Moody::start().await;
+    let (stage, slept_ms) = stage(&moody).await;
+    let (anna, home) = (json(&stage, "anna"), gateway(&stage, 0));
+    let credential = Credential { token: Some(Secret::new("anna")), ..Credential::default() };
+    let is_proven = || {
+        let anna = home.identities.known(&credential).expect("she is known");
+        anna.is_accepted(Class::Sections, home.clock.now_ms(), home.settings.auth_ttl)
+    };
+    anna.get("/library/sections").await;
+    let hit = anna.get("/library/sections").await;
+    assert!(hit.was_hit());
+    assert!(is_proven());
+    let asked = moody.server.count("GET", "/library/sections");
+    sleep(&stage, &slept_ms).await;
+    assert!(!is_proven());
+    let after = anna.get("/library/sections").await;
+    assert!(!after.was_hit(), "{}", after.header("cache-status"));
+    assert_eq!(moody.server.count("GET", "/library/sections"), asked + 1, "this very request asked for her");
+    assert!(is_proven());
+    stage.down().await;
+    moody.server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_fell_due_in_the_night_is_made_up_for_once() {
+    let moody = Moody::start().await;
+    let (stage, slept_ms) = stage(&moody).await;
+    let control = stage.control();
+    let ended = async |outcome: &str| loop {
+        let jobs = control.get("/api/v1/jobs").await.json();
+        let mut jobs = jobs["jobs"].as_array().expect("a list").iter();
+        let job = jobs.find(|job| job["id"] == "dashboard").expect("it is there");
+        if job["state"] == "idle" && job["last"]["outcome"] == outcome {
+            let at_ms = |value: &Value| value.as_u64().expect("a time");
+            return (at_ms(&job["last"]["ended_ms"]), at_ms(&job["next_ms"]));
+        }
+        tokio::task::yield_now().await;
+    };
+    let (before_ms, _) = ended("done").await;
+    sleep(&stage, &slept_ms).await;
+    let (after_ms, next_ms) = ended("caught-up").await;
+    assert!(after_ms >= before_ms + NIGHT_MS);
+    assert_eq!(next_ms, after_ms + 60_000, "hundreds were missed, and one is made up for");
+    stage.down().await;
+    moody.server.stop();
+}
