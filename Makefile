@@ -1,5 +1,5 @@
 # Everything a person or a machine runs. Each target alone does all of its own set-up.
-.PHONY: demo test check bench match-score e2e sabotage model fuzz fuzz-brief package prepare prepare-bench prepare-e2e prepare-fuzz
+.PHONY: demo test check formatting lints tests documentation bench match-score e2e sabotage model fuzz fuzz-brief package prepare prepare-bench prepare-e2e prepare-fuzz
 
 CARGO ?= cargo
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
@@ -14,14 +14,29 @@ demo: prepare
 	$(CARGO) run --release --quiet -p greenroom -- demo
 
 # All tests: the checks, the model checks, the sabotage run, a brief run of the fuzz targets, and real clients against
-# the real binary.
-test: check model sabotage fuzz-brief e2e
+# the real binary. What is missing is said before anything is built, and the last line says which part failed.
+PARTS = prepare prepare-fuzz prepare-e2e formatting lints tests documentation model sabotage fuzz-brief e2e
+test:
+	@for part in $(PARTS); do \
+	  began=$$(date +%s); \
+	  echo "make test: $$part"; \
+	  $(MAKE) --no-print-directory $$part || { echo "make test: $$part FAILED; parts: $(PARTS)" >&2; exit 1; }; \
+	  echo "make test: $$part passed after $$(($$(date +%s) - began)) s"; \
+	done
 
 # What every commit passes.
-check: prepare
+check: formatting lints tests documentation
+
+formatting: prepare
 	$(CARGO) fmt --all --check
+
+lints: prepare
 	$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+
+tests: prepare
 	$(RUN_TESTS) --workspace
+
+documentation: prepare
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 
 # Flights, markers and fences as shipped, over many thousands of schedules.

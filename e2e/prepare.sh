@@ -8,15 +8,23 @@ lacks_python() {
   ! command -v python3 >/dev/null 2>&1 || ! python3 -c 'import ensurepip, sys; assert sys.version_info >= (3, 11)' 2>/dev/null
 }
 
+fails() { echo "$1" >&2; exit 1; }
+
+may_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; }
+
+# Installs Debian's packages $2... for $1.
+install() {
+  what=$1
+  shift
+  echo "prepare: installing $what" >&2
+  { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" >/dev/null; } ||
+    fails "missing: $what; apt-get could not install $*"
+}
+
 # A reverse proxy to stand behind; Debian keeps it where only administrators look.
 lacks_nginx() { ! PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v nginx >/dev/null 2>&1; }
-if lacks_nginx && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-  apt-get update -qq && apt-get install -y -qq --no-install-recommends nginx-light >/dev/null
-fi
-if lacks_nginx; then
-  echo "missing: nginx; on Debian: apt-get install nginx-light" >&2
-  exit 1
-fi
+if lacks_nginx && may_install; then install nginx nginx-light; fi
+if lacks_nginx; then fails "missing: nginx; on Debian: apt-get install nginx-light"; fi
 
 # A browser, and what drives it.
 lacks_node() { ! command -v npm >/dev/null 2>&1 || ! node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)' 2>/dev/null; }
@@ -24,32 +32,25 @@ lacks_browser() {
   ! command -v chromium >/dev/null 2>&1 && ! command -v chromium-browser >/dev/null 2>&1 && ! command -v google-chrome >/dev/null 2>&1 &&
     [ ! -x "${GREENROOM_CHROMIUM:-}" ]
 }
-may_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; }
-if lacks_node && may_install; then
-  apt-get update -qq && apt-get install -y -qq --no-install-recommends nodejs npm >/dev/null
-fi
-if lacks_browser && may_install; then
-  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null
-fi
+if lacks_node && may_install; then install "Node and npm" nodejs npm; fi
+if lacks_browser && may_install; then install Chromium chromium; fi
 if lacks_node || lacks_browser; then
-  echo "missing: Node 18 or newer with npm, or Chromium; on Debian: apt-get install nodejs npm chromium" >&2
-  exit 1
+  fails "missing: Node 18 or newer with npm, or Chromium; on Debian: apt-get install nodejs npm chromium"
 fi
 if ! cmp -s browser/package-lock.json browser/node_modules/installed.json; then
-  npm ci --prefix browser --no-audit --no-fund --loglevel=error >/dev/null
+  echo "prepare: what drives the browser, from npm" >&2
+  npm ci --prefix browser --no-audit --no-fund --loglevel=error >/dev/null ||
+    fails "missing: the packages of e2e/browser/package-lock.json; npm could not install them"
   cp browser/package-lock.json browser/node_modules/installed.json
 fi
 
 if cmp -s requirements.txt .venv/installed.txt && .venv/bin/python -c '' 2>/dev/null; then
   exit 0
 fi
-if lacks_python && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-  apt-get update -qq && apt-get install -y -qq --no-install-recommends python3 python3-venv >/dev/null
-fi
-if lacks_python; then
-  echo "missing: Python 3.11 or newer with venv; on Debian: apt-get install python3 python3-venv" >&2
-  exit 1
-fi
-python3 -m venv --clear .venv
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+if lacks_python && may_install; then install "Python with venv" python3 python3-venv; fi
+if lacks_python; then fails "missing: Python 3.11 or newer with venv; on Debian: apt-get install python3 python3-venv"; fi
+echo "prepare: the clients of e2e/requirements.txt" >&2
+{ python3 -m venv --clear .venv &&
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt; } ||
+  fails "missing: the clients of e2e/requirements.txt; pip could not install them"
 cp requirements.txt .venv/installed.txt

@@ -34,7 +34,7 @@ run_one() {
     words=$here/words/${target%%_*}.dict
     mkdir -p "$corpus" "$here/findings"
     found=no
-    "$programs/$target" "-dict=$words" "-max_len=$(length_of "$target")" "-max_total_time=$seconds" -timeout=5 \
+    "$programs/$target" "-dict=$words" "-max_len=$(length_of "$target")" "-max_total_time=$seconds" "-timeout=$(patience "$seconds")" \
         -rss_limit_mb=1024 -print_final_stats=1 "-artifact_prefix=$here/findings/$target-" \
         "$corpus" "$here/seeds/$target" >"$log" 2>&1 </dev/null || found=yes
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
@@ -53,6 +53,10 @@ length_of() {
     *) echo 4096 ;;
     esac
 }
+
+# So many seconds one input may take. They are the wall's: in a brief run, which looks for no slow inputs, a machine that
+# stops for a moment is no finding.
+patience() { if [ "$1" -lt 60 ]; then echo 60; else echo 5; fi; }
 
 case ${1:-} in
 again)

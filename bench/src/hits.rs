@@ -58,7 +58,7 @@ async fn measure(
     let took = client::drive(&mut connections, &request, &expected, requests / CONNECTIONS).await;
     let took = took.map_err(|why| format!("{}: {why}", peer.name))?;
     let (lasted, used) = (began.elapsed(), cpu::of(peer.process()).saturating_sub(cpu_before));
-    if asked(origin_port).await? != asked_before {
+    if asked(origin_port).await? > asked_before + peer.own_requests {
         return Err(format!("{}: not every answer came from the cache", peer.name));
     }
     let count = took.len() as f64;

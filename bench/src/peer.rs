@@ -11,12 +11,17 @@ use tokio::net::TcpStream;
 /// How long a server may take to open its port.
 const START: Duration = Duration::from_secs(20);
 
+/// Greenroom compares up to six of its answers a minute with the server. A round may touch two minutes.
+const SPOT_CHECKS: u64 = 12;
+
 /// A running server.
 pub(crate) struct Peer {
     /// What it is called in the tables.
     pub(crate) name: &'static str,
     /// Where it answers.
     pub(crate) port: u16,
+    /// How often it may ask the origin during a round by itself, behind an answer.
+    pub(crate) own_requests: u64,
     child: Child,
 }
 
@@ -28,8 +33,8 @@ impl Peer {
 
     async fn start(name: &'static str, port: u16, command: &mut Command) -> Result<Self, String> {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
-        let mut peer =
-            Self { name, port, child: child.map_err(|error| format!("{name} does not start: {error}"))? };
+        let child = child.map_err(|error| format!("{name} does not start: {error}"))?;
+        let mut peer = Self { name, port, own_requests: 0, child };
         let opened = async {
             while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -93,12 +98,11 @@ fresh_s = 3600
     )?;
     let own = std::env::current_exe().map_err(|error| error.to_string())?.with_file_name("greenroom");
     let program = program.map_or(own, PathBuf::from);
-    Peer::start(
-        name,
-        port,
-        Command::new(program).arg("serve").arg("--config").arg(file).stderr(Stdio::null()),
-    )
-    .await
+    let mut command = Command::new(program);
+    command.arg("serve").arg("--config").arg(file).stderr(Stdio::null());
+    let mut peer = Peer::start(name, port, &mut command).await?;
+    peer.own_requests = SPOT_CHECKS;
+    Ok(peer)
 }
 
 /// nginx as Debian configures it, without access log. The second port is the same with `proxy_cache_lock`.

@@ -100,6 +100,25 @@ test("a lifetime is changed, and reset", async () => {
   await page.watched.close();
 });
 
+test("what another lifetime would have saved is told beside the lifetimes, and taken by a button", async () => {
+  const policy = async () => (await scene.gateway.api("cache/policies")).items.find((one) => one.class === "hubs");
+  const page = await opened("settings");
+  const option = { fresh_s: 90, reached: 3, saved_share: 0.31, added_age_s: 4, text: "hubs 60 → 90 s would save 31 % at +4 s age" };
+  let options = [{ ...option, saved_share: 0 }];
+  await page.route("**/api/v1/statistics/what-if?*", (route) => route.fulfill({ json: { options, window: "fresh_s" } }));
+  await page.getByRole("button", { name: /hubs/ }).click();
+  const editor = page.locator("dialog.editor");
+  await editor.getByText("No other lifetime would have saved or cost a request.").waitFor();
+  await editor.getByRole("button", { name: "Cancel" }).click();
+  options = [option];
+  await page.getByRole("button", { name: /hubs/ }).click();
+  await editor.getByText("would save 31 % at +4 s age.").waitFor();
+  await editor.getByRole("button", { name: "Use 90 s" }).click();
+  await until(async () => (await policy()).fresh_s === 90, "the API tells the new lifetime");
+  await scene.gateway.api("cache/policies", { method: "DELETE", body: { server: "home", class: "hubs" } });
+  await page.watched.close();
+});
+
 test("a job is run, and one that runs is cancelled", async () => {
   const job = async (id) => (await scene.gateway.api("jobs")).jobs.find((one) => one.id === id);
   const page = await opened("jobs");

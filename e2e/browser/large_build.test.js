@@ -17,22 +17,32 @@ test("a build of a hundred thousand tracks is followed live", async (t) => {
   await logIn(page, scene.gateway);
   const music = page.locator('[data-library="home:3"]');
   await music.waitFor();
-  // It is built by itself at the start; if that was quicker than we are, once more.
-  if (!(await music.locator("progress").isVisible())) await music.getByRole("button", { name: "Build now: Music" }).click();
-  const shares = new Set();
+  // The page itself notes what it shows: who looks now and then may be late.
+  await page.evaluate(() => {
+    globalThis.shares = new Set();
+    const look = () => {
+      const bar = document.querySelector('[data-library="home:3"] progress');
+      if (bar?.hasAttribute("value")) globalThis.shares.add(bar.value);
+    };
+    new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
+    look();
+  });
+  const onTheWay = async () => (await page.evaluate(() => [...globalThis.shares])).filter((share) => share > 0 && share < 1);
+  const again = music.getByRole("button", { name: "Build now: Music" });
   let isPictured = false;
   await until(async () => {
     const share = await music.locator("progress").evaluate((bar) => (bar.hasAttribute("value") ? bar.value : null));
-    shares.add(share);
     if (share > 0.3 && share < 1 && !isPictured) {
       isPictured = true;
       await picture(page, "build-light-desk");
     }
-    return (await music.getByText(/^100 %: 100[,.\s]?000 items/).count()) > 0;
-  }, "the bar says a hundred percent", PATIENCE_MS);
-  const seen = [...shares].filter((share) => share > 0 && share < 1);
-  t.diagnostic(`seen on the way: ${seen.length} different shares`);
-  assert.ok(seen.length >= 3, `it is seen to move: ${seen}`);
+    if ((await music.getByText(/^100 %: 100[,.\s]?000 items/).count()) === 0) return false;
+    if ((await onTheWay()).length >= 3) return true;
+    // It is built by itself at the start; if that was quicker than we are, once more.
+    if (await again.isVisible()) await again.click();
+    return false;
+  }, "the bar moves, and says a hundred percent", PATIENCE_MS);
+  t.diagnostic(`seen on the way: ${(await onTheWay()).length} different shares`);
   assert.equal((await scene.gateway.api("libraries/home:3")).items.tracks, TRACKS);
   await page.watched.close();
 });

@@ -8,6 +8,7 @@ import { test } from "node:test";
 
 import { logIn } from "./stage/browser.js";
 import { csvFile, playlistOf, rowsOf, tracksOf } from "./stage/catalogue.js";
+import { computedMs } from "./stage/computed.js";
 import { setScene } from "./stage/scene.js";
 import { until } from "./stage/waiting.js";
 
@@ -188,13 +189,11 @@ test("two thousand rows stay usable", async () => {
   assert.equal(await page.locator(".rows > li").count(), 100);
   await page.getByRole("button", { name: "Later rows" }).click();
   await page.getByText(/Rows 101 to 200 of/).waitFor();
-  const took = await page.evaluate(() => {
-    const before = performance.now();
+  const computed = await computedMs(page, () => page.evaluate(() => {
     document.querySelector('[data-filter="missing"]').click();
     document.body.offsetHeight;
-    return performance.now() - before;
-  });
-  assert.ok(took < 500, `another filter takes ${took} ms`);
+  }));
+  assert.ok(computed > 0 && computed < 500, `another filter takes ${computed} ms`);
   await page.getByText(/Rows 1 to 100 of 500/).waitFor();
   await page.watched.close();
 });

@@ -85,6 +85,25 @@ test("every view works under the strict policy", async () => {
   await page.watched.close();
 });
 
+test("a view whose answers do not come is shown all the same, and says so", async () => {
+  const page = await scene.open();
+  let answer = () => {};
+  await page.route("**/api/v1/cache/policies", (route) => new Promise((resolve) => (answer = () => resolve(route.continue()))));
+  await goTo(page, "settings");
+  await page.getByText("Loading…").waitFor();
+  await page.getByRole("heading", { name: "Notices" }).waitFor();
+  answer();
+  await page.getByRole("table", { name: "Lifetimes" }).waitFor();
+  await page.watched.close();
+});
+
+test("times say in which zone they are", async () => {
+  const page = await scene.open();
+  const zone = await page.evaluate(() => Intl.DateTimeFormat().resolvedOptions().timeZone);
+  await page.getByText(`Times are this browser's: ${zone}.`).waitFor();
+  await page.watched.close();
+});
+
 test("the menu leads to every view with the keyboard, and the focus goes along", async () => {
   const page = await scene.open();
   await page.locator("#view h1").waitFor();

@@ -80,3 +80,18 @@ test("an address behind # leads to a view, or nowhere", async () => {
   assert.deepEqual(await where("#/%E0%A4%A"), ["%E0%A4%A", [], null]);
   assert.equal(await where("#main"), null);
 });
+
+test("a moment bears its day if that is not today, and its year if that is not this year", async () => {
+  const now = new Date(2026, 5, 15, 12).getTime();
+  const told = (ms) => call("./words.js", "moment", ms, now);
+  assert.ok(!/2026|Jun/.test(await told(now - 60000)));
+  const earlier = await told(new Date(2026, 2, 1, 9).getTime());
+  assert.ok(earlier.includes("Mar") && !earlier.includes("2026"), earlier);
+  assert.match(await told(new Date(2025, 11, 31, 23).getTime()), /2025/);
+});
+
+test("what takes no time to speak of is not told as none", async () => {
+  assert.equal(await call("./words.js", "duration", 0), "0 s");
+  assert.equal(await call("./words.js", "duration", 0.00002), "under 0.1 ms");
+  assert.equal(await call("./words.js", "duration", 0.0004), "0.4 ms");
+});

@@ -9,13 +9,15 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
-pub use tokio::time::error::Elapsed;
+
+/// So much counts at most between two looks at a clock with a pace of its own. Whoever sleeps looks twice as often.
+const HICCUP: Duration = Duration::from_millis(20);
 
 /// How often it is looked whether the wall's clock is ahead.
 const LOOK: Duration = Duration::from_secs(1);
@@ -27,8 +29,8 @@ const LEAP_MS: u64 = 2_000;
 pub struct Clock {
     base_ms: u64,
     start: Instant,
-    /// How much faster than the wall's; `None` if not.
-    factor: Option<f64>,
+    /// `None` if it runs as time does.
+    pace: Option<Arc<Pace>>,
     /// What it follows; `None` if nothing, because it runs faster.
     wall: Option<Wall>,
     leaps: Arc<Leaps>,
@@ -66,16 +68,35 @@ impl std::fmt::Debug for Wall {
     }
 }
 
+/// How time passes on a clock that is not the wall's: faster, and not while nobody looks. Where a second is a minute,
+/// a machine that stops for a moment would let everything run out at once.
+#[derive(Debug)]
+struct Pace {
+    factor: f64,
+    passed: Mutex<Passed>,
+}
+
+#[derive(Debug)]
+struct Passed {
+    /// Of the wall's time: what counts.
+    counted: Duration,
+    looked: Instant,
+}
+
+/// What was waited for did not come in time.
+#[derive(Debug)]
+pub struct Elapsed;
+
 impl Clock {
     /// A clock that runs as fast as time does.
     pub fn system() -> Self {
         Self::started(None).beside(Wall::system())
     }
 
-    /// A clock on which time runs `factor` times faster: for demonstrations. A factor that is not a positive
-    /// number counts as 1. It follows no wall's clock.
+    /// A clock on which time runs `factor` times faster, and not while the machine stands still: for demonstrations.
+    /// A factor that is not a positive number counts as 1. It follows no wall's clock.
     pub fn scaled(factor: f64) -> Self {
-        Self::started((factor.is_finite() && factor > 0.0).then_some(factor))
+        Self::started(Some(if factor.is_finite() && factor > 0.0 { factor } else { 1.0 }))
     }
 
     /// The same, which follows this wall's clock.
@@ -86,7 +107,10 @@ impl Clock {
 
     #[expect(clippy::disallowed_methods, reason = "this is the clock room")]
     fn started(factor: Option<f64>) -> Self {
-        Self { base_ms: system_ms(), start: Instant::now(), factor, wall: None, leaps: Arc::default() }
+        let start = Instant::now();
+        let passed = Passed { counted: Duration::ZERO, looked: start };
+        let pace = factor.map(|factor| Arc::new(Pace { factor, passed: Mutex::new(passed) }));
+        Self { base_ms: system_ms(), start, pace, wall: None, leaps: Arc::default() }
     }
 
     /// Milliseconds since the Unix epoch: wall time when the clock was made, plus (scaled) monotonic time since, plus
@@ -119,8 +143,10 @@ impl Clock {
 
     #[expect(clippy::disallowed_methods, reason = "this is the clock room")]
     fn elapsed(&self) -> Duration {
-        let elapsed = Instant::now().saturating_duration_since(self.start);
-        self.factor.map_or(elapsed, |factor| elapsed.mul_f64(factor))
+        match &self.pace {
+            None => Instant::now().saturating_duration_since(self.start),
+            Some(pace) => pace.counted().mul_f64(pace.factor),
+        }
     }
 
     fn leapt_ms(&self) -> u64 {
@@ -162,35 +188,71 @@ impl Clock {
     /// Sleeps for `duration` of this clock's time. What it leaps meanwhile is slept.
     pub async fn sleep(&self, duration: Duration) {
         let before_ms = self.leapt_ms();
-        let mut nap = std::pin::pin!(tokio::time::sleep(self.real(duration)));
-        let end = nap.deadline();
+        let end = self.elapsed().saturating_add(duration);
         loop {
             let mut leap = std::pin::pin!(self.leaps.bell.notified());
             // From here on no leap goes unheard; and those until here are looked at.
             leap.as_mut().enable();
             let leapt = Duration::from_millis(self.leapt_ms().saturating_sub(before_ms));
-            if leapt >= duration {
+            let left = end.saturating_sub(leapt).saturating_sub(self.elapsed());
+            if !leapt.is_zero() && left.is_zero() {
                 return;
             }
-            if !leapt.is_zero() {
-                nap.as_mut().reset(end.checked_sub(self.real(leapt)).unwrap_or(end));
-            }
             tokio::select! {
-                () = &mut nap => return,
+                () = self.nap(left) => return,
                 () = leap => {}
             }
+        }
+    }
+
+    /// Sleeps for so long of what it counts by.
+    async fn nap(&self, duration: Duration) {
+        match &self.pace {
+            None => tokio::time::sleep(duration).await,
+            Some(pace) => pace.sleep(duration.div_f64(pace.factor)).await,
         }
     }
 
     /// Waits for `future`, but no longer than `duration` of this clock's time. What it leaps does not count: while the
     /// machine slept, nothing could come.
     pub async fn timeout<F: Future>(&self, duration: Duration, future: F) -> Result<F::Output, Elapsed> {
-        tokio::time::timeout(self.real(duration), future).await
+        match &self.pace {
+            None => tokio::time::timeout(duration, future).await.map_err(|_| Elapsed),
+            Some(pace) => tokio::select! {
+                biased;
+                output = future => Ok(output),
+                () = pace.sleep(duration.div_f64(pace.factor)) => Err(Elapsed),
+            },
+        }
     }
 
     /// How long `duration` of this clock's time really takes.
     pub fn real(&self, duration: Duration) -> Duration {
-        self.factor.map_or(duration, |factor| duration.div_f64(factor))
+        self.pace.as_ref().map_or(duration, |pace| duration.div_f64(pace.factor))
+    }
+}
+
+impl Pace {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock room")]
+    fn counted(&self) -> Duration {
+        let mut passed = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let gone = now.saturating_duration_since(passed.looked);
+        passed.counted += gone.min(HICCUP);
+        passed.looked += gone;
+        passed.counted
+    }
+
+    /// Looks again and again, so that time passes for everybody while somebody sleeps.
+    async fn sleep(&self, duration: Duration) {
+        let due = self.counted().saturating_add(duration);
+        loop {
+            let left = due.saturating_sub(self.counted());
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(left.min(HICCUP / 2)).await;
+        }
     }
 }
 
@@ -234,6 +296,19 @@ mod tests {
         let outcome = clock.timeout(Duration::from_secs(5), std::future::pending::<()>()).await;
         assert!(outcome.is_err());
         assert_eq!(clock.now_ms() - before, 5000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scaled_clock_does_not_run_while_the_machine_stands_still() {
+        let (clock, wall) = (Clock::scaled(30.0), Clock::system());
+        let (before, wall_before) = (clock.now_ms(), wall.now_ms());
+        let mut sleeping = std::pin::pin!(clock.sleep(Duration::from_secs(30)));
+        assert!(futures_util::poll!(sleeping.as_mut()).is_pending());
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert!(futures_util::poll!(sleeping.as_mut()).is_pending(), "five seconds were one look");
+        assert_eq!(clock.now_ms() - before, 600);
+        sleeping.await;
+        assert_eq!((clock.now_ms() - before, wall.now_ms() - wall_before), (30_000, 5_980));
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //!   [`breaker`]: whether it is down. [`doubt`]: whether a list that came back far shorter is believed.
 //! - [`listener`], [`conversation`], [`proxy`], [`body`]: from a client's connection to its answer. [`seats`] and
 //!   [`bounds`]: how many there may be, and who had to stay outside.
-//! - [`departure`]: what waits until an answer has left.
+//! - [`departure`]: what waits until an answer has left. [`taking`]: who takes nothing of it is hung up on.
 //! - [`prefetch`]: what is loaded before it is asked for.
 //! - [`library`]: the libraries, kept whole. [`matching`]: which item is meant. [`playlists`]: playlists from elsewhere.
 //! - [`tls`]: whose certificate is believed, and which one is shown.
@@ -77,6 +77,7 @@ pub mod stale;
 pub mod state;
 pub mod statistics;
 pub mod storage;
+pub mod taking;
 pub mod tls;
 pub mod traces;
 pub mod warnings;

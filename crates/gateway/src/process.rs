@@ -156,9 +156,10 @@ impl Process {
         let history = History::open(&state_dir, state.trouble(), settings.history_max_rows, own, kept);
         let history = Arc::new(history);
         jobs::dashboards::add(&jobs, &dashboard, &history);
-        let dirs = std::iter::once(state_dir.clone()).chain(disk_dir).collect();
+        let dirs = std::iter::once(state_dir.clone()).chain(disk_dir.clone()).collect();
         let all = servers.iter().map(|(server, _)| Arc::clone(server)).collect();
         let advisor = Advisor::new(all, cache.clone(), Arc::clone(&libraries), Arc::clone(&warnings), dirs);
+        let advisor = advisor.caching_in(disk_dir);
         let advisor = Arc::new(advisor);
         advisor.add(&jobs);
         let plane = Control::new(Parts {

@@ -49,6 +49,8 @@ pub struct Action {
     /// Its body.
     #[schema(value_type = Object)]
     pub body: serde_json::Value,
+    /// What it takes away, for a person to read before it is done; `null` if nothing is lost by it.
+    pub takes: Option<String>,
 }
 
 impl Warning {
@@ -96,13 +98,19 @@ impl Warning {
 impl Action {
     /// A request.
     pub fn new(label: impl Into<String>, method: &'static str, path: impl Into<String>) -> Self {
-        Self { label: label.into(), method, path: path.into(), body: serde_json::json!({}) }
+        Self { label: label.into(), method, path: path.into(), body: serde_json::json!({}), takes: None }
     }
 
     /// The same, with a body.
     #[must_use]
     pub fn saying(self, body: serde_json::Value) -> Self {
         Self { body, ..self }
+    }
+
+    /// The same, which takes this away.
+    #[must_use]
+    pub fn taking(self, what: impl Into<String>) -> Self {
+        Self { takes: Some(what.into()), ..self }
     }
 }
 

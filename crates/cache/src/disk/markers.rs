@@ -53,6 +53,11 @@ impl Placed {
 }
 
 impl Mark {
+    /// Whether nothing that was loaded before is of use any more, of all or of a whole namespace.
+    pub(super) fn clears(&self) -> bool {
+        self.purges && (self.scope == "all" || self.scope.starts_with("namespace|"))
+    }
+
     /// Takes over all that `other` forbids.
     pub(super) fn absorb(&mut self, other: &Self) {
         self.stamp = self.stamp.max(other.stamp);
@@ -133,6 +138,26 @@ fn fold_one(db: &Connection, mut one: Placed) -> Result<(), Failing> {
         one.seq = one.seq.max(broader.seq);
     }
     insert(db, Some(one.seq), &one.mark, FOLDED)
+}
+
+/// A purge of everything, or of a whole namespace.
+#[derive(Debug)]
+pub(crate) struct Clearing {
+    pub(crate) seq: u64,
+    /// What the keys begin with that it concerns.
+    pub(crate) keys_begin: String,
+}
+
+/// All of them that are newer than this one, in order.
+pub(crate) fn clearing_after(db: &Connection, seq: u64) -> Result<Vec<Clearing>, Failing> {
+    let sql = "SELECT seq, scope FROM marker WHERE seq > ?1 AND purges
+        AND (scope = 'all' OR scope LIKE 'namespace|%') ORDER BY seq";
+    let mut select = db.prepare_cached(sql)?;
+    let rows = select.query_map([int(seq)], |row| {
+        let (seq, scope): (i64, String) = (row.get(0)?, row.get(1)?);
+        Ok(Clearing { seq: seq.cast_unsigned(), keys_begin: spelling::keys_below(&scope) })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Takes out some of the markers that concern nothing in the store any more.

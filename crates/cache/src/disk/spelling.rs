@@ -55,6 +55,12 @@ pub(crate) fn broader(line: &str) -> String {
     }
 }
 
+/// What the keys of a whole namespace begin with, or those of everything.
+pub(crate) fn keys_below(line: &str) -> String {
+    let namespace = line.strip_prefix("namespace|").and_then(|rest| rest.strip_suffix("||"));
+    namespace.map_or_else(String::new, |escaped| format!("{escaped}|"))
+}
+
 /// The first two fields are escaped, so that the text may be anything; a partition is told from none by its `=`.
 fn line(kind: &str, namespace: &str, partition: Option<&Partition>, text: &str) -> String {
     let mut line = format!("{kind}|");

@@ -154,6 +154,8 @@ pub(crate) struct Store {
     pub(super) file_above: usize,
     /// Markers it may hold.
     pub(super) max_markers: u64,
+    /// What markers up to this one cleared is taken out.
+    pub(super) cleared: u64,
 }
 
 impl Store {
@@ -202,7 +204,7 @@ impl Store {
         let seed = about(&db, "seed")?.cast_unsigned();
         let inode = std::fs::metadata(&path)?.ino();
         let max_markers = markers::MAX_MARKERS;
-        Ok(Self { db, bodies: Bodies::new(dir), path, inode, seed, file_above, max_markers })
+        Ok(Self { db, bodies: Bodies::new(dir), path, inode, seed, file_above, max_markers, cleared: 0 })
     }
 
     /// Whether the file at this place is still the one that was opened.

@@ -4,10 +4,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::extent::{self, Size};
 use super::layout::about;
+use super::markers::{self, Clearing};
+use super::memos;
 use super::row::{hash_in, int, take_out};
 use super::store::Store;
 use super::trouble::Failing;
-use super::{markers, memos};
 
 /// Rows that one sweep takes out at most, so that it is never long.
 const SWEEP_ROWS: i64 = 500;
@@ -15,13 +16,16 @@ const SWEEP_ROWS: i64 = 500;
 pub(super) const ORPHAN_AFTER_MS: u64 = 600_000;
 
 impl Store {
-    /// Takes out some of what has ended, then some of what was read longest ago while there is more than
-    /// `max_bytes`, and gives some free pages back. True if there is more to do.
+    /// Takes out some of what was cleared or has ended, then some of what was read longest ago while there is more
+    /// than `max_bytes`, and gives some free pages back. True if there is more to do.
     pub(crate) fn sweep(&mut self, now_ms: u64, max_bytes: u64) -> Result<bool, Failing> {
         let mut files = Vec::new();
         let change = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let clearing = markers::clearing_after(&change, self.cleared)?;
+        let mut gone = cleared(&change, &clearing)?;
+        let is_cleared = (gone.len() as u64) < SWEEP_ROWS.cast_unsigned();
         let ended = "SELECT hash FROM entry WHERE error_until_ms <= ?1 LIMIT ?2";
-        let mut gone = hashes(&change, ended, int(now_ms))?;
+        gone.extend(hashes(&change, ended, int(now_ms))?);
         let mut freed = Size::default();
         for hash in &gone {
             freed += take_out(&change, *hash, None, &mut files)?;
@@ -50,6 +54,9 @@ impl Store {
         markers::sweep(&change, now_ms)?;
         let memos = memos::sweep(&change, now_ms)?;
         change.commit()?;
+        if let Some(newest) = clearing.last().filter(|_| is_cleared) {
+            self.cleared = newest.seq;
+        }
         self.bodies.remove_all(&files);
         let is_chunk_full = ended as u64 >= SWEEP_ROWS.cast_unsigned() || memos >= memos::SWEEP_ROWS;
         // How much rows take is known only when they are gone.
@@ -76,6 +83,21 @@ impl Store {
         }
         Ok(removed)
     }
+}
+
+/// Some of what was cleared: nothing of it is ever used again.
+fn cleared(db: &Connection, clearing: &[Clearing]) -> Result<Vec<i64>, Failing> {
+    let sql = "SELECT hash FROM entry WHERE seen < ?1 AND substr(key, 1, length(?2)) = ?2 LIMIT ?3";
+    let mut all = Vec::new();
+    for one in clearing {
+        let room = SWEEP_ROWS - int(all.len() as u64);
+        let mut select = db.prepare_cached(sql)?;
+        let rows = select.query_map(params![int(one.seq), one.keys_begin, room], |row| row.get(0))?;
+        for hash in rows {
+            all.push(hash?);
+        }
+    }
+    Ok(all)
 }
 
 fn hashes(db: &Connection, sql: &str, until: i64) -> Result<Vec<i64>, Failing> {

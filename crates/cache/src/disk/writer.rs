@@ -222,6 +222,10 @@ impl Writer {
             Outcome::Done => {
                 self.shared.commits.fetch_add(1, Ordering::Release);
                 self.shared.queue.done(&delivery.batch);
+                // Whoever clears wants the room.
+                if delivery.batch.marks.iter().any(Mark::clears) {
+                    self.sweep_at_ms = now_ms;
+                }
                 self.committed.append(&mut delivery.batch.marks);
             }
             Outcome::Again { with_offers } => self.shared.queue.put_back(delivery.batch, with_offers),

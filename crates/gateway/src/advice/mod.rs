@@ -48,6 +48,8 @@ pub struct Advisor {
     warnings: Arc<Warnings>,
     /// Where things are kept.
     dirs: Vec<PathBuf>,
+    /// Where the cache is, if it is on disk.
+    disk_dir: Option<PathBuf>,
     /// How much room there was when it was measured last.
     rooms: Mutex<Vec<tiers::Room>>,
     window: Mutex<Window>,
@@ -64,7 +66,20 @@ impl Advisor {
     ) -> Self {
         // Where a file system lies elsewhere, asking it may take for ever.
         let dirs = dirs.into_iter().filter(|dir| network_file_system(dir).is_none()).collect();
-        Self { servers, cache, libraries, warnings, dirs, rooms: Mutex::default(), window: Mutex::default() }
+        let (rooms, window) = (Mutex::default(), Mutex::default());
+        Self { servers, cache, libraries, warnings, dirs, disk_dir: None, rooms, window }
+    }
+
+    /// With the place where the cache is.
+    #[must_use]
+    pub fn caching_in(self, disk_dir: Option<PathBuf>) -> Self {
+        Self { disk_dir, ..self }
+    }
+
+    /// What the cache keeps on disk.
+    fn kept(&self) -> Option<tiers::Kept> {
+        let (dir, stats) = (self.disk_dir.clone()?, self.cache.disk_stats()?);
+        Some(tiers::Kept { dir, bytes: stats.bytes, max_bytes: stats.max_bytes })
     }
 
     /// Looks once a minute, as a job.
@@ -102,7 +117,8 @@ impl Advisor {
         window.note(now_ms, window::counted(&stats, &self.servers));
         let counted = window.counted();
         drop(window);
-        let mut own: Vec<Warning> = tiers::advise_on_disk(&free, is_said).into_iter().collect();
+        let mut own: Vec<Warning> =
+            tiers::advise_on_disk(&free, self.kept().as_ref(), is_said).into_iter().collect();
         own.extend(tiers::advise_on_memory(&tiers::Memory::of(&stats, &counted)));
         tell(None, &self.warnings, &tiers::CODES, own);
         for server in &self.servers {

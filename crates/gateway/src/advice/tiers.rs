@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use greenroom_cache::Stats;
 
 use super::window::Lately;
-use crate::warnings::Warning;
+use crate::warnings::{Action, Warning};
 
 pub(super) const CODES: [&str; 2] = ["disk-nearly-full", "memory-too-small"];
 
@@ -18,6 +18,8 @@ const NOTHING_BYTES: u64 = 128 * MIB;
 const LITTLE_PERCENT: u64 = 5;
 /// So much is enough, however large it is.
 const MOST_LITTLE_BYTES: u64 = 20 * 1024 * MIB;
+/// Less than this is not worth clearing.
+const WORTH_CLEARING_BYTES: u64 = 16 * MIB;
 /// From so many regrets in an hour on, memory is too small, if they are this share of what was asked, in percent.
 const REGRETS: (u64, u64) = (100, 5);
 
@@ -38,6 +40,14 @@ impl Room {
     }
 }
 
+/// What the cache keeps on a disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) dir: PathBuf,
+    pub(super) bytes: u64,
+    pub(super) max_bytes: u64,
+}
+
 /// So much more room than is little has to be there until the warning goes, in percent.
 const RELIEF_PERCENT: u64 = 125;
 
@@ -54,8 +64,9 @@ impl Room {
     }
 }
 
-/// What is to be said of disks with little room; it goes with some more room than it comes.
-pub(super) fn advise_on_disk(rooms: &[Room], is_said: bool) -> Option<Warning> {
+/// What is to be said of disks with little room; it goes with some more room than it comes. Where the cache is on one
+/// of them, it can be cleared.
+pub(super) fn advise_on_disk(rooms: &[Room], kept: Option<&Kept>, is_said: bool) -> Option<Warning> {
     let little: Vec<&Room> = rooms.iter().filter(|room| room.is_nearly_full(is_said)).collect();
     if little.is_empty() {
         return None;
@@ -65,9 +76,24 @@ pub(super) fn advise_on_disk(rooms: &[Room], is_said: bool) -> Option<Warning> {
     let text = format!("Little room is left: {}.", places.collect::<Vec<_>>().join(", "));
     let remedy = "Make room there, or set disk.max_bytes lower, or data_dir to another disk. When it is full, nothing \
                   more is remembered; answers go on.";
-    let warning = Warning::notice(CODES[0], text, remedy);
+    let kept = kept.filter(|kept| little.iter().any(|room| room.dir == kept.dir));
+    let warning = Warning::notice(CODES[0], text, remedy).with(kept.and_then(clearing));
     let is_urgent = little.iter().any(|room| room.free_bytes < NOTHING_BYTES);
     Some(if is_urgent { warning.urgent() } else { warning })
+}
+
+/// Clears the cache, if that makes room worth speaking of.
+fn clearing(kept: &Kept) -> Option<Action> {
+    if kept.bytes < WORTH_CLEARING_BYTES {
+        return None;
+    }
+    let (now, most) = (kept.bytes / MIB, kept.max_bytes / MIB);
+    let takes = format!(
+        "All answers that are kept go, about {now} MiB on this disk, and counting begins anew. Nothing is lost on the \
+         media servers; the next questions go to them again. The cache may grow to {most} MiB again: disk.max_bytes says \
+         so."
+    );
+    Some(Action::new("Clear the cache…", "POST", "cache/clear").taking(takes))
 }
 
 /// How memory does.
@@ -118,7 +144,7 @@ mod tests {
             free_bytes: free_mib * MIB,
             size_bytes: size_mib * MIB,
         };
-        let severity = |rooms: &[Room]| advise_on_disk(rooms, false).map(|warning| warning.severity);
+        let severity = |rooms: &[Room]| advise_on_disk(rooms, None, false).map(|warning| warning.severity);
         assert_eq!(severity(&[room(2_000, 10_000)]), None);
         assert_eq!(severity(&[room(1_000, 2_000)]), Some(Notice), "less than a GiB");
         assert_eq!(severity(&[room(4_000, 100_000)]), Some(Notice), "less than a twentieth");
@@ -128,10 +154,27 @@ mod tests {
         assert_eq!(severity(&[room(20_000, 10_000_000)]), Some(Notice));
         let small_and_well = room(1_500, 2_000);
         assert_eq!(severity(&[small_and_well.clone(), room(4_000, 100_000)]), Some(Notice), "each is judged");
-        let text = advise_on_disk(&[small_and_well, room(4_000, 100_000)], false).expect("one is").text;
+        let text = advise_on_disk(&[small_and_well, room(4_000, 100_000)], None, false).expect("one is").text;
         assert!(text.contains("4000 MiB") && !text.contains("1500 MiB"), "{text}");
-        let is_said = |free_mib| advise_on_disk(&[room(free_mib, 10_000)], true).is_some();
+        let is_said = |free_mib| advise_on_disk(&[room(free_mib, 10_000)], None, true).is_some();
         assert!(is_said(1_100) && !is_said(1_300), "it does not come and go with every file");
+    }
+
+    #[test]
+    fn a_full_disk_can_be_cleared_of_the_cache_where_that_lies_on_it_and_is_worth_it() {
+        let room = |dir: &str| Room { dir: dir.into(), free_bytes: 100 * MIB, size_bytes: 10_000 * MIB };
+        let kept = |dir: &str, mib: u64| Kept { dir: dir.into(), bytes: mib * MIB, max_bytes: 2_048 * MIB };
+        let action = |kept: &Kept| {
+            let warning =
+                advise_on_disk(&[room("/data"), room("/fast")], Some(kept), false).expect("it is full");
+            warning.action
+        };
+        let clear = action(&kept("/fast", 700)).expect("it can");
+        assert_eq!((clear.method, clear.path.as_str()), ("POST", "cache/clear"));
+        let takes = clear.takes.expect("it says what goes");
+        assert!(takes.contains("700 MiB") && takes.contains("2048 MiB"), "{takes}");
+        assert_eq!(action(&kept("/fast", 15)), None, "it would be in vain");
+        assert_eq!(action(&kept("/elsewhere", 700)), None, "that disk is not full");
     }
 
     #[test]

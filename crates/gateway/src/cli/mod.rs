@@ -86,12 +86,14 @@ enum Command {
     Bypass(modes::Bypass),
     /// Tell why a read is answered as it is, and whether the server says the same now
     Why(why::Why),
-    /// Show the servers of the running gateway, how they do and what is saved
+    /// Show the servers of the running gateway, how they do, what is saved and what should be changed
     Status(status::Options),
     /// Show all figures of the running gateway
     Stats(status::Options),
     /// Find out which items of a library are meant: by the running gateway, or from two CSV files and without a server
     Match(Box<matching::Options>),
+    /// Ask anew now for what apps read in a rhythm, so that it is fresh when they come
+    Warm(modes::Warm),
     /// Use no answer any more that is kept now
     Clear(modes::Clear),
     /// Index libraries now, or show how their indexes do
@@ -219,6 +221,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Status(options) => status::status(&options),
         Command::Stats(options) => status::stats(&options),
         Command::Match(options) => matching::run(&options),
+        Command::Warm(options) => modes::warm(&options),
         Command::Clear(options) => modes::clear(&options),
         Command::Build(options) => build::run(&options),
         Command::Policies(options) => policies::policies(&options),

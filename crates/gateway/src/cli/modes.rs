@@ -70,6 +70,19 @@ pub(super) struct Clear {
     place: Place,
 }
 
+/// `greenroom warm`.
+#[derive(Debug, Args)]
+pub(super) struct Warm {
+    /// Only answers of this server
+    #[arg(long, value_name = "NAME")]
+    server: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
 /// Runs a command against the gateway; its failure is already printed.
 pub(super) fn with<F>(place: &Place, work: impl FnOnce(Remote) -> F) -> u8
 where
@@ -135,6 +148,15 @@ pub(super) fn clear(options: &Clear) -> u8 {
         let what = said([("server", &options.server), ("class", &options.class), ("tag", &options.tag)]);
         let done = remote.ask(Method::POST, "api/v1/cache/clear", Some(&Value::Object(what))).await?;
         print_done(&done, false);
+        Ok(DONE)
+    })
+}
+
+pub(super) fn warm(options: &Warm) -> u8 {
+    with(&options.place, async |remote| {
+        let which = Value::Object(said([("server", &options.server)]));
+        let done = remote.ask(Method::POST, "api/v1/cache/warm", Some(&which)).await?;
+        print_done(&done, options.json);
         Ok(DONE)
     })
 }

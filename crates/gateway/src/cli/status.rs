@@ -19,18 +19,19 @@ pub(super) struct Options {
     place: Place,
 }
 
-/// The servers, how they do and what is saved.
+/// The servers, how they do, what is saved and what should be changed.
 pub(super) fn status(options: &Options) -> u8 {
     with(&options.place, async |remote| {
         let figures = remote.get("api/v1/cache/stats").await?;
+        let warned = remote.get("api/v1/warnings").await?;
         if options.json {
             let short = json!({
                 "version": figures["version"], "totals": figures["totals"], "servers": figures["servers"],
-                "bypasses": figures["bypasses"],
+                "bypasses": figures["bypasses"], "warnings": warned["items"],
             });
             println!("{short}");
         } else {
-            print!("{}", servers(&figures));
+            print!("{}{}", servers(&figures), warnings(&warned));
         }
         Ok(DONE)
     })
@@ -64,6 +65,16 @@ fn servers(figures: &Value) -> String {
         ]);
     }
     align(&rows)
+}
+
+/// What should be changed, and how: two lines each, the most urgent first.
+fn warnings(warned: &Value) -> String {
+    let items = warned["items"].as_array().into_iter().flatten();
+    let lines = items.map(|item| {
+        let whose = item["server"].as_str().map_or_else(String::new, |name| format!("{name}: "));
+        format!("\n{whose}{}\n  {}\n", text(&item["text"]), text(&item["remedy"]))
+    });
+    lines.collect()
 }
 
 fn classes(figures: &Value) -> String {

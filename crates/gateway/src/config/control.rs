@@ -3,8 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
+use super::address::{loopback, read_base_path, read_listen};
 use super::networks::Networks;
-use super::settings::{CONTROL_PORT, loopback, read_base_path, read_listen};
+use super::settings::CONTROL_PORT;
 use super::tls::read_shown;
 use super::tree::Tree;
 use crate::tls::shown::Files;

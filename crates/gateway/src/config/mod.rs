@@ -5,11 +5,14 @@
 //! the file. All problems are found in one pass and reported together, each with its place; a key nobody knows is
 //! a problem too.
 //!
-//! Rooms: [`tree`] (where values come from), [`settings`] (what they mean), [`control`] (who may do what on the control
-//! plane), [`disk`] (what outlives the process), [`hygiene`] and [`networks`] (what of strangers is borne), [`prefetch`] (what is loaded before it is asked for), [`library`] (what is kept whole), [`matching`] (what is remembered of matches), [`notices`] (who is told when something happens), [`playlists`] (whose playlists are kept, and which), [`tls`] (who is believed and what is shown), [`tracing`] (where traces go),
-//! plane), [`disk`] (what outlives the process), [`hygiene`] and [`networks`] (what of strangers is borne), [`prefetch`] (what is loaded before it is asked for), [`library`] (what is kept whole), [`matching`] (what is remembered of matches), [`notices`] (who is told when something happens), [`playlists`] (whose playlists are kept, and which), [`statistics`] (what is counted), [`tls`] (who is believed and what is shown),
-//! [`template`] (`config init`).
+//! Rooms: [`tree`] (where values come from), [`settings`] (what they mean), [`server`] (one media server), [`address`] and
+//! `token` (what is written in many places), [`control`] (who may do what on the control plane), [`disk`] (what outlives the
+//! process), [`hygiene`] and [`networks`] (what of strangers is borne), [`prefetch`] (what is loaded before it is asked for),
+//! [`library`] (what is kept whole), [`matching`] (what is remembered of matches), [`jobs`] (what is done by itself),
+//! [`notices`] (who is told when something happens), [`playlists`] (whose playlists are kept, and which), [`statistics`]
+//! (what is counted), [`tls`] (who is believed and what is shown), [`tracing`] (where traces go), [`template`] (`config init`).
 
+pub mod address;
 pub mod control;
 pub mod disk;
 pub mod hygiene;
@@ -20,10 +23,12 @@ pub mod networks;
 pub mod notices;
 pub mod playlists;
 pub mod prefetch;
+pub mod server;
 pub mod settings;
 pub mod statistics;
 pub mod template;
 pub mod tls;
+mod token;
 pub mod tracing;
 pub mod tree;
 
@@ -34,7 +39,8 @@ pub use matching::Matching;
 pub use networks::Networks;
 pub use notices::Notice;
 pub use prefetch::Prefetch;
-pub use settings::{Memory, Server, Settings};
+pub use server::Server;
+pub use settings::{Memory, Settings};
 pub use statistics::Statistics;
 pub use tracing::Tracing;
 pub use tree::{Problem, Tree};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use greenroom_upstream::credential::Secret;
 
-use super::settings::read_token;
+use super::token::read_token;
 use super::tree::Tree;
 use crate::enquiry::Address;
 use crate::notices::fact::Event;

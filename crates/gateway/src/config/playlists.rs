@@ -7,7 +7,8 @@ use greenroom_library::tracks::Policy;
 use greenroom_upstream::ask::Kind;
 use greenroom_upstream::credential::Secret;
 
-use super::settings::{Server, read_token};
+use super::server::Server;
+use super::token::read_token;
 use super::tree::Tree;
 use crate::playlists::wish::{Mode, policy_named};
 

@@ -2,7 +2,7 @@
 
 use greenroom_upstream::credential::Secret;
 
-use super::settings::read_token;
+use super::token::read_token;
 use super::tree::Tree;
 use crate::enquiry::Address;
 

@@ -20,8 +20,9 @@ use super::gate::{Admitted, Pass, Peer};
 use super::guard::Decision;
 use super::modes::check_class;
 use super::problem::Problem;
+use super::servers::ServerFigures;
 use super::session::{cookie, cookie_name, no_cookie};
-use super::snapshot::{ServerFigures, Snapshot};
+use super::snapshot::Snapshot;
 use crate::jobs::warming;
 use crate::proxy::load::class_tag;
 

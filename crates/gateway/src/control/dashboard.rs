@@ -7,8 +7,8 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Plane;
-use crate::dashboard::figures::Figures;
+use super::{Control, Plane};
+use crate::dashboard::figures::{Figures, Playing};
 use crate::dashboard::traffic::share;
 
 /// The figures of the last minute.
@@ -62,7 +62,17 @@ pub(super) async fn figures(State(plane): State<Arc<Plane>>) -> Json<Shown> {
     let figures = plane.control.dashboard.figures();
     let age_s = plane.control.clock.now_ms().saturating_sub(figures.as_of_ms) / 1000;
     let age_s = if figures.as_of_ms == 0 { 0 } else { age_s };
-    Json(Shown { age_s, figures: (*figures).clone() })
+    let mut figures = (*figures).clone();
+    for playing in &mut figures.sessions.list {
+        playing.picture = picture_of(&plane.control, playing);
+    }
+    Json(Shown { age_s, figures })
+}
+
+/// The link to the picture of something that plays.
+fn picture_of(control: &Control, playing: &Playing) -> Option<String> {
+    let server = control.inside.server(&playing.server)?;
+    control.links.own_link(server, playing.thumb.as_ref()?, control.clock.now_ms())
 }
 
 /// At most fifteen numbers, for a widget.

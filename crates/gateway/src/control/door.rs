@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
+use greenroom_cache::Clock;
 use http::header::LOCATION;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
@@ -19,9 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::gate::Peer;
 use super::prefix::{self, Way};
-use super::taking::Taking;
 use super::{Control, Plane, live, router};
 use crate::config;
+use crate::taking::Taking;
 use crate::tls::Shown;
 
 /// Connections at a time. One more waits to be accepted.
@@ -32,6 +33,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 const MAX_HEAD_BYTES: usize = 32 * 1024;
 /// Headers of a request at most.
 const MAX_HEADERS: usize = 100;
+/// How long a client may take nothing while something is to be said.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// After a connection could not be accepted (no file descriptors left), wait so long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -130,12 +133,14 @@ where
             if way == Way::NeedsSlash { Ok(with_slash(&base_path)) } else { service.call(request).await }
         }
     });
+    // Browsers live in the system's time, also where the demo has a quicker one.
+    let stream = Taking::new(stream, Clock::system(), PATIENCE);
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(Taking::new(stream)), service);
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,

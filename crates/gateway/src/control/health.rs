@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Plane;
-use super::snapshot::State as Wellbeing;
+use super::servers::State as Wellbeing;
 
 #[derive(Debug, Serialize, ToSchema)]
 struct Readiness {

@@ -2,7 +2,7 @@
 //!
 //! Rooms: [`door`] (connections), [`prefix`] (the path a proxy puts before ours), [`gate`] (what every request passes),
 //! [`guard`] (the decision), [`facts`] (what it is made from), [`token`] (what lets in), [`session`] and [`throttle`]
-//! (who was let in, who was not); [`snapshot`], [`figures`] and [`queueing`] (what is shown), [`introduction`] (what the
+//! (who was let in, who was not); [`snapshot`], [`servers`], [`apps`], [`figures`] and [`queueing`] (what is shown), [`baseline`] (since when it counts), [`introduction`] (what the
 //! servers say of themselves); [`api`], [`jobs`], [`policies`], [`warnings`], [`libraries`], [`matching`], [`modes`], [`notices`], [`playlists`], [`live`], [`metrics`] and [`exposition`],
 //! [`statistics`], [`decisions`],
 //! [`health`], [`page`] (how it is shown), [`paths`] and [`openapi`] (where, and how that is described), [`problem`] (how it is
@@ -12,6 +12,8 @@
 //! query that an app asked for: what is not gathered cannot be shown by mistake. Who asks why names a path himself.
 
 mod api;
+mod apps;
+mod baseline;
 mod compatible;
 mod dashboard;
 mod decisions;
@@ -42,12 +44,10 @@ mod prefetching;
 mod prefix;
 mod problem;
 mod queueing;
+mod servers;
 mod session;
 mod snapshot;
 mod statistics;
-#[cfg(test)]
-mod steering;
-mod taking;
 #[cfg(test)]
 mod tests;
 mod throttle;
@@ -79,14 +79,17 @@ use crate::statistics::Statistics;
 use crate::storage;
 use crate::traces::Traces;
 use crate::warnings::Warnings;
+use apps::AppFigures;
+use baseline::{Baseline, Counted};
 use figures::Engine;
 use guard::Decision;
 use introduction::Introduction;
 use live::Live;
 use paths::router;
 use problem::Problem;
+use servers::ServerFigures;
 use session::Sessions;
-use snapshot::{AppFigures, Baseline, Counted, ServerFigures, ServerWarning, Snapshot};
+use snapshot::{ServerWarning, Snapshot};
 use throttle::Throttle;
 
 pub use compatible::image::Links;
@@ -278,7 +281,9 @@ impl Control {
         let libraries = self.playlists.libraries.all();
         let libraries = libraries.iter().map(|library| library.report(false)).collect();
         let today = Some(self.statistics.today(None));
-        Snapshot { bypasses: self.bypasses(), libraries, jobs_running: self.jobs_running(), today, ..shown }
+        let (bypasses, jobs_running) = (self.bypasses(), self.jobs_running());
+        let dashboard_ms = self.dashboard.as_of_ms();
+        Snapshot { bypasses, libraries, jobs_running, today, dashboard_ms, ..shown }
     }
 
     /// What was counted since start.

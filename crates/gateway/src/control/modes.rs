@@ -19,7 +19,8 @@ use crate::bypass::{Bypass, Unchanged};
 use crate::mode::Mode;
 use crate::observe::Report;
 use crate::server::Server;
-use crate::why::{self, Told};
+use crate::why;
+use crate::why::told::Told;
 
 /// A mode for a server; for all if none is said.
 #[derive(Deserialize, ToSchema)]

@@ -155,8 +155,10 @@ pub struct Traffic {
     pub days: u64,
     /// Requests that apps made.
     pub asked: u64,
-    /// Requests that reached a server.
+    /// Requests that reached a server, ours included.
     pub reached: u64,
+    /// Of those that reached a server, the ones that no app waited for.
+    pub own: u64,
     /// Requests that were answered without asking one.
     pub saved: u64,
     /// Bytes that apps were answered.
@@ -197,6 +199,12 @@ pub struct Playing {
     pub state: String,
     /// How much of it is over, from 0 to 1.
     pub progress: Option<f64>,
+    /// A link of ours to its picture, which needs no token; good for an hour or a little more. Who follows it is not
+    /// counted as an app.
+    pub picture: Option<String>,
+    /// The server's path of that picture.
+    #[serde(skip)]
+    pub thumb: Option<String>,
 }
 
 /// An app that was spared requests.
@@ -253,6 +261,8 @@ impl Playing {
             player: player.unwrap_or_default(),
             state: session.state.clone(),
             progress: progress(session),
+            picture: None,
+            thumb: session.item.grandparent_thumb.clone().or_else(|| session.item.thumb.clone()),
         }
     }
 }

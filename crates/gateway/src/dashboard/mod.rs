@@ -148,6 +148,11 @@ impl Dashboard {
         Arc::clone(&self.ready.read())
     }
 
+    /// Of when the figures are, in milliseconds since 1970; 0 before there were any. Who asks only this has not looked.
+    pub fn as_of_ms(&self) -> u64 {
+        self.ready.read().as_of_ms
+    }
+
     /// Asks for everything anew, behind; what is known stays until it is answered.
     pub fn renew(self: &Arc<Self>) {
         self.is_doubted.store(true, Ordering::Relaxed);

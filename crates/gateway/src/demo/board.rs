@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::Plan;
 use super::column::{Column, ColumnShown};
 use super::pace::Pace;
+use super::phase::Phase;
 use super::plug::{NotNow, Order, Plug};
 use super::waking::Waking;
 
@@ -54,28 +55,6 @@ struct Since {
     passed: Duration,
 }
 
-/// How far the demo is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Phase {
-    /// Servers are started.
-    Preparing,
-    /// The apps do what they do in an evening, and ask the servers.
-    DirectEvening,
-    /// They read on there.
-    DirectReadsOn,
-    /// They read on there without servers.
-    DirectOutage,
-    /// The same evening, in which they ask Greenroom.
-    ThroughEvening,
-    /// Greenroom is started again, and they read on there.
-    ThroughRestart,
-    /// They read on there without servers.
-    ThroughOutage,
-    /// Both sides' apps read on as long as somebody looks.
-    Afterwards,
-}
-
 /// Where Greenroom's own page is found, and what lets in there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Greenroom {
@@ -117,23 +96,6 @@ struct PlugShown {
 #[derive(Debug)]
 pub(super) struct Looking {
     board: Arc<Board>,
-}
-
-impl Phase {
-    fn words(self) -> &'static str {
-        match self {
-            Self::Preparing => "One moment: the simulated servers are started",
-            Self::DirectEvening => "An evening of companion apps that ask the servers directly",
-            Self::DirectReadsOn => "Directly, after the evening: the apps read on for a minute",
-            Self::DirectOutage => "Directly: the apps read on, and the servers are down for a minute",
-            Self::ThroughEvening => "The same evening, and the apps ask Greenroom",
-            Self::ThroughRestart => "Greenroom is started again, and the apps read on",
-            Self::ThroughOutage => {
-                "Through Greenroom: the apps read on, and the servers are down for a minute"
-            }
-            Self::Afterwards => "The evenings are over, and both sides' apps read on as long as you look",
-        }
-    }
 }
 
 impl Board {

@@ -40,6 +40,7 @@ mod measure;
 mod outage;
 mod pace;
 mod page;
+mod phase;
 mod plug;
 mod restart;
 mod servers;
@@ -56,12 +57,13 @@ use greenroom_upstream::ask::Kind;
 use tokio_util::task::TaskTracker;
 
 use afterwards::Afterwards;
-use board::{Board, Greenroom, Phase};
+use board::{Board, Greenroom};
 use evening::{Doors, Evening};
 use figures::{AppFigures, Comparison, Outage, Playlist, Totals};
 use gateway::{Gateway, Lists};
 use pace::Pace;
 use page::Page;
+use phase::Phase;
 use servers::Servers;
 use way::{Run, Way};
 

@@ -1,9 +1,10 @@
 //! The outage: the servers are down for a minute, and the apps go on reading.
 
 use super::Plan;
-use super::board::{Board, Phase};
+use super::board::Board;
 use super::evening::Evening;
 use super::figures::Reads;
+use super::phase::Phase;
 use super::way::Way;
 
 /// Takes the servers down, lets the apps read for a minute, and brings the servers back. The reads are the same

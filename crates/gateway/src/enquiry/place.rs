@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use http::Uri;
 
 use crate::config;
-use crate::config::settings::parse_origin;
+use crate::config::address::parse_origin;
 
 /// An address a server is asked at.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,8 +6,11 @@
 //! activity log, which names every playback that ended and forgets after a while (30 days, unless it is told
 //! otherwise); what was mirrored stays.
 //!
-//! Rooms: [`store`] (two tables of `state.db`), `sync` (how it comes there), [`row`] (one playback).
+//! Rooms: [`store`] (tables of `state.db`), `sync` (how it comes there), `reached` (how far it is), [`row`] (one playback),
+//! [`page`] (what of it is shown).
 
+pub mod page;
+mod reached;
 pub mod row;
 pub mod store;
 mod sync;
@@ -21,8 +24,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::server::Server;
 use crate::state::trouble::{Failing, Trouble};
-use row::View;
-use store::{Asked, Store};
+use page::{Asked, Page};
+use store::Store;
 
 pub use sync::Watch;
 
@@ -31,6 +34,8 @@ pub use sync::Watch;
 pub struct History {
     /// Nothing where the file cannot be used.
     store: Option<Arc<Store>>,
+    /// Nobody wants it kept.
+    is_off: bool,
     servers: Vec<Arc<Server>>,
     clock: Clock,
     tasks: TaskTracker,
@@ -40,20 +45,12 @@ pub struct History {
     synced_ms: AtomicU64,
 }
 
-/// A page of the mirror.
-#[derive(Debug, Clone, Default)]
-pub struct Page {
-    /// How many there are that fit.
-    pub total: u64,
-    /// Those of the page, the newest first.
-    pub views: Vec<View>,
-}
-
 impl History {
     /// Nothing is mirrored.
     pub fn none(clock: Clock) -> Self {
         Self {
             store: None,
+            is_off: false,
             servers: Vec::new(),
             clock,
             tasks: TaskTracker::new(),
@@ -87,6 +84,7 @@ impl History {
         let synced_ms = store.as_ref().and_then(|store| store.synced_ms().ok()).unwrap_or_default();
         Self {
             store,
+            is_off: max_rows == 0,
             servers,
             clock,
             tasks,
@@ -94,6 +92,11 @@ impl History {
             forgotten: AtomicU64::new(0),
             synced_ms: AtomicU64::new(synced_ms),
         }
+    }
+
+    /// Whether the configuration says that nothing is to be kept.
+    pub fn is_off(&self) -> bool {
+        self.is_off
     }
 
     /// When a sync last came to its end, in milliseconds since 1970; `None` if none ever did.

@@ -3,21 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
 
 use greenroom_upstream::dashboard::{Played, User};
 use parking_lot::Mutex;
-use rusqlite::types::Value;
-use rusqlite::{Connection, OpenFlags, Row, TransactionBehavior, params, params_from_iter};
+use rusqlite::{Connection, Row, TransactionBehavior, params, params_from_iter};
 
-use super::Page;
-use super::row::{More, View, kept, picture};
+use super::row::{kept, picture};
 use crate::state::book::FILE;
-use crate::state::layout;
-use crate::state::trouble::{Failing, Trouble};
-
-/// How long another process that writes is waited for.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+use crate::state::guest;
+use crate::state::number::{signed, unsigned};
+use crate::state::trouble::Failing;
 
 /// What is kept of a server that is not configured any more stays hidden for so long; then it goes.
 const GRACE_MS: u64 = 30 * 24 * 3_600_000;
@@ -25,25 +20,8 @@ const GRACE_MS: u64 = 30 * 24 * 3_600_000;
 /// The playbacks of one data directory.
 #[derive(Debug)]
 pub struct Store {
-    db: Mutex<Connection>,
+    pub(super) db: Mutex<Connection>,
     max_rows: u64,
-}
-
-/// Which playbacks are meant; what is not said is any.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Asked {
-    /// Those of these servers. None if it is empty.
-    pub servers: Vec<String>,
-    /// Those of this user, by name or by the server's id.
-    pub user: Option<String>,
-    /// Those that ended since then, in milliseconds.
-    pub since_ms: Option<u64>,
-    /// So many of the newest are passed over.
-    pub offset: u64,
-    /// At most so many.
-    pub limit: u64,
-    /// How many there are in all is not asked for: the page says zero.
-    pub skips_total: bool,
 }
 
 /// What is known of a playback that came.
@@ -57,21 +35,6 @@ enum Known {
     New,
 }
 
-/// How far the mirror of a server is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Reached {
-    /// Everything up to then is kept, in seconds since 1970.
-    pub cursor_s: u64,
-    /// The number of the last whole comparison.
-    pub pass: u64,
-    /// When it was made, in milliseconds.
-    pub full_ms: u64,
-    /// Rows that are kept.
-    pub rows: u64,
-    /// When a whole comparison was first not believed, in milliseconds; 0 if the last one was.
-    pub doubted_ms: u64,
-}
-
 impl Store {
     /// Opens the file, which has to be there in its newest layout. What is kept of servers that are not among these is hidden,
     /// and forgotten once that was so for long.
@@ -79,14 +42,9 @@ impl Store {
     /// # Errors
     /// What is wrong with it.
     pub fn open(data_dir: &Path, max_rows: u64, servers: &[&str], now_ms: u64) -> Result<Self, Failing> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(data_dir.join(FILE), flags)?;
-        db.busy_timeout(BUSY_TIMEOUT)?;
+        let db = guest::open_newest(&data_dir.join(FILE))?;
         // What a crash takes is asked for again.
         db.pragma_update(None, "synchronous", "NORMAL")?;
-        if layout::of(&db)? != layout::newest() {
-            return Err(Failing::new(Trouble::Newer, "another version of Greenroom changed its layout"));
-        }
         let places = vec!["?"; servers.len()].join(",");
         let now = signed(now_ms);
         db.execute(
@@ -105,42 +63,6 @@ impl Store {
             db.execute(&format!("DELETE FROM {table} WHERE server IN ({gone})"), [until])?;
         }
         Ok(Self { db: Mutex::new(db), max_rows })
-    }
-
-    /// When a sync last came to its end, in milliseconds; 0 if none did.
-    pub(super) fn synced_ms(&self) -> Result<u64, Failing> {
-        let db = self.db.lock();
-        let at: Option<i64> =
-            db.query_row("SELECT max(synced_ms) FROM played_sync WHERE hidden_ms = 0", [], |row| row.get(0))?;
-        Ok(at.map_or(0, unsigned))
-    }
-
-    /// How far the mirror of a server is.
-    pub(super) fn reached(&self, server: &str) -> Result<Reached, Failing> {
-        let db = self.db.lock();
-        let rows: i64 =
-            db.query_row("SELECT count(*) FROM played WHERE server = ?1", [server], |row| row.get(0))?;
-        let mut select = db.prepare_cached(
-            "SELECT cursor_s, pass, full_ms, doubted_ms FROM played_sync WHERE server = ?1",
-        )?;
-        let mut found = select.query_map([server], |row| {
-            let number = |at: usize| row.get::<_, i64>(at).map(unsigned);
-            let (cursor_s, pass, full_ms, doubted_ms) = (number(0)?, number(1)?, number(2)?, number(3)?);
-            Ok(Reached { cursor_s, pass, full_ms, rows: 0, doubted_ms })
-        })?;
-        let reached = found.next().transpose()?.unwrap_or_default();
-        Ok(Reached { rows: unsigned(rows), ..reached })
-    }
-
-    /// A place in the future is taken back to the newest that is kept and can have been: a server told a wrong date.
-    pub(super) fn heal(&self, server: &str, now_s: u64) -> Result<(), Failing> {
-        self.db.lock().execute(
-            "UPDATE played_sync SET cursor_s =
-             (SELECT coalesce(max(at_s), 0) FROM played WHERE server = ?1 AND at_s <= ?2)
-             WHERE server = ?1 AND cursor_s > ?2",
-            params![server, signed(now_s)],
-        )?;
-        Ok(())
     }
 
     /// Which of a page are kept already with the names of what was played, by their ids.
@@ -229,26 +151,6 @@ impl Store {
         Ok(oldest_s.map(unsigned).filter(|_| unsigned(rows) >= self.max_rows))
     }
 
-    /// Everything up to then is kept.
-    pub(super) fn advance(&self, server: &str, cursor_s: u64) -> Result<(), Failing> {
-        self.db.lock().execute(
-            "INSERT INTO played_sync (server, cursor_s) VALUES (?1, ?2)
-             ON CONFLICT (server) DO UPDATE SET cursor_s = max(cursor_s, excluded.cursor_s)",
-            params![server, signed(cursor_s)],
-        )?;
-        Ok(())
-    }
-
-    /// A sync came to its end.
-    pub(super) fn note_synced(&self, server: &str, now_ms: u64) -> Result<(), Failing> {
-        self.db.lock().execute(
-            "INSERT INTO played_sync (server, synced_ms) VALUES (?1, ?2)
-             ON CONFLICT (server) DO UPDATE SET synced_ms = excluded.synced_ms",
-            params![server, signed(now_ms)],
-        )?;
-        Ok(())
-    }
-
     /// How many a whole comparison did not come upon, of those that were there when it began.
     pub(super) fn unseen(&self, server: &str, pass: u64, until_s: u64) -> Result<u64, Failing> {
         let count: i64 = self.db.lock().query_row(
@@ -264,25 +166,6 @@ impl Store {
         self.db.lock().execute(
             "DELETE FROM played WHERE server = ?1 AND pass <> ?2 AND at_s <= ?3",
             params![server, signed(pass), signed(until_s)],
-        )?;
-        Ok(())
-    }
-
-    /// Since then whole comparisons are not believed; 0 if the last one was.
-    pub(super) fn note_doubt(&self, server: &str, doubted_ms: u64) -> Result<(), Failing> {
-        self.db.lock().execute(
-            "UPDATE played_sync SET doubted_ms = ?2 WHERE server = ?1",
-            params![server, signed(doubted_ms)],
-        )?;
-        Ok(())
-    }
-
-    /// A whole comparison was made.
-    pub(super) fn note_full(&self, server: &str, pass: u64, now_ms: u64) -> Result<(), Failing> {
-        self.db.lock().execute(
-            "INSERT INTO played_sync (server, pass, full_ms) VALUES (?1, ?2, ?3)
-             ON CONFLICT (server) DO UPDATE SET pass = excluded.pass, full_ms = excluded.full_ms",
-            params![server, signed(pass), signed(now_ms)],
         )?;
         Ok(())
     }
@@ -316,40 +199,6 @@ impl Store {
         }
         Ok(over)
     }
-
-    /// A page, the newest first.
-    pub(super) fn page(&self, asked: &Asked) -> Result<Page, Failing> {
-        let places = vec!["?"; asked.servers.len()].join(",");
-        // The plus keeps the index of times, which has them in order, however many servers there are.
-        let mut wanted = format!("+played.server IN ({places})");
-        let mut given: Vec<Value> = asked.servers.iter().map(|name| Value::Text(name.clone())).collect();
-        if let Some(user) = &asked.user {
-            wanted += " AND (played.user = ? OR played_user.name = ?)";
-            given.extend([Value::Text(user.clone()), Value::Text(user.clone())]);
-        }
-        if let Some(since_ms) = asked.since_ms {
-            wanted += " AND played.at_s >= ?";
-            given.push(Value::Integer(signed(since_ms.div_ceil(1000))));
-        }
-        let from = "FROM played LEFT JOIN played_user
-             ON played_user.server = played.server AND played_user.id = played.user";
-        let db = self.db.lock();
-        let total: i64 = if asked.skips_total {
-            0
-        } else {
-            let count = format!("SELECT count(*) {from} WHERE {wanted}");
-            db.prepare_cached(&count)?.query_row(params_from_iter(&given), |row| row.get(0))?
-        };
-        // In the order of the index, backwards: nothing is sorted.
-        let mut select = db.prepare_cached(&format!(
-            "SELECT played.server, played.id, at_s, played.user, item_key, kind, title, parent_title,
-             grandparent_title, place, parent_place, year, duration_ms, thumb, player, played_user.name
-             {from} WHERE {wanted} ORDER BY at_s DESC, played.server DESC, played.id DESC LIMIT ? OFFSET ?"
-        ))?;
-        given.extend([Value::Integer(signed(asked.limit)), Value::Integer(signed(asked.offset))]);
-        let views = select.query_map(params_from_iter(&given), read)?;
-        Ok(Page { total: unsigned(total), views: views.collect::<Result<_, _>>()? })
-    }
 }
 
 fn known(db: &Connection, server: &str, played: &Played) -> Result<Known, Failing> {
@@ -373,50 +222,13 @@ fn known(db: &Connection, server: &str, played: &Played) -> Result<Known, Failin
     Ok(found.next().transpose()?.unwrap_or(Known::New))
 }
 
-fn read(row: &Row<'_>) -> Result<View, rusqlite::Error> {
-    let number = |at: usize| row.get::<_, Option<i64>>(at).map(|number| number.map(unsigned));
-    let (user_id, own_title): (String, String) = (row.get(3)?, row.get(6)?);
-    let grandparent_title: Option<String> = row.get(8)?;
-    let (title, subtitle) = match &grandparent_title {
-        Some(above) => (above.clone(), Some(own_title.clone())),
-        None => (own_title.clone(), None),
-    };
-    Ok(View {
-        server: row.get(0)?,
-        id: row.get(1)?,
-        at_ms: unsigned(row.get(2)?).saturating_mul(1000),
-        user: row.get::<_, Option<String>>(15)?.unwrap_or_else(|| user_id.clone()),
-        title,
-        subtitle,
-        kind: row.get(5)?,
-        player: row.get(14)?,
-        duration_s: number(12)?.map(|duration_ms| duration_ms / 1000),
-        more: More {
-            user_id,
-            item_key: row.get(4)?,
-            own_title,
-            grandparent_title,
-            index: number(9)?,
-            parent_index: number(10)?,
-            year: number(11)?,
-            thumb: row.get(13)?,
-        },
-    })
-}
-
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use greenroom_upstream::dashboard::Item;
 
     use super::*;
+    use crate::history::page::Asked;
+    use crate::state::layout;
 
     const NOW_MS: u64 = 100 * GRACE_MS;
 
@@ -456,6 +268,38 @@ mod tests {
         }
         let other = Asked { user: Some("kim".into()), ..all("home") };
         assert_eq!(store.page(&other).expect("read").total, 0);
+    }
+
+    #[test]
+    fn a_search_finds_titles_and_users_and_takes_its_signs_for_signs() {
+        let folder = file();
+        let store = Store::open(folder.path(), 100, &["home"], NOW_MS).expect("it opens");
+        let mut episode = played(1, 10);
+        episode.item.title = "100 % Pilot".into();
+        episode.item.grandparent_title = Some("Harbour".into());
+        let nobody = Played { user: "9".into(), ..played(2, 20) };
+        store.put("home", &[episode, nobody], 1).expect("written");
+        store.name("home", &[User { id: "7".into(), name: "anna".into(), thumb: None }]).expect("written");
+        let found = |search: &str| {
+            let page = store.page(&Asked { search: Some(search.into()), ..all("home") }).expect("read");
+            assert_eq!(page.total, page.views.len() as u64);
+            page.views.into_iter().map(|view| view.id).collect::<Vec<_>>()
+        };
+        for (search, ids) in [
+            ("pilot", vec!["1"]),
+            ("HARB", vec!["1"]),
+            ("Anna", vec!["1"]),
+            ("9", vec!["2"]),
+            ("film 2", vec!["2"]),
+            ("", vec!["2", "1"]),
+            ("0 % P", vec!["1"]),
+            ("i_m", vec![]),
+            ("\\", vec![]),
+        ] {
+            assert_eq!(found(search), ids, "{search}");
+        }
+        let both = Asked { search: Some("film".into()), since_ms: Some(30_000), ..all("home") };
+        assert_eq!(store.page(&both).expect("read").total, 0, "both are heeded");
     }
 
     #[test]

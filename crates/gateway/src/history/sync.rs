@@ -9,7 +9,8 @@ use greenroom_upstream::class::Class;
 use greenroom_upstream::dashboard::{Played, PlayedPage};
 
 use super::History;
-use super::store::{Reached, Store};
+use super::reached::Reached;
+use super::store::Store;
 use crate::inside::errand;
 use crate::server::Server;
 

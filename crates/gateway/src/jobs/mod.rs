@@ -9,6 +9,7 @@
 //! - What has a rhythm of its own is shown here and can be run here: [`warming`], and the indexes of libraries
 //!   ([`indexes`]), and [`playlists`] that are kept in step. [`dashboards`]: their figures and the history of what was played.
 
+mod board;
 pub mod dashboards;
 pub mod indexes;
 mod plan;
@@ -22,7 +23,7 @@ mod tests;
 mod turn;
 pub mod warming;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::pin::Pin;
@@ -36,10 +37,11 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use board::{Board, Job, Stage};
 pub use plan::{Plan, Seen};
 use record::Records;
 pub use report::{Last, Outcome, Progress, Report, State};
-use schedule::{Due, Sight, Why, due};
+use schedule::{Due, Why, due};
 pub use turn::Turn;
 
 /// So many run at a time, unless `jobs.at_once` says otherwise.
@@ -50,8 +52,6 @@ const GRACE: Duration = Duration::from_secs(5);
 const LONGEST_REST: Duration = Duration::from_secs(60);
 /// Longest message of a run that is kept, in characters.
 const MAX_MESSAGE: usize = 500;
-/// What comes round sooner than this is soon due anyway: its last run is not written down.
-const WRITTEN_FROM: Duration = Duration::from_secs(300);
 
 type Working = Pin<Box<dyn Future<Output = Result<String, String>> + Send>>;
 type Work = Arc<dyn Fn(Turn) -> Working + Send + Sync>;
@@ -102,53 +102,6 @@ pub struct Jobs {
 impl std::fmt::Debug for Jobs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Jobs").field("at_once", &self.at_once).finish_non_exhaustive()
-    }
-}
-
-/// Where every job stands.
-#[derive(Default)]
-struct Board {
-    jobs: Vec<Job>,
-    /// Who waits for a place, by number.
-    line: VecDeque<usize>,
-    running: usize,
-}
-
-struct Job {
-    plan: Plan,
-    work: Work,
-    elsewhere: Option<Elsewhere>,
-    known_ms: u64,
-    stage: Stage,
-    last: Option<Last>,
-}
-
-enum Stage {
-    Idle,
-    Waiting(Why),
-    Running { since_ms: u64, turn: Turn },
-}
-
-impl Job {
-    /// What is known of it, if nothing was slept over since then.
-    fn sight(&self, awake_ms: u64) -> Sight {
-        Sight {
-            every_ms: self.plan.every.filter(|_| self.elsewhere.is_none()).map(millis),
-            is_under_way: !matches!(self.stage, Stage::Idle),
-            catches_up: self.plan.catches_up,
-            known_ms: self.known_ms,
-            ended_ms: self.last.as_ref().map(|last| last.ended_ms),
-            awake_ms: awake_ms.max(self.known_ms),
-        }
-    }
-
-    /// What runs elsewhere is only waited for.
-    fn takes_place(&self) -> bool {
-        self.elsewhere.is_none()
-    }
-
-    fn is_written_down(&self) -> bool {
-        self.plan.catches_up && self.plan.every.is_none_or(|every| every >= WRITTEN_FROM)
     }
 }
 
@@ -414,52 +367,6 @@ impl Jobs {
             None => report,
         };
         reports.into_iter().zip(seen).map(tell).collect()
-    }
-}
-
-impl Board {
-    fn find(&self, id: &str) -> Option<usize> {
-        self.jobs.iter().position(|job| job.plan.id == id)
-    }
-
-    /// Takes out of the line who needs no place.
-    fn take_free(&mut self) -> Vec<usize> {
-        let Self { jobs, line, .. } = self;
-        let free: Vec<usize> = line.iter().copied().filter(|number| !jobs[*number].takes_place()).collect();
-        line.retain(|number| jobs[*number].takes_place());
-        free
-    }
-
-    /// Puts a job that is idle at the end of the line.
-    fn queue(&mut self, number: usize, why: Why) {
-        self.jobs[number].stage = Stage::Waiting(why);
-        self.line.push_back(number);
-    }
-}
-
-impl Job {
-    fn report(&self, now_ms: u64, awake_ms: u64) -> Report {
-        let (state, progress) = match &self.stage {
-            Stage::Idle => (State::Idle, None),
-            Stage::Waiting(_) => (State::Waiting, None),
-            Stage::Running { turn, .. } => (State::Running, turn.told()),
-        };
-        let next_ms = match due(&self.sight(awake_ms), now_ms) {
-            Due::At(at_ms) => Some(at_ms),
-            Due::Now(_) => Some(now_ms),
-            Due::Never => None,
-        };
-        Report {
-            id: self.plan.id.to_owned(),
-            title: self.plan.title.to_owned(),
-            what: self.plan.what.to_owned(),
-            every_s: self.plan.every.map(|every| every.as_secs()),
-            state,
-            next_ms,
-            progress,
-            last: self.last.clone(),
-            may_cancel: state != State::Idle,
-        }
     }
 }
 

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::params;
 
 use super::report::{Last, Outcome};
 use crate::state::book::FILE;
+use crate::state::guest;
+use crate::state::number::{signed, unsigned};
 
-/// How long another process that writes is waited for.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// More jobs than this no version has.
 const MAX_ROWS: i64 = 1_000;
 
@@ -27,7 +26,7 @@ impl Records {
     /// All that is known, by the word for the job.
     pub(super) fn read(&self) -> Result<BTreeMap<String, Last>, String> {
         let read = || -> rusqlite::Result<BTreeMap<String, Last>> {
-            let db = self.open()?;
+            let db = guest::open(&self.0)?;
             let mut rows =
                 db.prepare("SELECT id, started_ms, ended_ms, outcome, message FROM job LIMIT ?1")?;
             let rows = rows.query_map([MAX_ROWS], |row| {
@@ -44,31 +43,15 @@ impl Records {
     /// A job has run.
     pub(super) fn write(&self, id: &str, last: &Last) -> Result<(), String> {
         let write = || {
-            self.open()?.execute(
+            guest::open(&self.0)?.execute(
                 "INSERT INTO job (id, started_ms, ended_ms, outcome, message) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (id) DO UPDATE SET started_ms = excluded.started_ms, ended_ms = excluded.ended_ms,
                  outcome = excluded.outcome, message = excluded.message",
-                params![id, int(last.started_ms), int(last.ended_ms), last.outcome.word(), last.message],
+                params![id, signed(last.started_ms), signed(last.ended_ms), last.outcome.word(), last.message],
             )
         };
         write().map(|_| ()).map_err(|error| error.to_string())
     }
-
-    /// The file is made and brought up to date by who keeps the state, never here.
-    fn open(&self) -> rusqlite::Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(&self.0, flags)?;
-        db.busy_timeout(BUSY_TIMEOUT)?;
-        Ok(db)
-    }
-}
-
-fn int(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -3,15 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::params;
 
 use super::LibraryId;
 use crate::state::book::FILE;
-
-/// How long another process that writes is waited for.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+use crate::state::guest;
 
 /// What was said, in one data directory.
 #[derive(Debug, Clone)]
@@ -26,7 +23,7 @@ impl Choices {
     /// All that was said.
     pub(super) fn read(&self) -> Result<BTreeMap<LibraryId, bool>, String> {
         let read = || -> rusqlite::Result<BTreeMap<LibraryId, bool>> {
-            let db = self.open()?;
+            let db = guest::open(&self.0)?;
             let mut rows = db.prepare("SELECT server, key, is_enabled FROM library")?;
             let rows = rows.query_map([], |row| {
                 Ok((LibraryId { server: row.get(0)?, key: row.get(1)? }, row.get(2)?))
@@ -39,21 +36,13 @@ impl Choices {
     /// The user says whether a library is kept.
     pub(super) fn write(&self, id: &LibraryId, is_enabled: bool) -> Result<(), String> {
         let write = || {
-            self.open()?.execute(
+            guest::open(&self.0)?.execute(
                 "INSERT INTO library (server, key, is_enabled) VALUES (?1, ?2, ?3)
                  ON CONFLICT (server, key) DO UPDATE SET is_enabled = excluded.is_enabled",
                 params![id.server, id.key, is_enabled],
             )
         };
         write().map(|_| ()).map_err(|error| error.to_string())
-    }
-
-    /// The file is made and brought up to date by who keeps the state, never here.
-    fn open(&self) -> rusqlite::Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(&self.0, flags)?;
-        db.busy_timeout(BUSY_TIMEOUT)?;
-        Ok(db)
     }
 }
 

@@ -4,20 +4,18 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
-use rusqlite::{Connection, OpenFlags, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 
 use super::ruling::{Ruling, RulingKind};
 use super::wanted::Keys;
 use crate::library::LibraryId;
 use crate::state::book::FILE;
-use crate::state::layout;
-use crate::state::trouble::{Failing, Trouble};
+use crate::state::guest;
+use crate::state::number::signed;
+use crate::state::trouble::Failing;
 
-/// How long another process that writes is waited for.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes of what is kept of one track or item.
 const MAX_TEXT_BYTES: usize = 16 * 1024;
 const COLUMNS: &str =
@@ -65,13 +63,8 @@ impl Store {
     /// # Errors
     /// What is wrong with it.
     pub fn open(data_dir: &Path, max_rulings: usize) -> Result<Self, Failing> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(data_dir.join(FILE), flags)?;
-        db.busy_timeout(BUSY_TIMEOUT)?;
+        let db = guest::open_newest(&data_dir.join(FILE))?;
         db.pragma_update(None, "foreign_keys", true)?;
-        if layout::of(&db)? != layout::newest() {
-            return Err(Failing::new(Trouble::Newer, "another version of Greenroom changed its layout"));
-        }
         Ok(Self { db: Mutex::new(db), by_hand: Mutex::default(), max_rulings })
     }
 
@@ -256,8 +249,8 @@ fn insert(change: &Transaction<'_>, ruling: &Ruling, keys: &Keys) -> Result<i64,
             ruling.item_key,
             identity,
             ruling.is_strict,
-            int(ruling.seen_in),
-            int(ruling.made_ms)
+            signed(ruling.seen_in),
+            signed(ruling.made_ms)
         ])?;
     let id = change.last_insert_rowid();
     let mut key = change.prepare_cached("INSERT OR IGNORE INTO ruling_key (key, ruling) VALUES (?1, ?2)")?;
@@ -284,8 +277,4 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Ruling> {
         seen_in: row.get::<_, i64>(8)?.max(0).cast_unsigned(),
         made_ms: row.get::<_, i64>(9)?.max(0).cast_unsigned(),
     })
-}
-
-fn int(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

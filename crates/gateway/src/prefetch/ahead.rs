@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 
 use super::judgement::{Facts, Skip, judge};
 use crate::body::Body;
-use crate::proxy::load::{ImageLoader, ReadLoader};
+use crate::proxy::image::ImageLoader;
+use crate::proxy::load::ReadLoader;
 use crate::proxy::meaning::Meaning;
 use crate::proxy::read::{Proof, partition_of, prove};
 use crate::queue::{Errand, Place};

@@ -270,7 +270,7 @@ pub fn problem(visit: &Visit, status: StatusCode, message: &str) -> Response<Bod
     let kind = visit.server.settings.kind;
     let (content_type, body) = kind.error_body(visit.representation, status.as_u16(), message);
     let mut response = whole(status, content_type, body);
-    response.extensions_mut().insert(Ours);
+    response.extensions_mut().insert(Ours::Problem);
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if matches!(status.as_u16(), 502..=504) {

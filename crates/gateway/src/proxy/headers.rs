@@ -98,6 +98,10 @@ pub fn contradiction(client: &HeaderMap) -> Option<&'static str> {
     if client.get_all(HOST).iter().nth(1).is_some() {
         return Some("there are two hosts");
     }
+    let is_usual = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"keep-alive");
+    if client.get_all(CONNECTION).iter().all(is_usual) {
+        return None;
+    }
     let listed = connection_listed(client);
     let matters = |name: &str| {
         CREDENTIALS.contains(&name)

@@ -9,10 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use greenroom_cache::{
-    Ahead, Answer, Cache, Demand, Entry, Failure, FailureKind, Fill, Key, Load, LoadReason, Loader, Policy,
-    Tag, Value,
-};
+use greenroom_cache::{Entry, Failure, FailureKind, Fill, Load, LoadReason, Loader, Policy, Tag, Value};
 use greenroom_upstream::class::Class;
 use greenroom_upstream::facts::{Facts, Unfit};
 use greenroom_upstream::verdict::{Read, Sharing};
@@ -67,41 +64,6 @@ impl Loader for ReadLoader {
     }
 }
 
-/// Loads an image on behalf of one identity, and fills with it what all share.
-#[derive(Debug, Clone)]
-pub struct ImageLoader<L> {
-    /// Asks the server.
-    pub inner: L,
-    /// The engine that keeps the bytes.
-    pub cache: Cache,
-    /// Where they are kept for all.
-    pub shared: Key,
-    /// How long they live.
-    pub policy: Policy,
-}
-
-impl<L: Loader + Clone> Loader for ImageLoader<L> {
-    type Pass = L::Pass;
-
-    async fn load(&self, why: LoadReason, _old: Option<Arc<Entry>>) -> Result<Load<Self::Pass>, Failure> {
-        let inner = || self.inner.clone();
-        if why == LoadReason::Ahead {
-            return match self.cache.load_ahead_alone(&self.shared, &self.policy, inner).await? {
-                Ahead::Loaded(value) => Ok(Load::Share(value)),
-                Ahead::Passed(response) => Ok(Load::Pass(response)),
-                Ahead::Kept | Ahead::UnderWay | Ahead::Withheld => {
-                    Err(Failure::new(FailureKind::Overloaded, "too many loads are under way"))
-                }
-            };
-        }
-        Ok(match self.cache.get_or_load(&self.shared, &self.policy, Demand::Own, inner).await? {
-            Answer::Kept { entry, .. } => Load::Share(entry.value().clone()),
-            Answer::Shared { value, .. } => Load::Share(value),
-            Answer::Passed(response) => Load::Pass(response),
-        })
-    }
-}
-
 impl ReadLoader {
     /// Loads on a place that was given already.
     pub(crate) async fn load_at(
@@ -143,7 +105,7 @@ impl ReadLoader {
     fn note_reached(&self) {
         let subject = Subject::Read(self.read.class);
         let user =
-            if self.identity.is_proven() { self.server.identities.user_of(&self.identity) } else { None };
+            if self.identity.is_member() { self.server.identities.user_of(&self.identity) } else { None };
         let cause = Cause { subject, app: &self.app, user };
         self.server.ledger.note_reached(cause, self.server.clock.now_ms());
     }

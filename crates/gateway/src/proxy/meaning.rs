@@ -105,16 +105,20 @@ impl Meanings {
     /// What `ask` means to `server`.
     pub fn of(&self, server: &Server, ask: &Ask<'_>, now_ms: u64) -> Arc<Meaning> {
         self.sweep(now_ms);
-        let Some(head) = head_of(ask) else { return Arc::new(understand(server, ask)) };
+        let Some(head) = head_of(ask) else { return Arc::new(understand(server, ask, now_ms)) };
         if let Some(remembered) = self.heads.get(head.as_slice()) {
             if remembered.is_seen_again(now_ms) {
                 return Arc::clone(&remembered.meaning);
             }
             self.heads.remove(head.as_slice());
         }
-        let meaning = Arc::new(understand(server, ask));
-        // What was refused and never let in since is not worth keeping a token for.
-        if matches!(meaning.verdict, Verdict::Read(_)) && !meaning.identity.is_refused() {
+        let meaning = Arc::new(understand(server, ask, now_ms));
+        // What was refused and never let in since is not worth keeping a token for. An app without a place of its own may
+        // get one.
+        if matches!(meaning.verdict, Verdict::Read(_))
+            && !meaning.identity.is_refused()
+            && !meaning.app.is_passing()
+        {
             let generation = meaning.identity.generation();
             let remembered =
                 Remembered { meaning: Arc::clone(&meaning), generation, seen_ms: AtomicU64::new(now_ms) };
@@ -155,6 +159,7 @@ impl Remembered {
         now_ms.saturating_sub(self.seen_ms.load(Ordering::Relaxed)) < IDLE_MS
             && self.generation == identity.generation()
             && !identity.is_forgotten()
+            && !self.meaning.app.is_passing()
             && self.meaning.account == identity.account()
     }
 }
@@ -179,25 +184,17 @@ fn head_of(ask: &Ask<'_>) -> Option<Vec<u8>> {
     Some(head)
 }
 
-fn understand(server: &Server, ask: &Ask<'_>) -> Meaning {
+fn understand(server: &Server, ask: &Ask<'_>, now_ms: u64) -> Meaning {
     let credential = server.settings.kind.credential(ask);
-    let app = app_of(server, &credential, ask.headers);
+    let app = server.apps.of(&credential, ask.headers, now_ms);
     mean(server, ask, credential, app)
 }
 
 /// What it means to ask with the configured token, in the words of an app and counted as its request, though it never
 /// showed that token itself. `said` are the headers that say which app it is.
 pub(crate) fn inside(server: &Server, ask: &Ask<'_>, credential: Credential, said: &HeaderMap) -> Meaning {
-    let app = app_of(server, &Credential::default(), said);
+    let app = server.apps.of(&Credential::default(), said, server.clock.now_ms());
     mean(server, ask, credential, app)
-}
-
-fn app_of(server: &Server, credential: &Credential, headers: &HeaderMap) -> Arc<App> {
-    let (name, app, is_new) = server.apps.of(credential, headers);
-    if is_new {
-        tracing::info!(server = server.name(), app = name, "first request of an app");
-    }
-    app
 }
 
 fn mean(server: &Server, ask: &Ask<'_>, credential: Credential, app: Arc<App>) -> Meaning {

@@ -1,7 +1,7 @@
 //! From a client's request to its answer.
 //!
 //! Rooms: [`meaning`] (who asks what), [`read`] (from the cache), [`direct`] (past it), [`observe`] (past it, and judged), [`mod@write`] (once, then what it makes stale), [`stream`] (as it comes),
-//! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`timing`] (how long the parts of an answer take), [`load`] (asking the
+//! [`socket`] and [`tap`] (notification sockets and event streams, read while they pass), [`hook`] (webhooks), [`timing`] (how long the parts of an answer take), [`load`] and [`image`] (asking the
 //! server for what is kept), [`offline`] (while the server is down), [`answer`] (what leaves for the client), [`address`] (what is rewritten in it),
 //! [`within`] (a read of our own, for a dashboard), [`note`] and [`cause`] (what is counted of it), [`spot_check`] (whether it was right),
 //! [`headers`] (what may pass in either
@@ -13,6 +13,7 @@ mod cause;
 pub mod direct;
 pub mod headers;
 pub mod hook;
+pub mod image;
 pub mod load;
 pub mod meaning;
 mod note;
@@ -119,6 +120,7 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     let ask = Ask { method: &parts.method, target: &target, headers: &parts.headers, body: &[] };
     let meaning = server.meanings.of(&server, &ask, now_ms);
     meaning.app.asked.fetch_add(1, Ordering::Relaxed);
+    meaning.app.see(now_ms);
     let origin = parts.headers.get(ORIGIN).cloned();
     meaning.app.first_asked.get_or_init(|| word_of(&meaning.verdict));
     let trusted = &server.settings.hygiene.trusted_proxies;
@@ -139,11 +141,12 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     } else {
         reply(visit, &target, parts, body).await
     };
+    let status = response.status();
+    note::let_in(&server, &meaning, status);
     waiting.answered(&mut response, outcome);
     if has_two_lengths {
         return response;
     }
-    let status = response.status();
     if let (StatusCode::SWITCHING_PROTOCOLS, Some(conversation)) = (status, &conversation) {
         conversation.is_handed_over();
     }
@@ -157,8 +160,6 @@ pub async fn handle(server: Arc<Server>, peer: SocketAddr, request: Request<Inco
     }
     if matches!(status.as_u16(), 401 | 498) {
         meaning.app.unauthorised.fetch_add(1, Ordering::Relaxed);
-    } else if meaning.needs_token && status.as_u16() < 400 {
-        meaning.app.let_in.fetch_add(1, Ordering::Relaxed);
     }
     departure::bind(response, conversation.as_ref())
 }

@@ -1,11 +1,16 @@
 //! What is counted of a request when it is answered: in the ledger, as one line of the log for who wants to see each
 //! (`GREENROOM_LOG=greenroom::decision=debug`), and as a span for who has a collector of traces.
 
+use std::sync::atomic::Ordering;
+
+use greenroom_cache::{FailureKind, Reason};
+use greenroom_upstream::verdict as classified;
 use http::{Response, StatusCode};
 use http_body::Body as _;
 
 use super::Visit;
 use super::meaning::Meaning;
+use crate::apps::App;
 use crate::body::Body;
 use crate::server::Server;
 use crate::statistics::page::Cause;
@@ -15,9 +20,16 @@ use crate::traces::parent::Parent;
 /// The name under which the lines are chosen.
 const TARGET: &str = "greenroom::decision";
 
-/// Marks an error of ours among what passes: the server did not say it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ours;
+/// Marks an answer of ours among what passes: the server did not say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ours {
+    /// An error.
+    Problem,
+    /// What the server would have said, while it is down. It was not asked.
+    InItsAbsence,
+    /// The same, after it was asked in vain.
+    InItsStead,
+}
 
 /// What is known of a request before it is answered.
 #[derive(Debug, Clone, Copy)]
@@ -47,9 +59,9 @@ impl<'a> Waiting<'a> {
 
     /// It was answered.
     pub(super) fn answered(mut self, response: &mut Response<Body>, outcome: Outcome) {
-        let is_ours = response.extensions_mut().remove::<Ours>().is_some();
+        let ours = response.extensions_mut().remove::<Ours>();
         let bytes = response.body().size_hint().exact().unwrap_or(0);
-        self.note(settled(outcome, is_ours), response.status().as_u16(), bytes);
+        self.note(settled(outcome, ours), response.status().as_u16(), bytes);
     }
 
     /// A read of our own was answered, which counts as a request of the app that wanted to know.
@@ -65,7 +77,7 @@ impl<'a> Waiting<'a> {
             at_ms: server.clock.moment_us(now_us) / 1000,
             subject: Subject::of(&meaning.verdict),
             app: meaning.app.clone(),
-            user: meaning.user.filter(|_| meaning.identity.is_proven()),
+            user: meaning.user.filter(|_| meaning.identity.is_member()),
             question: meaning.question,
             outcome,
             status,
@@ -86,18 +98,50 @@ impl Drop for Waiting<'_> {
     }
 }
 
+/// Heeds what an answer of this status says about who asked, before it is counted.
+pub(super) fn let_in(server: &Server, meaning: &Meaning, status: StatusCode) {
+    if !meaning.needs_token || status.as_u16() >= 400 {
+        return;
+    }
+    meaning.app.let_in.fetch_add(1, Ordering::Relaxed);
+    // Some of what passes is given to any token, and so are redirects.
+    let is_given = status.is_success() || status == StatusCode::NOT_MODIFIED;
+    if is_given && !matches!(meaning.verdict, classified::Verdict::Stream(_)) {
+        meaning.identity.note_member();
+    }
+    if meaning.identity.is_member() {
+        admit(server, &meaning.app);
+    }
+}
+
+/// This app counts under its own name from now on.
+pub(super) fn admit(server: &Server, app: &App) {
+    if server.apps.admit(app) {
+        tracing::info!(server = server.name(), app = app.name, "first request of an app");
+    }
+}
+
 /// A request of a client reaches the server.
 pub(super) fn reached(visit: &Visit) {
     let subject = Subject::of(&visit.verdict);
-    let user = visit.user.filter(|_| visit.identity.is_proven());
+    let user = visit.user.filter(|_| visit.identity.is_member());
     let now_ms = visit.server.clock.now_ms();
     visit.server.ledger.note_reached(Cause { subject, app: &visit.app, user }, now_ms);
 }
 
-/// What passed, but was answered by us, did not pass.
-fn settled(outcome: Outcome, is_ours: bool) -> Outcome {
-    match outcome.verdict {
-        Verdict::Passed | Verdict::Write if is_ours => Outcome::new(Verdict::Failed, Why::Unanswered),
+/// What was to pass, but was answered by us, did not pass.
+fn settled(outcome: Outcome, ours: Option<Ours>) -> Outcome {
+    let stood_in = |reason| Outcome::new(Verdict::StaleOnError, Why::Judged(reason));
+    match (outcome.verdict, ours) {
+        (Verdict::Passed | Verdict::Write, Some(Ours::Problem)) => {
+            Outcome::new(Verdict::Failed, Why::Unanswered)
+        }
+        (Verdict::Passed | Verdict::Write, Some(Ours::InItsAbsence)) => {
+            Outcome { is_saved: true, ..stood_in(Reason::Offline) }
+        }
+        (Verdict::Passed | Verdict::Write, Some(Ours::InItsStead)) => {
+            stood_in(Reason::Failed(FailureKind::Unreachable))
+        }
         _ => outcome,
     }
 }
@@ -125,11 +169,22 @@ mod tests {
     use crate::statistics::Passage;
 
     #[test]
-    fn an_error_of_ours_did_not_pass() {
-        let passed = Outcome::new(Verdict::Passed, Why::Passed(Passage::Media));
-        assert_eq!(settled(passed, false), passed);
-        assert_eq!(settled(passed, true).verdict, Verdict::Failed);
+    fn what_we_answer_in_the_servers_place_did_not_pass() {
+        for passed in [
+            Outcome::new(Verdict::Passed, Why::Passed(Passage::Media)),
+            Outcome::new(Verdict::Write, Why::Passed(Passage::Write)),
+        ] {
+            let as_is = |ours| {
+                let Outcome { verdict, why, is_saved, .. } = settled(passed, ours);
+                (verdict, why.map(Why::name), is_saved)
+            };
+            assert_eq!(settled(passed, None), passed);
+            assert_eq!(as_is(Some(Ours::Problem)), (Verdict::Failed, Some("unanswered"), false));
+            let absent = (Verdict::StaleOnError, Some("offline"), true);
+            assert_eq!(as_is(Some(Ours::InItsAbsence)), absent);
+            assert_eq!(as_is(Some(Ours::InItsStead)), (Verdict::StaleOnError, Some("unreachable"), false));
+        }
         let refused = Outcome::new(Verdict::Refused, Why::NoToken);
-        assert_eq!(settled(refused, true), refused);
+        assert_eq!(settled(refused, Some(Ours::Problem)), refused);
     }
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use greenroom_cache::{Answer, Cache, Demand, Failure, FailureKind, Loader, Reason};
+use greenroom_cache::{Answer, Cache, Demand, Failure, FailureKind, Loader, Reason, Served};
 use greenroom_upstream::class::Class;
 use greenroom_upstream::verdict::{Read, Sharing};
 use http::header::{CACHE_CONTROL, HeaderValue};
 use http::{Method, Response, StatusCode, request};
 
+use super::note::Ours;
 use super::read::Proof;
 use super::{Visit, answer, read, whole};
 use crate::body::Body;
@@ -38,7 +39,7 @@ pub async fn read(
             let introduced = introduction(visit, read).map(|response| {
                 let is_saved = true;
                 (
-                    response,
+                    in_its_absence(visit, response),
                     Outcome { is_saved, ..Outcome::new(Verdict::StaleOnError, Why::Judged(Reason::Offline)) },
                 )
             });
@@ -79,7 +80,17 @@ pub(crate) async fn consult<L: Loader>(
 
 /// What would pass through: the sign of life that clients begin with, else no.
 pub fn stream(visit: &Visit, target: &str, method: &Method) -> Response<Body> {
-    sign_of_life(visit, target, method).unwrap_or_else(|| refuse(visit, "the media server is down"))
+    match sign_of_life(visit, target, method) {
+        Some(response) => in_its_absence(visit, response),
+        None => refuse(visit, "the media server is down"),
+    }
+}
+
+/// Counts what we say in the server's place while it is not asked.
+pub fn in_its_absence(visit: &Visit, mut response: Response<Body>) -> Response<Body> {
+    read::note_saved(visit, Served::StaleOnError, Some(Reason::Offline));
+    response.extensions_mut().insert(Ours::InItsAbsence);
+    response
 }
 
 /// What the server would say if it were only asked whether it is there: that *we* are here is all that clients need to
@@ -90,6 +101,7 @@ pub fn sign_of_life(visit: &Visit, target: &str, method: &Method) -> Option<Resp
         return None;
     }
     let mut response = whole(StatusCode::OK, content_type, Bytes::from_static(body));
+    response.extensions_mut().insert(Ours::InItsStead);
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Some(response)
 }

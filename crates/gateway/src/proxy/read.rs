@@ -15,7 +15,8 @@ use http::{HeaderMap, Response, request};
 
 use super::answer::{self, History, Wanted};
 use super::cause::Cause;
-use super::load::{ImageLoader, ReadLoader};
+use super::image::ImageLoader;
+use super::load::ReadLoader;
 use super::timing::Stopwatch;
 use super::{Visit, address, offline, spot_check};
 use crate::body::Body;

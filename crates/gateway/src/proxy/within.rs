@@ -25,6 +25,7 @@ pub(crate) async fn answer(
     server.counters.asked.fetch_add(1, Ordering::Relaxed);
     server.counters.last_asked_ms.store(server.clock.now_ms(), Ordering::Relaxed);
     visit.app.asked.fetch_add(1, Ordering::Relaxed);
+    visit.app.see(began_us / 1000);
     visit.app.first_asked.get_or_init(|| read.class.name());
     let waiting = note::Waiting::new(server, &visit.meaning, note::Asked { began_us, parent: None });
     let cause = Cause::default();
@@ -48,6 +49,11 @@ pub(crate) async fn answer(
             (StatusCode::SERVICE_UNAVAILABLE, 0)
         }
     };
+    if answered.is_ok() {
+        // Who may ask here was asked already, and the configured token is as good as its answer.
+        visit.identity.note_member();
+        note::admit(server, &visit.app);
+    }
     waiting.answered_within(read::outcome_of(&answered, &cause), status, bytes);
     answered
 }

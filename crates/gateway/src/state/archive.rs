@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
-use super::book::{self, FILE};
+use super::book::FILE;
 use super::trouble::Failing;
-use super::{layout, presence};
+use super::{layout, presence, turn};
 use crate::keys::{self, DataDir, explain, give_to_owner, new_token};
 
 /// Marks a file as a backup: "Grnb".
@@ -131,7 +131,7 @@ pub fn restore(data_dir: &Path, from: &Path, now_ms: u64) -> Result<Restored, St
     let data_dir = DataDir::open(data_dir)?;
     let folder = data_dir.path();
     // Whoever starts now waits for its turn.
-    let turn = book::take_turn(folder).map_err(|failing| format!("{}: {failing}", folder.display()))?;
+    let turn = turn::take(folder).map_err(|failing| format!("{}: {failing}", folder.display()))?;
     let Some(_turn) = turn else {
         return Err(format!("another process is opening {}; try again", folder.display()));
     };
@@ -285,7 +285,7 @@ mod tests {
         let (data_dir, file) = (folder.path().join("data"), folder.path().join("backup"));
         let made = DataDir::open(&data_dir).expect("it is made");
         made.identity_key().expect("a key");
-        drop(book::Book::open(&data_dir).expect("it can be made"));
+        drop(crate::state::book::Book::open(&data_dir).expect("it can be made"));
         save(&data_dir, &file, 1).expect("it is saved");
         std::fs::remove_file(data_dir.join("state.lock")).expect("it was there");
         if chown(&data_dir, Some(4_711), Some(4_712)).is_err() {

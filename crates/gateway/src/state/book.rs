@@ -1,37 +1,25 @@
 //! The file: all that is read from it and written to it.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::OpenOptions;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use greenroom_cache::Rhythm;
-use greenroom_upstream::class::Class;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::layout;
-use super::proofs::{Changes, Hearing, IdentityProofs, ImageProof, Kept};
+use super::guest::{self, BUSY_TIMEOUT};
+use super::number::signed;
+use super::proofs::{Changes, Hearing, Kept};
 use super::refusals::Refused;
 use super::trouble::{Failing, Trouble};
-use crate::identity::{IMAGE_PROOF_TTL, MAX_IDENTITIES, MAX_IMAGE_PROOFS};
-use crate::keys::give_to_owner;
+use super::{layout, rows, turn};
 use crate::resume::WarmRead;
 
 /// Its name in the data directory.
 pub const FILE: &str = "state.db";
-/// Locked by the process that is opening it: two that make it at once would fail each other.
-const TURN_FILE: &str = "state.lock";
-/// How often, and with which pause, a process asks for its turn.
-const TURN_TRIES: u32 = 1_000;
-const TURN_PAUSE: Duration = Duration::from_millis(2);
-/// How long another process that writes is waited for.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Refusals that are kept for other processes to hear of. Whoever missed more takes everybody for refused.
 const KEPT_REFUSALS: i64 = 1024;
 /// Whoever was not seen for so long is forgotten.
 const FORGET_AFTER_MS: u64 = 30 * 24 * 3_600_000;
-/// Proofs this far in the future are from before the clock was set back.
-const CLOCK_TOLERANCE_MS: u64 = 2_000;
 /// Rows that one sweep takes out at most.
 const SWEEP_ROWS: i64 = 5_000;
 
@@ -87,16 +75,14 @@ impl Book {
     pub fn open(data_dir: &Path) -> Result<Self, Failing> {
         let path = data_dir.join(FILE);
         let busy = || Failing::new(Trouble::Failing, "another process is opening it and does not end");
-        let _turn = take_turn(data_dir)?.ok_or_else(busy)?;
+        let _turn = turn::take(data_dir)?.ok_or_else(busy)?;
         // Made by us, so that nobody else may read it; the files beside it get the same mode from SQLite.
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.into()),
             _ => {}
         }
         inspect(&path)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut db = Connection::open_with_flags(&path, flags)?;
-        db.busy_timeout(BUSY_TIMEOUT)?;
+        let mut db = guest::open(&path)?;
         db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         db.pragma_update(None, "synchronous", "NORMAL")?;
         db.pragma_update(None, "foreign_keys", true)?;
@@ -117,88 +103,17 @@ impl Book {
     /// # Errors
     /// If it cannot be read.
     pub fn read(&self, server: &str, now_ms: u64) -> Result<Kept, Failing> {
-        let until_ms = int(now_ms.saturating_add(CLOCK_TOLERANCE_MS));
-        let hearing = self
-            .db
-            .query_row(
-                "SELECT heard_ms, down_since_ms, introduction, is_choosy FROM server WHERE name = ?1",
-                [server],
-                |row| {
-                    Ok(Hearing {
-                        heard_ms: unsigned(row.get(0)?),
-                        down_since_ms: unsigned(row.get(1)?),
-                        introduction: row.get(2)?,
-                        is_choosy: row.get(3)?,
-                    })
-                },
-            )
-            .optional()?;
+        let until_ms = rows::latest(now_ms);
+        let hearing = rows::hearing(&self.db, server)?;
         let (is_stranger, is_choosy) = (hearing.is_none(), hearing.as_ref().is_some_and(|one| one.is_choosy));
-        let hearing = hearing.filter(|hearing| int(hearing.heard_ms) <= until_ms);
+        let hearing = hearing.filter(|hearing| signed(hearing.heard_ms) <= until_ms);
         Ok(Kept {
             hearing: Hearing { is_choosy, ..hearing.unwrap_or_default() },
             is_stranger,
-            identities: self.identities(server, until_ms)?,
-            images: self.images(server, now_ms, until_ms)?,
-            warm: self.warm(server)?,
+            identities: rows::identities(&self.db, server, until_ms)?,
+            images: rows::images(&self.db, server, now_ms, until_ms)?,
+            warm: rows::warm(&self.db, server)?,
         })
-    }
-
-    fn warm(&self, server: &str) -> Result<Vec<WarmRead>, Failing> {
-        let mut select = self.db.prepare(
-            "SELECT key, target, headers, last_read_ms, average_ms, latest_ms FROM warm WHERE server = ?1 ORDER BY key",
-        )?;
-        let rows = select.query_map([server], |row| {
-            let rhythm = Rhythm {
-                last_read_ms: unsigned(row.get(3)?),
-                average_ms: unsigned(row.get(4)?),
-                latest_ms: unsigned(row.get(5)?),
-            };
-            Ok(WarmRead { key: row.get(0)?, target: row.get(1)?, headers: row.get(2)?, rhythm })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    fn identities(&self, server: &str, until_ms: i64) -> Result<Vec<IdentityProofs>, Failing> {
-        let mut select = self.db.prepare(
-            "SELECT id, partition, account, proven_ms FROM identity WHERE server = ?1 ORDER BY kept_ms DESC LIMIT ?2",
-        )?;
-        let mut accepted = self.db.prepare("SELECT class, at_ms FROM accepted WHERE identity = ?1")?;
-        let most = i64::try_from(MAX_IDENTITIES).unwrap_or(i64::MAX);
-        let mut rows = select.query(params![server, most])?;
-        let mut identities = Vec::new();
-        while let Some(row) = rows.next()? {
-            let (id, proven_ms): (i64, i64) = (row.get(0)?, row.get(3)?);
-            let classes =
-                accepted.query_map([id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
-            let classes = classes.collect::<Result<Vec<_>, _>>()?.into_iter();
-            identities.push(IdentityProofs {
-                partition: row.get(1)?,
-                account: row.get(2)?,
-                proven_ms: if proven_ms <= until_ms { unsigned(proven_ms) } else { 0 },
-                accepted: classes
-                    .filter(|(_, at_ms)| *at_ms <= until_ms)
-                    .filter_map(|(class, at_ms)| Some((Class::named(&class)?, unsigned(at_ms))))
-                    .collect(),
-            });
-        }
-        Ok(identities)
-    }
-
-    fn images(&self, server: &str, now_ms: u64, until_ms: i64) -> Result<Vec<ImageProof>, Failing> {
-        let mut select = self.db.prepare(
-            "SELECT partition, item, at_ms FROM image JOIN identity ON identity.id = image.identity
-             WHERE server = ?1 AND at_ms BETWEEN ?2 AND ?3 ORDER BY image.identity LIMIT ?4",
-        )?;
-        let most = i64::try_from(MAX_IMAGE_PROOFS).unwrap_or(i64::MAX);
-        let rows = select.query_map(params![server, image_end(now_ms), until_ms, most], |row| {
-            Ok(ImageProof {
-                partition: row.get(0)?,
-                item: row.get::<_, i64>(1)?.cast_unsigned(),
-                at_ms: unsigned(row.get(2)?),
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Looks whether another version has changed the layout meanwhile.
@@ -287,16 +202,16 @@ impl Book {
                 })
             };
             for proofs in page.changes.identities.iter().filter(|proofs| !is_refused(&proofs.partition)) {
-                put_identity(&change, &page.server, proofs, now_ms)?;
+                rows::put_identity(&change, &page.server, proofs, now_ms)?;
             }
             for proof in page.changes.images.iter().filter(|proof| !is_refused(&proof.partition)) {
-                put_image(&change, &page.server, proof, now_ms)?;
+                rows::put_image(&change, &page.server, proof, now_ms)?;
             }
             if let Some(hearing) = &page.hearing {
-                put_hearing(&change, &page.server, hearing)?;
+                rows::put_hearing(&change, &page.server, hearing)?;
             }
             if let Some(warm) = &page.warm {
-                put_warm(&change, &page.server, warm)?;
+                rows::put_warm(&change, &page.server, warm)?;
             }
         }
         let newest: Option<i64> = change
@@ -311,12 +226,12 @@ impl Book {
     /// # Errors
     /// If it cannot be written.
     pub fn sweep(&mut self, now_ms: u64) -> Result<(), Failing> {
-        let gone_ms = int(now_ms.saturating_sub(FORGET_AFTER_MS));
+        let gone_ms = signed(now_ms.saturating_sub(FORGET_AFTER_MS));
         let change = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         change.execute(
             "DELETE FROM image WHERE (identity, item) IN
                 (SELECT identity, item FROM image WHERE at_ms < ?1 LIMIT ?2)",
-            params![image_end(now_ms), SWEEP_ROWS],
+            params![rows::image_end(now_ms), SWEEP_ROWS],
         )?;
         change.execute("DELETE FROM identity WHERE kept_ms < ?1", [gone_ms])?;
         change.execute(
@@ -344,22 +259,6 @@ fn refuse_newer(found: i64) -> Result<(), Failing> {
         return Err(Failing::new(Trouble::Newer, message));
     }
     Ok(())
-}
-
-/// Keeps other processes from opening the file, as long as what it gives lives. `None` if another one has its turn
-/// and does not end it.
-pub(super) fn take_turn(data_dir: &Path) -> Result<Option<File>, Failing> {
-    let path = data_dir.join(TURN_FILE);
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
-    give_to_owner(&path);
-    for _ in 0..TURN_TRIES {
-        match file.try_lock() {
-            Ok(()) => return Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => std::thread::park_timeout(TURN_PAUSE),
-            Err(TryLockError::Error(error)) => return Err(error.into()),
-        }
-    }
-    Ok(None)
 }
 
 /// What others refused after `heard`. If some of it is gone already, anybody may be among them.
@@ -398,100 +297,4 @@ fn refuse(db: &Transaction<'_>, page: &Page, writer: Writer) -> Result<(), Faili
         }
     }
     Ok(())
-}
-
-fn put_identity(
-    db: &Transaction<'_>,
-    server: &str,
-    proofs: &IdentityProofs,
-    now_ms: u64,
-) -> Result<(), Failing> {
-    // What lies beyond is from before the clock was set back.
-    let until_ms = int(now_ms.saturating_add(CLOCK_TOLERANCE_MS));
-    let id: i64 = db
-        .prepare_cached(
-            "INSERT INTO identity (server, partition, account, proven_ms, kept_ms) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (server, partition) DO UPDATE SET account = coalesce(excluded.account, account),
-                proven_ms = CASE WHEN proven_ms > ?6 THEN excluded.proven_ms ELSE max(proven_ms, excluded.proven_ms) END,
-                kept_ms = excluded.kept_ms
-             RETURNING id",
-        )?
-        .query_row(
-            params![server, proofs.partition, proofs.account, int(proofs.proven_ms), int(now_ms), until_ms],
-            |row| row.get(0),
-        )?;
-    let mut accept = db.prepare_cached(
-        "INSERT INTO accepted (identity, class, at_ms) VALUES (?1, ?2, ?3)
-         ON CONFLICT (identity, class) DO UPDATE SET
-            at_ms = CASE WHEN at_ms > ?4 THEN excluded.at_ms ELSE max(at_ms, excluded.at_ms) END",
-    )?;
-    for (class, at_ms) in &proofs.accepted {
-        accept.execute(params![id, class.name(), int(*at_ms), until_ms])?;
-    }
-    Ok(())
-}
-
-fn put_image(db: &Transaction<'_>, server: &str, proof: &ImageProof, now_ms: u64) -> Result<(), Failing> {
-    let item = proof.item.cast_signed();
-    if proof.at_ms == 0 {
-        db.prepare_cached(
-            "DELETE FROM image WHERE item = ?3
-             AND identity = (SELECT id FROM identity WHERE server = ?1 AND partition = ?2)",
-        )?
-        .execute(params![server, proof.partition, item])?;
-        return Ok(());
-    }
-    db.prepare_cached(
-        "INSERT INTO identity (server, partition, proven_ms, kept_ms) VALUES (?1, ?2, 0, ?3)
-         ON CONFLICT (server, partition) DO NOTHING",
-    )?
-    .execute(params![server, proof.partition, int(now_ms)])?;
-    db.prepare_cached(
-        "INSERT INTO image (identity, item, at_ms)
-         SELECT id, ?3, ?4 FROM identity WHERE server = ?1 AND partition = ?2
-         ON CONFLICT (identity, item) DO UPDATE SET at_ms = excluded.at_ms",
-    )?
-    .execute(params![server, proof.partition, item, int(proof.at_ms)])?;
-    Ok(())
-}
-
-fn put_hearing(db: &Transaction<'_>, server: &str, hearing: &Hearing) -> Result<(), Failing> {
-    db.prepare_cached(
-        "INSERT INTO server (name, heard_ms, down_since_ms, introduction, is_choosy) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (name) DO UPDATE SET heard_ms = excluded.heard_ms, down_since_ms = excluded.down_since_ms,
-            introduction = coalesce(excluded.introduction, introduction),
-            is_choosy = max(is_choosy, excluded.is_choosy)",
-    )?
-    .execute(params![
-        server,
-        int(hearing.heard_ms),
-        int(hearing.down_since_ms),
-        hearing.introduction,
-        hearing.is_choosy
-    ])?;
-    Ok(())
-}
-
-/// Replaces what is kept warm.
-fn put_warm(db: &Transaction<'_>, server: &str, warm: &[WarmRead]) -> Result<(), Failing> {
-    db.execute("DELETE FROM warm WHERE server = ?1", [server])?;
-    let mut insert = db.prepare_cached("INSERT INTO warm VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
-    for WarmRead { key, target, headers, rhythm } in warm {
-        let times = [rhythm.last_read_ms, rhythm.average_ms, rhythm.latest_ms].map(int);
-        insert.execute(params![server, key, target, headers, times[0], times[1], times[2]])?;
-    }
-    Ok(())
-}
-
-fn image_end(now_ms: u64) -> i64 {
-    let ttl_ms = u64::try_from(IMAGE_PROOF_TTL.as_millis()).unwrap_or(u64::MAX);
-    int(now_ms.saturating_sub(ttl_ms))
-}
-
-fn int(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn unsigned(number: i64) -> u64 {
-    number.max(0).cast_unsigned()
 }

@@ -7,7 +7,9 @@
 //! | room | is |
 //! |---|---|
 //! | `proofs` | what is kept, as plain data |
-//! | `book` | the file: all that is read from it and written to it |
+//! | `book` | the file: what is read from it and written to it at a time; `rows`, one by one; `number`, as numbers |
+//! | `turn` | who may open it |
+//! | `guest` | how rooms with tables of their own open it |
 //! | `layout` | how an older file becomes the one of today |
 //! | `keeper` | the one thread that writes |
 //! | `refusals` | what must not be lost, on its way to it |
@@ -25,14 +27,18 @@
 pub mod archive;
 pub mod bell;
 pub mod book;
+pub mod guest;
 mod keeper;
 pub mod layout;
+pub mod number;
 pub mod presence;
 pub mod proofs;
 pub mod refusals;
+mod rows;
 #[cfg(test)]
 mod tests;
 pub mod trouble;
+mod turn;
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
@@ -326,7 +332,7 @@ fn remote(kind: &str) -> Warning {
 /// # Errors
 /// If somebody does not end.
 pub fn await_turn(data_dir: &Path) -> Result<(), String> {
-    match book::take_turn(data_dir) {
+    match turn::take(data_dir) {
         Ok(None) => Err(format!(
             "{}: a backup is being put back, or another gateway is starting; start again when it is done",
             data_dir.display()

@@ -13,7 +13,8 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::counts::{Count, Counts};
-use super::page::{By, MAX_USERS, OTHERS, Page};
+use super::names::Names;
+use super::page::{By, Page};
 use super::points::{DAY_MS, Point, Points, Step};
 use crate::state::book::FILE;
 use crate::state::layout;
@@ -43,8 +44,6 @@ pub(crate) const TABLES: &str = "
 
 /// How long another process that writes is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-/// Apps kept one by one of each server; the rest are "others".
-const MAX_APPS: usize = 100;
 /// What a row takes in the file beside what was counted, its share of half-empty pages aside.
 const ROW_BYTES: u64 = 24;
 /// What goes at once when there is too much: as many steps of time.
@@ -58,7 +57,7 @@ pub struct Book {
     db: Connection,
     /// Where the file is, and which one it is: another may lie there by now.
     place: Option<(PathBuf, u64)>,
-    ids: HashMap<(String, u8, String), i64>,
+    names: Names,
     /// What all rows take, about.
     bytes: u64,
     max_bytes: u64,
@@ -117,14 +116,16 @@ impl Book {
     }
 
     fn over(db: Connection, place: Option<(PathBuf, u64)>, max_bytes: u64) -> Result<Self, Failing> {
-        let mut book = Self { db, place, ids: HashMap::new(), bytes: 0, max_bytes, swept_ms: 0, dropped: 0 };
+        let mut book =
+            Self { db, place, names: Names::default(), bytes: 0, max_bytes, swept_ms: 0, dropped: 0 };
         let (rows, bytes): (i64, i64) = book.db.query_row(
             "SELECT count(*), coalesce(sum(length(counts)), 0) FROM statistics_row",
             [],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
         book.bytes = size(unsigned(rows), unsigned(bytes));
-        book.read_names()?;
+        book.names.read(&book.db)?;
+        book.names.read_seen(&book.db)?;
         Ok(book)
     }
 
@@ -150,44 +151,53 @@ impl Book {
         self.dropped
     }
 
-    /// Adds pages, all or none, each of one server.
-    pub fn write(&mut self, pages: &[(&str, &Page)], now_ms: u64) -> Result<(), Failing> {
+    /// Adds pages, all or none, each of one server; how many rows they have.
+    ///
+    /// # Errors
+    /// Why they could not be added.
+    pub fn write(&mut self, pages: &[(&str, &Page)], now_ms: u64) -> Result<usize, Failing> {
         let (bytes, dropped) = (self.bytes, self.dropped);
         let outcome = self.attempt(pages, now_ms);
         if outcome.is_err() {
             (self.bytes, self.dropped) = (bytes, dropped);
-            // Names that were given in vain are not there.
-            self.ids.clear();
-            self.read_names()?;
+            // Names that were given in vain are not there, and those that left are.
+            self.names.read(&self.db)?;
         }
         outcome
     }
 
-    fn attempt(&mut self, pages: &[(&str, &Page)], now_ms: u64) -> Result<(), Failing> {
-        let Self { db, ids, bytes, .. } = self;
+    fn attempt(&mut self, pages: &[(&str, &Page)], now_ms: u64) -> Result<usize, Failing> {
+        let Self { db, names, bytes, .. } = self;
         let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        names.read(&change)?;
+        let mut written = 0;
         for (server, page) in pages {
-            for (by, name, counts) in page.rows() {
-                let id = id_of(&change, ids, (server, by, name))?;
-                for step in Step::EVERY {
-                    *bytes = add(&change, (step, page.minute_ms, id), counts, *bytes)?;
+            for by in By::EVERY {
+                for (name, counts) in page.rows(by) {
+                    let kept = names.number(&change, (server, by, &name), page.minute_ms)?;
+                    if let Some(leaving) = kept.leaving {
+                        *bytes = hand_over(&change, leaving, *bytes)?;
+                    }
+                    for step in Step::EVERY {
+                        *bytes = add(&change, (step, page.minute_ms, kept.id), counts, *bytes)?;
+                    }
+                    written += 1;
                 }
             }
         }
-        let is_due = now_ms.saturating_sub(self.swept_ms) >= SWEEP_MS;
         self.dropped += sweep(&change, now_ms, (bytes, self.max_bytes))?;
-        if is_due {
+        if now_ms.saturating_sub(self.swept_ms) >= SWEEP_MS {
             change.execute(
                 "DELETE FROM statistics_name WHERE id NOT IN (SELECT name FROM statistics_row)",
                 [],
             )?;
+            names.read(&change)?;
         }
         change.commit()?;
-        if is_due {
+        if now_ms.saturating_sub(self.swept_ms) >= SWEEP_MS {
             self.swept_ms = now_ms;
-            self.read_names()?;
         }
-        Ok(())
+        Ok(written)
     }
 
     /// What is kept of a range, summed up by name.
@@ -206,11 +216,10 @@ impl Book {
                 sums.entry(row.get(0)?).or_default().merge(&counts);
             }
         }
-        let names = self.ids.iter().map(|((server, _, name), id)| (*id, (server, name)));
-        let names: HashMap<_, _> = names.collect();
+        let names = self.names.by_id();
         let row = |(id, counts)| {
             let (server, name) = names.get(&id)?;
-            Some(Row { server: (*server).clone(), name: (*name).clone(), counts })
+            Some(Row { server: (*server).to_owned(), name: (*name).to_owned(), counts })
         };
         Ok(sums.into_iter().filter_map(row).collect())
     }
@@ -252,42 +261,24 @@ impl Book {
         self.db.execute(text, params![name, value])?;
         Ok(())
     }
-
-    fn read_names(&mut self) -> Result<(), Failing> {
-        self.ids.clear();
-        let mut select = self.db.prepare("SELECT id, server, by_what, name FROM statistics_name")?;
-        let mut rows = select.query([])?;
-        while let Some(row) = rows.next()? {
-            self.ids.insert((row.get(1)?, row.get(2)?, row.get(3)?), row.get(0)?);
-        }
-        Ok(())
-    }
 }
 
-/// The number of a name. There are only so many of a kind; what comes beyond is among the others.
-fn id_of(
-    change: &Transaction<'_>,
-    ids: &mut HashMap<(String, u8, String), i64>,
-    (server, by, name): (&str, By, String),
-) -> Result<i64, Failing> {
-    let mut wanted = (server.to_owned(), by as u8, name);
-    if let Some(id) = ids.get(&wanted) {
-        return Ok(*id);
-    }
-    let most = if by == By::App { MAX_APPS } else { MAX_USERS };
-    let known = ids.keys().filter(|(of, kind, _)| of == server && *kind == by as u8).count();
-    if known >= most {
-        OTHERS.clone_into(&mut wanted.2);
-        if let Some(id) = ids.get(&wanted) {
-            return Ok(*id);
+/// Adds all rows of one name to those of another; what all of them take then.
+fn hand_over(change: &Transaction<'_>, (from, to): (i64, i64), bytes: u64) -> Result<u64, Failing> {
+    let mut select =
+        change.prepare_cached("SELECT step, at_ms, counts FROM statistics_row WHERE name = ?1")?;
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let rows: Vec<(i64, i64, Vec<u8>)> = select.query_map([from], read)?.collect::<Result<_, _>>()?;
+    let mut bytes = bytes;
+    for (number, at_ms, kept) in rows {
+        let step = Step::EVERY.into_iter().find(|step| *step as i64 == number);
+        if let (Some(step), Some(counts)) = (step, Counts::decode(&kept)) {
+            bytes = add(change, (step, unsigned(at_ms), to), &counts, bytes)?;
         }
+        bytes = bytes.saturating_sub(size(1, kept.len() as u64));
     }
-    let insert = "INSERT INTO statistics_name (server, by_what, name) VALUES (?1, ?2, ?3)
-         ON CONFLICT DO UPDATE SET name = ?3 RETURNING id";
-    let id =
-        change.prepare_cached(insert)?.query_row(params![wanted.0, wanted.1, wanted.2], |row| row.get(0))?;
-    ids.insert(wanted, id);
-    Ok(id)
+    change.prepare_cached("DELETE FROM statistics_row WHERE name = ?1")?.execute([from])?;
+    Ok(bytes)
 }
 
 /// Adds to one row; what all of them take then.

@@ -6,7 +6,8 @@ use super::decision::{Decision, Outcome, Verdict, Why};
 use super::histogram::Histogram;
 use super::passage::Passage;
 
-/// One thing that is counted. The place in [`Count::EVERY`] is how it is kept on disk: new ones go to the end.
+/// One thing that is counted, beside passages, which are counted by what they are. Its number is how it is kept on disk:
+/// new ones go to the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Count {
     /// Requests that were answered, in whatever way: the sum of the six that follow.
@@ -55,38 +56,21 @@ pub enum Count {
     SpotWrong,
     /// Spot checks that were due and not made.
     SpotSkipped,
-    /// Requests that passed, by [`Passage`], in its order.
-    TwoTokens,
-    /// See [`Count::TwoTokens`].
-    NoToken,
-    /// See [`Count::TwoTokens`].
-    Writes,
-    /// See [`Count::TwoTokens`].
-    Media,
-    /// See [`Count::TwoTokens`].
-    Events,
-    /// See [`Count::TwoTokens`].
-    Account,
-    /// See [`Count::TwoTokens`].
-    Moment,
-    /// See [`Count::TwoTokens`].
-    Odd,
-    /// See [`Count::TwoTokens`].
-    Unknown,
-    /// See [`Count::TwoTokens`].
-    Forbidden,
-    /// See [`Count::TwoTokens`].
-    Bypassed,
     /// Requests that were refused for want of a token.
-    Unauthorised,
+    Unauthorised = 34,
 }
+
+/// Where the counts of passages begin among the others.
+const FIRST_PASSAGE: usize = Count::SpotSkipped as usize + 1;
+/// How many counts there are, those of passages included.
+const PLACES: usize = Count::EVERY.len() + Passage::EVERY.len();
 
 impl Count {
     /// What is answered in the cache's way.
     pub(super) const JUDGED: [Self; 4] = [Self::Hits, Self::Stale, Self::Joined, Self::Missed];
 
     /// Every one, in the order in which they are kept.
-    pub const EVERY: [Self; 35] = [
+    pub const EVERY: [Self; 24] = [
         Self::Asked,
         Self::Hits,
         Self::Stale,
@@ -110,17 +94,6 @@ impl Count {
         Self::SpotChanged,
         Self::SpotWrong,
         Self::SpotSkipped,
-        Self::TwoTokens,
-        Self::NoToken,
-        Self::Writes,
-        Self::Media,
-        Self::Events,
-        Self::Account,
-        Self::Moment,
-        Self::Odd,
-        Self::Unknown,
-        Self::Forbidden,
-        Self::Bypassed,
         Self::Unauthorised,
     ];
 
@@ -132,23 +105,6 @@ impl Count {
         ("demanded", Self::Demanded),
         ("unexplained", Self::Unexplained),
     ];
-
-    /// What counts passages of this kind.
-    pub fn of_passage(passage: Passage) -> Self {
-        match passage {
-            Passage::TwoTokens => Self::TwoTokens,
-            Passage::NoToken => Self::NoToken,
-            Passage::Write => Self::Writes,
-            Passage::Media => Self::Media,
-            Passage::Events => Self::Events,
-            Passage::Account => Self::Account,
-            Passage::Moment => Self::Moment,
-            Passage::Odd => Self::Odd,
-            Passage::Unknown => Self::Unknown,
-            Passage::Forbidden => Self::Forbidden,
-            Passage::Bypassed => Self::Bypassed,
-        }
-    }
 
     fn of_miss(why: Option<Why>) -> Self {
         match why {
@@ -177,7 +133,7 @@ impl Count {
 /// What was counted of some requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counts {
-    pub(super) counted: [u64; Count::EVERY.len()],
+    pub(super) counted: [u64; PLACES],
     /// How old answers were that had been kept, in milliseconds.
     pub ages: Histogram,
     /// How long answers took, in microseconds.
@@ -191,7 +147,7 @@ pub struct Counts {
 impl Default for Counts {
     fn default() -> Self {
         Self {
-            counted: [0; Count::EVERY.len()],
+            counted: [0; PLACES],
             ages: Histogram::default(),
             latencies: Histogram::default(),
             oldest_ms: 0,
@@ -208,14 +164,28 @@ impl Counts {
 
     /// So many more of these.
     pub fn add(&mut self, count: Count, more: u64) {
-        let counted = &mut self.counted[count as usize];
+        self.add_at(count as usize, more);
+    }
+
+    /// So many passed for this reason.
+    pub fn passed(&self, passage: Passage) -> u64 {
+        self.counted[place_of(passage)]
+    }
+
+    /// So many more passed for this reason.
+    pub fn add_passed(&mut self, passage: Passage, more: u64) {
+        self.add_at(place_of(passage), more);
+    }
+
+    fn add_at(&mut self, place: usize, more: u64) {
+        let counted = &mut self.counted[place];
         *counted = counted.saturating_add(more);
     }
 
     /// All that the other counted, too.
     pub fn merge(&mut self, other: &Self) {
-        for count in Count::EVERY {
-            self.add(count, other.of(count));
+        for (place, more) in other.counted.iter().enumerate() {
+            self.add_at(place, *more);
         }
         self.ages.add(&other.ages);
         self.latencies.add(&other.latencies);
@@ -243,7 +213,7 @@ impl Counts {
             self.add(Count::of_miss(outcome.why), 1);
         }
         match outcome.why {
-            Some(Why::Passed(passage)) => self.add(Count::of_passage(passage), 1),
+            Some(Why::Passed(passage)) => self.add_passed(passage, 1),
             Some(Why::NoToken) => self.add(Count::Unauthorised, 1),
             _ => {}
         }
@@ -261,31 +231,37 @@ impl Counts {
     pub fn not_cacheable(&self) -> Option<&'static str> {
         let kept = [Count::Hits, Count::Stale, Count::Joined, Count::Missed];
         let kept: u64 = kept.into_iter().map(|count| self.of(count)).sum();
-        let of_passage = |passage: &Passage| self.of(Count::of_passage(*passage));
         let past = self.of(Count::Passed) + self.of(Count::Unauthorised);
         if past <= kept {
             return None;
         }
-        let commonest = Passage::EVERY.into_iter().max_by_key(of_passage)?;
-        if self.of(Count::Unauthorised) > of_passage(&commonest) {
+        let commonest = Passage::EVERY.into_iter().max_by_key(|passage| self.passed(*passage))?;
+        if self.of(Count::Unauthorised) > self.passed(commonest) {
             return Some("it shows no token where one is needed");
         }
         Some(commonest.sentence())
     }
 }
 
+/// Where passages of this kind are counted.
+fn place_of(passage: Passage) -> usize {
+    FIRST_PASSAGE + passage as usize
+}
+
 #[cfg(test)]
 pub(super) mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
 
     pub(in crate::statistics) fn counts() -> impl Strategy<Value = Counts> {
         let sizes = || proptest::collection::vec(0_u64..1 << 40, 0..20);
-        (proptest::collection::vec(0_u64..1 << 50, Count::EVERY.len()), sizes(), sizes(), any::<u32>())
-            .prop_map(|(counted, ages, latencies, last)| {
+        (proptest::collection::vec(0_u64..1 << 50, PLACES), sizes(), sizes(), any::<u32>()).prop_map(
+            |(counted, ages, latencies, last)| {
                 let mut counts = Counts { last_ms: last.into(), oldest_ms: 7, ..Counts::default() };
-                Count::EVERY.into_iter().zip(counted).for_each(|(count, more)| counts.add(count, more));
+                counted.into_iter().enumerate().for_each(|(place, more)| counts.add_at(place, more));
                 for age in ages {
                     counts.ages.note(age);
                 }
@@ -293,7 +269,8 @@ pub(super) mod tests {
                     counts.latencies.note(latency);
                 }
                 counts
-            })
+            },
+        )
     }
 
     proptest! {
@@ -306,14 +283,21 @@ pub(super) mod tests {
             for count in Count::EVERY {
                 prop_assert_eq!(sum.of(count), one.of(count) + other.of(count));
             }
+            for passage in Passage::EVERY {
+                prop_assert_eq!(sum.passed(passage), one.passed(passage) + other.passed(passage));
+            }
         }
     }
 
     #[test]
     fn every_count_stands_at_its_own_place() {
-        for (place, count) in Count::EVERY.into_iter().enumerate() {
-            assert_eq!(count as usize, place, "{count:?}");
-        }
+        let counts = Count::EVERY.into_iter().map(|count| count as usize);
+        let passages = Passage::EVERY.into_iter().map(place_of);
+        let places: BTreeSet<usize> = counts.chain(passages).collect();
+        assert_eq!(places, (0..PLACES).collect(), "each has one, and none is left out");
+        // What lies on disk is read by these.
+        let kept = (Count::SpotSkipped as usize, place_of(Passage::Bypassed));
+        assert_eq!((kept, Count::Unauthorised as usize), ((22, 33), 34));
     }
 
     #[test]
@@ -321,10 +305,10 @@ pub(super) mod tests {
         let mut counts = Counts::default();
         counts.add(Count::Hits, 5);
         counts.add(Count::Passed, 5);
-        counts.add(Count::Media, 5);
+        counts.add_passed(Passage::Media, 5);
         assert_eq!(counts.not_cacheable(), None, "half of it is");
         counts.add(Count::Passed, 9);
-        counts.add(Count::TwoTokens, 9);
+        counts.add_passed(Passage::TwoTokens, 9);
         assert_eq!(counts.not_cacheable(), Some(Passage::TwoTokens.sentence()));
         counts.add(Count::Unauthorised, 10);
         assert!(counts.not_cacheable().expect("a reason").contains("no token"));

@@ -79,7 +79,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_percentile_is_never_too_small_and_a_fifth_too_large_at_most(
+        fn a_percentile_is_never_too_small_and_a_quarter_too_large_at_most(
             mut sizes in proptest::collection::vec(0_u64..1 << 40, 1..200),
             percent in 1_u64..=100,
         ) {

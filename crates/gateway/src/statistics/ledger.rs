@@ -2,6 +2,7 @@
 //! seen the like before; everything else is done a minute later, by somebody for whom nobody waits.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use greenroom_upstream::class::Class;
@@ -23,6 +24,8 @@ const LOAD_SHARE: u64 = 8;
 #[derive(Debug)]
 pub struct Ledger {
     open: Mutex<Open>,
+    /// What nobody writes to any more. Held by who reads and who writes down, for as long as it takes.
+    waiting: Mutex<Waiting>,
     /// How long loads of each subject take on average, in microseconds; zero before the first.
     load_us: [AtomicU64; Subject::COUNT],
 }
@@ -39,9 +42,21 @@ struct Open {
     folded: u64,
 }
 
+/// Pages that wait to be written, the oldest first. Who reads them shares them, so that nobody waits for it.
+#[derive(Debug, Default)]
+struct Waiting {
+    pages: VecDeque<Arc<Page>>,
+    /// Minutes that were put together because too many waited.
+    folded: u64,
+}
+
 impl Default for Ledger {
     fn default() -> Self {
-        Self { open: Mutex::default(), load_us: [const { AtomicU64::new(0) }; Subject::COUNT] }
+        Self {
+            open: Mutex::default(),
+            waiting: Mutex::default(),
+            load_us: [const { AtomicU64::new(0) }; Subject::COUNT],
+        }
     }
 }
 
@@ -119,38 +134,57 @@ impl Ledger {
     }
 
     /// What was counted since this was asked last, the oldest minute first.
-    pub(super) fn take_pages(&self) -> Vec<Page> {
-        let mut open = self.open.lock();
-        let minute_ms = open.page.minute_ms;
-        let page = std::mem::replace(&mut open.page, Page::new(minute_ms));
-        let mut pages: Vec<Page> = open.closed.drain(..).collect();
-        pages.push(page);
-        pages
+    pub(super) fn take_pages(&self) -> Vec<Arc<Page>> {
+        let mut waiting = self.waiting.lock();
+        self.take_over(&mut waiting);
+        waiting.pages.drain(..).collect()
     }
 
-    /// Looks at what was counted and is not written yet.
-    pub(super) fn look(&self, mut look: impl FnMut(&Page)) {
-        let open = self.open.lock();
-        open.closed.iter().chain([&open.page]).for_each(&mut look);
+    /// What was counted and is not written yet, the oldest minute first.
+    pub(super) fn pages(&self) -> Vec<Arc<Page>> {
+        let mut waiting = self.waiting.lock();
+        self.take_over(&mut waiting);
+        waiting.pages.iter().cloned().collect()
     }
 
     /// Pages that could not be written wait on.
-    pub(super) fn give_back(&self, pages: Vec<Page>) {
-        let mut open = self.open.lock();
+    pub(super) fn give_back(&self, pages: Vec<Arc<Page>>) {
+        let mut waiting = self.waiting.lock();
         for page in pages.into_iter().rev() {
-            open.closed.push_front(page);
+            waiting.pages.push_front(page);
         }
-        open.fold();
+        waiting.fold();
+    }
+
+    /// Closes the page under way. Whoever records waits for no more than that pages change hands.
+    fn take_over(&self, waiting: &mut Waiting) {
+        let (closed, page) = {
+            let mut open = self.open.lock();
+            let minute_ms = open.page.minute_ms;
+            let page = std::mem::replace(&mut open.page, Page::new(minute_ms));
+            (std::mem::take(&mut open.closed), page)
+        };
+        for page in closed.into_iter().chain([page]).filter(|page| !page.is_empty()) {
+            waiting.push(page);
+        }
+        waiting.fold();
     }
 
     /// How often two minutes were put together because too many waited.
     pub fn folded(&self) -> u64 {
-        self.open.lock().folded
+        let folded = self.open.lock().folded;
+        folded + self.waiting.lock().folded
     }
 
-    /// Puts back what was kept of earlier processes. Nothing may have been counted yet.
-    pub(super) fn restore(&self, points: Points) {
-        self.open.lock().points = points;
+    /// Puts back what was kept of earlier processes, beneath what was counted since.
+    pub(super) fn restore(&self, mut kept: Points) {
+        let mut open = self.open.lock();
+        for step in Step::EVERY {
+            for point in open.points.since(step, 0) {
+                kept.add_to(step, point.at_ms, point);
+            }
+        }
+        open.points = kept;
     }
 }
 
@@ -160,7 +194,7 @@ impl Open {
         let minute_ms = Step::Minute.floor(at_ms);
         if minute_ms > self.page.minute_ms {
             let page = std::mem::replace(&mut self.page, Page::new(minute_ms));
-            if page.rows().next().is_some() {
+            if !page.is_empty() {
                 self.closed.push_back(page);
                 self.fold();
             }
@@ -188,7 +222,26 @@ impl Open {
         while self.closed.len() > MAX_CLOSED {
             self.folded += 1;
             if let (Some(oldest), Some(next)) = (self.closed.pop_front(), self.closed.front_mut()) {
-                next.merge(oldest);
+                next.merge(&oldest);
+            }
+        }
+    }
+}
+
+impl Waiting {
+    /// What is of the same minute is put together: reading does not make more pages of it.
+    fn push(&mut self, page: Page) {
+        match self.pages.back_mut() {
+            Some(newest) if newest.minute_ms == page.minute_ms => Arc::make_mut(newest).merge(&page),
+            _ => self.pages.push_back(Arc::new(page)),
+        }
+    }
+
+    fn fold(&mut self) {
+        while self.pages.len() > MAX_CLOSED {
+            self.folded += 1;
+            if let (Some(oldest), Some(next)) = (self.pages.pop_front(), self.pages.front_mut()) {
+                Arc::make_mut(next).merge(&oldest);
             }
         }
     }

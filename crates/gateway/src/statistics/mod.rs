@@ -11,7 +11,7 @@
 //! | [`points`] | sums by minute, hour and day |
 //! | [`ring`] | the last decisions |
 //! | [`midnight`] | when the day began |
-//! | [`book`] and `shelf` | what is kept over a restart |
+//! | [`book`], `names` and `shelf` | what is kept over a restart |
 //! | [`spot`] | whether what was answered is what the server says |
 //! | [`sample`] and [`what_if`] | what other lifetimes would have saved |
 //! | [`figures`] and `reading` | what is told |
@@ -28,6 +28,7 @@ pub mod figures;
 pub mod histogram;
 pub mod ledger;
 pub mod midnight;
+mod names;
 pub mod page;
 pub mod passage;
 pub mod points;
@@ -62,6 +63,7 @@ use crate::state::trouble::Failing;
 use crate::warnings::Warnings;
 use counts::Count;
 use midnight::Midnight;
+use points::Points;
 use ring::Told;
 use shelf::Shelf;
 use spot::Spots;
@@ -128,8 +130,8 @@ impl Statistics {
     ) -> Self {
         let shelf = Shelf::new(Some(dir.to_owned()), settings.max_bytes, warnings);
         let statistics = Self { write_every: settings.write_every, ..Self::on(shelf, servers, clock) };
-        if let Err(failing) = statistics.restore() {
-            tracing::warn!(reason = failing.message, "the statistics of before cannot be read");
+        if let Err(failing) = statistics.restore(&mut statistics.shelf.lock()) {
+            tracing::warn!(reason = failing.message, "the statistics of before cannot be read yet");
         }
         statistics
     }
@@ -153,17 +155,23 @@ impl Statistics {
         }
     }
 
-    fn restore(&self) -> Result<(), Failing> {
-        let mut shelf = self.shelf.lock();
+    /// Takes up what earlier processes kept, all of it or nothing, once.
+    fn restore(&self, shelf: &mut Shelf) -> Result<(), Failing> {
+        if shelf.is_restored {
+            return Ok(());
+        }
         let book = shelf.book()?;
         let now_ms = self.clock.now_ms();
         let is_enabled = book.choice(SPOT_CHECKS)?;
-        for server in &self.servers {
-            server.ledger.restore(book.points(server.name(), now_ms)?);
+        let kept = self.servers.iter().map(|server| book.points(server.name(), now_ms));
+        let kept: Vec<Points> = kept.collect::<Result<_, _>>()?;
+        for (server, points) in self.servers.iter().zip(kept) {
+            server.ledger.restore(points);
             if let Some(is_enabled) = is_enabled {
                 server.spots.enable(is_enabled != 0);
             }
         }
+        shelf.is_restored = true;
         Ok(())
     }
 
@@ -196,11 +204,15 @@ impl Statistics {
         let mut shelf = self.shelf.lock();
         let now_ms = self.clock.now_ms();
         self.settle(&mut shelf, now_ms);
+        // Before anything of ours is in the book: it would count twice.
+        if let Err(failing) = self.restore(&mut shelf) {
+            shelf.give_up(&failing);
+            return Err(failing.message);
+        }
         let taken: Vec<_> =
             self.servers.iter().map(|server| (Arc::clone(server), server.ledger.take_pages())).collect();
-        let rows: usize = taken.iter().flat_map(|(_, pages)| pages).map(|page| page.rows().count()).sum();
         match shelf.write(&taken, now_ms) {
-            Ok(()) => Ok(format!("{rows} rows were written.")),
+            Ok(rows) => Ok(format!("{rows} rows were written.")),
             Err(failing) => {
                 for (server, pages) in taken {
                     server.ledger.give_back(pages);

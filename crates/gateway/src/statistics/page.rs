@@ -42,7 +42,7 @@ pub struct Cause<'a> {
 }
 
 /// The rows of one minute.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Page {
     /// When the minute begins.
     pub minute_ms: u64,
@@ -87,39 +87,56 @@ impl Page {
         self.own.add(Count::Reached, more);
     }
 
-    /// All rows that are not empty, by what and under which name.
-    pub fn rows(&self) -> impl Iterator<Item = (By, String, &Counts)> {
-        let subjects = Subject::every().filter_map(|subject| {
-            let counts = self.subjects[subject.place()].as_deref()?;
-            Some((By::Class, subject.name().to_owned(), counts))
-        });
-        let apps = self.apps.iter().flatten().map(|(app, counts)| (By::App, app.name.clone(), &**counts));
-        let users = self.users.iter().map(|(user, counts)| (By::User, user.to_string(), &**counts));
-        let rest = [(By::User, OTHERS, &self.others), (By::Own, "", &self.own)];
-        let rest = rest.into_iter().map(|(by, name, counts)| (by, name.to_owned(), counts));
-        subjects.chain(apps).chain(users).chain(rest).filter(|(_, _, counts)| !counts.is_empty())
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.subjects.iter().flatten().all(|counts| counts.is_empty())
+            && self.own.is_empty()
+            && self.apps.iter().flatten().all(|(_, counts)| counts.is_empty())
+    }
+
+    /// The rows of one kind that are not empty, each with its name.
+    pub fn rows(&self, by: By) -> Vec<(String, &Counts)> {
+        let mut rows: Vec<(String, &Counts)> = match by {
+            By::Class => Subject::every()
+                .zip(&self.subjects)
+                .filter_map(|(subject, counts)| Some((subject.name().to_owned(), counts.as_deref()?)))
+                .collect(),
+            By::App => self
+                .apps
+                .iter()
+                .flatten()
+                .map(|(app, counts)| (app.counted_as().to_owned(), &**counts))
+                .collect(),
+            By::User => {
+                let users = self.users.iter().map(|(user, counts)| (user.to_string(), &**counts));
+                users.chain([(OTHERS.to_owned(), &self.others)]).collect()
+            }
+            By::Own => vec![(String::new(), &self.own)],
+        };
+        rows.retain(|(_, counts)| !counts.is_empty());
+        rows
     }
 
     /// All that the other counted, too; it stays of its own minute.
-    pub fn merge(&mut self, other: Self) {
-        for (own, other) in self.subjects.iter_mut().zip(other.subjects) {
+    pub fn merge(&mut self, other: &Self) {
+        for (own, other) in self.subjects.iter_mut().zip(&other.subjects) {
             if let Some(other) = other {
-                own.get_or_insert_default().merge(&other);
+                own.get_or_insert_default().merge(other);
             }
         }
         if self.apps.len() < other.apps.len() {
             self.apps.resize_with(other.apps.len(), Option::default);
         }
-        for (own, other) in self.apps.iter_mut().zip(other.apps) {
+        for (own, other) in self.apps.iter_mut().zip(&other.apps) {
             if let Some((app, counts)) = other {
-                own.get_or_insert_with(|| (app, Box::default())).1.merge(&counts);
+                own.get_or_insert_with(|| (Arc::clone(app), Box::default())).1.merge(counts);
             }
         }
-        for (user, counts) in other.users {
-            if self.users.len() < MAX_USERS || self.users.contains_key(&user) {
-                self.users.entry(user).or_default().merge(&counts);
+        for (user, counts) in &other.users {
+            if self.users.len() < MAX_USERS || self.users.contains_key(user) {
+                self.users.entry(*user).or_default().merge(counts);
             } else {
-                self.others.merge(&counts);
+                self.others.merge(counts);
             }
         }
         self.others.merge(&other.others);

@@ -2,7 +2,7 @@
 
 use greenroom_upstream::verdict::StreamReason;
 
-/// Why the server answers a request itself.
+/// Why the server answers a request itself. How many of each there were is kept on disk in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Passage {
     /// Two tokens that are not the same.

@@ -8,7 +8,7 @@ use super::Statistics;
 use super::book::{Range, Row};
 use super::counts::Counts;
 use super::figures::{self, Curve, Grouping, Line, Span, Sums, Table};
-use super::page::By;
+use super::page::{By, Page};
 use super::shelf::Shelf;
 use crate::state::trouble::Failing;
 
@@ -76,16 +76,14 @@ impl Statistics {
     ) -> Result<Vec<Row>, Failing> {
         let mut rows = shelf.book()?.rows(only, by, range)?;
         for server in self.chosen(only) {
-            server.ledger.look(|page| {
-                if page.minute_ms >= range.since_ms {
-                    let of_kind = page.rows().filter(|(kind, ..)| *kind == by);
-                    rows.extend(of_kind.map(|(_, name, counts)| Row {
-                        server: server.name().to_owned(),
-                        name,
-                        counts: counts.clone(),
-                    }));
-                }
-            });
+            let is_meant = |page: &Arc<Page>| page.minute_ms >= range.since_ms;
+            for page in server.ledger.pages().iter().filter(|page| is_meant(page)) {
+                rows.extend(page.rows(by).into_iter().map(|(name, counts)| Row {
+                    server: server.name().to_owned(),
+                    name,
+                    counts: counts.clone(),
+                }));
+            }
         }
         Ok(together(rows))
     }

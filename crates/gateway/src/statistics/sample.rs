@@ -2,11 +2,12 @@
 //! played once more under other lifetimes.
 //!
 //! A question is in the sample by its hash. When there are too many times, every second question leaves it, with all of
-//! its times; those that stay are complete.
+//! its times; those that stay are complete. A day later the crowd that was too much is forgotten: if little is left then,
+//! questions that had to leave may come again.
 
 use std::collections::{HashMap, VecDeque};
 
-use super::points::DAY_MS;
+use super::points::{DAY_MS, MINUTE_MS};
 
 /// Times kept of one class.
 pub const MAX_TIMES: usize = 2_048;
@@ -14,6 +15,10 @@ pub const MAX_TIMES: usize = 2_048;
 const LEAST_LEFT: usize = 8;
 /// One question in two to the power of this is the fewest there are in it.
 const MAX_LEVEL: u32 = 62;
+/// With fewer times than this, a day after questions had to leave, some may come again.
+const FEW_TIMES: usize = MAX_TIMES / 4;
+/// So often that is looked at, and what is too old goes.
+const SWEEP_MS: u64 = 10 * MINUTE_MS;
 
 /// The sample of one class.
 #[derive(Debug, Default)]
@@ -22,13 +27,16 @@ pub struct Sample {
     count: usize,
     /// One question in two to the power of this is in it.
     level: u32,
+    /// When that was changed last.
+    level_since_ms: u64,
     since_ms: u64,
+    swept_ms: u64,
 }
 
 /// What was sampled, to be played again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recorded {
-    /// Since when it is complete.
+    /// Since when there is a sample. A question that came to it later is complete since its first time.
     pub since_ms: u64,
     /// The times of each question, in their order.
     pub questions: Vec<Vec<u64>>,
@@ -39,6 +47,9 @@ impl Sample {
     pub fn note(&mut self, question: u64, now_ms: u64) {
         if self.since_ms == 0 {
             self.since_ms = now_ms;
+        }
+        if now_ms.saturating_sub(self.swept_ms) >= SWEEP_MS {
+            self.sweep(now_ms);
         }
         if question & ((1 << self.level) - 1) != 0 {
             return;
@@ -54,6 +65,7 @@ impl Sample {
             let left: usize = staying.map(|(_, times)| times.len()).sum();
             if left >= self.count / LEAST_LEFT && left < self.count && self.level < MAX_LEVEL {
                 self.level += 1;
+                self.level_since_ms = now_ms;
                 self.times_ms.retain(|question, _| question & mask == 0);
                 self.count = left;
             } else {
@@ -72,6 +84,24 @@ impl Sample {
         self.forget_before(oldest_ms);
         let questions = self.times_ms.values().map(|times| times.iter().copied().collect()).collect();
         Recorded { since_ms: self.since_ms.max(oldest_ms).min(now_ms), questions }
+    }
+
+    /// Forgets what is too old. What was too much a day ago may be little by now: then as many questions may come again
+    /// as fill half of the room, if they are asked as often as those that stayed.
+    fn sweep(&mut self, now_ms: u64) {
+        self.swept_ms = now_ms;
+        self.forget_before(now_ms.saturating_sub(DAY_MS));
+        if self.level == 0 || now_ms.saturating_sub(self.level_since_ms) < DAY_MS {
+            return;
+        }
+        let mut expected = self.count;
+        if expected < FEW_TIMES {
+            while self.level > 0 && 2 * expected <= MAX_TIMES / 2 {
+                self.level -= 1;
+                expected *= 2;
+            }
+            self.level_since_ms = now_ms;
+        }
     }
 
     fn forget_before(&mut self, oldest_ms: u64) {
@@ -129,6 +159,62 @@ mod tests {
         let recorded = sample.recorded(100_000);
         assert_eq!(recorded.questions.len(), 2, "both are still there");
         assert!(sample.count <= MAX_TIMES && sample.count >= MAX_TIMES / 4, "{}", sample.count);
+    }
+
+    /// A crowd of questions that nobody asks again, from `at_ms` on.
+    fn crowd(sample: &mut Sample, at_ms: u64) {
+        for number in 0..200_000 {
+            sample.note(question(number), at_ms + number / 100);
+        }
+    }
+
+    /// Questions with odd hashes, which leave first, each asked every ten minutes for a day.
+    fn hot(sample: &mut Sample, questions: &[u64], from_ms: u64) {
+        for round in 0..144 {
+            for question in questions {
+                assert_eq!(question % 2, 1);
+                sample.note(*question, from_ms + round * 10 * MINUTE_MS);
+            }
+        }
+    }
+
+    #[test]
+    fn two_hot_questions_that_had_to_leave_for_a_crowd_come_again_when_it_is_forgotten() {
+        let mut sample = Sample::default();
+        crowd(&mut sample, 1_000_000);
+        assert!(sample.level >= 5, "it was too much: {}", sample.level);
+        hot(&mut sample, &[1, 3], 2_000_000);
+        assert!(sample.recorded(2_000_000 + DAY_MS).questions.len() != 2, "the crowd has their place");
+        hot(&mut sample, &[1, 3], 2_000_000 + DAY_MS);
+        let recorded = sample.recorded(2_000_000 + 2 * DAY_MS);
+        let asked: Vec<usize> = recorded.questions.iter().map(Vec::len).collect();
+        assert_eq!((asked.len(), sample.level), (2, 0));
+        assert!(asked.iter().all(|asked| *asked >= 140), "{asked:?}");
+    }
+
+    #[test]
+    fn after_a_burst_no_more_questions_come_again_than_there_is_room_for() {
+        let mut sample = Sample::default();
+        let mut day = |day: u64, burst: bool| {
+            let began_ms = 1_000_000 + day * DAY_MS;
+            if burst {
+                crowd(&mut sample, began_ms);
+            }
+            // What is usual: 300 questions, each asked six times.
+            for round in 0..6 {
+                for number in 0..300 {
+                    sample.note(question(1_000_000 + number), began_ms + (1 + round * 3) * 60 * MINUTE_MS);
+                }
+            }
+            let recorded = sample.recorded(began_ms + DAY_MS - 1);
+            let usual = recorded.questions.iter().filter(|times| times.len() > 1).count();
+            let times: usize = recorded.questions.iter().map(Vec::len).sum();
+            assert!(times <= MAX_TIMES, "{times} on day {day}");
+            usual
+        };
+        assert!(day(0, true) < 40, "the burst has their place");
+        let quiet: Vec<usize> = (1..5).map(|number| day(number, false)).collect();
+        assert!(quiet[3] >= 120, "half of them or more: {quiet:?}");
     }
 
     #[test]

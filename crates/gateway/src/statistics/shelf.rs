@@ -23,6 +23,8 @@ pub(super) struct Shelf {
     dir: Option<PathBuf>,
     max_bytes: u64,
     book: Option<Book>,
+    /// Whether what earlier processes kept was taken up.
+    pub(super) is_restored: bool,
     /// What books that were closed since had dropped.
     dropped_before: u64,
     /// What the engine had counted of refreshes when it was asked last: useful and useless, by server and class.
@@ -33,7 +35,15 @@ pub(super) struct Shelf {
 impl Shelf {
     /// Nothing is opened yet.
     pub(super) fn new(dir: Option<PathBuf>, max_bytes: u64, warnings: Arc<Warnings>) -> Self {
-        Self { dir, max_bytes, book: None, dropped_before: 0, refreshes: HashMap::new(), warnings }
+        Self {
+            dir,
+            max_bytes,
+            book: None,
+            is_restored: false,
+            dropped_before: 0,
+            refreshes: HashMap::new(),
+            warnings,
+        }
     }
 
     /// The book, opened if need be.
@@ -58,22 +68,31 @@ impl Shelf {
         }
     }
 
-    /// Writes the pages, all or none.
-    pub(super) fn write(&mut self, taken: &[(Arc<Server>, Vec<Page>)], now_ms: u64) -> Result<(), Failing> {
-        let pages: Vec<(&str, &Page)> =
-            taken.iter().flat_map(|(server, pages)| pages.iter().map(|page| (server.name(), page))).collect();
+    /// Writes the pages, all or none; how many rows there were.
+    pub(super) fn write(
+        &mut self,
+        taken: &[(Arc<Server>, Vec<Arc<Page>>)],
+        now_ms: u64,
+    ) -> Result<usize, Failing> {
+        let pages: Vec<(&str, &Page)> = taken
+            .iter()
+            .flat_map(|(server, pages)| pages.iter().map(|page| (server.name(), &**page)))
+            .collect();
         let outcome = self.book().and_then(|book| book.write(&pages, now_ms));
         match &outcome {
-            Ok(()) if self.dir.is_some() => self.warnings.lower(UNWRITTEN),
-            Ok(()) => {}
-            Err(failing) => {
-                self.warn(failing, "They wait in memory; it is tried again by itself.");
-                if let Some(book) = self.book.take() {
-                    self.dropped_before += book.dropped();
-                }
-            }
+            Ok(_) if self.dir.is_some() => self.warnings.lower(UNWRITTEN),
+            Ok(_) => {}
+            Err(failing) => self.give_up(failing),
         }
         outcome
+    }
+
+    /// The file could not be used: next time it is opened anew.
+    pub(super) fn give_up(&mut self, failing: &Failing) {
+        self.warn(failing, "They wait in memory; it is tried again by itself.");
+        if let Some(book) = self.book.take() {
+            self.dropped_before += book.dropped();
+        }
     }
 
     /// Rows that went although they were not too old.

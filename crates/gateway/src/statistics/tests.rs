@@ -20,7 +20,7 @@ use crate::config::{Settings, Tree};
 use crate::identity::HashKey;
 use crate::state::State;
 
-const NOW_MS: u64 = 20_000 * DAY_MS;
+pub(super) const NOW_MS: u64 = 20_000 * DAY_MS;
 
 fn server(clock: &Clock) -> Arc<Server> {
     let mut tree = Tree::default();
@@ -34,17 +34,17 @@ fn server(clock: &Clock) -> Arc<Server> {
 }
 
 /// A data directory with a state in its newest layout.
-fn folder() -> TempDir {
+pub(super) fn folder() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     drop(State::open(folder.path(), &Arc::default()));
     folder
 }
 
 fn app(number: usize) -> Arc<App> {
-    Arc::new(App { name: format!("app{number}"), number, ..App::default() })
+    Arc::new(App::new(format!("app{number}"), number))
 }
 
-fn decision(at_ms: u64, app: &Arc<App>, user: u32, verdict: Verdict) -> Decision {
+pub(super) fn decision(at_ms: u64, app: &Arc<App>, user: u32, verdict: Verdict) -> Decision {
     let is_saved = matches!(verdict, Verdict::Hit | Verdict::Joined);
     let why = (verdict == Verdict::Loaded).then_some(Why::Missed(LoadReason::Expired));
     Decision {
@@ -159,10 +159,15 @@ fn page(minute_ms: u64, apps: usize, users: u32) -> Page {
         let (app, user) = (app(number as usize % apps + 1), number);
         ledger.record(decision(minute_ms, &app, user, Verdict::Hit));
     }
-    ledger.take_pages().pop().expect("there is one")
+    newest(&ledger)
 }
 
-fn asked(book: &Book, step: Step, since_ms: u64, until_ms: u64) -> u64 {
+/// What was counted in the newest minute.
+pub(super) fn newest(ledger: &Ledger) -> Page {
+    Arc::unwrap_or_clone(ledger.take_pages().pop().expect("there is one"))
+}
+
+pub(super) fn asked(book: &Book, step: Step, since_ms: u64, until_ms: u64) -> u64 {
     let rows = book.rows(None, By::Class, &Range { step, since_ms, until_ms }).expect("it can be read");
     rows.iter().map(|row| row.counts.of(Count::Asked)).sum()
 }
@@ -226,10 +231,10 @@ fn more_apps_and_users_than_may_be_are_others() {
     for round in 0_u32..5 {
         let ledger = Ledger::default();
         for (number, user) in (round * 300..(round + 1) * 300).enumerate() {
-            let app = Arc::new(App { name: format!("app{user}"), number, ..App::default() });
+            let app = Arc::new(App::new(format!("app{user}"), number));
             ledger.record(decision(NOW_MS, &app, user, Verdict::Hit));
         }
-        let page = ledger.take_pages().pop().expect("there is one");
+        let page = newest(&ledger);
         book.write(&[("home", &page)], NOW_MS).expect("it is written");
     }
     let range = Range { step: Step::Day, since_ms: 0, until_ms: u64::MAX };
@@ -262,7 +267,7 @@ async fn a_million_requests_keep_memory_and_disk_within_their_bounds() {
             ledger.record(Decision { question: Some(question), ..decision });
         }
         let pages = ledger.take_pages();
-        let pages: Vec<_> = pages.iter().map(|page| ("home", page)).collect();
+        let pages: Vec<_> = pages.iter().map(|page| ("home", &**page)).collect();
         book.write(&pages, now_ms).expect("it is written");
     }
     assert_eq!(asked(&book, Step::Day, 0, u64::MAX), REQUESTS);
@@ -287,18 +292,64 @@ fn minutes_that_cannot_be_written_are_put_together_and_nothing_is_lost() {
         let pages = ledger.take_pages();
         ledger.give_back(pages);
     }
-    let (mut asked, mut pages) = (0, 0);
-    ledger.look(|page| {
-        pages += 1;
-        asked += page
-            .rows()
-            .filter(|(by, ..)| *by == By::Class)
-            .map(|(_, _, counts)| counts.of(Count::Asked))
-            .sum::<u64>();
-    });
-    assert_eq!(asked, 500);
-    assert!(pages <= 62, "{pages} pages");
+    let pages = ledger.pages();
+    let rows = pages.iter().flat_map(|page| page.rows(By::Class));
+    assert_eq!(rows.map(|(_, counts)| counts.of(Count::Asked)).sum::<u64>(), 500);
+    assert!(pages.len() <= 61, "{} pages", pages.len());
     assert!(ledger.folded() > 0);
+}
+
+#[test]
+fn reading_makes_no_more_pages_and_nobody_who_records_waits_for_it() {
+    let ledger = Ledger::default();
+    let app = app(1);
+    let mut held = Vec::new();
+    for number in 0..300 {
+        ledger.record(decision(NOW_MS + number / 100 * MINUTE_MS, &app, 1, Verdict::Hit));
+        held.push(ledger.pages());
+    }
+    let asked = |pages: &[Arc<Page>], by| {
+        let rows = pages.iter().flat_map(|page| page.rows(by));
+        rows.map(|(_, counts)| counts.of(Count::Asked)).collect::<Vec<u64>>()
+    };
+    for by in [By::Class, By::App, By::User] {
+        assert_eq!(asked(&ledger.pages(), by), [100, 100, 100], "{by:?}");
+        assert_eq!(asked(&held[149], by), [100, 50], "what was read stays as it was");
+    }
+    assert_eq!((asked(&ledger.pages(), By::Own), ledger.folded()), (vec![], 0));
+    assert_eq!(asked(&ledger.take_pages(), By::Class), [100, 100, 100]);
+    assert!(ledger.pages().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_read_at_the_start_is_taken_up_later_beneath_what_was_counted_since() {
+    let (folder, clock, warnings) = (folder(), Clock::system(), Arc::default());
+    let first = server(&clock);
+    let statistics = opened(&folder, &first, &warnings);
+    for _ in 0..3 {
+        first.ledger.record(decision(clock.now_ms(), &app(1), 1, Verdict::Hit));
+    }
+    statistics.enable_spot_checks(false).await.expect("it is kept");
+    statistics.sync().await.expect("it is written");
+    drop(statistics);
+    let other = rusqlite::Connection::open(folder.path().join(crate::state::book::FILE)).expect("it opens");
+    other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").expect("it is locked");
+    let mut second = server(&clock);
+    Arc::get_mut(&mut second).expect("nobody else has it").spots = Spots::new(200, 6);
+    let statistics = opened(&folder, &second, &warnings);
+    second.ledger.record(decision(clock.now_ms(), &app(1), 1, Verdict::Hit));
+    assert_eq!(statistics.today(None).asked, 1, "nothing can be read yet");
+    assert!(statistics.sync().await.is_err(), "nor written");
+    assert!(second.spots.is_enabled() && warnings.holding().len() == 1);
+    drop(other);
+    for _ in 0..2 {
+        statistics.sync().await.expect("it is free");
+        assert_eq!(statistics.today(None).asked, 4, "once, and only once");
+        assert!(!second.spots.is_enabled() && warnings.holding().is_empty());
+        let table = statistics.rows(Grouping::Class, None, Span::Year).await.expect("it can be read");
+        assert_eq!(table.rows[0].sums.asked, 4);
+    }
+    assert_eq!(second.ledger.points(Step::Day, 0).iter().map(|point| point.asked).sum::<u64>(), 4);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! `greenroom cache`, through the program: on a directory with and without a gateway.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -11,6 +10,7 @@ use crate::binary::{folder, identity, run};
 use crate::kept::Program;
 use crate::stage::Client;
 use crate::stage::scripted::{Reply, Scripted, answer, container};
+use crate::stage::waiting::patiently;
 
 const TOKEN: &str = "SECRET-token-0123456789";
 
@@ -63,7 +63,7 @@ impl House {
         let kept = async {
             while !self.store().exists() || self.json(&["stats"]).await["answers"].as_u64() < Some(answers) {}
         };
-        tokio::time::timeout(Duration::from_secs(20), kept).await.expect("they are kept");
+        patiently(format!("{answers} answers on disk"), kept).await;
     }
 }
 

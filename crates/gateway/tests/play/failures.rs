@@ -1,7 +1,5 @@
 //! Never emptied by a failure: what is broken, foreign or too early never replaces a good answer.
 
-use std::time::Duration;
-
 use greenroom_cache::Clock;
 use tokio_util::task::TaskTracker;
 
@@ -138,8 +136,7 @@ async fn a_slow_server_is_waited_for_behind_the_older_answer() {
         .await;
     let client = stage.client().with("x-plex-token", "token").with("accept", "application/json");
     assert_eq!(client.get(SECTIONS).await.json()["MediaContainer"]["number"], 1);
-    let older =
-        tokio::time::timeout(Duration::from_secs(20), client.get(SECTIONS)).await.expect("it is not stuck");
+    let older = client.get(SECTIONS).await;
     assert_eq!(older.json()["MediaContainer"]["number"], 1);
     assert!(older.header("cache-status").contains("stale-on-error"), "{}", older.header("cache-status"));
     go.notify_one();

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use greenroom_cache::Clock;
 use greenroom_upstream::class::Class;
@@ -18,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::binary::{command, folder, identity, run};
 use crate::outages::{FACTOR, Mood, Moody, gateway, json, until_down};
 use crate::stage::scripted::{Reply, Scripted, answer, container};
+use crate::stage::waiting::until;
 use crate::stage::{Client, Script, Stage};
 
 const TOKEN: &str = "SECRET-token-0123456789";
@@ -153,12 +153,7 @@ fn proofs_in(home: &TempDir) -> i64 {
 
 /// Waits until so many proofs are kept: that takes a second.
 async fn until_kept(home: &TempDir, proofs: i64) {
-    let kept = async {
-        while proofs_in(home) < proofs {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), kept).await.expect("they are kept");
+    until(|| proofs_in(home) >= proofs).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -282,9 +277,7 @@ async fn when_an_app_is_told_of_a_refusal_no_proof_of_that_token_is_kept_any_mor
     other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
     is_revoked.store(true, Ordering::SeqCst);
     let told = tasks.spawn(async move { anna.get("/library/onDeck").await.status });
-    while !known.is_refused() {
-        tokio::task::yield_now().await;
-    }
+    until(|| known.is_refused()).await;
     for _ in 0..20_000 {
         tokio::task::yield_now().await;
         assert!(!told.is_finished(), "she was told of what is not durable");

@@ -42,6 +42,7 @@ mod sockets_dropped;
 mod sockets_kept;
 mod stage;
 mod statistics;
+mod statistics_kept;
 mod together;
 mod traces;
 mod twelve;

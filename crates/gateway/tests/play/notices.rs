@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::outages::{Mood, Moody, gateway, json as app, until_back, until_down};
 use crate::stage::scripted::{Arrived, Reply, Scripted, answer};
+use crate::stage::waiting::{until, until_told};
 use crate::stage::{Script, Stage};
 
 /// Time runs faster, but not so fast that a busy machine looks like a receiver that hangs.
@@ -106,15 +107,14 @@ async fn a_receiver_in_trouble_is_tried_again_and_one_that_refuses_is_not() {
     );
     until_arrived(&strict, 1).await;
     let control = stage.control();
-    loop {
+    until_told(async || {
         let stats = control.get("/api/v1/cache/stats").await.json();
-        let warnings = stats["warnings"].as_array().expect("a list").clone();
-        if let Some(warning) = warnings.iter().find(|one| one["code"] == "notice-undelivered") {
-            assert_eq!(warning["text"], "Notices do not get through to strict.");
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
+        let warnings = stats["warnings"].as_array().expect("a list");
+        let warning = warnings.iter().find(|one| one["code"] == "notice-undelivered");
+        assert!(warning.is_none_or(|one| one["text"] == "Notices do not get through to strict."));
+        warning.is_some()
+    })
+    .await;
     let metrics = control.get("/metrics").await.text();
     assert!(
         metrics.contains("greenroom_notices_total{target=\"strict\",outcome=\"failed\"} 1\n"),
@@ -142,9 +142,7 @@ async fn a_rejected_token_is_told_once_however_often_it_is_refused() {
     assert_eq!(body(&arrived[0])["events"][0]["event"], "token-rejected");
     assert_eq!(body(&arrived[0])["title"], "home rejects the configured token");
     let notices = gateway(&stage, 0).notices.clone();
-    while notices.sent()[0].delivered == 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| notices.sent()[0].delivered > 0).await;
     stage.down().await;
     assert_eq!((notices.sent()[0].delivered, phone.arrived().len()), (1, 1));
 }

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::stage::scripted::{Arrived, Reply, Scripted, answer, container};
+use crate::stage::waiting::{until, until_told};
 use crate::stage::{Client, Script, Stage};
 
 const SECTIONS: &str = "/library/sections";
@@ -41,13 +42,9 @@ fn moving(request: &Arrived) -> Reply {
 
 /// The outcome once so many requests are judged.
 async fn report(stage: &Stage, judged: u64) -> Report {
-    loop {
-        let report = stage.process.servers[0].0.observed().expect("it is observed");
-        if report.totals.asked >= judged {
-            return report;
-        }
-        tokio::task::yield_now().await;
-    }
+    let report = || stage.process.servers[0].0.observed().expect("it is observed");
+    until(|| report().totals.asked >= judged).await;
+    report()
 }
 
 async fn totals(stage: &Stage, judged: u64) -> Counts {
@@ -177,9 +174,7 @@ async fn refreshes_are_counted_and_not_sent() {
     for asked in 1..=3 {
         client.get(SECTIONS).await;
         // A refresh under way is not started twice.
-        while totals(&stage, asked).await.own < asked - 1 {
-            tokio::task::yield_now().await;
-        }
+        until_told(async || totals(&stage, asked).await.own >= asked - 1).await;
     }
     let totals = totals(&stage, 3).await;
     assert_eq!((totals.stale, totals.missed, totals.reached), (2, 1, 3), "{totals:?}");

@@ -19,10 +19,9 @@ use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use crate::stage::scripted::{Reply, Scripted, container};
+use crate::stage::waiting::{patiently, until};
 use crate::stage::{Answer, Client, Script, Stage};
 
-/// Nothing here takes so long unless it is stuck.
-const STUCK: Duration = Duration::from_secs(20);
 /// Of the server's places; the default.
 const PLACES: u64 = 8;
 /// What an auto-reload of a film asks for.
@@ -78,20 +77,14 @@ impl Held {
 
     /// Until so many wait.
     async fn until_waiting(&self, count: usize) {
-        let waiting = async {
-            while self.waiting() != count {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(STUCK, waiting).await.expect("they wait");
+        until(|| self.waiting() == count).await;
     }
 
     /// Lets the server answer one read, and waits for the one that gets its place.
     async fn turn(&self) {
         let before = self.server.arrived().len();
         self.go.notify_one();
-        let next = self.server.until(|server| server.arrived().len() > before);
-        tokio::time::timeout(STUCK, next).await.expect("somebody is next");
+        self.server.until(|server| server.arrived().len() > before).await;
     }
 
     /// Lets the server answer everything, and returns what became of the questions.
@@ -107,7 +100,7 @@ impl Held {
             }
             answers
         };
-        let answers = tokio::time::timeout(STUCK, answers).await.expect("nobody is forgotten");
+        let answers = patiently("nobody is forgotten", answers).await;
         assert!(self.tallies().iter().all(|tally| tally.waiting + tally.in_flight == 0));
         self.server.stop();
         self.stage.down().await;
@@ -178,8 +171,8 @@ async fn a_poll_is_answered_while_a_bulk_reader_has_hundreds_waiting() {
     let mut asked = held.crowd("Collector", "/library/metadata/1", 200);
     held.until_waiting(198).await;
     asked.push(held.ask("Widget", "/status/sessions".into()));
-    let seen = held.server.until(|server| server.count("GET", "/status/sessions") == 1);
-    tokio::time::timeout(STUCK, seen).await.expect("it has a place at once");
+    // It has a place at once.
+    held.server.until(|server| server.count("GET", "/status/sessions") == 1).await;
     assert_eq!(held.waiting(), 198, "none of the others moved");
     held.end(asked).await;
 }
@@ -193,7 +186,7 @@ async fn a_write_passes_a_queue_full_of_reads_that_hang() {
     let rate = "/:/rate?identifier=com.plexapp.plugins.library&key=1&rating=5";
     let client = app_called(&held.stage, "Remote");
     let writes = (0..10).map(|_| client.send(Method::PUT, rate, ""));
-    let writes = tokio::time::timeout(STUCK, join_all(writes)).await.expect("no write waits for a read");
+    let writes = patiently("no write waits for a read", join_all(writes)).await;
     assert!(writes.iter().all(|answer| answer.status == 200));
     assert_eq!(held.waiting(), 77);
     held.end(asked).await;
@@ -211,9 +204,9 @@ async fn a_class_that_hangs_does_not_stop_another() {
             tasks.spawn(async move { client.get(&format!("/library/metadata/{film}")).await })
         })
         .collect();
-    tokio::time::timeout(STUCK, server.ledger().reached(PLACES / 2)).await.expect("half of the places hang");
+    patiently("half of the places hang", server.ledger().reached(PLACES / 2)).await;
     for target in ["/library/sections", "/status/sessions", "/library/sections/1/all", "/playlists"] {
-        let answer = tokio::time::timeout(STUCK, client.get(target)).await.expect("it is not stuck");
+        let answer = client.get(target).await;
         assert_eq!(answer.status, 200, "{target}");
     }
     assert_eq!(server.ledger().in_flight(), PLACES / 2);
@@ -231,7 +224,7 @@ async fn who_finds_the_queue_full_is_refused_at_once_and_counted() {
     let asked = held.crowd("Remote", "/library/metadata/1", 6);
     held.until_waiting(5).await;
     let client = app_called(&held.stage, "Remote");
-    let refused = tokio::time::timeout(STUCK, client.get("/library/metadata/99")).await.expect("at once");
+    let refused = client.get("/library/metadata/99").await;
     assert_eq!(refused.status, 503);
     assert!(!refused.header("retry-after").is_empty());
     refused.json();
@@ -279,7 +272,7 @@ async fn a_server_that_hangs_never_has_more_than_twice_the_places_under_way() {
             assert!(join_all(answers).await.iter().all(|answer| answer.status == 503));
         }
     };
-    tokio::time::timeout(STUCK, asking).await.expect("some are given up");
+    patiently("some are given up", asking).await;
     let most = server.ledger().max_in_flight();
     assert!((5..=8).contains(&most), "{most} at once");
     server.faults().clear();

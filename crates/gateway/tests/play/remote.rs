@@ -8,6 +8,10 @@ use crate::stage::scripted::{Reply, Scripted, container};
 
 const TOKEN: &str = "SECRET-token-0123456789";
 
+fn parsed(json: &str) -> serde_json::Value {
+    serde_json::from_str(json).expect("JSON")
+}
+
 async fn play(arguments: &[&str]) -> (Scripted, Program, Client, String) {
     let server = Scripted::start(&TaskTracker::new(), |request| {
         Reply::Bytes(if request.target == "/identity" { identity() } else { container(1) })
@@ -34,8 +38,7 @@ async fn the_verdict_is_read_while_it_observes_and_printed_when_it_ends() {
     assert!(out.starts_with("plex: Would have saved "), "{out}");
     assert!(out.contains("sections") && out.contains("asked"), "{out}");
     let (_, json, _) = run(&program.folder, &[&arguments[..], &["--json"]].concat(), &[]).await;
-    let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
-    assert_eq!(json[0]["mode"], "observe");
+    assert_eq!(parsed(&json)[0]["mode"], "observe");
     program.stop();
     let last = program.after("plex: ").await;
     // What Greenroom asks itself at the start is set against what is saved, so the share is not 75 %.
@@ -47,7 +50,7 @@ async fn the_verdict_is_read_while_it_observes_and_printed_when_it_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bypass_why_status_stats_and_clear_speak_to_the_gateway() {
+async fn bypass_why_status_stats_warm_and_clear_speak_to_the_gateway() {
     let (server, program, client, page) = play(&[]).await;
     client.get("/library/sections").await;
     let speak = async |arguments: &[&str]| {
@@ -70,6 +73,16 @@ async fn bypass_why_status_stats_and_clear_speak_to_the_gateway() {
     assert!(client.get("/library/sections").await.was_hit());
     let status = speak(&["status"]).await;
     assert!(status.contains("plex (plex)") && status.contains("cache"), "{status}");
+    let warned = parsed(&speak(&["status", "--json"]).await)["warnings"].clone();
+    let warned = warned.as_array().expect("a list");
+    assert!(!warned.is_empty(), "this server was given no owner's token, or the like");
+    for warning in warned {
+        assert!(status.contains(warning["text"].as_str().expect("a text")), "{status}");
+        assert!(status.contains(warning["remedy"].as_str().expect("a remedy")), "{status}");
+    }
+    let warmed = speak(&["warm"]).await;
+    assert!(warmed.contains("refreshed.") || warmed.starts_with("Nothing to warm"), "{warmed}");
+    assert!(parsed(&speak(&["warm", "--server", "plex", "--json"]).await)["warmed"].is_u64());
     assert!(speak(&["stats"]).await.contains("plex: sections"));
     assert!(speak(&["clear", "--class", "sections"]).await.contains("No such answer"));
     assert!(!client.get("/library/sections").await.was_hit());

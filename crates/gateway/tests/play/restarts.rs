@@ -15,6 +15,7 @@ use crate::binary::folder;
 use crate::deferred::PATIENT;
 use crate::outages::{App, FACTOR, apps, gateway, json, until_down};
 use crate::stage::scripted::{Reply, Scripted, answer, container};
+use crate::stage::waiting::until;
 use crate::stage::{Client, Script, Stage};
 
 /// Both simulated servers, and whatever process stands in front of them.
@@ -254,9 +255,7 @@ async fn with_the_clock_set_back_no_proof_counts_and_nothing_fails() {
     let ahead = Clock::scaled(10_000.0);
     let first = stage(data.path(), &server, &ahead).await;
     let began_ms = ahead.now_ms();
-    while ahead.now_ms() < began_ms + 3_600_000 {
-        tokio::task::yield_now().await;
-    }
+    until(|| ahead.now_ms() >= began_ms + 3_600_000).await;
     let anna = json(&first, "anna");
     assert_eq!(anna.get(SHOW).await.status, 200);
     first.down().await;
@@ -287,17 +286,14 @@ async fn warming_goes_on_for_the_configured_token_and_for_no_other() {
     assert_eq!(warm.len(), 1);
     // It is looked at what is kept warm once a minute.
     let until_ms = clock.now_ms() + 70_000;
-    while clock.now_ms() < until_ms {
-        tokio::task::yield_now().await;
-    }
+    until(|| clock.now_ms() >= until_ms).await;
     assert!(first.process.state.flush().await);
     drop(home);
     first.down().await;
     let second = open().await;
     let home = gateway(&second, 0);
-    while !home.resumed.lock().is_empty() || second.process.cache.warm_keys("home", &own).is_empty() {
-        tokio::task::yield_now().await;
-    }
+    until(|| home.resumed.lock().is_empty() && !second.process.cache.warm_keys("home", &own).is_empty())
+        .await;
     assert_eq!(second.process.cache.warm_keys("home", &own), warm);
     assert_eq!(second.process.cache.stats().warm_keys, 1, "a client's credential is not kept");
     let asked: u64 =

@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_util::task::TaskTracker;
 
+use crate::stage::waiting::{until, until_told};
 use crate::stage::{Client, Script, Stage};
 
 async fn plex(more: &str) -> (Running, Stage) {
@@ -123,20 +124,13 @@ async fn with_the_owners_token_a_change_on_the_server_is_noticed_without_any_cli
     let (key, before) = first_film(&client).await;
     assert_eq!(title(&client, &key).await, before);
     // Our own socket: the simulator counts it.
-    while server.ledger().sockets_open() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| server.ledger().sockets_open() > 0).await;
     let marked = stage.process.cache.stats().invalidations;
     let direct = Client::new(server.address()).with("x-plex-token", server.tokens().owner_a());
     let edit = format!("/library/metadata/{key}?title.value=Renamed&title.locked=1");
     assert_eq!(direct.send(Method::PUT, &edit, "").await.status, 200);
-    while stage.process.cache.stats().invalidations == marked {
-        tokio::task::yield_now().await;
-    }
-    let mut seen = title(&client, &key).await;
-    while seen != "Renamed" {
-        seen = title(&client, &key).await;
-    }
+    until(|| stage.process.cache.stats().invalidations > marked).await;
+    until_told(async || title(&client, &key).await == "Renamed").await;
     stage.down().await;
     server.stop().await;
 }

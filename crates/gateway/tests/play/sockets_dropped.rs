@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::outages::{gateway, identity, json, until_back, until_down};
 use crate::sockets_kept::open;
 use crate::stage::scripted::{Arrived, Reply, Scripted, answer, container};
+use crate::stage::waiting::until;
 use crate::stage::{Script, Stage};
 
 const SOCKETS: &str = "/:/websockets";
@@ -126,9 +127,7 @@ async fn a_token_refused_while_its_socket_was_open_is_not_proven_by_the_end_of_i
     moody.is(Mood::Refuses);
     assert_eq!(client.get("/library/metadata/1").await.status, 401);
     drop(socket);
-    while gateway(&stage, 0).sockets.taken() > 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| gateway(&stage, 0).sockets.taken() == 0).await;
     moody.is(Mood::Gone);
     until_down(&stage, 0, &json(&stage, "ben")).await;
     let late = open(stage.address(0), "anna").await;

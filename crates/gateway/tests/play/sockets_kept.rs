@@ -18,6 +18,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_util::task::TaskTracker;
 
 use crate::outages::{gateway, json, until_back, until_down};
+use crate::stage::waiting::until;
 use crate::stage::{Client, Script, Stage};
 
 const PATH: &str = "/:/websockets/notifications?X-Plex-Token=";
@@ -93,9 +94,7 @@ async fn a_socket_is_kept_and_attached_again_and_what_was_missed_is_asked_again(
     plex.faults().clear();
     until_back(&stage, 0).await;
     assert_eq!(title(&client, item).await, "Missed");
-    while plex.ledger().sockets_open() < 2 {
-        tokio::task::yield_now().await;
-    }
+    until(|| plex.ledger().sockets_open() >= 2).await;
     rename(&plex, "Told");
     frame_with(&mut socket, "timeline").await;
     frame_with(&mut late, "timeline").await;

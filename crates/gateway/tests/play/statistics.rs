@@ -1,19 +1,19 @@
-//! Honest statistics: every request counts once, nothing secret is told, spot checks find what is wrong, and a killed
-//! process loses no more than was said.
+//! Honest statistics: every request counts once, nothing secret is told, and spot checks find what is wrong.
 
-use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 
 use greenroom_cache::Clock;
+use greenroom_simulator::faults::Fault;
 use http::Method;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt as _, BufReader, Lines};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::process::{Child, ChildStdout, Command};
 use tokio_util::task::TaskTracker;
 
+use crate::outages::{jellyfin_client, json as json_client, simulated, until_down};
+use crate::sockets_kept;
 use crate::stage::scripted::{Arrived, Reply, Scripted, answer, container};
+use crate::stage::waiting::until_told;
 use crate::stage::{Client, Script, Stage};
 
 const SECTIONS: &str = "/library/sections";
@@ -50,13 +50,9 @@ async fn a_client_that_leaves_before_its_answer_counts_as_well() {
     client.write_all(request.as_bytes()).await.expect("it is open");
     server.until(|server| server.count("GET", SECTIONS) == 1).await;
     drop(client);
-    let row = loop {
-        let decisions = told(&stage, "/api/v1/decisions").await;
-        match decisions["items"].as_array().and_then(|items| items.first()) {
-            Some(row) => break row.clone(),
-            None => tokio::task::yield_now().await,
-        }
-    };
+    let first = async || told(&stage, "/api/v1/decisions").await["items"][0].clone();
+    until_told(async || first().await.is_object()).await;
+    let row = first().await;
     assert_eq!(
         (&row["verdict"], &row["reason"], &row["status"]),
         (&json!("failed"), &json!("left"), &json!(499))
@@ -150,7 +146,7 @@ async fn checked(stage: &Stage, client: &Client, made: u64) -> Value {
 const ALWAYS: &str = "[statistics]\nspot_check_one_in = 1\nspot_checks_per_minute = 600\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_spot_check_finds_the_same_and_changes_nothing_that_is_kept() {
+async fn spot_checks_find_the_same_and_can_be_turned_off() {
     let (server, stage, client) = play(usual, ALWAYS, Clock::scaled(100.0)).await;
     let spots = checked(&stage, &client, 2).await;
     assert_eq!((&spots["made"], &spots["wrong"]), (&spots["same"], &json!(0)), "{spots}");
@@ -163,17 +159,59 @@ async fn a_spot_check_finds_the_same_and_changes_nothing_that_is_kept() {
     stage.down().await;
 }
 
+/// Whether Greenroom asked in its own words, as it does to keep the answer, and not in the client's.
+fn is_ours(request: &Arrived) -> bool {
+    request.header("user-agent").iter().any(|agent| agent.starts_with("Greenroom"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_answers_by_what_the_key_leaves_out_is_found_by_a_spot_check() {
+async fn a_server_that_answers_by_what_the_key_leaves_out_is_found_by_a_check_that_changes_nothing_kept() {
     fn by_agent(request: &Arrived) -> Reply {
-        let is_ours = request.header("user-agent").iter().any(|agent| agent.starts_with("Greenroom"));
-        Reply::Bytes(container(if is_ours { 1 } else { 2 }))
+        Reply::Bytes(container(if is_ours(request) { 1 } else { 2 }))
     }
-    let (_server, stage, client) = play(by_agent, ALWAYS, Clock::scaled(100.0)).await;
-    let spots = checked(&stage, &client, 1).await;
+    let (server, stage, client) = play(by_agent, ALWAYS, Clock::scaled(100.0)).await;
+    loop {
+        let answer = client.get(ITEM).await;
+        assert_eq!(answer.json()["MediaContainer"]["number"], 1, "what a check was told is not kept");
+        if told(&stage, "/api/v1/statistics/spot-checks").await["made"].as_u64() >= Some(5) {
+            break;
+        }
+    }
+    let spots = told(&stage, "/api/v1/statistics/spot-checks").await;
     assert_eq!((&spots["made"], &spots["changed"]), (&spots["wrong"], &json!(0)), "{spots}");
+    let checks = server.arrived().iter().filter(|one| one.target.starts_with(ITEM) && !is_ours(one)).count();
+    assert!(checks >= 5, "{checks}: they were asked in the client's words");
     let today = told(&stage, "/api/v1/statistics/today").await;
     assert!(today["spot_checks"]["wrong"].as_u64() > Some(0), "{today}");
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spot_check_shows_the_credential_of_whom_it_checks_and_no_other() {
+    fn by_token(request: &Arrived) -> Reply {
+        Reply::Bytes(container(if request.head.contains("token-of-anna") { 1 } else { 2 }))
+    }
+    let (server, stage, client) = play(by_token, ALWAYS, Clock::scaled(100.0)).await;
+    let [anna, bert] = [("token-of-anna", "Anna/1"), ("token-of-bert", "Bert/1")]
+        .map(|(token, agent)| client.with("x-plex-token", token).with("user-agent", agent));
+    let checks = |agent: &str| {
+        let all = server.arrived().into_iter().filter(|one| one.target.starts_with(ITEM));
+        all.filter(|one| one.header("user-agent") == [agent]).collect::<Vec<_>>()
+    };
+    while checks("Anna/1").len() < 2 || checks("Bert/1").len() < 2 {
+        assert_eq!(anna.get(ITEM).await.json()["MediaContainer"]["number"], 1);
+        assert_eq!(bert.get(ITEM).await.json()["MediaContainer"]["number"], 2);
+    }
+    for (agent, own, other) in
+        [("Anna/1", "token-of-anna", "token-of-bert"), ("Bert/1", "token-of-bert", "token-of-anna")]
+    {
+        for check in checks(agent) {
+            assert_eq!(check.header("x-plex-token"), [own], "{}", check.head);
+            assert!(!check.head.contains(other) && !check.target.contains(other), "{}", check.head);
+        }
+    }
+    let spots = told(&stage, "/api/v1/statistics/spot-checks").await;
+    assert_eq!((&spots["wrong"], &spots["changed"]), (&json!(0), &json!(0)), "{spots}");
     stage.down().await;
 }
 
@@ -192,65 +230,69 @@ async fn a_change_on_the_server_within_the_allowed_age_is_no_mistake() {
     stage.down().await;
 }
 
-/// The program with this configuration: itself, its control plane and its first server's listener.
-async fn start(folder: &Path) -> (Child, Client, Lines<BufReader<ChildStdout>>) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_greenroom"));
-    command.env_clear().env("HOME", folder).env("GREENROOM_CONFIG", folder.join("greenroom.toml"));
-    command.arg("serve").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().expect("it starts");
-    let mut lines = BufReader::new(child.stdout.take().expect("it has an output")).lines();
-    let address = loop {
-        let line = lines.next_line().await.expect("it prints text").expect("it prints more");
-        if let Some((_, page)) = line.split_once("page: http://") {
-            break page.trim().trim_end_matches('/').parse().expect("an address");
-        }
-    };
-    let token = std::fs::read_to_string(folder.join("data/control.token")).expect("it is there");
-    (child, Client::new(address).with("authorization", &format!("Bearer {}", token.trim())), lines)
-}
-
-/// Where apps find the first server.
-async fn listener(control: &Client) -> std::net::SocketAddr {
-    let servers = control.get("/api/v1/servers").await.json();
-    servers[0]["listen"].as_str().expect("an address").parse().expect("an address")
-}
-
-/// What the file holds of this server by the minute.
-fn written(folder: &Path) -> i64 {
-    let file = folder.join("data/state.db");
-    let Ok(db) = rusqlite::Connection::open(file) else { return 0 };
-    let rows = "SELECT count(*) FROM statistics_row WHERE step = 0";
-    db.query_row(rows, [], |row| row.get(0)).unwrap_or(0)
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_never_let_in_takes_no_name_from_the_apps() {
+    let (server, stage, client) = play(usual, "", Clock::system()).await;
+    let stranger = client.without("x-plex-token");
+    for number in 0..150 {
+        let stranger = stranger.with("x-plex-product", &format!("Nobody{number}"));
+        // Neither what is refused here nor what anybody may ask makes a name of it.
+        let (path, status) = if number % 2 == 0 { (SECTIONS, 401) } else { ("/identity", 200) };
+        assert_eq!(stranger.get(path).await.status, status);
+    }
+    client.get(SECTIONS).await;
+    let table = told(&stage, "/api/v1/statistics?by=app&range=hour").await;
+    let rows = table["rows"].as_array().expect("rows").iter().map(|row| (&row["name"], &row["asked"]));
+    let (stranger, app) = (json!("strangers"), json!("Widget"));
+    assert_eq!(rows.collect::<Vec<_>>(), [(&stranger, &json!(150)), (&app, &json!(1))]);
+    let figures = stage.process.servers[0].0.apps.figures();
+    assert!(figures.iter().any(|(name, _)| name == "Nobody148"), "who knocked last is shown: {figures:?}");
+    assert!(figures.len() <= 23, "{}", figures.len());
+    assert_eq!(figures.iter().map(|(_, counted)| counted.asked).sum::<u64>(), 151);
+    server.stop();
+    stage.down().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_was_killed_loses_no_more_than_was_not_written_yet() {
-    let server = Scripted::start(&TaskTracker::new(), usual).await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let toml = format!(
-        "data_dir = \"{}\"\n[statistics]\nwrite_every_s = 1\n[control]\nlisten = \"127.0.0.1:0\"\n[[server]]\n\
-         name = \"home\"\nkind = \"plex\"\nurl = \"http://{}\"\nlisten = \"127.0.0.1:0\"\n",
-        folder.path().join("data").display(),
-        server.address
-    );
-    std::fs::write(folder.path().join("greenroom.toml"), toml).expect("written");
-    let (mut first, control, _printed) = start(folder.path()).await;
-    let client = Client::new(listener(&control).await).with("x-plex-token", TOKEN);
-    for _ in 0..20 {
-        client.get(SECTIONS).await;
-    }
-    let asked = |today: &Value| today["asked"].as_u64().expect("a number");
-    assert_eq!(asked(&control.get("/api/v1/statistics/today").await.json()), 20);
-    // Rows for the class, the app, the user and ourselves: those of all twenty are written together with any of them,
-    // or one write later.
-    while written(folder.path()) == 0 {
-        tokio::task::yield_now().await;
-    }
-    first.kill().await.expect("it dies");
-    let (mut second, control, _printed_again) = start(folder.path()).await;
-    let kept = asked(&control.get("/api/v1/statistics/today").await.json());
-    assert!((1..=20).contains(&kept), "{kept} of 20");
-    let rows = control.get("/api/v1/statistics?by=class&range=year").await.json();
-    assert_eq!(rows["rows"][0]["asked"].as_u64(), Some(kept), "days and minutes say the same: {rows}");
-    second.kill().await.expect("it dies");
+async fn what_is_answered_in_the_servers_absence_did_not_pass_and_is_marked_as_what_it_is() {
+    let (plex, jellyfin, stage) = simulated("").await;
+    let (app, viewer) =
+        (json_client(&stage, plex.tokens().owner_a()), jellyfin_client(&stage, jellyfin.tokens().sam()));
+    app.get(SECTIONS).await;
+    assert_eq!(viewer.get("/UserViews").await.status, 200);
+    assert_eq!(viewer.get("/System/Ping").await.status, 200);
+    let streams = async |server: &str, most: usize| {
+        let path = format!("/api/v1/decisions?server={server}&class=streams&limit={most}");
+        let rows = told(&stage, &path).await["items"].as_array().expect("rows").clone();
+        let words = |row: &Value| (row["verdict"].clone(), row["reason"].clone(), row["status"].clone());
+        rows.iter().map(words).collect::<Vec<_>>()
+    };
+    let passed = streams("den", 10).await;
+    assert!(passed.iter().all(|(verdict, ..)| verdict == "passed") && !passed.is_empty(), "{passed:?}");
+    plex.faults().set(Fault::Gone);
+    jellyfin.faults().set(Fault::Gone);
+    until_down(&stage, 0, &app).await;
+    until_down(&stage, 1, &viewer).await;
+    let path = "/api/v1/statistics?by=class&range=hour";
+    let of_streams = async |stage: &Stage| {
+        let table = told(stage, path).await;
+        let rows = table["rows"].as_array().expect("rows").iter().filter(|row| row["name"] == "streams");
+        let sum = |of: &str| rows.clone().filter_map(|row| row[of].as_u64()).sum::<u64>();
+        [sum("asked"), sum("saved"), sum("stale"), sum("failed"), sum("reached")]
+    };
+    let before = of_streams(&stage).await;
+    assert_eq!(viewer.get("/System/Ping").await.status, 200);
+    let socket = sockets_kept::open(stage.address(0), plex.tokens().owner_a()).await.expect("it was good");
+    assert!(sockets_kept::open(stage.address(0), "stranger").await.is_err());
+    let stood_in = |status: u16| (json!("stale-on-error"), json!("offline"), json!(status));
+    assert_eq!(streams("den", 1).await, [stood_in(200)]);
+    let failed = (json!("failed"), json!("unanswered"), json!(503));
+    assert_eq!(streams("home", 2).await, [failed, stood_in(101)]);
+    let after = of_streams(&stage).await;
+    let more: Vec<u64> = before.iter().zip(after).map(|(before, after)| after - before).collect();
+    assert_eq!(more, [3, 2, 2, 1, 0], "asked, saved, stale, failed, reached");
+    drop(socket);
+    stage.down().await;
+    plex.stop().await;
+    jellyfin.stop().await;
 }

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::binary::folder;
 use crate::outages::{gateway, json};
 use crate::stage::scripted::{Reply, Scripted, answer, container};
+use crate::stage::waiting::{until, until_told};
 use crate::stage::{Client, Script, Stage};
 
 const CALLERS: usize = 100;
@@ -40,11 +41,8 @@ async fn both(data_dir: &Path, server: &Scripted) -> (Stage, Stage) {
     let two = open(data_dir, server).await;
     assert!(gateway(&two, 0).identities.all().len() == 1);
     for stage in [&one, &two] {
-        while stage.process.state.is_alone()
-            || !stage.process.cache.disk_stats().expect("there is a disk").has_company
-        {
-            tokio::task::yield_now().await;
-        }
+        let has_company = || stage.process.cache.disk_stats().expect("there is a disk").has_company;
+        until(|| !stage.process.state.is_alone() && has_company()).await;
     }
     (one, two)
 }
@@ -70,9 +68,8 @@ async fn a_hundred_cold_callers_of_each_of_two_gateways_cost_one_request() {
         join_all(callers.iter().map(|caller| caller.get(COLD))).await
     };
     let release = async {
-        while asked(&one) < before[0] + CALLERS as u64 || asked(&two) < before[1] + CALLERS as u64 {
-            tokio::task::yield_now().await;
-        }
+        let enough = before.map(|asked| asked + CALLERS as u64);
+        until(|| asked(&one) >= enough[0] && asked(&two) >= enough[1]).await;
         server.until(|server| server.count("GET", COLD) > 0).await;
         go.notify_one();
     };
@@ -128,10 +125,8 @@ async fn what_one_gateway_is_told_of_lifetimes_and_bypasses_holds_in_the_other_a
         let mut all = all["items"].as_array().expect("a list").clone().into_iter();
         all.find(|policy| policy["class"] == "sessions").expect("every class is there")
     };
-    let until = async |control: &Client, name: &str, seconds: u64| {
-        while policy(control).await[name] != seconds {
-            tokio::task::yield_now().await;
-        }
+    let told = async |control: &Client, name: &str, seconds: u64| {
+        until_told(async || policy(control).await[name] == seconds).await;
     };
     let say = async |control: &Client, method: Method, path: &str, body: &str| {
         let answer = control.send(method, path, body).await;
@@ -143,19 +138,15 @@ async fn what_one_gateway_is_told_of_lifetimes_and_bypasses_holds_in_the_other_a
     // At once, so that it cannot know yet: what is said there is laid over it all the same.
     say(&in_two, Method::PUT, policies, "{\"class\":\"sessions\",\"stale_s\":88}").await;
     assert_eq!(policy(&in_two).await["fresh_s"], 77);
-    until(&in_one, "stale_s", 88).await;
+    told(&in_one, "stale_s", 88).await;
     say(&in_two, Method::DELETE, policies, "{\"class\":\"sessions\"}").await;
-    until(&in_one, "fresh_s", usual_s).await;
+    told(&in_one, "fresh_s", usual_s).await;
 
     let bypassed = async |control: &Client| control.get("/api/v1/bypass").await.json()["bypasses"].clone();
     say(&in_one, Method::PUT, "/api/v1/bypass", "{\"class\":\"lists\"}").await;
-    while bypassed(&in_two).await != serde_json::json!([{"class": "lists"}]) {
-        tokio::task::yield_now().await;
-    }
+    until_told(async || bypassed(&in_two).await == serde_json::json!([{"class": "lists"}])).await;
     say(&in_two, Method::DELETE, "/api/v1/bypass", "{}").await;
-    while bypassed(&in_one).await != serde_json::json!([]) {
-        tokio::task::yield_now().await;
-    }
+    until_told(async || bypassed(&in_one).await == serde_json::json!([])).await;
     two.down().await;
     one.down().await;
     server.stop();

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::stage::scripted::{Arrived, Reply, Scripted, answer, container};
+use crate::stage::waiting::until;
 use crate::stage::{Client, Script, Stage};
 
 const ITEM: &str = "/library/metadata/5";
@@ -82,9 +83,7 @@ async fn a_writer_who_hangs_up_still_makes_reads_stale() {
     drop(writer);
     go.notify_one();
     let cache = &stage.process.cache;
-    while cache.stats().invalidations == 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| cache.stats().invalidations > 0).await;
     assert_eq!(number(&client.get(ITEM).await), 1);
     assert_eq!(server.count("GET", "/:/scrobble"), 1, "a write is sent once");
     server.stop();

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
 use crate::stage::scripted::{Arrived, Reply, Scripted, container};
+use crate::stage::waiting::until;
 use crate::stage::{Client, Script, Stage};
 
 const SECTIONS: &str = "/library/sections";
@@ -99,9 +100,7 @@ async fn while_observing_what_was_overheard_is_told() {
     let home = &stage.process.servers[0].0;
     home.turn_to(Mode::Observe);
     client.get(SECTIONS).await;
-    while home.observed().expect("it is observed").totals.asked == 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| home.observed().expect("it is observed").totals.asked > 0).await;
     let told = why(&stage, json!({"url": SECTIONS, "token": TOKEN})).await;
     assert_eq!(told["outcome"], "hit");
     assert!(

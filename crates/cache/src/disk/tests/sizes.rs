@@ -72,6 +72,42 @@ async fn a_store_takes_no_more_of_the_disk_than_it_may_whatever_lies_in_it() {
 }
 
 #[tokio::test]
+async fn what_was_cleared_gives_its_room_back_and_nothing_else_goes() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    let keep = |namespace: &'static str, text: String, seed| {
+        let cache = cache.clone();
+        async move {
+            let key = Key::new(namespace, &Partition::new("anna"), &text);
+            let source = Source::of(noise(seed, 20 * KIB));
+            drop(cache.get_or_load(&key, &POLICY, Demand::Any, || source.clone()).await.expect("loaded"));
+        }
+    };
+    for at in 0..600 {
+        keep("home", format!("/{at}"), at).await;
+    }
+    // One name begins with the other, and needs an escape.
+    keep("home|attic", "/0".into(), 1_000).await;
+    assert!(cache.flush(LONG).await);
+    cache.invalidate(&Scope::Namespace("home".into()), &Invalidation::purge());
+    assert!(cache.flush(LONG).await);
+    keep("home", "/new".into(), 1_001).await;
+    assert!(cache.flush(LONG).await);
+    assert_eq!(cache.close_disk().await, 0);
+    let mut store = Store::open(dir.path(), 64 * KIB).expect("it opens");
+    let now_ms = Clock::system().now_ms();
+    while store.sweep(now_ms, u64::MAX).expect("swept") {}
+    assert_eq!(store.count().expect("counted").entries, 2, "the other server's, and what came since");
+    store.truncate_wal().expect("cut");
+    let left = on_disk(dir.path());
+    assert!(left < 4 << 20, "{left} bytes of 12 MiB are left");
+    let other = Store::open(dir.path(), 64 * KIB).expect("it opens");
+    let before = other.version().expect("told");
+    assert!(!store.sweep(now_ms, u64::MAX).expect("swept"));
+    assert_eq!(other.version().expect("told"), before, "what is done is not done again");
+}
+
+#[tokio::test]
 async fn a_bound_that_nothing_can_keep_empties_the_store_and_ends() {
     let dir = tempfile::tempdir().expect("a folder");
     filled(dir.path(), std::iter::repeat_n(3000, 50)).await;

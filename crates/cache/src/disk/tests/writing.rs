@@ -151,10 +151,15 @@ fn who_reads_for_long_is_not_waited_for_when_the_log_is_cut() {
     let mut looks = reader.looks().expect("a read begins");
     assert!(matches!(looks.look(&key("/x")), Ok(Sight::Found(_))));
     writer.write(&offers(vec![offer("/y", 1)]), 7, 1).expect("written");
-    let began_ms = Clock::system().now_ms();
-    assert!(!writer.truncate_wal().expect("tried"), "a reader is in the way");
-    let took_ms = Clock::system().now_ms() - began_ms;
-    assert!(took_ms < millis(store::BUSY_TIMEOUT), "{took_ms} ms");
+    let clock = Clock::system();
+    // The database itself waits on the wall's time. A machine may stop for a moment, but not in each of three.
+    let quickest_ms = (0..3).map(|_| {
+        let began_ms = clock.now_ms();
+        assert!(!writer.truncate_wal().expect("tried"), "a reader is in the way");
+        clock.now_ms() - began_ms
+    });
+    let quickest_ms = quickest_ms.min().expect("three");
+    assert!(quickest_ms < millis(store::BUSY_TIMEOUT), "{quickest_ms} ms");
     drop(looks);
     assert!(writer.truncate_wal().expect("tried"));
 }

@@ -8,17 +8,20 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use form_urlencoded::Serializer;
+use greenroom_upstream::class::Class;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use ring::hmac;
 use serde::Deserialize;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
-use crate::control::Plane;
 use crate::control::problem::Problem;
+use crate::control::{Control, Plane};
 use crate::identity::HashKey;
 use crate::identity::hex;
+use crate::inside::errand::{self, Trouble};
 use crate::inside::{Asker, Missing};
 use crate::keys;
 use crate::server::Server;
@@ -70,16 +73,26 @@ impl Links {
         Self(hmac::Key::new(hmac::HMAC_SHA256, own.as_ref()))
     }
 
-    /// The link to a picture of an item; none to anything else.
+    /// The link to a picture of an item, for a dashboard; none to anything else.
     pub(super) fn link(&self, server: &Server, path: &str, now_ms: u64) -> Option<String> {
+        self.link_for(server, path, Viewer::App, now_ms)
+    }
+
+    /// The same, for our own page.
+    pub(in crate::control) fn own_link(&self, server: &Server, path: &str, now_ms: u64) -> Option<String> {
+        self.link_for(server, path, Viewer::OwnPage, now_ms)
+    }
+
+    fn link_for(&self, server: &Server, path: &str, viewer: Viewer, now_ms: u64) -> Option<String> {
         if !server.settings.kind.is_item_picture(path) {
             return None;
         }
         let until_s = (now_ms / SAME_MS * SAME_MS + SAME_MS + LIFE_MS) / 1000;
-        let signature = hex(hmac::sign(&self.0, &signed(server.name(), path, until_s)).as_ref());
+        let signature = hex(hmac::sign(&self.0, &signed(server.name(), path, viewer, until_s)).as_ref());
         let query = Serializer::new(String::new())
             .append_pair("server", server.name())
             .append_pair("path", path)
+            .append_pair("viewer", viewer.name())
             .append_pair("until", &until_s.to_string())
             .append_pair("signature", &signature)
             .finish();
@@ -89,7 +102,7 @@ impl Links {
     /// For how many seconds yet a link holds; `None` if it is none of ours, or has ended.
     fn holds(&self, link: &Link, now_ms: u64) -> Option<u64> {
         let signature = unhex(&link.signature)?;
-        hmac::verify(&self.0, &signed(&link.server, &link.path, link.until), &signature).ok()?;
+        hmac::verify(&self.0, &signed(&link.server, &link.path, link.viewer, link.until), &signature).ok()?;
         link.until.checked_sub(now_ms / 1000).filter(|left_s| *left_s > 0)
     }
 }
@@ -102,10 +115,34 @@ pub(in crate::control) struct Link {
     server: String,
     /// Which picture of it.
     path: String,
+    /// Who shows it.
+    #[serde(default)]
+    viewer: Viewer,
     /// Until when, in seconds since 1970.
     until: u64,
     /// That we said so.
     signature: String,
+}
+
+/// Who shows a picture.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schema(as = PictureViewer)]
+enum Viewer {
+    /// A dashboard: it asks as any app does.
+    #[default]
+    App,
+    /// Our own page, which is no app: what it shows is asked for by ourselves.
+    OwnPage,
+}
+
+impl Viewer {
+    fn name(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::OwnPage => "own-page",
+        }
+    }
 }
 
 /// A picture.
@@ -127,21 +164,66 @@ pub(in crate::control) async fn show(
     if !server.settings.kind.is_item_picture(&link.path) {
         return Err(BAD_LINK);
     }
-    let found =
-        control.inside.ask(server, &link.path, Asker::of(&headers)).await.map_err(
-            |missing| match missing {
-                Missing::NoToken | Missing::NoRead => NO_PICTURE,
-                Missing::Failed(kind) if !kind.serves_old() => NO_PICTURE,
-                Missing::Failed(_) => CANNOT_ASK,
-            },
-        )?;
-    let content_type = found.content_type.filter(is_picture).ok_or(NO_PICTURE)?;
-    let mut response = Body::from(found.body).into_response();
+    let (content_type, body) = match link.viewer {
+        Viewer::App => for_app(control, server, &link.path, &headers).await?,
+        Viewer::OwnPage => for_own_page(control, server, &link.path).await?,
+    };
+    let mut response = Body::from(body).into_response();
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     if let Ok(value) = HeaderValue::from_str(&format!("private, max-age={left_s}")) {
         response.headers_mut().insert(CACHE_CONTROL, value);
     }
     Ok(response)
+}
+
+/// A picture as an app is given it: from the cache, and kept there.
+async fn for_app(
+    control: &Control,
+    server: &Arc<Server>,
+    path: &str,
+    headers: &HeaderMap,
+) -> Result<(HeaderValue, Bytes), Problem> {
+    let found =
+        control.inside.ask(server, path, Asker::of(headers)).await.map_err(|missing| match missing {
+            Missing::NoToken | Missing::NoRead => NO_PICTURE,
+            Missing::Failed(kind) if !kind.serves_old() => NO_PICTURE,
+            Missing::Failed(_) => CANNOT_ASK,
+        })?;
+    Ok((found.content_type.filter(is_picture).ok_or(NO_PICTURE)?, found.body))
+}
+
+/// A picture for our own page: what an app had it kept for, or else asked for by ourselves. So whoever looks at the page
+/// is not counted as an app.
+async fn for_own_page(
+    control: &Control,
+    server: &Arc<Server>,
+    path: &str,
+) -> Result<(HeaderValue, Bytes), Problem> {
+    if let Some(found) = control.inside.peek(server, path)
+        && let Some(content_type) = found.content_type.filter(is_picture)
+    {
+        return Ok((content_type, found.body));
+    }
+    let body = errand::run(server, path, Class::Images).await.map_err(|trouble| match trouble {
+        Trouble::Away | Trouble::Silent => CANNOT_ASK,
+        Trouble::NoToken | Trouble::Observed | Trouble::Refused | Trouble::Missing | Trouble::Unfit => {
+            NO_PICTURE
+        }
+    })?;
+    let content_type = looks_like(&body).map(HeaderValue::from_static).ok_or(NO_PICTURE)?;
+    Ok((content_type, body))
+}
+
+/// What kind of picture begins like this.
+fn looks_like(body: &[u8]) -> Option<&'static str> {
+    match body {
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
+        [b'G', b'I', b'F', b'8', ..] => Some("image/gif"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        [_, _, _, _, b'f', b't', b'y', b'p', b'a', b'v', b'i', b'f', ..] => Some("image/avif"),
+        _ => None,
+    }
 }
 
 /// A picture that cannot do anything: one that is drawn by a program could.
@@ -152,8 +234,9 @@ fn is_picture(content_type: &HeaderValue) -> bool {
 }
 
 /// No part can hold a line feed.
-fn signed(server: &str, path: &str, until_s: u64) -> Vec<u8> {
-    format!("{}\n{}\n{until_s}", server.replace('\n', ""), path.replace('\n', "")).into_bytes()
+fn signed(server: &str, path: &str, viewer: Viewer, until_s: u64) -> Vec<u8> {
+    let (server, path) = (server.replace('\n', ""), path.replace('\n', ""));
+    format!("{server}\n{path}\n{}\n{until_s}", viewer.name()).into_bytes()
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
@@ -171,8 +254,8 @@ mod tests {
     const NOW: u64 = 1_700_000_000_000;
 
     fn link(links: &Links, path: &str, until: u64) -> Link {
-        let signature = hex(hmac::sign(&links.0, &signed("home", path, until)).as_ref());
-        Link { server: "home".into(), path: path.into(), until, signature }
+        let signature = hex(hmac::sign(&links.0, &signed("home", path, Viewer::App, until)).as_ref());
+        Link { server: "home".into(), path: path.into(), viewer: Viewer::App, until, signature }
     }
 
     #[test]
@@ -188,11 +271,28 @@ mod tests {
             Link { path: "/library/metadata/8/thumb/1".into(), ..link(&links, path, until) },
             Link { server: "attic".into(), ..link(&links, path, until) },
             Link { until: until + 1, ..link(&links, path, until) },
+            Link { viewer: Viewer::OwnPage, ..link(&links, path, until) },
             Link { signature: "00".repeat(32), ..link(&links, path, until) },
             Link { signature: String::new(), ..link(&links, path, until) },
             Link { signature: "ä".repeat(32), ..link(&links, path, until) },
         ] {
             assert_eq!(links.holds(&changed, NOW), None, "{changed:?}");
+        }
+    }
+
+    #[test]
+    fn a_picture_is_known_by_how_it_begins() {
+        let webp = b"RIFF\0\0\0\0WEBPVP8 ";
+        for (body, kind) in [
+            (b"\xff\xd8\xff\xe0".as_slice(), Some("image/jpeg")),
+            (b"\x89PNG\r\n".as_slice(), Some("image/png")),
+            (b"GIF89a".as_slice(), Some("image/gif")),
+            (webp.as_slice(), Some("image/webp")),
+            (b"\0\0\0\x1cftypavif".as_slice(), Some("image/avif")),
+            (b"<svg onload='alert(1)'/>".as_slice(), None),
+            (b"".as_slice(), None),
+        ] {
+            assert_eq!(looks_like(body), kind, "{body:?}");
         }
     }
 

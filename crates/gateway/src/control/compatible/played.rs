@@ -14,8 +14,8 @@ use super::caches::Cached;
 use super::iso;
 use super::stats::Detail;
 use crate::control::Plane;
+use crate::history::page::Asked;
 use crate::history::row::View;
-use crate::history::store::Asked;
 use crate::jobs::{Awaited, Outcome};
 
 /// Rows that are told unless it is said otherwise, and at most.

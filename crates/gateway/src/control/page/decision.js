@@ -18,6 +18,42 @@ export const VERDICTS = {
   refused: ["bad", "refused before the server was asked"],
 };
 
+/** What the words for reasons mean. */
+export const REASONS = {
+  absent: "nothing was kept",
+  expired: "what was kept is too old",
+  invalidated: "it has changed since",
+  demanded: "the server's own answer was wanted",
+  age: "it is past its fresh time",
+  "backing-off": "the last refresh failed, and the next one waits",
+  "slow-load": "the server takes long",
+  unreachable: "the server cannot be reached",
+  "timed-out": "the server took too long",
+  "server-error": "the server says that it failed",
+  malformed: "the server's answer was not whole",
+  starting: "the server is starting",
+  offline: "the server is down",
+  doubted: "the server's answer is hard to believe",
+  denied: "the server does not let this user do it",
+  refused: "the server does not understand the question",
+  overloaded: "too many wait",
+  write: "it changes something",
+  media: "it is media",
+  events: "it is a stream of events",
+  account: "it is about accounts and tokens",
+  moment: "it holds for this moment only",
+  odd: "the request is odd",
+  unknown: "nothing is known of this path",
+  uncacheable: "the server forbids keeping it",
+  bypassed: "the cache is bypassed, or only observes",
+  "two-tokens": "it shows two tokens",
+  "without-token": "it shows no token",
+  "no-token": "it needs a token, and shows none",
+  inadmissible: "nothing of the kind is forwarded",
+  unanswered: "there was no answer to pass on",
+  left: "the app left before it was answered",
+};
+
 /** What is known with what is new, newest first, each once, at most so many. */
 export function merged(known, items, most) {
   const numbers = new Set(known.map((decision) => decision.number));
@@ -70,7 +106,8 @@ function makeDecision(decision) {
   const who = make("span", { class: "who" });
   setText(who, (decision.app || "an app without a name") + (decision.user ? " · user " + decision.user : ""));
   const facts = [
-    decision.reason && "because: " + decision.reason,
+    // A change says so itself.
+    decision.reason && decision.reason !== decision.verdict && "because " + (REASONS[decision.reason] || decision.reason),
     decision.age_s !== null && decision.age_s !== undefined && state === "good" && duration(decision.age_s) + " old",
     "status " + decision.status,
     "in " + duration(decision.elapsed_us / 1e6),

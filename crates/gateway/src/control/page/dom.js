@@ -102,6 +102,14 @@ export function makeEmpty(strong, ...more) {
   return make("div", { class: "card empty" }, make("p", {}, make("strong", {}, strong), " ", ...more));
 }
 
+/** Keeps a card for each of these, pairs of what is so and what to do next. */
+export function keepNotes(place, notes) {
+  keep(place, notes, ([what, next]) => what + next, ([what, next]) => makeEmpty(what, next));
+}
+
+/** A card in the place of what is on its way. */
+export const makeLoading = () => make("div", { class: "card empty" }, make("p", {}, "Loading…"));
+
 /** A card that says why something cannot be shown. */
 export function makeTrouble(error) {
   return error.status === 404

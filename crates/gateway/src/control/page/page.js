@@ -6,7 +6,7 @@ import { $, setText } from "./dom.js";
 import * as live from "./live.js";
 import * as router from "./router.js";
 import * as talk from "./talk.js";
-import { counted, time } from "./words.js";
+import { counted, time, zone } from "./words.js";
 
 const forever = new AbortController().signal;
 
@@ -70,6 +70,7 @@ function turnMenu(isOpen) {
   $("nav").classList.toggle("open", isOpen);
 }
 
+setText($("zone"), zone ? "Times are this browser's: " + zone + "." : "");
 talk.begin();
 access.begin(start);
 live.on("figures", show, forever);

@@ -8,6 +8,7 @@ import { confirm, notice, say } from "./talk.js";
 
 const VIEWS = {
   overview: () => import("./views/overview.js"),
+  activity: () => import("./views/activity.js"),
   servers: () => import("./views/servers.js"),
   libraries: () => import("./views/libraries.js"),
   playlists: () => import("./views/playlists.js"),
@@ -17,6 +18,9 @@ const VIEWS = {
   warnings: () => import("./views/warnings.js"),
   settings: () => import("./views/settings.js"),
 };
+
+/** A view that waits for its first answers is shown after this at the latest. */
+const ARRIVES_MS = 600;
 
 let shown = null;
 
@@ -60,7 +64,31 @@ export async function open(isNavigation) {
     heading.focus({ preventScroll: true });
     scrollTo(0, 0);
   }
-  turn.teardown = view.render(body, contextOf(wanted, turn.stop.signal)) || null;
+  const hold = arriving(body);
+  if (!live.figures) hold(new Promise((heard) => live.on("figures", heard, turn.stop.signal)));
+  turn.teardown = view.render(body, contextOf(wanted, turn.stop.signal, hold)) || null;
+  hold(Promise.resolve());
+}
+
+/**
+ * Keeps a view's body unseen until its first answers are there: else everything would move as they come. Returns what
+ * holds it for one of them.
+ */
+function arriving(body) {
+  let waiting = 0;
+  const show = () => body.classList.remove("arriving");
+  body.classList.add("arriving");
+  setTimeout(show, ARRIVES_MS);
+  return (promise) => {
+    waiting += 1;
+    const came = () => {
+      waiting -= 1;
+      // Whoever was waited for may ask on.
+      setTimeout(() => waiting === 0 && show());
+    };
+    promise.then(came, came);
+    return promise;
+  };
 }
 
 /** Ends the view that is shown. */
@@ -76,13 +104,13 @@ export function close() {
 export const isOpen = () => shown !== null;
 
 /** What a view may use. Whatever it begins with `signal` ends when another view is opened. */
-function contextOf({ path, query }, signal) {
+function contextOf({ path, query }, signal, hold) {
   return {
     path,
     query,
     signal,
     /** Asks the API: `ask("GET", "jobs")`. Throws a `Refusal` with `status` and `message`. */
-    ask: (method, path, body) => ask(method, path, body, method === "GET" ? signal : undefined),
+    ask: (method, path, body) => hold(ask(method, path, body, method === "GET" ? signal : undefined)),
     /** Listens to "figures" (at once and every 2 s), "decisions", or "open" (a new connection). */
     on: (event, listener) => live.on(event, listener, signal),
     /** Does something now and every so often; returns a function that does it once more. */

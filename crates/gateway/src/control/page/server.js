@@ -24,7 +24,10 @@ export function addressOf(server) {
 
 /** Who reaches that address, where not everybody does. */
 export function hintOf(server) {
-  if (LOOPBACK.test(hostOf(server))) return "Only apps on this machine reach it.";
+  if (LOOPBACK.test(hostOf(server))) {
+    const port = server.listen.slice(hostOf(server).length + 1);
+    return "Only apps on this machine reach it. For others set listen = \"0.0.0.0:" + port + "\" in the configuration.";
+  }
   if (LOOPBACK.test(location.hostname)) return "From other machines: this machine's own address, same port.";
   return "";
 }

@@ -7,6 +7,7 @@ const tenth = new Intl.NumberFormat(undefined, { minimumFractionDigits: 1, maxim
 const upToTenth = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const shortClock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const dayOfYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
 const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
 /** A whole number. */
@@ -23,9 +24,15 @@ export const minute = (ms) => shortClock.format(ms);
 /** A day. */
 export const date = (ms) => day.format(ms);
 
-/** A time of day, with its day if that is not today. */
+/** Where the reader's clock is: all times are told by it. */
+export const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+/** A time of day, with its day if that is not today, and with its year if that is not this year. */
 export function moment(ms, now = live.now()) {
-  return new Date(ms).toDateString() === new Date(now).toDateString() ? minute(ms) : date(ms) + ", " + minute(ms);
+  const [then, today] = [new Date(ms), new Date(now)];
+  if (then.toDateString() === today.toDateString()) return minute(ms);
+  const named = then.getFullYear() === today.getFullYear() ? date(ms) : dayOfYear.format(ms);
+  return named + ", " + minute(ms);
 }
 
 /** How long ago. */
@@ -40,7 +47,9 @@ export function ago(ms, now = live.now()) {
 /** How long, in the unit that fits. */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
-  if (seconds < 0.01) return seconds === 0 ? "0 s" : upToTenth.format(seconds * 1000) + " ms";
+  if (seconds === 0) return "0 s";
+  if (seconds < 0.00005) return "under 0.1 ms";
+  if (seconds < 0.01) return upToTenth.format(seconds * 1000) + " ms";
   if (seconds < 1) return count(seconds * 1000) + " ms";
   if (seconds < 10) return upToTenth.format(seconds) + " s";
   if (seconds < 120) return count(seconds) + " s";

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::control::apps::AppFigures;
+use crate::control::baseline::Counted;
 use crate::control::disk::DiskFigures;
 use crate::control::exposition::classic;
 use crate::control::figures::{ClassFigures, Detail, Engine, LoadTimes};
 use crate::control::metrics::{Scrape, write};
 use crate::control::prefetching::{PrefetchFigures, Skipped};
 use crate::control::queueing::{QueueFigures, RankFigures};
-use crate::control::snapshot::{AppFigures, Counted, ServerFigures, State};
+use crate::control::servers::{ServerFigures, State};
 use crate::library::{Cost, GenerationReport, Report};
 use crate::notices::Sent;
 

@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_script_knows_every_phase() {
-        use super::super::super::board::Phase::*;
+        use super::super::super::phase::Phase::*;
         for phase in [
             Preparing,
             DirectEvening,

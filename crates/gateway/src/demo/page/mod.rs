@@ -170,7 +170,7 @@ mod tests {
     async fn a_plug_that_is_held_says_so() {
         let stand = Stand::open().await;
         let token = stand.token().await;
-        stand.board.hold_plug(super::super::board::Phase::DirectOutage);
+        stand.board.hold_plug(super::super::phase::Phase::DirectOutage);
         let own = format!("POST /plug HTTP/1.1\r\ncontent-type: application/json\r\nx-demo-token: {token}");
         let answer = stand.ask(&own, r#"{"pulled":false}"#).await;
         assert!(answer.starts_with("HTTP/1.1 409") && answer.contains("holds the plug"), "{answer}");

@@ -145,7 +145,7 @@ async fn who_has_to_make_room_is_told_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn however_they_come_and_go_never_too_many_and_nothing_stays() {
     let (queue, tasks) = (queue(5, 40), TaskTracker::new());
-    let apps: Vec<Arc<App>> = (0..3).map(|number| Arc::new(App { number, ..App::default() })).collect();
+    let apps: Vec<Arc<App>> = (0..3).map(|number| Arc::new(App::new("", number))).collect();
     let inside = Arc::new(AtomicUsize::new(0));
     let visits = (0..64_u64).map(|seed| {
         let (queue, app) = (Arc::clone(&queue), Arc::clone(&apps[usize::try_from(seed % 3).expect("small")]));

@@ -42,6 +42,26 @@ async fn the_figures_are_what_the_server_has_and_nobody_who_looks_causes_a_reque
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_picture_of_what_plays_is_a_link_that_needs_no_token() {
+    let house = House::plex(30.0).await;
+    let is_playing = |said: &Value| said["sessions"]["active"] == 1;
+    let said = house.until("/api/v1/dashboard", |answer| is_playing(&answer.json())).await.json();
+    let link = said["sessions"]["list"][0]["picture"].as_str().expect("it has one");
+    assert!(link.contains("signature=") && !link.contains("Token"), "{link}");
+    let asked = house.gateway().counters.asked.load(std::sync::atomic::Ordering::Relaxed);
+    let picture = house.get(link).await;
+    assert_eq!(picture.status, 200);
+    assert!(picture.headers["content-type"].to_str().expect("text").starts_with("image/"));
+    let changed = link.replace("viewer=own-page", "viewer=app");
+    assert_eq!((changed == link, house.get(&changed).await.status.as_u16()), (false, 403), "it is signed");
+    let now = house.gateway().counters.asked.load(std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(now, asked, "whoever looks at the page is no app");
+    let seen = house.get("/api/v1/cache/stats").await.json()["dashboard_ms"].as_u64();
+    assert!(seen >= said["as_of_ms"].as_u64(), "whoever hears the figures hears when to look again");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_summary_is_flat_and_short_and_there_while_the_server_is_down() {
     let house = House::plex(30.0).await;
     house.until("/api/v1/summary", |answer| answer.json()["films"].as_u64() > Some(0)).await;

@@ -47,6 +47,11 @@ async fn a_page_is_of_whom_it_is_asked_for_and_a_bad_question_is_refused() {
     let since = all["items"][3]["at_ms"].as_u64().expect("a time");
     let lately = house.get(&format!("/api/v1/history?since_ms={since}")).await.json();
     assert!(lately["total"].as_u64() >= Some(4) && lately["total"].as_u64() < all["total"].as_u64());
+    let title = all["items"][0]["title"].as_str().expect("a title").replace(' ', "%20");
+    let named = house.get(&format!("/api/v1/history?search={title}")).await.json();
+    assert!(named["total"].as_u64() >= Some(1) && named["total"].as_u64() < all["total"].as_u64(), "{named}");
+    assert!(all["synced_ms"].as_u64() > Some(0), "its age is told");
+    assert_eq!(house.get(&format!("/api/v1/history?search={}", "x".repeat(201))).await.status, 400);
     for bad in ["limit=0", "limit=501", "limit=x", "offset=-1", "since_ms=now", "sinc_ms=1"] {
         assert_eq!(house.get(&format!("/api/v1/history?{bad}")).await.status, 400, "{bad}");
     }

@@ -21,10 +21,8 @@ use greenroom_simulator::running::Running;
 use greenroom_simulator::state::{Device, Playing, Progress};
 use tokio_util::task::TaskTracker;
 
+use crate::stage::waiting::PATIENCE;
 use crate::stage::{Answer, Client, Script, Stage};
-
-/// Nothing here takes so long unless it is stuck.
-const STUCK: Duration = Duration::from_secs(60);
 
 /// A media server on which something is going on, and a gateway in front of it that has its owner's token.
 pub struct House {
@@ -106,7 +104,7 @@ impl House {
                 last = answer.text();
             }
         };
-        let outcome = tokio::time::timeout(STUCK, asking).await;
+        let outcome = tokio::time::timeout(PATIENCE, asking).await;
         outcome.unwrap_or_else(|_| panic!("{path} never became so: {last}"))
     }
 

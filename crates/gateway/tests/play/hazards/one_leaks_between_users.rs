@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use super::{TOKEN, asked_for, client, echo, end, play};
 use crate::stage::scripted::{Arrived, Reply};
+use crate::stage::waiting::until;
 
 /// One path per kind of sharing and dialect.
 const ASKED: [(Kind, &str); 6] = [
@@ -46,9 +47,7 @@ async fn one_a_crowd_of_many_tokens_gets_each_its_own_answer() {
         let asked = &stage.process.servers[0].0.counters.asked;
         let waking = async {
             server.until(|server| server.arrived().len() == 20).await;
-            while asked.load(Ordering::Relaxed) < 100 || held.lock().len() < 20 {
-                tokio::task::yield_now().await;
-            }
+            until(|| asked.load(Ordering::Relaxed) >= 100 && held.lock().len() >= 20).await;
             held.lock().iter().for_each(|go| go.notify_one());
         };
         let (answers, ()) = tokio::join!(join_all(asking), waking);

@@ -13,17 +13,11 @@ use greenroom_upstream::ask::Kind;
 
 use super::{TOKEN, client, echo, end, play, play_at};
 use crate::stage::scripted::{Arrived, Reply, Scripted, container};
+use crate::stage::waiting::until;
 use crate::stage::{Client, Raw, Stage};
 
 fn reached(server: &Server, bound: &str) -> u64 {
     server.bounds.reached().iter().find(|(name, _)| *name == bound).map_or(0, |(_, count)| *count)
-}
-
-/// Lets the other tasks run until something holds.
-async fn until(holds: impl Fn() -> bool) {
-    while !holds() {
-        tokio::task::yield_now().await;
-    }
 }
 
 fn packed(length: usize) -> Vec<u8> {

@@ -7,7 +7,6 @@ mod troubles;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use greenroom::library::{Generation, Library, Report, State};
 use greenroom_cache::Clock;
@@ -20,14 +19,17 @@ use greenroom_simulator::users::Users;
 use tempfile::TempDir;
 use tokio_util::task::TaskTracker;
 
+use crate::stage::waiting::{self, PATIENCE};
 use crate::stage::{Script, Stage};
 
 /// Nothing here takes so long unless it is stuck.
-const STUCK: Duration = Duration::from_secs(60);
 /// How much faster time runs for the gateway.
 pub const FACTOR: f64 = 100.0;
 /// It does not run faster: pages come in time.
 pub const REAL: f64 = 1.0;
+/// Slower than life: here every page comes in time, however busy this machine is. What comes late is followed by smaller
+/// ones, and these are counted.
+pub const SLOW: f64 = 0.25;
 
 /// A media server with music, and a gateway in front of it that has its owner's token.
 pub struct House {
@@ -149,15 +151,9 @@ impl House {
 
     /// The music library, once it is known.
     pub async fn music(&self) -> Arc<Library> {
-        let found = async {
-            loop {
-                if let Some(library) = self.stage.process.libraries.music_of("home") {
-                    return library;
-                }
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(STUCK, found).await.expect("it is found")
+        let libraries = &self.stage.process.libraries;
+        waiting::until(|| libraries.music_of("home").is_some()).await;
+        libraries.music_of("home").expect("it is found")
     }
 
     /// The music library, once it is as the server has it.
@@ -201,7 +197,7 @@ pub async fn until(library: &Arc<Library>, is_so: impl Fn(&Arc<Library>) -> bool
             progress.changed().await.expect("it lives");
         }
     };
-    let outcome = tokio::time::timeout(STUCK, waiting).await;
+    let outcome = tokio::time::timeout(PATIENCE, waiting).await;
     assert!(outcome.is_ok(), "it never came: {:#?}", report(library));
 }
 

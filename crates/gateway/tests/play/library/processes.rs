@@ -8,7 +8,8 @@ use greenroom::library::{Asked, State};
 use greenroom_simulator::faults::Fault;
 use http::Method;
 
-use super::{House, STUCK, keys, music, report, until};
+use super::{House, keys, music, report, until};
+use crate::stage::waiting;
 
 /// The files of snapshots.
 fn files(house: &House) -> Vec<PathBuf> {
@@ -114,12 +115,7 @@ fn kept(house: &House) -> BTreeMap<PathBuf, Vec<u8>> {
 
 /// Waits until the server was asked which libraries it has, which is after those on disk were loaded.
 async fn looked(house: &House) {
-    let looking = async {
-        while house.stage.process.libraries.all().is_empty() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(STUCK, looking).await.expect("it has libraries");
+    waiting::until(|| !house.stage.process.libraries.all().is_empty()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

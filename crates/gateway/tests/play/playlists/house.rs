@@ -15,6 +15,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
+use crate::stage::waiting::{until, until_told};
 use crate::stage::{Answer, Client, Script, Stage};
 
 pub const BOTH: [Kind; 2] = [Kind::Plex, Kind::Jellyfin];
@@ -131,12 +132,8 @@ pub fn tracks_of(running: &Running, kind: Kind) -> Vec<Track> {
 /// Waits until the music of a server is indexed.
 pub async fn indexed(stage: &Stage, server: &str) {
     let libraries = &stage.process.libraries;
-    let library = loop {
-        match libraries.music_of(server) {
-            Some(library) => break library,
-            None => stage.process.clock.sleep(std::time::Duration::from_millis(20)).await,
-        }
-    };
+    until(|| libraries.music_of(server).is_some()).await;
+    let library = libraries.music_of(server).expect("it is found");
     library.ready().await.expect("it can be indexed");
 }
 
@@ -193,8 +190,12 @@ impl House {
     /// The report of a sync that ended.
     pub async fn sync(&self, rows: Value, more: Value) -> Value {
         let answer = self.ask(rows, more).await;
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        let told = answer.json();
+        // Who asks waits for the end, but not for ever.
+        assert!(matches!(answer.status.as_u16(), 200 | 202), "{}", answer.text());
+        let run = format!("/api/v1/playlists/runs/{}", answer.json()["run"].as_str().expect("an id"));
+        let told = async || self.stage.control().get(&run).await.json();
+        until_told(async || told().await["state"] != "running").await;
+        let told = told().await;
         assert!(told["report"].is_object(), "{told}");
         told["report"].clone()
     }

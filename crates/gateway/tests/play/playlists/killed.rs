@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use super::house::{House, server, tokens};
 use crate::stage::Client;
+use crate::stage::waiting::until;
 use greenroom_cache::Clock;
 
 const SYNC: &str = "/api/v1/playlists/sync";
@@ -64,9 +65,7 @@ async fn a_sync_that_was_killed_halfway_is_finished_by_the_next_one_without_dupl
     let path_prefix = Some("/playlists/".to_owned());
     house.running.faults().set_rule(Rule { fault: Fault::Hang, path_prefix, spare: 10, times: None });
     assert_eq!(control.send(Method::POST, SYNC, &wish(0..30, true)).await.status, 202);
-    while house.held("ann", "Weekly").is_none_or(|held| held.len() < 4) {
-        tokio::task::yield_now().await;
-    }
+    until(|| house.held("ann", "Weekly").is_some_and(|held| held.len() >= 4)).await;
     first.kill().await.expect("it dies");
     house.running.faults().clear();
     let held = house.held("ann", "Weekly").expect("it is there").len();

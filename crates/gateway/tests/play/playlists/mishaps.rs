@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use super::house::{BOTH, House, server, tokens, tracks_of};
 use crate::stage::Script;
+use crate::stage::waiting::until_told;
 
 /// Stands before a server and loses the answers to some writes, which the server has carried out.
 struct Loser {
@@ -197,9 +198,7 @@ async fn a_run_is_cancelled_between_two_writes_and_the_next_one_goes_on_from_the
     assert!(begun.header("location").ends_with(&id));
     let control = house.stage.control();
     let told = async || control.get(&format!("/api/v1/playlists/runs/{id}")).await.json();
-    while told().await["progress"]["done"].as_u64() < Some(3) {
-        tokio::task::yield_now().await;
-    }
+    until_told(async || told().await["progress"]["done"].as_u64() >= Some(3)).await;
     let second = house.ask(house.rows(0..3), json!({"mode": "append"})).await;
     assert_eq!((second.status.as_u16(), second.json()["code"].as_str()), (409, Some("already-running")));
     control.send(Method::POST, &format!("/api/v1/playlists/runs/{id}/cancel"), "").await;
@@ -243,13 +242,9 @@ async fn a_library_of_which_nothing_is_known_yet_is_said_or_waited_for() {
     let begun = ask(true).await.json();
     let id = begun["run"].as_str().expect("an id");
     let told = async || stage.control().get(&format!("/api/v1/playlists/runs/{id}")).await.json();
-    while told().await["progress"]["stage"] != "waiting-for-library" {
-        tokio::task::yield_now().await;
-    }
+    until_told(async || told().await["progress"]["stage"] == "waiting-for-library").await;
     running.faults().clear();
-    while told().await["state"] == "running" {
-        tokio::task::yield_now().await;
-    }
+    until_told(async || told().await["state"] != "running").await;
     assert_eq!(told().await["report"]["accounts"][0]["length"], 3);
     stage.down().await;
     running.stop().await;

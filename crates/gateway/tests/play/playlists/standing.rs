@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::house::{House, indexed, server, tokens, tracks_of};
 use crate::stage::Script;
+use crate::stage::waiting::{until, until_told};
 
 /// A house whose process keeps this table in step.
 async fn open(table: &str) -> House {
@@ -32,13 +33,6 @@ fn write(path: &Path, house: &House, wanted: impl IntoIterator<Item = usize>, mo
     std::fs::write(path, table + more).expect("written");
 }
 
-/// Waits for what the process writes by itself.
-async fn until(house: &House, holds: impl Fn() -> bool) {
-    while !holds() {
-        house.stage.process.clock.sleep(Duration::from_secs(1)).await;
-    }
-}
-
 fn report(path: &Path) -> Option<Value> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
@@ -54,7 +48,7 @@ async fn a_watched_folder_is_kept_in_step_and_its_reports_lie_beside_it() {
     write(&folder.path().join("Road.csv"), &house, 0..5, "Nobody,No One,\n");
     std::fs::write(folder.path().join("broken.csv"), "colour,taste\nred,sweet\n").expect("written");
     let reports = [folder.path().join("Road.csv.report.json"), folder.path().join("broken.csv.report.json")];
-    until(&house, || reports.iter().all(|path| report(path).is_some())).await;
+    until(|| reports.iter().all(|path| report(path).is_some())).await;
     assert_eq!(house.held("ben", "Road"), Some(house.keys(0..5)));
     let road = report(&reports[0]).expect("a report");
     assert_eq!(
@@ -68,8 +62,8 @@ async fn a_watched_folder_is_kept_in_step_and_its_reports_lie_beside_it() {
     let writes = house.writes();
     // It has changed: taken again, and replaced.
     write(&folder.path().join("Road.csv"), &house, [4, 3, 7], "");
-    until(&house, || house.held("ben", "Road") == Some(house.keys([4, 3, 7]))).await;
-    until(&house, || !missing.exists()).await;
+    until(|| house.held("ben", "Road") == Some(house.keys([4, 3, 7]))).await;
+    until(|| !missing.exists()).await;
     assert!(house.writes() > writes);
     let names: Vec<String> = std::fs::read_dir(folder.path())
         .expect("it is there")
@@ -91,7 +85,7 @@ async fn a_file_that_does_not_change_is_not_written_again() {
     let house = open(&table).await;
     write(&file, &house, 0..3, "");
     let path = results.join("weekly.csv.report.json");
-    until(&house, || report(&path).is_some()).await;
+    until(|| report(&path).is_some()).await;
     assert_eq!(house.held("ann", "Weekly"), Some(house.keys(0..3)));
     let writes = house.writes();
     std::fs::remove_file(&path).expect("it can be removed");
@@ -114,16 +108,14 @@ async fn what_is_kept_in_step_is_listed_and_taken_at_once_where_somebody_asks() 
     );
     let house = open(&table).await;
     write(&file, &house, 0..3, "");
-    until(&house, || house.held("ann", "Weekly").is_some_and(|held| held.len() == 3)).await;
+    until(|| house.held("ann", "Weekly").is_some_and(|held| held.len() == 3)).await;
     let control = house.stage.control();
     let entry = async |name: &str| {
         let told = control.get("/api/v1/playlists/standing").await.json();
         let all = told["standing"].as_array().expect("a list").clone();
         all.into_iter().find(|entry| entry["name"] == name).expect("it is listed")
     };
-    while entry("weekly").await["playlists"][0]["last"]["state"] != "done" {
-        house.stage.process.clock.sleep(Duration::from_secs(1)).await;
-    }
+    until_told(async || entry("weekly").await["playlists"][0]["last"]["state"] == "done").await;
     let weekly = entry("weekly").await;
     let playlist = &weekly["playlists"][0];
     let first_ms = playlist["last"]["at_ms"].as_u64().expect("a time");
@@ -136,9 +128,8 @@ async fn what_is_kept_in_step_is_listed_and_taken_at_once_where_somebody_asks() 
     };
     assert_eq!(run("none").await, 404);
     assert_eq!(run("weekly").await, 202);
-    while entry("weekly").await["playlists"][0]["last"]["at_ms"].as_u64() == Some(first_ms) {
-        house.stage.process.clock.sleep(Duration::from_secs(1)).await;
-    }
+    until_told(async || entry("weekly").await["playlists"][0]["last"]["at_ms"].as_u64() != Some(first_ms))
+        .await;
     house.close().await;
 }
 
@@ -159,16 +150,12 @@ async fn of_two_gateways_on_one_directory_one_keeps_and_the_other_takes_over() {
     };
     indexed(&one, "home").await;
     let two = start().await;
-    while is_elsewhere(&two).await != Some(true) {
-        two.process.clock.sleep(Duration::from_secs(1)).await;
-    }
+    until_told(async || is_elsewhere(&two).await == Some(true)).await;
     assert_eq!(is_elsewhere(&one).await, Some(false));
     let answer = two.control().send(http::Method::POST, "/api/v1/playlists/standing/drop/run", "").await;
     assert_eq!(answer.status, 409);
     one.down().await;
-    while is_elsewhere(&two).await != Some(false) {
-        two.process.clock.sleep(Duration::from_secs(1)).await;
-    }
+    until_told(async || is_elsewhere(&two).await == Some(false)).await;
     two.down().await;
     running.stop().await;
 }

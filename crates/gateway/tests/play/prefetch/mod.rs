@@ -8,9 +8,9 @@ mod evenings;
 mod learnt;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::stage::scripted::{Arrived, Scripted, answer};
+use crate::stage::waiting::PATIENCE;
 use crate::stage::{Client, Script, Stage};
 use greenroom::server::Server;
 
@@ -77,7 +77,7 @@ async fn until(stage: &Stage, holds: impl Fn(&Server) -> bool) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap_or_else(|_| {
+    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| {
         panic!("it never came to that: {:?}", server.prefetch.tally.counted());
     });
 }

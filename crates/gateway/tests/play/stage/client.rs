@@ -10,6 +10,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
+use super::waiting::patiently;
+
 /// A client of one address.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -61,7 +63,8 @@ impl Client {
     }
 
     pub async fn send(&self, method: Method, target: &str, body: &str) -> Answer {
-        self.try_send(method, target, body).await.expect("there is an answer")
+        let what = format!("an answer to {method} {target}");
+        patiently(what, self.try_send(method, target, body)).await.expect("there is an answer")
     }
 
     pub async fn try_send(&self, method: Method, target: &str, body: &str) -> Result<Answer, String> {

@@ -5,6 +5,7 @@ pub mod client;
 pub mod encrypted;
 pub mod raw;
 pub mod scripted;
+pub mod waiting;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -94,6 +95,7 @@ impl Script {
             disk.mark_timeout = longest;
         }
         let process = Process::start(settings, clock).await.expect("it starts");
+        process.servers.iter().for_each(|(server, _)| waiting::remember(server));
         Stage { process, folder }
     }
 }

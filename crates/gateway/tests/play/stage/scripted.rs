@@ -1,6 +1,7 @@
 //! A media server that does what a test tells it, down to the byte: for what a well-behaved one never does.
 
 use std::net::SocketAddr;
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,6 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use super::waiting::patiently;
 
 impl Arrived {
     /// The values of a header.
@@ -116,14 +119,17 @@ impl Scripted {
     }
 
     /// Waits until a condition on what arrived holds.
-    pub async fn until(&self, holds: impl Fn(&Self) -> bool) {
-        loop {
-            let news = self.news.notified();
-            if holds(self) {
-                return;
+    #[track_caller]
+    pub fn until(&self, holds: impl Fn(&Self) -> bool) -> impl Future<Output = ()> {
+        patiently(Location::caller(), async move {
+            loop {
+                let news = self.news.notified();
+                if holds(self) {
+                    return;
+                }
+                news.await;
             }
-            news.await;
-        }
+        })
     }
 
     pub fn stop(&self) {

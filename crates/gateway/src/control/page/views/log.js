@@ -17,7 +17,7 @@ const FILTERS = [
 
 export function render(root, context) {
   const list = makeDecisions("Decisions, newest first");
-  const empty = make("p", { class: "empty" }, "Nothing was decided yet: no app has asked.");
+  const empty = make("p", { class: "empty" }, "Loading…");
   const wanted = Object.fromEntries(FILTERS.map(([key]) => [key, context.query.get(key) || ""]));
   const choices = FILTERS.map(([key, name]) => {
     const choice = makeChoice(name, [["", "all"]], "", (value) => {

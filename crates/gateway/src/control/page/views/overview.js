@@ -2,7 +2,7 @@
 
 import { RANGES, makeChart, stepsOf } from "../chart.js";
 import { hear, makeDecisions, merged } from "../decision.js";
-import { keep, make, makeEmpty, makeSection, makeState, makeTrouble, setState, setText } from "../dom.js";
+import { keep, make, makeEmpty, makeLoading, makeSection, makeState, makeTrouble, setState, setText } from "../dom.js";
 import * as live from "../live.js";
 import { makeAddress, makePlaces, sentenceOf, stateOf } from "../server.js";
 import { makeTable, makeShare, showShare } from "../table.js";
@@ -205,8 +205,13 @@ function apps(context) {
     ],
     (row) => JSON.stringify([row.server, row.name]),
   );
-  const empty = makeEmpty("No app has asked in the last 24 hours.", "Addresses to give to apps are under Servers.");
-  const place = make("div", {}, empty);
+  const empty = makeEmpty(
+    "No app has asked in the last 24 hours.",
+    "Addresses to give to apps are under ",
+    make("a", { href: "#/servers" }, "Servers"),
+    ".",
+  );
+  const place = make("div", {}, makeLoading());
   const more = make("p", { class: "fine after", hidden: true }, make("a", { href: "#/statistics?by=app" }, ""));
   context.every(APPS_MS, async () => {
     try {
@@ -246,7 +251,7 @@ function truth() {
         {},
         make("dt", {}, "Oldest answer"),
         values.oldest,
-        make("dd", { class: "why" }, "the age of the oldest answer an app was given"),
+        make("dd", { class: "why" }, "the age of the oldest answer an app was given, pictures aside"),
       ),
       make("div", {}, make("dt", {}, "Spot checks wrong"), values.wrong, why.wrong),
     ),
@@ -257,8 +262,9 @@ function truth() {
       element.hidden = !told;
       if (!told) return;
       setText(values.stale, percent(told.stale_share));
-      setText(values.oldest, duration(told.oldest_s));
-      setText(values.wrong, count(told.spot_checks.wrong) + " of " + count(told.spot_checks.made));
+      setText(values.oldest, told.asked > 0 ? duration(told.oldest_s) : "–");
+      const { made, wrong } = told.spot_checks;
+      setText(values.wrong, made > 0 ? count(wrong) + " of " + count(made) : "–");
       values.wrong.className = told.spot_checks.wrong > 0 ? "bad-count" : "";
       setText(
         why.wrong,
@@ -316,7 +322,7 @@ function libraries() {
     "A server tells its libraries when Greenroom has a token of its owner. ",
     make("a", { href: "#/libraries" }, "See why"),
   );
-  const place = make("div", {}, empty);
+  const place = make("div", {}, makeLoading());
   return {
     element: makeSection("Libraries", null, place),
     show({ libraries: all }) {
@@ -331,12 +337,13 @@ function libraries() {
 
 function decisions(context) {
   const list = makeDecisions("The last decisions");
-  const empty = make("p", { class: "empty" }, "Nothing was decided yet: no app has asked.");
+  const empty = make("p", { class: "empty" }, "Loading…");
   const card = make("div", { class: "card sheet" }, empty, list.element);
   let known = [];
   const add = (items) => {
     known = merged(known, items, LAST_DECISIONS);
     empty.hidden = known.length > 0;
+    setText(empty, "Nothing was decided yet: no app has asked.");
     list.show(known);
   };
   hear(context, LAST_DECISIONS, add, (error) => setText(empty, "Decisions cannot be shown: " + error.message));

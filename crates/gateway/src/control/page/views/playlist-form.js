@@ -9,7 +9,7 @@ const MAX_BYTES = 16 * 1024 * 1024;
 const ACCEPTED = ".jspf,.json,.m3u,.m3u8,.csv,.tsv,.txt,application/json,text/csv,audio/x-mpegurl";
 
 const MODES = [
-  ["create", "Make it", "A playlist of that name that is there already is left alone."],
+  ["create", "Leave it alone", "It is made only if none of that name is there."],
   ["replace", "Replace it", "It holds exactly these tracks afterwards, in this order."],
   ["append", "Add to it", "What it lacks is put at its end."],
 ];

@@ -33,7 +33,7 @@ export function makeReport(context, run, steps) {
       report.warnings.map((warning) => make("p", { class: "warning" }, sentence(warning))),
       make("ul", { class: "accounts" }, report.accounts.map((account) => makeAccount(account, report))),
       decided, steps && makeSteps(context, report, steps, () => decisions), makeDownloads(run),
-      make("p", { class: "fine" }, costOf(report))),
+      make("p", { class: "fine" }, costOf(report, context.figures()))),
     rows.element,
   );
   return { element, heading, said };
@@ -139,6 +139,12 @@ function makeDownloads({ run, report }) {
     make("a", { href: `${path}?format=json`, download: `${report.name} missing.jspf` }, "as JSPF"));
 }
 
-const costOf = (report) =>
-  `Looked up in ${report.library}, as it was ${duration(report.library_age_s)} ago. It took `
+const costOf = (report, figures) =>
+  `Looked up in ${libraryOf(report.library, figures)}, as it was ${duration(report.library_age_s)} ago. It took `
   + `${duration(report.took_ms / 1000)}, ${counted(report.reads, "read")} and ${counted(report.writes, "write")}.`;
+
+/** What a library is called; its id where it is not known any more. */
+function libraryOf(id, figures) {
+  const library = ((figures || {}).libraries || []).find((known) => known.id === id);
+  return library ? `${library.title} of ${library.server}` : id;
+}

@@ -155,7 +155,9 @@ function showServer(card, server, figures) {
       ? "It calls itself “" + server.title + "”."
       : server.title
         ? ""
-        : "It has not said yet who it is.",
+        : server.version
+          ? ""
+          : "It has not said yet who it is.",
   );
   parts.called.hidden = !parts.called.textContent;
   for (const [mode, button] of parts.modes) setAttribute(button, "aria-pressed", String(mode === server.mode));

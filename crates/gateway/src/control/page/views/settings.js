@@ -7,6 +7,7 @@ import {
   makeButton,
   makeChoice,
   makeEmpty,
+  makeLoading,
   makeSection,
   makeState,
   makeTrouble,
@@ -38,7 +39,7 @@ const textOf = (seconds) =>
 // --- Lifetimes ---
 
 function lifetimes(context) {
-  const place = make("div");
+  const place = make("div", {}, makeLoading());
   const filters = make("div", { class: "row filters" });
   const dialog = makeEditor(context, () => again());
   let items = [];
@@ -215,9 +216,11 @@ function makeEditor(context, done) {
       };
       whatIf.replaceChildren(
         make("h3", {}, "From what was asked here lately"),
-        options.length > 0
-          ? make("ul", { class: "lines" }, options.map(line))
-          : make("p", { class: "fine" }, "Too little was asked to say what another lifetime would save."),
+        options.length === 0
+          ? make("p", { class: "fine" }, "Too little was asked to say what another lifetime would save.")
+          : options.every((option) => option.saved_share === 0)
+            ? make("p", { class: "fine" }, "No other lifetime would have saved or cost a request.")
+            : make("ul", { class: "lines" }, options.map(line)),
       );
     } catch (failure) {
       if (asked === item && !context.signal.aborted)

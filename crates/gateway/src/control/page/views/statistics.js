@@ -2,7 +2,8 @@
 
 import { ask, query } from "../api.js";
 import { RANGES, makeChart, stepsOf } from "../chart.js";
-import { fillChoice, make, makeButton, makeChoice, makeEmpty, makeSection, makeTrouble, setText } from "../dom.js";
+import { REASONS } from "../decision.js";
+import { fillChoice, make, makeButton, makeChoice, makeEmpty, makeLoading, makeSection, makeTrouble, setText } from "../dom.js";
 import * as live from "../live.js";
 import { makeTable } from "../table.js";
 import { CLASSES, ago, bytes, count, counted, duration, moment } from "../words.js";
@@ -28,7 +29,9 @@ export function render(root, context) {
   const reasons = makeReasons();
   const empty = makeEmpty(
     "Nobody asked in this time.",
-    "Choose a longer time, or give an app the address that is shown under Servers.",
+    "Choose a longer time, or give an app the address that is shown under ",
+    make("a", { href: "#/servers" }, "Servers"),
+    ".",
   );
   const tables = make(
     "div",
@@ -40,6 +43,7 @@ export function render(root, context) {
   const drawn = make("div", { class: "card pad" }, chart.element);
   const byButtons = BY.map(([by, text]) => [by, makeButton(text, "", () => choose("by", by))]);
   const shown = tables.firstChild;
+  tables.replaceChildren(makeLoading());
 
   const refresh = async () => {
     const { range, by, server } = chosen;
@@ -131,9 +135,11 @@ function makeAnswers() {
       { name: "Failed", kind: "bad", value: (row) => row.failed, about: "ended in an error" },
       {
         name: "Age",
-        value: (row) =>
-          row.age ? duration(row.age.p50_s) + " / " + duration(row.age.p95_s) + " / " + duration(row.age.max_s) : "–",
-        about: "of answers when they were given: half were younger, 19 of 20 were younger, the oldest",
+        value: ({ age }) =>
+          age && typeof age.p50_s === "number"
+            ? [age.p50_s, age.p95_s].map(duration).join(" / ") + (age.max_s < age.p95_s ? "" : " / " + duration(age.max_s))
+            : "–",
+        about: "of answers when they were given: half were younger, 19 of 20 were younger, the oldest (not of pictures)",
       },
       {
         name: "p95",
@@ -170,10 +176,9 @@ function makeReasons() {
         isWords: true,
         value: (row) =>
           reasons(row)
-            .map(([reason, value]) => reason + " " + count(value))
+            .map(([reason, value]) => (REASONS[reason] || reason) + " " + count(value) + " ×")
             .join(", ") || "–",
-        about:
-          "absent: never asked before, or let go; expired: kept too long; invalidated: the server said that it changed",
+        about: "why, and how often",
       },
       {
         name: "Joined",

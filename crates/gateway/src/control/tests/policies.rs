@@ -1,4 +1,4 @@
-//! Jobs, lifetimes, invalidation and warnings, steered over the API as a whole.
+//! Lifetimes that are said over the API, and what is made stale over it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,14 +8,11 @@ use greenroom_cache::{
 };
 use greenroom_upstream::class::Class;
 
-use super::tests::{BEARER, House, JSON, LOCAL};
-use crate::jobs::Plan;
+use super::house::{House, JSON, LOCAL, WITH};
 use crate::lifetimes::Said;
 use crate::proxy::load::class_tag;
-use crate::warnings::{Action, Warning};
 use crate::why;
 
-const WITH: [(&str, &str); 3] = [LOCAL, BEARER, JSON];
 const POLICIES: &str = "/api/v1/cache/policies";
 const INVALIDATE: &str = "/api/v1/cache/invalidate";
 
@@ -183,55 +180,4 @@ async fn a_shorter_lifetime_applies_to_what_is_kept_already() {
     let judged = |policy: &Policy| judge(&entry, policy, server.clock.now_ms(), Marking::Clear);
     assert!(matches!(judged(&before), Verdict::Fresh { .. }));
     assert_eq!(judged(&now), Verdict::Expired);
-}
-
-#[tokio::test]
-async fn jobs_are_listed_run_and_ended() {
-    let house = House::new();
-    let plan =
-        Plan { id: "history", title: "Watch history", what: "Copies it.", every: None, catches_up: false };
-    house.plane.control.jobs.add(plan, |_| std::future::ready(Ok("12 new views".to_owned())));
-    let listed = house.get("/api/v1/jobs").await.json();
-    assert_eq!((listed["at_once"].as_u64(), listed["running"].as_u64()), (Some(3), Some(0)));
-    let job = &listed["jobs"][0];
-    assert_eq!((job["id"].as_str(), job["state"].as_str()), (Some("history"), Some("idle")));
-    assert!(job["last"].is_null() && job["every_s"].is_null() && job["progress"].is_null());
-    let run = || house.ask("POST", "/api/v1/jobs/history/run", &WITH, "");
-    assert_eq!(run().await.status, 202);
-    let again = run().await;
-    assert_eq!((again.status.as_u16(), again.json()["success"].as_bool()), (202, Some(true)));
-    assert_eq!(
-        house.get("/api/v1/jobs").await.json()["jobs"][0]["state"],
-        "waiting",
-        "nobody keeps them here"
-    );
-    assert_eq!(house.ask("POST", "/api/v1/jobs/history/cancel", &WITH, "").await.status, 200);
-    for what in ["run", "cancel"] {
-        for id in ["odd", "library:home:3", "library:odd"] {
-            let answer = house.ask("POST", &format!("/api/v1/jobs/{id}/{what}"), &WITH, "").await;
-            assert_eq!(answer.code(), "unknown-job", "{id}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn warnings_come_with_what_to_do_the_most_urgent_first() {
-    let house = House::new();
-    let action = Action::new("Build now", "POST", "libraries/home:3/build");
-    house
-        .server()
-        .warnings
-        .raise(Warning::notice("library-old", "It is old.", "Build it.").with(Some(action)));
-    house.server().warnings.raise(Warning::notice("token-rejected", "No.", "Log in.").urgent());
-    house.plane.control.warnings.raise(Warning::notice("odd", "It is odd.", "Mend it.").about("one"));
-    let listed = house.get("/api/v1/warnings").await.json();
-    let ids: Vec<&str> =
-        listed["items"].as_array().expect("a list").iter().filter_map(|item| item["id"].as_str()).collect();
-    assert_eq!(ids, ["home/token-rejected", "odd/one", "home/library-old"]);
-    let old = &listed["items"][2];
-    assert_eq!((old["server"].as_str(), old["severity"].as_str()), (Some("home"), Some("notice")));
-    assert_eq!(old["action"]["path"], "libraries/home:3/build");
-    assert!(listed["items"][1]["action"].is_null() && listed["items"][1]["server"].is_null());
-    let snapshot = house.get("/api/v1/cache/stats").await.json();
-    assert_eq!(snapshot["warnings"], listed["items"], "the same everywhere");
 }

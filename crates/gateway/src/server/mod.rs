@@ -1,19 +1,21 @@
 //! One media server with everything that is kept about it.
 
+mod counters;
+mod own_token;
+mod said;
+
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_cache::{Cache, Clock, Earlier, Invalidation, Partition, Policy, Scope};
 use greenroom_library::lineage::Lineage;
-use greenroom_upstream::ask::Kind;
 use greenroom_upstream::class::{Class, Lifetime};
-use greenroom_upstream::credential::{Credential, Form, Secret};
-use greenroom_upstream::verdict::{Read, Representation};
-use http::header::DATE;
-use http::{HeaderMap, Request, Response};
+use greenroom_upstream::credential::{Credential, Secret};
+use greenroom_upstream::verdict::Read;
+use http::{Request, Response};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +35,7 @@ use crate::identity::{HashKey, Identities, Identity};
 use crate::library::tidings::Tidings;
 use crate::lifetimes::Lifetimes;
 use crate::mode::{Mode, Switch};
-use crate::notices::{Fact, Notices};
+use crate::notices::Notices;
 use crate::observe::{Observation, Report};
 use crate::origin::{Cause, Lane, NoResponse, Origin};
 use crate::prefetch::Prefetch;
@@ -48,13 +50,13 @@ use crate::statistics::Ledger;
 use crate::statistics::spot::Spots;
 use crate::traces::Traces;
 use crate::warnings::Warnings;
+pub use counters::Counters;
+use said::UNTOLD;
 
 /// Items whose place in the library is remembered; some 100 bytes each.
 const MAX_LINEAGE: usize = 200_000;
 /// After this long an older answer is served instead of waiting on.
 const SOFT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Stands for a server that did not tell the time.
-const UNTOLD: i64 = i64::MIN;
 
 /// One configured media server.
 #[derive(Debug)]
@@ -151,37 +153,6 @@ pub struct Server {
     introduction: Mutex<Option<Bytes>>,
     /// What answers there is an Emby, whose requests we do not understand.
     is_emby: AtomicBool,
-}
-
-/// What is counted per server beside what the engine counts.
-#[derive(Debug, Default)]
-pub struct Counters {
-    /// Requests that clients made.
-    pub asked: AtomicU64,
-    /// Requests that were answered from the cache without asking the server.
-    pub saved: AtomicU64,
-    /// Writes forwarded.
-    pub writes: AtomicU64,
-    /// Requests passed through.
-    pub streams: AtomicU64,
-    /// Reads passed through although their answers could be kept: observed or bypassed.
-    pub bypassed: AtomicU64,
-    /// Requests without a token where one is needed.
-    pub unauthorised: AtomicU64,
-    /// Requests refused for what they are.
-    pub refused: AtomicU64,
-    /// Requests refused because the server is down.
-    pub offline: AtomicU64,
-    /// Requests that we asked without a client: refreshes, warming, events, probes.
-    pub own: AtomicU64,
-    /// Of these, the ones that stand in the ledger.
-    pub own_settled: AtomicU64,
-    /// When a client last asked anything, in milliseconds.
-    pub last_asked_ms: AtomicU64,
-    /// When the server last answered anything, and when it last failed to, in milliseconds.
-    pub last_success_ms: AtomicU64,
-    /// See [`Counters::last_success_ms`].
-    pub last_failure_ms: AtomicU64,
 }
 
 impl Server {
@@ -334,7 +305,7 @@ impl Server {
     /// Who shows this credential. An identity that had to be forgotten loses what was kept for it, and so does one
     /// that nobody knew of while things went stale for those who were known, in this process or an earlier one: on
     /// disk there may be something of it.
-    pub fn identify(&self, credential: &greenroom_upstream::credential::Credential) -> Arc<Identity> {
+    pub fn identify(&self, credential: &Credential) -> Arc<Identity> {
         let (identity, forgotten) = self.identities.resolve(credential, self.clock.now_ms());
         if let Some(forgotten) = forgotten {
             crate::stale::purge_partition(self, &forgotten);
@@ -344,89 +315,6 @@ impl Server {
             crate::stale::purge_partition(self, &identity);
         }
         identity
-    }
-
-    /// The configured token, as we show it.
-    pub fn own_credential(&self) -> Option<Credential> {
-        let token = self.settings.token.clone()?;
-        Some(Credential { token: Some(token), ..self.bare_credential() })
-    }
-
-    /// What we say of ourselves beside a token.
-    pub fn bare_credential(&self) -> Credential {
-        let form = if self.settings.kind == Kind::Plex { Form::PlexHeader } else { Form::Authorization };
-        Credential {
-            token: None,
-            form,
-            product: Some("Greenroom".into()),
-            version: Some(env!("CARGO_PKG_VERSION").into()),
-            device: Some("Greenroom".into()),
-            device_id: Some(format!("greenroom-{}", self.name())),
-            ambiguous: false,
-        }
-    }
-
-    /// The server said yes or no to the configured token.
-    pub fn note_own_token(&self, is_accepted: bool) {
-        let was_refused = self.refuses_own_token.swap(!is_accepted, Ordering::Relaxed);
-        if !is_accepted && !was_refused {
-            tracing::error!(
-                server = self.name(),
-                remedy = "get a new one with: greenroom login",
-                "the server rejects the configured token"
-            );
-        }
-        // Only what changed is told: each refusal would push other facts out of the queues.
-        if was_refused != is_accepted {
-            return;
-        }
-        let server = self.name().to_owned();
-        let fact = if is_accepted { Fact::TokenAccepted { server } } else { Fact::TokenRejected { server } };
-        self.notices.tell(&fact);
-    }
-
-    /// Whether the server said no to the configured token when it was last shown.
-    pub fn refuses_own_token(&self) -> bool {
-        self.refuses_own_token.load(Ordering::Relaxed)
-    }
-
-    /// The server refused the token of this identity; it may be the configured one.
-    pub fn note_refused(&self, identity: &Identity) {
-        if self.own_partition().is_some_and(|own| own == *identity.partition()) {
-            self.note_own_token(false);
-        }
-    }
-
-    /// Where answers to the configured token are kept.
-    pub fn own_partition(&self) -> Option<Partition> {
-        self.settings.token.as_ref().map(|token| self.identities.partition_of(token.expose()))
-    }
-
-    /// Answers nothing while what is there is an Emby: it would be misunderstood.
-    pub fn refuse_as_emby(&self, is_emby: bool) {
-        self.is_emby.store(is_emby, Ordering::Relaxed);
-    }
-
-    /// Whether what answers there is an Emby.
-    pub fn is_emby(&self) -> bool {
-        self.is_emby.load(Ordering::Relaxed)
-    }
-
-    /// Remembers who the server says to be, if that is what it says.
-    pub fn note_introduction(&self, said: &Bytes) {
-        if self.settings.kind.introduction_in_form(said, Representation::Json).is_some() {
-            *self.introduction.lock() = Some(said.clone());
-        }
-    }
-
-    /// Who the server said to be, in its own words.
-    pub fn introduced(&self) -> Option<Vec<u8>> {
-        self.introduction.lock().as_ref().map(|said| said.to_vec())
-    }
-
-    /// Who the server said to be, in the representation asked for.
-    pub fn introduction(&self, form: Representation) -> Option<(&'static str, Bytes)> {
-        self.settings.kind.introduction_in_form(self.introduction.lock().as_ref()?, form)
     }
 
     /// Sends one request, once, and tells the breaker what came of it. `key` stands for what is asked for.
@@ -461,30 +349,6 @@ impl Server {
             self.note_time(response.headers());
         }
         answer
-    }
-
-    /// What time it is there, if the answer tells.
-    pub(crate) fn note_time(&self, headers: &HeaderMap) {
-        let told = headers.get(DATE).and_then(|date| date.to_str().ok());
-        let Some(told) = told.and_then(|date| httpdate::parse_http_date(date).ok()) else { return };
-        let since_epoch = told.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let there_s = i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX);
-        self.ahead_s.store(there_s.saturating_sub_unsigned(self.clock.now_ms() / 1000), Ordering::Relaxed);
-    }
-
-    /// By how many seconds its clock was ahead of ours when it answered last; `None` if it does not tell the time.
-    pub fn ahead_s(&self) -> Option<i64> {
-        Some(self.ahead_s.load(Ordering::Relaxed)).filter(|ahead_s| *ahead_s != UNTOLD)
-    }
-
-    /// Which version it said to be last; `None` if it was never greeted.
-    pub fn version(&self) -> Option<String> {
-        self.version.lock().clone()
-    }
-
-    /// It says to be of this version.
-    pub fn note_version(&self, version: &str) {
-        *self.version.lock() = Some(version.to_owned());
     }
 
     /// Whether its events reach us.

@@ -5,22 +5,33 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use greenroom_cache::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
 
-/// How long the other end may take nothing while something is to be said.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A stream that fails when nothing of what is written is taken for [`PATIENCE`].
-#[derive(Debug)]
-pub(super) struct Taking<S> {
+/// A stream that fails when nothing of what is written is taken for a while.
+pub struct Taking<S> {
     stream: S,
-    running_out: Option<Pin<Box<Sleep>>>,
+    clock: Clock,
+    patience: Duration,
+    /// Runs while the other end takes nothing.
+    running_out: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    has_lost_patience: bool,
 }
 
 impl<S> Taking<S> {
-    pub(super) fn new(stream: S) -> Self {
-        Self { stream, running_out: None }
+    /// Nothing may be taken for so long while something is to be said.
+    pub fn new(stream: S, clock: Clock, patience: Duration) -> Self {
+        Self { stream, clock, patience, running_out: None, has_lost_patience: false }
+    }
+
+    /// The next time nothing is taken, it may be for so long.
+    pub fn bear(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// Whether the other end took nothing for too long.
+    pub fn has_lost_patience(&self) -> bool {
+        self.has_lost_patience
     }
 
     /// What becomes of an attempt to say something: one that succeeds begins the patience anew.
@@ -33,11 +44,16 @@ impl<S> Taking<S> {
             self.running_out = None;
             return outcome;
         }
-        let running_out = self.running_out.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+        let (clock, patience) = (&self.clock, self.patience);
+        let running_out = self.running_out.get_or_insert_with(|| {
+            let clock = clock.clone();
+            Box::pin(async move { clock.sleep(patience).await })
+        });
         if running_out.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the caller takes nothing")))
+        self.has_lost_patience = true;
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the other end takes nothing")))
     }
 }
 
@@ -91,10 +107,12 @@ mod tests {
 
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_secs(30);
+
     #[tokio::test(start_paused = true)]
     async fn who_takes_nothing_is_told_nothing_more() {
         let (near, far) = duplex(16);
-        let mut near = Taking::new(near);
+        let mut near = Taking::new(near, Clock::system(), PATIENCE);
         let mut telling = std::pin::pin!(near.write_all(&[0; 64]));
         let early = tokio::time::timeout(PATIENCE / 2, telling.as_mut()).await;
         assert!(early.is_err(), "it is waited for");
@@ -106,11 +124,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_takes_slowly_is_told_all() {
         let (near, mut far) = duplex(16);
-        let mut near = Taking::new(near);
+        let mut near = Taking::new(near, Clock::system(), PATIENCE);
         let reading = async {
             let mut part = [0; 16];
             for _ in 0..4 {
-                sleep(PATIENCE / 2).await;
+                tokio::time::sleep(PATIENCE / 2).await;
                 far.read_exact(&mut part).await.expect("it goes on");
             }
         };

@@ -1,10 +1,5 @@
-//! A client's notification socket: passed through message by message, each applied before it is passed on.
-//!
-//! When the server goes away the client keeps its socket: many tools listen on one that nothing opens again once it
-//! is closed. Nothing comes over it meanwhile; pings are answered here. When the server is back, a new socket to it
-//! takes the lost one's place, opened with the client's own handshake, and everything kept for that identity is to be
-//! asked again, because nobody tells what was missed. For the same reason a client may open a socket while the server
-//! is down, if its token was good when the server was last heard of.
+//! One client's socket, and the server's: messages pass both ways until one side is gone, and a new one takes the place of
+//! the server's.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,116 +7,24 @@ use std::time::Duration;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use greenroom_cache::Partition;
-use http::header::{
-    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    UPGRADE,
-};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, request};
-use hyper::body::Incoming;
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
-use tokio_tungstenite::WebSocketStream;
+use http::StatusCode;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
-use super::tap::{Watching, hear};
-use super::{Visit, answer, headers, note, offline, stream};
-use crate::body::Body;
-use crate::breaker::{self, Attaching};
-use crate::observe::tally;
+use super::losses::{Losses, PAUSE};
+use super::{Handshake, Socket, open};
+use crate::breaker::Attaching;
 use crate::origin::Lane;
+use crate::proxy::Visit;
+use crate::proxy::tap::{Watching, hear};
 use crate::seats::Seat;
-use crate::server::Server;
 use crate::stale::{self, By};
 
-/// Longest message in either direction.
-const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// A socket on which nobody says anything for so long is closed. Both servers and all clients known ping more often.
 const SILENCE: Duration = Duration::from_secs(30 * 60);
-/// First and longest pause between attempts to attach again, as long as the server does not count as down.
-const PAUSE: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(60));
-/// A socket that the server drops sooner than this was not taken: the next one has to wait.
-const SETTLED_MS: u64 = 30_000;
 /// What a client subscribed to is repeated to the server's new socket: so many subscriptions at most.
 const MAX_SUBSCRIPTIONS: usize = 16;
-
-type Socket = WebSocketStream<TokioIo<Upgraded>>;
-
-/// Passes a socket through.
-pub async fn pass(visit: Visit, target: &str, mut parts: request::Parts, _body: Incoming) -> Response<Body> {
-    let client_upgrade = parts.extensions.remove::<hyper::upgrade::OnUpgrade>();
-    let client_upgrade = client_upgrade.filter(|_| parts.method == Method::GET);
-    let handshake = Handshake {
-        target: visit.target_for_server(target).into_owned(),
-        headers: handshake_headers(&visit, &parts),
-    };
-    let (Some(client_upgrade), Ok(request)) = (client_upgrade, handshake.request(&visit.server)) else {
-        return answer::problem(&visit, StatusCode::BAD_REQUEST, "this is not a WebSocket request");
-    };
-    let seat = match visit.take_socket_seat() {
-        Ok(seat) => seat,
-        Err(refusal) => return *refusal,
-    };
-    visit.server.counters.streams.fetch_add(1, Ordering::Relaxed);
-    if let Some(outage) = visit.server.breaker.outage() {
-        let accepted = offline::may_listen(&visit, &outage).then(|| accept(&parts.headers)).flatten();
-        let Some(response) = accepted else {
-            return offline::refuse(&visit, "the media server is down, and no socket can be opened");
-        };
-        let owner = Relay::new(visit, handshake, seat);
-        owner.visit.server.tasks.clone().spawn(async move {
-            if let Ok(client) = client_upgrade.await {
-                owner.run(open(client, Role::Server).await, None).await;
-            }
-        });
-        return response;
-    }
-    visit.app.reached.fetch_add(1, Ordering::Relaxed);
-    note::reached(&visit);
-    visit.server.note_passing(tally::STREAMS, &visit.app);
-    let generation = visit.identity.generation();
-    let asked = visit.server.send(request, Lane::Read, handshake.key());
-    let Ok(Ok(mut response)) = visit.server.clock.timeout(visit.server.settings.load_timeout, asked).await
-    else {
-        visit.server.note_failure();
-        let message = "the media server cannot be reached";
-        return answer::problem(&visit, StatusCode::SERVICE_UNAVAILABLE, message);
-    };
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        stale::heed_refusal(&visit, response.status());
-        return answer::passed(stream::open(&visit, response), "socket");
-    }
-    let server_upgrade = hyper::upgrade::on(&mut response);
-    let owner = Relay::new(visit, handshake, seat);
-    owner.visit.server.tasks.clone().spawn(async move {
-        if let (Ok(client), Ok(server)) = (client_upgrade.await, server_upgrade.await) {
-            let client = open(client, Role::Server).await;
-            let socket = open(server, Role::Client).await;
-            owner.run(client, Some(Attached { socket, generation })).await;
-        }
-    });
-    switch(&response)
-}
-
-/// What the client opened its socket with: enough to open another one for it.
-struct Handshake {
-    target: String,
-    headers: HeaderMap,
-}
-
-impl Handshake {
-    fn request(&self, server: &Server) -> Result<Request<Body>, http::Error> {
-        let mut request = Request::builder().uri(server.origin.uri(&self.target)?).body(Body::empty())?;
-        *request.headers_mut() = self.headers.clone();
-        Ok(request)
-    }
-
-    fn key(&self) -> u64 {
-        breaker::key_of(self.target.split('?').next().unwrap_or_default())
-    }
-}
 
 /// Why messages no longer pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,43 +36,14 @@ enum Ended {
 }
 
 /// A socket to the server, and how often it had refused the token when the socket was asked for.
-struct Attached {
-    socket: Socket,
-    generation: u64,
-}
-
-/// What became of the sockets to the server before this one.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Losses {
-    /// How many in a row did not last.
-    short: u32,
-    /// Whether what the client subscribed to was repeated to the last one, and it did not last.
-    by_repeating: bool,
-}
-
-impl Losses {
-    /// The server dropped a socket that it had for so long.
-    fn note(&mut self, lived_ms: u64, has_repeated: bool) {
-        let is_short = lived_ms < SETTLED_MS;
-        self.short = if is_short { self.short.saturating_add(1) } else { 0 };
-        self.by_repeating = is_short && has_repeated;
-    }
-
-    /// How long to wait before the server is asked for another one.
-    fn pause(self) -> Option<Duration> {
-        let doublings = self.short.checked_sub(1)?.min(5);
-        Some((PAUSE.0 * 2_u32.pow(doublings)).min(PAUSE.1))
-    }
-
-    /// Whether the server itself may be in trouble, and not just with this socket.
-    fn looks_like_trouble(self) -> bool {
-        self.short <= 1
-    }
+pub(super) struct Attached {
+    pub(super) socket: Socket,
+    pub(super) generation: u64,
 }
 
 /// One client's socket.
-struct Relay {
-    visit: Visit,
+pub(super) struct Relay {
+    pub(super) visit: Visit,
     handshake: Handshake,
     /// When anybody said anything, in milliseconds.
     heard_ms: AtomicU64,
@@ -177,6 +51,7 @@ struct Relay {
     _seat: Seat<Partition>,
 }
 
+/// The client's side.
 struct Client {
     to: SplitSink<Socket, Message>,
     from: SplitStream<Socket>,
@@ -185,13 +60,14 @@ struct Client {
 }
 
 impl Relay {
-    fn new(visit: Visit, handshake: Handshake, seat: Seat<Partition>) -> Self {
+    /// For a client that came with this handshake and has a seat.
+    pub(super) fn new(visit: Visit, handshake: Handshake, seat: Seat<Partition>) -> Self {
         let heard_ms = AtomicU64::new(visit.server.clock.now_ms());
         Self { visit, handshake, heard_ms, _seat: seat }
     }
 
     /// Passes messages both ways until the client leaves, the server ends it, or nobody says anything any more.
-    async fn run(self, client: Socket, server: Option<Attached>) {
+    pub(super) async fn run(self, client: Socket, server: Option<Attached>) {
         let (to, from) = client.split();
         let mut client = Client { to, from, subscriptions: Vec::new() };
         tokio::select! {
@@ -411,73 +287,4 @@ enum Knock {
 fn is_for_this_client(frame: Option<&CloseFrame>) -> bool {
     let code = frame.map(|frame| frame.code);
     !matches!(code, Some(CloseCode::Away | CloseCode::Restart | CloseCode::Again))
-}
-
-async fn open(upgraded: Upgraded, role: Role) -> Socket {
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(MAX_MESSAGE_BYTES))
-        .max_frame_size(Some(MAX_MESSAGE_BYTES));
-    WebSocketStream::from_raw_socket(TokioIo::new(upgraded), role, Some(config)).await
-}
-
-/// The client's handshake as the server gets it; compression is not offered, so that frames can be read.
-fn handshake_headers(visit: &Visit, parts: &request::Parts) -> HeaderMap {
-    let mut headers = stream::headers_for_server(visit, &parts.headers);
-    headers.extend(headers::of_handshake(&parts.headers));
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers
-}
-
-fn switch(from_server: &Response<Incoming>) -> Response<Body> {
-    switching(headers::for_client(from_server.headers()))
-}
-
-/// Our own yes to a client's handshake; `None` if it is none, or wants a protocol that only the server can choose.
-fn accept(asked: &HeaderMap) -> Option<Response<Body>> {
-    let key = asked.get(SEC_WEBSOCKET_KEY).filter(|_| !asked.contains_key(SEC_WEBSOCKET_PROTOCOL))?;
-    let mut headers = HeaderMap::new();
-    headers.insert(SEC_WEBSOCKET_ACCEPT, derive_accept_key(key.as_bytes()).parse().ok()?);
-    Some(switching(headers))
-}
-
-fn switching(headers: HeaderMap) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    *response.headers_mut() = headers;
-    response.headers_mut().remove(SEC_WEBSOCKET_EXTENSIONS);
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
-    response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sockets_that_do_not_last_are_asked_for_less_and_less_often() {
-        let mut losses = Losses::default();
-        let mut pauses = Vec::new();
-        for _ in 0..7 {
-            losses.note(10, false);
-            pauses.push(losses.pause().map_or(0, |pause| pause.as_secs()));
-        }
-        assert_eq!(pauses, [3, 6, 12, 24, 48, 60, 60]);
-        assert!(!losses.looks_like_trouble());
-        losses.note(SETTLED_MS, false);
-        assert_eq!(losses.pause(), None, "one that lasted is taken up again at once");
-        assert!(losses.looks_like_trouble());
-    }
-
-    #[test]
-    fn what_may_have_cost_the_last_socket_is_not_repeated() {
-        let mut losses = Losses::default();
-        losses.note(10, false);
-        assert!(!losses.by_repeating, "the client's own words");
-        losses.note(10, true);
-        assert!(losses.by_repeating);
-        losses.note(SETTLED_MS, true);
-        assert!(!losses.by_repeating);
-    }
 }

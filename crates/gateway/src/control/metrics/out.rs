@@ -1,0 +1,68 @@
+//! Where metrics are written to: each family with its help and its unit.
+
+use std::fmt;
+
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::registry::Unit;
+
+/// Where metrics are written to.
+pub(super) struct Out<'a>(pub(super) DescriptorEncoder<'a>);
+
+impl Out<'_> {
+    /// A number that goes up and down.
+    pub(super) fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
+        self.begin(name, help, MetricType::Gauge)?.encode_gauge(&value)
+    }
+
+    /// A family of counters.
+    pub(super) fn counters<'a, const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = ([(&'a str, &'a str); N], u64)>,
+    ) -> fmt::Result {
+        let mut family = self.begin(name, help, MetricType::Counter)?;
+        samples.into_iter().try_for_each(|(labels, count)| write_counter(&mut family, &labels, count))
+    }
+
+    /// A family of counters of time.
+    pub(super) fn seconds<'a, const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        samples_ms: impl IntoIterator<Item = ([(&'a str, &'a str); N], u64)>,
+    ) -> fmt::Result {
+        let mut family = self.begin(name, help, MetricType::Counter)?;
+        samples_ms.into_iter().try_for_each(|(labels, ms)| {
+            family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&(ms as f64 / 1000.0), None)
+        })
+    }
+
+    /// Begins a family.
+    pub(super) fn begin<'s>(
+        &'s mut self,
+        name: &'s str,
+        help: &str,
+        kind: MetricType,
+    ) -> Result<MetricEncoder<'s>, fmt::Error> {
+        // A name ends in its unit; the encoder wants the two apart.
+        match (name.strip_suffix("_seconds"), name.strip_suffix("_bytes")) {
+            (Some(bare), _) => self.0.encode_descriptor(bare, help, Some(&Unit::Seconds), kind),
+            (_, Some(bare)) => self.0.encode_descriptor(bare, help, Some(&Unit::Bytes), kind),
+            _ => self.0.encode_descriptor(name, help, None, kind),
+        }
+    }
+}
+
+/// One counter of a family.
+pub(super) fn write_counter<const N: usize>(
+    family: &mut MetricEncoder<'_>,
+    labels: &[(&str, &str); N],
+    count: u64,
+) -> fmt::Result {
+    if N == 0 {
+        return family.encode_counter::<NoLabelSet, _, u64>(&count, None);
+    }
+    family.encode_family(labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)
+}

@@ -1,0 +1,108 @@
+// Who plays what now, as the servers said it last.
+
+import { ask } from "../api.js";
+import { keep, keepNotes, make, makeButton, makeSection, makeState, setAttribute, setState, setText } from "../dom.js";
+import { makeProgress, showProgress } from "../table.js";
+import { ago, counted, moment, percent, sentence } from "../words.js";
+
+const STATES = { playing: ["good", "playing"], paused: ["idle", "paused"], buffering: ["busy", "buffering"] };
+
+/** "Playing now"; `show(told, figures)` fills it. */
+export function makePlaying(context) {
+  const said = make("p", { class: "grow" });
+  const again = makeButton("Look again", "quiet small", () =>
+    context.act(again, async () => {
+      await ask("POST", "jobs/dashboard/run");
+      return { message: "The servers are being asked." };
+    }),
+  );
+  const late = makeState("slow", "");
+  late.hidden = true;
+  const list = make("ul", { class: "playing plain" });
+  const note = make("div", { class: "stack" });
+  const row = make("div", { class: "row after" }, said, again);
+  const element = makeSection("Playing now", null, row, late, list, note);
+  return {
+    element,
+    show({ dashboard, servers }, figures) {
+      const { sessions } = dashboard;
+      const down = new Set(dashboard.servers.filter(({ health }) => health === "offline").map(({ name }) => name));
+      for (const server of (figures || {}).servers || []) if (server.outage) down.add(server.name);
+      setText(said, sessions.active === null ? "Not known yet."
+        : (sessions.active === 0 ? "Nobody plays anything" : counted(sessions.active, "player"))
+          + ", as said " + ago(sessions.as_of_ms) + ".");
+      late.hidden = !sessions.stale || sessions.as_of_ms === null;
+      if (!late.hidden) setText(late.lastChild, lateOf([...down], sessions.as_of_ms));
+      keep(list, sessions.list.map((row, at) => ({ ...row, at })), keyOf, makeRow,
+        (item, row) => showRow(item, row, down.has(row.server)));
+      list.hidden = sessions.list.length === 0;
+      // With no server to ask there is nothing to press.
+      row.hidden = servers.length > 0 && servers.every(({ state }) => state === "no-token");
+      const more = sessions.active - sessions.list.length;
+      keepNotes(note, [
+        more > 0 && [counted(more, "more player") + ".", "Only the first are shown."],
+        ...silences(servers, figures),
+      ].filter(Boolean));
+    },
+  };
+}
+
+/** Who is the same row again: two may play the same on the same kind of device. */
+const keyOf = ({ server, user, player, title, subtitle, at }) =>
+  JSON.stringify([server, user, player, title, subtitle, at]);
+
+function lateOf(down, asOfMs) {
+  const who = down.length === 0 ? "A server" : down.join(" and ");
+  return who + (down.length > 1 ? " are down" : down.length === 1 ? " is down" : " could not be asked lately")
+    + ": this is what was said at " + moment(asOfMs) + ".";
+}
+
+/** Why nothing is heard of a server, where that is not by chance. */
+function silences(servers, figures) {
+  const modes = new Map(((figures || {}).servers || []).map(({ name, mode }) => [name, mode]));
+  return servers.map(({ server, state, remedy }) => {
+    if (state === "no-token") {
+      return ["Who plays on " + server + " is not known: Greenroom has no token for it.", remedy || ""];
+    }
+    if (modes.get(server) === "observe" || modes.get(server) === "bypass") {
+      const how = modes.get(server) === "observe" ? "only observed" : "bypassed";
+      return [sentence(server + " is " + how), "Greenroom asks it nothing by itself; under Servers you can change that."];
+    }
+    return null;
+  }).filter(Boolean);
+}
+
+function makeRow() {
+  const picture = make("img", { alt: "", width: "48", height: "72", loading: "lazy", hidden: true });
+  // A picture that cannot be had leaves its place empty.
+  picture.addEventListener("error", () => (picture.hidden = true));
+  const parts = {
+    picture,
+    title: make("b"),
+    subtitle: make("span"),
+    who: make("small"),
+    state: makeState("idle", ""),
+    progress: makeProgress("How far it is"),
+  };
+  const item = make("li", { class: "card" }, make("div", { class: "poster" }, picture),
+    make("div", { class: "grow stack tight" }, make("p", {}, parts.title, parts.subtitle), parts.who,
+      make("div", { class: "row" }, parts.state), parts.progress));
+  return Object.assign(item, { parts });
+}
+
+function showRow({ parts }, row, isDown) {
+  const link = row.picture ? row.picture.replace(/^\//, "") : null;
+  if (link && parts.picture.getAttribute("src") !== link) {
+    parts.picture.hidden = false;
+    setAttribute(parts.picture, "src", link);
+  }
+  setText(parts.title, row.title || "Something without a name");
+  setText(parts.subtitle, row.subtitle || "");
+  parts.subtitle.hidden = !row.subtitle;
+  setText(parts.who, [row.user || "somebody", row.player, row.server].filter(Boolean).join(" · "));
+  const [light, word] = STATES[row.state] || ["idle", row.state || "unknown"];
+  setState(parts.state, isDown ? "slow" : light, isDown ? "was " + word + " when " + row.server + " went down" : word);
+  parts.progress.hidden = row.progress === null;
+  if (row.progress !== null) showProgress(parts.progress, row.progress, percent(row.progress));
+  setAttribute(parts.progress.firstChild, "aria-label", "How far " + (row.subtitle || row.title) + " is");
+}
