@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::binary::folder;
 use crate::outages::{gateway, json};
 use crate::stage::scripted::{Reply, Scripted, answer, container};
-use crate::stage::waiting::until;
+use crate::stage::waiting::{until, until_told};
 use crate::stage::{Client, Script, Stage};
 
 const CALLERS: usize = 100;
@@ -125,10 +125,8 @@ async fn what_one_gateway_is_told_of_lifetimes_and_bypasses_holds_in_the_other_a
         let mut all = all["items"].as_array().expect("a list").clone().into_iter();
         all.find(|policy| policy["class"] == "sessions").expect("every class is there")
     };
-    let until = async |control: &Client, name: &str, seconds: u64| {
-        while policy(control).await[name] != seconds {
-            tokio::task::yield_now().await;
-        }
+    let told = async |control: &Client, name: &str, seconds: u64| {
+        until_told(async || policy(control).await[name] == seconds).await;
     };
     let say = async |control: &Client, method: Method, path: &str, body: &str| {
         let answer = control.send(method, path, body).await;
@@ -140,19 +138,15 @@ async fn what_one_gateway_is_told_of_lifetimes_and_bypasses_holds_in_the_other_a
     // At once, so that it cannot know yet: what is said there is laid over it all the same.
     say(&in_two, Method::PUT, policies, "{\"class\":\"sessions\",\"stale_s\":88}").await;
     assert_eq!(policy(&in_two).await["fresh_s"], 77);
-    until(&in_one, "stale_s", 88).await;
+    told(&in_one, "stale_s", 88).await;
     say(&in_two, Method::DELETE, policies, "{\"class\":\"sessions\"}").await;
-    until(&in_one, "fresh_s", usual_s).await;
+    told(&in_one, "fresh_s", usual_s).await;
 
     let bypassed = async |control: &Client| control.get("/api/v1/bypass").await.json()["bypasses"].clone();
     say(&in_one, Method::PUT, "/api/v1/bypass", "{\"class\":\"lists\"}").await;
-    while bypassed(&in_two).await != serde_json::json!([{"class": "lists"}]) {
-        tokio::task::yield_now().await;
-    }
+    until_told(async || bypassed(&in_two).await == serde_json::json!([{"class": "lists"}])).await;
     say(&in_two, Method::DELETE, "/api/v1/bypass", "{}").await;
-    while bypassed(&in_one).await != serde_json::json!([]) {
-        tokio::task::yield_now().await;
-    }
+    until_told(async || bypassed(&in_one).await == serde_json::json!([])).await;
     two.down().await;
     one.down().await;
     server.stop();

@@ -10,6 +10,7 @@ use super::play;
 use crate::binary::folder;
 use crate::kept::Program;
 use crate::stage::Client;
+use crate::stage::waiting::until_told;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_counted_of_libraries_that_are_not_indexed_and_the_peak_outlive_a_kill() {
@@ -20,12 +21,15 @@ async fn what_was_counted_of_libraries_that_are_not_indexed_and_the_peak_outlive
     let token = server.tokens().owner_a().to_owned();
     let environment =
         [("GREENROOM_SERVER_PLEX_TOKEN", token.as_str()), ("AUTO_ENABLE_LIBRARY_CACHE", "false")];
-    let until = async |control: &Client, path: &str, is_so: fn(&Value) -> bool| loop {
-        let answer = control.get(path).await;
-        if answer.status == 200 && is_so(&answer.json()) {
-            return answer.json();
-        }
-        tokio::task::yield_now().await;
+    let until = async |control: &Client, path: &str, is_so: fn(&Value) -> bool| {
+        let mut said = Value::Null;
+        until_told(async || {
+            let answer = control.get(path).await;
+            said = if answer.status == 200 { answer.json() } else { Value::Null };
+            !said.is_null() && is_so(&said)
+        })
+        .await;
+        said
     };
     let mut program = Program::start_with(&home, &server.url(), &environment);
     let (_, address) = program.client_and_control(&token).await;
