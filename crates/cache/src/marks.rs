@@ -103,7 +103,7 @@ impl Marks {
 
     /// Takes in the number a store gave to the marker with that stamp.
     #[cfg(not(feature = "shuttle"))]
-    pub(crate) fn take_number(&mut self, placed: &crate::disk::store::Placed, stamp: Stamp) {
+    pub(crate) fn take_number(&mut self, placed: &crate::disk::batch::Placed, stamp: Stamp) {
         self.newest_seq = self.newest_seq.max(placed.seq);
         self.numbered = self.numbered.max(stamp);
         if placed.mark.purges {

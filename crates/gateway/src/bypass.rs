@@ -81,26 +81,29 @@ pub struct Bypasses {
 impl Bypasses {
     /// What is kept in the data directory. A file that cannot be understood is said once and ignored.
     pub fn open(data_dir: &DataDir) -> Arc<Self> {
-        let list = match data_dir.read(FILE) {
-            Ok(None) => Vec::new(),
-            Ok(Some(bytes)) => match serde_json::from_slice::<Kept>(&bytes) {
-                Ok(kept) => kept.bypasses,
-                Err(error) => {
-                    tracing::warn!(
-                        line = error.line(),
-                        "{FILE} is damaged and is ignored: nothing is bypassed; the next change replaces it"
-                    );
-                    Vec::new()
-                }
-            },
-            Err(error) => {
-                tracing::warn!(%error, "{FILE} cannot be read: nothing is bypassed");
-                Vec::new()
-            }
-        };
-        let list: Vec<Bypass> = list.into_iter().take(MAX_BYPASSES).collect();
+        let list = read(data_dir).unwrap_or_else(|reason| {
+            tracing::warn!(
+                reason,
+                "what is bypassed cannot be read and is ignored: nothing is bypassed; the next change replaces it"
+            );
+            Vec::new()
+        });
         let any = AtomicBool::new(!list.is_empty());
         Arc::new(Self { list: RwLock::new(list), any, data_dir: Some(data_dir.clone()) })
+    }
+
+    /// Takes over what another gateway on this directory may have changed. What cannot be read changes nothing.
+    pub fn hear(&self) {
+        self.take_up(&mut self.list.write());
+    }
+
+    fn take_up(&self, list: &mut Vec<Bypass>) {
+        if let Some(Ok(kept)) = self.data_dir.as_ref().map(read)
+            && *list != kept
+        {
+            *list = kept;
+            self.any.store(!list.is_empty(), Ordering::Release);
+        }
     }
 
     /// Whether a read is bypassed.
@@ -127,6 +130,7 @@ impl Bypasses {
     /// If there are too many, or if it cannot be kept: then nothing has changed.
     pub fn add(&self, bypass: Bypass) -> Result<bool, Unchanged> {
         let mut list = self.list.write();
+        self.take_up(&mut list);
         let mut wanted: Vec<Bypass> =
             list.iter().filter(|other| !other.lies_within(&bypass)).cloned().collect();
         if wanted.len() >= MAX_BYPASSES {
@@ -142,6 +146,7 @@ impl Bypasses {
     /// If that cannot be kept: then nothing has changed.
     pub fn remove(&self, bypass: &Bypass) -> Result<bool, Unchanged> {
         let mut list = self.list.write();
+        self.take_up(&mut list);
         let wanted = list.iter().filter(|other| !other.lies_within(bypass)).cloned().collect();
         self.replace(&mut list, wanted)
     }
@@ -161,6 +166,14 @@ impl Bypasses {
         self.any.store(!list.is_empty(), Ordering::Release);
         Ok(true)
     }
+}
+
+/// What is kept.
+fn read(data_dir: &DataDir) -> Result<Vec<Bypass>, String> {
+    let Some(bytes) = data_dir.read(FILE)? else { return Ok(Vec::new()) };
+    let kept: Kept = serde_json::from_slice(&bytes)
+        .map_err(|error| format!("{FILE} is damaged in line {}", error.line()))?;
+    Ok(kept.bypasses.into_iter().take(MAX_BYPASSES).collect())
 }
 
 #[cfg(test)]
@@ -204,6 +217,23 @@ mod tests {
         bypasses.add(of("home", "", "")).expect("there is room");
         bypasses.add(of("home", "", "")).expect("twice is once");
         assert_eq!(bypasses.list(), [of("home", "", "")]);
+    }
+
+    #[test]
+    fn of_two_on_one_directory_neither_loses_what_the_other_was_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = DataDir::open(folder.path()).expect("it is there");
+        let (one, two) = (Bypasses::open(&dir), Bypasses::open(&dir));
+        one.add(of("home", "", "")).expect("it can be kept");
+        assert!(!two.covers("home", "lists", "x"), "it was not told yet");
+        two.hear();
+        assert!(two.covers("home", "lists", "x"));
+        one.add(of("attic", "", "")).expect("it can be kept");
+        two.add(of("den", "", "")).expect("it can be kept");
+        assert_eq!(two.list(), [of("home", "", ""), of("attic", "", ""), of("den", "", "")]);
+        std::fs::write(folder.path().join(FILE), "{").expect("written");
+        one.hear();
+        assert_eq!(one.list().len(), 2, "what cannot be read changes nothing");
     }
 
     #[test]

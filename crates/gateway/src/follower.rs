@@ -14,7 +14,7 @@ use greenroom_upstream::ask::Kind;
 use greenroom_upstream::class::Class;
 use greenroom_upstream::credential::Credential;
 use http::Request;
-use http::header::{HeaderValue, UPGRADE};
+use http::header::UPGRADE;
 use hyper_util::rt::TokioIo;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -261,12 +261,7 @@ impl Follower {
     /// Asks the server something of our own.
     async fn get(&self, path: &str, class: Class) -> Option<bytes::Bytes> {
         self.server.counters.own.fetch_add(1, Ordering::Relaxed);
-        let mut request =
-            Request::builder().uri(self.server.origin.uri(path).ok()?).body(Body::empty()).ok()?;
-        request.headers_mut().insert(http::header::ACCEPT, HeaderValue::from_static("application/json"));
-        for (name, value) in self.server.settings.kind.credential_headers(&self.credential, true) {
-            request.headers_mut().insert(name, value);
-        }
+        let request = self.server.own_request(path, &self.credential)?;
         let asked = async {
             let _place = self.server.queue.place(Errand::own(None, class)).await.ok()?;
             let key = breaker::key_of(path);

@@ -63,6 +63,7 @@ pub mod notices;
 pub mod observe;
 pub mod openness;
 pub mod origin;
+pub mod overheard;
 pub mod playlists;
 pub mod prefetch;
 pub mod process;

@@ -2,12 +2,14 @@
 //!
 //! What is shorter applies at once, also to what is kept; what is longer from the next load on.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use greenroom_upstream::class::{Class, Lifetime};
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use crate::state::book::FILE;
 
@@ -80,6 +82,16 @@ impl Lifetimes {
         }))
     }
 
+    /// This is what is said, and nothing else: somebody else may have said it.
+    pub fn hear(&self, all: &[(Class, Said)]) {
+        for class in Class::EVERY {
+            let said = all.iter().find(|(one, _)| *one == class).map(|(_, said)| *said).unwrap_or_default();
+            if said != self.said(class) {
+                self.say(class, said);
+            }
+        }
+    }
+
     /// This is said of a class from now on.
     pub fn say(&self, class: Class, said: Said) {
         let Some(numbers) = self.0.get(class as usize) else { return };
@@ -91,12 +103,16 @@ impl Lifetimes {
 
 /// What was said, in one data directory. Said seldom, so each time the file is opened anew.
 #[derive(Debug, Clone)]
-pub struct Book(PathBuf);
+pub struct Book {
+    path: PathBuf,
+    /// Held from reading or writing it until what is there holds here.
+    pub turn: Arc<tokio::sync::Mutex<()>>,
+}
 
 impl Book {
     /// Those of this directory.
     pub fn of(data_dir: &Path) -> Self {
-        Self(data_dir.join(FILE))
+        Self { path: data_dir.join(FILE), turn: Arc::default() }
     }
 
     /// What was said of a server's classes.
@@ -104,35 +120,36 @@ impl Book {
     /// # Errors
     /// If it cannot be read.
     pub fn read(&self, server: &str) -> Result<Vec<(Class, Said)>, String> {
-        let read = || -> rusqlite::Result<Vec<(Class, Said)>> {
-            let db = self.open()?;
-            let mut rows = db.prepare(
-                "SELECT class, fresh_s, fresh_with_signal_s, stale_s, stale_on_error_s FROM lifetime
-                 WHERE server = ?1",
-            )?;
-            let rows = rows.query_map([server], |row| {
-                let number = |at| -> rusqlite::Result<Option<u32>> {
-                    let number: Option<i64> = row.get(at)?;
-                    Ok(number.and_then(|number| u32::try_from(number).ok()).filter(|number| *number <= MAX_S))
-                };
-                let said = Said::of([number(1)?, number(2)?, number(3)?, number(4)?]);
-                Ok((row.get::<_, String>(0)?, said))
-            })?;
-            let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-            Ok(rows.into_iter().filter_map(|(class, said)| Some((Class::named(&class)?, said))).collect())
-        };
-        read().map_err(|error| error.to_string())
+        self.open().and_then(|db| said_of(&db, server)).map_err(|error| error.to_string())
     }
 
-    /// This is said from now on, all of it or nothing.
+    /// Changes what is said of these classes, all of them or none: laid over what holds in the file, which another
+    /// gateway may have changed. Returns what is said from now on.
     ///
     /// # Errors
     /// If it cannot be kept.
-    pub fn write(&self, all: &[(String, Class, Said)]) -> Result<(), String> {
-        let write = || -> rusqlite::Result<()> {
+    pub fn change(
+        &self,
+        which: &[(String, Class)],
+        over: impl Fn(Said) -> Said,
+    ) -> Result<Vec<(String, Class, Said)>, String> {
+        let write = || -> rusqlite::Result<Vec<(String, Class, Said)>> {
             let mut db = self.open()?;
-            let change = db.transaction()?;
-            for (server, class, said) in all {
+            let change = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let mut before = BTreeMap::new();
+            for (server, _) in which {
+                if !before.contains_key(server) {
+                    before.insert(server, said_of(&change, server)?);
+                }
+            }
+            let before = |server: &String, class: Class| {
+                let all = before.get(server).into_iter().flatten();
+                all.clone().find(|(one, _)| *one == class).map(|(_, said)| *said).unwrap_or_default()
+            };
+            let said =
+                |(server, class): &(String, Class)| (server.clone(), *class, over(before(server, *class)));
+            let all: Vec<(String, Class, Said)> = which.iter().map(said).collect();
+            for (server, class, said) in &all {
                 change.execute(
                     "DELETE FROM lifetime WHERE server = ?1 AND class = ?2",
                     params![server, class.name()],
@@ -147,7 +164,8 @@ impl Book {
                     params![server, class.name(), fresh_s, fresh_with_signal_s, stale_s, stale_on_error_s],
                 )?;
             }
-            change.commit()
+            change.commit()?;
+            Ok(all)
         };
         write().map_err(|error| error.to_string())
     }
@@ -155,10 +173,26 @@ impl Book {
     /// The file is made and brought up to date by who keeps the state, never here.
     fn open(&self) -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(&self.0, flags)?;
+        let db = Connection::open_with_flags(&self.path, flags)?;
         db.busy_timeout(BUSY_TIMEOUT)?;
         Ok(db)
     }
+}
+
+/// What is said of a server's classes; a class that nobody knows any more is passed over.
+fn said_of(db: &Connection, server: &str) -> rusqlite::Result<Vec<(Class, Said)>> {
+    let mut rows = db.prepare(
+        "SELECT class, fresh_s, fresh_with_signal_s, stale_s, stale_on_error_s FROM lifetime WHERE server = ?1",
+    )?;
+    let rows = rows.query_map([server], |row| {
+        let number = |at| -> rusqlite::Result<Option<u32>> {
+            let number: Option<i64> = row.get(at)?;
+            Ok(number.and_then(|number| u32::try_from(number).ok()).filter(|number| *number <= MAX_S))
+        };
+        Ok((row.get::<_, String>(0)?, Said::of([number(1)?, number(2)?, number(3)?, number(4)?])))
+    })?;
+    let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(rows.into_iter().filter_map(|(class, said)| Some((Class::named(&class)?, said))).collect())
 }
 
 #[cfg(test)]
@@ -216,10 +250,14 @@ mod tests {
         assert!(book.read("home").is_err(), "it makes no file of its own");
         crate::state::book::Book::open(folder.path()).expect("it can be made");
         let said = Said { fresh_s: Some(15), stale_s: Some(0), ..Said::default() };
-        let all = [("home".to_owned(), Class::Sessions, said), ("home".to_owned(), Class::Lists, said)];
-        book.write(&all).expect("it can be kept");
-        book.write(&[("home".to_owned(), Class::Lists, Said::default())]).expect("it can be kept");
+        let all = [("home".to_owned(), Class::Sessions), ("home".to_owned(), Class::Lists)];
+        book.change(&all, |_| said).expect("it can be kept");
+        book.change(&all[1..], |_| Said::default()).expect("it can be kept");
         assert_eq!(book.read("home"), Ok(vec![(Class::Sessions, said)]));
         assert_eq!(book.read("attic"), Ok(Vec::new()));
+        let more = |before| Said { stale_on_error_s: Some(9), ..before };
+        let both = Said { stale_on_error_s: Some(9), ..said };
+        let changed = book.change(&all[..1], more);
+        assert_eq!(changed, Ok(vec![("home".to_owned(), Class::Sessions, both)]), "what is not named stays");
     }
 }

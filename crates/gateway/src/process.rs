@@ -21,6 +21,7 @@ use crate::keys::{ControlToken, DataDir};
 use crate::library::Libraries;
 use crate::matching::Matching;
 use crate::notices::{Fact, Notices};
+use crate::overheard::Overheard;
 use crate::playlists::{self, Playlists};
 use crate::server::Server;
 use crate::state::State;
@@ -32,7 +33,8 @@ use crate::tls::shown::Files;
 use crate::traces::Traces;
 use crate::warnings::Warnings;
 use crate::{
-    breaker, control, follower, library, lifetimes, listener, openness, prefetch, resume, state, statistics,
+    breaker, control, follower, library, lifetimes, listener, openness, overheard, prefetch, resume, state,
+    statistics,
 };
 
 /// How long requests under way may take to end after the process was told to stop.
@@ -149,7 +151,7 @@ impl Process {
         let inside = Arc::new(Inside::of(own.clone()));
         let known = Arc::clone(&libraries);
         let dashboard = Dashboard::new(Arc::clone(&inside), known, clock.clone());
-        let dashboard = Arc::new(dashboard.counting(Arc::clone(&statistics)));
+        let dashboard = Arc::new(dashboard.counting(Arc::clone(&statistics)).within(&state_dir));
         let kept = (clock.clone(), tasks.clone());
         let history = History::open(&state_dir, state.trouble(), settings.history_max_rows, own, kept);
         let history = Arc::new(history);
@@ -175,7 +177,7 @@ impl Process {
             traces: Arc::clone(&traces),
             jobs: Arc::clone(&jobs),
             advisor: Some(advisor),
-            lifetimes: Some(lifetimes),
+            lifetimes: Some(lifetimes.clone()),
             statistics: Arc::clone(&statistics),
         });
         let shown = open_shown(settings.control.shown.as_ref(), "the control plane", &clock)?;
@@ -198,6 +200,13 @@ impl Process {
             tasks.spawn(library::keep(Arc::clone(&server), Arc::clone(&libraries)));
             tasks.spawn(follower::follow(server));
         }
+        let told = Overheard {
+            servers: servers.iter().map(|(server, _)| Arc::clone(server)).collect(),
+            lifetimes,
+            bypasses,
+            state: Arc::clone(&state),
+        };
+        tasks.spawn(overheard::keep(told, clock.clone(), stop.clone()));
         tasks.spawn(follow_wall(clock.clone(), stop.clone()));
         tasks.spawn(jobs.keep());
         tasks.spawn(inside.keep_warm(stop.clone()));

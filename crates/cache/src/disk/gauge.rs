@@ -4,7 +4,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::store::{Sight, Store};
+use super::sight::Sight;
+use super::store::Store;
 use crate::cache::Cache;
 use crate::key::Key;
 use crate::value::Entry;

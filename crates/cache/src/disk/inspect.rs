@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
 
+use super::batch::Batch;
 use super::bodies::Bodies;
 use super::layout::{APPLICATION, FORMAT};
 use super::parcel;
 use super::presence;
 use super::row::{COLUMNS, Raw, Torn, hash_in};
 use super::spelling;
-use super::store::{Batch, FILE, Store};
+use super::store::{FILE, Store};
 use super::sweep::ORPHAN_AFTER_MS;
 use super::trouble::{Failing, Trouble};
 use crate::key::{Key, Partition, Tag};

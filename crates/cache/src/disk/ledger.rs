@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::batch::{Mark, Placed};
 use super::spelling;
-use super::store::{Mark, Placed};
 use crate::clock::Clock;
 use crate::key::Key;
 use crate::marker::Markers;

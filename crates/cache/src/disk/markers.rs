@@ -9,10 +9,10 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::batch::{Mark, Placed};
 use super::layout::about;
 use super::row::int;
 use super::spelling;
-use super::store::{Mark, Placed};
 use super::trouble::Failing;
 use crate::stamp::Stamp;
 

@@ -2,7 +2,8 @@
 //!
 //! | room | is |
 //! |---|---|
-//! | `store` | one SQLite file, and all that is read from it and written to it |
+//! | `store` | one SQLite file, and all that is read from it and written to it; `sight`, how a key is looked up; `batch` and `commit`, what is written at a time, and how |
+//! | `settings`, `stats`, `shared` | its bounds, what it counts, what its threads share |
 //! | `layout` | its tables, and how a file is known to be ours |
 //! | `row` | how an entry becomes a row and comes back |
 //! | `sweep` | making room, in small steps |
@@ -33,8 +34,10 @@
 //! marker was the newest its process knew when its load began (`seen`). An entry is invalid if a marker reaches it
 //! that is newer than that. Clocks have no say in it.
 
+pub(crate) mod batch;
 mod bodies;
 pub(crate) mod claims;
+mod commit;
 mod extent;
 #[doc(hidden)]
 pub mod gauge;
@@ -52,7 +55,11 @@ mod queue;
 mod readers;
 mod renewal;
 pub(crate) mod row;
+mod settings;
+mod shared;
+pub(crate) mod sight;
 mod spelling;
+mod stats;
 pub(crate) mod store;
 mod sweep;
 #[cfg(test)]
@@ -62,34 +69,32 @@ mod turn;
 mod witness;
 mod writer;
 
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::watch;
-
 pub use self::place::network_file_system;
+pub use self::settings::DiskSettings;
+pub use self::stats::DiskStats;
 
+use self::batch::{Mark, Offer};
 use self::claims::Claims;
-use self::health::Health;
 use self::ledger::{Ledger, Seen};
-use self::queue::{Progress, Queue};
+use self::queue::Progress;
 use self::readers::Readers;
 use self::row::Found;
-use self::store::{Mark, Offer};
-use self::trouble::{Failing, Trouble};
+use self::shared::Shared;
+use self::stats::Sharing;
+use self::trouble::Trouble;
 use crate::clock::{Clock, millis};
 use crate::key::Key;
 use crate::memo::Memo;
 use crate::memory::Memory;
 use crate::scope::{Invalidation, Mode, Scope, Settle};
 use crate::stamp::{Moment, Stamp};
-use crate::tally::Counter;
 use crate::value::Entry;
 
-const MIB: u64 = 1024 * 1024;
 /// How long a reader waits for the disk while the source cannot be asked: it is that or no answer.
 const LAST_RESORT_TIMEOUT: Duration = Duration::from_secs(2);
 /// A claim may take so many times as long as a look: without it two load, which takes longer.
@@ -97,148 +102,6 @@ const CLAIM_PATIENCE: u32 = 5;
 /// How often it is looked whether something is written by now, and from when on it is hurried.
 const WRITTEN_POLL: Duration = Duration::from_millis(5);
 const WRITTEN_SOON: Duration = Duration::from_millis(100);
-
-/// The disk tier's bounds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DiskSettings {
-    /// The directory of the store. Made if need be, for this user only.
-    pub dir: PathBuf,
-    /// Bytes the store may hold, in pages that are used and in files of their own; beyond, what was read longest ago
-    /// makes room. Beside it lies the write-ahead log (see [`DiskSettings::max_wal_bytes`]), and free pages stay in
-    /// the file until they are a quarter of it.
-    pub max_bytes: u64,
-    /// Longer bodies get a file of their own.
-    pub file_above_bytes: usize,
-    /// Bytes that may wait to be written; beyond, the oldest are dropped and counted.
-    pub max_queued_bytes: u64,
-    /// How long an entry waits for others to be written with; never longer than half of `shared_lag`.
-    pub write_linger: Duration,
-    /// How long a reader waits for the disk before it is a miss.
-    pub read_timeout: Duration,
-    /// Threads that read.
-    pub readers: usize,
-    /// Looks that wait for one of them.
-    pub max_looks: usize,
-    /// The write-ahead log is cut above this.
-    pub max_wal_bytes: u64,
-    /// How long an invalidation's call waits to be durable.
-    pub mark_timeout: Duration,
-    /// Within this time other processes on the same directory know of an invalidation.
-    pub shared_lag: Duration,
-    /// How long writing what is left may take at the end.
-    pub drain_timeout: Duration,
-}
-
-impl DiskSettings {
-    /// The defaults, for a store in `dir`.
-    pub fn new(dir: impl Into<PathBuf>) -> Self {
-        Self {
-            dir: dir.into(),
-            max_bytes: 2048 * MIB,
-            file_above_bytes: 64 * 1024,
-            max_queued_bytes: 64 * MIB,
-            write_linger: Duration::from_millis(20),
-            read_timeout: Duration::from_millis(20),
-            readers: 2,
-            max_looks: 1024,
-            max_wal_bytes: 16 * MIB,
-            mark_timeout: Duration::from_millis(50),
-            shared_lag: Duration::from_millis(20),
-            drain_timeout: Duration::from_secs(5),
-        }
-    }
-}
-
-/// What is counted. All of it only grows, but for what waits and what is held.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct DiskStats {
-    /// Looks that found something.
-    pub hits: u64,
-    /// Looks that found nothing.
-    pub misses: u64,
-    /// Looks that took too long, found no free reader, or were not tried because reads are off.
-    pub slow: u64,
-    /// Rows that were not what was written.
-    pub torn: u64,
-    /// Entries written.
-    pub written: u64,
-    /// Entries that could not be written.
-    pub failed: u64,
-    /// Entries dropped because too much waited to be written.
-    pub dropped: u64,
-    /// Invalidations and removals that could not be made durable: what they cover may come back.
-    pub marks_lost: u64,
-    /// Times a damaged file was set aside.
-    pub set_aside: u64,
-    /// Entries that wait to be written, and their bytes.
-    pub queued: u64,
-    /// See [`DiskStats::queued`].
-    pub queued_bytes: u64,
-    /// Bytes the store holds, and may hold.
-    pub bytes: u64,
-    /// Bytes that may be kept.
-    pub max_bytes: u64,
-    /// Loads that waited for another process, which loaded the same key.
-    pub waits: u64,
-    /// Loads that were spared because another process had made them.
-    pub adopted: u64,
-    /// Waits for another process that took too long: then this one loaded as well.
-    pub overdue: u64,
-    /// Loads made without asking other processes: there were too many at once, or the disk did not answer.
-    pub unclaimed: u64,
-    /// Whether another process has the store open.
-    pub has_company: bool,
-    /// What is off at the moment, if anything.
-    pub reads_off: bool,
-    /// See [`DiskStats::reads_off`].
-    pub writes_off: bool,
-}
-
-/// Counters shared by the threads.
-#[derive(Debug, Default)]
-struct Counters {
-    hits: AtomicU64,
-    misses: AtomicU64,
-    slow: AtomicU64,
-    torn: AtomicU64,
-    written: AtomicU64,
-    failed: AtomicU64,
-    set_aside: AtomicU64,
-    bytes: AtomicU64,
-}
-
-/// What loading beside other processes comes to.
-#[derive(Debug, Default)]
-pub(crate) struct Sharing {
-    pub(crate) waits: Counter,
-    pub(crate) adopted: Counter,
-    pub(crate) overdue: Counter,
-    pub(crate) unclaimed: Counter,
-}
-
-/// What all threads of the tier share.
-#[derive(Debug)]
-struct Shared {
-    settings: DiskSettings,
-    clock: Clock,
-    queue: Queue,
-    health: Health,
-    counters: Counters,
-    /// Grows when the file was replaced: whoever reads opens it anew.
-    generation: AtomicU64,
-    /// The writer has the file open and told all its markers: only then may anybody read it.
-    is_open: AtomicBool,
-    /// Somebody found the file damaged; the writer sees to it.
-    alarm: Mutex<Option<Failing>>,
-    /// What the writer has committed: grows before it leaves the queue.
-    commits: AtomicU64,
-    /// Readers end their reads at once while the log is being cut.
-    cutting: AtomicBool,
-    /// Another process has the store open.
-    has_company: AtomicBool,
-    /// Everything up to this ticket is written, or never will be.
-    done: watch::Sender<Progress>,
-}
 
 /// The disk tier.
 #[derive(Debug)]
@@ -475,35 +338,6 @@ impl Disk {
         self.shared.health.turns()
     }
 
-    /// The figures at this moment.
-    pub(crate) fn stats(&self) -> DiskStats {
-        let shared = &self.shared;
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let (counters, depth) = (&shared.counters, shared.queue.depth());
-        DiskStats {
-            hits: read(&counters.hits),
-            misses: read(&counters.misses),
-            slow: read(&counters.slow),
-            torn: read(&counters.torn),
-            written: read(&counters.written),
-            failed: read(&counters.failed),
-            dropped: depth.dropped,
-            marks_lost: depth.marks_lost,
-            set_aside: read(&counters.set_aside),
-            queued: depth.offers,
-            queued_bytes: depth.bytes,
-            bytes: read(&counters.bytes),
-            max_bytes: shared.settings.max_bytes,
-            waits: self.sharing.waits.get(),
-            adopted: self.sharing.adopted.get(),
-            overdue: self.sharing.overdue.get(),
-            unclaimed: self.sharing.unclaimed.get(),
-            has_company: self.has_company(),
-            reads_off: shared.health.reads_are_off(),
-            writes_off: shared.health.writes_are_off(),
-        }
-    }
-
     /// Ends without writing what is left.
     #[cfg(test)]
     pub(crate) async fn crash(&self) {
@@ -542,39 +376,5 @@ impl Drop for Disk {
     fn drop(&mut self) {
         self.shared.queue.give_up();
         self.readers.close();
-    }
-}
-
-impl Shared {
-    fn new(settings: DiskSettings, clock: Clock) -> Self {
-        Self {
-            queue: Queue::new(settings.max_queued_bytes),
-            clock,
-            health: Health::default(),
-            counters: Counters::default(),
-            generation: AtomicU64::new(0),
-            is_open: AtomicBool::new(false),
-            alarm: Mutex::default(),
-            commits: AtomicU64::new(0),
-            cutting: AtomicBool::new(false),
-            has_company: AtomicBool::new(false),
-            done: watch::Sender::default(),
-            settings,
-        }
-    }
-
-    /// Somebody found the file of that generation in trouble. Of one that was replaced since it is no news.
-    fn raise(&self, failing: Failing, generation: u64) {
-        let mut alarm = self.alarm.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.is_open.load(Ordering::Acquire) && generation == self.generation.load(Ordering::Acquire) {
-            *alarm = Some(failing);
-            drop(alarm);
-            self.queue.ring();
-        }
-    }
-
-    /// What was raised, unless it is about a file that was replaced meanwhile.
-    fn take_alarm(&self) -> Option<Failing> {
-        self.alarm.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }

@@ -4,8 +4,8 @@
 use std::collections::hash_map::Entry as Place;
 use std::collections::{HashMap, VecDeque};
 
+use super::batch::{Batch, Mark};
 use super::spelling;
-use super::store::{Batch, Mark};
 use crate::key::{BuildAsHashed, Key};
 use crate::stamp::Stamp;
 

@@ -8,7 +8,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::oneshot;
 
 use super::row::Found;
-use super::store::{Looks, Sight, Store};
+use super::sight::{Looks, Sight};
+use super::store::Store;
 use super::trouble::{Failing, Trouble};
 use super::{Shared, Snapshot};
 use crate::key::Key;
@@ -163,7 +164,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::disk::DiskSettings;
-    use crate::disk::store::{Batch, Offer};
+    use crate::disk::batch::{Batch, Offer};
     use crate::disk::tests::markers::entry_of;
     use crate::key::Partition;
     use crate::stamp::Stamp;

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
+use super::batch::{Batch, Mark};
 use super::presence::{self, Presence};
 use super::spelling;
-use super::store::{self, Batch, FILE, Mark, Store};
+use super::store::{self, FILE, Store};
 use super::trouble::{Failing, Trouble};
 use super::writer::Writer;
 use crate::scope::Scope;

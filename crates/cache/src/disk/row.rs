@@ -3,10 +3,10 @@
 use rusqlite::types::Value as Field;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::batch::Offer;
 use super::bodies::Bodies;
 use super::extent::Size;
 use super::parcel::{self, Packed};
-use super::store::Offer;
 use super::trouble::Failing;
 use crate::key::{Key, Tag};
 use crate::policy::Horizons;

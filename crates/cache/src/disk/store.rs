@@ -8,24 +8,26 @@
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{CachedStatement, Connection, OpenFlags, OptionalExtension, params};
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::batch::{News, Placed};
 use super::bodies::Bodies;
-use super::extent::{self, Size};
+use super::extent;
 use super::layout::{about, prepare};
-use super::row::{Found, Packing, Raw, SELECT, Torn, count, int, put, take_out, take_out_torn};
+use super::row::{SELECT, int};
+use super::sight::Looks;
+#[cfg(test)]
+use super::sight::Sight;
 use super::trouble::{Failing, Trouble};
 use super::turn::Turn;
 use super::{markers, memos};
 use crate::key::Key;
 use crate::memo::Memo;
 use crate::stamp::Stamp;
-use crate::value::Entry;
 
 /// The database's name in its directory.
 pub(crate) const FILE: &str = "cache.db";
@@ -42,98 +44,6 @@ const PAGES_READ_KIB: i64 = 16 * 1024;
 const LOG_MOVED_BYTES: i64 = 12 * 1024 * 1024;
 /// What of the log's file is kept for the next turn: cutting it and making it again costs more than it takes.
 const LOG_KEPT_BYTES: i64 = 16 * 1024 * 1024;
-/// What a look into the store shows.
-#[derive(Debug)]
-pub(crate) enum Sight {
-    /// A value.
-    Found(Box<Found>),
-    /// Nothing under this key.
-    Nothing,
-    /// A row that is not what was written; it is to be taken out.
-    Torn(Torn),
-}
-
-/// An entry on its way to the disk.
-#[derive(Debug, Clone)]
-pub(crate) struct Offer {
-    pub(crate) key: Key,
-    pub(crate) entry: Arc<Entry>,
-    /// The newest marker that was known when its load began.
-    pub(crate) seen: u64,
-}
-
-/// A marker on its way to the disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mark {
-    /// The scope as it is spelled.
-    pub(crate) scope: String,
-    pub(crate) purges: bool,
-    pub(crate) stamp: Stamp,
-    /// Until the end of which millisecond of the clock nothing it covers may be stored; zero if it may.
-    pub(crate) hold_until: Stamp,
-    /// Until when loads of what it covers live for `settle_fresh_ms` at most; zero if as long as ever.
-    pub(crate) settle_until_ms: u64,
-    pub(crate) settle_fresh_ms: u64,
-}
-
-/// A marker with its place in the order of all processes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Placed {
-    pub(crate) seq: u64,
-    pub(crate) origin: i64,
-    pub(crate) mark: Mark,
-}
-
-/// What is written in one transaction.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    pub(crate) marks: Vec<Mark>,
-    pub(crate) offers: Vec<Offer>,
-    /// Keys to take out if what is kept is not from a later load than this.
-    pub(crate) removals: Vec<(Key, Stamp)>,
-    /// What is remembered of keys beside values.
-    pub(crate) memos: Vec<(Key, Arc<Memo>)>,
-    /// Rows that were torn.
-    pub(crate) torn: Vec<Torn>,
-    /// Rows that were read, by hash of their key.
-    pub(crate) used: Vec<i64>,
-}
-
-impl Batch {
-    fn takes_out(&self, key: &Key) -> bool {
-        self.removals.iter().any(|(removed, _)| removed == key)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.marks.is_empty()
-            && self.offers.is_empty()
-            && self.removals.is_empty()
-            && self.memos.is_empty()
-            && self.torn.is_empty()
-            && self.used.is_empty()
-    }
-}
-
-/// What became of a batch.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Written {
-    /// Entries in the store now.
-    pub(crate) stored: u64,
-    /// Entries for which a newer load was there already.
-    pub(crate) outdated: u64,
-    /// Entries that could not be written, while the others could.
-    pub(crate) failed: u64,
-}
-
-/// What came from a store since it was heard last.
-#[derive(Debug)]
-pub(crate) struct News {
-    /// Markers that were placed, in order.
-    pub(crate) placed: Vec<Placed>,
-    /// The newest marker that was swept.
-    pub(crate) floor: u64,
-}
-
 /// What the store holds.
 #[cfg(test)]
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -254,139 +164,6 @@ impl Store {
         }
     }
 
-    /// Writes a batch as one transaction. An entry that cannot be written is counted; the others are.
-    pub(crate) fn write(&mut self, batch: &Batch, origin: i64, now_ms: u64) -> Result<Written, Failing> {
-        let (mut written, mut packed) = (Written::default(), Vec::new());
-        let done = self
-            .pack(batch, now_ms, &mut packed, &mut written)
-            .and_then(|()| self.commit(batch, &packed, origin, now_ms, &mut written));
-        match done {
-            Ok(()) => Ok(written),
-            Err(failing) => {
-                // What waits for its turn only comes again, with the same files.
-                if failing.trouble != Trouble::Locked {
-                    let made = packed.into_iter().filter(|row| !row.is_reused);
-                    self.bodies.remove_all(&made.filter_map(|row| row.file).collect::<Vec<_>>());
-                }
-                Err(failing)
-            }
-        }
-    }
-
-    fn commit(
-        &mut self,
-        batch: &Batch,
-        packed: &[Packing],
-        origin: i64,
-        now_ms: u64,
-        written: &mut Written,
-    ) -> Result<(), Failing> {
-        let mut replaced = Vec::new();
-        let seed = self.seed;
-        let change = self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let mut grown = Size::default();
-        for mark in &batch.marks {
-            markers::place(&change, mark, origin, now_ms)?;
-        }
-        if !batch.marks.is_empty() {
-            markers::fold(&change, self.max_markers)?;
-        }
-        let floor = markers::floor(&change)?;
-        for (key, than) in &batch.removals {
-            let hash = xxh3_64_with_seed(key.whole().as_bytes(), seed).cast_signed();
-            grown -= take_out(&change, hash, Some(*than), &mut replaced)?;
-        }
-        for (key, memo) in &batch.memos {
-            let hash = xxh3_64_with_seed(key.whole().as_bytes(), seed).cast_signed();
-            memos::write(&change, hash, key, memo)?;
-        }
-        for torn in &batch.torn {
-            grown -= take_out_torn(&change, torn, &mut replaced)?;
-        }
-        for hash in &batch.used {
-            change
-                .prepare_cached("UPDATE entry SET used_ms = ?2 WHERE hash = ?1")?
-                .execute(params![hash, int(now_ms)])?;
-        }
-        for row in packed {
-            // A marker that it did not know may have been swept.
-            let put = if row.seen < floor { Ok(None) } else { put(&change, row, &mut replaced) };
-            match put {
-                Ok(Some(more)) => {
-                    grown += more;
-                    written.stored += 1;
-                }
-                Ok(None) => {
-                    replaced.extend(row.file.clone().filter(|_| !row.is_reused));
-                    written.outdated += 1;
-                }
-                // Where the whole transaction is gone, so are the others.
-                Err(failing) if failing.trouble == Trouble::Failing && !change.is_autocommit() => {
-                    replaced.extend(row.file.clone().filter(|_| !row.is_reused));
-                    written.failed += 1;
-                }
-                Err(failing) => return Err(failing),
-            }
-        }
-        let stamps = batch.offers.iter().map(|offer| offer.entry.created());
-        let newest = stamps.chain(batch.marks.iter().map(|mark| mark.stamp)).max().unwrap_or_default();
-        change
-            .prepare_cached("UPDATE about SET value = max(value, ?1) WHERE name = 'stamp'")?
-            .execute([newest.raw().cast_signed()])?;
-        extent::grow(&change, grown)?;
-        change.commit()?;
-        self.bodies.remove_all(&replaced);
-        Ok(())
-    }
-
-    /// Packs what is offered, and writes large bodies to their files.
-    fn pack(
-        &self,
-        batch: &Batch,
-        now_ms: u64,
-        rows: &mut Vec<Packing>,
-        written: &mut Written,
-    ) -> Result<(), Failing> {
-        rows.reserve(batch.offers.len());
-        for offer in &batch.offers {
-            let Some(mut row) = Packing::of(offer, self.hash(&offer.key), now_ms) else {
-                written.failed += 1;
-                continue;
-            };
-            if row.body.bytes.len() > self.file_above {
-                let hash = xxh3_64(&row.body.bytes).cast_signed();
-                (row.file_bytes, row.file_hash) = (count(row.body.bytes.len()), Some(hash));
-                let is_going =
-                    batch.takes_out(&row.key) || batch.torn.iter().any(|torn| torn.hash == row.hash);
-                if let (false, Some(name)) = (is_going, self.same_file(&row)?) {
-                    (row.file, row.is_reused) = (Some(name), true);
-                    rows.push(row);
-                    continue;
-                }
-                let name = Bodies::name(row.hash, offer.entry.created());
-                match self.bodies.write(&name, &row.body.bytes).map_err(Failing::from) {
-                    Ok(()) => row.file = Some(name),
-                    Err(failing) if failing.trouble == Trouble::Failing => {
-                        written.failed += 1;
-                        continue;
-                    }
-                    Err(failing) => return Err(failing),
-                }
-            }
-            rows.push(row);
-        }
-        Ok(())
-    }
-
-    /// The file of the row that is to be replaced, if it holds the very same bytes: then only the row is written.
-    fn same_file(&self, row: &Packing) -> Result<Option<String>, Failing> {
-        let sql = "SELECT file FROM entry WHERE hash = ?1 AND file_hash = ?2 AND file_bytes = ?3";
-        let mut select = self.db.prepare_cached(sql)?;
-        let same = select.query_row(params![row.hash, row.file_hash, row.file_bytes], |row| row.get(0));
-        let same: Option<String> = same.optional()?.flatten();
-        Ok(same.filter(|name| self.bodies.length(name) == Some(row.file_bytes.unsigned_abs())))
-    }
-
     /// The newest stamp that was ever written: ours begin after it.
     pub(crate) fn newest_stamp(&self) -> Result<Stamp, Failing> {
         let stamp = about(&self.db, "stamp")?;
@@ -486,43 +263,6 @@ impl Store {
         let (entries, bytes): (i64, i64) =
             self.db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(Holds { bytes: bytes.max(0).cast_unsigned(), entries: entries.max(0).cast_unsigned() })
-    }
-}
-
-/// Looks at one state of the store. The statement is kept at hand: finding it anew is a tenth of a look.
-pub(crate) struct Looks<'a> {
-    store: &'a Store,
-    select: CachedStatement<'a>,
-}
-
-impl Looks<'_> {
-    /// What is kept under a key.
-    pub(crate) fn look(&mut self, key: &Key) -> Result<Sight, Failing> {
-        let row = self
-            .select
-            .query_row([self.store.hash(key)], |row| {
-                if !row.get_ref(0)?.as_bytes().is_ok_and(|kept| kept == key.whole().as_bytes()) {
-                    return Ok(Sight::Nothing);
-                }
-                match Raw::read(row).ok().and_then(|raw| raw.check(key, &self.store.bodies)) {
-                    Some(found) => Ok(Sight::Found(Box::new(found))),
-                    None => Ok(Sight::Torn(Torn { hash: self.store.hash(key), created: row.get(1)? })),
-                }
-            })
-            .optional()?;
-        Ok(row.unwrap_or(Sight::Nothing))
-    }
-
-    /// From here on the state is the one the store has now.
-    pub(crate) fn renew(&self) -> Result<(), Failing> {
-        self.store.end_read();
-        self.store.begin_read()
-    }
-}
-
-impl Drop for Looks<'_> {
-    fn drop(&mut self) {
-        self.store.end_read();
     }
 }
 

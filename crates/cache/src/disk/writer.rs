@@ -7,11 +7,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Shared;
+use super::batch::{Batch, Mark, News, Placed};
 use super::ledger::Ledger;
 use super::presence::Presence;
 use super::queue::{Delivery, Progress};
 use super::renewal;
-use super::store::{Batch, Mark, News, Placed, Store};
+use super::store::Store;
 use super::trouble::{Failing, Trouble};
 use super::witness::Witness;
 use crate::key::Key;

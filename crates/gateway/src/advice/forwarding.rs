@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use greenroom_upstream::ask::Kind;
 use greenroom_upstream::class::Class;
-use http::Request;
-use http::header::{ACCEPT, HeaderValue};
 use parking_lot::Mutex;
 use serde::Deserialize;
 
-use crate::body::{Body, Collected, collect};
+use crate::body::{Collected, collect};
 use crate::breaker;
 use crate::origin::Lane;
 use crate::queue::Errand;
@@ -91,11 +89,7 @@ async fn ask(server: &Server) -> Option<(u16, Vec<u8>)> {
     if !server.breaker.admits() {
         return None;
     }
-    let mut request = Request::builder().uri(server.origin.uri(ASKED_FOR).ok()?).body(Body::empty()).ok()?;
-    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-    for (name, value) in server.settings.kind.credential_headers(&credential, true) {
-        request.headers_mut().insert(name, value);
-    }
+    let request = server.own_request(ASKED_FOR, &credential)?;
     let _place = server.queue.place(Errand::own(None, Class::Server)).await.ok()?;
     server.counters.own.fetch_add(1, Ordering::Relaxed);
     let response = server.send(request, Lane::Read, breaker::key_of(ASKED_FOR)).await.ok()?;

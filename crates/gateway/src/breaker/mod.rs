@@ -181,6 +181,11 @@ impl Breaker {
         self.reaches(|phase| phase == Phase::There).await;
     }
 
+    /// Event sockets that were cut and are not attached again.
+    pub fn cut_sockets(&self) -> usize {
+        *self.attaching.borrow()
+    }
+
     /// An event socket was cut.
     pub fn attaching(&self) -> Attaching<'_> {
         self.attaching.send_modify(|count| *count += 1);

@@ -101,25 +101,17 @@ impl Control {
     }
 
     fn run_job(&self, id: &str) -> Asked {
-        let elsewhere = || match indexes::run(&self.playlists.libraries, id) {
-            Asked::Unknown => playlists::run(&self.playlists.keeping, id),
-            asked => asked,
-        };
-        match self.jobs.run(id) {
-            Asked::Unknown => elsewhere(),
-            asked => asked,
-        }
+        self.jobs
+            .run(id)
+            .or_else(|| indexes::run(&self.playlists.libraries, id))
+            .or_else(|| playlists::run(&self.playlists.keeping, id))
     }
 
     fn cancel_job(&self, id: &str) -> Asked {
-        let elsewhere = || match indexes::cancel(&self.playlists.libraries, id) {
-            Asked::Unknown => playlists::cancel(&self.playlists.keeping, id),
-            asked => asked,
-        };
-        match self.jobs.cancel(id) {
-            Asked::Unknown => elsewhere(),
-            asked => asked,
-        }
+        self.jobs
+            .cancel(id)
+            .or_else(|| indexes::cancel(&self.playlists.libraries, id))
+            .or_else(|| playlists::cancel(&self.playlists.keeping, id))
     }
 }
 

@@ -11,7 +11,7 @@ use axum::{Extension, Json};
 use bytes::Bytes;
 use futures_util::stream;
 use http::StatusCode;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{ACCEPT, HeaderMap};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use utoipa::ToSchema;
@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 use super::Plane;
 use super::api::{Done, read};
 use super::gate::{Admitted, Pass};
+use super::live::event_stream;
 use super::problem::Problem;
 use crate::library::{Asked, Library, LibraryId, Phase, Progress, Report};
 
@@ -237,11 +238,7 @@ pub(super) async fn progress(
         let frame = watcher.next().await?;
         Some((Ok::<_, Infallible>(frame), watcher))
     });
-    let mut response = Response::new(Body::from_stream(frames));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    Ok(response)
+    Ok(event_stream(frames))
 }
 
 /// One that watches a build.

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::stream::{self, Stream};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -114,11 +114,20 @@ pub(super) async fn watch(
         let frame = viewer.next().await?;
         Some((Ok::<_, Infallible>(frame), viewer))
     });
+    Ok(event_stream(frames))
+}
+
+/// An answer that goes on, frame by frame.
+pub(super) fn event_stream<S>(frames: S) -> Response
+where
+    S: Stream<Item = Result<Bytes, Infallible>> + Send + 'static,
+{
     let mut response = Response::new(Body::from_stream(frames));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    // A proxy before us is to pass each frame on as it comes.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    Ok(response)
+    response
 }
 
 impl Viewer {

@@ -119,8 +119,6 @@ pub struct Control {
     advisor: Option<Arc<Advisor>>,
     /// Where lifetimes that are said are kept.
     lifetimes: Option<lifetimes::Book>,
-    /// Held while lifetimes are changed.
-    saying: tokio::sync::Mutex<()>,
     sessions: Sessions,
     throttle: Throttle,
     refusals: [AtomicU64; Decision::REFUSALS.len()],
@@ -262,7 +260,6 @@ impl Control {
             statistics,
             advisor,
             lifetimes,
-            saying: tokio::sync::Mutex::new(()),
             sessions: Sessions::default(),
             throttle: Throttle::default(),
             refusals: [const { AtomicU64::new(0) }; Decision::REFUSALS.len()],

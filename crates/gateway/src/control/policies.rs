@@ -316,29 +316,35 @@ impl Control {
         &self,
         only: Option<&str>,
         class: Option<Class>,
-        change: impl Fn(Said) -> Said + Send + Sync,
+        change: impl Fn(Said) -> Said + Send + Sync + 'static,
     ) -> Result<(), Problem> {
         self.check_server(only)?;
         let classes = Class::EVERY.into_iter().filter(|one| class.is_none_or(|class| class == *one));
         let classes: Vec<Class> = classes.collect();
-        let of = |server: &Arc<Server>| {
-            let said = |class: &Class| (Arc::clone(server), *class, change(server.lifetimes.said(*class)));
-            classes.iter().map(said).collect::<Vec<_>>()
+        let servers: Vec<Arc<Server>> = self.chosen(only).cloned().collect();
+        let (Some(book), Some(server)) = (self.lifetimes.clone(), servers.first()) else {
+            for (server, class) in
+                servers.iter().flat_map(|server| classes.iter().map(move |class| (server, *class)))
+            {
+                server.lifetimes.say(class, change(server.lifetimes.said(class)));
+            }
+            return Ok(());
         };
         // One after the other, so that what is written is what holds.
-        let _alone = self.saying.lock().await;
-        let all: Vec<(Arc<Server>, Class, Said)> = self.chosen(only).flat_map(of).collect();
-        if let (Some(book), Some((server, ..))) = (self.lifetimes.clone(), all.first()) {
-            let rows: Vec<_> =
-                all.iter().map(|(server, class, said)| (server.name().to_owned(), *class, *said)).collect();
-            let kept = server.tasks.spawn_blocking(move || book.write(&rows)).await;
-            kept.unwrap_or_else(|_| Err("it broke off".to_owned())).map_err(|reason| {
-                tracing::warn!(reason, "lifetimes stay as they were: they cannot be written down");
-                Problem::LIFETIME_NOT_KEPT
-            })?;
-        }
-        for (server, class, said) in all {
-            server.lifetimes.say(class, said);
+        let turn = Arc::clone(&book.turn);
+        let _alone = turn.lock().await;
+        let named =
+            |server: &Arc<Server>| classes.iter().map(|class| (server.name().to_owned(), *class)).collect();
+        let which: Vec<(String, Class)> = servers.iter().flat_map::<Vec<_>, _>(named).collect();
+        let kept = server.tasks.spawn_blocking(move || book.change(&which, change)).await;
+        let kept = kept.unwrap_or_else(|_| Err("it broke off".to_owned())).map_err(|reason| {
+            tracing::warn!(reason, "lifetimes stay as they were: they cannot be written down");
+            Problem::LIFETIME_NOT_KEPT
+        })?;
+        for (name, class, said) in kept {
+            if let Some(server) = servers.iter().find(|server| server.name() == name) {
+                server.lifetimes.say(class, said);
+            }
         }
         Ok(())
     }

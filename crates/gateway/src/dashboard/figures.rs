@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use greenroom_upstream::dashboard::{Item, Session};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::health::Health;
@@ -33,7 +33,7 @@ pub struct Figures {
     /// How many users each server has.
     #[serde(skip)]
     pub users: BTreeMap<String, u64>,
-    /// Most that played at once since this process began.
+    /// Most that played at once, as far back as is known.
     #[serde(skip)]
     pub peak_sessions: u64,
     /// When that was.
@@ -128,7 +128,8 @@ pub struct ServerAmounts {
 }
 
 /// How much there is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
 pub struct Amounts {
     /// Films.
     pub films: u64,

@@ -2,14 +2,16 @@
 //! So nobody who looks waits for a server, and while one is down its last figures stay, with their age.
 //!
 //! Rooms: [`figures`] (what is shown), [`totals`] (how much there is of everything), [`health`] (how servers do),
-//! [`traffic`] (what apps asked).
+//! [`traffic`] (what apps asked), `kept` (what outlives the process).
 
 pub mod figures;
 pub mod health;
+mod kept;
 pub mod totals;
 pub mod traffic;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -25,6 +27,7 @@ use crate::mode::Mode;
 use crate::server::Server;
 use crate::statistics::Statistics;
 use figures::{Figures, Heard, Playing, ServerHealth, Services, Sessions, TopApp, Traffic};
+use kept::{Kept, Row};
 use totals::Totals;
 
 /// How often the figures are computed.
@@ -53,6 +56,8 @@ pub struct Dashboard {
     /// Nothing that is known will do: everything is asked anew.
     is_doubted: AtomicBool,
     statistics: Arc<Statistics>,
+    /// Where it is kept; nowhere in tests.
+    row: Option<Row>,
 }
 
 #[derive(Debug, Default)]
@@ -63,6 +68,8 @@ struct Known {
     totals: Totals,
     peak: u64,
     peak_ms: Option<u64>,
+    /// As it was written down last.
+    kept: Kept,
 }
 
 /// Who played what, when the server said it last.
@@ -89,6 +96,7 @@ impl Dashboard {
             looked_ms,
             is_doubted: AtomicBool::new(false),
             statistics: Arc::new(Statistics::new(Vec::new(), clock.clone())),
+            row: None,
             clock,
         }
     }
@@ -97,6 +105,41 @@ impl Dashboard {
     #[must_use]
     pub fn counting(self, statistics: Arc<Statistics>) -> Self {
         Self { statistics, ..self }
+    }
+
+    /// With what an earlier process kept in this data directory; and this one keeps it there.
+    #[must_use]
+    pub fn within(mut self, data_dir: &Path) -> Self {
+        let row = Row::of(data_dir);
+        let kept = row.read().unwrap_or_else(|reason| {
+            tracing::warn!(reason, "the figures of dashboards cannot be read: they are counted anew");
+            Kept::default()
+        });
+        let servers: Vec<&str> = self.inside.servers().iter().map(|server| server.name()).collect();
+        let kept = kept.seen(&servers, self.clock.now_ms());
+        let known = self.known.get_mut();
+        known.totals = Totals::restored(kept.libraries.clone());
+        known.users.clone_from(&kept.users);
+        (known.peak, known.peak_ms) = (kept.peak, kept.peak_ms);
+        known.kept = kept;
+        self.row = Some(row);
+        self
+    }
+
+    /// Keeps what servers said, if that is news.
+    async fn keep(&self, known: &mut Known) {
+        let (Some(row), Some(server)) = (self.row.clone(), self.inside.servers().first()) else { return };
+        let (libraries, users) = (known.totals.kept(), known.users.clone());
+        let kept = Kept { libraries, users, peak: known.peak, peak_ms: known.peak_ms };
+        if kept == known.kept {
+            return;
+        }
+        let (written, work) = (kept.clone(), move || row.write(&kept));
+        match server.tasks.spawn_blocking(work).await {
+            Ok(Ok(())) => known.kept = written,
+            Ok(Err(reason)) => tracing::debug!(reason, "the figures of dashboards cannot be kept"),
+            Err(_) => tracing::debug!("the figures of dashboards cannot be kept: it broke off"),
+        }
     }
 
     /// The figures as they were computed last.
@@ -144,6 +187,7 @@ impl Dashboard {
         }
         known.totals.count(&self.libraries, may_ask, is_doubted).await;
         let figures = self.assemble(&mut known);
+        self.keep(&mut known).await;
         let said = format!(
             "{} playing, {} of {} servers online.",
             figures.sessions.active.unwrap_or_default(),

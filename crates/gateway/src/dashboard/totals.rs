@@ -10,6 +10,7 @@ use greenroom_upstream::crawl::{Contents, Shelf};
 use greenroom_upstream::dashboard::Counted;
 
 use super::figures::{Amounts, LibraryTotals, ServerAmounts};
+use super::kept;
 use crate::inside::errand;
 use crate::library::{Libraries, Library, LibraryId};
 
@@ -32,7 +33,9 @@ impl Totals {
     /// Counts what is not counted yet.
     pub(super) async fn count(&mut self, libraries: &Libraries, may_ask: bool, is_doubted: bool) {
         let all = libraries.all();
-        self.0.retain(|id, _| all.iter().any(|library| library.id == *id));
+        // What an earlier process counted holds until the server says what there is.
+        self.0
+            .retain(|id, _| !libraries.is_listed(&id.server) || all.iter().any(|library| library.id == *id));
         for library in &all {
             let known = self.0.get(&library.id).copied().unwrap_or_default();
             let counted = match library.generation() {
@@ -60,12 +63,10 @@ impl Totals {
     pub(super) fn shown(&self, libraries: &Libraries) -> Option<LibraryTotals> {
         let mut all = Amounts::default();
         let mut servers: BTreeMap<String, (Amounts, u64)> = BTreeMap::new();
-        for library in libraries.all() {
-            let Some(known) = self.0.get(&library.id) else { continue };
-            let (at_ms, _) = known.moment(&library);
+        for (id, known) in &self.0 {
+            let (at_ms, _) = known.moment(libraries.find(id).as_deref());
             all.add(&known.amounts);
-            let (amounts, as_of_ms) =
-                servers.entry(library.id.server.clone()).or_insert((Amounts::default(), at_ms));
+            let (amounts, as_of_ms) = servers.entry(id.server.clone()).or_insert((Amounts::default(), at_ms));
             amounts.add(&known.amounts);
             *as_of_ms = at_ms.min(*as_of_ms);
         }
@@ -77,18 +78,40 @@ impl Totals {
 
     /// When the libraries of a server were heard of, and for how long each of that is good.
     pub(super) fn moments(&self, libraries: &Libraries, server: &str) -> Vec<(u64, u64)> {
-        let of = libraries.all().into_iter().filter(|library| library.id.server == server);
-        of.filter_map(|library| Some(self.0.get(&library.id)?.moment(&library))).collect()
+        let of = self.0.iter().filter(|(id, _)| id.server == server);
+        of.map(|(id, known)| known.moment(libraries.find(id).as_deref())).collect()
+    }
+
+    /// What is kept of it.
+    pub(super) fn kept(&self) -> Vec<kept::Library> {
+        let of = |(id, known): (&LibraryId, &Known)| kept::Library {
+            server: id.server.clone(),
+            key: id.key.clone(),
+            amounts: known.amounts,
+            generation: known.generation,
+            counted_ms: known.counted_ms,
+        };
+        self.0.iter().take(kept::MAX_LIBRARIES).map(of).collect()
+    }
+
+    /// What an earlier process kept.
+    pub(super) fn restored(kept: Vec<kept::Library>) -> Self {
+        let of = |kept: kept::Library| {
+            let kept::Library { server, key, amounts, generation, counted_ms } = kept;
+            (LibraryId { server, key }, Known { amounts, generation, counted_ms })
+        };
+        Self(kept.into_iter().map(of).collect())
     }
 }
 
 impl Known {
     /// When it was heard, and how long that is good for. What is kept whole is followed: it is good for as long as its
     /// server is there.
-    fn moment(&self, library: &Library) -> (u64, u64) {
-        let kept = library.report(false).generation.filter(|_| self.generation > 0);
+    fn moment(&self, library: Option<&Library>) -> (u64, u64) {
+        let library = library.filter(|_| self.generation > 0);
+        let kept = library.and_then(|library| Some((library, library.report(false).generation?)));
         match kept {
-            Some(kept) => {
+            Some((library, kept)) => {
                 (library.server.clock.now_ms().saturating_sub(kept.age_s.saturating_mul(1000)), u64::MAX)
             }
             None => (self.counted_ms, 2 * COUNT_EVERY_MS),

@@ -14,6 +14,8 @@ mod reached;
 pub mod row;
 pub mod store;
 mod sync;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::Arc;

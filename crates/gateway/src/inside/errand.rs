@@ -7,15 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use greenroom_upstream::class::Class;
-use http::header::{ACCEPT, HeaderValue};
-use http::{Request, StatusCode};
 
-use crate::body::{Body, Collected, collect};
-use crate::breaker;
 use crate::mode::Mode;
-use crate::origin::Lane;
 use crate::queue::Errand;
 use crate::server::Server;
+use crate::server::own_read::NoAnswer;
 
 /// How long the server may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -58,6 +54,17 @@ impl Trouble {
     }
 }
 
+impl From<NoAnswer> for Trouble {
+    fn from(none: NoAnswer) -> Self {
+        match none {
+            NoAnswer::Silent => Self::Silent,
+            NoAnswer::Refused => Self::Refused,
+            NoAnswer::Missing => Self::Missing,
+            NoAnswer::Unfit => Self::Unfit,
+        }
+    }
+}
+
 /// Asks once, with the configured token.
 ///
 /// # Errors
@@ -78,29 +85,7 @@ pub async fn run(server: &Arc<Server>, target: &str, class: Class) -> Result<Byt
 
 async fn exchange(server: &Server, target: &str) -> Result<Bytes, Trouble> {
     let credential = server.own_credential().ok_or(Trouble::NoToken)?;
-    let uri = server.origin.uri(target).map_err(|_| Trouble::Unfit)?;
-    let mut request = Request::builder().uri(uri).body(Body::empty()).map_err(|_| Trouble::Unfit)?;
-    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-    for (name, value) in server.settings.kind.credential_headers(&credential, true) {
-        request.headers_mut().insert(name, value);
-    }
-    // What is asked for differs from page to page; for the breaker they are one.
-    let key = breaker::key_of(target.split('?').next().unwrap_or_default());
-    let response = server.send(request, Lane::Read, key).await.map_err(|_| Trouble::Silent)?;
-    match response.status() {
-        StatusCode::OK => {}
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(Trouble::Refused),
-        StatusCode::NOT_FOUND => return Err(Trouble::Missing),
-        status if status.as_u16() == 498 => return Err(Trouble::Refused),
-        status if status.is_server_error() => return Err(Trouble::Silent),
-        _ => return Err(Trouble::Unfit),
-    }
-    match collect(response.into_body(), MAX_BYTES).await {
-        Collected::Whole(body) => {
-            server.note_success();
-            Ok(body)
-        }
-        Collected::TooLong(..) => Err(Trouble::Unfit),
-        Collected::Broken(_) => Err(Trouble::Silent),
-    }
+    let (_, body) = server.read_own(target, &credential, MAX_BYTES).await?;
+    server.note_success();
+    Ok(body)
 }

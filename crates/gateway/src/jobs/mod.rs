@@ -69,6 +69,14 @@ pub enum Asked {
     Unknown,
 }
 
+impl Asked {
+    /// What became of it, or what others say who may know such a job.
+    #[must_use]
+    pub fn or_else(self, others: impl FnOnce() -> Self) -> Self {
+        if self == Self::Unknown { others() } else { self }
+    }
+}
+
 /// What became of asking for a run and waiting for its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Awaited {

@@ -159,6 +159,7 @@ impl Discovery {
                 self.start(library);
             }
         }
+        self.libraries.note_listed(self.server.name());
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! All libraries of all servers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,6 +26,8 @@ pub struct Libraries {
     pub(super) data_dir: Option<PathBuf>,
     choices: Option<Choices>,
     pub(super) said: Mutex<BTreeMap<LibraryId, bool>>,
+    /// Servers that said which libraries they have.
+    listed: RwLock<BTreeSet<String>>,
     /// What all snapshots together may take.
     pub(super) memory_limit_bytes: u64,
 }
@@ -37,6 +39,7 @@ impl Default for Libraries {
             data_dir: None,
             choices: None,
             said: Mutex::default(),
+            listed: RwLock::default(),
             memory_limit_bytes: u64::MAX,
         }
     }
@@ -67,6 +70,18 @@ impl Libraries {
     /// Every library there is.
     pub fn all(&self) -> Vec<Arc<Library>> {
         self.known.read().values().cloned().collect()
+    }
+
+    /// Whether this server said since the start which libraries it has.
+    pub fn is_listed(&self, server: &str) -> bool {
+        self.listed.read().contains(server)
+    }
+
+    /// This server said which libraries it has.
+    pub(super) fn note_listed(&self, server: &str) {
+        if !self.is_listed(server) {
+            self.listed.write().insert(server.to_owned());
+        }
     }
 
     /// Adds one.

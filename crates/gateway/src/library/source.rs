@@ -10,15 +10,12 @@ use greenroom_upstream::ask::Kind;
 use greenroom_upstream::class::Class;
 use greenroom_upstream::crawl::{Branch, Page, Shelf};
 use greenroom_upstream::credential::Credential;
-use http::header::{ACCEPT, DATE, HeaderValue};
-use http::{Request, StatusCode};
+use http::header::DATE;
 
-use crate::body::{Body, Collected, collect};
-use crate::breaker;
 use crate::identity::Identity;
-use crate::origin::Lane;
 use crate::queue::Errand;
 use crate::server::Server;
+use crate::server::own_read::NoAnswer;
 
 /// How long the server may take for one page.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -38,6 +35,17 @@ pub(super) enum Trouble {
     Missing,
     /// It answers, and not with what was asked for.
     Unfit,
+}
+
+impl From<NoAnswer> for Trouble {
+    fn from(none: NoAnswer) -> Self {
+        match none {
+            NoAnswer::Silent => Self::Silent,
+            NoAnswer::Refused => Self::Refused,
+            NoAnswer::Missing => Self::Missing,
+            NoAnswer::Unfit => Self::Unfit,
+        }
+    }
 }
 
 /// What is asked of a library beside its pages.
@@ -220,30 +228,10 @@ impl Source {
     }
 
     async fn exchange(&self, target: &str) -> Result<(Bytes, Option<u64>), Trouble> {
-        let uri = self.way.server.origin.uri(target).map_err(|_| Trouble::Unfit)?;
-        let mut request = Request::builder().uri(uri).body(Body::empty()).map_err(|_| Trouble::Unfit)?;
-        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-        for (name, value) in self.kind().credential_headers(&self.way.credential, true) {
-            request.headers_mut().insert(name, value);
-        }
-        // What is asked for differs from page to page; for the breaker they are one.
-        let key = breaker::key_of(target.split('?').next().unwrap_or_default());
-        let response = self.way.server.send(request, Lane::Read, key).await.map_err(|_| Trouble::Silent)?;
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(Trouble::Refused),
-            StatusCode::NOT_FOUND => return Err(Trouble::Missing),
-            status if status.as_u16() == 498 => return Err(Trouble::Refused),
-            status if status.is_server_error() => return Err(Trouble::Silent),
-            _ => return Err(Trouble::Unfit),
-        }
-        let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
+        let (headers, body) = self.way.server.read_own(target, &self.way.credential, MAX_PAGE_BYTES).await?;
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
         let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
         let server_s = date.and_then(|date| date.duration_since(UNIX_EPOCH).ok());
-        match collect(response.into_body(), MAX_PAGE_BYTES).await {
-            Collected::Whole(body) => Ok((body, server_s.map(|since| since.as_secs()))),
-            Collected::TooLong(..) => Err(Trouble::Unfit),
-            Collected::Broken(_) => Err(Trouble::Silent),
-        }
+        Ok((body, server_s.map(|since| since.as_secs())))
     }
 }

@@ -9,7 +9,6 @@ use greenroom_library::item::{Item, ItemKind};
 use greenroom_upstream::class::Class;
 use greenroom_upstream::crawl::{Contents, Shelf};
 use http::Request;
-use http::header::{ACCEPT, HeaderValue};
 use parking_lot::Mutex;
 
 use crate::body::{Body, Collected, collect};
@@ -62,11 +61,7 @@ pub(super) async fn search(library: &Library, title: &str) -> Option<Vec<Item>> 
     let user = server.identify(&credential).account();
     let kind = server.settings.kind;
     let target = kind.search_target(&shelf, ItemKind::Track, title, MAX_FOUND, user.as_deref());
-    let mut request = Request::builder().uri(server.origin.uri(&target).ok()?).body(Body::empty()).ok()?;
-    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-    for (name, value) in kind.credential_headers(&credential, true) {
-        request.headers_mut().insert(name, value);
-    }
+    let request = server.own_request(&target, &credential)?;
     let body = server.clock.timeout(PATIENCE, ask(server, request)).await.ok()??;
     Some(kind.page(Some(ItemKind::Track), &body).ok()?.items)
 }

@@ -38,7 +38,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use greenroom_library::item::Item;
 use greenroom_library::tracks::{Decision, Policy, Reason};
+use serde::Serialize;
 use tokio::sync::Semaphore;
+use utoipa::ToSchema;
 
 use crate::config;
 use crate::library::{Generation, Library};
@@ -71,7 +73,9 @@ pub struct Found {
 }
 
 /// Where a verdict comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = MatchSource)]
 pub enum Source {
     /// Somebody decided so.
     Pin,

@@ -46,11 +46,7 @@ impl Session<'_> {
         self.shared.tally.note(Count::Asked);
         let keys = Keys::of(&self.library.id, wanted);
         let rulings = self.shared.rulings(&keys);
-        let never: Vec<&Ruling> = rulings
-            .iter()
-            .map(|(_, ruling)| ruling)
-            .filter(|ruling| ruling.kind == RulingKind::Rejection)
-            .collect();
+        let never = rejections(&rulings);
         if let Some(decided) = self.decided(&keys, &rulings, &never) {
             return decided;
         }
@@ -238,11 +234,7 @@ impl Session<'_> {
     pub(super) fn judge_live(&self, wanted: &Wanted, items: Vec<Item>) -> Resolved {
         let keys = Keys::of(&self.library.id, wanted);
         let rulings = self.shared.rulings(&keys);
-        let never: Vec<&Ruling> = rulings
-            .iter()
-            .map(|(_, ruling)| ruling)
-            .filter(|ruling| ruling.kind == RulingKind::Rejection)
-            .collect();
+        let never = rejections(&rulings);
         let (disowned, others): (Vec<Item>, Vec<Item>) =
             items.into_iter().partition(|item| self.is_disowned(item));
         let may_be = |item: &Item| item.kind == ItemKind::Track && !is_never(&never, item);
@@ -264,6 +256,11 @@ impl Session<'_> {
         }
         Resolved::live(decision, found)
     }
+}
+
+/// Those of these decisions that say no.
+fn rejections(rulings: &[(usize, Ruling)]) -> Vec<&Ruling> {
+    rulings.iter().map(|(_, ruling)| ruling).filter(|ruling| ruling.kind == RulingKind::Rejection).collect()
 }
 
 fn is_never(never: &[&Ruling], item: &Item) -> bool {

@@ -4,7 +4,7 @@ use greenroom_library::item::Item;
 use greenroom_library::playlist::{BadRow, Row, export};
 use greenroom_library::tracks::{Decision, Reason};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::trouble::Trouble;
@@ -187,8 +187,21 @@ impl From<Trouble> for Failure {
     }
 }
 
+/// A row that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = PlaylistBadRow)]
+pub struct BadLine {
+    /// Where it stands in the source.
+    pub line: u32,
+    /// What is wrong, as a word.
+    pub code: String,
+    /// The same as a sentence.
+    pub message: String,
+}
+
 /// Everything that came of one wish.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+#[schema(as = PlaylistReport)]
 pub struct Report {
     /// What the playlist is called.
     pub name: String,
@@ -215,7 +228,7 @@ pub struct Report {
     /// Every row that could be read.
     pub rows: Vec<RowReport>,
     /// Rows that could not, as far as they are told one by one.
-    pub bad: Vec<Value>,
+    pub bad: Vec<BadLine>,
     /// Every account.
     pub accounts: Vec<AccountReport>,
     /// Reads that were made.
@@ -286,8 +299,8 @@ impl Report {
 }
 
 /// What is told of a bad row.
-pub fn bad_row(bad: &BadRow) -> Value {
-    json!({"line": bad.line, "code": bad.fault.word(), "message": bad.fault.to_string()})
+pub fn bad_row(bad: &BadRow) -> BadLine {
+    BadLine { line: bad.line, code: bad.fault.word().to_owned(), message: bad.fault.to_string() }
 }
 
 /// What came of a row, duplicates aside.

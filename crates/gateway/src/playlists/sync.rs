@@ -227,16 +227,8 @@ fn failed(account: Option<&str>, trouble: Trouble) -> AccountReport {
     AccountReport {
         account: account.map(str::to_owned),
         standing: Standing::Failed,
-        playlist: None,
-        is_new: false,
-        added: 0,
-        removed: 0,
-        held_back: 0,
-        already: 0,
-        not_visible: Vec::new(),
-        length: 0,
-        diff: None,
         error: Some(trouble.into()),
+        ..AccountReport::default()
     }
 }
 

@@ -1,6 +1,7 @@
 //! One media server with everything that is kept about it.
 
 mod counters;
+pub mod own_read;
 mod own_token;
 mod said;
 

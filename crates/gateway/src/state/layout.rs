@@ -151,6 +151,12 @@ pub(crate) const STEPS: &[&str] = &[
     ALTER TABLE played_sync ADD COLUMN hidden_ms INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE played_sync ADD COLUMN doubted_ms INTEGER NOT NULL DEFAULT 0;
 ",
+    "
+    CREATE TABLE dashboard (
+        id INTEGER PRIMARY KEY CHECK (id = 0),
+        kept TEXT NOT NULL
+    );
+",
 ];
 
 /// The layout of today.

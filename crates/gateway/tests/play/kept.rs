@@ -90,7 +90,12 @@ pub struct Program {
 
 impl Program {
     pub fn start(home: &TempDir, url: &str) -> Self {
+        Self::start_with(home, url, &[])
+    }
+
+    pub fn start_with(home: &TempDir, url: &str, environment: &[(&str, &str)]) -> Self {
         let mut command = command(home);
+        command.envs(environment.iter().copied());
         command.env("GREENROOM_LOG", "info").stderr(Stdio::inherit());
         // A slow machine shall not use up what an answer that refuses waits at most.
         command.env("GREENROOM_STATE_SETTLE_MS", "60000");

@@ -9,6 +9,7 @@ use greenroom_upstream::credential::{Credential, Secret};
 use serde_json::Value;
 
 use crate::outages::{Moody, gateway, json};
+use crate::stage::waiting::{until, until_told};
 use crate::stage::{Script, Stage};
 
 const NIGHT_MS: u64 = 8 * 3_600_000;
@@ -26,9 +27,7 @@ async fn stage(moody: &Moody) -> (Stage, Arc<AtomicU64>) {
 /// The machine sleeps over a night, and wakes.
 async fn sleep(stage: &Stage, slept_ms: &AtomicU64) {
     slept_ms.fetch_add(NIGHT_MS, Ordering::Relaxed);
-    while stage.process.clock.landed_ms() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until(|| stage.process.clock.landed_ms() > 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,15 +60,17 @@ async fn a_job_that_fell_due_in_the_night_is_made_up_for_once() {
     let moody = Moody::start().await;
     let (stage, slept_ms) = stage(&moody).await;
     let control = stage.control();
-    let ended = async |outcome: &str| loop {
-        let jobs = control.get("/api/v1/jobs").await.json();
-        let mut jobs = jobs["jobs"].as_array().expect("a list").iter();
-        let job = jobs.find(|job| job["id"] == "dashboard").expect("it is there");
-        if job["state"] == "idle" && job["last"]["outcome"] == outcome {
-            let at_ms = |value: &Value| value.as_u64().expect("a time");
-            return (at_ms(&job["last"]["ended_ms"]), at_ms(&job["next_ms"]));
-        }
-        tokio::task::yield_now().await;
+    let ended = async |outcome: &str| {
+        let mut job = Value::Null;
+        until_told(async || {
+            let jobs = control.get("/api/v1/jobs").await.json();
+            let mut jobs = jobs["jobs"].as_array().expect("a list").iter();
+            job = jobs.find(|job| job["id"] == "dashboard").expect("it is there").clone();
+            job["state"] == "idle" && job["last"]["outcome"] == outcome
+        })
+        .await;
+        let at_ms = |value: &Value| value.as_u64().expect("a time");
+        (at_ms(&job["last"]["ended_ms"]), at_ms(&job["next_ms"]))
     };
     let (before_ms, _) = ended("done").await;
     sleep(&stage, &slept_ms).await;

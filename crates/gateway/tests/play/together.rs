@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use futures_util::future::{join, join_all};
 use greenroom_cache::Clock;
+use http::Method;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 use crate::binary::folder;
 use crate::outages::{gateway, json};
 use crate::stage::scripted::{Reply, Scripted, answer, container};
-use crate::stage::waiting::until;
-use crate::stage::{Script, Stage};
+use crate::stage::waiting::{until, until_told};
+use crate::stage::{Client, Script, Stage};
 
 const CALLERS: usize = 100;
 const COLD: &str = "/library/sections/3/all";
@@ -107,6 +108,45 @@ async fn a_write_that_one_gateway_answered_is_never_followed_by_the_older_value_
         let seen = number(reader.get(SHOW).await.json());
         assert!(seen >= older, "round {round}: {seen} is from before the write, after which it is {older}");
     }
+    two.down().await;
+    one.down().await;
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_gateway_is_told_of_lifetimes_and_bypasses_holds_in_the_other_a_second_later() {
+    let server =
+        Scripted::start(&TaskTracker::new(), |request| Reply::Bytes(container(request.before))).await;
+    let data = folder();
+    let (one, two) = both(data.path(), &server).await;
+    let (in_one, in_two) = (one.control(), two.control());
+    let policy = async |control: &Client| {
+        let all = control.get("/api/v1/cache/policies").await.json();
+        let mut all = all["items"].as_array().expect("a list").clone().into_iter();
+        all.find(|policy| policy["class"] == "sessions").expect("every class is there")
+    };
+    let told = async |control: &Client, name: &str, seconds: u64| {
+        until_told(async || policy(control).await[name] == seconds).await;
+    };
+    let say = async |control: &Client, method: Method, path: &str, body: &str| {
+        let answer = control.send(method, path, body).await;
+        assert!(answer.status.is_success(), "{path}: {}", answer.text());
+    };
+    let usual_s = policy(&in_two).await["fresh_s"].as_u64().expect("a number");
+    let policies = "/api/v1/cache/policies";
+    say(&in_one, Method::PUT, policies, "{\"class\":\"sessions\",\"fresh_s\":77}").await;
+    // At once, so that it cannot know yet: what is said there is laid over it all the same.
+    say(&in_two, Method::PUT, policies, "{\"class\":\"sessions\",\"stale_s\":88}").await;
+    assert_eq!(policy(&in_two).await["fresh_s"], 77);
+    told(&in_one, "stale_s", 88).await;
+    say(&in_two, Method::DELETE, policies, "{\"class\":\"sessions\"}").await;
+    told(&in_one, "fresh_s", usual_s).await;
+
+    let bypassed = async |control: &Client| control.get("/api/v1/bypass").await.json()["bypasses"].clone();
+    say(&in_one, Method::PUT, "/api/v1/bypass", "{\"class\":\"lists\"}").await;
+    until_told(async || bypassed(&in_two).await == serde_json::json!([{"class": "lists"}])).await;
+    say(&in_two, Method::DELETE, "/api/v1/bypass", "{}").await;
+    until_told(async || bypassed(&in_one).await == serde_json::json!([])).await;
     two.down().await;
     one.down().await;
     server.stop();

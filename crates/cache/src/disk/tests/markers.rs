@@ -4,8 +4,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::disk::batch::{Batch, Mark, Offer};
+use crate::disk::sight::Sight;
 use crate::disk::spelling;
-use crate::disk::store::{Batch, Mark, Offer, Sight};
 use crate::marker::Markers;
 use crate::policy::Horizons;
 use crate::reach::{Reach, Target};

@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 
 use super::*;
-use crate::disk::store::{Batch, Offer};
+use crate::disk::batch::{Batch, Offer};
 
 const KIB: usize = 1024;
 
@@ -187,7 +187,7 @@ fn a_large_body_that_did_not_change_is_not_written_again() {
         files.map(|file| file.metadata().expect("known").ino()).collect::<Vec<_>>()
     };
     let found = |store: &Store| match store.look(&key("/x")).expect("looked") {
-        crate::disk::store::Sight::Found(found) => found,
+        crate::disk::sight::Sight::Found(found) => found,
         other => panic!("{other:?}"),
     };
     let (one, two) = (noise(1, 100_000), noise(2, 100_000));
@@ -210,7 +210,7 @@ fn a_large_body_is_written_again_where_its_file_goes_or_is_gone() {
     let mut rewrites = Rewrites { store: Store::open(dir.path(), 64 * KIB).expect("it opens"), at: 0 };
     let body = noise(1, 100_000);
     let is_there = |store: &Store| match store.look(&key("/x")).expect("looked") {
-        crate::disk::store::Sight::Found(found) => found.value.body == body,
+        crate::disk::sight::Sight::Found(found) => found.value.body == body,
         _ => false,
     };
     rewrites.write(&body);
@@ -218,7 +218,7 @@ fn a_large_body_is_written_again_where_its_file_goes_or_is_gone() {
     rewrites.write_with(&body, Batch { removals, ..Batch::default() });
     assert!(is_there(&rewrites.store), "purged, and loaded again at once");
     let hash = rewrites.store.hash(&key("/x"));
-    let crate::disk::store::Sight::Found(found) = rewrites.store.look(&key("/x")).expect("looked") else {
+    let crate::disk::sight::Sight::Found(found) = rewrites.store.look(&key("/x")).expect("looked") else {
         panic!("it is there")
     };
     let torn = vec![crate::disk::row::Torn { hash, created: found.created.raw().cast_signed().into() }];

@@ -1,5 +1,6 @@
 //! `greenroom match`: which tracks of a library are meant. With two files it needs no server and no configuration.
 
+mod summary;
 mod tables;
 
 use std::fs::File;
@@ -11,8 +12,8 @@ use clap::{Args, ValueEnum};
 use greenroom_library::tracks::{
     Candidate, Decision, Policy, Reason, Track, TrackIndex, TrackIndexBuilder, Verdict,
 };
-use serde_json::json;
 
+use self::summary::Summary;
 use self::tables::{Row, Table, Unfit};
 use super::{DONE, FAILED, MISUSED, resolving};
 use crate::observe::report::grouped;
@@ -86,18 +87,6 @@ impl From<Choice> for Policy {
     }
 }
 
-/// What came of all queries.
-#[derive(Debug, Default)]
-struct Summary {
-    tracks: u64,
-    queries: u64,
-    accepted: u64,
-    review: u64,
-    rejected: u64,
-    bad_tracks: u64,
-    bad_queries: u64,
-}
-
 /// Matches two files.
 pub(super) fn run(options: &Options) -> u8 {
     let (Some(library), Some(queries), Some(output)) = (&options.library, &options.queries, &options.output)
@@ -107,7 +96,7 @@ pub(super) fn run(options: &Options) -> u8 {
     };
     match match_files(&Files { library, queries, output, policy: options.policy }) {
         Ok(summary) => {
-            tell(&summary, options.json);
+            summary.tell(options.json);
             // What is missing from the library, or was not asked, may have been the point.
             if summary.bad_tracks + summary.bad_queries == 0 { DONE } else { FAILED }
         }
@@ -281,38 +270,6 @@ fn word(decision: Decision) -> &'static str {
         Decision::Accept => "accept",
         Decision::Review => "review",
         Decision::Reject => "reject",
-    }
-}
-
-impl Summary {
-    fn count(&mut self, decision: Decision) {
-        match decision {
-            Decision::Accept => self.accepted += 1,
-            Decision::Review => self.review += 1,
-            Decision::Reject => self.rejected += 1,
-        }
-    }
-}
-
-fn tell(summary: &Summary, as_json: bool) {
-    let Summary { tracks, queries, accepted, review, rejected, bad_tracks, bad_queries } = summary;
-    if as_json {
-        let summary = json!({
-            "tracks": tracks, "queries": queries, "accept": accepted, "review": review, "reject": rejected,
-            "bad_tracks": bad_tracks, "bad_queries": bad_queries,
-        });
-        println!("{summary}");
-        return;
-    }
-    println!("{} queries against {} tracks", grouped(*queries), grouped(*tracks));
-    println!(
-        "accepted {}, to be reviewed {}, rejected {}",
-        grouped(*accepted),
-        grouped(*review),
-        grouped(*rejected)
-    );
-    if bad_tracks + bad_queries > 0 {
-        println!("rows that could not be read: {bad_tracks} of the library, {bad_queries} of the queries");
     }
 }
 

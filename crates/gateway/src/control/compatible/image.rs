@@ -117,6 +117,7 @@ pub(in crate::control) struct Link {
     path: String,
     /// Who shows it.
     #[serde(default)]
+    #[param(inline)]
     viewer: Viewer,
     /// Until when, in seconds since 1970.
     until: u64,

@@ -10,12 +10,12 @@ use greenroom_library::files::{Case, Confidence, PathMaps, Rule};
 use greenroom_library::tracks::{Decision, Policy, Reason};
 use http::HeaderMap;
 use serde::Deserialize;
-use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::super::Plane;
 use super::super::gate::Admitted;
-use super::{LIVE_NEEDS_TOKEN, No, Reach, TOO_MANY, not_indexed, read_up_to, shown, written};
+use super::answers::{self, Candidate, FoundId, FoundPath, PlacedItem, Shown, Sureness, Verdict};
+use super::{LIVE_NEEDS_TOKEN, No, Reach, TOO_MANY, not_indexed, read_up_to, written};
 use crate::library::{self, Library, LibraryId};
 use crate::matching::places::{IdFound, PathAsked, PathFound, Placed, Ruled};
 use crate::matching::{Found, Live, Resolved, Wanted};
@@ -93,7 +93,7 @@ fn seconds(seconds: f64) -> Option<u32> {
     path = "/api/v1/match/tracks",
     request_body = Tracks,
     responses(
-        (status = 200, body = Object),
+        (status = 200, body = answers::Tracks),
         (status = 404, description = "No such server, or no such library"),
         (status = 503, description = "The library is not indexed yet"),
     ),
@@ -127,18 +127,18 @@ pub(in crate::control) async fn tracks(
     let age_ms = control.clock.now_ms().saturating_sub(generation.taken_at_ms);
     let answer = move || {
         let count = |decision: Decision| resolved.iter().filter(|one| one.decision == decision).count();
-        json!({
-            "library": library.id.to_string(),
-            "generation": generation.number,
-            "taken_at_ms": generation.taken_at_ms,
-            "age_s": age_ms / 1000,
-            "state": library.state().word(),
-            "stale": library.state() != library::State::Current,
-            "accepted": count(Decision::Accept),
-            "review": count(Decision::Review),
-            "rejected": count(Decision::Reject),
-            "tracks": resolved.iter().map(|one| verdict(&library.id, one)).collect::<Vec<_>>(),
-        })
+        answers::Tracks {
+            library: library.id.to_string(),
+            generation: generation.number,
+            taken_at_ms: generation.taken_at_ms,
+            age_s: age_ms / 1000,
+            state: library.state(),
+            stale: library.state() != library::State::Current,
+            accepted: count(Decision::Accept),
+            review: count(Decision::Review),
+            rejected: count(Decision::Reject),
+            tracks: resolved.iter().map(|one| verdict(&library.id, one)).collect(),
+        }
     };
     Ok(written(answer).await)
 }
@@ -152,45 +152,40 @@ fn policy(word: Option<&str>) -> Result<Policy, No> {
     }
 }
 
-fn verdict(library: &LibraryId, resolved: &Resolved) -> Value {
-    let decision = match resolved.decision {
-        Decision::Accept => "accept",
-        Decision::Review => "review",
-        Decision::Reject => "reject",
-    };
+fn verdict(library: &LibraryId, resolved: &Resolved) -> Verdict {
     let best = resolved.found.first();
     let decided = resolved.source.reason();
-    let words = |found: &Found| -> Vec<&str> {
+    let words = |found: &Found| -> Vec<&'static str> {
         decided.map_or_else(|| found.reasons.iter().map(Reason::word).collect(), |(word, _)| vec![word])
     };
-    let why = |found: &Found| decided.map_or_else(|| why(&found.reasons), |(_, sentence)| json!(sentence));
-    let candidate = |found: &Found| {
-        let mut candidate = shown(library, &found.item);
-        candidate["score"] = score(found.score);
-        candidate["reasons"] = json!(words(found));
-        candidate["why"] = why(found);
-        candidate
+    let why =
+        |found: &Found| decided.map_or_else(|| why(&found.reasons), |(_, sentence)| sentence.to_owned());
+    let candidate = |found: &Found| Candidate {
+        item: Shown::of(library, &found.item),
+        score: score(found.score),
+        reasons: words(found),
+        why: why(found),
     };
-    json!({
-        "decision": decision,
-        "source": resolved.source.word(),
-        "item": resolved.accepted().map(|item| shown(library, item)),
-        "score": best.map(|best| score(best.score)),
-        "runner_up": resolved.found.get(1).map(|second| score(second.score)),
-        "margin": score(resolved.margin),
-        "reasons": best.map(words).unwrap_or_default(),
-        "why": best.map(why),
-        "candidates": resolved.found.iter().map(candidate).collect::<Vec<_>>(),
-    })
+    Verdict {
+        decision: resolved.decision.into(),
+        source: resolved.source,
+        item: resolved.accepted().map(|item| Shown::of(library, item)),
+        score: best.map(|best| score(best.score)),
+        runner_up: resolved.found.get(1).map(|second| score(second.score)),
+        margin: score(resolved.margin),
+        reasons: best.map(words).unwrap_or_default(),
+        why: best.map(why),
+        candidates: resolved.found.iter().map(candidate).collect(),
+    }
 }
 
-fn score(score: f32) -> Value {
-    json!((f64::from(score) * 1000.0).round() / 1000.0)
+fn score(score: f32) -> f64 {
+    (f64::from(score) * 1000.0).round() / 1000.0
 }
 
 /// The reasons in words for people.
-fn why(reasons: &[Reason]) -> Value {
-    json!(reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+fn why(reasons: &[Reason]) -> String {
+    reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -236,7 +231,7 @@ struct KnownPath {
     path = "/api/v1/match/paths",
     request_body = Paths,
     responses(
-        (status = 200, body = Object),
+        (status = 200, body = answers::Paths),
         (status = 404, description = "No such server, or no such library"),
         (status = 503, description = "The library is not indexed yet"),
     ),
@@ -274,71 +269,38 @@ pub(super) fn compiled(maps: &[MapAsked]) -> Result<PathMaps, No> {
     PathMaps::new(maps.iter().map(|map| Rule { from: &map.from, to: &map.to })).map_err(No::Map)
 }
 
-fn paths_answer(reach: &Reach, found: &[PathFound], maps: &PathMaps) -> Value {
-    let listed = |placed: &[Placed]| -> Vec<Value> {
-        let show = |placed: &Placed| {
-            let mut item = shown(&placed.library, &placed.item);
-            item["reasons"] = placed.reasons.iter().map(ToString::to_string).collect();
-            // As whoever asks would call the file, where the rules lead back.
-            let here: Vec<String> =
-                placed.item.files.iter().filter_map(|file| maps.back(&file.path)).collect();
-            if !here.is_empty() {
-                item["mapped_files"] = json!(here);
-            }
-            item
+fn paths_answer(reach: &Reach, found: &[PathFound], maps: &PathMaps) -> answers::Paths {
+    let listed = |placed: &[Placed]| -> Vec<PlacedItem> {
+        let show = |placed: &Placed| PlacedItem {
+            item: Shown::of(&placed.library, &placed.item),
+            reasons: placed.reasons.iter().map(ToString::to_string).collect(),
+            mapped_files: placed.item.files.iter().filter_map(|file| maps.back(&file.path)).collect(),
         };
         placed.iter().map(show).collect()
     };
-    let mut counts = Counts::default();
-    let answers: Vec<Value> = found
-        .iter()
-        .map(|one| {
-            json!({
-                "confidence": counts.word(one.confidence, reach.is_whole()),
-                "key": one.items.first().map(|placed| &placed.item.key),
-                "reasons": reasons(&one.reasons, &one.ruled),
-                "items": listed(&one.items),
-                "candidates": listed(&one.candidates),
-            })
-        })
-        .collect();
-    json!({
-        "libraries": names(&reach.indexed),
-        "unindexed": reach.awaited(),
-        "high": counts.high,
-        "low": counts.low,
-        "none": counts.none,
-        "unknown": counts.unknown,
-        "paths": answers,
-    })
+    let of = |one: &PathFound| FoundPath {
+        confidence: Sureness::of(one.confidence, reach.is_whole()),
+        key: one.items.first().map(|placed| placed.item.key.to_string()),
+        reasons: reasons(&one.reasons, &one.ruled),
+        items: listed(&one.items),
+        candidates: listed(&one.candidates),
+    };
+    let paths: Vec<FoundPath> = found.iter().map(of).collect();
+    let count = |sureness| paths.iter().filter(|path| path.confidence == sureness).count();
+    answers::Paths {
+        libraries: names(&reach.indexed),
+        unindexed: reach.awaited(),
+        high: count(Sureness::High),
+        low: count(Sureness::Low),
+        none: count(Sureness::None),
+        unknown: count(Sureness::Unknown),
+        paths,
+    }
 }
 
 /// The words for why, and for what somebody decided.
 fn reasons(reasons: &[impl ToString], ruled: &[Ruled]) -> Vec<String> {
     reasons.iter().map(ToString::to_string).chain(ruled.iter().map(|ruled| ruled.word().to_owned())).collect()
-}
-
-/// How many answers there are of each kind.
-#[derive(Debug, Default)]
-struct Counts {
-    high: usize,
-    low: usize,
-    none: usize,
-    unknown: usize,
-}
-
-impl Counts {
-    /// The word for how sure it is. What is not found is nowhere only if all of the libraries could be asked.
-    fn word(&mut self, confidence: Confidence, is_whole: bool) -> &'static str {
-        let (word, count) = match confidence {
-            Confidence::High => ("HIGH", &mut self.high),
-            Confidence::Low => ("LOW", &mut self.low),
-            Confidence::None if is_whole => ("NONE", &mut self.none),
-            Confidence::None => ("UNKNOWN", &mut self.unknown),
-        };
-        *count += 1;
-        word
-    }
 }
 
 fn names(libraries: &[Arc<Library>]) -> Vec<String> {
@@ -369,7 +331,7 @@ pub(in crate::control) struct Ids {
     path = "/api/v1/match/ids",
     request_body = Ids,
     responses(
-        (status = 200, body = Object),
+        (status = 200, body = answers::Ids),
         (status = 404, description = "No such server, or no such library"),
         (status = 503, description = "The library is not indexed yet"),
     ),
@@ -391,28 +353,25 @@ pub(in crate::control) async fn ids(
     Ok(written(move || ids_answer(&reach, &asked.ids, &found)).await)
 }
 
-fn ids_answer(reach: &Reach, asked: &[String], found: &[IdFound]) -> Value {
-    let mut counts = Counts::default();
-    let answers: Vec<Value> = asked
-        .iter()
-        .zip(found)
-        .map(|(id, IdFound { items, ruled })| {
-            let confidence = if items.is_empty() { Confidence::None } else { Confidence::High };
-            json!({
-                "id": greenroom_library::guid::canonical(id),
-                "confidence": counts.word(confidence, reach.is_whole()),
-                "reasons": reasons(&[""; 0], ruled),
-                "items": items.iter().map(|placed| shown(&placed.library, &placed.item)).collect::<Vec<_>>(),
-            })
-        })
-        .collect();
-    json!({
-        "libraries": names(&reach.indexed),
-        "unindexed": reach.awaited(),
-        "found": counts.high,
-        "unknown": counts.unknown,
-        "ids": answers,
-    })
+fn ids_answer(reach: &Reach, asked: &[String], found: &[IdFound]) -> answers::Ids {
+    let of = |(id, IdFound { items, ruled }): (&String, &IdFound)| {
+        let confidence = if items.is_empty() { Confidence::None } else { Confidence::High };
+        FoundId {
+            id: greenroom_library::guid::canonical(id),
+            confidence: Sureness::of(confidence, reach.is_whole()),
+            reasons: reasons(&[""; 0], ruled),
+            items: items.iter().map(|placed| Shown::of(&placed.library, &placed.item)).collect(),
+        }
+    };
+    let ids: Vec<FoundId> = asked.iter().zip(found).map(of).collect();
+    let count = |sureness| ids.iter().filter(|id| id.confidence == sureness).count();
+    answers::Ids {
+        libraries: names(&reach.indexed),
+        unindexed: reach.awaited(),
+        found: count(Sureness::High),
+        unknown: count(Sureness::Unknown),
+        ids,
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! The API of matches: which item is meant, and what was decided.
 //!
-//! Rooms: [`look_up`] (tracks, paths and names), [`rulings`] (pins, rejections, what was confirmed). Here: which libraries
-//! are meant, bodies that are longer than others, items as they are shown, and how it is refused.
+//! Rooms: [`look_up`] (tracks, paths and names), [`rulings`] (pins, rejections, what was confirmed), [`answers`] (what is
+//! said of them). Here: which libraries
+//! are meant, bodies that are longer than others, and how it is refused.
 
+pub(super) mod answers;
 pub(super) mod look_up;
 pub(super) mod rulings;
 
@@ -12,20 +14,19 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use greenroom_library::files::MapError;
-use greenroom_library::item::Item;
 use greenroom_upstream::crawl::Contents;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
 
 use super::Control;
 use super::api::{object, whole};
 use super::problem::Problem;
 use crate::library::{Library, LibraryId, State};
 use crate::matching::Refused;
-use crate::matching::identity::word;
 use crate::matching::store::NotKept;
+use answers::Awaited;
 
 /// How long a client may take to send a long body.
 const BODY_PATIENCE: Duration = Duration::from_secs(60);
@@ -218,16 +219,16 @@ impl Reach {
     }
 
     /// Those that are awaited, and how far they are.
-    fn awaited(&self) -> Vec<Value> {
+    fn awaited(&self) -> Vec<Awaited> {
         let awaited = |library: &Arc<Library>| {
             let progress = library.progress().borrow().clone();
-            json!({
-                "library": library.id.to_string(),
-                "title": *library.title.lock(),
-                "state": library.state().word(),
-                "percent": progress.percent(),
-                "left_s": progress.left_ms.map(|left_ms| left_ms / 1000),
-            })
+            Awaited {
+                library: library.id.to_string(),
+                title: library.title.lock().clone(),
+                state: library.state(),
+                percent: progress.percent(),
+                left_s: progress.left_ms.map(|left_ms| left_ms / 1000),
+            }
         };
         self.awaited.iter().map(awaited).collect()
     }
@@ -256,8 +257,8 @@ async fn apart<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> 
 }
 
 /// An answer that may be long: made and written on a thread that may block.
-async fn written(make: impl FnOnce() -> Value + Send + 'static) -> Response {
-    let text = apart(move || make().to_string()).await;
+async fn written<T: Serialize>(make: impl FnOnce() -> T + Send + 'static) -> Response {
+    let text = apart(move || serde_json::to_string(&make()).expect("an answer is always JSON")).await;
     ([(CONTENT_TYPE, "application/json")], text).into_response()
 }
 
@@ -280,31 +281,4 @@ async fn bytes_up_to(body: Body, most: usize) -> Result<bytes::Bytes, Problem> {
         Problem::TOO_LONG => TOO_MANY,
         other => other,
     })
-}
-
-/// An item as it is shown.
-fn shown(library: &LibraryId, item: &Item) -> Value {
-    let mut shown = json!({
-        "library": library.to_string(),
-        "key": item.key,
-        "kind": word(item.kind),
-        "title": item.title,
-        "guids": item.guids,
-    });
-    let mut add = |name: &str, value: Value| {
-        if !value.is_null() {
-            shown[name] = value;
-        }
-    };
-    add("artist", json!(item.grandparent_title));
-    add("album", json!(item.parent_title));
-    add("index", json!(item.index));
-    add("parent_index", json!(item.parent_index));
-    add("year", json!(item.year));
-    add("duration_ms", json!(item.duration_ms));
-    let files: Vec<&str> = item.files.iter().map(|file| &*file.path).collect();
-    if !files.is_empty() {
-        add("files", json!(files));
-    }
-    shown
 }

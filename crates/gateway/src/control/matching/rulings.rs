@@ -10,12 +10,12 @@ use futures_util::stream;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
-use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::super::Plane;
 use super::super::part;
 use super::super::problem::Problem;
+use super::answers;
 use super::look_up::{MapAsked, TrackAsked, compiled};
 use super::{NOTHING_ASKED, No, UNKNOWN_ITEM, bytes_up_to, not_indexed, read_up_to};
 use crate::library::Library;
@@ -54,7 +54,7 @@ struct Pinned {
     path = "/api/v1/match/pins",
     request_body = Pinned,
     responses(
-        (status = 200, body = Object),
+        (status = 200, body = answers::Decided),
         (status = 404, description = "No such server, library or item"),
         (status = 503, description = "The library is not indexed yet"),
         (status = 507, description = "The decision cannot be kept"),
@@ -64,7 +64,7 @@ pub(in crate::control) async fn pin(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Value>, No> {
+) -> Result<Json<answers::Decided>, No> {
     let pinned: Pinned = read_up_to(&headers, body, MAX_RULING_BYTES).await?;
     let kind = pinned.kind.unwrap_or(RulingKind::Pin);
     if kind == RulingKind::Confirmed {
@@ -89,7 +89,7 @@ pub(in crate::control) async fn pin(
     };
     let matching = &control.playlists.matching;
     let ruling = matching.rule(&library, kind, wanted, &pinned.key).await?;
-    Ok(Json(listed(&ruling)))
+    Ok(Json((&ruling).into()))
 }
 
 /// The library that has an item with this key.
@@ -120,7 +120,7 @@ struct Absent {
     path = "/api/v1/match/disown",
     request_body = Absent,
     responses(
-        (status = 200, body = Object),
+        (status = 200, body = answers::Done),
         (status = 404, description = "No such library or item"),
         (status = 503, description = "The library is not indexed yet"),
     ),
@@ -129,13 +129,13 @@ pub(in crate::control) async fn disown(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Value>, No> {
+) -> Result<Json<answers::Done>, No> {
     let absent: Absent = read_up_to(&headers, body, MAX_RULING_BYTES).await?;
     let library = plane.control.music_library(Some(&absent.library), None)?;
     // What is not listed cannot be offered, and need not be remembered.
     let library = holder(&[library], &absent.key)?;
     plane.control.playlists.matching.disown(&library, &absent.key).await;
-    Ok(Json(json!({ "success": true })))
+    Ok(Json(answers::Done { success: true }))
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -186,7 +186,7 @@ impl Asked {
     path = "/api/v1/match/pins",
     params(Listed),
     responses(
-        (status = 200, body = Object),
+        (status = 200, body = answers::Page),
         (status = 404, description = "No such library"),
         (status = 507, description = "The decisions cannot be read"),
     ),
@@ -194,23 +194,12 @@ impl Asked {
 pub(in crate::control) async fn list(
     State(plane): State<Arc<Plane>>,
     Query(Listed { library, kind, after, limit }): Query<Listed>,
-) -> Result<Json<Value>, No> {
+) -> Result<Json<answers::Page>, No> {
     let matching = &plane.control.playlists.matching;
     let rulings = matching.list(Asked { library, kind, after }.filter()?, after, limit).await?;
-    let counts: serde_json::Map<String, Value> =
-        matching.count().await?.into_iter().map(|(kind, count)| (kind, json!(count))).collect();
+    let counts = matching.count().await?.into_iter().collect();
     let next = rulings.last().filter(|_| rulings.len() == limit).map(|last| last.id);
-    Ok(Json(json!({
-        "counts": counts,
-        "next": next,
-        "decisions": rulings.iter().map(listed).collect::<Vec<_>>(),
-    })))
-}
-
-fn listed(ruling: &Ruling) -> Value {
-    let mut listed = serde_json::to_value(Written::from(ruling)).unwrap_or_default();
-    listed["id"] = json!(ruling.id);
-    listed
+    Ok(Json(answers::Page { counts, next, decisions: rulings.iter().map(Into::into).collect() }))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -225,16 +214,16 @@ struct Gone {
     delete,
     path = "/api/v1/match/pins",
     request_body = Gone,
-    responses((status = 200, body = Object), (status = 507, description = "The change cannot be kept")),
+    responses((status = 200, body = answers::Gone), (status = 507, description = "The change cannot be kept")),
 )]
 pub(in crate::control) async fn take_back(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Value>, No> {
+) -> Result<Json<answers::Gone>, No> {
     let gone: Gone = read_up_to(&headers, body, MAX_RULING_BYTES).await?;
     let gone = plane.control.playlists.matching.take_back(gone.ids).await?;
-    Ok(Json(json!({ "success": true, "gone": gone })))
+    Ok(Json(answers::Gone { success: true, gone }))
 }
 
 /// All decisions, each a line of JSON.
@@ -280,13 +269,13 @@ pub(in crate::control) async fn write_out(
     post,
     path = "/api/v1/match/decisions",
     request_body(content = String, content_type = "application/x-ndjson"),
-    responses((status = 200, body = Object), (status = 507, description = "The decisions cannot be kept")),
+    responses((status = 200, body = answers::ReadIn), (status = 507, description = "The decisions cannot be kept")),
 )]
 pub(in crate::control) async fn read_in(
     State(plane): State<Arc<Plane>>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<Value>, No> {
+) -> Result<Json<answers::ReadIn>, No> {
     let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !said.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/x-ndjson") {
         return Err(Problem::NOT_JSON.into());
@@ -307,5 +296,5 @@ pub(in crate::control) async fn read_in(
         written.push(one);
     }
     let kept = plane.control.playlists.matching.read_in(written).await?;
-    Ok(Json(json!({ "success": true, "kept": kept })))
+    Ok(Json(answers::ReadIn { success: true, kept }))
 }

@@ -10,8 +10,8 @@ use crate::control::apps::AppFigures;
 impl Out<'_> {
     /// Those that were let in: what was not calls itself as it likes, and would make series without end.
     pub(super) fn apps(&mut self, apps: &[AppFigures]) -> fmt::Result {
-        let apps: Vec<&AppFigures> = apps.iter().filter(|app| !app.is_stranger).collect();
         type Pick = fn(&AppFigures) -> u64;
+        let apps: Vec<&AppFigures> = apps.iter().filter(|app| !app.is_stranger).collect();
         let counters: [(&str, &str, Pick); 4] = [
             ("app_requests", "Requests the app made", |app| app.asked),
             ("app_requests_reached", "Requests to the server the app caused", |app| app.reached),

@@ -118,7 +118,11 @@ fn is_of_this_version(known: &HeaderValue) -> bool {
 mod tests {
     use std::path::Path;
 
+    use greenroom_cache::{FailureKind, LoadReason, Refusal};
+    use greenroom_upstream::class::Class;
+
     use super::*;
+    use crate::statistics::Passage;
 
     /// What the first view may weigh, in bytes.
     const FIRST_VIEW: usize = 150 * 1024;
@@ -192,6 +196,24 @@ mod tests {
             }
         }
         assert!(found > 20, "modules import each other in another way now");
+    }
+
+    #[test]
+    fn every_word_of_a_decision_has_its_meaning() {
+        let of = |path: &str| texts(JS).find(|script| script.path == path).expect("it is served").text;
+        let has = |text: &str, word: &str| {
+            text.contains(&format!("\n  {word}: ")) || text.contains(&format!("\n  \"{word}\": "))
+        };
+        let missed = LoadReason::EVERY.map(LoadReason::name);
+        let failed = FailureKind::EVERY.map(FailureKind::name);
+        let unkept = Refusal::EVERY.map(Refusal::name);
+        let passed = Passage::EVERY.map(Passage::name);
+        for word in missed.into_iter().chain(failed).chain(unkept).chain(passed) {
+            assert!(has(of("/decision.js"), word), "why: {word}");
+        }
+        for class in Class::EVERY {
+            assert!(has(of("/words.js"), class.name()), "what: {}", class.name());
+        }
     }
 
     #[test]

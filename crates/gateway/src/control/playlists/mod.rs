@@ -1,34 +1,33 @@
 //! Playlists over the API: a wish, how far it is, what came of it.
 
+mod answers;
+mod refusal;
+mod watching;
 mod wish;
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::{Extension, Json};
-use futures_util::stream;
 use greenroom_library::playlist;
-use http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
-};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue, LOCATION};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, watch};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Plane;
 use super::api::whole;
-use super::gate::{Admitted, Pass};
+use super::gate::Admitted;
 use super::part::Part;
-use super::problem::{Problem, ProblemBody};
+use super::problem::Problem;
 use crate::playlists::report::{Failure, Report, RowReport};
-use crate::playlists::run::{Ending, Progress, Run};
+use crate::playlists::run::{Ending, Run};
+use answers::Told;
+pub(super) use refusal::Refusal;
 use wish::{Asked, Said, rows_of, too_long, wish_of};
 
 /// Longest body of a wish: a playlist, and what is said around it.
@@ -57,56 +56,14 @@ pub(super) struct RowsPart {
     items: Vec<RowReport>,
 }
 
-/// Something is wrong with a wish; unlike a [`Problem`] it says what, in words made from the wish.
-pub(super) enum Refusal {
-    Problem(Problem),
-    Told(StatusCode, Failure, Option<String>),
-}
-
-impl From<Problem> for Refusal {
-    fn from(problem: Problem) -> Self {
-        Self::Problem(problem)
-    }
-}
-
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Self {
-        let status = match failure.code.as_str() {
-            "unknown-server" | "unknown-account" | "unknown-library" | "no-playlist" => StatusCode::NOT_FOUND,
-            "library-not-built" | "library-off" | "no-token" | "already-running" | "several-playlists" => {
-                StatusCode::CONFLICT
-            }
-            "too-many-runs" => StatusCode::SERVICE_UNAVAILABLE,
-            "bad-wish" | "no-name" | "which-server" => StatusCode::BAD_REQUEST,
-            "too-long" => StatusCode::PAYLOAD_TOO_LARGE,
-            "unreadable" | "no-rows" => StatusCode::UNPROCESSABLE_ENTITY,
-            _ => StatusCode::BAD_GATEWAY,
-        };
-        Self::Told(status, failure, None)
-    }
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let (status, failure, run) = match self {
-            Self::Problem(problem) => return problem.into_response(),
-            Self::Told(status, failure, run) => (status, failure, run),
-        };
-        let title = status.canonical_reason().unwrap_or("Refused");
-        let mut problem = ProblemBody::new(status, &failure.code, title, &failure.message);
-        problem.run = run.as_deref();
-        problem.into_response()
-    }
-}
-
 /// Synchronises a playlist.
 #[utoipa::path(
     post,
     path = "/api/v1/playlists/sync",
     params(Said), request_body = Asked,
     responses(
-        (status = 200, description = "What came of it", body = Object),
-        (status = 202, description = "It goes on; `Location` tells where to look", body = Object),
+        (status = 200, description = "What came of it", body = Told),
+        (status = 202, description = "It goes on; `Location` tells where to look", body = Told),
         (status = 404, description = "No such server, account, library or playlist"),
         (status = 409, description = "Not now: the library is not built or turned off, a token is missing, or it runs already"),
         (status = 422, description = "It is no playlist"),
@@ -164,12 +121,12 @@ pub(super) async fn sync(
 }
 
 /// The runs that are known, the newest first, without their rows.
-#[utoipa::path(get, path = "/api/v1/playlists/runs", params(Part), responses((status = 200, body = Object)))]
+#[utoipa::path(get, path = "/api/v1/playlists/runs", params(Part), responses((status = 200, body = answers::Runs)))]
 pub(super) async fn runs(State(plane): State<Arc<Plane>>, Query(part): Query<Part>) -> Response {
     let runs = plane.control.playlists.runs();
-    let shown: Vec<Value> = part.of(&runs).iter().map(|run| told(run, false)).collect();
-    let list = json!({"total": runs.len(), "offset": part.offset, "runs": shown});
-    answer(StatusCode::OK, "application/json", list.to_string())
+    let shown = part.of(&runs).iter().map(|run| Told::of(run, false)).collect();
+    let list = answers::Runs { total: runs.len(), offset: part.offset, runs: shown };
+    answer(StatusCode::OK, "application/json", json_of(&list))
 }
 
 /// The rows of a run, a part at a time, with what came of each.
@@ -200,7 +157,7 @@ pub(super) async fn rows(
     path = "/api/v1/playlists/runs/{id}",
     params(("id" = String, Path, description = "The run")),
     responses(
-        (status = 200, content((Object = "application/json"), (String = "text/event-stream"))),
+        (status = 200, content((Told = "application/json"), (String = "text/event-stream"))),
         (status = 404, description = "No such run"),
         (status = 503, description = "Too many watch"),
     ),
@@ -217,34 +174,17 @@ pub(super) async fn run(
         return Ok(answer(StatusCode::OK, "application/json", in_full(&run).await?));
     }
     let seat = plane.control.live.seat()?;
-    let viewer = Viewer {
-        progress: run.watch(),
-        pass: admitted.pass,
-        run,
-        plane,
-        is_over: false,
-        is_new: true,
-        _seat: seat,
-    };
-    let frames = stream::unfold(viewer, |mut viewer| async move {
-        let frame = viewer.next().await?;
-        Some((Ok::<_, Infallible>(frame), viewer))
-    });
-    let mut response = Response::new(Body::from_stream(frames));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-    Ok(response)
+    Ok(watching::follow(plane, run, admitted.pass, seat))
 }
 
 /// What is kept in step by itself, with what came of it and when it is taken next.
-#[utoipa::path(get, path = "/api/v1/playlists/standing", responses((status = 200, body = Object)))]
+#[utoipa::path(get, path = "/api/v1/playlists/standing", responses((status = 200, body = answers::Kept)))]
 pub(super) async fn standing(State(plane): State<Arc<Plane>>) -> Response {
     let (entries, is_elsewhere) = plane.control.playlists.keeping.all();
     answer(
         StatusCode::OK,
         "application/json",
-        json!({"kept_by_another_gateway": is_elsewhere, "standing": entries}).to_string(),
+        json_of(&answers::Kept { kept_by_another_gateway: is_elsewhere, standing: entries }),
     )
 }
 
@@ -254,7 +194,7 @@ pub(super) async fn standing(State(plane): State<Arc<Plane>>) -> Response {
     path = "/api/v1/playlists/standing/{name}/run",
     params(("name" = String, Path, description = "What the configuration calls it")),
     responses(
-        (status = 202, description = "It is taken now", body = Object),
+        (status = 202, description = "It is taken now", body = answers::Taken),
         (status = 404, description = "No such playlist is configured"),
         (status = 409, description = "Another gateway keeps them"),
     ),
@@ -272,7 +212,7 @@ pub(super) async fn run_standing(
         let message = "no such playlist is configured; /api/v1/playlists/standing lists those that are";
         return Err(Refusal::Told(StatusCode::NOT_FOUND, Failure::new("unknown-playlist", message), None));
     }
-    Ok(answer(StatusCode::ACCEPTED, "application/json", json!({"standing": name}).to_string()))
+    Ok(answer(StatusCode::ACCEPTED, "application/json", json_of(&answers::Taken { standing: name })))
 }
 
 /// Tells a run to stop between two writes.
@@ -280,7 +220,7 @@ pub(super) async fn run_standing(
     post,
     path = "/api/v1/playlists/runs/{id}/cancel",
     params(("id" = String, Path, description = "The run")),
-    responses((status = 202, description = "It stops between two writes", body = Object), (status = 404, description = "No such run")),
+    responses((status = 202, description = "It stops between two writes", body = Told), (status = 404, description = "No such run")),
 )]
 pub(super) async fn cancel(
     State(plane): State<Arc<Plane>>,
@@ -288,7 +228,7 @@ pub(super) async fn cancel(
 ) -> Result<Response, Refusal> {
     let run = plane.control.playlists.run(&id).ok_or_else(unknown_run)?;
     run.cancel.cancel();
-    Ok(answer(StatusCode::ACCEPTED, "application/json", told(&run, false).to_string()))
+    Ok(answer(StatusCode::ACCEPTED, "application/json", json_of(&Told::of(&run, false))))
 }
 
 /// The rows of a run that are not in the library, in full.
@@ -297,7 +237,7 @@ pub(super) async fn cancel(
     path = "/api/v1/playlists/runs/{id}/missing",
     params(("id" = String, Path, description = "The run"), Form),
     responses(
-        (status = 200, content((Object = "application/json"), (String = "text/csv; charset=utf-8"))),
+        (status = 200, content((answers::Jspf = "application/json"), (String = "text/csv; charset=utf-8"))),
         (status = 404, description = "No such run"),
         (status = 409, description = "There is no report"),
     ),
@@ -326,41 +266,6 @@ pub(super) async fn missing(
     }
 }
 
-/// Somebody who watches a run.
-struct Viewer {
-    plane: Arc<Plane>,
-    run: Arc<Run>,
-    progress: watch::Receiver<Progress>,
-    pass: Pass,
-    is_new: bool,
-    is_over: bool,
-    _seat: OwnedSemaphorePermit,
-}
-
-impl Viewer {
-    /// The next event; nothing after the end.
-    async fn next(&mut self) -> Option<Bytes> {
-        if self.is_over {
-            return None;
-        }
-        if !std::mem::take(&mut self.is_new) && self.run.ending().is_none() {
-            tokio::select! {
-                () = self.plane.stop.cancelled() => return None,
-                changed = self.progress.changed() => changed.ok()?,
-            }
-        }
-        if !self.plane.still_admits(self.pass) {
-            return None;
-        }
-        self.progress.borrow_and_update();
-        self.is_over = self.run.ending().is_some();
-        let name = if self.is_over { "ended" } else { "progress" };
-        let told =
-            if self.is_over { in_full(&self.run).await.ok()? } else { told(&self.run, false).to_string() };
-        Some(Bytes::from(format!("event: {name}\ndata: {told}\n\n")))
-    }
-}
-
 /// What came of a run.
 fn report_of(run: &Run) -> Result<Arc<Report>, Refusal> {
     if let Some(Ending::Done(report)) = run.ending() {
@@ -373,29 +278,11 @@ fn report_of(run: &Run) -> Result<Arc<Report>, Refusal> {
 /// A run with its report, which may have megabytes: not on a thread that answers others.
 async fn in_full(run: &Arc<Run>) -> Result<String, Refusal> {
     let run = Arc::clone(run);
-    off_the_threads(move || Ok(told(&run, true).to_string())).await
+    off_the_threads(move || Ok(json_of(&Told::of(&run, true)))).await
 }
 
-/// A run as it is told; with its report if that is wanted and there.
-fn told(run: &Run, in_full: bool) -> Value {
-    let mut told = json!({
-        "run": run.id,
-        "state": run.word(),
-        "server": run.server,
-        "name": *run.name.lock(),
-        "begun_ms": run.begun_ms,
-        "progress": *run.watch().borrow(),
-    });
-    match run.ending() {
-        Some(Ending::Done(report)) if in_full => told["report"] = json!(*report),
-        Some(Ending::Done(report)) => {
-            told["counts"] = json!(report.counts);
-            told["accounts"] = json!(report.accounts);
-        }
-        Some(Ending::Failed(failure)) => told["error"] = json!(failure),
-        Some(Ending::Cancelled) | None => {}
-    }
-    told
+fn json_of(answer: &impl Serialize) -> String {
+    serde_json::to_string(answer).expect("an answer is always JSON")
 }
 
 async fn off_the_threads<T: Send + 'static>(

@@ -1,6 +1,7 @@
 //! The control plane as a whole, asked as a browser, a program or an attacker asks.
 
 mod admission;
+mod described;
 mod guarded;
 mod house;
 mod measured;

@@ -141,16 +141,7 @@ impl Desk<'_> {
             report: AccountReport {
                 account: self.account.map(str::to_owned),
                 standing: Standing::Unchanged,
-                playlist: None,
-                is_new: false,
-                added: 0,
-                removed: 0,
-                held_back: 0,
-                already: 0,
-                not_visible: Vec::new(),
-                length: 0,
-                diff: None,
-                error: None,
+                ..AccountReport::default()
             },
             lost: HashSet::new(),
             sent: Vec::new(),

@@ -3,6 +3,7 @@
 
 mod figures;
 mod history;
+mod kept;
 mod shapes;
 mod sparing;
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use greenroom::library::{Asked, NotReady, State};
 use greenroom_simulator::latency::Latency;
 
-use super::{FACTOR, House, REAL, music, report, until};
+use super::{FACTOR, House, SLOW, music, report, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_music_of_a_plex_is_indexed_by_itself_and_cheaply() {
-    let house = House::plex_with(music(3_000), "", REAL).await;
+    let house = House::plex_with(music(3_000), "", SLOW).await;
     let library = house.current().await;
     let report = report(&library);
     assert_eq!(report.items["tracks"], 3_000, "{report:#?}");
@@ -20,7 +20,7 @@ async fn the_music_of_a_plex_is_indexed_by_itself_and_cheaply() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_music_of_a_jellyfin_is_indexed_by_itself_and_cheaply() {
-    let house = House::jellyfin(music(3_000), REAL).await;
+    let house = House::jellyfin(music(3_000), SLOW).await;
     let library = house.current().await;
     let report = report(&library);
     assert_eq!(report.items["tracks"], 3_000, "{report:#?}");
@@ -48,7 +48,7 @@ async fn video_is_indexed_at_its_first_lookup() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes half a minute; prints a figure"]
 async fn a_hundred_thousand_tracks_cost_a_hundred_and_ten_requests_at_most() {
-    let house = House::plex_with(music(100_000), "", REAL).await;
+    let house = House::plex_with(music(100_000), "", SLOW).await;
     let library = house.current().await;
     let report = report(&library);
     println!("{:?}, {:?}", report.cost, report.generation);

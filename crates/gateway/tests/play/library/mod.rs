@@ -27,6 +27,9 @@ use crate::stage::{Script, Stage};
 pub const FACTOR: f64 = 100.0;
 /// It does not run faster: pages come in time.
 pub const REAL: f64 = 1.0;
+/// Slower than life: here every page comes in time, however busy this machine is. What comes late is followed by smaller
+/// ones, and these are counted.
+pub const SLOW: f64 = 0.25;
 
 /// A media server with music, and a gateway in front of it that has its owner's token.
 pub struct House {

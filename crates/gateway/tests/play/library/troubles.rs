@@ -14,7 +14,7 @@ use http::Method;
 use parking_lot::Mutex;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use super::{FACTOR, House, REAL, keys, keys_of, music, report, until};
+use super::{FACTOR, House, keys, keys_of, music, report, until};
 use crate::stage::waiting;
 
 const TRACKS: u32 = 3_000;
@@ -126,12 +126,12 @@ async fn never_a_part(house: House) {
 
 #[tokio::test(start_paused = true)]
 async fn a_plex_that_fails_at_any_page_costs_no_more_than_that_page_and_never_a_part() {
-    never_a_part(House::plex_with(music(TRACKS), "", REAL).await).await;
+    never_a_part(House::plex_with(music(TRACKS), "", 5.0).await).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_jellyfin_that_fails_at_any_page_costs_no_more_than_that_page_and_never_a_part() {
-    never_a_part(House::jellyfin(music(TRACKS), REAL).await).await;
+    never_a_part(House::jellyfin(music(TRACKS), 5.0).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -325,7 +325,7 @@ async fn a_library_that_does_not_fit_is_refused_with_numbers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_persons_read_does_not_wait_behind_pages() {
-    let more = "upstream_concurrency = 2\n";
+    let more = "upstream_concurrency = 2\nload_timeout_s = 600\n";
     let house = House::plex_with(music(TRACKS), more, FACTOR).await;
     let library = house.current().await;
     house.server.set_latency(Latency::even(Duration::from_millis(20)));

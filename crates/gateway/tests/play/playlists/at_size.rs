@@ -6,6 +6,7 @@ use serde_json::json;
 use tokio_util::task::TaskTracker;
 
 use super::house::{BOTH, House, server_with};
+use crate::library::SLOW;
 
 const LIBRARY: u32 = 100_000;
 const PLAYLIST: usize = 238;
@@ -16,7 +17,7 @@ async fn no_request_is_made_to_find_tracks_and_few_to_know_the_library() {
         let tasks = TaskTracker::new();
         let running = server_with(kind, LIBRARY, false, &tasks).await;
         let url = running.url();
-        let house = House::before(kind, running, &url, tasks, Clock::system()).await;
+        let house = House::before(kind, running, &url, tasks, Clock::scaled(SLOW)).await;
         let built = house.stage.process.libraries.music_of("home").expect("it is there").report(false);
         assert_eq!(built.items["tracks"], u64::from(LIBRARY));
         assert!(built.cost.build_requests <= u64::from(LIBRARY) / 1_000 + 10, "{built:#?}");

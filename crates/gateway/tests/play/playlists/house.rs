@@ -15,7 +15,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
-use crate::stage::waiting::until;
+use crate::stage::waiting::{until, until_told};
 use crate::stage::{Answer, Client, Script, Stage};
 
 pub const BOTH: [Kind; 2] = [Kind::Plex, Kind::Jellyfin];
@@ -190,8 +190,12 @@ impl House {
     /// The report of a sync that ended.
     pub async fn sync(&self, rows: Value, more: Value) -> Value {
         let answer = self.ask(rows, more).await;
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        let told = answer.json();
+        // Who asks waits for the end, but not for ever.
+        assert!(matches!(answer.status.as_u16(), 200 | 202), "{}", answer.text());
+        let run = format!("/api/v1/playlists/runs/{}", answer.json()["run"].as_str().expect("an id"));
+        let told = async || self.stage.control().get(&run).await.json();
+        until_told(async || told().await["state"] != "running").await;
+        let told = told().await;
         assert!(told["report"].is_object(), "{told}");
         told["report"].clone()
     }
