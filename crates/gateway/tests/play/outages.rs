@@ -20,8 +20,9 @@ use crate::stage::scripted::{Arrived, Reply, Scripted, answer, container};
 use crate::stage::waiting::{patiently, until};
 use crate::stage::{Client, Script, Stage};
 
-/// How much faster than the wall's the time of these tests runs.
-pub const FACTOR: f64 = 30.0;
+/// How much faster than the wall's the time of these tests runs: not so much that what a busy machine needs for a read is
+/// longer than a proof lasts.
+pub const FACTOR: f64 = 10.0;
 
 /// What a scripted server does at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use http::Method;
 use parking_lot::Mutex;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use super::{FACTOR, House, keys, keys_of, music, report, until};
+use super::{FACTOR, House, REAL, keys, keys_of, music, report, until};
 use crate::stage::waiting;
 
 const TRACKS: u32 = 3_000;
@@ -325,8 +325,8 @@ async fn a_library_that_does_not_fit_is_refused_with_numbers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_persons_read_does_not_wait_behind_pages() {
-    let more = "upstream_concurrency = 2\nload_timeout_s = 600\n";
-    let house = House::plex_with(music(TRACKS), more, FACTOR).await;
+    let more = "upstream_concurrency = 2\n";
+    let house = House::plex_with(music(TRACKS), more, REAL).await;
     let library = house.current().await;
     house.server.set_latency(Latency::even(Duration::from_millis(20)));
     library.build(true);
