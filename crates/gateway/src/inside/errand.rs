@@ -57,6 +57,7 @@ impl Trouble {
 impl From<NoAnswer> for Trouble {
     fn from(none: NoAnswer) -> Self {
         match none {
+            NoAnswer::Away => Self::Away,
             NoAnswer::Silent => Self::Silent,
             NoAnswer::Refused => Self::Refused,
             NoAnswer::Missing => Self::Missing,

@@ -16,10 +16,11 @@ use super::libraries::{INDEX_BYTES, memory_bytes};
 use super::progress::{Phase, left_ms};
 use super::publish::Ready;
 use super::report::word_of;
-use super::source::{Question, Trouble};
+use super::source::Question;
 use super::store::About;
 use super::{Failure, News};
 use crate::server::Server;
+use crate::server::own_read::NoAnswer;
 
 /// So often in a row a request may come to nothing.
 const MAX_FAILURES: u32 = 10;
@@ -161,9 +162,9 @@ impl Keeper {
                     if missing >= MISSING {
                         return Err(Failure::Gone);
                     }
-                    self.bear(Trouble::Unfit, &mut failures).await?;
+                    self.bear(NoAnswer::Unfit, &mut failures).await?;
                 }
-                Err(trouble) => drop(self.bear(trouble, &mut failures).await?),
+                Err(none) => drop(self.bear(none, &mut failures).await?),
             }
         }
     }
@@ -191,13 +192,13 @@ impl Keeper {
                     Err(Odd::Unsteady) => return Err(Failure::Changing),
                     Err(Odd::Wrong) => {
                         self.count_failure();
-                        self.bear(Trouble::Unfit, &mut failures).await?;
+                        self.bear(NoAnswer::Unfit, &mut failures).await?;
                         continue;
                     }
                 },
-                Err(trouble) => {
+                Err(none) => {
                     self.count_failure();
-                    let is_away = self.bear(trouble, &mut failures).await?;
+                    let is_away = self.bear(none, &mut failures).await?;
                     if is_away {
                         crawl.pace.forgiven();
                     } else {
@@ -300,7 +301,7 @@ impl Keeper {
         loop {
             match self.source.ask(shelf, question).await {
                 Ok(page) => return Ok(page),
-                Err(trouble) => drop(self.bear(trouble, &mut failures).await?),
+                Err(none) => drop(self.bear(none, &mut failures).await?),
             }
         }
     }
@@ -311,9 +312,9 @@ impl Keeper {
     }
 
     /// Waits until it is worth to ask again. Returns whether the server was away as a whole.
-    async fn bear(&self, trouble: Trouble, failures: &mut u32) -> Result<bool, Failure> {
+    async fn bear(&self, none: NoAnswer, failures: &mut u32) -> Result<bool, Failure> {
         let server = &self.library.server;
-        if trouble == Trouble::Refused && *failures >= REFUSED {
+        if none == NoAnswer::Refused && *failures >= REFUSED {
             return Err(Failure::Refused);
         }
         if !server.breaker.admits() {
@@ -325,14 +326,14 @@ impl Keeper {
         }
         *failures += 1;
         if *failures > MAX_FAILURES {
-            return Err(match trouble {
-                Trouble::Away | Trouble::Silent | Trouble::Refused => Failure::Unreachable,
-                Trouble::Missing | Trouble::Unfit => Failure::Unfit,
+            return Err(match none {
+                NoAnswer::Away | NoAnswer::Silent | NoAnswer::Refused => Failure::Unreachable,
+                NoAnswer::Missing | NoAnswer::Unfit => Failure::Unfit,
             });
         }
         let pause = PAUSE.0.saturating_mul(1 << (*failures - 1).min(10)).min(PAUSE.1);
         server.clock.sleep(pause).await;
-        Ok(trouble == Trouble::Away)
+        Ok(none == NoAnswer::Away)
     }
 
     fn count_failure(&self) {

@@ -9,11 +9,12 @@ use std::time::Duration;
 use greenroom_upstream::crawl::{Contents, Hint, Shelf};
 
 use super::keeper::Keeper;
-use super::source::{Source, Trouble};
+use super::source::Source;
 use super::store::{About, Store};
 use super::tidings::News;
 use super::{Failure, Generation, Libraries, Library, LibraryId};
 use crate::server::Server;
+use crate::server::own_read::NoAnswer;
 
 /// How often it is looked while clients come.
 const EVERY: Duration = Duration::from_secs(300);
@@ -67,8 +68,8 @@ impl Discovery {
                         self.attend(AGAIN, false).await;
                     }
                 }
-                Err(trouble) => {
-                    pause = if trouble == Trouble::Refused { RETRY.1 } else { (pause * 2).min(RETRY.1) };
+                Err(none) => {
+                    pause = if none == NoAnswer::Refused { RETRY.1 } else { (pause * 2).min(RETRY.1) };
                     self.attend(pause, false).await;
                 }
             }
@@ -139,7 +140,7 @@ impl Discovery {
     }
 
     /// Looks which libraries there are.
-    async fn look(&mut self) -> Result<(), Trouble> {
+    async fn look(&mut self) -> Result<(), NoAnswer> {
         let shelves = self.source.shelves().await?.of;
         let now_ms = self.server.clock.now_ms();
         let is_settled = !shelves.iter().any(|shelf| shelf.is_scanning)

@@ -22,32 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Longest page that is read.
 const MAX_PAGE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Why there is no answer that could be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trouble {
-    /// The server is down, or there is no place in its queue.
-    Away,
-    /// It does not answer in time, or breaks off.
-    Silent,
-    /// It does not let the configured token in.
-    Refused,
-    /// It does not have what was asked for.
-    Missing,
-    /// It answers, and not with what was asked for.
-    Unfit,
-}
-
-impl From<NoAnswer> for Trouble {
-    fn from(none: NoAnswer) -> Self {
-        match none {
-            NoAnswer::Silent => Self::Silent,
-            NoAnswer::Refused => Self::Refused,
-            NoAnswer::Missing => Self::Missing,
-            NoAnswer::Unfit => Self::Unfit,
-        }
-    }
-}
-
 /// What is asked of a library beside its pages.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Question<'a> {
@@ -116,10 +90,10 @@ impl Source {
     }
 
     /// The libraries there are.
-    pub(super) async fn shelves(&self) -> Result<Answer<Vec<Shelf>>, Trouble> {
+    pub(super) async fn shelves(&self) -> Result<Answer<Vec<Shelf>>, NoAnswer> {
         let user = self.user().await;
         let answer = self.get(&self.kind().shelves_target(user.as_deref()), Class::Sections).await?;
-        let mut shelves = self.kind().shelves(&answer.of).map_err(|_| Trouble::Unfit)?;
+        let mut shelves = self.kind().shelves(&answer.of).map_err(|_| NoAnswer::Unfit)?;
         if let Some(target) = self.kind().scan_target()
             && let Ok(said) = self.get(target, Class::Sections).await
             && self.kind().is_scanning(&said.of) == Ok(true)
@@ -138,14 +112,14 @@ impl Source {
         kind: ItemKind,
         start: u64,
         size: u64,
-    ) -> Result<Answer<Page>, Trouble> {
+    ) -> Result<Answer<Page>, NoAnswer> {
         let user = self.user().await;
         let target = self.kind().page_target(shelf, kind, start, size, user.as_deref());
         self.read(&target, Some(kind), Some((start, size))).await
     }
 
     /// What else is asked of a library.
-    pub(super) async fn ask(&self, shelf: &Shelf, question: Question<'_>) -> Result<Page, Trouble> {
+    pub(super) async fn ask(&self, shelf: &Shelf, question: Question<'_>) -> Result<Page, NoAnswer> {
         let (kind, user) = (self.kind(), self.user().await);
         let user = user.as_deref();
         let (target, rows, window) = match question {
@@ -161,7 +135,7 @@ impl Source {
         match (self.read(&target, rows, window).await, question) {
             (Ok(answer), _) => Ok(answer.of),
             // All of them are gone.
-            (Err(Trouble::Missing), Question::Items(_) | Question::Branch { .. }) => Ok(Page::default()),
+            (Err(NoAnswer::Missing), Question::Items(_) | Question::Branch { .. }) => Ok(Page::default()),
             (Err(trouble), _) => Err(trouble),
         }
     }
@@ -183,8 +157,8 @@ impl Source {
                     }
                 }
                 // A key that belongs to nobody is told that nobody is asking.
-                Err(Trouble::Refused | Trouble::Missing | Trouble::Unfit) => {}
-                Err(Trouble::Away | Trouble::Silent) => {
+                Err(NoAnswer::Refused | NoAnswer::Missing | NoAnswer::Unfit) => {}
+                Err(NoAnswer::Away | NoAnswer::Silent) => {
                     self.way.has_asked_who.store(false, Ordering::Release);
                 }
             }
@@ -199,35 +173,36 @@ impl Source {
         target: &str,
         rows: Option<ItemKind>,
         window: Option<(u64, u64)>,
-    ) -> Result<Answer<Page>, Trouble> {
+    ) -> Result<Answer<Page>, NoAnswer> {
         let Answer { of: body, took, server_s } = self.get(target, Class::Lists).await?;
         let kind = self.kind();
         let page = self.way.server.tasks.spawn_blocking(move || kind.page(rows, &body)).await;
-        let page = page.map_err(|_| Trouble::Unfit)?.map_err(|_| Trouble::Unfit)?;
+        let page = page.map_err(|_| NoAnswer::Unfit)?.map_err(|_| NoAnswer::Unfit)?;
         let page = match window {
-            Some((start, size)) => page.windowed(start, size).map_err(|_| Trouble::Unfit)?,
+            Some((start, size)) => page.windowed(start, size).map_err(|_| NoAnswer::Unfit)?,
             None => page,
         };
         Ok(Answer { of: page, took, server_s })
     }
 
-    async fn get(&self, target: &str, class: Class) -> Result<Answer<Bytes>, Trouble> {
+    async fn get(&self, target: &str, class: Class) -> Result<Answer<Bytes>, NoAnswer> {
         let _turn = self.way.turn.lock().await;
         if !self.way.server.breaker.admits() {
-            return Err(Trouble::Away);
+            return Err(NoAnswer::Away);
         }
-        let place = self.way.server.queue.place(Errand::own(None, class)).await.map_err(|_| Trouble::Away)?;
+        let place =
+            self.way.server.queue.place(Errand::own(None, class)).await.map_err(|_| NoAnswer::Away)?;
         self.asked.fetch_add(1, Ordering::Relaxed);
         self.way.server.counters.own.fetch_add(1, Ordering::Relaxed);
         let began_us = self.way.server.clock.now_us();
         let answered = self.way.server.clock.timeout(PATIENCE, self.exchange(target)).await;
         drop(place);
-        let (body, server_s) = answered.map_err(|_| Trouble::Silent)??;
+        let (body, server_s) = answered.map_err(|_| NoAnswer::Silent)??;
         let took = self.way.server.clock.since(began_us);
         Ok(Answer { of: body, took, server_s })
     }
 
-    async fn exchange(&self, target: &str) -> Result<(Bytes, Option<u64>), Trouble> {
+    async fn exchange(&self, target: &str) -> Result<(Bytes, Option<u64>), NoAnswer> {
         let (headers, body) = self.way.server.read_own(target, &self.way.credential, MAX_PAGE_BYTES).await?;
         let date = headers.get(DATE).and_then(|date| date.to_str().ok());
         let date = date.and_then(|date| httpdate::parse_http_date(date).ok());

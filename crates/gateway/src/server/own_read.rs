@@ -13,7 +13,9 @@ use crate::origin::Lane;
 /// Why nothing came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoAnswer {
-    /// The server does not answer, or breaks off.
+    /// The server is down, or there is no place in its queue.
+    Away,
+    /// It does not answer in time, or breaks off.
     Silent,
     /// It does not let the token do this.
     Refused,
