@@ -121,8 +121,8 @@ def test_what_is_answered_about_matches_and_playlists_has_the_fields_that_are_de
     call("POST", "/api/v1/match/ids", {"library": films, "ids": ["imdb://tt0000000"]})
     assert call("DELETE", "/api/v1/match/pins", {"ids": [pinned["id"]]})["gone"] == 1
 
-    rows = f"{asked['artist']} - {asked['title']}\nNobody - Nowhere to be found\n"
-    wish = {"source": rows, "hint": "text", "name": "Described", "library": music, "dry_run": True}
+    rows = f'title,artist\n"{asked["title"]}","{asked["artist"]}"\n"Nowhere to be found",Nobody\n'
+    wish = {"source": rows, "hint": "rows.csv", "name": "Described", "library": music, "dry_run": True}
     run = call("POST", "/api/v1/playlists/sync", wish)
     assert run["report"]["counts"]["missing"] >= 1, run
     of_run = "/api/v1/playlists/runs/{id}"
