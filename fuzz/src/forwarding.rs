@@ -115,7 +115,7 @@ fn an_app_has_a_plain_name(request: &Request) {
     let apps = Apps::default();
     for kind in [Kind::Plex, Kind::Jellyfin] {
         let credential = kind.credential(&request.ask());
-        let app = apps.of(&credential, &request.headers, 0);
+        let app = apps.of(&credential, &request.headers, false, 0);
         let name = &app.name;
         assert!(!name.is_empty() && name.chars().count() <= MAX_NAME, "{name:?}");
         let is_plain = |letter: char| letter.is_alphanumeric() || " -._()".contains(letter);
