@@ -15,6 +15,25 @@ test("it waits for the first app, with the address to copy", async () => {
   await page.watched.close();
 });
 
+test("the address is copied, with the clipboard and without", async () => {
+  for (const hasClipboard of [true, false]) {
+    const page = await scene.open();
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    const button = page.getByRole("button", { name: "Copy the address for home" }).first();
+    await button.waitFor();
+    await page.evaluate(async (has) => {
+      await navigator.clipboard.writeText("nothing");
+      if (!has) Object.defineProperty(navigator, "clipboard", { value: undefined });
+    }, hasClipboard);
+    await button.click();
+    await page.getByRole("button", { name: "Copy the address for home" }).filter({ hasText: "Copied" }).first().waitFor();
+    await page.evaluate(() => delete navigator.clipboard);
+    const copied = await page.evaluate(() => navigator.clipboard.readText());
+    assert.equal(copied, scene.gateway.urls.home);
+    await page.watched.close();
+  }
+});
+
 test("a server without a token says how it gets one", async () => {
   const page = await scene.open({ at: "libraries" });
   await page.getByText("Greenroom has no token for this server").waitFor();

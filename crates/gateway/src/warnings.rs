@@ -36,6 +36,16 @@ pub enum Severity {
     Notice,
 }
 
+impl Severity {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Urgent => "urgent",
+            Self::Notice => "notice",
+        }
+    }
+}
+
 /// What the program can do: a request of its own API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = WarningAction)]

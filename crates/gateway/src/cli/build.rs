@@ -1,4 +1,4 @@
-//! `greenroom build`: indexes libraries now, and tells how far that is.
+//! `greenroom build`: indexes libraries now, or no more, and tells how far that is.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -21,6 +21,7 @@ Examples:
   greenroom build                    all libraries that are kept, and wait
   greenroom build Music              the one with this name
   greenroom build home:3 --no-wait   the one with this id; do not wait for it
+  greenroom build Music --on         the same where it was turned off
   greenroom build --list             how the indexes do
 
 It ends with 0 when all of them are indexed, with 1 when one is not, with 2 when a name is not known.";
@@ -39,11 +40,17 @@ pub(super) struct Options {
     /// Begin anew where a build was broken off, and believe what the server shows however little it is
     #[arg(long)]
     force: bool,
+    /// Turn their indexes on first
+    #[arg(long, requires = "libraries")]
+    on: bool,
+    /// Turn their indexes off, and drop what is kept of them
+    #[arg(long, requires = "libraries", conflicts_with_all = ["on", "force", "no_wait", "list"])]
+    off: bool,
     /// Do not wait until they are built
     #[arg(long)]
     no_wait: bool,
     /// Only show how the indexes do
-    #[arg(long, conflicts_with_all = ["force", "no_wait"])]
+    #[arg(long, conflicts_with_all = ["force", "no_wait", "on"])]
     list: bool,
     /// Print JSON
     #[arg(long)]
@@ -57,14 +64,20 @@ pub(super) fn run(options: &Options) -> u8 {
     with(&options.place, async |remote| {
         let shelves = remote.get("api/v1/libraries").await?;
         let named = choose(options, &shelves)?;
-        if !options.list {
+        if options.on || options.off {
+            for library in &named {
+                let said = json!({"enabled": options.on});
+                remote.ask(Method::PUT, &path_of(library, ""), Some(&said)).await?;
+            }
+        }
+        if !options.list && !options.off {
             for library in &named {
                 let body = json!({"force": options.force});
                 let path = path_of(library, "/build");
                 remote.ask(Method::POST, &path, Some(&body)).await?;
             }
         }
-        if options.list || options.no_wait {
+        if options.list || options.no_wait || options.off {
             let shelves = remote.get("api/v1/libraries").await?;
             show(options, &shelves, &named);
             return Ok(DONE);
@@ -236,6 +249,8 @@ mod tests {
             libraries: libraries.iter().map(ToString::to_string).collect(),
             server: server.map(str::to_owned),
             force: false,
+            on: false,
+            off: false,
             no_wait: false,
             list: false,
             json: false,

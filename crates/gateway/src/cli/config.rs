@@ -11,9 +11,9 @@ pub(super) enum Command {
     Init,
     /// Check a configuration file together with the environment, and print every problem with its place
     Check {
-        /// The file
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
+        /// The file [default: the environment alone]
+        #[arg(value_name = "FILE", env = "GREENROOM_CONFIG")]
+        file: Option<PathBuf>,
     },
 }
 
@@ -23,23 +23,23 @@ pub(super) fn run(command: &Command) -> u8 {
             print!("{TEMPLATE}");
             DONE
         }
-        Command::Check { file } => {
-            match settings(&Serve { config: Some(file.clone()), ..Serve::default() }) {
-                Ok(settings) => {
-                    for server in &settings.servers {
-                        println!(
-                            "{}: {} at {}, clients at {}",
-                            server.name,
-                            server.kind.name(),
-                            server.origin.authority().map_or("?", |authority| authority.as_str()),
-                            server.listen
-                        );
-                    }
-                    println!("{}: no problems", file.display());
-                    DONE
+        Command::Check { file } => match settings(&Serve { config: file.clone(), ..Serve::default() }) {
+            Ok(settings) => {
+                for server in &settings.servers {
+                    println!(
+                        "{}: {} at {}, clients at {}",
+                        server.name,
+                        server.kind.name(),
+                        server.origin.authority().map_or("?", |authority| authority.as_str()),
+                        server.listen
+                    );
                 }
-                Err(_) => MISUSED,
+                let place =
+                    file.as_ref().map_or_else(|| "environment".to_owned(), |file| file.display().to_string());
+                println!("{place}: no problems");
+                DONE
             }
-        }
+            Err(_) => MISUSED,
+        },
     }
 }

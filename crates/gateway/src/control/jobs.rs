@@ -83,7 +83,7 @@ pub(super) async fn cancel(
 
 impl Control {
     /// Every job, every index of a library, and every playlist that is kept in step.
-    fn job_reports(&self) -> Vec<Report> {
+    pub(super) fn job_reports(&self) -> Vec<Report> {
         let mut all = self.jobs.reports();
         all.extend(indexes::reports(&self.playlists.libraries));
         all.extend(playlists::reports(&self.playlists.keeping));

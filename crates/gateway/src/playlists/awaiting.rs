@@ -108,9 +108,7 @@ pub(super) fn not_known_yet(library: &Library) -> Failure {
     match library.state() {
         State::Off => Failure::new(
             "library-off",
-            format!(
-                "the index of library {id} is turned off: turn it on (PUT /api/v1/libraries/{id} with \"enabled\": true)"
-            ),
+            format!("the index of library {id} is turned off: turn it on (`greenroom build {id} --on`)"),
         ),
         State::Failed => {
             let why = library.failure().map(|(failure, _)| failure.to_string()).unwrap_or_default();

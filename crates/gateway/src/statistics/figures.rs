@@ -255,7 +255,7 @@ pub struct Today {
     pub seconds_saved: u64,
     /// Answers that were older than fresh.
     pub stale: u64,
-    /// The same as a share of what was asked; `null` before anybody asked.
+    /// The same as a share of what the cache answered, fresh or not, waited for or not; `null` before it did.
     pub stale_share: Option<f64>,
     /// The oldest answer that was given, pictures and the web client's own files aside.
     pub oldest_s: u64,

@@ -231,6 +231,7 @@ impl Plane {
         let is_kept = kept().next().is_some();
         let failure = reports.iter().find_map(|report| report.failure.as_ref());
         let bytes: u64 = kept().map(|generation| generation.memory_bytes).sum();
+        let is_off = !reports.is_empty() && reports.iter().all(|report| !report.enabled);
         let (hits, misses) = self.control.lookups(&names);
         Target {
             target: kind.name(),
@@ -251,6 +252,7 @@ impl Plane {
                 (true, _) => None,
                 (false, Some(failure)) => Some(failure.text.clone()),
                 (false, None) if names.is_empty() => Some("no such server is configured".to_owned()),
+                (false, None) if is_off => Some("the index of the library is turned off".to_owned()),
                 (false, None) => Some("the library is not built yet".to_owned()),
             },
         }

@@ -3,6 +3,7 @@
 
 mod apps;
 mod classes;
+mod doings;
 mod libraries;
 mod out;
 mod servers;
@@ -22,9 +23,11 @@ use prometheus_client::registry::Registry;
 use super::baseline::Counted;
 use super::exposition::{self, Format};
 use super::{Control, Plane};
+use crate::jobs;
 use crate::library::Report;
 use crate::matching::tally::Count;
 use crate::notices::Sent;
+use crate::statistics::Today;
 use out::Out;
 
 /// All metrics.
@@ -60,6 +63,8 @@ pub(super) struct Scrape {
     /// What spot checks found, by server.
     pub(super) spots: Vec<(String, Vec<(&'static str, u64)>)>,
     pub(super) statistics_dropped: u64,
+    pub(super) jobs: Vec<jobs::Report>,
+    pub(super) today: Today,
 }
 
 impl Scrape {
@@ -85,6 +90,8 @@ impl Scrape {
             traces: control.traces.counts().into_iter().flatten().collect(),
             spots: control.spots_found(),
             statistics_dropped: control.statistics.dropped(),
+            jobs: control.job_reports(),
+            today: control.statistics.today(None),
         }
     }
 }
@@ -106,6 +113,9 @@ impl Collector for Scrape {
         out.prefetches(&self.counted.servers)?;
         out.libraries(&self.libraries)?;
         out.apps(&self.counted.apps)?;
+        out.jobs(&self.jobs)?;
+        out.warnings(&self.counted.warnings)?;
+        out.today(&self.today)?;
         out.classes(&self.counted.engine.classes)?;
         out.loads(&self.counted.engine.classes)?;
         let engine = &self.counted.engine;

@@ -117,15 +117,28 @@ export function makeTrouble(error) {
     : makeEmpty("This cannot be shown now.", error.message);
 }
 
-/** A button that copies a text. Where copying is not allowed there is none. */
+/** Copies a text. Pages that were not fetched encrypted have no clipboard but the one of a selection. */
+async function copy(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const field = make("textarea", { class: "unseen", readonly: "", "aria-hidden": "true" });
+  field.value = text;
+  const focused = document.activeElement;
+  document.body.append(field);
+  field.select();
+  const isCopied = document.execCommand("copy");
+  field.remove();
+  focused?.focus();
+  if (!isCopied) throw new Error("it was not copied");
+}
+
+/** A button that copies a text. */
 export function makeCopy(text, label) {
-  if (!navigator.clipboard) return null;
   const button = makeButton(
     "Copy",
     "quiet small",
     async () => {
       try {
-        await navigator.clipboard.writeText(text);
+        await copy(text);
         setText(button, "Copied");
       } catch {
         setText(button, "Not allowed");

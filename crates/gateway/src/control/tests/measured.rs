@@ -13,8 +13,12 @@ use crate::control::metrics::{Scrape, write};
 use crate::control::prefetching::{PrefetchFigures, Skipped};
 use crate::control::queueing::{QueueFigures, RankFigures};
 use crate::control::servers::{ServerFigures, State};
+use crate::control::snapshot::ServerWarning;
+use crate::jobs::{self, Last, Outcome};
 use crate::library::{Cost, GenerationReport, Report};
 use crate::notices::Sent;
+use crate::statistics::Today;
+use crate::warnings::Warning;
 
 const DOCUMENT: &str = include_str!("../../../../../docs/metrics.md");
 const DASHBOARD: &str = include_str!("../../../../../docs/grafana.json");
@@ -74,8 +78,25 @@ fn everything() -> Scrape {
         builds: BTreeMap::from([("done", 1)]),
         progress: None,
     };
+    let last = Last::new(1_000, 2_500, Outcome::Failed, "no answer".into());
+    let job = jobs::Report {
+        id: "history".into(),
+        title: "History".into(),
+        what: String::new(),
+        every_s: Some(900),
+        state: jobs::State::Running,
+        next_ms: None,
+        progress: None,
+        last: Some(last),
+        may_cancel: true,
+    };
+    // Two of one code and one server are one sample.
+    let warnings = ["music", "films"].map(|subject| {
+        let warning = Warning { subject: Some(subject.into()), ..Warning::notice("library-off", "so", "do") };
+        ServerWarning::new(Some("home"), warning)
+    });
     Scrape {
-        counted: Counted { servers: vec![server], apps: vec![app], engine, warnings: Vec::new() },
+        counted: Counted { servers: vec![server], apps: vec![app], engine, warnings: warnings.into() },
         refused: vec![("token-wrong", 1)],
         matched: vec![("exact", 1)],
         matching_holds: (1, 1),
@@ -87,6 +108,8 @@ fn everything() -> Scrape {
         notices: vec![Sent { target: "phone".into(), delivered: 1, failed: 1, dropped: 1 }],
         spots: vec![("home".into(), vec![("same", 1)])],
         statistics_dropped: 1,
+        jobs: vec![job],
+        today: Today::default(),
     }
 }
 

@@ -116,5 +116,15 @@ async fn a_build_is_watched_from_the_command_line_and_over_the_api_until_it_ends
     let listed = build(&["--list"]).await.expect("it runs");
     let listed = String::from_utf8(listed.stdout).expect("it prints text");
     assert!(listed.contains("current") && listed.contains("3,000"), "{listed}");
+    for (word, state) in [("--off", "off"), ("--on", "current")] {
+        let done = build(&["music", word, "--json"]).await.expect("it runs");
+        let said: serde_json::Value = serde_json::from_slice(&done.stdout).expect("it prints JSON");
+        assert_eq!(
+            (done.status.code(), &said["libraries"][0]["state"]),
+            (Some(0), &state.into()),
+            "{done:?}"
+        );
+    }
+    assert_eq!(build(&["--off"]).await.expect("it runs").status.code(), Some(2), "one is named");
     house.end().await;
 }
