@@ -170,7 +170,7 @@ mod warmth;
 pub use ahead::Ahead;
 pub use answer::{Answer, Demand, Reason, Served, Tier};
 pub use cache::Cache;
-pub use clock::{Clock, Wall};
+pub use clock::{Clock, Noticed, Witness};
 pub use diagnosis::{Cause, Diagnosis};
 pub use key::{Key, Partition, Tag};
 pub use leaving::Leaving;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use greenroom_cache::{Cache, Clock};
+use greenroom_cache::{Cache, Clock, Noticed};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -207,7 +207,7 @@ impl Process {
             state: Arc::clone(&state),
         };
         tasks.spawn(overheard::keep(told, clock.clone(), stop.clone()));
-        tasks.spawn(follow_wall(clock.clone(), stop.clone()));
+        tasks.spawn(follow(clock.clone(), stop.clone()));
         tasks.spawn(jobs.keep());
         tasks.spawn(inside.keep_warm(stop.clone()));
         cache.run_warmer();
@@ -249,15 +249,18 @@ impl Process {
 }
 
 /// Lets the clock leap over what the machine slept.
-async fn follow_wall(clock: Clock, stop: CancellationToken) {
-    let tell = |leap: Duration| {
-        tracing::info!(
-            leap_s = leap.as_secs(),
-            "the machine slept, or its clock was set ahead: ours leapt there"
-        );
+async fn follow(clock: Clock, stop: CancellationToken) {
+    let tell = |noticed| match noticed {
+        Noticed::Leapt(leap) => {
+            tracing::info!(leap_s = leap.as_secs(), "the machine slept: our clock leapt over it");
+        }
+        Noticed::Incredible(ahead) => tracing::warn!(
+            ahead_s = ahead.as_secs(),
+            "the machine's clock is ahead by more than it can have slept: ours goes on as it is until a restart"
+        ),
     };
     tokio::select! {
-        never = clock.follow_wall(tell) => match never {},
+        never = clock.follow(tell) => match never {},
         () = stop.cancelled() => {}
     }
 }

@@ -1,5 +1,6 @@
 //! A connection whose other end must take what it is told: one that takes nothing ends, and its place with it.
 
+use std::future::pending;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -19,7 +20,7 @@ pub struct Taking<S> {
 }
 
 impl<S> Taking<S> {
-    /// Nothing may be taken for so long while something is to be said.
+    /// Nothing may be taken for so long while something is to be said. What the machine sleeps meanwhile does not count.
     pub fn new(stream: S, clock: Clock, patience: Duration) -> Self {
         Self { stream, clock, patience, running_out: None, has_lost_patience: false }
     }
@@ -47,7 +48,7 @@ impl<S> Taking<S> {
         let (clock, patience) = (&self.clock, self.patience);
         let running_out = self.running_out.get_or_insert_with(|| {
             let clock = clock.clone();
-            Box::pin(async move { clock.sleep(patience).await })
+            Box::pin(async move { drop(clock.timeout(patience, pending::<()>()).await) })
         });
         if running_out.as_mut().poll(context).is_pending() {
             return Poll::Pending;
@@ -103,6 +104,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Taking<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use greenroom_cache::Witness;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     use super::*;
@@ -118,6 +123,30 @@ mod tests {
         assert!(early.is_err(), "it is waited for");
         let failure = telling.await.expect_err("nobody reads");
         assert_eq!(failure.kind(), io::ErrorKind::TimedOut);
+        drop(far);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_the_machine_sleeps_nobody_takes_too_long() {
+        let slept_ms = Arc::new(AtomicU64::new(0));
+        let told_ms = Arc::clone(&slept_ms);
+        let clock = Clock::system().beside(Witness::counting(move || told_ms.load(Ordering::Relaxed)));
+        let (near, far) = duplex(16);
+        let mut near = Taking::new(near, clock.clone(), PATIENCE);
+        let began_us = clock.now_us();
+        let telling = async {
+            let falls_asleep = async {
+                tokio::time::sleep(PATIENCE / 3).await;
+                slept_ms.store(8 * 3_600_000, Ordering::Relaxed);
+            };
+            tokio::join!(near.write_all(&[0; 64]), falls_asleep).0
+        };
+        tokio::select! {
+            never = clock.follow(drop) => match never {},
+            said = telling => assert!(said.is_err(), "nobody reads"),
+        }
+        assert!(clock.landed_ms() > 0);
+        assert_eq!(clock.since(began_us).as_secs(), PATIENCE.as_secs());
         drop(far);
     }
 

@@ -244,6 +244,7 @@ impl Writer {
     }
 
     fn write(&mut self, batch: &mut Batch, now_ms: u64) -> Outcome {
+        let began_us = self.shared.clock.now_us();
         let counters = &self.shared.counters;
         let mut lost = batch.offers.len() as u64;
         // Orders are always tried: it is they that must not be lost.
@@ -270,7 +271,7 @@ impl Writer {
         };
         match written {
             Ok(written) => {
-                tell_time(batch, self.shared.clock.now_ms().saturating_sub(now_ms));
+                tell_time(batch, self.shared.clock.since_ms(began_us));
                 let counters = &self.shared.counters;
                 counters.written.fetch_add(written.stored, Ordering::Relaxed);
                 counters.failed.fetch_add(written.failed, Ordering::Relaxed);

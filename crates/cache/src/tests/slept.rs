@@ -9,12 +9,12 @@ use super::stage::{POLICY, Source, Stage, said};
 use crate::Served::{Hit, Loaded, Stale};
 use crate::*;
 
-/// A stage beside a wall's clock, and for how many seconds the machine slept.
+/// A stage, and for how many seconds the machine slept.
 fn stage(open: impl FnOnce(Clock, TaskTracker) -> Cache) -> (Stage, Arc<AtomicU64>) {
-    let (counts, slept_s) = (Clock::system(), Arc::new(AtomicU64::new(0)));
+    let slept_s = Arc::new(AtomicU64::new(0));
     let slept = Arc::clone(&slept_s);
-    let wall = Wall::telling(move || counts.now_ms() + 1000 * slept.load(Ordering::Relaxed));
-    let (clock, tasks) = (Clock::system().beside(wall), TaskTracker::new());
+    let witness = Witness::counting(move || 1000 * slept.load(Ordering::Relaxed));
+    let (clock, tasks) = (Clock::system().beside(witness), TaskTracker::new());
     let cache = open(clock.clone(), tasks.clone());
     (Stage { cache, source: Source::default(), clock, policy: POLICY, tasks }, slept_s)
 }
@@ -24,7 +24,7 @@ async fn sleep(stage: &Stage, slept_s: &AtomicU64, seconds: u64) {
     slept_s.fetch_add(seconds, Ordering::Relaxed);
     let landed_ms = stage.clock.landed_ms();
     tokio::select! {
-        never = stage.clock.follow_wall(drop) => match never {},
+        never = stage.clock.follow(drop) => match never {},
         () = async { while stage.clock.landed_ms() == landed_ms { tokio::task::yield_now().await; } } => {}
     }
 }

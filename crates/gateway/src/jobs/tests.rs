@@ -3,7 +3,7 @@
 use std::future::pending;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use greenroom_cache::Wall;
+use greenroom_cache::Witness;
 
 use super::*;
 use crate::state::book::Book;
@@ -29,15 +29,15 @@ impl House {
     }
 
     fn of(make: impl FnOnce(Clock, TaskTracker, CancellationToken) -> Jobs) -> Self {
-        let (counts, slept_ms) = (Clock::system(), Arc::new(AtomicU64::new(0)));
+        let slept_ms = Arc::new(AtomicU64::new(0));
         let slept = Arc::clone(&slept_ms);
-        let wall = Wall::telling(move || counts.now_ms() + slept.load(Ordering::Relaxed));
+        let witness = Witness::counting(move || slept.load(Ordering::Relaxed));
         let (clock, tasks, stop) =
-            (Clock::system().beside(wall), TaskTracker::new(), CancellationToken::new());
+            (Clock::system().beside(witness), TaskTracker::new(), CancellationToken::new());
         let (follows, ends) = (clock.clone(), stop.clone());
         tasks.spawn(async move {
             tokio::select! {
-                never = follows.follow_wall(drop) => match never {},
+                never = follows.follow(drop) => match never {},
                 () = ends.cancelled() => {}
             }
         });

@@ -39,8 +39,8 @@ impl From<Failure> for Stop {
 
 /// Carries out a wish.
 pub async fn carry_out(playlists: &Playlists, run: &Run, wish: Wish) {
-    let began_ms = playlists.clock.now_ms();
-    let ending = match attempt(playlists, run, wish, began_ms).await {
+    let began_us = playlists.clock.now_us();
+    let ending = match attempt(playlists, run, wish, began_us).await {
         Ok(report) => Ending::Done(Arc::new(report)),
         Err(Stop::Failure(failure)) => Ending::Failed(failure),
         Err(Stop::Cancelled) => Ending::Cancelled,
@@ -129,7 +129,7 @@ impl Task<'_> {
     }
 }
 
-async fn attempt(playlists: &Playlists, run: &Run, wish: Wish, began_ms: u64) -> Result<Report, Stop> {
+async fn attempt(playlists: &Playlists, run: &Run, wish: Wish, began_us: u64) -> Result<Report, Stop> {
     let server = playlists.server(&wish.server)?;
     let tally = Arc::new(Tally::default());
     let library = await_library(playlists, run, &wish, &server).await?;
@@ -194,7 +194,7 @@ async fn attempt(playlists: &Playlists, run: &Run, wish: Wish, began_ms: u64) ->
         accounts,
         reads: tally.reads.load(Ordering::Relaxed),
         writes: tally.writes.load(Ordering::Relaxed),
-        took_ms: playlists.clock.now_ms().saturating_sub(began_ms),
+        took_ms: playlists.clock.since_ms(began_us),
         missing: found.missing,
     })
 }

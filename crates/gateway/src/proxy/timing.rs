@@ -17,14 +17,14 @@ const TARGET: &str = "greenroom::timing";
 #[derive(Debug)]
 pub(super) struct Stopwatch {
     clock: Clock,
-    began_ms: u64,
+    began_us: u64,
 }
 
 /// The same, after the answer was found or loaded.
 #[derive(Debug)]
 pub(super) struct Fetched {
     watch: Stopwatch,
-    fetched_ms: u64,
+    fetched_us: u64,
 }
 
 impl Stopwatch {
@@ -32,13 +32,13 @@ impl Stopwatch {
     pub(super) fn start(visit: &Visit) -> Option<Self> {
         tracing::enabled!(target: TARGET, tracing::Level::DEBUG).then(|| {
             let clock = visit.server.clock.clone();
-            Self { began_ms: clock.now_ms(), clock }
+            Self { began_us: clock.now_us(), clock }
         })
     }
 
     /// The answer is here.
     pub(super) fn fetched(self) -> Fetched {
-        Fetched { fetched_ms: self.clock.now_ms(), watch: self }
+        Fetched { fetched_us: self.clock.now_us(), watch: self }
     }
 }
 
@@ -56,8 +56,9 @@ impl Fetched {
         let (items, bytes) = (items(entry), entry.body().len());
         let write = if history.tier == Tier::Source { "deferred" } else { "none" };
         departure::after(response, move || {
-            let Self { watch, fetched_ms } = self;
-            let left_ms = watch.clock.now_ms();
+            let Self { watch, fetched_us } = self;
+            let (total_ms, render_ms) =
+                (watch.clock.since_ms(watch.began_us), watch.clock.since_ms(fetched_us));
             tracing::debug!(
                 target: TARGET,
                 server = visit.server.name(),
@@ -67,9 +68,9 @@ impl Fetched {
                 tier = history.tier.name(),
                 items,
                 bytes,
-                fetch_ms = fetched_ms.saturating_sub(watch.began_ms),
-                render_ms = left_ms.saturating_sub(fetched_ms),
-                total_ms = left_ms.saturating_sub(watch.began_ms),
+                fetch_ms = fetched_us.saturating_sub(watch.began_us) / 1000,
+                render_ms,
+                total_ms,
                 cache_write = write,
                 "answered"
             );

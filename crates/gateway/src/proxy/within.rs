@@ -23,9 +23,10 @@ pub(crate) async fn answer(
     let server = &visit.server;
     let began_us = server.clock.now_us();
     server.counters.asked.fetch_add(1, Ordering::Relaxed);
-    server.counters.last_asked_ms.store(server.clock.now_ms(), Ordering::Relaxed);
+    let now_ms = server.clock.now_ms();
+    server.counters.last_asked_ms.store(now_ms, Ordering::Relaxed);
     visit.app.asked.fetch_add(1, Ordering::Relaxed);
-    visit.app.see(began_us / 1000);
+    visit.app.see(now_ms);
     visit.app.first_asked.get_or_init(|| read.class.name());
     let waiting = note::Waiting::new(server, &visit.meaning, note::Asked { began_us, parent: None });
     let cause = Cause::default();

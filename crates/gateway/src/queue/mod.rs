@@ -156,8 +156,13 @@ impl Queue {
         }
     }
 
+    /// For measuring how long anybody waits: no moment, for it does not leap over what the machine slept.
+    fn measured_ms(&self) -> u64 {
+        self.clock.now_us() / 1000
+    }
+
     fn enter(self: &Arc<Self>, errand: Errand) -> Result<Entered, NoPlace> {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.measured_ms();
         let mut state = self.state.lock();
         let (ticket, instead_of) = match state.places.enter(errand.claim(), now_ms) {
             Entrance::Placed(held) => return Ok(Entered::Placed(Place::new(self, held))),
@@ -177,7 +182,7 @@ impl Queue {
 
     /// Gives a place back, and wakes the one who gets it.
     fn release(self: &Arc<Self>, held: Held) {
-        let now_ms = self.clock.now_ms();
+        let now_ms = self.measured_ms();
         let mut state = self.state.lock();
         let Some((ticket, held)) = state.places.release(held, now_ms) else { return };
         let bell = state.bells.remove(&ticket);
@@ -218,7 +223,7 @@ impl Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        let now_ms = self.queue.clock.now_ms();
+        let now_ms = self.queue.measured_ms();
         let mut state = self.queue.state.lock();
         state.places.leave(self.ticket, self.leaving, now_ms);
         let bell = state.bells.remove(&self.ticket);

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use super::aging::Aging;
 use super::counts::{Count, Counts};
 use super::names::Names;
 use super::page::{By, Page};
@@ -61,6 +62,7 @@ pub struct Book {
     /// What all rows take, about.
     bytes: u64,
     max_bytes: u64,
+    aging: Aging,
     swept_ms: u64,
     /// Rows that went although they were not too old.
     dropped: u64,
@@ -116,8 +118,16 @@ impl Book {
     }
 
     fn over(db: Connection, place: Option<(PathBuf, u64)>, max_bytes: u64) -> Result<Self, Failing> {
-        let mut book =
-            Self { db, place, names: Names::default(), bytes: 0, max_bytes, swept_ms: 0, dropped: 0 };
+        let mut book = Self {
+            db,
+            place,
+            names: Names::default(),
+            bytes: 0,
+            max_bytes,
+            aging: Aging::default(),
+            swept_ms: 0,
+            dropped: 0,
+        };
         let (rows, bytes): (i64, i64) = book.db.query_row(
             "SELECT count(*), coalesce(sum(length(counts)), 0) FROM statistics_row",
             [],
@@ -185,7 +195,8 @@ impl Book {
                 }
             }
         }
-        self.dropped += sweep(&change, now_ms, (bytes, self.max_bytes))?;
+        let moments_ms = (now_ms, self.aging.moment_ms(now_ms));
+        self.dropped += sweep(&change, moments_ms, (bytes, self.max_bytes))?;
         if now_ms.saturating_sub(self.swept_ms) >= SWEEP_MS {
             change.execute(
                 "DELETE FROM statistics_name WHERE id NOT IN (SELECT name FROM statistics_row)",
@@ -307,10 +318,14 @@ fn add(
 
 /// Takes out what is too old, what is of another time, and, while there is too much, the oldest of the finest. How much
 /// of it might have stayed.
-fn sweep(change: &Transaction<'_>, now_ms: u64, (bytes, max_bytes): (&mut u64, u64)) -> Result<u64, Failing> {
+fn sweep(
+    change: &Transaction<'_>,
+    (now_ms, aging_ms): (u64, u64),
+    (bytes, max_bytes): (&mut u64, u64),
+) -> Result<u64, Failing> {
     let mut dropped = 0;
     for step in Step::EVERY {
-        let oldest_ms = step.floor(now_ms).saturating_sub((step.kept() - 1) * step.ms());
+        let oldest_ms = step.floor(aging_ms).saturating_sub((step.kept() - 1) * step.ms());
         take_out(change, step, (0, oldest_ms), bytes)?;
         // Written while the clock was wrong.
         dropped += take_out(change, step, (now_ms + DAY_MS + step.ms(), u64::MAX), bytes)?;

@@ -11,7 +11,7 @@
 //! | [`points`] | sums by minute, hour and day |
 //! | [`ring`] | the last decisions |
 //! | [`midnight`] | when the day began |
-//! | [`book`], `names` and `shelf` | what is kept over a restart |
+//! | [`book`], `aging`, `names` and `shelf` | what is kept over a restart |
 //! | [`spot`] | whether what was answered is what the server says |
 //! | [`sample`] and [`what_if`] | what other lifetimes would have saved |
 //! | [`figures`] and `reading` | what is told |
@@ -20,6 +20,7 @@
 //! (refreshes, warming, loads ahead, events, spot checks) is counted apart and is never a hit. Nothing here knows a
 //! path, a query or a token; users are the beginnings of keyed hashes.
 
+mod aging;
 pub mod book;
 pub mod counts;
 pub mod decision;

@@ -221,6 +221,8 @@ fn what_a_wrong_clock_wrote_goes_and_what_is_too_old_goes() {
     assert!(book.dropped() > 0, "somebody may want to know");
     let dropped = book.dropped();
     book.write(&[("home", &page(NOW_MS + 3 * DAY_MS, 1, 1))], NOW_MS + 3 * DAY_MS).expect("it is written");
+    assert_eq!(asked(&book, Step::Minute, 0, NOW_MS + DAY_MS), 1, "too old, but who knows after such a leap");
+    book.write(&[], NOW_MS + 4 * DAY_MS).expect("it is written");
     assert_eq!(asked(&book, Step::Minute, 0, NOW_MS + DAY_MS), 0, "too old");
     assert_eq!((book.dropped(), asked(&book, Step::Hour, 0, u64::MAX)), (dropped, 2));
 }

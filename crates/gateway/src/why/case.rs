@@ -151,9 +151,9 @@ impl Case {
 
     /// Asks the server once, as a load would.
     pub(super) async fn ask_the_server(&self, server: &Arc<Server>) -> Said {
-        let began_ms = server.clock.now_ms();
+        let began_us = server.clock.now_us();
         let asked = server.clock.timeout(server.settings.load_timeout, self.ask(server)).await;
-        let took_ms = server.clock.now_ms().saturating_sub(began_ms);
+        let took_ms = server.clock.since_ms(began_us);
         let kept = self.diagnosis.as_ref().and_then(|diagnosis| diagnosis.entry.as_ref());
         let said = |word, status, detail| Said { word, status, detail, took_ms };
         match asked {

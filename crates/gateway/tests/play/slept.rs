@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use greenroom_cache::{Clock, Wall};
+use greenroom_cache::{Clock, Witness};
 use greenroom_upstream::class::Class;
 use greenroom_upstream::credential::{Credential, Secret};
 use serde_json::Value;
@@ -14,14 +14,14 @@ use crate::stage::{Script, Stage};
 
 const NIGHT_MS: u64 = 8 * 3_600_000;
 
-/// A stage beside a wall's clock, and for how long the machine slept.
+/// A stage, and for how long the machine slept.
 async fn stage(moody: &Moody) -> (Stage, Arc<AtomicU64>) {
-    let (counts, slept_ms) = (Clock::system(), Arc::new(AtomicU64::new(0)));
+    let slept_ms = Arc::new(AtomicU64::new(0));
     let slept = Arc::clone(&slept_ms);
-    let wall = Wall::telling(move || counts.now_ms() + slept.load(Ordering::Relaxed));
+    let witness = Witness::counting(move || slept.load(Ordering::Relaxed));
     let url = format!("http://{}", moody.server.address);
     let script = Script::new().server("home", "plex", &url, "");
-    (script.start_at(Clock::system().beside(wall)).await, slept_ms)
+    (script.start_at(Clock::system().beside(witness)).await, slept_ms)
 }
 
 /// The machine sleeps over a night, and wakes.

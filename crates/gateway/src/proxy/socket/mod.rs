@@ -7,6 +7,7 @@
 //! is down, if its token was good when the server was last heard of.
 
 mod losses;
+mod quiet;
 mod relay;
 
 use std::sync::atomic::Ordering;

@@ -1,9 +1,6 @@
 //! One client's socket, and the server's: messages pass both ways until one side is gone, and a new one takes the place of
 //! the server's.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use greenroom_cache::Partition;
@@ -13,6 +10,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 
 use super::losses::{Losses, PAUSE};
+use super::quiet::Quiet;
 use super::{Handshake, Socket, open};
 use crate::breaker::Attaching;
 use crate::origin::Lane;
@@ -21,8 +19,6 @@ use crate::proxy::tap::{Watching, hear};
 use crate::seats::Seat;
 use crate::stale::{self, By};
 
-/// A socket on which nobody says anything for so long is closed. Both servers and all clients known ping more often.
-const SILENCE: Duration = Duration::from_secs(30 * 60);
 /// What a client subscribed to is repeated to the server's new socket: so many subscriptions at most.
 const MAX_SUBSCRIPTIONS: usize = 16;
 
@@ -45,8 +41,7 @@ pub(super) struct Attached {
 pub(super) struct Relay {
     pub(super) visit: Visit,
     handshake: Handshake,
-    /// When anybody said anything, in milliseconds.
-    heard_ms: AtomicU64,
+    quiet: Quiet,
     /// Its place among all sockets, free again when this is dropped.
     _seat: Seat<Partition>,
 }
@@ -62,8 +57,8 @@ struct Client {
 impl Relay {
     /// For a client that came with this handshake and has a seat.
     pub(super) fn new(visit: Visit, handshake: Handshake, seat: Seat<Partition>) -> Self {
-        let heard_ms = AtomicU64::new(visit.server.clock.now_ms());
-        Self { visit, handshake, heard_ms, _seat: seat }
+        let quiet = Quiet::begin(visit.server.clock.clone());
+        Self { visit, handshake, quiet, _seat: seat }
     }
 
     /// Passes messages both ways until the client leaves, the server ends it, or nobody says anything any more.
@@ -72,7 +67,7 @@ impl Relay {
         let mut client = Client { to, from, subscriptions: Vec::new() };
         tokio::select! {
             () = self.converse(&mut client, server) => {}
-            () = self.silence() => {}
+            () = self.quiet.is_too_long() => {}
             () = self.visit.server.stop.cancelled() => {}
         }
         drop(client.to.close().await);
@@ -83,11 +78,11 @@ impl Relay {
         let mut has_repeated = false;
         loop {
             if let Some(server) = server.take() {
-                let attached_ms = self.now_ms();
+                let attached_us = self.visit.server.clock.now_us();
                 if self.pass_on(client, server).await == Ended::Done {
                     return;
                 }
-                losses.note(self.now_ms().saturating_sub(attached_ms), has_repeated);
+                losses.note(self.visit.server.clock.since_ms(attached_us), has_repeated);
             }
             if losses.looks_like_trouble() {
                 self.visit.server.breaker.note_trouble(self.now_ms());
@@ -123,7 +118,7 @@ impl Relay {
                     }
                     Some(Ok(Message::Close(_)) | Err(_)) | None => break Ended::ServerLost,
                     Some(Ok(message)) => {
-                        self.heard();
+                        self.quiet.heard();
                         self.apply(&message);
                         if client.to.send(message).await.is_err() {
                             break Ended::Done;
@@ -134,7 +129,7 @@ impl Relay {
                 () = down.as_mut() => break Ended::ServerLost,
                 message = client.from.next() => match message {
                     Some(Ok(message)) => {
-                        self.heard();
+                        self.quiet.heard();
                         self.note_subscription(client, &message);
                         if to_server.send(message).await.is_err() {
                             break Ended::ServerLost;
@@ -213,7 +208,7 @@ impl Relay {
                 message = client.from.next() => {
                     // A ping is answered by the protocol itself; it leaves with the next flush.
                     let message = message?.ok()?;
-                    self.heard();
+                    self.quiet.heard();
                     self.note_subscription(client, &message);
                     client.to.flush().await.ok()?;
                 }
@@ -254,24 +249,8 @@ impl Relay {
         }
     }
 
-    fn heard(&self) {
-        self.heard_ms.store(self.now_ms(), Ordering::Relaxed);
-    }
-
     fn now_ms(&self) -> u64 {
         self.visit.server.clock.now_ms()
-    }
-
-    /// Ends when neither side has said anything for [`SILENCE`]: one of them is gone without a word.
-    async fn silence(&self) {
-        let silence_ms = u64::try_from(SILENCE.as_millis()).unwrap_or(u64::MAX);
-        loop {
-            let quiet_ms = self.now_ms().saturating_sub(self.heard_ms.load(Ordering::Relaxed));
-            if quiet_ms >= silence_ms {
-                return;
-            }
-            self.visit.server.clock.sleep(Duration::from_millis(silence_ms - quiet_ms)).await;
-        }
     }
 }
 
