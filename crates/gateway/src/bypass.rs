@@ -6,11 +6,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::keys::{BYPASS_FILE as FILE, DataDir};
+use crate::keys::{BYPASS_FILE as FILE, BYPASS_LOCK as LOCK, DataDir};
+use crate::state::turn;
 
 /// So many are kept; a person sets one or two.
 pub const MAX_BYPASSES: usize = 64;
@@ -74,6 +75,8 @@ pub struct Bypasses {
     list: RwLock<Vec<Bypass>>,
     /// Whether the list holds anything, so that a hit takes no lock while it does not.
     any: AtomicBool,
+    /// Held from reading the file until what is there holds here; never by who asks what is bypassed.
+    changing: Mutex<()>,
     /// Where it is kept; nowhere in tests.
     data_dir: Option<DataDir>,
 }
@@ -89,21 +92,26 @@ impl Bypasses {
             Vec::new()
         });
         let any = AtomicBool::new(!list.is_empty());
-        Arc::new(Self { list: RwLock::new(list), any, data_dir: Some(data_dir.clone()) })
+        let data_dir = Some(data_dir.clone());
+        Arc::new(Self { list: RwLock::new(list), any, changing: Mutex::default(), data_dir })
     }
 
-    /// Takes over what another gateway on this directory may have changed. What cannot be read changes nothing.
-    pub fn hear(&self) {
-        self.take_up(&mut self.list.write());
+    /// Takes over what another gateway on this directory may have changed. It reads a file: it blocks.
+    ///
+    /// # Errors
+    /// If that cannot be read: then nothing has changed.
+    pub fn hear(&self) -> Result<(), String> {
+        let _changing = self.changing.lock();
+        let Some(data_dir) = &self.data_dir else { return Ok(()) };
+        self.swap(read(data_dir)?);
+        Ok(())
     }
 
-    fn take_up(&self, list: &mut Vec<Bypass>) {
-        if let Some(Ok(kept)) = self.data_dir.as_ref().map(read)
-            && *list != kept
-        {
-            *list = kept;
-            self.any.store(!list.is_empty(), Ordering::Release);
-        }
+    /// This is bypassed from now on, and nothing else.
+    fn swap(&self, wanted: Vec<Bypass>) {
+        let mut list = self.list.write();
+        self.any.store(!wanted.is_empty(), Ordering::Release);
+        *list = wanted;
     }
 
     /// Whether a read is bypassed.
@@ -124,47 +132,54 @@ impl Bypasses {
     }
 
     /// Bypasses this from now on. It takes the place of what it covers. Returns whether that changes
-    /// anything.
+    /// anything. It writes a file: it blocks.
     ///
     /// # Errors
     /// If there are too many, or if it cannot be kept: then nothing has changed.
-    pub fn add(&self, bypass: Bypass) -> Result<bool, Unchanged> {
-        let mut list = self.list.write();
-        self.take_up(&mut list);
-        let mut wanted: Vec<Bypass> =
-            list.iter().filter(|other| !other.lies_within(&bypass)).cloned().collect();
-        if wanted.len() >= MAX_BYPASSES {
-            return Err(Unchanged::TooMany);
-        }
-        wanted.push(bypass);
-        self.replace(&mut list, wanted)
+    pub fn add(&self, bypass: &Bypass) -> Result<bool, Unchanged> {
+        self.change(|list| {
+            let others = list.iter().filter(|other| !other.lies_within(bypass));
+            let wanted: Vec<Bypass> = others.chain([bypass]).cloned().collect();
+            if wanted.len() > MAX_BYPASSES { Err(Unchanged::TooMany) } else { Ok(wanted) }
+        })
     }
 
-    /// Takes back all that lies within this. Returns whether that changes anything.
+    /// Takes back all that lies within this. Returns whether that changes anything. It writes a file: it blocks.
     ///
     /// # Errors
     /// If that cannot be kept: then nothing has changed.
     pub fn remove(&self, bypass: &Bypass) -> Result<bool, Unchanged> {
-        let mut list = self.list.write();
-        self.take_up(&mut list);
-        let wanted = list.iter().filter(|other| !other.lies_within(bypass)).cloned().collect();
-        self.replace(&mut list, wanted)
+        self.change(|list| Ok(list.iter().filter(|other| !other.lies_within(bypass)).cloned().collect()))
     }
 
-    fn replace(&self, list: &mut Vec<Bypass>, wanted: Vec<Bypass>) -> Result<bool, Unchanged> {
-        if *list == wanted {
-            return Ok(false);
-        }
-        if let Some(data_dir) = &self.data_dir {
-            let kept = Kept { bypasses: wanted };
+    /// Reads, changes and writes the file in one turn, and only then what holds here: nobody who asks what is bypassed
+    /// waits for a disk.
+    fn change(
+        &self,
+        change: impl FnOnce(&[Bypass]) -> Result<Vec<Bypass>, Unchanged>,
+    ) -> Result<bool, Unchanged> {
+        let _changing = self.changing.lock();
+        let Some(data_dir) = &self.data_dir else {
+            let before = self.list();
+            let wanted = change(&before)?;
+            let has_changed = wanted != before;
+            self.swap(wanted);
+            return Ok(has_changed);
+        };
+        let busy = || "another process is changing it and does not end".to_owned();
+        let turn = turn::take(data_dir.path(), LOCK).map_err(|failing| failing.message)?;
+        let _turn = turn.ok_or_else(busy)?;
+        // What cannot be understood is replaced by what holds here.
+        let before = read(data_dir).unwrap_or_else(|_| self.list());
+        let wanted = change(&before)?;
+        let has_changed = wanted != before;
+        if has_changed {
+            let kept = Kept { bypasses: wanted.clone() };
             let text = serde_json::to_string_pretty(&kept).map_err(|error| error.to_string())?;
             data_dir.replace(FILE, text.as_bytes())?;
-            *list = kept.bypasses;
-        } else {
-            *list = wanted;
         }
-        self.any.store(!list.is_empty(), Ordering::Release);
-        Ok(true)
+        self.swap(wanted);
+        Ok(has_changed)
     }
 }
 
@@ -201,7 +216,7 @@ mod tests {
     fn taking_back_a_server_takes_back_all_of_it_and_nothing_else() {
         let bypasses = Bypasses::default();
         for bypass in [of("home", "lists", ""), of("attic", "", ""), of("", "", "Kometa")] {
-            bypasses.add(bypass).expect("there is room");
+            bypasses.add(&bypass).expect("there is room");
         }
         assert!(bypasses.covers_all_of("attic") && !bypasses.covers_all_of("home"));
         bypasses.remove(&of("home", "", "")).expect("it can be taken back");
@@ -213,9 +228,9 @@ mod tests {
     #[test]
     fn what_a_wider_one_covers_is_not_kept_beside_it() {
         let bypasses = Bypasses::default();
-        bypasses.add(of("home", "lists", "")).expect("there is room");
-        bypasses.add(of("home", "", "")).expect("there is room");
-        bypasses.add(of("home", "", "")).expect("twice is once");
+        bypasses.add(&of("home", "lists", "")).expect("there is room");
+        bypasses.add(&of("home", "", "")).expect("there is room");
+        bypasses.add(&of("home", "", "")).expect("twice is once");
         assert_eq!(bypasses.list(), [of("home", "", "")]);
     }
 
@@ -224,25 +239,54 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = DataDir::open(folder.path()).expect("it is there");
         let (one, two) = (Bypasses::open(&dir), Bypasses::open(&dir));
-        one.add(of("home", "", "")).expect("it can be kept");
+        one.add(&of("home", "", "")).expect("it can be kept");
         assert!(!two.covers("home", "lists", "x"), "it was not told yet");
-        two.hear();
+        two.hear().expect("it can be read");
         assert!(two.covers("home", "lists", "x"));
-        one.add(of("attic", "", "")).expect("it can be kept");
-        two.add(of("den", "", "")).expect("it can be kept");
+        one.add(&of("attic", "", "")).expect("it can be kept");
+        two.add(&of("den", "", "")).expect("it can be kept");
         assert_eq!(two.list(), [of("home", "", ""), of("attic", "", ""), of("den", "", "")]);
         std::fs::write(folder.path().join(FILE), "{").expect("written");
-        one.hear();
+        one.hear().expect_err("it is damaged");
         assert_eq!(one.list().len(), 2, "what cannot be read changes nothing");
+    }
+
+    #[test]
+    fn who_asks_waits_for_no_change_and_two_that_change_at_once_lose_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = DataDir::open(folder.path()).expect("it is there");
+        let (one, two) = (Bypasses::open(&dir), Bypasses::open(&dir));
+        one.add(&of("home", "", "")).expect("it can be kept");
+        let turn = turn::take(folder.path(), LOCK).expect("it can be made").expect("nobody has it");
+        std::thread::scope(|scope| {
+            let adding: Vec<_> = [&one, &two]
+                .into_iter()
+                .zip(["attic", "den"])
+                .map(|(of_us, server)| scope.spawn(move || of_us.add(&of(server, "", ""))))
+                .collect();
+            assert!(one.covers("home", "lists", "x"), "the file is not waited for");
+            assert_eq!(
+                Bypasses::open(&dir).list(),
+                [of("home", "", "")],
+                "whoever has no turn writes nothing"
+            );
+            drop(turn);
+            for one in adding {
+                assert_eq!(one.join().expect("it ends"), Ok(true));
+            }
+        });
+        let mut kept = Bypasses::open(&dir).list();
+        kept.sort_by(|one, other| one.server.cmp(&other.server));
+        assert_eq!(kept, [of("attic", "", ""), of("den", "", ""), of("home", "", "")]);
     }
 
     #[test]
     fn the_list_is_bounded() {
         let bypasses = Bypasses::default();
         for index in 0..MAX_BYPASSES {
-            bypasses.add(of("", "", &index.to_string())).expect("there is room");
+            bypasses.add(&of("", "", &index.to_string())).expect("there is room");
         }
-        assert_eq!(bypasses.add(of("", "", "one more")), Err(Unchanged::TooMany));
+        assert_eq!(bypasses.add(&of("", "", "one more")), Err(Unchanged::TooMany));
         assert_eq!(bypasses.list().len(), MAX_BYPASSES);
     }
 
@@ -250,7 +294,7 @@ mod tests {
     fn it_is_kept_for_the_owner_alone_and_a_damaged_file_bypasses_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let dir = DataDir::open(folder.path()).expect("it is there");
-        Bypasses::open(&dir).add(of("home", "", "")).expect("it can be kept");
+        Bypasses::open(&dir).add(&of("home", "", "")).expect("it can be kept");
         assert_eq!(Bypasses::open(&dir).list(), [of("home", "", "")]);
         let path = folder.path().join(FILE);
         let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();
@@ -259,7 +303,7 @@ mod tests {
             std::fs::write(&path, damaged).expect("written");
             let bypasses = Bypasses::open(&dir);
             assert!(!bypasses.covers("home", "lists", "x"), "{damaged}");
-            bypasses.add(of("attic", "", "")).expect("the next change replaces it");
+            bypasses.add(&of("attic", "", "")).expect("the next change replaces it");
             assert_eq!(Bypasses::open(&dir).list(), [of("attic", "", "")]);
         }
     }

@@ -23,6 +23,8 @@ const DEVICE_FILE: &str = "device.id";
 const HOOK_FILE: &str = "webhook.secret";
 /// What is bypassed.
 pub(crate) const BYPASS_FILE: &str = "bypass.json";
+/// Locked by the process that changes it.
+pub(crate) const BYPASS_LOCK: &str = "bypass.lock";
 /// A kept token that is shorter was damaged.
 const LEAST_TOKEN_LENGTH: usize = 16;
 /// Longest file that is read.
@@ -188,7 +190,7 @@ impl DataDir {
 }
 
 /// Files and folders of the data directory that are no secrets of this room.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 10] = [
     "state.db",
     "state.db-wal",
     "state.db-shm",
@@ -198,6 +200,7 @@ const OTHERS: [&str; 9] = [
     "cache",
     crate::library::FOLDER,
     BYPASS_FILE,
+    BYPASS_LOCK,
 ];
 
 /// Whether a file of this name is one this program keeps in its data directory.

@@ -39,29 +39,49 @@ pub async fn keep(overheard: Overheard, clock: Clock, stop: CancellationToken) {
         }
         let is_alone = overheard.state.is_alone();
         // Once more after the other has gone: it may have been told something last.
-        if !is_alone || !was_alone {
-            overheard.clone().listen().await;
-        }
-        was_alone = is_alone;
+        let is_heard = (was_alone && is_alone) || overheard.clone().listen().await;
+        // What broke off is read again in a second, even if nobody is there by then.
+        was_alone = is_alone && is_heard;
     }
 }
 
 impl Overheard {
-    /// Takes up what holds on disk.
-    async fn listen(self: Arc<Self>) {
-        let Some(tasks) = self.servers.first().map(|server| server.tasks.clone()) else { return };
+    /// Takes up what holds on disk. Returns whether all of it could be read.
+    async fn listen(self: Arc<Self>) -> bool {
+        let Some(tasks) = self.servers.first().map(|server| server.tasks.clone()) else { return true };
         let turn = Arc::clone(&self.lifetimes.turn);
         let _alone = turn.lock().await;
-        let reading = tasks.spawn_blocking(move || {
-            self.bypasses.hear();
-            for server in &self.servers {
-                match self.lifetimes.read(server.name()) {
-                    Ok(all) => server.lifetimes.hear(&all),
-                    Err(reason) => tracing::debug!(reason, "what another gateway was told cannot be read"),
-                }
-            }
-        });
-        // What broke off is read again in a second.
-        drop(reading.await);
+        tasks.spawn_blocking(move || self.take_up()).await.unwrap_or(false)
+    }
+
+    fn take_up(&self) -> bool {
+        let lifetimes =
+            |server: &Arc<Server>| self.lifetimes.read(server.name()).map(|all| server.lifetimes.hear(&all));
+        let heard: Vec<Result<(), String>> =
+            std::iter::once(self.bypasses.hear()).chain(self.servers.iter().map(lifetimes)).collect();
+        for reason in heard.iter().filter_map(|one| one.as_ref().err()) {
+            tracing::debug!(reason, "what another gateway was told cannot be read");
+        }
+        heard.iter().all(Result::is_ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::{BYPASS_FILE, DataDir};
+
+    #[test]
+    fn what_could_not_be_read_is_not_taken_for_heard() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = DataDir::open(folder.path()).expect("it is there");
+        let state = Arc::new(State::open(folder.path(), &Arc::default()));
+        let (lifetimes, bypasses) = (Book::of(folder.path()), Bypasses::open(&dir));
+        let overheard = Overheard { servers: Vec::new(), lifetimes, bypasses, state };
+        assert!(overheard.take_up(), "nothing was said");
+        dir.replace(BYPASS_FILE, b"{").expect("written");
+        assert!(!overheard.take_up());
+        dir.replace(BYPASS_FILE, b"{\"bypasses\": [{}]}").expect("written");
+        assert!(overheard.take_up() && overheard.bypasses.covers("home", "lists", "x"));
     }
 }

@@ -75,7 +75,8 @@ pub(super) struct Page {
     total: u64,
     /// How many of the newest were passed over.
     offset: u64,
-    /// When the mirror was last brought up to what the servers have, in milliseconds since 1970; `null` if it never was.
+    /// When the mirror was last brought up to what the servers have, in milliseconds since 1970: the oldest of those asked
+    /// for; `null` if one never was.
     synced_ms: Option<u64>,
     /// The others, the newest first.
     items: Vec<View>,
@@ -116,7 +117,7 @@ pub(super) async fn page(
         tracing::warn!(reason, "what was played cannot be read");
         NOT_READABLE
     })?;
-    let synced_ms = plane.control.history.synced_ms();
+    let synced_ms = plane.control.history.synced_ms(plane.control.chosen(only));
     Ok(Json(Page { total: page.total, offset, synced_ms, items: page.views }))
 }
 

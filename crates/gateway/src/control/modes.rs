@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use super::api::{Done, read};
 use super::problem::Problem;
 use super::{Control, Plane};
-use crate::bypass::{Bypass, Unchanged};
+use crate::bypass::{Bypass, Bypasses, Unchanged};
 use crate::mode::Mode;
 use crate::observe::Report;
 use crate::server::Server;
@@ -90,7 +90,7 @@ pub(super) async fn turn(
     body: Body,
 ) -> Result<Json<Done>, Problem> {
     let turn: Turn = read(&headers, body).await?.ok_or(Problem::BAD_BODY)?;
-    plane.control.turn(turn.server.as_deref(), turn.mode)?;
+    plane.control.turn(turn.server.as_deref(), turn.mode).await?;
     let whose =
         turn.server.as_ref().map_or_else(|| "all servers".to_owned(), |name| format!("server {name}"));
     let what = match turn.mode {
@@ -129,7 +129,7 @@ pub(super) async fn bypass(
     body: Body,
 ) -> Result<Json<Bypassed>, Problem> {
     let bypass: Bypass = read(&headers, body).await?.unwrap_or_default();
-    plane.control.bypass(&bypass)?;
+    plane.control.bypass(bypass).await?;
     Ok(Json(Bypassed { bypasses: plane.control.bypasses() }))
 }
 
@@ -150,7 +150,7 @@ pub(super) async fn no_bypass(
     body: Body,
 ) -> Result<Json<Bypassed>, Problem> {
     let bypass: Bypass = read(&headers, body).await?.unwrap_or_default();
-    plane.control.no_bypass(&bypass)?;
+    plane.control.no_bypass(bypass).await?;
     Ok(Json(Bypassed { bypasses: plane.control.bypasses() }))
 }
 
@@ -183,13 +183,13 @@ impl Control {
     }
 
     /// Turns a server, or all of them. A server that is turned is no longer bypassed as a whole.
-    fn turn(&self, only: Option<&str>, mode: Mode) -> Result<(), Problem> {
+    async fn turn(&self, only: Option<&str>, mode: Mode) -> Result<(), Problem> {
         self.check_server(only)?;
         let whole = Bypass { server: only.map(str::to_owned), ..Bypass::default() };
         match mode {
             // A bypass is kept, so that it survives a restart; a mode lasts until then.
-            Mode::Bypass => return self.bypass(&whole),
-            Mode::Cache | Mode::Observe => self.lift(&whole)?,
+            Mode::Bypass => return self.bypass(whole).await,
+            Mode::Cache | Mode::Observe => self.lift(whole).await?,
         }
         for server in self.chosen(only) {
             if server.turn_to(mode) {
@@ -203,15 +203,15 @@ impl Control {
         Ok(())
     }
 
-    fn bypass(&self, bypass: &Bypass) -> Result<(), Problem> {
-        self.check_bypass(bypass)?;
-        self.change_bypasses(|server| server.bypasses.add(bypass.clone()))
+    async fn bypass(&self, bypass: Bypass) -> Result<(), Problem> {
+        self.check_bypass(&bypass)?;
+        self.change_bypasses(move |bypasses| bypasses.add(&bypass)).await
     }
 
     /// Takes back all that lies within `bypass`, and whole servers' bypassing by configuration.
-    fn no_bypass(&self, bypass: &Bypass) -> Result<(), Problem> {
-        self.check_bypass(bypass)?;
-        self.lift(bypass)?;
+    async fn no_bypass(&self, bypass: Bypass) -> Result<(), Problem> {
+        self.check_bypass(&bypass)?;
+        self.lift(bypass.clone()).await?;
         let whole = bypass.class.is_none() && bypass.app.is_none();
         for server in self.chosen(bypass.server.as_deref()) {
             if whole && server.switch.mode() == Mode::Bypass {
@@ -221,14 +221,20 @@ impl Control {
         Ok(())
     }
 
-    fn lift(&self, bypass: &Bypass) -> Result<(), Problem> {
-        self.change_bypasses(|server| server.bypasses.remove(bypass))
+    async fn lift(&self, bypass: Bypass) -> Result<(), Problem> {
+        self.change_bypasses(move |bypasses| bypasses.remove(&bypass)).await
     }
 
     /// The list is one for all servers.
-    fn change_bypasses(&self, change: impl Fn(&Server) -> Result<bool, Unchanged>) -> Result<(), Problem> {
-        let Some(server) = self.chosen(None).next() else { return Ok(()) };
-        let has_changed = change(server).map_err(|unchanged| match unchanged {
+    async fn change_bypasses(
+        &self,
+        change: impl FnOnce(&Bypasses) -> Result<bool, Unchanged> + Send + 'static,
+    ) -> Result<(), Problem> {
+        let Some(server) = self.servers.first().map(|shown| Arc::clone(&shown.server)) else { return Ok(()) };
+        let bypasses = Arc::clone(&server.bypasses);
+        let changing = server.tasks.spawn_blocking(move || change(&bypasses));
+        let changed = changing.await.unwrap_or_else(|_| Err(Unchanged::NotKept("it broke off".to_owned())));
+        let has_changed = changed.map_err(|unchanged| match unchanged {
             Unchanged::TooMany => Problem::TOO_MANY_BYPASSES,
             Unchanged::NotKept(reason) => {
                 tracing::warn!(reason, "the list of what is bypassed stays as it was");

@@ -134,7 +134,9 @@ impl Dashboard {
         if kept == known.kept {
             return;
         }
-        let (written, work) = (kept.clone(), move || row.write(&kept));
+        let (written, before) = (kept.clone(), known.kept.clone());
+        let now_ms = self.clock.now_ms();
+        let work = move || row.write(kept, &before, now_ms);
         match server.tasks.spawn_blocking(work).await {
             Ok(Ok(())) => known.kept = written,
             Ok(Err(reason)) => tracing::debug!(reason, "the figures of dashboards cannot be kept"),

@@ -22,11 +22,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use greenroom_cache::Clock;
+use parking_lot::RwLock;
 use tokio_util::task::TaskTracker;
 
 use crate::server::Server;
 use crate::state::trouble::{Failing, Trouble};
 use page::{Asked, Page};
+use reached::Synced;
 use store::Store;
 
 pub use sync::Watch;
@@ -44,7 +46,7 @@ pub struct History {
     /// One sync at a time.
     turn: tokio::sync::Mutex<()>,
     forgotten: AtomicU64,
-    synced_ms: AtomicU64,
+    synced: RwLock<Synced>,
 }
 
 impl History {
@@ -58,7 +60,7 @@ impl History {
             tasks: TaskTracker::new(),
             turn: tokio::sync::Mutex::default(),
             forgotten: AtomicU64::new(0),
-            synced_ms: AtomicU64::new(0),
+            synced: RwLock::default(),
         }
     }
 
@@ -83,7 +85,7 @@ impl History {
             });
             said.ok().map(Arc::new)
         });
-        let synced_ms = store.as_ref().and_then(|store| store.synced_ms().ok()).unwrap_or_default();
+        let synced = store.as_ref().and_then(|store| store.synced().ok()).unwrap_or_default();
         Self {
             store,
             is_off: max_rows == 0,
@@ -92,7 +94,7 @@ impl History {
             tasks,
             turn: tokio::sync::Mutex::default(),
             forgotten: AtomicU64::new(0),
-            synced_ms: AtomicU64::new(synced_ms),
+            synced: RwLock::new(synced),
         }
     }
 
@@ -101,9 +103,11 @@ impl History {
         self.is_off
     }
 
-    /// When a sync last came to its end, in milliseconds since 1970; `None` if none ever did.
-    pub fn synced_ms(&self) -> Option<u64> {
-        Some(self.synced_ms.load(Ordering::Relaxed)).filter(|at_ms| *at_ms > 0)
+    /// When all that is kept of these servers was last as they had it, in milliseconds since 1970: the oldest of their
+    /// last syncs that came to an end. `None` if one of them never was mirrored.
+    pub fn synced_ms<'a>(&self, servers: impl IntoIterator<Item = &'a Arc<Server>>) -> Option<u64> {
+        let asked = servers.into_iter().map(|server| (server.name(), server.settings.token.is_some()));
+        self.synced.read().of_all(asked)
     }
 
     /// Rows that were forgotten for want of room.

@@ -1,5 +1,7 @@
 //! How far the mirror of each server is.
 
+use std::collections::BTreeMap;
+
 use rusqlite::params;
 
 use super::store::Store;
@@ -20,13 +22,31 @@ pub(super) struct Reached {
     /// When a whole comparison was first not believed, in milliseconds; 0 if the last one was.
     pub(super) doubted_ms: u64,
 }
+
+/// When a sync of each server last came to its end, in milliseconds; a server of which none did is not there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Synced(pub(super) BTreeMap<String, u64>);
+
+impl Synced {
+    /// When all of these were as their servers had them: the oldest moment, and `None` if one never was. A server that
+    /// cannot be asked, as it has no token, and never was mirrored has nothing to be told of.
+    pub(super) fn of_all<'a>(&self, servers: impl Iterator<Item = (&'a str, bool)>) -> Option<u64> {
+        let moments = servers.filter_map(|(name, is_asked)| {
+            let moment = self.0.get(name).copied();
+            (is_asked || moment.is_some()).then_some(moment)
+        });
+        moments.collect::<Option<Vec<u64>>>()?.into_iter().min()
+    }
+}
+
 impl Store {
-    /// When a sync last came to its end, in milliseconds; 0 if none did.
-    pub(super) fn synced_ms(&self) -> Result<u64, Failing> {
+    /// When a sync of each server last came to its end.
+    pub(super) fn synced(&self) -> Result<Synced, Failing> {
         let db = self.db.lock();
-        let at: Option<i64> =
-            db.query_row("SELECT max(synced_ms) FROM played_sync WHERE hidden_ms = 0", [], |row| row.get(0))?;
-        Ok(at.map_or(0, unsigned))
+        let sql = "SELECT server, synced_ms FROM played_sync WHERE hidden_ms = 0 AND synced_ms > 0";
+        let mut select = db.prepare_cached(sql)?;
+        let rows = select.query_map([], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?;
+        Ok(Synced(rows.collect::<Result<_, _>>()?))
     }
 
     /// How far the mirror of a server is.

@@ -145,8 +145,8 @@ impl History {
         round: &Round,
     ) -> Result<(), String> {
         let now_ms = self.clock.now_ms();
-        let (store, name, plan) = (Arc::clone(store), name.to_owned(), *plan);
-        let (before, round) = (*reached, *round);
+        let (store, server, plan) = (Arc::clone(store), name.to_owned(), *plan);
+        let (before, round, name) = (*reached, *round, server.clone());
         self.blocking(move || {
             // What has no names yet comes again the next time.
             if round.is_named {
@@ -177,7 +177,7 @@ impl History {
             Ok(())
         })
         .await?;
-        self.synced_ms.store(now_ms, std::sync::atomic::Ordering::Relaxed);
+        self.synced.write().0.insert(server, now_ms);
         Ok(())
     }
 

@@ -194,3 +194,20 @@ fn what_a_whole_comparison_does_not_come_upon_is_forgotten_but_not_what_came_sin
         store.page(&all("home")).expect("read").views.into_iter().map(|view| view.id).collect();
     assert_eq!(ids, ["3", "1"]);
 }
+
+#[test]
+fn the_mirror_is_as_old_as_the_server_that_was_mirrored_the_longest_ago() {
+    let folder = file();
+    let store = Store::open(folder.path(), 100, &["home", "attic", "den"], NOW_MS).expect("it opens");
+    let at = |servers: &[(&str, bool)]| store.synced().expect("read").of_all(servers.iter().copied());
+    let both = [("home", true), ("attic", true)];
+    assert_eq!(at(&both), None);
+    store.note_synced("home", 2_000).expect("written");
+    store.advance("attic", 7).expect("written");
+    assert_eq!((at(&both), at(&both[..1])), (None, Some(2_000)), "the other one never came to an end");
+    store.note_synced("attic", 1_000).expect("written");
+    assert_eq!(at(&both), Some(1_000));
+    assert_eq!(at(&[("home", true), ("den", false)]), Some(2_000), "who cannot be asked is not waited for");
+    assert_eq!(at(&[("home", true), ("attic", false)]), Some(1_000), "but is told of if it once was");
+    assert_eq!((at(&[("den", false)]), at(&[])), (None, None));
+}

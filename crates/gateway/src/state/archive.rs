@@ -131,7 +131,8 @@ pub fn restore(data_dir: &Path, from: &Path, now_ms: u64) -> Result<Restored, St
     let data_dir = DataDir::open(data_dir)?;
     let folder = data_dir.path();
     // Whoever starts now waits for its turn.
-    let turn = turn::take(folder).map_err(|failing| format!("{}: {failing}", folder.display()))?;
+    let turn =
+        turn::take(folder, turn::TO_OPEN).map_err(|failing| format!("{}: {failing}", folder.display()))?;
     let Some(_turn) = turn else {
         return Err(format!("another process is opening {}; try again", folder.display()));
     };

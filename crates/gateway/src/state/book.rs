@@ -75,7 +75,7 @@ impl Book {
     pub fn open(data_dir: &Path) -> Result<Self, Failing> {
         let path = data_dir.join(FILE);
         let busy = || Failing::new(Trouble::Failing, "another process is opening it and does not end");
-        let _turn = turn::take(data_dir)?.ok_or_else(busy)?;
+        let _turn = turn::take(data_dir, turn::TO_OPEN)?.ok_or_else(busy)?;
         // Made by us, so that nobody else may read it; the files beside it get the same mode from SQLite.
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.into()),

@@ -38,7 +38,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 pub mod trouble;
-mod turn;
+pub(crate) mod turn;
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
@@ -332,7 +332,7 @@ fn remote(kind: &str) -> Warning {
 /// # Errors
 /// If somebody does not end.
 pub fn await_turn(data_dir: &Path) -> Result<(), String> {
-    match turn::take(data_dir) {
+    match turn::take(data_dir, turn::TO_OPEN) {
         Ok(None) => Err(format!(
             "{}: a backup is being put back, or another gateway is starting; start again when it is done",
             data_dir.display()

@@ -6,6 +6,7 @@
 //! together grow beyond what was allowed, the oldest minutes go first, then hours, then days.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -135,7 +136,6 @@ impl Book {
         )?;
         book.bytes = size(unsigned(rows), unsigned(bytes));
         book.names.read(&book.db)?;
-        book.names.read_seen(&book.db)?;
         Ok(book)
     }
 
@@ -214,25 +214,27 @@ impl Book {
     /// What is kept of a range, summed up by name.
     pub fn rows(&self, only: Option<&str>, by: By, range: &Range) -> Result<Vec<Row>, Failing> {
         let mut select = self.db.prepare_cached(
-            "SELECT statistics_name.id, counts FROM statistics_row
+            "SELECT statistics_name.id, counts, server, statistics_name.name FROM statistics_row
              JOIN statistics_name ON statistics_name.id = statistics_row.name
              WHERE step = ?1 AND at_ms >= ?2 AND at_ms < ?3 AND by_what = ?4 AND (?5 IS NULL OR server = ?5)",
         )?;
         let asked = params![range.step as i64, int(range.since_ms), int(range.until_ms), by as i64, only];
-        let mut sums: HashMap<i64, Counts> = HashMap::new();
+        // A number is another name's once it was given back: names are those of this reading.
+        let mut sums: HashMap<i64, Row> = HashMap::new();
         let mut rows = select.query(asked)?;
         while let Some(row) = rows.next()? {
             // What is not what we wrote counts nothing.
-            if let Some(counts) = Counts::decode(row.get_ref(1)?.as_blob().unwrap_or_default()) {
-                sums.entry(row.get(0)?).or_default().merge(&counts);
+            let Some(counts) = Counts::decode(row.get_ref(1)?.as_blob().unwrap_or_default()) else {
+                continue;
+            };
+            match sums.entry(row.get(0)?) {
+                Entry::Occupied(mut sum) => sum.get_mut().counts.merge(&counts),
+                Entry::Vacant(place) => {
+                    place.insert(Row { server: row.get(2)?, name: row.get(3)?, counts });
+                }
             }
         }
-        let names = self.names.by_id();
-        let row = |(id, counts)| {
-            let (server, name) = names.get(&id)?;
-            Some(Row { server: (*server).to_owned(), name: (*name).to_owned(), counts })
-        };
-        Ok(sums.into_iter().filter_map(row).collect())
+        Ok(sums.into_values().collect())
     }
 
     /// The points of a server as they were kept, but for what lies in the future: the clock was set back since.

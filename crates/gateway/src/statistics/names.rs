@@ -20,7 +20,8 @@ type Place = (String, u8, String);
 #[derive(Debug, Default)]
 pub(super) struct Names {
     ids: HashMap<Place, i64>,
-    /// When each was last counted.
+    /// When each was last counted, as far as it matters: in this transaction, and, once a name had to make room in it, by
+    /// anybody.
     seen_ms: HashMap<i64, u64>,
     left: usize,
 }
@@ -35,20 +36,10 @@ pub(super) struct Kept {
 }
 
 impl Names {
-    /// Reads when each name was last counted. Looks at all rows.
-    pub(super) fn read_seen(&mut self, db: &Connection) -> Result<(), Failing> {
-        self.seen_ms.clear();
-        let mut select = db.prepare("SELECT name, max(at_ms) FROM statistics_row GROUP BY name")?;
-        let mut rows = select.query([])?;
-        while let Some(row) = rows.next()? {
-            self.seen_ms.insert(row.get(0)?, row.get::<_, i64>(1)?.max(0).cast_unsigned());
-        }
-        Ok(())
-    }
-
     /// Reads all names, before anything is written: another process may have given or taken some.
     pub(super) fn read(&mut self, db: &Connection) -> Result<(), Failing> {
         self.ids.clear();
+        self.seen_ms.clear();
         self.left = 0;
         let mut select = db.prepare_cached("SELECT id, server, by_what, name FROM statistics_name")?;
         let mut rows = select.query([])?;
@@ -56,11 +47,6 @@ impl Names {
             self.ids.insert((row.get(1)?, row.get(2)?, row.get(3)?), row.get(0)?);
         }
         Ok(())
-    }
-
-    /// Each name with its server, by number.
-    pub(super) fn by_id(&self) -> HashMap<i64, (&str, &str)> {
-        self.ids.iter().map(|((server, _, name), id)| (*id, (server.as_str(), name.as_str()))).collect()
     }
 
     /// The number of a name that was counted at this moment.
@@ -99,8 +85,22 @@ impl Names {
         self.ids.iter().filter(move |(place, _)| is_meant(place)).map(|(place, id)| (place, *id))
     }
 
+    /// Reads when each name was last counted, also by another process. Looks at all rows.
+    fn read_seen(&mut self, db: &Connection) -> Result<(), Failing> {
+        let mut select = db.prepare_cached("SELECT name, max(at_ms) FROM statistics_row GROUP BY name")?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let seen_ms = self.seen_ms.entry(row.get(0)?).or_default();
+            *seen_ms = row.get::<_, i64>(1)?.max(0).cast_unsigned().max(*seen_ms);
+        }
+        Ok(())
+    }
+
     /// Takes out the name that was not seen for the longest time; its number.
     fn take_oldest(&mut self, db: &Connection, (server, by): (&str, By)) -> Result<Option<i64>, Failing> {
+        if self.left == 0 {
+            self.read_seen(db)?;
+        }
         let seen_ms = |id: i64| self.seen_ms.get(&id).copied().unwrap_or_default();
         let oldest = self.own_names(server, by).min_by_key(|(place, id)| (seen_ms(*id), *place));
         let Some((place, id)) = oldest.map(|(place, id)| (place.clone(), id)) else { return Ok(None) };
@@ -189,6 +189,32 @@ mod tests {
         let reopened = Book::open(folder.path(), 1 << 30).expect("it opens");
         assert_eq!(by_name(&reopened, By::App), apps);
         assert!(reopened.bytes().abs_diff(bytes) < bytes / 50, "{bytes}, in truth {}", reopened.bytes());
+    }
+
+    #[test]
+    fn what_another_gateway_counts_is_read_under_its_name_and_does_not_make_room_first() {
+        let folder = folder();
+        let open = || Book::open(folder.path(), 1 << 30).expect("it opens");
+        let (mut one, mut other) = (open(), open());
+        let write = |book: &mut Book, minute: u64, name: &str| {
+            let ledger = Ledger::default();
+            let app = Arc::new(App::new(name.to_owned(), 1));
+            ledger.record(decision(NOW_MS + minute * MINUTE_MS, &app, 1, Verdict::Hit));
+            book.write(&[("home", &newest(&ledger))], NOW_MS + minute * MINUTE_MS).expect("it is written");
+        };
+        for number in 0..99 {
+            write(&mut one, number, &format!("app{number}"));
+        }
+        write(&mut other, 200, "new");
+        write(&mut other, 201, "app0");
+        assert_eq!(by_name(&one, By::App).get("new"), Some(&1), "before it writes anything itself");
+        write(&mut one, 202, "newest");
+        let kept = by_name(&one, By::App);
+        let told = ["new", "app0", "newest", "app1", "others"].map(|name| kept.get(name).copied());
+        assert_eq!(told, [Some(1), Some(2), Some(1), None, Some(1)], "{kept:?}");
+        // A number that was given back goes to the next name.
+        write(&mut other, 203, "newer");
+        assert_eq!(by_name(&one, By::App), by_name(&open(), By::App));
     }
 
     #[test]

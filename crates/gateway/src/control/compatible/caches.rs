@@ -238,7 +238,7 @@ pub(in crate::control) async fn warm(State(plane): State<Arc<Plane>>, headers: H
     note(!activities.is_error() && is_asked(&activities.marks), &[Cached::Activities]);
     note(!sessions.is_error() && is_asked(&sessions.marks), &[Cached::Sessions]);
     note(recent, &[Cached::Recent]);
-    let is_synced = control.history.synced_ms().is_some_and(|at_ms| at_ms >= began_ms);
+    let is_synced = control.history.synced_ms(servers.iter().copied()).is_some_and(|at_ms| at_ms >= began_ms);
     note(history.is_ok() && is_synced, &[Cached::History]);
     let shown = control.dashboard.figures();
     let is_heard = |server: &&Arc<Server>| {
@@ -305,7 +305,10 @@ impl Plane {
             Cached::Activities => peek(greenroom_upstream::ask::Kind::activities_target),
             Cached::Sessions => peek(greenroom_upstream::ask::Kind::sessions_target),
             Cached::Recent => self.kept_recent_age().and_then(|age| u64::try_from(age.as_millis()).ok()),
-            Cached::History => control.history.synced_ms().map(|at_ms| now_ms.saturating_sub(at_ms)),
+            Cached::History => {
+                let synced_ms = control.history.synced_ms(self.shown_servers());
+                synced_ms.map(|at_ms| now_ms.saturating_sub(at_ms))
+            }
             Cached::Stats | Cached::LiveStats | Cached::Background => {
                 let heard = self.heard(&control.dashboard.figures())?;
                 Some(now_ms.saturating_sub(heard.oldest_ms))

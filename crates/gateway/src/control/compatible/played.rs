@@ -89,7 +89,7 @@ pub(in crate::control) async fn list(
         ..Asked::default()
     };
     let read = control.history.page(asked).await;
-    let synced_ms = control.history.synced_ms();
+    let synced_ms = control.history.synced_ms(plane.shown_servers());
     control.counts.note(Cached::History, read.is_ok() && synced_ms.is_some());
     let page = read.map_err(|_| {
         let detail = Detail { detail: "what was played is not kept, or cannot be read" };
