@@ -22,6 +22,7 @@ use super::row::{SELECT, int};
 use super::sight::Looks;
 #[cfg(test)]
 use super::sight::Sight;
+use super::sweep::Walk;
 use super::trouble::{Failing, Trouble};
 use super::turn::Turn;
 use super::{markers, memos};
@@ -64,8 +65,8 @@ pub(crate) struct Store {
     pub(super) file_above: usize,
     /// Markers it may hold.
     pub(super) max_markers: u64,
-    /// What markers up to this one cleared is taken out.
-    pub(super) cleared: u64,
+    /// How far the rows were looked through for what was cleared.
+    pub(super) walk: Walk,
 }
 
 impl Store {
@@ -114,7 +115,16 @@ impl Store {
         let seed = about(&db, "seed")?.cast_unsigned();
         let inode = std::fs::metadata(&path)?.ino();
         let max_markers = markers::MAX_MARKERS;
-        Ok(Self { db, bodies: Bodies::new(dir), path, inode, seed, file_above, max_markers, cleared: 0 })
+        Ok(Self {
+            db,
+            bodies: Bodies::new(dir),
+            path,
+            inode,
+            seed,
+            file_above,
+            max_markers,
+            walk: Walk::default(),
+        })
     }
 
     /// Whether the file at this place is still the one that was opened.
