@@ -192,11 +192,19 @@ fn understand(server: &Server, ask: &Ask<'_>, now_ms: u64) -> Meaning {
 }
 
 /// What it means to ask with the configured token, in the words of an app and counted as its request, though it never
-/// showed that token itself. `said` are the headers that say which app it is.
-pub(crate) fn inside(server: &Server, ask: &Ask<'_>, credential: Credential, said: &HeaderMap) -> Meaning {
+/// showed that token itself. `said` are the headers that say which app it is; without, it is no app but ourselves.
+pub(crate) fn inside(
+    server: &Server,
+    ask: &Ask<'_>,
+    credential: Credential,
+    said: Option<&HeaderMap>,
+) -> Meaning {
     let identity = server.identify(&credential);
     let now_ms = server.clock.now_ms();
-    let app = server.apps.of(&Credential::default(), said, identity.is_member(), now_ms);
+    let app = match said {
+        Some(said) => server.apps.of(&Credential::default(), said, identity.is_member(), now_ms),
+        None => Arc::clone(&server.own_app),
+    };
     mean(server, ask, (credential, identity), app)
 }
 
