@@ -54,7 +54,7 @@ pub(crate) async fn answer(
     if answered.is_ok() {
         // Who may ask here was asked already, and the configured token is as good as its answer.
         visit.identity.note_member();
-        note::admit(server, &visit.app);
+        note::admit(server, &visit.meaning);
     }
     waiting.answered_within(read::outcome_of(&answered, &cause), status, bytes);
     answered
