@@ -188,18 +188,14 @@ impl Apps {
         self.0.write().welcome(name, is_member, now_ms)
     }
 
-    /// The server let in somebody who came with this app. Returns whether that is news.
-    pub fn admit(&self, app: &App) -> bool {
-        if !app.is_stranger.load(Ordering::Relaxed) {
-            return false;
+    /// The server let in somebody who came with this app. Returns whether that is news. If there was no place for it
+    /// among the strangers, `called` says for whom there is to be one now.
+    pub fn admit(&self, app: &App, called: Option<&str>) -> bool {
+        match called {
+            Some(called) if app.is_crowd => self.0.write().admit_by_name(called),
+            _ if app.is_stranger.load(Ordering::Relaxed) => self.0.write().admit(app),
+            _ => false,
         }
-        let mut table = self.0.write();
-        let is_news = app.is_stranger.load(Ordering::Relaxed)
-            && (table.count(false) < MAX_APPS || table.show_out(false));
-        if is_news {
-            app.is_stranger.store(false, Ordering::Relaxed);
-        }
-        is_news
     }
 
     /// Every app with its figures; those together that have no place of their own.
@@ -238,13 +234,45 @@ impl Table {
         if self.count(true) >= most && !self.show_out(true) {
             return Arc::clone(&self.strangers);
         }
-        // Two numbers are those of the crowds.
-        let number = self.free.pop().unwrap_or(self.named.len() + self.leaving.len() + 3);
-        let app = App { is_stranger: AtomicBool::new(true), ..App::new(name.clone(), number) };
+        let app = App { is_stranger: AtomicBool::new(true), ..App::new(name.clone(), self.number()) };
         app.see(now_ms);
         let app = Arc::new(app);
         self.named.insert(name, Arc::clone(&app));
         app
+    }
+
+    /// A place among those that were let in, if there is one.
+    fn admit(&mut self, app: &App) -> bool {
+        let is_news = app.is_stranger.load(Ordering::Relaxed) && self.has_place();
+        if is_news {
+            app.is_stranger.store(false, Ordering::Relaxed);
+        }
+        is_news
+    }
+
+    /// The same for one that has none among the strangers: those who flood us keep nobody out who is let in.
+    fn admit_by_name(&mut self, name: &str) -> bool {
+        if let Some(app) = self.known(name) {
+            return self.admit(&app);
+        }
+        self.see_off();
+        let has_place = self.has_place();
+        if has_place {
+            let seen_ms = self.named.values().map(|app| app.seen_ms.load(Ordering::Relaxed)).max();
+            let app = App { seen_ms: AtomicU64::new(seen_ms.unwrap_or(0)), ..App::new(name, self.number()) };
+            self.named.insert(name.to_owned(), Arc::new(app));
+        }
+        has_place
+    }
+
+    /// Whether there is a place for one more that was let in, if need be that of the longest unseen.
+    fn has_place(&mut self) -> bool {
+        self.count(false) < MAX_APPS || self.show_out(false)
+    }
+
+    /// A number that no app has. Two are those of the crowds.
+    fn number(&mut self) -> usize {
+        self.free.pop().unwrap_or(self.named.len() + self.leaving.len() + 3)
     }
 
     /// How many there are that are strangers, or that are not.
@@ -289,7 +317,7 @@ impl Table {
 }
 
 /// The product name, else the first word of the user agent; only letters that are safe to show.
-fn name_of(credential: &Credential, headers: &HeaderMap) -> String {
+pub fn name_of(credential: &Credential, headers: &HeaderMap) -> String {
     let agent = || headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
     let said = credential.product.as_deref().or_else(|| agent().map(first_word)).unwrap_or("unknown");
     let name: String = said
@@ -341,7 +369,7 @@ mod tests {
     #[test]
     fn a_flood_of_names_that_were_never_let_in_takes_no_place_from_those_that_were() {
         let apps = Apps::default();
-        assert!(apps.admit(&of(&apps, "Kometa", 1)));
+        assert!(apps.admit(&of(&apps, "Kometa", 1), None));
         for index in 0..10_000 {
             of(&apps, &format!("app{index}"), 1_000 + index);
         }
@@ -354,10 +382,37 @@ mod tests {
         );
         let late = of(&apps, "Tautulli", 20_000);
         assert_eq!(late.counted_as(), STRANGERS);
-        assert!(apps.admit(&late), "it is let in");
-        assert_eq!((late.counted_as(), apps.admit(&late)), ("Tautulli", false));
+        assert!(apps.admit(&late, None), "it is let in");
+        assert_eq!((late.counted_as(), apps.admit(&late, None)), ("Tautulli", false));
         let sum: u64 = apps.figures().iter().map(|(_, counted)| counted.asked).sum();
         assert_eq!(sum, 10_002);
+    }
+
+    #[test]
+    fn who_is_let_in_during_a_flood_of_strangers_is_counted_under_its_own_name_from_then_on() {
+        let apps = Apps::default();
+        let held: Vec<Arc<App>> = (0..1_000).map(|index| of(&apps, &format!("app{index}"), 1_000)).collect();
+        let kometa = of(&apps, "Kometa", 2_000);
+        assert!(kometa.is_crowd, "there is no place for a stranger more");
+        assert!(!apps.admit(&kometa, None), "it may be anybody");
+        assert!(apps.admit(&kometa, Some("Kometa")), "that is news");
+        assert!(!apps.admit(&kometa, Some("Kometa")), "once");
+        let again = of(&apps, "Kometa", 3_000);
+        assert_eq!((again.counted_as(), again.is_passing()), ("Kometa", false));
+        let counted = apps.figures().into_iter().find(|(name, _)| name == "Kometa").expect("it is shown").1;
+        assert!(!counted.is_stranger && counted.asked == 1, "{counted:?}");
+        assert!(held.iter().all(|app| app.is_crowd || app.number != again.number), "a number of its own");
+        for index in 0..MAX_APPS as u64 {
+            assert!(apps.admit(&kometa, Some(&format!("good{index}"))), "{index}");
+            of(&apps, &format!("good{index}"), 5_000 + 1_000 * index);
+        }
+        assert_eq!(asked(&apps, "Kometa"), None, "the longest unseen makes room");
+        assert!(
+            !apps.admit(&kometa, Some(STRANGERS)) && !apps.admit(&kometa, Some(OTHERS)),
+            "crowds are none"
+        );
+        let sum: u64 = apps.figures().iter().map(|(_, counted)| counted.asked).sum();
+        assert_eq!(sum, 1_002 + MAX_APPS as u64);
     }
 
     #[test]
@@ -367,7 +422,7 @@ mod tests {
         for index in 0..3 * MAX_APPS as u64 {
             let app = of(&apps, &format!("app{index}"), 1_000 * (index + 1));
             number.insert(app.number);
-            apps.admit(&app);
+            apps.admit(&app, None);
             of(&apps, "app0", 1_000 * (index + 1));
         }
         let figures = apps.figures();
@@ -388,7 +443,10 @@ mod tests {
         assert!(held.iter().any(|app| app.is_crowd), "beyond, they have no place");
         let named = Credential { product: Some("Kometa".into()), ..Credential::default() };
         let kometa = apps.of(&named, &HeaderMap::new(), true, 1_000);
-        assert!(apps.admit(&kometa) && kometa.counted_as() == "Kometa", "who has a good token has a place");
+        assert!(
+            apps.admit(&kometa, None) && kometa.counted_as() == "Kometa",
+            "who has a good token has a place"
+        );
         for app in &held {
             app.asked.fetch_add(1, Ordering::Relaxed);
         }

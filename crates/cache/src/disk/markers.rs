@@ -58,6 +58,11 @@ impl Mark {
         self.purges && (self.scope == "all" || self.scope.starts_with("namespace|"))
     }
 
+    /// The same of everything.
+    pub(super) fn clears_all(&self) -> bool {
+        self.purges && self.scope == "all"
+    }
+
     /// Takes over all that `other` forbids.
     pub(super) fn absorb(&mut self, other: &Self) {
         self.stamp = self.stamp.max(other.stamp);
@@ -158,6 +163,12 @@ pub(crate) fn clearing_after(db: &Connection, seq: u64) -> Result<Vec<Clearing>,
         Ok(Clearing { seq: seq.cast_unsigned(), keys_begin: spelling::keys_below(&scope) })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Whether everything was cleared, and something of it lies here yet.
+pub(crate) fn is_cleared(db: &Connection) -> Result<bool, Failing> {
+    let sql = "SELECT 1 FROM marker WHERE purges AND scope = 'all' AND seq > (SELECT min(seen) FROM entry)";
+    Ok(db.prepare_cached(sql)?.query_row([], |_| Ok(())).optional()?.is_some())
 }
 
 /// Takes out some of the markers that concern nothing in the store any more.

@@ -94,6 +94,30 @@ impl Writer {
         }
     }
 
+    /// Everything was cleared, and there is no room left to take it out row by row, or even to say so: all of it goes at
+    /// once, and a new store is begun.
+    pub(super) fn make_room(&mut self, failing: &Failing, now_ms: u64) {
+        let inode = self.store.as_ref().map(|store| store.inode);
+        let Some(inode) = inode.filter(|_| now_ms >= self.renew_at_ms) else {
+            return self.say(failing, now_ms);
+        };
+        self.renew_at_ms = now_ms + RENEW_PAUSE_MS;
+        self.store = None;
+        // What a reader makes of a file that goes under it is no news.
+        self.shared.is_open.store(false, Ordering::Release);
+        let dir = &self.shared.settings.dir;
+        match store::throw_away(dir, inode) {
+            Ok(false) => {}
+            Ok(true) => tracing::info!(
+                dir = %dir.display(),
+                "the cache on disk is cleared; there was no room for less than to begin a new one"
+            ),
+            Err(failing) => self.say(&failing, now_ms),
+        }
+        drop(self.shared.take_alarm());
+        self.reopen(now_ms);
+    }
+
     /// Opens what lies in the store's place now, or a new one if that is no good.
     pub(super) fn reopen(&mut self, now_ms: u64) {
         self.shared.is_open.store(false, Ordering::Release);

@@ -22,6 +22,7 @@ use super::row::{SELECT, int};
 use super::sight::Looks;
 #[cfg(test)]
 use super::sight::Sight;
+use super::sweep::Walk;
 use super::trouble::{Failing, Trouble};
 use super::turn::Turn;
 use super::{markers, memos};
@@ -64,8 +65,8 @@ pub(crate) struct Store {
     pub(super) file_above: usize,
     /// Markers it may hold.
     pub(super) max_markers: u64,
-    /// What markers up to this one cleared is taken out.
-    pub(super) cleared: u64,
+    /// How far the rows were looked through for what was cleared.
+    pub(super) walk: Walk,
 }
 
 impl Store {
@@ -114,7 +115,16 @@ impl Store {
         let seed = about(&db, "seed")?.cast_unsigned();
         let inode = std::fs::metadata(&path)?.ino();
         let max_markers = markers::MAX_MARKERS;
-        Ok(Self { db, bodies: Bodies::new(dir), path, inode, seed, file_above, max_markers, cleared: 0 })
+        Ok(Self {
+            db,
+            bodies: Bodies::new(dir),
+            path,
+            inode,
+            seed,
+            file_above,
+            max_markers,
+            walk: Walk::default(),
+        })
     }
 
     /// Whether the file at this place is still the one that was opened.
@@ -227,6 +237,11 @@ impl Store {
         Ok(any.is_none())
     }
 
+    /// Whether everything was cleared, and something of it lies here yet.
+    pub(crate) fn is_cleared(&self) -> Result<bool, Failing> {
+        markers::is_cleared(&self.db)
+    }
+
     /// Notes that rows were read.
     pub(crate) fn note_used(&mut self, keys: &[Key], now_ms: u64) -> Result<(), Failing> {
         let hashes: Vec<i64> = keys.iter().map(|key| self.hash(key)).collect();
@@ -284,4 +299,28 @@ pub(crate) fn set_aside(dir: &Path, inode: u64) -> Result<Option<PathBuf>, Faili
         drop(std::fs::remove_file(dir.join(format!("{FILE}{tail}"))));
     }
     Ok(Some(aside))
+}
+
+/// Throws the file away with all that belongs to it, and what was set aside before. `false` if another file than `inode`
+/// is there by now.
+pub(crate) fn throw_away(dir: &Path, inode: u64) -> Result<bool, Failing> {
+    let _turn = Turn::take(dir)?;
+    if inode_in(dir) != Some(inode) {
+        return Ok(false);
+    }
+    let named = |tail: &str| dir.join(format!("{FILE}{tail}"));
+    // Readers keep them open for a while, and the room is wanted now. Nobody maps these two.
+    let emptied = [named(""), named("-wal")].map(|path| OpenOptions::new().write(true).open(path));
+    std::fs::remove_file(named(""))?;
+    for tail in ["-wal", "-shm", ".set-aside"] {
+        drop(std::fs::remove_file(named(tail)));
+    }
+    for file in emptied.into_iter().flatten() {
+        drop(file.set_len(0));
+    }
+    let bodies = Bodies::new(dir);
+    for folder in 0..=u8::MAX {
+        bodies.in_folder(folder).iter().for_each(|(name, _)| bodies.remove(name));
+    }
+    Ok(true)
 }

@@ -288,7 +288,11 @@ impl Writer {
             }
             Err(failing) => {
                 self.shared.counters.failed.fetch_add(lost, Ordering::Relaxed);
-                self.failed(&failing, now_ms);
+                if failing.trouble == Trouble::Full && batch.marks.iter().any(Mark::clears_all) {
+                    self.make_room(&failing, now_ms);
+                } else {
+                    self.failed(&failing, now_ms);
+                }
                 if has_orders { Outcome::Again { with_offers: false } } else { Outcome::Done }
             }
         }
@@ -411,6 +415,9 @@ impl Writer {
                 drop(store.sweep_folder(self.folder, now_ms));
                 self.folder = self.folder.wrapping_add(1);
                 self.shared.counters.bytes.store(store.bytes().unwrap_or(0), Ordering::Relaxed);
+            }
+            Err(failing) if failing.trouble == Trouble::Full && store.is_cleared().unwrap_or(false) => {
+                self.make_room(&failing, now_ms);
             }
             Err(failing) => self.failed(&failing, now_ms),
         }

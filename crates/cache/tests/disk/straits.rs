@@ -104,6 +104,37 @@ async fn fills_a_small_disk() {
     fills(open(&store), &store, &[Trouble::Full], more).await;
 }
 
+/// Not a byte is left beside the store when it is cleared.
+#[tokio::test]
+#[ignore = "the child of a test below"]
+async fn clears_a_disk_without_room() {
+    let Some(dir) = dir() else { return };
+    let at = dir.display();
+    shell(&format!("mount -t tmpfs -o size=2m none {at}"));
+    let store = dir.join("cache");
+    let stage = open(&store);
+    for index in 0..ENTRIES {
+        stage.keep(&format!("/{index}"), if index % 10 == 0 { 100_000 } else { 9_000 }).await;
+        stage.drain().await;
+    }
+    assert_eq!(stage.cache.disk_trouble(), Some(Trouble::Full));
+    shell(&format!("cat /dev/zero > {at}/others 2>/dev/null || true"));
+    stage.cache.invalidate(&Scope::All, &Invalidation::purge());
+    stage.until_written("/later").await;
+    assert_eq!(stage.stats().set_aside, 0, "nothing was damaged");
+    stage.keep("/last", 100_000).await;
+    stage.flush().await;
+    stage.cache.close_disk().await;
+    let stage = open(&store);
+    assert_eq!(stage.read("/last", 1, 100_000).await, 0, "there is room again");
+    assert_eq!(stage.read("/1", 1, 9_000).await, 1, "what was cleared is gone");
+}
+
+#[test]
+fn clearing_everything_makes_room_on_a_disk_that_has_none() {
+    in_namespace("straits::clears_a_disk_without_room");
+}
+
 #[test]
 fn a_full_disk_costs_writes_and_nothing_else() {
     in_namespace("straits::fills_a_small_disk");

@@ -137,7 +137,7 @@ impl Inside {
     pub async fn ask(&self, server: &Arc<Server>, target: &str, asker: Asker<'_>) -> Result<Found, Missing> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let (visit, read) = visit(server, target, &headers, asker.said)?;
+        let (visit, read) = visit(server, target, &headers, Some(asker.said))?;
         let is_kept = server.manner(read.class, &visit.app) == Mode::Cache;
         // Past the cache goes who reads what is bypassed or only observed, dashboards too.
         if asker.is_insistent || !is_kept {
@@ -149,19 +149,32 @@ impl Inside {
             self.lately.note(server, read::key(&visit, &read), now_ms);
         }
         match outcome {
-            Ok(Answer::Kept { entry, served, age, reason, leaving, .. }) => {
-                // The answer is on its way: what was loaded may be written down.
-                drop(leaving);
-                Ok(Found::kept(&entry, age, served, reason))
-            }
-            Ok(Answer::Shared { value, .. }) => Ok(Found::fresh(&value, now_ms)),
-            Ok(Answer::Passed(_)) => Err(Missing::NoRead),
+            Ok(answer) => Found::of(answer, now_ms),
             Err(failure) => {
                 if !failure.kind.serves_old() {
                     self.lately.forget(&read::key(&visit, &read));
                 }
                 Err(Missing::Failed(failure.kind))
             }
+        }
+    }
+
+    /// Asks of our own accord: kept, and joined with who asks the same, as an app's read is, but nobody's question. What
+    /// it costs the server is our own work. Nothing is asked of a server that is bypassed or only observed.
+    ///
+    /// # Errors
+    /// If there is neither an answer nor anything kept.
+    pub async fn ask_ourselves(&self, server: &Arc<Server>, target: &str) -> Result<Found, Missing> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let (visit, read) = visit(server, target, &headers, None)?;
+        if server.manner(read.class, &visit.app) != Mode::Cache {
+            return Err(Missing::NoRead);
+        }
+        let now_ms = server.clock.now_ms();
+        match within::answer_ourselves(&visit, &read, &headers).await {
+            Ok(answer) => Found::of(answer, now_ms),
+            Err(failure) => Err(Missing::Failed(failure.kind)),
         }
     }
 
@@ -201,12 +214,13 @@ impl Inside {
     }
 }
 
-/// Who asks for what, as if an app with the configured token did.
+/// Who asks for what, as if an app with the configured token did. `said` are the headers that say which app it is; without
+/// it is ourselves.
 fn visit(
     server: &Arc<Server>,
     target: &str,
     headers: &HeaderMap,
-    said: &HeaderMap,
+    said: Option<&HeaderMap>,
 ) -> Result<(Visit, Arc<Read>), Missing> {
     let credential = server.own_credential().ok_or(Missing::NoToken)?;
     if server.is_emby() {
@@ -227,6 +241,18 @@ fn visit(
 }
 
 impl Found {
+    fn of<P>(answer: Answer<P>, now_ms: u64) -> Result<Self, Missing> {
+        match answer {
+            Answer::Kept { entry, served, age, reason, leaving, .. } => {
+                // The answer is on its way: what was loaded may be written down.
+                drop(leaving);
+                Ok(Self::kept(&entry, age, served, reason))
+            }
+            Answer::Shared { value, .. } => Ok(Self::fresh(&value, now_ms)),
+            Answer::Passed(_) => Err(Missing::NoRead),
+        }
+    }
+
     fn kept(entry: &Entry, age: Duration, served: Served, reason: Option<Reason>) -> Self {
         let (_, headers) = answer::head_of(entry.meta());
         Self {

@@ -22,7 +22,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 use super::answer::Letterhead;
 use super::read::partition_of;
 use super::{representation_of, word_of};
-use crate::apps::App;
+use crate::apps::{self, App};
 use crate::identity::Identity;
 use crate::prefetch::farewell::Told;
 use crate::server::Server;
@@ -54,6 +54,8 @@ pub struct Meaning {
     pub credential: Arc<Credential>,
     /// Which app it is.
     pub app: Arc<App>,
+    /// How it is called, where it has no place of its own.
+    pub called: Option<String>,
     /// What is asked for.
     pub verdict: Verdict,
     /// Under which key its answer is kept, if it is a read.
@@ -188,23 +190,34 @@ fn understand(server: &Server, ask: &Ask<'_>, now_ms: u64) -> Meaning {
     let credential = server.settings.kind.credential(ask);
     let identity = server.identify(&credential);
     let app = server.apps.of(&credential, ask.headers, identity.is_member(), now_ms);
-    mean(server, ask, (credential, identity), app)
+    let called = app.is_passing().then(|| apps::name_of(&credential, ask.headers));
+    mean(server, ask, (credential, identity), (app, called))
 }
 
 /// What it means to ask with the configured token, in the words of an app and counted as its request, though it never
-/// showed that token itself. `said` are the headers that say which app it is.
-pub(crate) fn inside(server: &Server, ask: &Ask<'_>, credential: Credential, said: &HeaderMap) -> Meaning {
+/// showed that token itself. `said` are the headers that say which app it is; without, it is no app but ourselves.
+pub(crate) fn inside(
+    server: &Server,
+    ask: &Ask<'_>,
+    credential: Credential,
+    said: Option<&HeaderMap>,
+) -> Meaning {
     let identity = server.identify(&credential);
     let now_ms = server.clock.now_ms();
-    let app = server.apps.of(&Credential::default(), said, identity.is_member(), now_ms);
-    mean(server, ask, (credential, identity), app)
+    let Some(said) = said else {
+        return mean(server, ask, (credential, identity), (Arc::clone(&server.own_app), None));
+    };
+    let nobody = Credential::default();
+    let app = server.apps.of(&nobody, said, identity.is_member(), now_ms);
+    let called = app.is_passing().then(|| apps::name_of(&nobody, said));
+    mean(server, ask, (credential, identity), (app, called))
 }
 
 fn mean(
     server: &Server,
     ask: &Ask<'_>,
     (credential, identity): (Credential, Arc<Identity>),
-    app: Arc<App>,
+    (app, called): (Arc<App>, Option<String>),
 ) -> Meaning {
     let kind = server.settings.kind;
     let account = identity.account();
@@ -237,6 +250,7 @@ fn mean(
         account,
         credential: Arc::new(credential),
         app,
+        called,
         verdict,
     }
 }

@@ -10,7 +10,6 @@ use http_body::Body as _;
 
 use super::Visit;
 use super::meaning::Meaning;
-use crate::apps::App;
 use crate::body::Body;
 use crate::server::Server;
 use crate::statistics::page::Cause;
@@ -110,14 +109,16 @@ pub(super) fn let_in(server: &Server, meaning: &Meaning, status: StatusCode) {
         meaning.identity.note_member();
     }
     if meaning.identity.is_member() {
-        admit(server, &meaning.app);
+        admit(server, meaning);
     }
 }
 
 /// This app counts under its own name from now on.
-pub(super) fn admit(server: &Server, app: &App) {
-    if server.apps.admit(app) {
-        tracing::info!(server = server.name(), app = app.name, "first request of an app");
+pub(super) fn admit(server: &Server, meaning: &Meaning) {
+    let called = meaning.called.as_deref();
+    if server.apps.admit(&meaning.app, called) {
+        let name = called.unwrap_or(&meaning.app.name);
+        tracing::info!(server = server.name(), app = name, "first request of an app");
     }
 }
 

@@ -1,17 +1,19 @@
-//! A read of our own, for a dashboard: answered and counted as any app's, and handed over as it is kept.
+//! A read of our own: for a dashboard, answered and counted as any app's, or for ourselves, counted as nobody's. It is
+//! handed over as it is kept.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use greenroom_cache::{Answer, Failure};
+use greenroom_cache::{Answer, Entry, Failure, Load, LoadReason, Loader};
 use greenroom_upstream::verdict::Read;
 use http::{HeaderMap, Response, StatusCode};
 
 use super::cause::Cause;
+use super::load::ReadLoader;
 use super::{Visit, answer, note, offline, read};
 use crate::body::Body;
 
-/// Answers it.
+/// Answers it for a dashboard.
 ///
 /// # Errors
 /// If there is neither an answer nor anything kept that may stand in.
@@ -53,8 +55,37 @@ pub(crate) async fn answer(
     if answered.is_ok() {
         // Who may ask here was asked already, and the configured token is as good as its answer.
         visit.identity.note_member();
-        note::admit(server, &visit.app);
+        note::admit(server, &visit.meaning);
     }
     waiting.answered_within(read::outcome_of(&answered, &cause), status, bytes);
     answered
+}
+
+/// Answers it for ourselves.
+///
+/// # Errors
+/// If there is neither an answer nor anything kept that may stand in.
+pub(crate) async fn answer_ourselves(
+    visit: &Visit,
+    read: &Arc<Read>,
+    headers: &HeaderMap,
+) -> Result<Answer<Response<Body>>, Failure> {
+    let server = &visit.server;
+    let asking = || Unasked(read::loader(visit, read));
+    match server.breaker.outage() {
+        Some(outage) => offline::consult(&server.cache, visit, read, &outage, asking).await,
+        None => read::consult(&server.cache, visit, read, headers, asking).await,
+    }
+}
+
+/// A loader of what no app asked for: whatever the engine loads it for, it is our own work.
+#[derive(Debug, Clone)]
+struct Unasked(ReadLoader);
+
+impl Loader for Unasked {
+    type Pass = Response<Body>;
+
+    async fn load(&self, _: LoadReason, old: Option<Arc<Entry>>) -> Result<Load<Self::Pass>, Failure> {
+        self.0.load(LoadReason::Ahead, old).await
+    }
 }

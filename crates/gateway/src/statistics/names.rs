@@ -229,7 +229,7 @@ mod tests {
             ledger.record(decision(NOW_MS, &of(format!("app{number}")), 1, Verdict::Refused));
         }
         ledger.record(decision(NOW_MS, &kometa, 1, Verdict::Loaded));
-        apps.admit(&kometa);
+        apps.admit(&kometa, None);
         let mut book = Book::in_memory(1 << 30).expect("it can be had");
         book.write(&[("home", &newest(&ledger))], NOW_MS).expect("it is written");
         let told = by_name(&book, By::App);

@@ -108,6 +108,37 @@ async fn what_was_cleared_gives_its_room_back_and_nothing_else_goes() {
 }
 
 #[tokio::test]
+async fn what_was_cleared_is_looked_for_once_among_what_was_not_and_in_short_steps() {
+    const OTHERS: usize = 5_000;
+    let dir = tempfile::tempdir().expect("a folder");
+    let cache = open(dir.path());
+    for at in 0..OTHERS {
+        let key = Key::new("attic", &Partition::new("anna"), &format!("/{at}"));
+        let load = || Source::of(noise(1, 10));
+        drop(cache.get_or_load(&key, &POLICY, Demand::Any, load).await.expect("loaded"));
+        if at % 500 == 0 {
+            assert!(cache.flush(LONG).await);
+        }
+    }
+    assert!(cache.flush(LONG).await);
+    served(&cache, "/last", &Source::of(noise(2, 10))).await;
+    assert!(cache.flush(LONG).await);
+    cache.invalidate(&Scope::Namespace("home".into()), &Invalidation::purge());
+    assert!(cache.flush(LONG).await);
+    assert_eq!(cache.close_disk().await, 0);
+    let mut store = Store::open(dir.path(), 64 * KIB).expect("it opens");
+    let before = store.count().expect("counted").entries;
+    let now_ms = Clock::system().now_ms();
+    let mut rows = vec![store.walk.row];
+    while store.sweep(now_ms, u64::MAX).expect("swept") {
+        rows.push(store.walk.row);
+        assert!(rows.is_sorted_by(|one, next| one < next), "it goes on where it stood: {rows:?}");
+    }
+    assert!(rows.len() >= 3 && rows.windows(2).all(|step| step[1] - step[0] <= 2_100), "{rows:?}");
+    assert_eq!((before, store.count().expect("counted").entries), (5_001, 5_000));
+}
+
+#[tokio::test]
 async fn a_bound_that_nothing_can_keep_empties_the_store_and_ends() {
     let dir = tempfile::tempdir().expect("a folder");
     filled(dir.path(), std::iter::repeat_n(3000, 50)).await;

@@ -62,6 +62,33 @@ async fn the_picture_of_what_plays_is_a_link_that_needs_no_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_picture_for_our_own_page_is_asked_for_once_by_however_many_and_is_there_while_the_server_is_down()
+{
+    let house = House::plex(1.0).await;
+    let is_playing = |said: &Value| said["sessions"]["active"] == 1;
+    let said = house.until("/api/v1/dashboard", |answer| is_playing(&answer.json())).await.json();
+    let link = said["sessions"]["list"][0]["picture"].as_str().expect("it has one").to_owned();
+    let pictures = || house.server.ledger().count(|seen| seen.target.contains("/thumb"));
+    assert_eq!(pictures(), 0);
+    house.server.faults().set(Fault::Slow(300));
+    let looking: Vec<_> = (0..20)
+        .map(|_| {
+            let (page, link) = (house.stage.control(), link.clone());
+            tokio::spawn(async move { page.get(&link).await.status.as_u16() })
+        })
+        .collect();
+    for one in looking {
+        assert_eq!(one.await.expect("it looks"), 200);
+    }
+    assert_eq!(pictures(), 1, "one load is enough for all");
+    house.server.faults().set(Fault::Down);
+    assert_eq!(house.get(&link).await.status, 200, "it was kept");
+    let apps = house.gateway().apps.figures();
+    assert!(apps.iter().all(|(_, counted)| counted.reached == 0), "nobody's request: {apps:?}");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_summary_is_flat_and_short_and_there_while_the_server_is_down() {
     let house = House::plex(30.0).await;
     house.until("/api/v1/summary", |answer| answer.json()["films"].as_u64() > Some(0)).await;
