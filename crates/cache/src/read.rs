@@ -95,10 +95,26 @@ impl<'a, L: Loader, F: FnOnce() -> L> Read<'a, L, F> {
     pub(crate) async fn run(mut self) -> Result<L::Pass> {
         let first = self.first_round().await;
         let result = self.rounds(first).await;
-        if result.is_err() {
-            self.cell.failed_answers.one();
-        }
+        self.count_answer(&result);
         result
+    }
+
+    /// Counts how a question ended. Each is counted when it is known, so that no figure has to be taken back.
+    fn count_answer(&self, result: &Result<L::Pass>) {
+        let served = match result {
+            Ok(Answer::Kept { served, .. } | Answer::Shared { served, .. }) => Some(*served),
+            Ok(Answer::Passed(_)) => Some(Served::Loaded),
+            Err(_) => None,
+        };
+        match served {
+            None => self.cell.failed_answers.one(),
+            Some(Served::Joined | Served::StaleOnError) => {}
+            Some(_) if self.miss_counted => self.cell.loaded.one(),
+            Some(_) => {}
+        }
+        if self.demand == Demand::Offline && served != Some(Served::Hit) {
+            self.cell.offline.one();
+        }
     }
 
     /// Without a tier below there is nothing to look for first.

@@ -51,8 +51,14 @@ pub struct ClassStats {
     pub hits: u64,
     /// Answered stale from the cache, with a refresh behind.
     pub stale: u64,
-    /// Answered with an old value because loading failed. Also counted as a miss.
+    /// Answered with an old value because loading failed, or was of no use to try. Also counted as a miss, or as
+    /// offline.
     pub stale_on_error: u64,
+    /// Not answered fresh while the source was known not to answer: with an old value, or with nothing. No miss, as
+    /// nothing was to be loaded.
+    pub offline: u64,
+    /// Answered by loading. Also counted as a miss.
+    pub loaded: u64,
     /// Waited for somebody else's load. Also counted as a miss.
     pub joins: u64,
     /// Not answered from the cache, by reason.
@@ -109,7 +115,7 @@ impl ClassStats {
 
     /// Questions of clients.
     pub fn asked(&self) -> u64 {
-        self.hits + self.stale + self.missed()
+        self.hits + self.stale + self.missed() + self.offline
     }
 
     /// The share of clients' questions that was answered at once from the cache, `None` when nobody asked.

@@ -43,6 +43,8 @@ pub(crate) struct Cell {
     pub(crate) hits: Counter,
     pub(crate) stale: Counter,
     pub(crate) stale_on_error: Counter,
+    pub(crate) offline: Counter,
+    pub(crate) loaded: Counter,
     pub(crate) joins: Counter,
     pub(crate) misses: [Counter; LoadReason::EVERY.len()],
     pub(crate) failed_answers: Counter,
@@ -88,7 +90,7 @@ impl Cell {
     /// Questions of clients so far, for telling whether anybody is there.
     pub(crate) fn asked(&self) -> u64 {
         let missed: u64 = self.misses.iter().map(Counter::get).sum();
-        self.hits.get() + self.stale.get() + missed
+        self.hits.get() + self.stale.get() + missed + self.offline.get()
     }
 
     fn counters(&self) -> impl Iterator<Item = &Counter> {
@@ -96,6 +98,8 @@ impl Cell {
             &self.hits,
             &self.stale,
             &self.stale_on_error,
+            &self.offline,
+            &self.loaded,
             &self.joins,
             &self.failed_answers,
             &self.loads_ok,
@@ -127,6 +131,8 @@ impl Cell {
             hits: self.hits.get(),
             stale: self.stale.get(),
             stale_on_error: self.stale_on_error.get(),
+            offline: self.offline.get(),
+            loaded: self.loaded.get(),
             joins: self.joins.get(),
             misses: std::array::from_fn(|i| (LoadReason::EVERY[i], self.misses[i].get())),
             failed_answers: self.failed_answers.get(),

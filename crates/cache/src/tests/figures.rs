@@ -1,7 +1,7 @@
 //! The statistics say what happened.
 
 use super::stage::{Says, Stage};
-use crate::{Demand, FailureKind, LoadReason, Settings};
+use crate::{ClassStats, Demand, FailureKind, LoadReason, Settings};
 
 #[tokio::test(start_paused = true)]
 async fn an_evening_is_counted_right() {
@@ -77,4 +77,41 @@ async fn a_reset_forgets_counts_but_not_what_is_there() {
     assert_eq!((after.hits, after.missed(), after.loads_ok, after.load_times.count()), (0, 0, 0, 0));
     assert_eq!((after.bytes, after.entries), (before.bytes, before.entries));
     stage.strike(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_while_the_source_is_known_to_be_down_are_questions_and_take_nothing_back() {
+    let stage = Stage::new();
+    stage.read("/a").await.unwrap();
+    stage.pass_s(200).await;
+    let before = stage.class();
+    assert_eq!((before.loaded, before.asked()), (1, 1));
+    for _ in 0..50 {
+        stage.ask(&Stage::key("/a"), Demand::Offline).await.unwrap();
+        stage.ask(&Stage::key("/b"), Demand::Offline).await.unwrap_err();
+    }
+    let after = stage.class();
+    assert_eq!((after.stale_on_error, after.failed_answers, after.offline), (50, 50, 100));
+    assert_eq!((after.loaded, after.missed()), (1, 1), "nothing was loaded, and no load is taken back");
+    assert_eq!((after.asked(), after.hit_rate()), (101, Some(0.0)));
+    stage.strike(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_that_fails_together_takes_no_load_back() {
+    let stage = Stage::new();
+    stage.read("/b").await.unwrap();
+    stage.source.takes("/a", 30);
+    stage.source.says("/a", Says::Fail(FailureKind::TimedOut));
+    let mut crowd = Vec::new();
+    for _ in 0..10 {
+        crowd.push(stage.reader("/a").await);
+    }
+    assert_eq!(stage.class().loaded, 1, "who waits was not answered yet");
+    for caller in crowd {
+        caller.await.unwrap().unwrap_err();
+    }
+    let ClassStats { loaded, joins, failed_answers, .. } = stage.class();
+    assert_eq!((loaded, joins, failed_answers), (1, 9, 10));
+    stage.strike(2).await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::stage::{POLICY, Says, Stage, said};
 use crate::Served::{Hit, Stale};
-use crate::{FailureKind, Invalidation, LoadReason, Partition, Policy, Scope, Settings};
+use crate::{Demand, FailureKind, Invalidation, LoadReason, Partition, Policy, Scope, Settings};
 
 /// Fresh for 100 s, warm.
 fn warm_stage(settings: Settings) -> Stage {
@@ -94,6 +94,18 @@ async fn with_no_client_about_nothing_is_warmed_however_long_keys_stay_warm() {
     }
     assert!(!stage.source.reasons("/a").contains(&LoadReason::Warm), "ten minutes of silence came first");
     stage.strike(3).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_on_while_the_source_is_down_is_about() {
+    let stage = warm_stage(Settings::default());
+    stage.read("/a").await.unwrap();
+    let before = stage.cache.0.tally.asked();
+    stage.pass_s(200).await;
+    stage.ask(&Stage::key("/a"), Demand::Offline).await.unwrap();
+    assert_eq!(stage.cache.0.tally.asked(), before + 1);
+    let asked = stage.source.asked();
+    stage.strike(asked).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -78,7 +78,17 @@ fn warnings(warned: &Value) -> String {
 }
 
 fn classes(figures: &Value) -> String {
-    let mut rows = vec![words(&["class", "fresh", "stale", "joined", "loaded", "failed", "kept KiB", "own"])];
+    let mut rows = vec![words(&[
+        "class",
+        "fresh",
+        "stale",
+        "joined",
+        "loaded",
+        "from before",
+        "failed",
+        "kept KiB",
+        "own",
+    ])];
     for class in figures["classes"].as_array().into_iter().flatten() {
         let own = class["refreshes"].as_u64().unwrap_or_default()
             + class["warm_loads"].as_u64().unwrap_or_default()
@@ -89,6 +99,7 @@ fn classes(figures: &Value) -> String {
             count(&class["stale"]),
             count(&class["joined"]),
             count(&class["loaded"]),
+            count(&class["stale_on_error"]),
             count(&class["failed"]),
             grouped(class["bytes"].as_u64().unwrap_or_default() / 1024),
             grouped(own),
@@ -142,5 +153,16 @@ mod tests {
         let line: Vec<&str> = printed.lines().nth(1).expect("a line").split_whitespace().collect();
         assert_eq!(line, ["home", "(plex)", "well", "observe", "2,000", "25", "%", "1,500", "3", "0"]);
         assert!(servers(&json!({})).starts_with("server"), "none is a heading alone");
+    }
+
+    #[test]
+    fn what_stood_in_for_a_server_that_was_down_has_a_column_of_its_own() {
+        let figures = json!({"classes": [{"server": "home", "class": "sections", "hits": 1, "stale": 2,
+            "joined": 3, "loaded": 4, "stale_on_error": 50, "failed": 6, "bytes": 7168, "refreshes": 8,
+            "warm_loads": 0, "ahead_loads": 0}]});
+        let printed = classes(&figures);
+        assert!(printed.lines().next().is_some_and(|heading| heading.contains("loaded  from before")));
+        let line: Vec<&str> = printed.lines().nth(1).expect("a line").split_whitespace().collect();
+        assert_eq!(line, ["home:", "sections", "1", "2", "3", "4", "50", "6", "7", "8"]);
     }
 }

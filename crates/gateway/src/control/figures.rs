@@ -121,14 +121,15 @@ impl From<&Stats> for Engine {
 
 impl From<&ClassStats> for ClassFigures {
     fn from(stats: &ClassStats) -> Self {
-        let misses = stats.missed();
+        let misses = stats.missed() + stats.offline;
+        let by_reason = stats.misses.iter().map(|(why, count)| (why.name(), *count));
         let figures = Self {
             server: stats.namespace.clone(),
             class: stats.class,
             hits: stats.hits,
             stale: stats.stale,
             joined: stats.joins,
-            loaded: loaded(misses, [stats.joins, stats.stale_on_error, stats.failed_answers]),
+            loaded: stats.loaded,
             stale_on_error: stats.stale_on_error,
             misses,
             failed: stats.failed_answers,
@@ -144,7 +145,7 @@ impl From<&ClassStats> for ClassFigures {
             ahead_useless: stats.ahead_useless,
             evictions: stats.evictions,
             detail: Detail {
-                misses: stats.misses.iter().map(|(why, count)| (why.name(), *count)).collect(),
+                misses: by_reason.chain([("offline", stats.offline)]).collect(),
                 loads: vec![
                     ("ok", stats.loads_ok),
                     ("shared", stats.loads_shared),
@@ -206,12 +207,6 @@ fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// What is left of the misses. Who joined a load that failed is counted in both: then this says too little rather
-/// than too much.
-fn loaded(misses: u64, others: [u64; 3]) -> u64 {
-    others.into_iter().fold(misses, u64::saturating_sub)
-}
-
 fn load_times(stats: &ClassStats) -> LoadTimes {
     let limits = LOAD_TIME_BUCKETS_MS.iter().map(|limit_ms| *limit_ms as f64 / 1000.0).chain([f64::INFINITY]);
     LoadTimes {
@@ -222,6 +217,15 @@ fn load_times(stats: &ClassStats) -> LoadTimes {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use greenroom_cache::{
+        Clock, Demand, Entry, Failure, FailureKind, Key, Load, LoadReason, Loader, Partition, Policy,
+        Settings,
+    };
+    use tokio_util::task::TaskTracker;
+
     use super::*;
 
     fn figures(hits: u64, stale: u64, misses: u64) -> ClassFigures {
@@ -235,10 +239,46 @@ mod tests {
         assert_eq!(hit_rate(&[]), None);
     }
 
-    #[test]
-    fn what_failed_was_not_answered_by_asking() {
-        assert_eq!(loaded(12, [2, 1, 4]), 5);
-        assert_eq!(loaded(11, [10, 0, 11]), 0, "a crowd that failed together");
+    struct Down;
+
+    impl Loader for Down {
+        type Pass = ();
+
+        async fn load(&self, _: LoadReason, _: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
+            Err(Failure::new(FailureKind::Unreachable, "it is down"))
+        }
+    }
+
+    /// The engine's figures of a class of which one load failed.
+    async fn one_failed() -> ClassStats {
+        let cache = Cache::new(Settings::default(), Clock::system(), TaskTracker::new());
+        let key = Key::new("home", &Partition::new("anna"), "/a");
+        let policy = Policy {
+            class: "scene",
+            fresh: Duration::ZERO,
+            earlier: None,
+            stale: Duration::ZERO,
+            stale_on_error: Duration::ZERO,
+            refresh_ahead: false,
+            warm: false,
+            soft_timeout: Duration::from_secs(1),
+            hard_timeout: Duration::from_secs(1),
+        };
+        assert!(cache.get_or_load(&key, &policy, Demand::Any, || Down).await.is_err());
+        cache.stats().classes.remove(0)
+    }
+
+    #[tokio::test]
+    async fn an_outage_makes_no_figure_of_a_class_fall() {
+        let up = ClassStats { loaded: 25, hits: 5, ..one_failed().await };
+        let down = ClassStats { stale_on_error: 50, offline: 60, failed_answers: 11, ..up.clone() };
+        let (before, after) = (ClassFigures::from(&up), ClassFigures::from(&down));
+        assert_eq!((before.loaded, before.misses, before.failed), (25, 1, 1));
+        assert_eq!((after.loaded, after.stale_on_error, after.failed), (25, 50, 11));
+        assert_eq!((after.misses, after.asked()), (61, 66), "who was answered in its absence asked as well");
+        assert!(after.hit_rate < before.hit_rate);
+        let by_reason: u64 = after.detail.misses.iter().map(|(_, count)| count).sum();
+        assert_eq!(by_reason, after.misses);
     }
 
     #[test]

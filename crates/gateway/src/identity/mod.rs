@@ -66,6 +66,8 @@ pub struct Identity {
     judging: Mutex<()>,
     /// Whether it was given, since it was last refused, what nobody gets without a valid token.
     is_member: AtomicBool,
+    /// Requests to the server that it caused before it was given any of that: its user's, as soon as it is.
+    owed: AtomicU64,
     /// Whether it has proofs that are not kept yet.
     is_changed: AtomicBool,
     /// The proof of the token that was kept last.
@@ -90,6 +92,7 @@ impl Identity {
             is_new: AtomicBool::new(true),
             judging: Mutex::new(()),
             is_member: AtomicBool::new(false),
+            owed: AtomicU64::new(0),
             is_changed: AtomicBool::new(false),
             kept_proven_ms: AtomicU64::new(0),
             refused: Arc::clone(refused),
@@ -195,6 +198,7 @@ impl Identity {
         self.proven_ms.store(0, Ordering::Release);
         self.let_in_ms.store(0, Ordering::Release);
         self.is_member.store(false, Ordering::Release);
+        self.owed.store(0, Ordering::Release);
         self.is_changed.store(false, Ordering::Release);
     }
 
@@ -270,6 +274,17 @@ impl Identity {
     /// it is proven says less: pictures are shown to any token.
     pub fn is_member(&self) -> bool {
         self.is_member.load(Ordering::Acquire)
+    }
+
+    /// A request of it reaches the server, and nobody knows yet whether its token is valid.
+    pub fn owe_reached(&self) {
+        self.owed.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The requests that reached the server before it was a member, once it is one: each is told once.
+    pub fn take_owed(&self) -> u64 {
+        let is_due = self.is_member() && self.owed.load(Ordering::Acquire) > 0;
+        if is_due { self.owed.swap(0, Ordering::AcqRel) } else { 0 }
     }
 
     /// Whether its place was needed for somebody else.

@@ -17,7 +17,7 @@ use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, HeaderValue
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-use super::answer;
+use super::{answer, note};
 use crate::apps::App;
 use crate::body::{Body, Collected, collect};
 use crate::breaker;
@@ -104,10 +104,8 @@ impl ReadLoader {
 
     fn note_reached(&self) {
         let subject = Subject::Read(self.read.class);
-        let user =
-            if self.identity.is_member() { self.server.identities.user_of(&self.identity) } else { None };
-        let cause = Cause { subject, app: &self.app, user };
-        self.server.ledger.note_reached(cause, self.server.clock.now_ms());
+        let user = self.server.identities.user_of(&self.identity);
+        note::reached_by(&self.server, &self.identity, Cause { subject, app: &self.app, user });
     }
 
     /// The same as [`Self::ask_and_read`]; what it took is what a hit saves.

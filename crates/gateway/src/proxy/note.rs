@@ -11,6 +11,7 @@ use http_body::Body as _;
 use super::Visit;
 use super::meaning::Meaning;
 use crate::body::Body;
+use crate::identity::Identity;
 use crate::server::Server;
 use crate::statistics::page::Cause;
 use crate::statistics::{Decision, Outcome, Subject, Verdict, Why};
@@ -85,6 +86,9 @@ impl<'a> Waiting<'a> {
         };
         tell(server, &decision);
         server.traces.note(server, &decision, asked.parent);
+        if let Some(user) = decision.user {
+            server.ledger.note_whose_reached(user, meaning.identity.take_owed(), decision.at_ms);
+        }
         server.ledger.record(decision);
     }
 }
@@ -124,10 +128,18 @@ pub(super) fn admit(server: &Server, meaning: &Meaning) {
 
 /// A request of a client reaches the server.
 pub(super) fn reached(visit: &Visit) {
-    let subject = Subject::of(&visit.verdict);
-    let user = visit.user.filter(|_| visit.identity.is_member());
-    let now_ms = visit.server.clock.now_ms();
-    visit.server.ledger.note_reached(Cause { subject, app: &visit.app, user }, now_ms);
+    let cause = Cause { subject: Subject::of(&visit.verdict), app: &visit.app, user: visit.user };
+    reached_by(&visit.server, &visit.identity, cause);
+}
+
+/// The same, of who showed this identity's token. While nobody knows whether that is valid, its user stays owed it.
+pub(super) fn reached_by(server: &Server, identity: &Identity, cause: Cause<'_>) {
+    let is_member = identity.is_member();
+    if !is_member && cause.user.is_some() {
+        identity.owe_reached();
+    }
+    let cause = Cause { user: cause.user.filter(|_| is_member), ..cause };
+    server.ledger.note_reached(cause, server.clock.now_ms());
 }
 
 /// What was to pass, but was answered by us, did not pass.

@@ -9,7 +9,7 @@ use greenroom_upstream::class::Class;
 use parking_lot::Mutex;
 
 use super::counts::Count;
-use super::decision::{Decision, Subject, Verdict};
+use super::decision::{Decision, Subject, User, Verdict};
 use super::page::{Cause, Page};
 use super::points::{Point, Points, Step};
 use super::ring::{Ring, Told};
@@ -79,6 +79,13 @@ impl Ledger {
         let mut open = self.open.lock();
         open.page_at(now_ms).change(cause, |counts| counts.add(Count::Reached, 1));
         open.point(now_ms, &Point { reached: 1, ..Point::default() });
+    }
+
+    /// So many requests to the server, counted before it was known whose they are, were caused by this user.
+    pub fn note_whose_reached(&self, user: User, more: u64, now_ms: u64) {
+        if more > 0 {
+            self.open.lock().page_at(now_ms).user(user).add(Count::Reached, more);
+        }
     }
 
     /// We asked the server for ourselves.

@@ -68,13 +68,17 @@ impl Page {
             self.apps.resize_with(place + 1, Option::default);
         }
         change(&mut self.apps[place].get_or_insert_with(|| (Arc::clone(cause.app), Box::default())).1);
-        let Some(user) = cause.user else { return };
-        let is_crowded = self.users.len() >= MAX_USERS;
-        match self.users.get_mut(&user) {
-            Some(counts) => change(counts),
-            None if is_crowded => change(&mut self.others),
-            None => change(self.users.entry(user).or_default()),
+        if let Some(user) = cause.user {
+            change(self.user(user));
         }
+    }
+
+    /// The row of a user; that of the others when there are too many.
+    pub fn user(&mut self, user: User) -> &mut Counts {
+        if self.users.len() >= MAX_USERS && !self.users.contains_key(&user) {
+            return &mut self.others;
+        }
+        self.users.entry(user).or_default()
     }
 
     /// The row of a subject.

@@ -115,6 +115,26 @@ async fn every_request_is_a_decision_and_counts_under_its_class_app_and_user() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_token_asked_of_the_server_before_it_was_proven_is_its_users() {
+    let (server, stage, client) = play(usual, "", Clock::system()).await;
+    for token in ["one", "two", "three"] {
+        let viewer = client.without("x-plex-token").with("x-plex-token", token);
+        viewer.get(SECTIONS).await;
+        viewer.get(SECTIONS).await;
+        viewer.get(ITEM).await;
+    }
+    let sums = async |by: &str| {
+        let table = told(&stage, &format!("/api/v1/statistics?by={by}&range=hour")).await;
+        let rows = table["rows"].as_array().expect("rows").clone();
+        ["asked", "reached", "saved"].map(|of| rows.iter().filter_map(|row| row[of].as_u64()).sum::<u64>())
+    };
+    assert_eq!(sums("app").await, [9, 6, 3]);
+    assert_eq!(sums("user").await, [9, 6, 3], "the first load of each token counts for its user, too");
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_greenroom_asks_itself_is_no_hit_and_no_question() {
     let off = "[statistics]\nspot_check_one_in = 0\n";
     let (server, stage, client) = play(usual, off, Clock::scaled(100.0)).await;

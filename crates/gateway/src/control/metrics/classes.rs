@@ -19,6 +19,7 @@ impl Out<'_> {
                 ("stale", class.stale),
                 ("joined", class.joined),
                 ("loaded", class.loaded),
+                ("stale-on-error", class.stale_on_error),
             ] {
                 write_counter(&mut family, &labels(class, "served", served), count)?;
             }

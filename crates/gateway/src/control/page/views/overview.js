@@ -244,7 +244,7 @@ function truth() {
         {},
         make("dt", {}, "Served stale"),
         values.stale,
-        make("dd", { class: "why" }, "of the answers were a little older than usual, and refreshed behind"),
+        make("dd", { class: "why" }, "of the answers were older than usual and refreshed behind; while a server is down, what was kept"),
       ),
       make(
         "div",

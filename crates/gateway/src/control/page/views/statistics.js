@@ -130,7 +130,7 @@ function makeAnswers() {
         name: "Stale",
         kind: "count",
         value: (row) => row.stale,
-        about: "answered at once, a little older than usual, and refreshed behind",
+        about: "answered at once, older than usual and refreshed behind; while a server is down, what was kept",
       },
       { name: "Failed", kind: "bad", value: (row) => row.failed, about: "ended in an error" },
       {
