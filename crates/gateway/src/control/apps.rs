@@ -50,6 +50,18 @@ impl AppFigures {
         })
     }
 
+    /// Takes what another counted to its own.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.asked += other.asked;
+        self.reached += other.reached;
+        self.saved += other.saved;
+        self.failed += other.failed;
+        self.waited_ms += other.waited_ms;
+        self.unauthorised += other.unauthorised;
+        self.let_in += other.let_in;
+        self.let_in_saved += other.let_in_saved;
+    }
+
     /// What was counted since it stood so.
     pub(super) fn since(&self, before: &Self) -> Self {
         let less = |pick: fn(&Self) -> u64| pick(self).saturating_sub(pick(before));

@@ -8,6 +8,8 @@ use super::apps::AppFigures;
 use super::figures::{self, ClassFigures, Engine};
 use super::servers::ServerFigures;
 use super::snapshot::{ServerWarning, Snapshot, Totals};
+use crate::apps::STRANGERS;
+use crate::statistics::page::OTHERS;
 
 /// Everything that was counted since start.
 #[derive(Debug, Clone, Default)]
@@ -61,9 +63,10 @@ impl Baseline {
                 stood.servers.get(&server.name).map_or_else(|| server.clone(), |before| server.since(before))
             })
             .collect();
+        let stood_apps = stood.apps_by_place(&counted.apps);
         let apps = counted.apps.into_iter().map(|app| {
             let key = (app.server.clone(), app.name.clone());
-            stood.apps.get(&key).map_or_else(|| app.clone(), |before| app.since(before))
+            stood_apps.get(&key).map_or_else(|| app.clone(), |before| app.since(before))
         });
         let mut apps: Vec<AppFigures> = apps.filter(|app| app.asked > 0).collect();
         apps.sort_by(|one, other| (other.asked, &one.name).cmp(&(one.asked, &other.name)));
@@ -101,6 +104,25 @@ impl Baseline {
             today: None,
             dashboard_ms: 0,
         }
+    }
+}
+
+impl Stood {
+    /// Where the counters of apps stood, by where they count now: what an app had counted that lost its place is among
+    /// what its crowd counted, also if it has another place by now and begins there from nothing.
+    fn apps_by_place(&self, now: &[AppFigures]) -> BTreeMap<(String, String), AppFigures> {
+        let counts: BTreeMap<(&str, &str), u64> =
+            now.iter().map(|app| ((app.server.as_str(), app.name.as_str()), app.asked)).collect();
+        let mut stood = BTreeMap::<(String, String), AppFigures>::new();
+        for before in self.apps.values() {
+            let counts_on = counts
+                .get(&(before.server.as_str(), before.name.as_str()))
+                .is_some_and(|asked| *asked >= before.asked);
+            let crowd = if before.is_stranger { STRANGERS } else { OTHERS };
+            let name = if counts_on { before.name.as_str() } else { crowd };
+            stood.entry((before.server.clone(), name.to_owned())).or_default().add(before);
+        }
+        stood
     }
 }
 
@@ -158,6 +180,31 @@ mod tests {
         assert!(shown.apps.is_empty());
         assert_eq!(shown.servers[0].in_flight, 3, "what is under way is no counter");
         assert_eq!(baseline.show(counted(14), 102).totals.asked, 8);
+    }
+
+    #[test]
+    fn who_loses_its_place_after_clearing_takes_what_it_had_counted_before_to_its_crowd() {
+        let app = |name: &str, asked, is_stranger| AppFigures {
+            server: "home".into(),
+            name: name.into(),
+            asked,
+            is_stranger,
+            ..AppFigures::default()
+        };
+        let counted = |apps: Vec<AppFigures>| Counted { apps, ..Counted::default() };
+        let baseline = Baseline::new(0);
+        let before =
+            vec![app("others", 5, false), app("gone", 100, false), app("odd", 7, true), app("tv", 9, false)];
+        baseline.move_to(counted(before), None, 100);
+        let asked = |apps| {
+            let shown = baseline.show(counted(apps), 101).apps.into_iter();
+            shown.map(|app| (app.name, app.asked)).collect::<Vec<_>>()
+        };
+        let now = vec![app("others", 107, false), app("strangers", 8, true), app("tv", 12, false)];
+        let told = |name: &str, asked| (name.to_owned(), asked);
+        assert_eq!(asked(now), [told("tv", 3), told("others", 2), told("strangers", 1)]);
+        let back = vec![app("others", 105, false), app("gone", 4, false), app("strangers", 7, true)];
+        assert_eq!(asked(back)[0], told("gone", 4), "it has a place again, and begins from nothing");
     }
 
     #[test]
