@@ -27,7 +27,7 @@ pub(super) struct Summary {
     servers: u64,
     /// Those that answer.
     servers_online: u64,
-    /// Apps that were seen.
+    /// Apps that a server let in since start.
     apps: u64,
     /// Requests that apps made today.
     asked_today: u64,
@@ -41,7 +41,7 @@ pub(super) struct Summary {
     seconds_saved_today: u64,
     /// The share of answers today that were older than they should be, from 0 to 1.
     stale_share_today: Option<f64>,
-    /// How many play something; `null` before any server said it.
+    /// How many play something; `null` while that is not known: before every server said it, and while one is down.
     active_sessions: Option<u64>,
     /// Films there are; `null` before any server said it, as the two below.
     films: Option<u64>,
@@ -51,8 +51,8 @@ pub(super) struct Summary {
     tracks: Option<u64>,
     /// Things somebody should change.
     warnings: u64,
-    /// Of when the figures are, in milliseconds since 1970.
-    as_of_ms: u64,
+    /// When the oldest of what servers said was heard, in milliseconds since 1970; `null` before any said something.
+    as_of_ms: Option<u64>,
 }
 
 /// The figures of the last minute.
@@ -81,8 +81,10 @@ fn picture_of(control: &Control, playing: &Playing) -> Option<String> {
 pub(super) async fn summary(State(plane): State<Arc<Plane>>) -> Json<Summary> {
     let control = &plane.control;
     let figures = control.dashboard.figures();
-    let apps: usize = control.servers.iter().map(|shown| shown.server.apps.figures().len()).sum();
+    let seen = control.servers.iter().flat_map(|shown| shown.server.apps.figures());
+    let apps = seen.filter(|(_, app)| !app.is_stranger).count();
     let amounts = figures.libraries.as_ref().map(|libraries| libraries.all);
+    let counted_ms = figures.libraries.as_ref().map(|libraries| libraries.as_of_ms);
     let today = control.statistics.today(None);
     let warnings = control.own_warnings().count()
         + control.servers.iter().map(|shown| shown.warnings().count()).sum::<usize>();
@@ -96,11 +98,11 @@ pub(super) async fn summary(State(plane): State<Arc<Plane>>) -> Json<Summary> {
         saved_share_today: share(today.saved, today.asked),
         seconds_saved_today: today.seconds_saved,
         stale_share_today: today.stale_share,
-        active_sessions: figures.sessions.active,
+        active_sessions: figures.sessions.active.filter(|_| !figures.sessions.stale),
         films: amounts.map(|of| of.films),
         episodes: amounts.map(|of| of.episodes),
         tracks: amounts.map(|of| of.tracks),
         warnings: warnings as u64,
-        as_of_ms: figures.as_of_ms,
+        as_of_ms: [figures.sessions.as_of_ms, counted_ms].into_iter().flatten().min(),
     })
 }

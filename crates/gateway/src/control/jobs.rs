@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::{Control, Plane};
 use crate::jobs::{self, Asked, Report, indexes, playlists};
 
-/// Who asks for a sync waits so long for its end.
+/// Who asks for a run of one of these waits so long for its end.
 const SYNC_IS_AWAITED: Duration = Duration::from_secs(20);
 
 /// All jobs.
@@ -98,6 +98,11 @@ impl Control {
     /// Brings the mirror of what was played up, as the job it is.
     pub(super) async fn sync_history(&self) -> jobs::Awaited {
         self.jobs.run_to_its_end("history", SYNC_IS_AWAITED).await
+    }
+
+    /// Runs one of ours, or waits for the end of a run that is under way already.
+    pub(super) async fn run_or_join(&self, id: &str) -> jobs::Awaited {
+        self.jobs.run_or_join(id, SYNC_IS_AWAITED).await
     }
 
     fn run_job(&self, id: &str) -> Asked {

@@ -113,6 +113,7 @@ impl ServerFigures {
         let state = State::of(server);
         let breaker = server.breaker.counts();
         let outage = server.breaker.outage();
+        let (title, version) = server.title_and_version();
         Self {
             name: server.name().to_owned(),
             kind: server.settings.kind.name(),
@@ -133,8 +134,8 @@ impl ServerFigures {
                 next_try_ms: outage.next_probe_ms,
                 why: outage.why.and_then(Outcome::failure),
             }),
-            title: introduced.title.clone(),
-            version: introduced.version.clone(),
+            title: introduced.title.clone().or(title),
+            version: introduced.version.clone().or(version),
             remark: introduced.remark.filter(|_| state != State::Well),
             last_answer_ms: moment(&counters.last_success_ms),
             last_failure_ms: moment(&counters.last_failure_ms),

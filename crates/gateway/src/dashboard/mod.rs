@@ -36,8 +36,11 @@ pub const EVERY: Duration = Duration::from_mins(1);
 const LOOKED_MS: u64 = 15 * 60_000;
 /// What was kept no longer ago than this is as good as asked.
 const FRESH_ENOUGH: Duration = Duration::from_secs(30);
-/// How often it is asked who there is.
-const USERS_EVERY_MS: u64 = 15 * 60_000;
+/// So long it is good to know how much there is of everything, and how many users: what dashboards are told.
+pub const COUNTS_GOOD: Duration = Duration::from_mins(15);
+const COUNTS_GOOD_MS: u64 = 15 * 60_000;
+/// How often that is asked: a little sooner, so that it is not old while a server answers.
+const COUNTS_EVERY_MS: u64 = COUNTS_GOOD_MS - 2 * 60_000;
 /// So long it is good to know who plays what.
 const SESSIONS_GOOD_MS: u64 = 2 * 60_000;
 /// Sessions that are listed.
@@ -259,7 +262,7 @@ impl Dashboard {
             let name = server.name();
             let mut moments = known.totals.moments(&self.libraries, name);
             moments.extend(known.sessions.get(name).map(|seen| (seen.at_ms, SESSIONS_GOOD_MS)));
-            moments.extend(known.users.get(name).map(|(_, asked_ms)| (*asked_ms, 2 * USERS_EVERY_MS)));
+            moments.extend(known.users.get(name).map(|(_, asked_ms)| (*asked_ms, COUNTS_GOOD_MS)));
             Some((name.to_owned(), Heard::of(moments)?))
         };
         self.inside.servers().iter().filter_map(of).collect()
@@ -290,7 +293,7 @@ impl Dashboard {
 async fn look_at_users(known: &mut Known, server: &Arc<Server>, now_ms: u64, is_doubted: bool) {
     let asked_ms = known.users.get(server.name()).map(|(_, asked_ms)| *asked_ms);
     if server.settings.token.is_none()
-        || (!is_doubted && asked_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < USERS_EVERY_MS))
+        || (!is_doubted && asked_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < COUNTS_EVERY_MS))
     {
         return;
     }

@@ -10,12 +10,9 @@ use greenroom_upstream::crawl::{Contents, Shelf};
 use greenroom_upstream::dashboard::Counted;
 
 use super::figures::{Amounts, LibraryTotals, ServerAmounts};
-use super::kept;
+use super::{COUNTS_EVERY_MS, COUNTS_GOOD_MS, kept};
 use crate::inside::errand;
 use crate::library::{Libraries, Library, LibraryId};
-
-/// A library that is not kept whole is counted again after so long.
-const COUNT_EVERY_MS: u64 = 15 * 60_000;
 
 /// What is known of each library.
 #[derive(Debug, Default)]
@@ -114,14 +111,14 @@ impl Known {
             Some((library, kept)) => {
                 (library.server.clock.now_ms().saturating_sub(kept.age_s.saturating_mul(1000)), u64::MAX)
             }
-            None => (self.counted_ms, 2 * COUNT_EVERY_MS),
+            None => (self.counted_ms, COUNTS_GOOD_MS),
         }
     }
 }
 
 fn is_due(known: &Known, library: &Library) -> bool {
     let now_ms = library.server.clock.now_ms();
-    known.counted_ms == 0 || now_ms.saturating_sub(known.counted_ms) >= COUNT_EVERY_MS
+    known.counted_ms == 0 || now_ms.saturating_sub(known.counted_ms) >= COUNTS_EVERY_MS
 }
 
 /// Counts a snapshot. Artists and albums are no items of their own: they are what tracks lie in.

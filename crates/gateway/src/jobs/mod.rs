@@ -90,6 +90,13 @@ pub enum Awaited {
     Unknown,
 }
 
+impl Awaited {
+    /// Whether it came to a good end.
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Ended(last) if matches!(last.outcome, Outcome::Done | Outcome::CaughtUp))
+    }
+}
+
 /// All jobs.
 pub struct Jobs {
     at_once: usize,
@@ -330,6 +337,18 @@ impl Jobs {
             Asked::Already => return Awaited::Already,
             Asked::Unknown => return Awaited::Unknown,
         }
+        self.end_of(id, most).await
+    }
+
+    /// The same, but a run that is under way already will do.
+    pub async fn run_or_join(&self, id: &str, most: Duration) -> Awaited {
+        match self.run(id) {
+            Asked::Heard | Asked::Already => self.end_of(id, most).await,
+            Asked::Unknown => Awaited::Unknown,
+        }
+    }
+
+    async fn end_of(&self, id: &str, most: Duration) -> Awaited {
         let late = self.clock.sleep(most);
         tokio::pin!(late);
         loop {

@@ -12,6 +12,7 @@ use super::source::Source;
 use super::{Failure, Libraries, Library};
 use crate::config::AtStart;
 use crate::mode::Mode;
+use crate::playlists::SYNC_WITHOUT_INDEX;
 use crate::server::Server;
 use crate::warnings::{Action, Severity, Warning};
 
@@ -297,9 +298,15 @@ impl Libraries {
         all.retain(|library| library.id.server == server.name());
         let old = all.iter().filter_map(|library| Some(too_old(library, library.is_old(now_ms)?))).collect();
         drop(server.warnings.settle(&[OLD_CODE], old));
-        let turn_on = all.iter().find(|library| library.is_missed()).map(|library| turn_on(library));
-        let missed: Vec<String> =
-            all.iter().filter(|library| library.is_missed()).map(|library| library.named()).collect();
+        // That playlists go to it is said with more weight, and would be said twice.
+        let held = server.warnings.holding();
+        let is_said = |library: &Library| {
+            let id = library.id.to_string();
+            held.iter().any(|held| held.code == SYNC_WITHOUT_INDEX && held.subject.as_deref() == Some(&*id))
+        };
+        all.retain(|library| library.is_missed() && !is_said(library));
+        let turn_on = all.first().map(|library| turn_on(library));
+        let missed: Vec<String> = all.iter().map(|library| library.named()).collect();
         hold(server, !missed.is_empty(), off(&missed).with(turn_on));
     }
 }

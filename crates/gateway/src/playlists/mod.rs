@@ -323,8 +323,11 @@ impl Playlists {
                 library.id.server, library.id
             )
             .into(),
-            remedy: "Turn it on: [library] enabled = true, or PUT /api/v1/libraries with \"enabled\": true."
-                .into(),
+            remedy: format!(
+                "Turn it on: [library] enabled = true, or PUT /api/v1/libraries/{} with \"enabled\": true.",
+                library.id
+            )
+            .into(),
         };
         if warnings.raise(warning) {
             tracing::warn!(library = %library.id, "playlists are synchronised to a library whose index is turned off");

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use greenroom_upstream::greeting::Introduced;
 use greenroom_upstream::verdict::Representation;
 use http::HeaderMap;
 use http::header::DATE;
@@ -33,6 +34,15 @@ impl Server {
     /// Who the server said to be, in its own words.
     pub fn introduced(&self) -> Option<Vec<u8>> {
         self.introduction.lock().as_ref().map(|said| said.to_vec())
+    }
+
+    /// What it calls itself, and its version, as it said both last.
+    pub fn title_and_version(&self) -> (Option<String>, Option<String>) {
+        let said = self.introduction.lock().clone();
+        match said.map(|said| self.settings.kind.greeting(&said)) {
+            Some(Introduced::AsExpected { name, version }) => (name, self.version().or(Some(version))),
+            Some(Introduced::Emby { .. } | Introduced::Foreign) | None => (None, self.version()),
+        }
     }
 
     /// Who the server said to be, in the representation asked for.

@@ -15,7 +15,6 @@ use utoipa::ToSchema;
 use super::{iso, merged, percent, seconds};
 use crate::control::Plane;
 use crate::dashboard;
-use crate::history::Watch;
 use crate::inside::Asker;
 use crate::proxy::load::class_tag;
 use crate::server::Server;
@@ -208,7 +207,6 @@ pub(in crate::control) async fn warm(State(plane): State<Arc<Plane>>, headers: H
     let servers = plane.shown_servers();
     let inside = &control.inside;
     let began_ms = control.clock.now_ms();
-    let watch = Watch { is_cancelled: &|| plane.stop.is_cancelled(), progress: &|_, _| {} };
     let (activities, sessions, (recent, recent_unavailable), history, figures) = tokio::join!(
         merged::ask(
             inside,
@@ -225,8 +223,8 @@ pub(in crate::control) async fn warm(State(plane): State<Arc<Plane>>, headers: H
             |_, _| Some(())
         ),
         plane.warm_recent(asker),
-        control.history.sync(watch),
-        control.dashboard.recompute(),
+        control.run_or_join("history"),
+        control.run_or_join("dashboard"),
     );
     let is_asked = |marks: &merged::Marks| !marks.is_cached;
     let mut warmed = Vec::new();
@@ -239,13 +237,13 @@ pub(in crate::control) async fn warm(State(plane): State<Arc<Plane>>, headers: H
     note(!sessions.is_error() && is_asked(&sessions.marks), &[Cached::Sessions]);
     note(recent, &[Cached::Recent]);
     let is_synced = control.history.synced_ms(servers.iter().copied()).is_some_and(|at_ms| at_ms >= began_ms);
-    note(history.is_ok() && is_synced, &[Cached::History]);
+    note(history.is_done() && is_synced, &[Cached::History]);
     let shown = control.dashboard.figures();
     let is_heard = |server: &&Arc<Server>| {
         shown.heard.get(server.name()).is_some_and(|heard| dashboard::is_just_heard(heard, began_ms))
     };
     note(
-        figures.is_ok() && servers.iter().any(is_heard),
+        figures.is_done() && servers.iter().any(is_heard),
         &[Cached::Stats, Cached::LiveStats, Cached::Background],
     );
     let unavailable: Vec<String> = servers
@@ -323,6 +321,7 @@ impl Plane {
                 server.lifetime(class, usual).fresh_s.into()
             }
             (Cached::History, ..) => 900,
+            (Cached::Stats | Cached::LiveStats, ..) => dashboard::COUNTS_GOOD.as_secs(),
             _ => dashboard::EVERY.as_secs(),
         }
     }
