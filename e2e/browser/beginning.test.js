@@ -23,7 +23,7 @@ test("the address is copied, with the clipboard and without", async () => {
     await button.waitFor();
     await page.evaluate(async (has) => {
       await navigator.clipboard.writeText("nothing");
-      if (!has) Object.defineProperty(navigator, "clipboard", { value: undefined });
+      if (!has) Object.defineProperty(navigator, "clipboard", { value: undefined, configurable: true });
     }, hasClipboard);
     await button.click();
     await page.getByRole("button", { name: "Copy the address for home" }).filter({ hasText: "Copied" }).first().waitFor();

@@ -69,23 +69,11 @@ def hold(gateway, name, *arguments):
     assert "No operations" not in told and "Tested: 0" not in told, told[-2000:]
 
 
-def test_everything_is_answered_as_it_is_described(gateway):
-    apart = [word for name in TAKES_AWAY for word in ("--exclude-operation-id", name)]
-    hold(gateway, "session", "--header", gateway.sessions.pop(), *apart)
-
-
-def test_strangers_are_answered_as_it_is_described(gateway):
-    # A method that is not listed is not even told apart for who shows nothing.
-    hold(gateway, "stranger", "--exclude-checks", "unsupported_method")
-
-
-def test_what_takes_something_away_is_answered_as_it_is_described(gateway):
-    for name in TAKES_AWAY:
-        hold(gateway, name, "--header", gateway.sessions.pop(), "--include-operation-id", name)
-
-
 def test_what_is_answered_about_matches_and_playlists_has_the_fields_that_are_described(gateway):
-    """Real answers, not only such as nonsense is answered with: found, not found, pinned, and a run with its report."""
+    """Real answers, not only such as nonsense is answered with: found, not found, pinned, and a run with its report.
+
+    The first of all: the others show wrong tokens, and turn libraries off.
+    """
     description = requests.get(f"{gateway.control}/api/v1/openapi.json", timeout=10).json()
     shown = {"Authorization": f"Bearer {gateway.control_token()}"}
 
@@ -131,6 +119,21 @@ def test_what_is_answered_about_matches_and_playlists_has_the_fields_that_are_de
     call("GET", f"/api/v1/playlists/runs/{run['run']}/missing", at=of_run + "/missing")
     assert call("GET", "/api/v1/playlists/runs")["runs"]
     call("GET", "/api/v1/playlists/standing")
+
+
+def test_everything_is_answered_as_it_is_described(gateway):
+    apart = [word for name in TAKES_AWAY for word in ("--exclude-operation-id", name)]
+    hold(gateway, "session", "--header", gateway.sessions.pop(), *apart)
+
+
+def test_strangers_are_answered_as_it_is_described(gateway):
+    # A method that is not listed is not even told apart for who shows nothing.
+    hold(gateway, "stranger", "--exclude-checks", "unsupported_method")
+
+
+def test_what_takes_something_away_is_answered_as_it_is_described(gateway):
+    for name in TAKES_AWAY:
+        hold(gateway, name, "--header", gateway.sessions.pop(), "--include-operation-id", name)
 
 
 def some_track(gateway, library):

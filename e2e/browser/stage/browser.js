@@ -115,6 +115,7 @@ export async function goTo(page, view) {
   await page.evaluate((hash) => (location.hash = hash), `#/${view}`);
   await page.locator(`nav a[data-view="${view || "overview"}"][aria-current="page"]`).waitFor({ state: "attached" });
   await page.locator("#view h1").waitFor();
+  await page.locator("#view .arriving").waitFor({ state: "detached" });
 }
 
 /** What axe finds wrong with the page as it stands. The page must have been opened with `axe`. */
