@@ -42,6 +42,25 @@ pub fn serve(arguments: &[&str]) -> Program {
     Program { child, lines, folder }
 }
 
+/// The program as the configuration in a folder says: itself, a client that shows its control token, and what it prints,
+/// which nobody has to read but somebody has to hold.
+pub(crate) async fn configured(folder: &Path) -> (Child, Client, Lines<BufReader<ChildStdout>>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_greenroom"));
+    command.env_clear().env("HOME", folder).env("GREENROOM_CONFIG", folder.join("greenroom.toml"));
+    command.arg("serve").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().expect("it starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("it has an output")).lines();
+    let address = loop {
+        let line = lines.next_line().await.expect("it prints text").expect("it prints more");
+        if let Some((_, page)) = line.split_once("page: http://") {
+            break page.trim().trim_end_matches('/').parse().expect("an address");
+        }
+    };
+    let token = std::fs::read_to_string(folder.join("data/control.token")).expect("it is there");
+    let client = Client::new(address).with("content-type", "application/json");
+    (child, client.with("authorization", &format!("Bearer {}", token.trim())), lines)
+}
+
 impl Program {
     pub async fn line(&mut self) -> String {
         self.lines.next_line().await.expect("it prints text").expect("it prints more")

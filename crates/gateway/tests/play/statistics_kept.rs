@@ -1,7 +1,6 @@
 //! Statistics of the program itself: killed, it loses no more than was said; busy, it takes no more than it may.
 
 use std::path::Path;
-use std::process::Stdio;
 
 use futures_util::future::join_all;
 use greenroom::statistics::book::{Book, Range};
@@ -9,10 +8,10 @@ use greenroom::statistics::counts::Count;
 use greenroom::statistics::page::By;
 use greenroom::statistics::points::Step;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::Child;
 use tokio_util::task::TaskTracker;
 
+use crate::binary::configured;
 use crate::stage::scripted::{Arrived, Reply, Scripted, container};
 use crate::stage::waiting::until;
 use crate::stage::{Client, Raw};
@@ -22,23 +21,6 @@ const TOKEN: &str = "SECRET-token-0123456789";
 
 fn usual(_: &Arrived) -> Reply {
     Reply::Bytes(container(1))
-}
-
-/// The program with this configuration: itself, its control plane and its first server's listener.
-async fn start(folder: &Path) -> (Child, Client, Lines<BufReader<ChildStdout>>) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_greenroom"));
-    command.env_clear().env("HOME", folder).env("GREENROOM_CONFIG", folder.join("greenroom.toml"));
-    command.arg("serve").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().expect("it starts");
-    let mut lines = BufReader::new(child.stdout.take().expect("it has an output")).lines();
-    let address = loop {
-        let line = lines.next_line().await.expect("it prints text").expect("it prints more");
-        if let Some((_, page)) = line.split_once("page: http://") {
-            break page.trim().trim_end_matches('/').parse().expect("an address");
-        }
-    };
-    let token = std::fs::read_to_string(folder.join("data/control.token")).expect("it is there");
-    (child, Client::new(address).with("authorization", &format!("Bearer {}", token.trim())), lines)
 }
 
 /// Where apps find the first server.
@@ -71,7 +53,7 @@ async fn a_process_that_was_killed_loses_no_more_than_was_not_written_yet() {
     let server = Scripted::start(&TaskTracker::new(), usual).await;
     let folder = tempfile::tempdir().expect("a folder");
     configure(folder.path(), &server);
-    let (mut first, control, _printed) = start(folder.path()).await;
+    let (mut first, control, _printed) = configured(folder.path()).await;
     let client = Client::new(listener(&control).await).with("x-plex-token", TOKEN);
     for _ in 0..20 {
         client.get(SECTIONS).await;
@@ -83,7 +65,7 @@ async fn a_process_that_was_killed_loses_no_more_than_was_not_written_yet() {
         client.get(SECTIONS).await;
     }
     first.kill().await.expect("it dies");
-    let (mut second, control, _printed_again) = start(folder.path()).await;
+    let (mut second, control, _printed_again) = configured(folder.path()).await;
     let kept = asked(&control.get("/api/v1/statistics/today").await.json());
     assert!((20..=30).contains(&kept), "{kept}: 20 were written, and 30 asked");
     for (by, range) in [("class", "hour"), ("app", "day"), ("user", "year")] {
@@ -110,7 +92,7 @@ async fn twenty_thousand_requests_over_kept_connections_are_all_counted_within_b
     let server = Scripted::start(&TaskTracker::new(), usual).await;
     let folder = tempfile::tempdir().expect("a folder");
     configure(folder.path(), &server);
-    let (mut program, control, _printed) = start(folder.path()).await;
+    let (mut program, control, _printed) = configured(folder.path()).await;
     let address = listener(&control).await;
     let before = resident(&program);
     let user = |number: usize| async move {

@@ -1,41 +1,17 @@
 //! The program, killed in the middle of writing a playlist; the next one finishes it.
 
-use std::path::Path;
-use std::process::Stdio;
-
 use greenroom_simulator::faults::{Fault, Rule};
 use greenroom_upstream::ask::Kind;
 use http::Method;
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
 use tokio_util::task::TaskTracker;
 
 use super::house::{House, server, tokens};
-use crate::stage::Client;
+use crate::binary::configured;
 use crate::stage::waiting::until;
 use greenroom_cache::Clock;
 
 const SYNC: &str = "/api/v1/playlists/sync";
-
-/// The program with this configuration, and a client that shows its control token.
-async fn start(folder: &Path) -> (Child, Client, Lines<BufReader<ChildStdout>>) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_greenroom"));
-    command.env_clear().env("HOME", folder).env("GREENROOM_CONFIG", folder.join("greenroom.toml"));
-    command.arg("serve").stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().expect("it starts");
-    let mut lines = BufReader::new(child.stdout.take().expect("it has an output")).lines();
-    let address = loop {
-        let line = lines.next_line().await.expect("it prints text").expect("it prints more");
-        if let Some((_, page)) = line.split_once("page: http://") {
-            break page.trim().trim_end_matches('/').parse().expect("an address");
-        }
-    };
-    let token = std::fs::read_to_string(folder.join("data/control.token")).expect("it is there");
-    let client = Client::new(address).with("content-type", "application/json");
-    // What it prints from now on is not read, but somebody has to be there.
-    (child, client.with("authorization", &format!("Bearer {}", token.trim())), lines)
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_that_was_killed_halfway_is_finished_by_the_next_one_without_duplicates() {
@@ -58,7 +34,7 @@ async fn a_sync_that_was_killed_halfway_is_finished_by_the_next_one_without_dupl
         json!({"source": source, "server": "home", "name": "Weekly", "mode": "append", "wait": true, "detach": detach})
             .to_string()
     };
-    let (mut first, control, _printed) = start(folder.path()).await;
+    let (mut first, control, _printed) = configured(folder.path()).await;
     let begun = control.send(Method::POST, SYNC, &wish(0..1, false)).await;
     assert_eq!(begun.status, 200, "{}", begun.text());
     // One track a request: the eleventh request hangs.
@@ -70,7 +46,7 @@ async fn a_sync_that_was_killed_halfway_is_finished_by_the_next_one_without_dupl
     house.running.faults().clear();
     let held = house.held("ann", "Weekly").expect("it is there").len();
     assert!((4..30).contains(&held), "it was in the middle: {held}");
-    let (mut second, control, _printed_again) = start(folder.path()).await;
+    let (mut second, control, _printed_again) = configured(folder.path()).await;
     let told: Value = control.send(Method::POST, SYNC, &wish(0..30, false)).await.json();
     assert_eq!(house.held("ann", "Weekly"), Some(house.keys(0..30)), "{told}");
     second.kill().await.expect("it dies");
