@@ -11,7 +11,7 @@ endif
 
 # See what Greenroom does: simulated servers, an evening of companion apps directly and through it, an outage.
 demo: prepare
-	$(CARGO) run --release --quiet -p greenroom -- demo
+	$(CARGO) run --profile demo --quiet -p greenroom -- demo
 
 # All tests: the checks, the model checks, the sabotage run, a brief run of the fuzz targets, and real clients against
 # the real binary. What is missing is said before anything is built, and the last line says which part failed.
@@ -57,8 +57,9 @@ fuzz-brief: prepare prepare-fuzz
 	fuzz/run.sh 5
 
 # Unmodified clients from PyPI through the built program, then its page in Chromium. Pictures of it: target/e2e/browser.
+# With the examples, features of dependencies are those of the tests: what `make tests` built is the program.
 e2e: prepare prepare-e2e
-	$(CARGO) build --quiet -p greenroom
+	$(CARGO) build --quiet --workspace --bin greenroom --examples
 	sh e2e/run.sh
 
 # Figures, compared side by side in one run: the engine, its disk tier, then the whole gateway beside nginx, Varnish and bare hyper.

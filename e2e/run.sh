@@ -19,7 +19,9 @@ guard=""
 if command -v timeout >/dev/null 2>&1; then
   guard="timeout --foreground --signal=INT --kill-after=30 900"
 fi
-clients() { $guard .venv/bin/python -m pytest "$@"; }
+# Two files at a time: each has a gateway and its servers, and waits for them more than it computes. With `-n 0` they
+# run in one process, as a debugger wants it.
+clients() { $guard .venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"; }
 # Two files at a time, where Node can: each has a browser, a gateway and its servers.
 pages() {
   cd browser

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Fuzzes. fuzz/run.sh [SECONDS] [TARGET...] builds every target (or those that are named) and runs each for so many
-# seconds, JOBS at a time, from the seeds in fuzz/seeds and what earlier runs left in fuzz/corpus. What is found stays
-# in fuzz/findings, and the exit is not 0; fuzz/run.sh again TARGET FILE shows it once more.
+# Fuzzes. fuzz/run.sh [SECONDS] [TARGET...] builds the program that holds all targets and runs each target (or those
+# that are named) for so many seconds, JOBS at a time, from the seeds in fuzz/seeds and what earlier runs left in
+# fuzz/corpus. What is found stays in fuzz/findings, and the exit is not 0; fuzz/run.sh again TARGET FILE shows it once
+# more.
 #
 # Needs no nightly Rust: the flags below are all that instrumenting takes.
 set -eu
@@ -11,18 +12,16 @@ machine=$(rustc -vV | sed -n 's/^host: //p')
 # A directory of its own: what is built here is instrumented, and a long build must not lock the ordinary one.
 CARGO_TARGET_DIR=${FUZZ_TARGET_DIR:-$here/target}
 export CARGO_TARGET_DIR
-programs=$CARGO_TARGET_DIR/$machine/debug
+program=$CARGO_TARGET_DIR/$machine/debug/greenroom-fuzz
 
-# Builds the targets that are named.
+# Builds the program.
 build() {
     flags="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4"
     flags="$flags -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table"
     flags="$flags -Cllvm-args=-sanitizer-coverage-trace-compares"
     # When a crate of ours takes on a dependency, the lock file here follows by itself: so not --locked.
     # With --target the flags do not reach build scripts and macros, which could not be linked with them.
-    # shellcheck disable=SC2046
-    cd "$here" && RUSTFLAGS="--cfg fuzzing $flags" cargo build --quiet --target "$machine" \
-        $(printf -- '--bin %s ' "$@")
+    cd "$here" && RUSTFLAGS="--cfg fuzzing $flags" "${CARGO:-cargo}" build --quiet --target "$machine"
 }
 
 # Runs target $1 for $2 seconds and says in one line what came of it.
@@ -34,7 +33,7 @@ run_one() {
     words=$here/words/${target%%_*}.dict
     mkdir -p "$corpus" "$here/findings"
     found=no
-    "$programs/$target" "-dict=$words" "-max_len=$(length_of "$target")" "-max_total_time=$seconds" "-timeout=$(patience "$seconds")" \
+    FUZZ_TARGET=$target "$program" "-dict=$words" "-max_len=$(length_of "$target")" "-max_total_time=$seconds" "-timeout=$(patience "$seconds")" \
         -rss_limit_mb=1024 -print_final_stats=1 "-artifact_prefix=$here/findings/$target-" \
         "$corpus" "$here/seeds/$target" >"$log" 2>&1 </dev/null || found=yes
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
@@ -60,8 +59,9 @@ patience() { if [ "$1" -lt 60 ]; then echo 60; else echo 5; fi; }
 
 case ${1:-} in
 again)
-    build "$2"
-    exec "$programs/$2" "$3"
+    build
+    FUZZ_TARGET=$2 "$program" "$3"
+    exit
     ;;
 one)
     run_one "$3" "$2"
@@ -71,7 +71,8 @@ esac
 
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
+# Every target has a folder of seeds.
 # shellcheck disable=SC2046
-[ $# -gt 0 ] || set -- $(cd "$here/targets" && ls | sed 's/\.rs$//')
-build "$@"
+[ $# -gt 0 ] || set -- $(ls "$here/seeds")
+build
 printf '%s\n' "$@" | xargs -P "${JOBS:-$(nproc)}" -I '{}' "$here/run.sh" one "$seconds" '{}'

@@ -2,16 +2,20 @@
 //!
 //! What counts is CPU time per request, of all processes of a server, and ratios within a round: on a machine that
 //! others use too, nothing else holds. Started by `make bench`.
+//!
+//! `strangers [PROGRAM]` measures something else: the memory that long writes with a made-up token take.
 
 mod bare;
 mod client;
 mod cpu;
 mod crowd;
+mod day;
 mod figures;
 mod hits;
 mod misses;
 mod origin;
 mod peer;
+mod strangers;
 
 use std::process::ExitCode;
 
@@ -30,7 +34,10 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         ["origin", port] => on_all_cores(bare::listen(number(port), origin::answer)),
+        ["day", words @ ..] => on_one_core(day::measure(words)),
         ["bare", port] => on_all_cores(bare::serve(number(port), &hits::LENGTHS)),
+        ["strangers"] => on_one_core(strangers::measure(None)),
+        ["strangers", program] => on_one_core(strangers::measure(Some(program))),
         parts => {
             let effort = if parts.contains(&"--quick") { QUICK } else { FULL };
             let other = parts.iter().find_map(|part| part.strip_prefix("--beside="));

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response, StatusCode};
 
 /// How long the slow answers take.
 pub(crate) const SLOW: Duration = Duration::from_millis(100);
@@ -60,6 +60,9 @@ pub(crate) fn body(bytes: usize) -> Bytes {
 
 /// Answers one request.
 pub(crate) async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    if request.method() == Method::POST {
+        return Ok(refused(request.into_body()).await);
+    }
     let parts: Vec<&str> = request.uri().path().split('/').skip(1).collect();
     let body = match parts.as_slice() {
         ["library", "sections", length, "all"] => counted(length.parse().unwrap_or(0)),
@@ -79,6 +82,14 @@ pub(crate) async fn answer(request: Request<Incoming>) -> Result<Response<Full<B
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert("x-plex-protocol", HeaderValue::from_static("1.0"));
     Ok(response)
+}
+
+/// Reads what was sent to its end, keeps none of it, and refuses the token.
+async fn refused(mut body: Incoming) -> Response<Full<Bytes>> {
+    while let Some(Ok(_)) = body.frame().await {}
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    response
 }
 
 fn counted(bytes: usize) -> Bytes {

@@ -31,7 +31,8 @@ impl Peer {
         self.child.id()
     }
 
-    async fn start(name: &'static str, port: u16, command: &mut Command) -> Result<Self, String> {
+    /// Starts a program, and waits until it answers on its port.
+    pub(crate) async fn start(name: &'static str, port: u16, command: &mut Command) -> Result<Self, String> {
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
         let child = child.map_err(|error| format!("{name} does not start: {error}"))?;
         let mut peer = Self { name, port, own_requests: 0, child };
@@ -56,7 +57,7 @@ impl Drop for Peer {
 }
 
 /// A port that nobody uses at the moment.
-fn free_port() -> Result<u16, String> {
+pub(crate) fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
     listener.local_addr().map(|address| address.port()).map_err(|error| error.to_string())
 }
@@ -171,7 +172,8 @@ fn program(name: &str) -> PathBuf {
     if usual.exists() { usual } else { name.into() }
 }
 
-fn write(folder: &Path, name: &str, text: &str) -> Result<PathBuf, String> {
+/// Writes a file a server is started with.
+pub(crate) fn write(folder: &Path, name: &str, text: &str) -> Result<PathBuf, String> {
     let file = folder.join(name);
     fs::create_dir_all(folder)
         .and_then(|()| fs::write(&file, text))

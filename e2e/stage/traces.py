@@ -20,11 +20,14 @@ def spellings(secret):
 def found(secrets, shown):
     """Where which secret shows: pairs of a place and the line, with the secret itself taken out."""
     leaks = []
+    # Once, and not for every spelling: some texts are a whole database.
+    lowered = {place: text.lower() for place, text in shown.items()}
     for secret in secrets:
         assert len(secret) >= SHORTEST_SECRET, "too short to be searched for"
         for spelling in dict.fromkeys(spellings(secret)):
+            wanted = spelling.lower()
             for place, text in shown.items():
-                at = text.lower().find(spelling.lower())
+                at = lowered[place].find(wanted)
                 if at >= 0:
                     around = text[max(0, at - 80) : at] + "<secret>" + text[at + len(spelling) :][:40]
                     leaks.append((place, around))

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use greenroom_upstream::jellyfin::public_info_address;
+use greenroom_dialect::jellyfin::public_info_address;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 

@@ -1,9 +1,9 @@
 //! What must hold of any answer of a server: what is kept is whole, and says a bounded amount.
 
 use bytes::Bytes;
-use greenroom_upstream::ask::Kind;
-use greenroom_upstream::facts::{Facts, MAX_TAGGED_ROWS, Unfit};
-use greenroom_upstream::verdict::{Read, Representation, Verdict};
+use greenroom_dialect::ask::Kind;
+use greenroom_dialect::facts::{Facts, MAX_TAGGED_ROWS, Unfit};
+use greenroom_dialect::verdict::{Read, Representation, Verdict};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use serde::de::IgnoredAny;

@@ -1,8 +1,8 @@
 //! What must hold where two answers are compared: the same is no difference, and only places are told.
 
 use bytes::Bytes;
-use greenroom::doctor::compare::difference::differences;
-use greenroom::enquiry::Heard;
+use greenroom_origin::probe_client::Heard;
+use greenroom_origin::response_diff::differences;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 

@@ -1,6 +1,6 @@
 //! What must hold of any configuration: it is read, or every problem says its place and keeps the secrets.
 
-use greenroom::config::{Settings, Tree};
+use greenroom_config::{Settings, Tree};
 
 use super::request::{SECRET, planted, split_once};
 

@@ -5,10 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 
 use axum::body::{Body, to_bytes};
-use greenroom::config;
-use greenroom::control::{self, Control, Parts, Token};
+
 use greenroom_cache::{Cache, Clock, Settings};
-use greenroom_upstream::credential::Secret;
+use greenroom_control::{Control, Parts, Token};
+use greenroom_dialect::credential::Secret;
 use http::header::{AUTHORIZATION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, ORIGIN, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Response, Uri};
 use tokio::runtime::{Builder, Runtime};
@@ -89,15 +89,15 @@ async fn ask(control: &Arc<Control>, place: Place, request: &Request, uri: Uri) 
     *asked.headers_mut() = request.headers.clone();
     let [listen, peer] =
         [place.listen, place.peer].map(|text| text.parse::<SocketAddr>().expect("an address"));
-    let settings = config::Control {
+    let settings = greenroom_config::Control {
         listen,
         shown: None,
         base_path: place.behind.map(|(path, _)| path.to_owned()).unwrap_or_default(),
         hosts: place.behind.map(|(_, host)| host.to_owned()).into_iter().collect(),
-        trusted_proxies: config::Networks::default(),
+        trusted_proxies: greenroom_config::Networks::default(),
         open_reads: Vec::new(),
     };
-    control::answer(Arc::clone(control), settings, peer, asked).await
+    greenroom_control::answer(Arc::clone(control), settings, peer, asked).await
 }
 
 async fn holds(place: Place, request: &Request, session: &str, answer: Response<Body>) {

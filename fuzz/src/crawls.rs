@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
+use greenroom_dialect::ask::Kind;
+use greenroom_dialect::crawl::{Hint, Page};
 use greenroom_library::item::Item;
 use greenroom_library::snapshot::{Snapshot, SnapshotBuilder};
-use greenroom_upstream::ask::Kind;
-use greenroom_upstream::crawl::{Hint, Page};
 
 /// The longest key, text and list that is kept.
 const MAX: (usize, usize, usize) = (64, 8 * 1024, 257);

@@ -1,7 +1,7 @@
 //! What must hold of whoever asks, however they say it.
 
-use greenroom_upstream::ask::{Ask, Kind};
-use greenroom_upstream::credential::{Credential, Secret};
+use greenroom_dialect::ask::{Ask, Kind};
+use greenroom_dialect::credential::{Credential, Secret};
 use http::{HeaderMap, Method};
 
 use super::request::{Request, SECRET};

@@ -1,6 +1,6 @@
 //! What must hold of any stream of server-sent events: cut into events wherever its chunks end, it stays what it is.
 
-use greenroom::proxy::tap::{data_of, end_of_event};
+use greenroom_proxy::forward::sse::{data_of, end_of_event};
 
 use super::request::chance;
 

@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use greenroom::apps::Apps;
-use greenroom::config::Networks;
-use greenroom::framing::objection;
-use greenroom::proxy::headers::{Sender, contradiction, for_client, for_server};
-use greenroom::proxy::peer::client;
-use greenroom_upstream::ask::Kind;
+use greenroom_config::Networks;
+use greenroom_dialect::ask::Kind;
+use greenroom_origin::client_apps::Apps;
+use greenroom_origin::response_framing::objection;
+use greenroom_proxy::request::client_ip::client;
+use greenroom_proxy::request::headers::{Sender, contradiction, for_client, for_server};
 use http::header::CONNECTION;
 use http::{HeaderMap, StatusCode};
 

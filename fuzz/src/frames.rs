@@ -1,7 +1,7 @@
 //! What must hold of any frame of a notification socket.
 
-use greenroom_upstream::ask::Kind;
-use greenroom_upstream::signal::Signal;
+use greenroom_dialect::ask::Kind;
+use greenroom_dialect::signal::Signal;
 
 /// More signals than this come of no frame.
 const MAX_SIGNALS: usize = 513;

@@ -1,35 +1,38 @@
 //! What must hold of whatever a server says of itself.
 
-use greenroom_upstream::ask::Kind;
-use greenroom_upstream::greeting::{Introduced, change_counters, own_user};
-use greenroom_upstream::introduction::Introduction;
+use greenroom_dialect::ask::Kind;
+use greenroom_dialect::change_counters::change_counters;
+use greenroom_dialect::own_user::own_user;
+use greenroom_dialect::server_identity::{Answer, Inquiry, ServerIdentity, inquire, recognise};
+use http::HeaderMap;
 use serde::de::IgnoredAny;
 
 /// Checks what must hold of a body that should be a server's word about itself.
 pub fn check(body: &[u8]) {
     let is_json = serde_json::from_slice::<IgnoredAny>(body).is_ok();
-    for kind in [Kind::Plex, Kind::Jellyfin] {
-        let said = kind.greeting(body);
-        assert_eq!(said, kind.greeting(body));
-        assert!(!kind.is_starting(body) || is_json);
-        let length = match said {
-            Introduced::AsExpected { name, version } => {
-                kind.is_too_old(&version);
-                name.map_or(0, |name| name.len()) + version.len()
+    let is_xml = std::str::from_utf8(body).is_ok_and(|text| text.contains("<MediaContainer"));
+    for status in [200, 204, 302, 400, 401, 404, 500, 503] {
+        let answer = Answer { status, headers: &HeaderMap::new(), body };
+        let [plex, jellyfin] = [Kind::Plex, Kind::Jellyfin].map(|kind| recognise(kind, &answer));
+        assert_eq!(plex, recognise(Kind::Plex, &answer));
+        match (&plex, &jellyfin) {
+            (ServerIdentity::Expected(one), ServerIdentity::OtherKind(other))
+            | (ServerIdentity::OtherKind(one), ServerIdentity::Expected(other)) => {
+                assert_eq!(one, other, "a server is the same, whichever is expected");
+                assert!(status == 200 && (is_json || is_xml), "what says nothing is no server");
+                one.kind.is_too_old(&one.version);
+                let texts = [one.name.as_ref(), Some(&one.version), one.id.as_ref()];
+                let length: usize = texts.into_iter().flatten().map(String::len).sum();
+                assert!(length <= 2 * body.len());
             }
-            Introduced::Emby { version } => version.len(),
-            Introduced::Foreign => continue,
-        };
-        assert!(is_json, "what is no JSON says nothing");
-        assert!(length <= 2 * body.len());
-    }
-    for status in [200, 400, 404, 503] {
-        match Kind::introduction(status, body) {
-            Introduction::Served { .. } | Introduction::Emby(_) => {
-                assert!(is_json, "what is no JSON is nobody");
+            (one, other) => {
+                assert_eq!(one, other, "what is no such server is so for both");
+                assert!(!matches!(one, ServerIdentity::Emby { .. }) || (status == 200 && is_json));
             }
-            _ => {}
         }
+        assert!(plex.to_string().len() < 200 + 2 * body.len());
+        let asked = inquire(Kind::Plex, &[plex.clone(), jellyfin.clone(), jellyfin]);
+        assert!(matches!(asked, Inquiry::Known(_)), "questions end");
     }
     if let Some(user) = own_user(body) {
         assert!(is_json && !user.contains('-') && !user.bytes().any(|byte| byte.is_ascii_uppercase()));

@@ -2,9 +2,9 @@
 
 use std::fmt::Debug;
 
-use greenroom_upstream::ask::Kind;
-use greenroom_upstream::login::{Device, Look, jellyfin, plex};
-use greenroom_upstream::rights::Inquiry;
+use greenroom_dialect::ask::Kind;
+use greenroom_dialect::login::{Device, Look, jellyfin, plex};
+use greenroom_dialect::rights::Inquiry;
 
 use super::request::{SECRET, planted, split_once};
 

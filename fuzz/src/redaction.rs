@@ -1,6 +1,6 @@
 //! What must hold of anything that is shown: a secret that stands in it is not told.
 
-use greenroom_upstream::redact;
+use greenroom_dialect::redact;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::request::{SECRET, chance, split_once};

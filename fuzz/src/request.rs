@@ -1,7 +1,7 @@
 //! A request written as text, so that seeds can be read and mutations stay requests: method and target in the first
 //! line, a header per line, an empty line, the body. `$T` stands for the secret.
 
-use greenroom_upstream::ask::Ask;
+use greenroom_dialect::ask::Ask;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 /// What is planted where an input says `$T`, and must not be found where secrets may not be.

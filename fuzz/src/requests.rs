@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use greenroom_upstream::ask::Kind;
-use greenroom_upstream::open::Open;
-use greenroom_upstream::path::Path;
-use greenroom_upstream::redact;
-use greenroom_upstream::verdict::{Read, Verdict};
+use greenroom_dialect::ask::Kind;
+use greenroom_dialect::open::Open;
+use greenroom_dialect::path::Path;
+use greenroom_dialect::redact;
+use greenroom_dialect::verdict::{Read, Verdict};
 use http::header::{AUTHORIZATION, COOKIE, HOST, UPGRADE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method};

@@ -1,12 +1,12 @@
 //! What must hold of what a client is expected to ask next, whatever it asked before and whatever its server answered:
 //! it is a read in the client's own words, bounded, and tells no secret.
 
-use greenroom_upstream::ask::{Ask, Kind};
-use greenroom_upstream::class::Class;
-use greenroom_upstream::redact;
-use greenroom_upstream::sequel::habits::{Habits, Limits};
-use greenroom_upstream::sequel::{Asker, MAX_ROWS};
-use greenroom_upstream::verdict::{Read, Sharing, Verdict};
+use greenroom_dialect::ask::{Ask, Kind};
+use greenroom_dialect::class::Class;
+use greenroom_dialect::redact;
+use greenroom_dialect::sequel::habits::{Habits, Limits};
+use greenroom_dialect::sequel::{Asker, MAX_ROWS};
+use greenroom_dialect::verdict::{Read, Sharing, Verdict};
 use http::{HeaderMap, Method};
 
 use super::request::{Request, SECRET, split_once};

@@ -1,6 +1,6 @@
 //! Other spellings of a request: those that must meet in one key, and those that need not.
 
-use greenroom_upstream::ask::Kind;
+use greenroom_dialect::ask::Kind;
 use http::HeaderValue;
 
 use super::request::Request;

@@ -1,8 +1,8 @@
 //! What must hold of a survey of a server, whatever that server answers: it only reads, and it ends.
 
-use greenroom_upstream::ask::Kind;
-use greenroom_upstream::survey::{Form, Survey};
-use greenroom_upstream::verdict::Verdict;
+use greenroom_dialect::ask::Kind;
+use greenroom_dialect::survey::{Form, Survey};
+use greenroom_dialect::verdict::Verdict;
 
 use super::request::{Request, chance, split_once};
 use super::requests;

@@ -1,7 +1,7 @@
 //! The fuzz targets: each is one function over any bytes that panics where a property does not hold.
 
-use greenroom_upstream::ask::Kind::{Jellyfin, Plex};
-use greenroom_upstream::verdict::Representation::{Json, Opaque, Xml};
+use greenroom_dialect::ask::Kind::{Jellyfin, Plex};
+use greenroom_dialect::verdict::Representation::{Json, Opaque, Xml};
 
 use super::{
     address, answers, comparisons, configuration, control, crawls, credentials, events, forwarding, frames,

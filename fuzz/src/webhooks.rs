@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use greenroom::proxy::hook;
-use greenroom_upstream::plex::webhook;
+use greenroom_dialect::plex::webhook;
+use greenroom_proxy::stream::webhook as receiver;
 use tokio::runtime::{Builder, Runtime};
 
 use super::request::split_once;
@@ -57,5 +57,5 @@ fn is_found(payload: &[u8]) {
 }
 
 fn payload(content_type: &str, body: &[u8]) -> Option<Bytes> {
-    RUNTIME.block_on(hook::payload(content_type, Bytes::copy_from_slice(body)))
+    RUNTIME.block_on(receiver::payload(content_type, Bytes::copy_from_slice(body)))
 }

@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
-use crate::answer::Demand;
-use crate::cache::{Cache, House};
+use crate::cache::Cache;
 use crate::desk::Booking;
+use crate::engine::Engine;
 use crate::flight::{Boarding, Landed, Lead};
+use crate::freshness::judge;
 use crate::key::Key;
-use crate::load::{Failure, FailureKind, LoadReason, Loader};
-use crate::policy::{Marking, Policy, Verdict, judge};
+use crate::load::{Failure, FailureKind, Loader};
+use crate::load_reason::LoadReason;
+use crate::policy::{Marking, Policy, Verdict};
 use crate::reach::Reach;
 use crate::value::{Entry, Value};
 
@@ -52,19 +54,19 @@ impl Cache {
         policy: &Policy,
         loader: impl FnOnce() -> L,
     ) -> Result<Ahead<L::Pass>, Failure> {
-        let house = &self.0;
-        let Some(seen) = house.find_ahead(key, policy).await else { return Ok(Ahead::Kept) };
-        let (reach, now_ms) = (Reach::of_key(key), house.clock.now_ms());
-        if house.stop.is_cancelled() || house.desk.recall(key, &reach, now_ms).is_some() {
+        let engine = &self.0;
+        let Some(seen) = engine.find_ahead(key, policy).await else { return Ok(Ahead::Kept) };
+        let (reach, now_ms) = (Reach::of_key(key), engine.clock.now_ms());
+        if engine.stop.is_cancelled() || engine.desk.recall(key, &reach, now_ms).is_some() {
             return Ok(Ahead::Withheld);
         }
-        let lead = match house.desk.board(key, &reach, seen.as_ref(), now_ms) {
+        let lead = match engine.desk.board(key, &reach, seen.as_ref(), now_ms) {
             Boarding::Lead(lead) => lead,
             Boarding::Follow(_) => return Ok(Ahead::UnderWay),
             Boarding::LookAgain => return Ok(Ahead::Kept),
             Boarding::TooManyFlights | Boarding::TooManyWaiters => return Ok(Ahead::Withheld),
         };
-        house.fly_ahead(lead, (key, policy), seen, loader()).await
+        engine.fly_ahead(lead, (key, policy), seen, loader()).await
     }
 
     /// The same, whatever is kept, by a load that nobody else can join.
@@ -77,15 +79,15 @@ impl Cache {
         policy: &Policy,
         loader: impl FnOnce() -> L,
     ) -> Result<Ahead<L::Pass>, Failure> {
-        let house = &self.0;
-        match house.desk.solo(house.clock.now_ms()) {
-            Some(lead) => house.fly_ahead(lead, (key, policy), None, loader()).await,
+        let engine = &self.0;
+        match engine.desk.solo(engine.clock.now_ms()) {
+            Some(lead) => engine.fly_ahead(lead, (key, policy), None, loader()).await,
             None => Ok(Ahead::Withheld),
         }
     }
 }
 
-impl House {
+impl Engine {
     /// What is kept that a read could not be answered with at once; `None` if it could.
     async fn find_ahead(&self, key: &Key, policy: &Policy) -> Option<Option<Arc<Entry>>> {
         let now_ms = self.clock.now_ms();
@@ -116,7 +118,6 @@ impl House {
             key: key.clone(),
             policy: *policy,
             why: LoadReason::Ahead,
-            demand: Demand::Any,
             cell: self.tally.cell(key.namespace(), policy.class),
             warmth: None,
         };
@@ -125,7 +126,6 @@ impl House {
         let passed = self.launch(lead, booking, Arc::new(loader), old, None);
         match self.clock.timeout(policy.hard_timeout, follow).await {
             Ok(Landed::Kept { entry, .. }) => Ok(Ahead::Loaded(entry.value().clone())),
-            Ok(Landed::Adopted(_)) => Ok(Ahead::Kept),
             Ok(Landed::Shared(value)) => Ok(Ahead::Loaded(value)),
             Ok(Landed::Uncacheable) => Ok(passed.await.map_or(Ahead::Withheld, Ahead::Passed)),
             Ok(Landed::Failed(failure)) => Err(failure),

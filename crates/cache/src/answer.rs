@@ -27,13 +27,6 @@ pub enum Demand {
     Offline,
 }
 
-impl Demand {
-    /// Whether nothing will do that was loaded longer than a moment ago.
-    pub(crate) fn is_anew(self) -> bool {
-        matches!(self, Self::Reload | Self::Ask | Self::Own)
-    }
-}
-
 /// How a value came to be served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Served {

@@ -10,9 +10,11 @@ use crate::answer::{Answer, Demand, Served, Tier};
 use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::diagnosis::Diagnosis;
+use crate::engine::Engine;
+use crate::freshness::judge;
 use crate::key::{Key, Partition};
 use crate::load::{Failure, Loader};
-use crate::policy::{Policy, Verdict, judge};
+use crate::policy::{Policy, Verdict};
 use crate::read::Read;
 use crate::scope::{Invalidation, Scope};
 use crate::settings::Settings;
@@ -20,12 +22,12 @@ use crate::stamp::Stamp;
 use crate::stats::Stats;
 use crate::tally::Tally;
 use crate::value::Entry;
-use crate::warm::WarmSet;
+use crate::warm_set::WarmSet;
 use crate::warmth::Rhythm;
 
 /// A cache. Cloning copies a handle to the same one.
 #[derive(Clone)]
-pub struct Cache(pub(crate) Arc<House>);
+pub struct Cache(pub(crate) Arc<Engine>);
 
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,22 +35,12 @@ impl fmt::Debug for Cache {
     }
 }
 
-/// Everything a cache is made of.
-pub(crate) struct House {
-    pub(crate) desk: Desk,
-    pub(crate) clock: Clock,
-    pub(crate) tasks: TaskTracker,
-    pub(crate) tally: Tally,
-    pub(crate) warm: WarmSet,
-    pub(crate) stop: CancellationToken,
-}
-
 impl Cache {
     /// A cache whose loads run on `tasks`. Settings that contradict each other are cut to what can hold.
     pub fn new(settings: Settings, clock: Clock, tasks: TaskTracker) -> Self {
         let tally = Tally::new(settings.max_stat_cells.max(1));
         let (warm, stop) = (WarmSet::default(), CancellationToken::new());
-        Self(Arc::new(House { desk: Desk::new(settings), clock, tasks, tally, warm, stop }))
+        Self(Arc::new(Engine { desk: Desk::new(settings), clock, tasks, tally, warm, stop }))
     }
 
     /// A cache that also keeps what it loads on disk, so that it outlives the process.
@@ -66,7 +58,7 @@ impl Cache {
         let (warm, stop) = (WarmSet::default(), CancellationToken::new());
         let mut desk = Desk::new(settings);
         desk.open_below(disk_settings, &clock)?;
-        Ok(Self(Arc::new(House { desk, clock, tasks, tally, warm, stop })))
+        Ok(Self(Arc::new(Engine { desk, clock, tasks, tally, warm, stop })))
     }
 
     /// Waits until every invalidation made so far is durable, no longer than the disk's settings say. Without a

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cache::House;
+use crate::engine::Engine;
 use crate::key::{Key, Tag};
 use crate::load::FailureKind;
 use crate::memo::Memo;
@@ -62,7 +62,7 @@ impl Cause {
     }
 }
 
-impl House {
+impl Engine {
     pub(crate) fn diagnose(&self, key: &Key) -> Diagnosis {
         let of_key = Reach::of_key(key);
         let entry = self.desk.memory.peek(key);

@@ -26,8 +26,6 @@ const SHARDS: usize = 16;
 pub(crate) enum Landed {
     /// With a value to keep; whether it was.
     Kept { entry: Arc<Entry>, refusal: Option<Refusal>, leaving: Option<Leaving> },
-    /// With a value that another process loaded.
-    Adopted(Arc<Entry>),
     /// With a value for now.
     Shared(Value),
     /// With something for its starter only.
@@ -303,7 +301,7 @@ impl Landed {
     /// whether the tags are unknown.
     pub(crate) fn reach<'a>(&'a self, of_key: &'a Reach) -> (&'a Reach, bool) {
         match self {
-            Self::Kept { entry, .. } | Self::Adopted(entry) => (&entry.reach, false),
+            Self::Kept { entry, .. } => (&entry.reach, false),
             Self::Shared(_) | Self::Failed(_) | Self::Uncacheable => (of_key, true),
         }
     }

@@ -3,9 +3,14 @@
 
 use std::sync::Arc;
 
-#[cfg(not(feature = "shuttle"))]
-use crate::disk::Bell;
 use crate::value::Entry;
+
+/// Rung when the last answer that waited for a value has left.
+#[cfg(not(feature = "shuttle"))]
+pub(crate) trait Bell: std::fmt::Debug + Send + Sync {
+    /// Something may be ready to be written.
+    fn ring(&self);
+}
 
 /// Held by whoever delivers an answer until its last byte has left. Dropping it says that it has. Whoever holds it too
 /// long delays nothing but the writing of this one value, and that not for ever.
@@ -13,12 +18,12 @@ use crate::value::Entry;
 pub struct Leaving {
     entry: Arc<Entry>,
     #[cfg(not(feature = "shuttle"))]
-    bell: Bell,
+    bell: Arc<dyn Bell>,
 }
 
 #[cfg(not(feature = "shuttle"))]
 impl Leaving {
-    pub(crate) fn begin(entry: &Arc<Entry>, bell: Bell) -> Self {
+    pub(crate) fn begin(entry: &Arc<Entry>, bell: Arc<dyn Bell>) -> Self {
         entry.answer_begins();
         Self { entry: Arc::clone(entry), bell }
     }
@@ -30,7 +35,7 @@ impl Clone for Leaving {
         Self {
             entry: Arc::clone(&self.entry),
             #[cfg(not(feature = "shuttle"))]
-            bell: self.bell.clone(),
+            bell: Arc::clone(&self.bell),
         }
     }
 }

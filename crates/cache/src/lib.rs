@@ -93,8 +93,6 @@
 //! - **Settling**: after a confirmed write, loads that begin soon live shortly, for sources that need a moment.
 //! - **Memo**: what is remembered of a key beside a value: that its load failed a moment ago, or that its value is
 //!   not for keeping, in which case callers stop waiting for each other.
-//! - **Claim**: the right to load a key among all processes that have the same store open. It spares loads; nothing
-//!   depends on it.
 //! - **Warmth**: when a key is read, and in which rhythm. Keys of a policy with `warm` that are read in a rhythm are
 //!   loaded just before a read that would otherwise find nothing usable: within a budget, and never at the price of
 //!   a load more than their reads would cause.
@@ -104,13 +102,14 @@
 //!
 //! # Where to find what
 //!
-//! Decisions are pure and small: [`policy`] (judge), `plan` (what to do for a caller). `desk` is where callers,
+//! Decisions are pure and small: [`freshness`] (judge), `plan` (what to do for a caller). `desk` is where callers,
 //! loads and invalidations meet, without a runtime: it owns the markers, the flights, the memory tier and the memos,
 //! and it is the one place where tiers are consulted. `read` and `run` are the two halves that wait: for a flight,
-//! and for a loader. `below` and `looks` are where they meet the tier on disk, which is a house of its own ([`disk`]).
-//! [`Cache`] is the handle. Locks and atomics that decide anything come from `sync`, so that with
-//! the feature `shuttle` a model checker runs the very same code (`cargo test --features shuttle`); a build with
-//! that feature is good for nothing else. `sabotage.sh` takes out the guards one by one and asserts that tests fail.
+//! and for a loader. `disk_tier` in `desk` and `looks` are where they meet the tier on disk, which is a house of its
+//! own ([`disk`]). [`Cache`] is the handle, and `engine` is what it points to. Locks and atomics that decide anything
+//! come from `sync`, so that with the feature `shuttle` a model checker runs the very same code (`cargo test --features
+//! shuttle`); a build with that feature is good for nothing else. `sabotage.sh` takes out the guards one by one and
+//! asserts that tests fail.
 //!
 //! # What is deliberately absent
 //!
@@ -120,23 +119,28 @@
 //! - No negative values: a failure is never kept in place of a value, only remembered beside it, and briefly.
 //! - No probabilistic early refresh: a threshold with jitter, and one refresh at a time.
 //! - No hidden tasks: everything runs on the tracker that was lent, and nothing runs that nobody asked for. The tier on
-//!   disk has threads of its own (one that writes, some that read, one for claims), which end with it.
+//!   disk has threads of its own (one that writes, some that read), which end with it.
 //! - No secrets: keys and partitions appear in diagnosis. Loaders of warm keys may hold one, in memory, until they
 //!   cool down.
 
 pub mod ahead;
 pub mod answer;
-mod below;
+#[cfg(not(feature = "shuttle"))]
+#[doc(hidden)]
+pub mod bench_support;
 mod cache;
 pub mod clock;
 mod desk;
 pub mod diagnosis;
 #[cfg(not(feature = "shuttle"))]
 pub mod disk;
+mod engine;
 mod flight;
+pub mod freshness;
 pub mod key;
 pub mod leaving;
 mod load;
+mod load_reason;
 #[cfg(not(feature = "shuttle"))]
 mod looks;
 mod marker;
@@ -146,6 +150,7 @@ mod memory;
 #[cfg(test)]
 #[cfg(feature = "shuttle")]
 mod model;
+mod older_copy;
 mod plan;
 pub mod policy;
 mod quota;
@@ -153,11 +158,13 @@ mod reach;
 mod read;
 pub mod refusal;
 mod run;
+mod sabotage;
 pub mod scope;
 pub mod settings;
 pub mod stamp;
-mod start;
 pub mod stats;
+#[cfg(not(feature = "shuttle"))]
+mod stored_marker;
 mod sync;
 mod tally;
 #[cfg(test)]
@@ -165,6 +172,7 @@ mod tally;
 mod tests;
 pub mod value;
 mod warm;
+mod warm_set;
 mod warmth;
 
 pub use ahead::Ahead;
@@ -172,10 +180,12 @@ pub use answer::{Answer, Demand, Reason, Served, Tier};
 pub use cache::Cache;
 pub use clock::{Clock, Noticed, Witness};
 pub use diagnosis::{Cause, Diagnosis};
+pub use freshness::judge;
 pub use key::{Key, Partition, Tag};
 pub use leaving::Leaving;
-pub use load::{Failure, FailureKind, Fill, Load, LoadReason, Loader};
-pub use policy::{Earlier, Horizons, Marking, Policy, Verdict, judge};
+pub use load::{Failure, FailureKind, Fill, Load, Loader};
+pub use load_reason::LoadReason;
+pub use policy::{Earlier, Horizons, Marking, Policy, Verdict};
 pub use refusal::Refusal;
 pub use scope::{Invalidation, Mode, Scope, Settle};
 pub use settings::Settings;

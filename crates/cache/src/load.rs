@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::key::Tag;
+use crate::load_reason::LoadReason;
 use crate::policy::Policy;
 use crate::settings::Settings;
 use crate::value::{Entry, Value};
@@ -21,51 +22,6 @@ pub trait Loader: Send + Sync + 'static {
         why: LoadReason,
         old: Option<Arc<Entry>>,
     ) -> impl Future<Output = Result<Load<Self::Pass>, Failure>> + Send;
-}
-
-/// Why a load is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LoadReason {
-    /// Nothing was kept.
-    Absent,
-    /// What was kept is too old to be served as stale.
-    Expired,
-    /// What was kept was invalidated.
-    Invalidated,
-    /// A read found it due for a refresh.
-    Refresh,
-    /// Nobody read it, but it is to stay warm.
-    Warm,
-    /// The caller did not want what was kept.
-    Demanded,
-    /// Nobody asked yet, but somebody is likely to.
-    Ahead,
-}
-
-impl LoadReason {
-    /// Every reason.
-    pub const EVERY: [Self; 7] = [
-        Self::Absent,
-        Self::Expired,
-        Self::Invalidated,
-        Self::Refresh,
-        Self::Warm,
-        Self::Demanded,
-        Self::Ahead,
-    ];
-
-    /// The word for it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Absent => "absent",
-            Self::Expired => "expired",
-            Self::Invalidated => "invalidated",
-            Self::Refresh => "refresh",
-            Self::Warm => "warm",
-            Self::Demanded => "demanded",
-            Self::Ahead => "ahead",
-        }
-    }
 }
 
 /// What a load came to.

@@ -3,6 +3,8 @@
 use crate::clock::millis;
 use crate::scope::{Invalidation, Mode};
 use crate::stamp::Stamp;
+#[cfg(not(feature = "shuttle"))]
+use crate::stored_marker::Placed;
 
 /// So many writes of unknown outcome are told apart per scope. Of more, the first two to end become one that ends
 /// somewhere between: that may keep callers from joining a load, but lets none join wrongly.
@@ -103,7 +105,7 @@ impl Marks {
 
     /// Takes in the number a store gave to the marker with that stamp.
     #[cfg(not(feature = "shuttle"))]
-    pub(crate) fn take_number(&mut self, placed: &crate::disk::batch::Placed, stamp: Stamp) {
+    pub(crate) fn take_number(&mut self, placed: &Placed, stamp: Stamp) {
         self.newest_seq = self.newest_seq.max(placed.seq);
         self.numbered = self.numbered.max(stamp);
         if placed.mark.purges {

@@ -10,7 +10,7 @@ use quick_cache::sync::Cache;
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 
 use crate::key::{BuildAsHashed, Key};
-use crate::load::LoadReason;
+use crate::load_reason::LoadReason;
 use crate::quota::{Quota, Quotas};
 use crate::refusal::Refusal;
 use crate::settings::Settings;

@@ -13,7 +13,6 @@ use shuttle::future::block_on;
 use shuttle::sync::atomic::{AtomicU64, Ordering};
 use shuttle::thread;
 
-use crate::answer::Demand;
 use crate::desk::{Booking, Desk};
 use crate::flight::{Boarding, Landed, Lead};
 use crate::reach::Reach;
@@ -67,8 +66,8 @@ impl World {
 
     fn booking(&self) -> Booking {
         let cell = Arc::new(Cell::default());
-        let (why, demand) = (LoadReason::Absent, Demand::Any);
-        Booking { key: self.key.clone(), policy: POLICY, why, demand, cell, warmth: None }
+        let why = LoadReason::Absent;
+        Booking { key: self.key.clone(), policy: POLICY, why, cell, warmth: None }
     }
 
     /// Loads and lands: the source is read after the flight was stamped. The value carries a tag that nobody knew.

@@ -1,7 +1,7 @@
 //! What to do for a caller: the pure table behind a read.
 
 use crate::answer::{Demand, Reason, Served};
-use crate::load::LoadReason;
+use crate::load_reason::LoadReason;
 use crate::policy::Verdict;
 
 /// What to do for a caller.

@@ -1,10 +1,9 @@
-//! How long values live, and the one pure judgement about a kept value.
+//! How long values live, and the verdicts about kept ones.
 
 use std::time::Duration;
 
 use crate::clock::millis;
 use crate::stamp::Stamp;
-use crate::value::Entry;
 
 /// A refresh is due when this much of the fresh time has passed, in percent.
 const REFRESH_AT_PERCENT: u64 = 80;
@@ -91,8 +90,9 @@ impl Horizons {
 
     /// These horizons under a policy that may have been shortened since the value was stored: what is shorter
     /// applies at once, what is longer from the next load.
+    #[inline]
     #[must_use]
-    fn shortened_to(self, policy: &Policy, stored_ms: u64) -> Self {
+    pub(crate) fn shortened_to(self, policy: &Policy, stored_ms: u64) -> Self {
         let fresh_until_ms = stored_ms.saturating_add(millis(policy.fresh));
         let stale_until_ms = fresh_until_ms.saturating_add(millis(policy.stale));
         let error_until_ms = stale_until_ms.saturating_add(millis(policy.stale_on_error));
@@ -107,7 +107,8 @@ impl Horizons {
 
 impl Earlier {
     /// The horizons of a value as far as this bounds them: what it takes from the fresh time goes to nobody.
-    fn bound(self, kept: Horizons, created_ms: u64, stored_ms: u64) -> Horizons {
+    #[inline]
+    pub(crate) fn bound(self, kept: Horizons, created_ms: u64, stored_ms: u64) -> Horizons {
         if created_ms >= self.than_ms {
             return kept;
         }
@@ -160,16 +161,14 @@ pub enum Verdict {
     Dead,
 }
 
-/// Judges a kept value. Pure: time and markers are arguments.
-pub fn judge(entry: &Entry, policy: &Policy, now_ms: u64, marking: Marking) -> Verdict {
-    let kept = entry.horizons();
-    let kept = if entry.adapted() { kept } else { kept.shortened_to(policy, entry.stored_ms()) };
-    let bound = |earlier: Earlier| earlier.bound(kept, entry.created_ms(), entry.stored_ms());
-    let horizons = policy.earlier.map_or(kept, bound);
-    judge_horizons(horizons, policy.refresh_ahead, now_ms, marking)
-}
-
-fn judge_horizons(horizons: Horizons, refresh_ahead: bool, now_ms: u64, marking: Marking) -> Verdict {
+/// Judges by times alone.
+#[inline]
+pub(crate) fn judge_horizons(
+    horizons: Horizons,
+    refresh_ahead: bool,
+    now_ms: u64,
+    marking: Marking,
+) -> Verdict {
     let fallback = now_ms < horizons.error_until_ms;
     match marking {
         Marking::Purged => Verdict::Invalidated { fallback: false },

@@ -8,15 +8,15 @@ use std::task::Poll;
 
 use tokio::sync::oneshot;
 
-use crate::cache::House;
 use crate::desk::Booking;
+use crate::engine::Engine;
 use crate::flight::{Landed, Lead};
-use crate::load::{Failure, FailureKind, Load, LoadReason, Loader};
+use crate::load::{Failure, FailureKind, Load, Loader};
+use crate::load_reason::LoadReason;
 use crate::refusal::Refusal;
-use crate::start::Start;
 use crate::value::{Entry, RefreshClaim};
 
-impl House {
+impl Engine {
     /// Runs a load on the tracker. The caller may leave; the load goes on and its result is kept.
     pub(crate) fn launch<L: Loader>(
         self: &Arc<Self>,
@@ -27,16 +27,9 @@ impl House {
         claim: Option<RefreshClaim>,
     ) -> oneshot::Receiver<L::Pass> {
         let (pass, passed) = oneshot::channel();
-        let house = Arc::clone(self);
+        let engine = Arc::clone(self);
         self.tasks.spawn(async move {
-            let began_us = house.clock.now_us();
-            let claimed = match house.start(&lead, &booking, old.as_ref()).await {
-                Start::Load(claimed) => claimed,
-                Start::Adopt(entry) => {
-                    house.desk.forget_memo(&booking.key);
-                    return lead.land(Landed::Adopted(entry));
-                }
-            };
+            let began_us = engine.clock.now_us();
             let why = booking.why;
             match why {
                 LoadReason::Refresh => booking.cell.refreshes.one(),
@@ -44,19 +37,16 @@ impl House {
                 _ => {}
             }
             let loading = guarded(async { loader.load(why, old).await });
-            let result = house.clock.timeout(house.desk.settings.flight_max_age, loading).await;
+            let result = engine.clock.timeout(engine.desk.settings.flight_max_age, loading).await;
             let result =
                 result.unwrap_or_else(|_| Err(Failure::new(FailureKind::TimedOut, "the load never ended")));
-            let created = lead.flight.created;
-            booking.cell.load_took(house.clock.since_ms(began_us));
-            let is_kept = house.land(lead, &booking, result, claim.as_ref(), pass);
-            drop(claim);
-            claimed.give_back(&house, is_kept.then_some((&booking.key, created))).await;
+            booking.cell.load_took(engine.clock.since_ms(began_us));
+            engine.land(lead, &booking, result, claim.as_ref(), pass);
         });
         passed
     }
 
-    /// Keeps, shares, remembers; then wakes whoever waits. True if what was loaded is kept.
+    /// Keeps, shares, remembers; then wakes whoever waits.
     fn land<P>(
         &self,
         lead: Lead,
@@ -64,7 +54,7 @@ impl House {
         result: Result<Load<P>, Failure>,
         claim: Option<&RefreshClaim>,
         pass: oneshot::Sender<P>,
-    ) -> bool {
+    ) {
         let (key, cell) = (&booking.key, &booking.cell);
         let now_ms = self.clock.now_ms();
         let landed = match result {
@@ -112,9 +102,7 @@ impl House {
             let settings = &self.desk.settings;
             claim.failed(now_ms, settings.refresh_backoff, settings.refresh_backoff_max);
         }
-        let is_kept = matches!(landed, Landed::Kept { refusal: None, .. });
         lead.land(landed);
-        is_kept
     }
 }
 
@@ -123,7 +111,6 @@ fn leaves_old(landed: &Landed) -> bool {
     match landed {
         // It was not even tried; when the source is back, nothing is to wait.
         Landed::Failed(failure) if failure.kind == FailureKind::Offline => false,
-        Landed::Adopted(_) => false,
         Landed::Kept { refusal, .. } => {
             refusal.is_some_and(|refusal| !matches!(refusal, Refusal::Invalidated | Refusal::Older))
         }

@@ -1,6 +1,6 @@
 //! Statistics as plain figures.
 
-use crate::load::LoadReason;
+use crate::load_reason::LoadReason;
 use crate::refusal::Refusal;
 
 /// Upper limits of the load time histogram's buckets, in milliseconds; a last bucket takes what is longer.

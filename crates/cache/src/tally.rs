@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::load::LoadReason;
+use crate::load_reason::LoadReason;
 use crate::refusal::Refusal;
 use crate::stats::{ClassStats, LOAD_TIME_BUCKETS_MS, LoadTimes, Stats};
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::clock::millis;
 use crate::key::{Key, Tag};
-use crate::load::LoadReason;
+use crate::load_reason::LoadReason;
 use crate::policy::Horizons;
 use crate::quota::Quota;
 use crate::reach::Reach;

@@ -1,149 +1,36 @@
-//! Keeping keys warm: which keys, with which loaders, and the round that refreshes them before they go stale.
+//! Keeping keys warm: what joins the set, and the round that refreshes it before it goes stale.
 //!
 //! Loaders may hold what a client's own reload needs. They are kept in memory only, no longer than the idle limit
 //! after that client's last read, and are dropped when their partition is purged or denied.
 
-use std::collections::{HashMap, VecDeque};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::task::JoinSet;
 
-use crate::answer::Demand;
-use crate::cache::House;
 use crate::clock::millis;
 use crate::desk::Booking;
+use crate::engine::Engine;
 use crate::flight::{Boarding, Follow};
 use crate::key::{Key, Partition};
-use crate::load::{Failure, Load, LoadReason, Loader};
+use crate::load::Loader;
+use crate::load_reason::LoadReason;
 use crate::policy::{Marking, Policy};
 use crate::reach::Reach;
 use crate::stamp::Stamp;
 use crate::value::{Entry, RefreshClaim};
+use crate::warm_set::{Kept, WarmKey, WarmSet, lock, reload};
 use crate::warmth::{Rhythm, Warmth};
 
-const MINUTE_MS: u64 = 60_000;
 /// A read causes no refresh for at least this much of the fresh time, in percent: what is due at 80 %, less jitter.
 const SURELY_FRESH_PERCENT: u64 = 75;
-/// Budgets of namespaces that spent nothing lately are forgotten when there are more than this.
-const MAX_IDLE_BUDGETS: usize = 256;
 /// Refreshes of what somebody announced a read of, per namespace and minute: a page that polls every five seconds takes
 /// fifteen.
 const ANNOUNCED_PER_MINUTE: u32 = 90;
 /// Loads under way at a time when everything is warmed on demand.
 const WARM_NOW_AT_A_TIME: usize = 8;
 
-type Loading = Pin<Box<dyn Future<Output = Result<Load<()>, Failure>> + Send>>;
-type Reload = Arc<dyn Fn(LoadReason, Option<Arc<Entry>>) -> Loading + Send + Sync>;
-
-/// The keys that are kept warm.
-#[derive(Default)]
-pub(crate) struct WarmSet {
-    keys: Mutex<HashMap<Key, WarmKey>>,
-    budgets: Mutex<HashMap<Box<str>, VecDeque<u64>>>,
-    /// What is refreshed because a read was announced has a budget of its own.
-    announced: Mutex<HashMap<Box<str>, VecDeque<u64>>>,
-    /// What was asked in all when the warmer last looked, and when that last changed.
-    activity: Mutex<(u64, u64)>,
-    /// When the warmer last looked.
-    looked_ms: AtomicU64,
-}
-
-/// One key that is kept warm.
-#[derive(Clone)]
-struct WarmKey {
-    reload: Reload,
-    policy: Policy,
-    warmth: Arc<Warmth>,
-    /// A purge after this drops it.
-    since: Stamp,
-    /// When the refresh was due that was refused last for want of budget.
-    refused_due_ms: Arc<AtomicU64>,
-}
-
-/// The kept loader in the shape of any other.
-struct Kept(Reload);
-
-impl Loader for Kept {
-    type Pass = ();
-
-    async fn load(&self, why: LoadReason, old: Option<Arc<Entry>>) -> Result<Load<()>, Failure> {
-        (self.0)(why, old).await
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn reload<L: Loader>(loader: &Arc<L>) -> Reload {
-    let loader = Arc::clone(loader);
-    Arc::new(move |why, old| {
-        let loader = Arc::clone(&loader);
-        Box::pin(async move { loader.load(why, old).await.map(without_pass) })
-    })
-}
-
-impl WarmSet {
-    pub(crate) fn len(&self) -> usize {
-        lock(&self.keys).len()
-    }
-
-    /// When the warmer last looked, in milliseconds; zero if never.
-    pub(crate) fn looked_ms(&self) -> u64 {
-        self.looked_ms.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn has(&self, key: &Key) -> bool {
-        lock(&self.keys).contains_key(key)
-    }
-
-    pub(crate) fn forget(&self, key: &Key) {
-        lock(&self.keys).remove(key);
-    }
-
-    pub(crate) fn clear(&self) {
-        lock(&self.keys).clear();
-    }
-
-    /// Takes one load from the namespace's budget, if there is any left in the minute that ends now.
-    fn spend(&self, namespace: &str, per_minute: u32, now_ms: u64) -> bool {
-        Self::spend_of(&self.budgets, namespace, per_minute, now_ms)
-    }
-
-    fn spend_of(
-        budgets: &Mutex<HashMap<Box<str>, VecDeque<u64>>>,
-        namespace: &str,
-        per_minute: u32,
-        now_ms: u64,
-    ) -> bool {
-        let mut budgets = lock(budgets);
-        if budgets.len() >= MAX_IDLE_BUDGETS {
-            budgets.retain(|_, spent| spent.back().is_some_and(|at_ms| at_ms + MINUTE_MS > now_ms));
-        }
-        let spent = budgets.entry(namespace.into()).or_default();
-        while spent.front().is_some_and(|at_ms| at_ms + MINUTE_MS <= now_ms) {
-            spent.pop_front();
-        }
-        let within = spent.len() < usize::try_from(per_minute).unwrap_or(usize::MAX);
-        if within {
-            spent.push_back(now_ms);
-        }
-        within
-    }
-
-    /// How long no client has asked anything, given what was asked in all.
-    fn quiet_ms(&self, asked: u64, now_ms: u64) -> u64 {
-        let mut activity = lock(&self.activity);
-        if activity.0 != asked || activity.1 == 0 {
-            *activity = (asked, now_ms);
-        }
-        now_ms.saturating_sub(activity.1)
-    }
-}
-
-impl House {
+impl Engine {
     /// Registers a key to be kept warm with this loader, in place of an earlier one.
     pub(crate) fn keep_warm<L: Loader>(
         &self,
@@ -167,7 +54,9 @@ impl House {
         warmth.note_read(now_ms);
         let refused_due_ms = Arc::default();
         let warm = WarmKey { reload, policy: *policy, warmth: Arc::clone(&warmth), since, refused_due_ms };
-        keys.insert(key.clone(), warm);
+        if keys.insert(key.clone(), warm).is_none() {
+            self.warm.filled.notify_one();
+        }
         Some(warmth)
     }
 
@@ -192,15 +81,9 @@ impl House {
         let warmth = Arc::new(Warmth::of(rhythm));
         let cell = self.tally.cell(key.namespace(), policy.class);
         let (why, begun) = (LoadReason::Warm, self.desk.sequence().next(now_ms));
-        let booking = Booking {
-            key: key.clone(),
-            policy: *policy,
-            why,
-            demand: Demand::Any,
-            cell,
-            warmth: Some(Arc::clone(&warmth)),
-        };
-        if self.desk.take_up_anew(&booking, now_ms).await.is_none() {
+        let booking =
+            Booking { key: key.clone(), policy: *policy, why, cell, warmth: Some(Arc::clone(&warmth)) };
+        if self.desk.take_up_warm(&booking, now_ms).await.is_none() {
             return;
         }
         let mut keys = lock(&self.warm.keys);
@@ -211,6 +94,7 @@ impl House {
                 key.clone(),
                 WarmKey { reload, policy, warmth, since: begun, refused_due_ms: Arc::default() },
             );
+            self.warm.filled.notify_one();
         }
     }
 
@@ -308,7 +192,6 @@ impl House {
             key: key.clone(),
             policy: warm.policy,
             why: LoadReason::Warm,
-            demand: Demand::Any,
             cell: self.tally.cell(key.namespace(), warm.policy.class),
             warmth: Some(Arc::clone(&warm.warmth)),
         };
@@ -341,7 +224,7 @@ impl House {
         asked
     }
 
-    /// The warmer: looks around every tick until the house closes.
+    /// The warmer: looks around every tick until the engine closes. It sleeps while there is nothing to keep warm.
     pub(crate) async fn warm_on(self: Arc<Self>) {
         let tick = self.desk.settings.warm_tick;
         loop {
@@ -349,32 +232,10 @@ impl House {
                 () = self.stop.cancelled() => return self.warm.clear(),
                 () = self.clock.sleep(tick) => self.warm_round(),
             }
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                () = self.warm.filled() => {}
+            }
         }
-    }
-}
-
-/// A warm load has no caller: what is not for keeping is for nobody.
-fn without_pass<P>(load: Load<P>) -> Load<()> {
-    match load {
-        Load::Store(fill) => Load::Store(fill),
-        Load::Share(value) => Load::Share(value),
-        Load::Gone(value) => Load::Gone(value),
-        Load::Pass(_) => Load::Pass(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_budget_holds_in_every_minute_and_budgets_nobody_spends_are_forgotten() {
-        let warm = WarmSet::default();
-        let granted = (0..600).filter(|second| warm.spend("home", 5, second * 1000)).count();
-        assert_eq!(granted, 50, "five a minute");
-        for namespace in 0..10_000 {
-            warm.spend(&namespace.to_string(), 5, 600_000 + namespace * MINUTE_MS);
-        }
-        assert!(lock(&warm.budgets).len() <= MAX_IDLE_BUDGETS + 1);
     }
 }

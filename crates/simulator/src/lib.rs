@@ -1,9 +1,10 @@
 //! A Plex and a Jellyfin to run against.
 //!
-//! Both speak enough of their protocol for real clients to work unmodified. They share a library that is computed
-//! from a seed ([`catalogue`]), the state of its users ([`state`]), what can be made to go wrong ([`faults`]), how
-//! long answers take ([`latency`]) and a count of every request ([`ledger`]). A dialect only turns requests into
-//! views and writes of that state, and those into its own shapes.
+//! Both speak enough of their protocol for real clients to work unmodified. They stand on the same backend, whose rooms
+//! are shown here as well, for whoever sets up a server needs its words: a library that is computed from a seed
+//! ([`catalogue`]), the state of its users ([`state`]), what can be made to go wrong ([`faults`]), how long answers
+//! take ([`latency`]) and a count of every request ([`ledger`]). A dialect only turns requests into views and writes of
+//! that state, and those into its own shapes.
 //!
 //! ```no_run
 //! # async fn run() -> std::io::Result<()> {
@@ -26,18 +27,12 @@
 //! What is deliberately absent: any other crate of this project, storage, media worth watching, and the parts of the
 //! protocols that only players use.
 
-pub mod catalogue;
-pub mod chance;
-pub mod class;
-pub mod clock;
-pub mod faults;
+pub mod directions;
 pub mod jellyfin;
-pub mod latency;
-pub mod ledger;
-pub mod media;
-pub mod options;
 pub mod plex;
-pub mod running;
-pub mod serve;
-pub mod state;
-pub mod users;
+pub mod switch_names;
+
+pub use greenroom_simulator_backend::{
+    catalogue, chance, class, clock, faults, latency, ledger, media, options, running, serve, state,
+    timestamp, users,
+};

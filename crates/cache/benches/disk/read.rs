@@ -1,7 +1,7 @@
 //! A hit on disk: on the reading thread alone, and as a caller has it; beside diskcache and a bare SQLite.
 
 use greenroom_cache::Key;
-use greenroom_cache::disk::gauge::Gauge;
+use greenroom_cache::bench_support::Gauge;
 use rusqlite::Connection;
 use xxhash_rust::xxh3::xxh3_64;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use greenroom_cache::disk::gauge;
+use greenroom_cache::bench_support;
 use greenroom_cache::{Cache, Clock, Entry, Key, Settings};
 use tokio_util::task::TaskTracker;
 
@@ -49,7 +49,7 @@ fn compare_one(rounds: usize, length: usize) {
         let (began, cpu) = (now(), cpu_time());
         for (key, entry) in &entries {
             let began = now();
-            gauge::offer(&cache, key, entry);
+            bench_support::offer(&cache, key, entry);
             times.push(now() - began);
         }
         runtime.block_on(async { assert!(cache.flush(LONG).await) });

@@ -6,6 +6,7 @@ use super::row::Torn;
 use crate::key::Key;
 use crate::memo::Memo;
 use crate::stamp::Stamp;
+use crate::stored_marker::{Mark, Placed};
 use crate::value::Entry;
 
 /// An entry on its way to the disk.
@@ -15,28 +16,6 @@ pub(crate) struct Offer {
     pub(crate) entry: Arc<Entry>,
     /// The newest marker that was known when its load began.
     pub(crate) seen: u64,
-}
-
-/// A marker on its way to the disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mark {
-    /// The scope as it is spelled.
-    pub(crate) scope: String,
-    pub(crate) purges: bool,
-    pub(crate) stamp: Stamp,
-    /// Until the end of which millisecond of the clock nothing it covers may be stored; zero if it may.
-    pub(crate) hold_until: Stamp,
-    /// Until when loads of what it covers live for `settle_fresh_ms` at most; zero if as long as ever.
-    pub(crate) settle_until_ms: u64,
-    pub(crate) settle_fresh_ms: u64,
-}
-
-/// A marker with its place in the order of all processes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Placed {
-    pub(crate) seq: u64,
-    pub(crate) origin: i64,
-    pub(crate) mark: Mark,
 }
 
 /// What is written in one transaction.

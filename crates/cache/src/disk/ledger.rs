@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::batch::{Mark, Placed};
 use super::spelling;
 use crate::clock::Clock;
 use crate::key::Key;
@@ -13,6 +12,7 @@ use crate::memo::{Memo, Memos};
 use crate::reach::Target;
 use crate::scope::Scope;
 use crate::stamp::{Sequence, Stamp};
+use crate::stored_marker::{Mark, Placed};
 
 /// Steps that are remembered. A load that began before the oldest of them counts as having known no marker.
 const MAX_STEPS: usize = 4096;
@@ -114,7 +114,7 @@ impl Ledger {
         }
     }
 
-    /// Markers that came since, of this process and of others.
+    /// Markers that came since.
     pub(crate) fn heard(&self, placed: &[Placed], ours: i64) {
         for one in placed {
             self.hear(one, ours);

@@ -1,20 +1,20 @@
-//! Markers in the store: placed in the one order of all processes, folded when there are too many, swept when no
+//! Markers in the store: placed in one order, whichever process placed them, folded when there are too many, swept when no
 //! entry needs them any more.
 //!
 //! A marker concerns the entries whose load knew none as new as it (`seen` is less than its number). So one that is
-//! no newer than the least `seen` in the store concerns nothing there. What is not there yet (it waits to be written,
-//! by whichever process) is compared with the *floor* when it comes: the newest marker that was swept. Who knew less
+//! no newer than the least `seen` in the store concerns nothing there. What is not there yet (it waits to be written)
+//! is compared with the *floor* when it comes: the newest marker that was swept. Who knew less
 //! than that is not stored.
 
 use rusqlite::{Connection, OptionalExtension, params};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::batch::{Mark, Placed};
 use super::layout::about;
 use super::row::int;
 use super::spelling;
 use super::trouble::Failing;
 use crate::stamp::Stamp;
+use crate::stored_marker::{Mark, Placed};
 
 /// Markers in a store. Of more, the oldest become markers of their whole namespaces, then of everything.
 pub(crate) const MAX_MARKERS: u64 = 16_384;

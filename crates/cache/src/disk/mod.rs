@@ -7,7 +7,6 @@
 //! | `layout` | its tables, and how a file is known to be ours |
 //! | `row` | how an entry becomes a row and comes back |
 //! | `sweep` | making room, in small steps |
-//! | `turn` | whose turn it is to open it |
 //! | `bodies` | large bodies, a file each |
 //! | `extent` | how much it holds, and how it shrinks |
 //! | `parcel` | how a value is packed: compression, tags, checksum |
@@ -16,44 +15,41 @@
 //! | `spelling` | how a scope is written down |
 //! | `ledger` | how markers on disk meet those in memory |
 //! | `queue` | what waits to be written: newest wins, readable, bounded |
+//! | `rewrite` | whether a value is written now, or the copy on disk will do for a while |
 //! | `orders` | invalidations and removals in it: coalesced, none lost |
-//! | `writer` | the one thread that writes, sweeps, and hears what other processes invalidated |
+//! | `writer` | the one thread that writes and sweeps |
 //! | `readers` | the threads that read |
 //! | `health` | which services are off, and when they are tried again |
 //! | `renewal` | what the writer does when the store fails |
 //! | `witness` | how a log that was lost is noticed |
 //! | `trouble` | the ways storage fails, and what each means |
-//! | `presence` | who else has the store open |
-//! | `claims` | who loads a key, among all who have |
+//! | `lock` | one owner per directory |
 //! | `inspect` | looking at a store from outside |
 //! | `place` | whether a directory is fit at all |
-//! | `gauge` | for measuring: what a reading thread does |
 //!
-//! **Two orders.** Within a process stamps order loads and invalidations. On disk, where several processes write,
-//! markers have a sequence number, given by the database when they are committed, and every entry says which
-//! marker was the newest its process knew when its load began (`seen`). An entry is invalid if a marker reaches it
-//! that is newer than that. Clocks have no say in it.
+//! **Two orders.** Within a process stamps order loads and invalidations. On disk, which outlives processes and their
+//! clocks, markers have a sequence number, given by the database when they are committed, and every entry says which
+//! marker was the newest that was known when its load began (`seen`). An entry is invalid if a marker reaches it that
+//! is newer than that. Clocks have no say in it.
 
 pub(crate) mod batch;
 mod bodies;
-pub(crate) mod claims;
 mod commit;
 mod extent;
-#[doc(hidden)]
-pub mod gauge;
 mod health;
 pub mod inspect;
 mod layout;
 pub(crate) mod ledger;
+pub mod lock;
 mod markers;
 mod memos;
 mod orders;
 mod parcel;
 mod place;
-mod presence;
 mod queue;
 mod readers;
 mod renewal;
+pub(crate) mod rewrite;
 pub(crate) mod row;
 mod settings;
 mod shared;
@@ -65,7 +61,6 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 pub mod trouble;
-mod turn;
 mod witness;
 mod writer;
 
@@ -78,57 +73,40 @@ pub use self::place::network_file_system;
 pub use self::settings::DiskSettings;
 pub use self::stats::DiskStats;
 
-use self::batch::{Mark, Offer};
-use self::claims::Claims;
+use self::batch::Offer;
 use self::ledger::{Ledger, Seen};
 use self::queue::Progress;
 use self::readers::Readers;
+use self::rewrite::Candidate;
 use self::row::Found;
 use self::shared::Shared;
-use self::stats::Sharing;
 use self::trouble::Trouble;
 use crate::clock::{Clock, millis};
 use crate::key::Key;
+use crate::leaving::Bell;
 use crate::memo::Memo;
 use crate::memory::Memory;
+use crate::older_copy::OlderCopy;
 use crate::scope::{Invalidation, Mode, Scope, Settle};
 use crate::stamp::{Moment, Stamp};
+use crate::stored_marker::Mark;
 use crate::value::Entry;
 
 /// How long a reader waits for the disk while the source cannot be asked: it is that or no answer.
 const LAST_RESORT_TIMEOUT: Duration = Duration::from_secs(2);
-/// A claim may take so many times as long as a look: without it two load, which takes longer.
-const CLAIM_PATIENCE: u32 = 5;
-/// How often it is looked whether something is written by now, and from when on it is hurried.
-const WRITTEN_POLL: Duration = Duration::from_millis(5);
-const WRITTEN_SOON: Duration = Duration::from_millis(100);
 
 /// The disk tier.
 #[derive(Debug)]
 pub(crate) struct Disk {
     shared: Arc<Shared>,
     readers: Readers,
-    claims: Claims,
-    sharing: Sharing,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Which state of the store a look is to see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Snapshot {
-    /// That of looks just before it, or a later one.
-    Any,
-    /// The one at the moment it is asked for.
-    Now,
-}
-
-/// Wakes the writer when an answer has left.
-#[derive(Debug, Clone)]
-pub(crate) struct Bell(Arc<Shared>);
-
-impl Bell {
-    pub(crate) fn ring(&self) {
-        self.0.queue.ring();
+impl Bell for Shared {
+    /// Wakes the writer: an answer has left.
+    fn ring(&self) {
+        self.queue.ring();
     }
 }
 
@@ -161,17 +139,15 @@ impl Disk {
             ));
         }
         let shared = Arc::new(Shared::new(settings, clock));
-        let writer = writer::Writer::open(Arc::clone(&shared), ledger, memory);
+        let writer = writer::Writer::open(Arc::clone(&shared), ledger, memory)?;
         let readers = Readers::start(&shared)?;
-        let claims = Claims::start(&shared.settings.dir, shared.settings.read_timeout * CLAIM_PATIENCE)?;
         let writer = std::thread::Builder::new().name("greenroom-writer".into()).spawn(move || writer.run());
         let writer = writer.map_err(|error| format!("no thread to write with: {error}"))?;
-        let sharing = Sharing::default();
-        Ok(Self { shared, readers, claims, sharing, writer: Mutex::new(Some(writer)) })
+        Ok(Self { shared, readers, writer: Mutex::new(Some(writer)) })
     }
 
     /// Looks a key up, for no longer than the read timeout; longer if there is nobody else to ask.
-    pub(crate) async fn look(&self, key: &Key, snapshot: Snapshot, is_last_resort: bool) -> Look {
+    pub(crate) async fn look(&self, key: &Key, is_last_resort: bool) -> Look {
         let shared = &self.shared;
         if let Some(entry) = shared.queue.find(key) {
             shared.counters.hits.fetch_add(1, Ordering::Relaxed);
@@ -180,11 +156,8 @@ impl Disk {
         let now_ms = shared.clock.now_ms();
         let usual = shared.settings.read_timeout;
         let patience = if is_last_resort { usual.max(LAST_RESORT_TIMEOUT) } else { usual };
-        let asked = if is_last_resort || shared.health.may_look(now_ms) {
-            self.readers.ask(key, snapshot)
-        } else {
-            None
-        };
+        let asked =
+            if is_last_resort || shared.health.may_look(now_ms) { self.readers.ask(key) } else { None };
         let Some(answer) = asked else {
             shared.counters.slow.fetch_add(1, Ordering::Relaxed);
             return Look::Nothing;
@@ -207,14 +180,15 @@ impl Disk {
     }
 
     /// Takes an entry in, to be written later. Never waits.
-    pub(crate) fn offer(&self, key: &Key, entry: &Arc<Entry>, seen: Seen) {
+    pub(crate) fn offer(&self, key: &Key, entry: &Arc<Entry>, seen: Seen, older: OlderCopy) {
+        let candidate = Candidate::of(entry, older);
         let offer = Offer { key: key.clone(), entry: Arc::clone(entry), seen: seen.seq };
-        self.shared.queue.offer(offer, seen.era);
+        self.shared.queue.offer_at(offer, seen.era, candidate, self.shared.clock.now_ms());
     }
 
     /// What an answer rings when it has left.
-    pub(crate) fn bell(&self) -> Bell {
-        Bell(Arc::clone(&self.shared))
+    pub(crate) fn bell(&self) -> Arc<dyn Bell> {
+        Arc::<Shared>::clone(&self.shared)
     }
 
     /// Takes an invalidation in, to be written at once.
@@ -274,58 +248,20 @@ impl Disk {
         self.reached(|done| done.all >= ticket, limit).await
     }
 
-    /// Waits until what a load brought under a key can be read by other processes. They may be waiting for it, so it
-    /// is hurried if it takes long: because its own answers are read slowly, say.
-    pub(crate) async fn stored(&self, key: &Key, created: Stamp, limit: Duration) {
-        let unhurried = async {
-            while self.shared.queue.holds(key, created) {
-                tokio::time::sleep(WRITTEN_POLL).await;
-            }
-        };
-        if tokio::time::timeout(WRITTEN_SOON, unhurried).await.is_err() {
-            self.flushed(limit).await;
-        }
-    }
-
     async fn reached(&self, mut is_reached: impl FnMut(&Progress) -> bool, limit: Duration) -> bool {
         let mut done = self.shared.done.subscribe();
         let reached = done.wait_for(|done| is_reached(done));
         tokio::time::timeout(limit, reached).await.is_ok_and(|reached| reached.is_ok())
     }
 
-    /// Whether another process has the store open.
-    pub(crate) fn has_company(&self) -> bool {
-        self.shared.has_company.load(Ordering::Relaxed)
-    }
-
-    /// Whether there is anybody to share loads with, and a disk that is quick enough for it.
-    pub(crate) fn may_share(&self) -> bool {
-        self.has_company() && !self.shared.health.reads_are_off()
-    }
-
-    /// Who loads a key, among all processes.
-    pub(crate) fn claims(&self) -> &Claims {
-        &self.claims
-    }
-
-    /// What loading beside other processes comes to.
-    pub(crate) fn sharing(&self) -> &Sharing {
-        &self.sharing
-    }
-
-    /// Waits until every invalidation so far is durable, or no longer than the settings say; and until other processes
-    /// on the directory know of it.
+    /// Waits until every invalidation so far is durable, or no longer than the settings say.
     pub(crate) async fn settled(&self) -> bool {
         if self.shared.health.writes_are_off() {
             // It will not be within that time.
             return false;
         }
         let ticket = self.shared.queue.newest();
-        let is_durable = self.reached(|done| done.orders >= ticket, self.shared.settings.mark_timeout).await;
-        if self.has_company() {
-            tokio::time::sleep(self.shared.settings.shared_lag).await;
-        }
-        is_durable
+        self.reached(|done| done.orders >= ticket, self.shared.settings.mark_timeout).await
     }
 
     /// What is wrong with the disk at this moment, if anything.
@@ -367,7 +303,6 @@ impl Disk {
             }
         }
         self.readers.close();
-        self.claims.close();
         self.shared.queue.depth().offers
     }
 }

@@ -4,10 +4,11 @@
 use std::collections::hash_map::Entry as Place;
 use std::collections::{HashMap, VecDeque};
 
-use super::batch::{Batch, Mark};
+use super::batch::Batch;
 use super::spelling;
 use crate::key::{BuildAsHashed, Key};
 use crate::stamp::Stamp;
+use crate::stored_marker::Mark;
 
 /// Scopes of which markers wait. Of more, markers become those of their namespaces, then of everything.
 const MAX_MARKS: usize = 16_384;

@@ -7,11 +7,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::oneshot;
 
+use super::Shared;
 use super::row::Found;
 use super::sight::{Looks, Sight};
 use super::store::Store;
 use super::trouble::{Failing, Trouble};
-use super::{Shared, Snapshot};
 use crate::key::Key;
 
 /// Looks in one read transaction: more would keep the log from being cut.
@@ -22,7 +22,6 @@ type Answer = oneshot::Receiver<Option<Box<Found>>>;
 /// One look, and where its answer is waited for.
 struct Ask {
     key: Key,
-    snapshot: Snapshot,
     answer: oneshot::Sender<Option<Box<Found>>>,
 }
 
@@ -47,11 +46,11 @@ impl Readers {
     }
 
     /// Asks for a key; `None` if too many wait already.
-    pub(crate) fn ask(&self, key: &Key, snapshot: Snapshot) -> Option<Answer> {
+    pub(crate) fn ask(&self, key: &Key) -> Option<Answer> {
         let doors = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let at = usize::try_from(key.hash64() >> 32).unwrap_or(0).checked_rem(doors.len())?;
         let (answer, answered) = oneshot::channel();
-        doors[at].try_send(Ask { key: key.clone(), snapshot, answer }).ok()?;
+        doors[at].try_send(Ask { key: key.clone(), answer }).ok()?;
         Some(answered)
     }
 
@@ -85,7 +84,7 @@ impl Reader {
         let mut looks = store.looks()?;
         let (mut next, mut count) = (Some(first), 0);
         while let Some(ask) = next {
-            self.keep_up(&mut looks, &mut known, ask.snapshot == Snapshot::Now && count > 0)?;
+            self.keep_up(&mut looks, &mut known)?;
             // Whoever asked may have gone: then nobody is served by looking.
             if !ask.answer.is_closed() {
                 let found = self.look(store, &mut looks, &ask.key)?;
@@ -99,9 +98,9 @@ impl Reader {
     }
 
     /// What has left the queue since a read began is to be seen in it: `known` is what was committed then.
-    fn keep_up(&self, looks: &mut Looks<'_>, known: &mut u64, is_wanted: bool) -> Result<(), Failing> {
+    fn keep_up(&self, looks: &mut Looks<'_>, known: &mut u64) -> Result<(), Failing> {
         let commits = self.shared.commits.load(Ordering::Acquire);
-        if is_wanted || commits != *known {
+        if commits != *known {
             looks.renew()?;
             *known = commits;
         }
@@ -186,7 +185,7 @@ mod tests {
         let opened = Store::open(dir.path(), 65_536).expect("it opens");
         let (mut looks, mut known) = (opened.looks().expect("a read begins"), 0);
         let mut finds = |key: &Key| {
-            reader.keep_up(&mut looks, &mut known, false).expect("it goes on");
+            reader.keep_up(&mut looks, &mut known).expect("it goes on");
             reader.look(&opened, &mut looks, key).expect("answered").is_some()
         };
         let key = |text| Key::new("home", &Partition::new("anna"), text);

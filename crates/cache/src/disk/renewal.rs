@@ -1,18 +1,23 @@
 //! What the writer does when the store fails: says so once, with what to do, and begins again where it can.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use super::batch::{Batch, Mark};
-use super::presence::{self, Presence};
+use super::batch::Batch;
+use super::lock::{self, DirectoryLock, LockError};
 use super::spelling;
 use super::store::{self, FILE, Store};
 use super::trouble::{Failing, Trouble};
 use super::writer::Writer;
 use crate::scope::Scope;
 use crate::stamp::Stamp;
+use crate::stored_marker::Mark;
 
 /// Pause between two renewals.
 const RENEW_PAUSE_MS: u64 = 1_000;
+
+/// How long a process that is about to end is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What is to be done about a store that cannot be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,12 +29,12 @@ enum Remedy {
 }
 
 impl Remedy {
-    /// A store of another format was written by another version. While that one uses it, or comes back to it in our
-    /// midst, the two would throw each other's away for ever.
-    fn of(trouble: Trouble, had_one: bool, is_in_use: impl FnOnce() -> bool) -> Self {
+    /// A store of another format was written by another version. One that is put in the place of ours while we run is
+    /// somebody's to see to.
+    fn of(trouble: Trouble, had_one: bool) -> Self {
         match trouble {
             Trouble::Damaged => Self::SetAside,
-            Trouble::Format if !had_one && !is_in_use() => Self::SetAside,
+            Trouble::Format if !had_one => Self::SetAside,
             _ => Self::Leave,
         }
     }
@@ -49,14 +54,25 @@ impl Writer {
         }
     }
 
+    /// Locks the directory, unless that is done and it is still the same directory.
+    pub(super) fn own(&mut self) -> Result<(), LockError> {
+        if !self.lock.as_ref().is_some_and(DirectoryLock::is_in_place) {
+            self.lock = None;
+            self.lock = Some(DirectoryLock::take(&self.shared.settings.dir, lock::FILE, LOCK_PATIENCE)?);
+        }
+        Ok(())
+    }
+
     fn begin_or_set_aside(&mut self, is_start: bool) -> Result<(), Failing> {
-        let dir = &self.shared.settings.dir;
-        let inode = store::inode_in(dir);
+        self.own().map_err(|error| match error {
+            LockError::Failed(error) => error.into(),
+            LockError::Held(holder) => Failing::new(Trouble::Locked, format!("{holder} uses this directory")),
+        })?;
+        let inode = store::inode_in(&self.shared.settings.dir);
         let begun = self.begin(is_start);
         let Err(failing) = &begun else { return begun };
         self.store = None;
-        let dir = &self.shared.settings.dir;
-        if Remedy::of(failing.trouble, self.had_one(), || presence::is_anybody_in(dir)) == Remedy::Leave {
+        if Remedy::of(failing.trouble, self.had_one()) == Remedy::Leave {
             return begun;
         }
         self.set_aside(failing, inode);
@@ -121,15 +137,12 @@ impl Writer {
     /// Opens what lies in the store's place now, or a new one if that is no good.
     pub(super) fn reopen(&mut self, now_ms: u64) {
         self.shared.is_open.store(false, Ordering::Release);
-        // Who goes without is not to be seen: others would take the store for one in use.
         self.store = None;
-        self.presence = None;
         let begun = self.begin_or_set_aside(false);
         // Only now: from here on offers say what they know in the numbers of this store.
         self.shared.queue.drop_offers(self.ledger.known.era());
         match begun {
             Ok(()) => {
-                self.presence = Some(Presence::enter(&self.shared.settings.dir, self.origin));
                 self.shared.generation.fetch_add(1, Ordering::Release);
                 self.shared.is_open.store(true, Ordering::Release);
                 if self.shared.health.mended() {

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::rewrite;
+
 const MIB: u64 = 1024 * 1024;
 
 /// The disk tier's bounds.
@@ -18,8 +20,16 @@ pub struct DiskSettings {
     pub file_above_bytes: usize,
     /// Bytes that may wait to be written; beyond, the oldest are dropped and counted.
     pub max_queued_bytes: u64,
-    /// How long an entry waits for others to be written with; never longer than half of `shared_lag`.
+    /// How long an entry waits for others to be written with.
     pub write_linger: Duration,
+    /// A value that is short-lived, or says the same as its copy on disk, is not written again before this; until then
+    /// the newest waits in memory, and a flush or a clean end writes it. Zero writes every value.
+    pub rewrite_after: Duration,
+    /// A value is short-lived if it is served without its source (fresh and stale together) for less than this.
+    pub short_life: Duration,
+    /// Keys of which it is remembered what was written last; beyond, the oldest are forgotten, and their next value is
+    /// written at once.
+    pub max_rewrite_keys: usize,
     /// How long a reader waits for the disk before it is a miss.
     pub read_timeout: Duration,
     /// Threads that read.
@@ -30,8 +40,6 @@ pub struct DiskSettings {
     pub max_wal_bytes: u64,
     /// How long an invalidation's call waits to be durable.
     pub mark_timeout: Duration,
-    /// Within this time other processes on the same directory know of an invalidation.
-    pub shared_lag: Duration,
     /// How long writing what is left may take at the end.
     pub drain_timeout: Duration,
 }
@@ -44,13 +52,15 @@ impl DiskSettings {
             max_bytes: 2048 * MIB,
             file_above_bytes: 64 * 1024,
             max_queued_bytes: 64 * MIB,
-            write_linger: Duration::from_millis(20),
+            write_linger: Duration::from_secs(1),
+            rewrite_after: rewrite::REWRITE_AFTER,
+            short_life: rewrite::SHORT_LIFE,
+            max_rewrite_keys: rewrite::MAX_REWRITE_KEYS,
             read_timeout: Duration::from_millis(20),
             readers: 2,
             max_looks: 1024,
             max_wal_bytes: 16 * MIB,
             mark_timeout: Duration::from_millis(50),
-            shared_lag: Duration::from_millis(20),
             drain_timeout: Duration::from_secs(5),
         }
     }

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::health::Health;
 use super::queue::{Progress, Queue};
+use super::rewrite::Rule;
 use super::settings::DiskSettings;
 use super::stats::Counters;
 use super::trouble::Failing;
@@ -30,8 +31,6 @@ pub(super) struct Shared {
     pub(super) commits: AtomicU64,
     /// Readers end their reads at once while the log is being cut.
     pub(super) cutting: AtomicBool,
-    /// Another process has the store open.
-    pub(super) has_company: AtomicBool,
     /// Everything up to this ticket is written, or never will be.
     pub(super) done: watch::Sender<Progress>,
 }
@@ -40,7 +39,7 @@ impl Shared {
     /// Nothing is open yet.
     pub(super) fn new(settings: DiskSettings, clock: Clock) -> Self {
         Self {
-            queue: Queue::new(settings.max_queued_bytes),
+            queue: Queue::sparing(settings.max_queued_bytes, Rule::of(&settings)),
             clock,
             health: Health::default(),
             counters: Counters::default(),
@@ -49,7 +48,6 @@ impl Shared {
             alarm: Mutex::default(),
             commits: AtomicU64::new(0),
             cutting: AtomicBool::new(false),
-            has_company: AtomicBool::new(false),
             done: watch::Sender::default(),
             settings,
         }

@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Disk;
-use crate::tally::Counter;
 
 /// What is counted. All of it only grows, but for what waits and what is held.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,16 +33,6 @@ pub struct DiskStats {
     pub bytes: u64,
     /// Bytes that may be kept.
     pub max_bytes: u64,
-    /// Loads that waited for another process, which loaded the same key.
-    pub waits: u64,
-    /// Loads that were spared because another process had made them.
-    pub adopted: u64,
-    /// Waits for another process that took too long: then this one loaded as well.
-    pub overdue: u64,
-    /// Loads made without asking other processes: there were too many at once, or the disk did not answer.
-    pub unclaimed: u64,
-    /// Whether another process has the store open.
-    pub has_company: bool,
     /// What is off at the moment, if anything.
     pub reads_off: bool,
     /// See [`DiskStats::reads_off`].
@@ -61,15 +50,6 @@ pub(super) struct Counters {
     pub(super) failed: AtomicU64,
     pub(super) set_aside: AtomicU64,
     pub(super) bytes: AtomicU64,
-}
-
-/// What loading beside other processes comes to.
-#[derive(Debug, Default)]
-pub(crate) struct Sharing {
-    pub(crate) waits: Counter,
-    pub(crate) adopted: Counter,
-    pub(crate) overdue: Counter,
-    pub(crate) unclaimed: Counter,
 }
 
 impl Disk {
@@ -92,11 +72,6 @@ impl Disk {
             queued_bytes: depth.bytes,
             bytes: read(&counters.bytes),
             max_bytes: shared.settings.max_bytes,
-            waits: self.sharing.waits.get(),
-            adopted: self.sharing.adopted.get(),
-            overdue: self.sharing.overdue.get(),
-            unclaimed: self.sharing.unclaimed.get(),
-            has_company: self.has_company(),
             reads_off: shared.health.reads_are_off(),
             writes_off: shared.health.writes_are_off(),
         }

@@ -14,7 +14,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::batch::{News, Placed};
+use super::batch::News;
 use super::bodies::Bodies;
 use super::extent;
 use super::layout::{about, prepare};
@@ -24,15 +24,15 @@ use super::sight::Looks;
 use super::sight::Sight;
 use super::sweep::Walk;
 use super::trouble::{Failing, Trouble};
-use super::turn::Turn;
 use super::{markers, memos};
 use crate::key::Key;
 use crate::memo::Memo;
 use crate::stamp::Stamp;
+use crate::stored_marker::Placed;
 
 /// The database's name in its directory.
 pub(crate) const FILE: &str = "cache.db";
-/// How long a lock of another process is waited for.
+/// How long another connection that writes is waited for.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a reader is waited for where the log is to be cut: nothing is written meanwhile.
 const CUT_PATIENCE: Duration = Duration::from_millis(50);
@@ -83,7 +83,6 @@ impl Store {
     fn connect(dir: &Path, file_above: usize) -> Result<Self, Failing> {
         let path = dir.join(FILE);
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-        let _turn = Turn::take(dir)?;
         // Made by us, so that nobody else may read it; the files beside it get the same mode from SQLite.
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error.into()),
@@ -210,6 +209,7 @@ impl Store {
     }
 
     /// A number that changes whenever another connection has written.
+    #[cfg(test)]
     pub(crate) fn version(&self) -> Result<i64, Failing> {
         Ok(self.db.pragma_query_value(None, "data_version", |row| row.get(0))?)
     }
@@ -289,7 +289,6 @@ pub(crate) fn inode_in(dir: &Path) -> Option<u64> {
 /// Moves the file out of the way, and what belongs to it; what was set aside before goes. Tells where it lies now;
 /// `None` if another file than `inode` is there by now: somebody else was quicker.
 pub(crate) fn set_aside(dir: &Path, inode: u64) -> Result<Option<PathBuf>, Failing> {
-    let _turn = Turn::take(dir)?;
     if inode_in(dir) != Some(inode) {
         return Ok(None);
     }
@@ -304,7 +303,6 @@ pub(crate) fn set_aside(dir: &Path, inode: u64) -> Result<Option<PathBuf>, Faili
 /// Throws the file away with all that belongs to it, and what was set aside before. `false` if another file than `inode`
 /// is there by now.
 pub(crate) fn throw_away(dir: &Path, inode: u64) -> Result<bool, Failing> {
-    let _turn = Turn::take(dir)?;
     if inode_in(dir) != Some(inode) {
         return Ok(false);
     }

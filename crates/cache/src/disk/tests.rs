@@ -1,11 +1,11 @@
-//! The tier as callers see it: through the cache, on real files, over restarts and beside other processes.
+//! The tier as callers see it: through the cache, on real files, over restarts and with one owner.
 
 mod inspecting;
 mod lives;
 pub(super) mod markers;
 mod removals;
 mod restarts;
-mod sharing;
+mod rewriting;
 mod sizes;
 mod warmed;
 mod writing;
@@ -155,6 +155,7 @@ async fn nothing_that_was_invalidated_comes_back_after_a_crash() {
     cache.invalidate(&tag("b"), &Invalidation::purge());
     assert!(cache.settled().await);
     // No farewell: as if the process had been killed. The files are what they are.
+    cache.crash_disk().await;
     let cache = open(dir.path());
     let new = Source::of("new");
     assert_eq!(served(&cache, "/marked", &new).await.2, b"new");
@@ -172,6 +173,8 @@ async fn what_was_marked_before_a_crash_stands_in_for_a_failed_load_and_what_was
     cache.invalidate(&tag("a"), &Invalidation::mark());
     cache.invalidate(&tag("b"), &Invalidation::purge());
     assert!(cache.settled().await);
+    // No farewell: as if the process had been killed. The files are what they are.
+    cache.crash_disk().await;
     let cache = open(dir.path());
     assert_eq!(served(&cache, "/marked", &Source::down()).await.0, Served::StaleOnError);
     assert_eq!(
@@ -195,21 +198,17 @@ async fn what_is_loaded_after_an_invalidation_outlives_it() {
 }
 
 #[tokio::test]
-async fn two_processes_share_what_they_load_and_what_they_invalidate() {
+async fn a_directory_has_one_owner_and_is_free_when_its_owner_ends() {
     let dir = tempfile::tempdir().expect("a folder");
-    let (one, two) = (open(dir.path()), open(dir.path()));
-    served(&one, "/x", &Source::tagged("first", "a")).await;
-    assert!(one.flush(LONG).await);
-    let source = Source::tagged("second", "a");
-    assert_eq!(served(&two, "/x", &source).await, (Served::Hit, Tier::Disk, b"first".to_vec()));
-    one.invalidate(&tag("a"), &Invalidation::mark());
-    assert!(one.settled().await);
-    // Two hears of it by itself; how soon is a figure, that it does is the test.
-    while served(&two, "/x", &source).await.2 != b"second" {
-        tokio::task::yield_now().await;
-    }
-    assert!(two.flush(LONG).await);
-    assert_eq!(served(&one, "/x", &Source::of("third")).await.2, b"second");
+    let one = open(dir.path());
+    served(&one, "/x", &Source::of("value")).await;
+    let two =
+        Cache::with_disk(Settings::default(), settings(dir.path()), Clock::system(), TaskTracker::new());
+    let reason = two.expect_err("it is refused");
+    assert!(reason.contains(&format!("is in use by process {}", std::process::id())), "{reason}");
+    assert_eq!(one.close_disk().await, 0);
+    let two = open(dir.path());
+    assert_eq!(served(&two, "/x", &Source::of("no")).await.0, Served::Hit);
 }
 
 #[tokio::test]
@@ -222,6 +221,8 @@ async fn the_newest_of_many_values_of_a_key_is_what_stays() {
         served(&cache, "/x", &Source::of(format!("{round}"))).await;
     }
     assert!(cache.flush(LONG).await);
+    // No farewell: as if the process had been killed. The files are what they are.
+    cache.crash_disk().await;
     let cache = open(dir.path());
     assert_eq!(served(&cache, "/x", &Source::of("no")).await, (Served::Hit, Tier::Disk, b"49".to_vec()));
     assert_eq!(Store::open(dir.path(), 1).expect("it opens").count().expect("counted").entries, 1);

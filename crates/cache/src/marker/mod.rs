@@ -16,10 +16,13 @@ use crate::marks::{Marks, hold_end_ms};
 use crate::policy::Marking;
 use crate::reach::{ALL, Part, Reach, Target, any_tag};
 use crate::refusal::Refusal;
+use crate::sabotage;
 use crate::scope::Invalidation;
 #[cfg(not(feature = "shuttle"))]
 use crate::scope::Mode;
 use crate::stamp::{Moment, Stamp};
+#[cfg(not(feature = "shuttle"))]
+use crate::stored_marker::Placed;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{RwLock, read, write};
 
@@ -106,13 +109,7 @@ impl Markers {
 
     /// Takes in a marker that lies in a store, as of the stamp that is drawn while nobody compares.
     #[cfg(not(feature = "shuttle"))]
-    pub(crate) fn place(
-        &self,
-        target: Target,
-        draw: impl FnOnce() -> Stamp,
-        placed: &crate::disk::batch::Placed,
-        now_ms: u64,
-    ) {
+    pub(crate) fn place(&self, target: Target, draw: impl FnOnce() -> Stamp, placed: &Placed, now_ms: u64) {
         let purge = Invalidation { mode: Mode::Purge, ..Invalidation::mark() };
         let how = if placed.mark.purges { purge } else { Invalidation::mark() };
         let mut map = write(&self.map);
@@ -133,13 +130,7 @@ impl Markers {
 
     /// Takes in the number a store gave to the marker with that stamp.
     #[cfg(not(feature = "shuttle"))]
-    pub(crate) fn number(
-        &self,
-        target: Target,
-        placed: &crate::disk::batch::Placed,
-        stamp: Stamp,
-        is_ours: bool,
-    ) {
+    pub(crate) fn number(&self, target: Target, placed: &Placed, stamp: Stamp, is_ours: bool) {
         let mut map = write(&self.map);
         let scope = narrowest(&map, target);
         let marks = map.entry(scope).or_default();
@@ -224,7 +215,7 @@ impl Markers {
     /// The fence: whether a value whose load began then may be stored now.
     pub(crate) fn fence(&self, reach: &Reach, began: Moment) -> Result<Pass, Refusal> {
         let epoch = self.epoch();
-        if cfg!(sabotage = "fence") {
+        if sabotage::takes_out("fence") {
             return Ok(Pass { epoch, max_fresh: None });
         }
         let map = read(&self.map);

@@ -50,8 +50,8 @@ fn the_epoch_grows_with_every_marker_and_is_what_the_fence_hands_out() {
 }
 
 /// A marker as a store gives it back.
-fn placed(seq: u64, stamp: Stamp) -> crate::disk::batch::Placed {
-    let mark = crate::disk::batch::Mark {
+fn placed(seq: u64, stamp: Stamp) -> crate::stored_marker::Placed {
+    let mark = crate::stored_marker::Mark {
         scope: String::new(),
         purges: false,
         stamp,
@@ -59,7 +59,7 @@ fn placed(seq: u64, stamp: Stamp) -> crate::disk::batch::Placed {
         settle_until_ms: 0,
         settle_fresh_ms: 0,
     };
-    crate::disk::batch::Placed { seq, origin: 0, mark }
+    crate::stored_marker::Placed { seq, origin: 0, mark }
 }
 
 #[test]

@@ -37,8 +37,8 @@ fn desk() -> Desk {
 
 /// Loads at that time: for how long it is fresh, or why it is not kept.
 fn load(desk: &Desk, now_ms: u64) -> Result<u64, Refusal> {
-    let (why, demand, cell) = (LoadReason::Absent, Demand::Any, Arc::new(Cell::default()));
-    let booking = Booking { key: key(), policy: POLICY, why, demand, cell, warmth: None };
+    let (why, cell) = (LoadReason::Absent, Arc::new(Cell::default()));
+    let booking = Booking { key: key(), policy: POLICY, why, cell, warmth: None };
     let lead = desk.solo(now_ms).expect("there is room");
     let (entry, refusal, _) = desk.keep(&booking, &lead.flight, Fill::new(Value::new("value")), now_ms);
     refusal.map_or(Ok(entry.horizons().fresh_until_ms - now_ms), Err)

@@ -47,6 +47,20 @@ async fn a_key_read_in_a_rhythm_is_loaded_just_before_its_next_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_warmer_sleeps_while_there_is_nothing_to_keep_warm() {
+    let stage = warm_stage(Settings::default());
+    stage.pass_s(3).await;
+    let looked_ms = stage.cache.stats().warm_looked_ms;
+    assert!(looked_ms > 0, "it has looked once");
+    stage.pass_s(3_600).await;
+    assert_eq!(stage.cache.stats().warm_looked_ms, looked_ms);
+    stage.read("/a").await.unwrap();
+    stage.pass_s(10).await;
+    assert!(stage.clock.now_ms() - stage.cache.stats().warm_looked_ms <= 2_000, "it looks again");
+    stage.strike(1).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn warming_never_costs_more_loads_than_reads() {
     let stage = warm_stage(Settings::default());
     for reads in 1..40 {

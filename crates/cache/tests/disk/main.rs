@@ -2,7 +2,6 @@
 //! every request is answered, with what is right, and writing comes back when the trouble ends.
 
 mod back;
-mod beside;
 mod blocked;
 mod damage;
 mod ears;

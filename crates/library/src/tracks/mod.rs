@@ -4,7 +4,7 @@
 //! version), `pieces` and `parse` (a title taken apart), `credit` (who is credited), `hypotheses` (other readings).
 //! How the library is kept: `vocabulary`, `heading`, `roster`, `postings`, and `index` over them.
 //! How a question is answered: `question`, `retrieve` (rows worth judging), `likeness` and `artist` (how alike, with
-//! `typo`), `objection` (what speaks against a row that fits), `score`, `verdict`, and `reason`.
+//! `word_forms` and `typo`), `objection` (what speaks against a row that fits), `score`, `verdict`, and `reason`.
 
 mod artist;
 mod credit;
@@ -28,6 +28,7 @@ mod typo;
 mod verdict;
 mod version;
 mod vocabulary;
+mod word_forms;
 mod wording;
 
 pub use index::{TrackIndex, TrackIndexBuilder};

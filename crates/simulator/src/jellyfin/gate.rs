@@ -75,7 +75,7 @@ impl Gate {
     fn caller(&self, says: &Credential, asked: &Asked, ground: &Ground, now_ms: u64) -> Option<Caller> {
         let secret = says.token.as_deref()?;
         let known = self.house.tokens.find(secret)?;
-        if ground.revoked.lock().contains(&known.label) {
+        if ground.is_revoked(&known.label) {
             return None;
         }
         self.house.tokens.seen(secret, says, &asked.peer.ip().to_string(), now_ms);

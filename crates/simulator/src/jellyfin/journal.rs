@@ -6,9 +6,9 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::ident::{Ident, Space};
-use super::instant::written;
 use crate::catalogue::{ItemId, Kind};
 use crate::state::State;
+use crate::timestamp::written;
 use crate::users::UserId;
 
 /// Entries that are kept.

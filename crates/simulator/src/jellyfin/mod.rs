@@ -19,7 +19,6 @@ mod find;
 mod gate;
 mod house;
 mod ident;
-mod instant;
 mod journal;
 mod library;
 mod named;
@@ -48,7 +47,6 @@ use crate::users::{UserId, Users};
 use gate::Gate;
 use house::House;
 use ident::{Ident, Space, digest};
-pub(crate) use instant::written;
 pub use options::Switches;
 
 /// How a simulated Jellyfin is set up.

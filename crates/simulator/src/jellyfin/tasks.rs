@@ -5,7 +5,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::ident::{Ident, Space};
-use super::instant::written;
+use crate::timestamp::written;
 
 /// The key of the task that scans the library.
 pub(crate) const SCAN: &str = "RefreshLibrary";

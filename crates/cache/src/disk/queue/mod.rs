@@ -9,18 +9,23 @@ mod waiting;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::batch::{Batch, Mark, Offer};
+use super::batch::{Batch, Offer};
+use super::rewrite::{Candidate, Rewrites, Rule};
 use super::row::Torn;
 use crate::clock::Clock;
 use crate::key::Key;
 use crate::memo::Memo;
 use crate::stamp::Stamp;
+use crate::stored_marker::Mark;
 use crate::value::Entry;
 use waiting::{Awaits, Slot, Waiting};
 pub(crate) use waiting::{Delivery, Progress};
 
 /// Reads, memos and torn rows that wait to be noted; more are forgotten, which only makes the order of eviction coarser.
 const MAX_NOTES: usize = 4096;
+
+/// How often it is looked whether an offer that is held back has been held for long enough.
+const HELD_LOOK: Duration = Duration::from_secs(1);
 
 /// The queue between the cache and the writer.
 #[derive(Debug)]
@@ -40,25 +45,47 @@ pub(crate) struct Depth {
 }
 
 impl Queue {
+    /// One through which every value is written.
+    #[cfg(test)]
     pub(crate) fn new(max_bytes: u64) -> Self {
-        Self { waiting: Mutex::default(), bell: Condvar::new(), max_bytes }
+        Self::sparing(max_bytes, Rule::EVERY_VALUE)
+    }
+
+    /// One through which short-lived and unchanged values are written as seldom as the rule says.
+    pub(crate) fn sparing(max_bytes: u64, rule: Rule) -> Self {
+        let waiting = Waiting { rewrites: Rewrites::new(rule), ..Waiting::default() };
+        Self { waiting: Mutex::new(waiting), bell: Condvar::new(), max_bytes }
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes an entry in, if it says what it knew in the numbers of this era. It never waits.
+    /// Takes an entry in that is to be written with the next batch.
+    #[cfg(test)]
     pub(crate) fn offer(&self, offer: Offer, era: u64) {
+        let candidate = Candidate::of(&offer.entry, crate::older_copy::OlderCopy::Void);
+        self.offer_at(offer, era, candidate, 0);
+    }
+
+    /// Takes an entry in, if it says what it knew in the numbers of this era. It never waits.
+    pub(crate) fn offer_at(&self, offer: Offer, era: u64, candidate: Candidate, now_ms: u64) {
         let weight = offer.entry.weight();
         let mut waiting = self.waiting();
         if waiting.is_closing || era != waiting.era || weight > self.max_bytes {
             waiting.dropped += 1;
             return;
         }
-        waiting.take_in(offer, weight);
+        let is_resting = waiting.take_in(offer, weight, candidate, now_ms);
+        // What rests leaves room for what does not, and is never dropped for it.
+        let mut is_woken = false;
+        while waiting.resting_bytes > self.max_bytes / 2 && waiting.wake_first() {
+            is_woken = true;
+        }
         while waiting.bytes > self.max_bytes && waiting.drop_oldest() {}
-        self.wake(waiting);
+        if is_woken || !is_resting {
+            self.wake(waiting);
+        }
     }
 
     /// Wakes the writer if this may be what it waits for. Ringing where nobody listens would cost a system call.
@@ -90,6 +117,7 @@ impl Queue {
         if waiting.offers.get(key).is_some_and(|slot| slot.entry.created() <= than) {
             waiting.forget(key);
         }
+        waiting.rewrites.forget(key);
         let ticket = waiting.draw();
         waiting.orders.remove(key, than, ticket);
         self.wake(waiting);
@@ -140,6 +168,7 @@ impl Queue {
     pub(crate) fn hurry(&self) -> u64 {
         let mut waiting = self.waiting();
         waiting.is_urgent = true;
+        waiting.wake_all();
         let ticket = waiting.ticket;
         self.wake(waiting);
         ticket
@@ -152,11 +181,6 @@ impl Queue {
             drop(waiting);
             self.bell.notify_one();
         }
-    }
-
-    /// Whether what a load brought under a key still waits, or is being written.
-    pub(crate) fn holds(&self, key: &Key, created: Stamp) -> bool {
-        self.waiting().offers.get(key).is_some_and(|slot| slot.entry.created() == created)
     }
 
     /// The ticket of the last that came.
@@ -211,10 +235,15 @@ impl Queue {
     pub(crate) fn next(&self, linger: Duration, idle: Duration, clock: &Clock) -> Delivery {
         let began_ms = clock.now_ms();
         let mut waiting = self.waiting();
+        // Who holds an offer back may never ring.
+        let idle = if waiting.order.is_empty() { idle } else { idle.min(HELD_LOOK) };
         if !waiting.has_work(began_ms) && !waiting.is_closing {
             waiting.awaits = Awaits::Anything;
-            waiting = self.bell.wait_timeout(waiting, idle).unwrap_or_else(PoisonError::into_inner).0;
+            let until_due = Duration::from_millis(waiting.until_due_ms(began_ms));
+            let nap = idle.min(clock.real(until_due));
+            waiting = self.bell.wait_timeout(waiting, nap).unwrap_or_else(PoisonError::into_inner).0;
         }
+        waiting.wake_due(clock.now_ms());
         if waiting.has_work(clock.now_ms()) && !waiting.is_due(clock.now_ms()) {
             let is_short = |waiting: &mut Waiting| {
                 waiting.awaits = Awaits::Batch;
@@ -238,6 +267,9 @@ impl Queue {
         let offers = if with_offers { std::mem::take(&mut batch.offers) } else { Vec::new() };
         let mut waiting = self.waiting();
         waiting.orders.put_back(&mut batch);
+        for offer in &offers {
+            waiting.not_written(&offer.key);
+        }
         for offer in offers.into_iter().rev() {
             if let Some(slot) = waiting.offers.get_mut(&offer.key).filter(|slot| slot.is_leaving) {
                 slot.is_leaving = false;
@@ -248,6 +280,14 @@ impl Queue {
         self.done(&batch);
     }
 
+    /// These could not be written, and are lost: what lies on disk under their keys is older than was believed.
+    pub(crate) fn not_written(&self, offers: &[Offer]) {
+        let mut waiting = self.waiting();
+        for offer in offers {
+            waiting.not_written(&offer.key);
+        }
+    }
+
     /// Drops all offers: what they say of markers they knew counts no more. Those to come say it in the numbers of
     /// that era.
     pub(crate) fn drop_offers(&self, era: u64) {
@@ -256,7 +296,9 @@ impl Queue {
         waiting.dropped += waiting.offers.len() as u64;
         waiting.offers.clear();
         waiting.order.clear();
-        waiting.bytes = 0;
+        waiting.resting.clear();
+        waiting.rewrites.clear();
+        (waiting.bytes, waiting.resting_bytes) = (0, 0);
     }
 
     /// A batch was written, or cannot be: what was in it leaves the queue, unless something newer took its place.
@@ -273,6 +315,8 @@ impl Queue {
     }
 }
 
+#[cfg(test)]
+mod resting_tests;
 #[cfg(test)]
 mod tests {
     use super::waiting::BATCH_OFFERS;

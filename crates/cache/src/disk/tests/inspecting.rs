@@ -72,7 +72,7 @@ async fn damage_is_found_and_taken_out() {
     cache.close_disk().await;
     let store = look(folder.path());
     let mut steps = Vec::new();
-    let well = store.verify(false, u64::MAX, |done, of| steps.push((done, of))).expect("it is read");
+    let well = store.verify(false, false, u64::MAX, |done, of| steps.push((done, of))).expect("it is read");
     assert_eq!((well.rows, well.bytes, well.damage.len(), well.orphans), (4, 400_010, 0, 0));
     assert_eq!(steps.last(), Some(&(4, 4)));
 
@@ -85,15 +85,15 @@ async fn damage_is_found_and_taken_out() {
     let bodies = folder.path().join("bodies");
     std::fs::rename(bodies.join(&file), bodies.join(format!("{}.new", &file))).expect("it was there");
 
-    let found = store.verify(false, u64::MAX, |_, _| {}).expect("it is read");
+    let found = store.verify(false, false, u64::MAX, |_, _| {}).expect("it is read");
     let key = |text: &str| key(text).whole().to_owned();
     let mut damage = found.damage.clone();
     damage.sort_by_key(|damage| format!("{damage:?}"));
     assert_eq!(damage, [Damage::NoBody(key("/d")), Damage::Torn(key("/a"))]);
     assert_eq!((found.rows, found.orphans, found.repaired), (4, 1, 0));
-    let mended = store.verify(true, u64::MAX, |_, _| {}).expect("it is read");
+    let mended = store.verify(true, false, u64::MAX, |_, _| {}).expect("it is read");
     assert_eq!(mended.repaired, 2);
-    let after = store.verify(false, u64::MAX, |_, _| {}).expect("it is read");
+    let after = store.verify(false, false, u64::MAX, |_, _| {}).expect("it is read");
     assert_eq!((after.rows, after.damage.len()), (2, 0));
 }
 

@@ -4,12 +4,13 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::disk::batch::{Batch, Mark, Offer};
+use crate::disk::batch::{Batch, Offer};
 use crate::disk::sight::Sight;
 use crate::disk::spelling;
 use crate::marker::Markers;
 use crate::policy::Horizons;
 use crate::reach::{Reach, Target};
+use crate::stored_marker::Mark;
 use crate::value::Draft;
 
 const KEYS: usize = 6;

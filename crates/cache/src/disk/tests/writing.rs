@@ -7,12 +7,10 @@ use crate::clock::millis;
 use crate::disk::DiskStats;
 use crate::disk::batch::{Batch, Offer};
 use crate::disk::bodies::Bodies;
-use crate::disk::presence::Presence;
 use crate::disk::sight::Sight;
 use crate::disk::store;
 use crate::disk::tests::markers::entry_of;
 use crate::disk::trouble::Trouble;
-use crate::disk::turn::Turn;
 
 fn stats(cache: &Cache) -> DiskStats {
     cache.disk_stats().expect("a disk")
@@ -54,29 +52,15 @@ fn files(dir: &Path) -> usize {
     (0..=u8::MAX).map(|folder| Bodies::new(dir).in_folder(folder).len()).sum()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn who_opens_while_another_invalidates_takes_no_log_for_lost() {
+#[test]
+fn whoever_opens_the_store_does_not_wait_for_who_writes() {
     let dir = tempfile::tempdir().expect("a folder");
-    let one = open(dir.path());
-    served(&one, "/x", &Source::tagged("value", "kept")).await;
-    assert!(one.flush(LONG).await);
-    let is_over = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let busy = {
-        let (one, is_over) = (one.clone(), Arc::clone(&is_over));
-        std::thread::spawn(move || {
-            while !is_over.load(Ordering::Relaxed) {
-                one.invalidate(&tag("other"), &Invalidation::mark());
-                std::thread::yield_now();
-            }
-        })
-    };
-    for _ in 0..100 {
-        drop(open(dir.path()));
-    }
-    is_over.store(true, Ordering::Relaxed);
-    busy.join().expect("it ends");
-    assert!(one.settled().await);
-    assert_eq!(served(&one, "/x", &Source::of("new")).await.2, b"value");
+    drop(Store::open(dir.path(), 65_536).expect("it opens"));
+    let writing = Connection::open(dir.path().join(FILE)).expect("open");
+    let vacuum: i64 = writing.pragma_query_value(None, "auto_vacuum", |row| row.get(0)).expect("told");
+    assert_eq!(vacuum, 2, "free pages can be given back");
+    writing.execute_batch("BEGIN IMMEDIATE").expect("nobody else can write");
+    assert!(Store::open(dir.path(), 65_536).is_ok());
 }
 
 #[test]
@@ -227,46 +211,19 @@ async fn markers_that_are_left_at_the_end_are_counted() {
     assert_eq!(stats(&cache).marks_lost, 1);
 }
 
-#[tokio::test]
-async fn who_slept_while_markers_were_swept_believes_nothing_he_has_in_memory() {
-    let dir = tempfile::tempdir().expect("a folder");
-    let cache = open(dir.path());
-    served(&cache, "/x", &Source::of("old")).await;
-    assert!(cache.flush(LONG).await);
-    // Another process placed five, and swept them when they were old.
-    database(dir.path())
-        .execute_batch(
-            "BEGIN IMMEDIATE; INSERT INTO sqlite_sequence VALUES ('marker', 5);
-             UPDATE about SET value = 5 WHERE name = 'floor'; COMMIT",
-        )
-        .expect("written");
-    while served(&cache, "/x", &Source::of("new")).await.2 != b"new" {
-        tokio::task::yield_now().await;
-    }
-    assert!(cache.flush(LONG).await);
-    drop(cache);
-    let cache = open(dir.path());
-    assert_eq!(served(&cache, "/x", &Source::of("newer")).await.2, b"new", "from here on he knows them");
-}
-
 fn set_format(dir: &Path, format: i64) {
     database(dir).pragma_update(None, "user_version", format).expect("set");
 }
 
 #[tokio::test]
-async fn a_cache_that_another_version_uses_is_left_to_it() {
+async fn a_cache_of_another_version_is_set_aside_at_the_start() {
     let dir = tempfile::tempdir().expect("a folder");
     drop(open_store(dir.path()));
     set_format(dir.path(), 99);
-    let other = Presence::enter(dir.path(), 77);
     let cache = open(dir.path());
-    assert_eq!(served(&cache, "/x", &Source::of("value")).await.2, b"value");
-    assert_eq!((cache.disk_trouble(), stats(&cache).set_aside), (Some(Trouble::Format), 0));
-    drop(other);
-    until(|| stats(&cache).set_aside == 1).await;
-    until(|| cache.disk_trouble().is_none()).await;
+    assert_eq!((cache.disk_trouble(), stats(&cache).set_aside), (None, 1));
     served(&cache, "/y", &Source::of("value")).await;
-    assert!(cache.flush(LONG).await, "it is over as soon as the other ends");
+    assert!(cache.flush(LONG).await);
 }
 
 #[tokio::test]
@@ -278,12 +235,11 @@ async fn who_meets_another_format_while_he_runs_goes_without() {
     set_format(other.path(), 99);
     assert!(store.truncate_wal().expect("cut"));
     std::fs::copy(other.path().join(FILE), dir.path().join("theirs")).expect("copied");
-    let turn = Turn::take(dir.path()).expect("nobody opens it");
-    std::fs::rename(dir.path().join("theirs"), dir.path().join(FILE)).expect("put in its place");
     for tail in ["-wal", "-shm"] {
         std::fs::remove_file(dir.path().join(format!("{FILE}{tail}"))).expect("of the one before");
     }
-    drop(turn);
+    std::fs::rename(dir.path().join("theirs"), dir.path().join(FILE)).expect("put in its place");
+    served(&cache, "/w", &Source::of("value")).await;
     until(|| cache.disk_trouble() == Some(Trouble::Format)).await;
     assert_eq!(served(&cache, "/x", &Source::of("value")).await.2, b"value");
     assert_eq!(stats(&cache).set_aside, 0);

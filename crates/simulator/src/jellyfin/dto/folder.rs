@@ -6,10 +6,10 @@ use super::user_data::plain;
 use super::{Fields, Shape, put};
 use crate::catalogue::ItemId;
 use crate::jellyfin::ident::{Ident, Space, digest};
-use crate::jellyfin::instant::{TICKS_PER_MS, written_s};
 use crate::jellyfin::library::Library;
 use crate::jellyfin::scene::Scene;
 use crate::state::Playlist;
+use crate::timestamp::{TICKS_PER_MS, written_s};
 
 /// A library, as the view of it.
 pub(crate) fn library(scene: &Scene<'_>, library: Library, name: &str, shape: &Shape) -> Fields {

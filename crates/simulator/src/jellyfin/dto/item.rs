@@ -6,9 +6,9 @@ use super::user_data::user_data;
 use super::{Fields, Shape, media, name_and_id, put};
 use crate::catalogue::{Above, Kind, Record};
 use crate::jellyfin::ident::{Ident, Space, digest};
-use crate::jellyfin::instant::{written_day, written_s};
 use crate::jellyfin::named::{Naming, people};
 use crate::jellyfin::scene::Scene;
+use crate::timestamp::{written_day, written_s};
 
 /// What a kind is called on the wire.
 pub(crate) fn kind_name(kind: Kind) -> &'static str {

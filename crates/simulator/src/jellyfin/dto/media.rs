@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::catalogue::{File, Record};
 use crate::jellyfin::ident::{Ident, Space, digest};
-use crate::jellyfin::instant::TICKS_PER_MS;
+use crate::timestamp::TICKS_PER_MS;
 
 /// The languages the soundtracks of video files are in.
 const LANGUAGES: [(&str, &str); 3] = [("eng", "English"), ("deu", "German"), ("fra", "French")];

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::{Fields, put};
 use crate::catalogue::{ItemId, Kind, Record};
 use crate::jellyfin::ident::{Ident, Space};
-use crate::jellyfin::instant::{TICKS_PER_MS, written_s};
 use crate::state::{View, Watched};
+use crate::timestamp::{TICKS_PER_MS, written_s};
 use crate::users::UserId;
 
 /// An id of zeroes: what some versions write where an id is not known.

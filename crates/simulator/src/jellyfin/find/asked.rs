@@ -4,10 +4,10 @@ use super::order::{Order, SortBy};
 use crate::catalogue::Kind;
 use crate::jellyfin::dto::kind_name;
 use crate::jellyfin::ident::{self, Ident};
-use crate::jellyfin::instant;
 use crate::jellyfin::options::Switches;
 use crate::jellyfin::params::Params;
 use crate::jellyfin::refusal::Refusal;
+use crate::timestamp;
 
 /// Types of things the server knows and this one has none of: asking for them finds nothing.
 const ABSENT_TYPES: &[&str] = &[
@@ -146,7 +146,7 @@ impl Asked {
         let instant = |name: &str| {
             params
                 .text(name)
-                .map(|text| instant::read(text).ok_or_else(|| Refusal::invalid(name)))
+                .map(|text| timestamp::read(text).ok_or_else(|| Refusal::invalid(name)))
                 .transpose()
         };
         let lowered = |name: &str| params.text(name).map(str::to_lowercase);

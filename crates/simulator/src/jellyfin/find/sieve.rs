@@ -5,9 +5,9 @@ use super::asked::{Asked, Type};
 use crate::catalogue::{Above, Kind, Record};
 use crate::jellyfin::dto::media_type;
 use crate::jellyfin::ident::{Ident, Space};
-use crate::jellyfin::instant;
 use crate::jellyfin::named::Naming;
 use crate::jellyfin::scene::Scene;
+use crate::timestamp;
 
 /// Whether `thing` fits. Cheap questions come first, so that a search of a million titles reads few records.
 pub(super) fn fits(scene: &Scene<'_>, asked: &Asked, thing: Thing) -> bool {
@@ -170,7 +170,7 @@ fn carries(record: &Record, id: Ident) -> bool {
 }
 
 fn times_fit(scene: &Scene<'_>, asked: &Asked, record: &Record) -> bool {
-    let premiere = record.released.and_then(|day| instant::read(&day.iso()));
+    let premiere = record.released.and_then(|day| timestamp::read(&day.iso()));
     let touched = || {
         let watch = scene.user.map(|user| scene.view.watch(user, record.id)).unwrap_or_default();
         watch.last_viewed_at.max(watch.rated_at).unwrap_or(0).max(record.updated_at) * 1_000

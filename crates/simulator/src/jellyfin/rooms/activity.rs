@@ -4,16 +4,18 @@ use serde_json::json;
 
 use super::Outcome;
 use crate::jellyfin::ask::Ask;
-use crate::jellyfin::instant;
 use crate::jellyfin::journal::Wanted;
 use crate::jellyfin::refusal::Refusal;
 use crate::jellyfin::reply::Reply;
+use crate::timestamp;
 
 /// A page of the journal.
 pub(super) fn entries(ask: &Ask<'_>) -> Outcome {
     ask.admin()?;
-    let since =
-        ask.params.text("mindate").map(|date| instant::read(date).ok_or_else(|| Refusal::invalid("minDate")));
+    let since = ask
+        .params
+        .text("mindate")
+        .map(|date| timestamp::read(date).ok_or_else(|| Refusal::invalid("minDate")));
     let start = ask.params.count("startindex")?.unwrap_or(0);
     let wanted = Wanted {
         since_ms: since.transpose()?,

@@ -7,10 +7,10 @@ use super::Outcome;
 use crate::jellyfin::ask::Ask;
 use crate::jellyfin::house::Notice;
 use crate::jellyfin::ident::{Ident, Space};
-use crate::jellyfin::instant::written;
 use crate::jellyfin::refusal::Refusal;
 use crate::jellyfin::reply::Reply;
 use crate::jellyfin::tokens::Grant;
+use crate::timestamp::written;
 
 /// Everything below `/Devices`.
 pub(super) fn answer(ask: &Ask<'_>, rest: &[&str]) -> Outcome {

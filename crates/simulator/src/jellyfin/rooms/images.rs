@@ -12,11 +12,11 @@ use crate::catalogue::Kind;
 use crate::jellyfin::ask::Ask;
 use crate::jellyfin::dto::{ImageKind, Picture};
 use crate::jellyfin::ident::{Ident, Space};
-use crate::jellyfin::instant;
 use crate::jellyfin::picture::{Form, painted};
 use crate::jellyfin::refusal::Refusal;
 use crate::jellyfin::reply::{Body, Reply};
 use crate::jellyfin::scene::item_of;
+use crate::timestamp;
 
 /// When every image was last changed, in seconds before the newest addition.
 const CHANGED_BEFORE_S: u64 = 86_400;
@@ -143,7 +143,7 @@ fn keep(ask: &Ask<'_>, reply: &mut Reply, picture: &Picture) {
     if !no_cache {
         let changed_ms = changed_at_ms(ask);
         reply.put(ETAG, &format!("\"{}\"", picture.tag));
-        reply.put(LAST_MODIFIED, &instant::http_date(changed_ms));
+        reply.put(LAST_MODIFIED, &timestamp::http_date(changed_ms));
         reply.put(AGE, &(ask.now_ms.saturating_sub(changed_ms) / 1_000).to_string());
     }
 }
@@ -156,7 +156,7 @@ fn fresh(headers: &HeaderMap, picture: &Picture, changed_ms: u64) -> bool {
         (Some(tags), _) => {
             tags.split(',').map(str::trim).any(|tag| tag == "*" || tag == quoted || tag == unquoted)
         }
-        (None, Some(since)) => instant::read_http_date(since).is_some_and(|since| since >= changed_ms),
+        (None, Some(since)) => timestamp::read_http_date(since).is_some_and(|since| since >= changed_ms),
         (None, None) => false,
     }
 }

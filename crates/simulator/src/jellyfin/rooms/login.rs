@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::{Outcome, users};
 use crate::jellyfin::ask::{Ask, text};
 use crate::jellyfin::credential::Credential;
-use crate::jellyfin::instant::written;
 use crate::jellyfin::journal::Event;
 use crate::jellyfin::quick_connect::Waiting;
 use crate::jellyfin::refusal::Refusal;
 use crate::jellyfin::reply::Reply;
+use crate::timestamp::written;
 use crate::users::UserId;
 
 /// `POST /Users/AuthenticateByName`.

@@ -8,12 +8,12 @@ use super::{Outcome, login};
 use crate::catalogue::ItemId;
 use crate::jellyfin::ask::{Ask, field, text, texts};
 use crate::jellyfin::ident::Ident;
-use crate::jellyfin::instant::TICKS_PER_MS;
 use crate::jellyfin::journal::Event;
 use crate::jellyfin::refusal::Refusal;
 use crate::jellyfin::reply::Reply;
 use crate::jellyfin::scene::item_of;
 use crate::state::{Device, Playing, Progress};
+use crate::timestamp::TICKS_PER_MS;
 
 /// Everything below `/Sessions` and `/PlayingItems`.
 pub(super) fn answer(ask: &Ask<'_>, parts: &[&str]) -> Outcome {

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use crate::jellyfin::dto::{self, Fields, put};
 use crate::jellyfin::house::House;
 use crate::jellyfin::ident::{Ident, Space, digest};
-use crate::jellyfin::instant::{TICKS_PER_MS, written, written_s};
 use crate::jellyfin::scene::Scene;
 use crate::jellyfin::tokens::Grant;
 use crate::state::{Device, Progress, Session};
+use crate::timestamp::{TICKS_PER_MS, written, written_s};
 use crate::users::UserId;
 
 /// Who a list of sessions is for, and which it is to hold.

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::{Outcome, activity};
 use crate::jellyfin::ask::Ask;
 use crate::jellyfin::house::VERSION;
-use crate::jellyfin::instant::written;
 use crate::jellyfin::refusal::Refusal;
 use crate::jellyfin::reply::Reply;
+use crate::timestamp::written;
 
 /// Everything below `/System`, and the time.
 pub(super) fn answer(ask: &Ask<'_>, parts: &[&str]) -> Outcome {

@@ -7,11 +7,11 @@ use super::{Outcome, next, users};
 use crate::catalogue::{ItemId, Record};
 use crate::jellyfin::ask::{Ask, field, text};
 use crate::jellyfin::dto;
-use crate::jellyfin::instant::{self, TICKS_PER_MS};
 use crate::jellyfin::refusal::Refusal;
 use crate::jellyfin::reply::Reply;
 use crate::jellyfin::scene::item_of;
 use crate::state::{Cause, Write};
+use crate::timestamp::{self, TICKS_PER_MS};
 use crate::users::UserId;
 
 /// Everything below `/UserItems`, `/UserPlayedItems`, `/UserFavoriteItems` and `/UserImage`.
@@ -44,7 +44,7 @@ pub(super) fn answer(ask: &Ask<'_>, parts: &[&str]) -> Outcome {
 
 fn played(ask: &Ask<'_>, id: &str) -> Outcome {
     let at = match ask.params.text("dateplayed") {
-        Some(date) => Some(instant::read(date).ok_or_else(|| Refusal::invalid("datePlayed"))? / 1_000),
+        Some(date) => Some(timestamp::read(date).ok_or_else(|| Refusal::invalid("datePlayed"))? / 1_000),
         None => None,
     };
     changed(ask, id, |write, item| match at {
@@ -99,7 +99,7 @@ fn apply(write: &mut Write<'_>, item: ItemId, body: &Value) {
         write.rate(item, rating);
     }
     let (offset, count) = (number("playbackpositionticks"), number("playcount"));
-    let last = text(body, "lastplayeddate").and_then(instant::read);
+    let last = text(body, "lastplayeddate").and_then(timestamp::read);
     write.change_watch(item, Cause::Rated, |watch| {
         watch.offset_ms = offset.map_or(watch.offset_ms, |ticks| ticks / TICKS_PER_MS);
         watch.views = count.and_then(|count| u32::try_from(count).ok()).unwrap_or(watch.views);

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use super::{Outcome, images, login};
 use crate::jellyfin::ask::Ask;
 use crate::jellyfin::ident::{Ident, Space};
-use crate::jellyfin::instant::written;
 use crate::jellyfin::refusal::Refusal;
 use crate::jellyfin::reply::Reply;
 use crate::jellyfin::settled::{configuration, policy};
+use crate::timestamp::written;
 use crate::users::{User, UserId};
 
 /// Everything below `/Users`.

@@ -10,8 +10,8 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::server::Server;
-use crate::jellyfin::written;
 use crate::serve::{Answer, Asked, Ground};
+use crate::timestamp::written;
 pub(super) use pins::Pins;
 
 /// Below this the account service answers.

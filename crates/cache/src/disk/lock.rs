@@ -1,0 +1,168 @@
+//! One owner per directory: a lock on a file in it. The system frees it when its holder ends, however it ends.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The lock file of a store, in its directory.
+pub const FILE: &str = "cache.lock";
+/// Pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(10);
+/// Longest text that is read of a lock file.
+const MAX_TEXT_BYTES: u64 = 4096;
+
+/// The lock of a directory. Dropping it frees the directory.
+#[derive(Debug)]
+pub struct DirectoryLock {
+    file: File,
+    path: PathBuf,
+}
+
+/// Why a directory could not be locked.
+#[derive(Debug)]
+pub enum LockError {
+    /// Another process holds it.
+    Held(Holder),
+    /// The lock file can be neither opened nor locked.
+    Failed(io::Error),
+}
+
+/// The process that holds a lock, as it describes itself in the lock file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holder {
+    /// Its process id; `None` if it has not written it yet.
+    pub pid: Option<u32>,
+    /// What it added, such as the address at which it is asked.
+    pub note: String,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.pid {
+            Some(pid) => write!(f, "process {pid}"),
+            None => f.write_str("another process"),
+        }
+    }
+}
+
+impl DirectoryLock {
+    /// Locks a directory, which is made if need be. Waits up to `patience` for a holder that is about to end.
+    ///
+    /// # Errors
+    /// If another process holds the lock, or the lock file cannot be opened.
+    pub fn take(dir: &Path, file_name: &str, patience: Duration) -> Result<Self, LockError> {
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(LockError::Failed)?;
+        let path = dir.join(file_name);
+        let mut left = patience;
+        loop {
+            let file = open(&path).map_err(LockError::Failed)?;
+            match file.try_lock() {
+                Ok(()) => {
+                    let lock = Self { file, path: path.clone() };
+                    if lock.is_in_place() {
+                        lock.describe("");
+                        return Ok(lock);
+                    }
+                    // The file was removed between opening and locking it.
+                }
+                Err(TryLockError::Error(error)) => return Err(LockError::Failed(error)),
+                Err(TryLockError::WouldBlock) if left.is_zero() => {
+                    return Err(LockError::Held(read(file)));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    std::thread::park_timeout(PAUSE.min(left));
+                    left = left.saturating_sub(PAUSE);
+                }
+            }
+        }
+    }
+
+    /// The process that holds the lock of a directory, if one does.
+    pub fn holder(dir: &Path, file_name: &str) -> Option<Holder> {
+        let file = File::open(dir.join(file_name)).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Some(read(file)),
+            _ => None,
+        }
+    }
+
+    /// Whether the file that is locked is still the one in the directory.
+    pub fn is_in_place(&self) -> bool {
+        let there = std::fs::metadata(&self.path);
+        let ours = self.file.metadata();
+        matches!((there, ours), (Ok(there), Ok(ours)) if (there.dev(), there.ino()) == (ours.dev(), ours.ino()))
+    }
+
+    /// Where the lock file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes the process id and `note` into the lock file, for whoever finds the directory locked. A disk without room
+    /// costs the description, not the lock.
+    pub fn describe(&self, note: &str) {
+        let mut file = &self.file;
+        let text = format!("{}\n{note}\n", std::process::id());
+        drop(
+            file.rewind()
+                .and_then(|()| file.write_all(text.as_bytes()))
+                .and_then(|()| file.set_len(text.len() as u64)),
+        );
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+fn read(file: File) -> Holder {
+    let mut text = String::new();
+    drop(file.take(MAX_TEXT_BYTES).read_to_string(&mut text));
+    let (pid, note) = text.split_once('\n').unwrap_or_default();
+    Holder { pid: pid.parse().ok(), note: note.trim_end().to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(dir: &Path) -> Result<DirectoryLock, LockError> {
+        DirectoryLock::take(dir, FILE, Duration::ZERO)
+    }
+
+    #[test]
+    fn a_locked_directory_is_refused_with_its_holder_and_free_when_the_lock_is_dropped() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = folder.path().join("new");
+        assert_eq!(DirectoryLock::holder(&dir, FILE), None);
+        let lock = take(&dir).expect("it is free");
+        lock.describe("127.0.0.1:8710");
+        let holder = Holder { pid: Some(std::process::id()), note: "127.0.0.1:8710".into() };
+        assert!(matches!(take(&dir), Err(LockError::Held(found)) if found == holder));
+        assert_eq!(DirectoryLock::holder(&dir, FILE), Some(holder));
+        lock.describe("");
+        assert_eq!(DirectoryLock::holder(&dir, FILE).map(|holder| holder.note), Some(String::new()));
+        drop(lock);
+        assert_eq!(DirectoryLock::holder(&dir, FILE), None, "what it wrote is left over and means nothing");
+        take(&dir).expect("it is free again");
+    }
+
+    #[test]
+    fn a_lock_of_a_directory_that_was_replaced_is_not_in_place() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let dir = folder.path().join("one");
+        let lock = take(&dir).expect("it is free");
+        assert!(lock.is_in_place());
+        std::fs::rename(&dir, folder.path().join("two")).expect("it is moved");
+        assert!(!lock.is_in_place());
+        take(&dir).expect("another directory by the same name is free");
+    }
+
+    #[test]
+    fn what_is_no_directory_is_said() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        assert!(matches!(take(&file.path().join("below")), Err(LockError::Failed(_))));
+    }
+}

@@ -1,0 +1,184 @@
+//! The control plane: where it is found, by which names, and who may read what without the token.
+
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+
+use super::address::{loopback, read_base_path, read_listen};
+use super::networks::Networks;
+use super::tls::read_shown;
+use super::tree::Tree;
+use crate::certificate_files::Files;
+
+/// Port of the control plane.
+pub const CONTROL_PORT: u16 = 8710;
+/// The control plane.
+#[derive(Debug, Clone)]
+pub struct Control {
+    /// Address of the page, the API and the metrics.
+    pub listen: SocketAddr,
+    /// The certificate shown there; without one it is not encrypted.
+    pub shown: Option<Files>,
+    /// Path before all of its paths, where a reverse proxy puts one; requests without it are understood as well.
+    pub base_path: String,
+    /// Names it is called by, beside localhost and addresses; in small letters.
+    pub hosts: Vec<String>,
+    /// Proxies that are believed when they name the client.
+    pub trusted_proxies: Networks,
+    /// What may be read without the token, and from where.
+    pub open_reads: Vec<OpenRead>,
+}
+
+/// A path that may be read from some networks without the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRead {
+    path: String,
+    from: Networks,
+}
+
+/// The text names no path and network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotOpenRead;
+
+impl Control {
+    pub(super) fn read(tree: &mut Tree, trusted_proxies: &Networks) -> Self {
+        Self {
+            listen: read_listen(tree, "control.listen", loopback(CONTROL_PORT)),
+            shown: read_shown(tree, "control.listen_tls"),
+            base_path: read_base_path(tree, "control.base_path").unwrap_or_default(),
+            hosts: read_hosts(tree),
+            trusted_proxies: trusted_proxies.clone(),
+            open_reads: read_list(
+                tree,
+                "control.open_reads",
+                "entries such as \"/metrics from 192.168.1.0/24\"",
+            ),
+        }
+    }
+
+    /// Whether it is called by this name.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.hosts.iter().any(|host| host.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether whoever asks from there may read this path without the token.
+    pub fn is_open(&self, path: &str, peer: IpAddr) -> bool {
+        self.open_reads.iter().any(|open| open.path == path && open.from.contain(peer))
+    }
+}
+
+impl FromStr for OpenRead {
+    type Err = NotOpenRead;
+
+    fn from_str(text: &str) -> Result<Self, NotOpenRead> {
+        let (path, from) = text.split_once(" from ").ok_or(NotOpenRead)?;
+        let (path, from) = (path.trim(), from.trim());
+        if !path.starts_with('/') || from.is_empty() || path.contains(['?', ' ']) {
+            return Err(NotOpenRead);
+        }
+        Ok(Self { path: path.to_owned(), from: from.parse().map_err(|_| NotOpenRead)? })
+    }
+}
+
+fn read_hosts(tree: &mut Tree) -> Vec<String> {
+    let place = tree.place("control.hosts");
+    let hosts: Vec<String> = read_list(tree, "control.hosts", "names");
+    let fits =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    for host in &hosts {
+        if !host.bytes().all(fits) {
+            tree.problem(
+                place.clone(),
+                format!("control.hosts must be names such as media.example, without scheme, port and path, not \"{host}\""),
+            );
+        }
+    }
+    hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect()
+}
+
+/// A list of texts at commas.
+fn read_list<T: FromStr>(tree: &mut Tree, path: &str, expected: &str) -> Vec<T> {
+    let Some(leaf) = tree.take(path) else { return Vec::new() };
+    let mut list = Vec::new();
+    for text in leaf.text.split(',').map(str::trim).filter(|text| !text.is_empty()) {
+        match text.parse() {
+            Ok(value) => list.push(value),
+            Err(_) => tree.problem(leaf.place.clone(), format!("{path} must be {expected}, not \"{text}\"")),
+        }
+    }
+    list
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Problem;
+    use super::*;
+
+    fn read(text: &str) -> Result<Control, Vec<Problem>> {
+        let mut tree = Tree::default();
+        tree.add_toml("g.toml", &format!("[control]\n{text}"));
+        let control = Control::read(&mut tree, &Networks::default());
+        if tree.problems.is_empty() { Ok(control) } else { Err(tree.problems) }
+    }
+
+    #[test]
+    fn a_path_is_open_to_the_networks_it_is_opened_to_and_no_other() {
+        let control = read(
+            "open_reads = [\"/metrics from 192.168.1.0/24\", \"/metrics from 10.0.0.7\", \"/api/v1/servers from ::1\"]",
+        )
+        .expect("it is valid");
+        let cases = [
+            ("/metrics", "192.168.1.9", true),
+            ("/metrics", "10.0.0.7", true),
+            ("/metrics", "::ffff:10.0.0.7", true),
+            ("/metrics", "10.0.0.8", false),
+            ("/metrics/", "10.0.0.7", false),
+            ("/api/v1/servers", "192.168.1.9", false),
+        ];
+        for (path, peer, expected) in cases {
+            assert_eq!(
+                control.is_open(path, peer.parse().expect("an address")),
+                expected,
+                "{path} from {peer}"
+            );
+        }
+        assert!(!read("").expect("it is valid").is_open("/metrics", IpAddr::from([127, 0, 0, 1])));
+    }
+
+    #[test]
+    fn what_opens_nothing_certain_is_a_problem() {
+        for text in [
+            "/metrics",
+            "metrics from 10.0.0.1",
+            "/metrics from everywhere",
+            "/metrics from ",
+            "/a?b from ::1",
+        ] {
+            let problems = read(&format!("open_reads = [\"{text}\"]")).expect_err(text);
+            assert!(
+                problems[0].to_string().starts_with("g.toml:2: control.open_reads must be"),
+                "{problems:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_name_and_no_address_of_a_page() {
+        let control = read("hosts = [\"Media.example\", \"greenroom\"]").expect("it is valid");
+        assert!(
+            control.is_called("media.EXAMPLE")
+                && control.is_called("greenroom")
+                && !control.is_called("example")
+        );
+        for text in ["http://media.example", "media.example/x", "*"] {
+            assert!(read(&format!("hosts = \"{text}\"")).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_base_path_is_a_path() {
+        assert_eq!(read("base_path = \"/greenroom/\"").expect("it is valid").base_path, "/greenroom");
+        for text in ["greenroom", "/a//b", "/..", "/a b", "/a?b", "/a;Path=/"] {
+            assert!(read(&format!("base_path = \"{text}\"")).is_err(), "{text}");
+        }
+    }
+}

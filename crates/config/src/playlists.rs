@@ -1,0 +1,225 @@
+//! Whose playlists may be written, and which are kept in step by themselves.
+
+use std::path::PathBuf;
+
+use greenroom_library::tracks::Policy;
+
+use super::playlist_mode::{Mode, policy_named};
+use super::server::Server;
+use super::tree::Tree;
+
+/// Playlists that are kept in step by themselves, at the most.
+const MAX_STANDING: usize = 200;
+/// Keys of a playlist.
+const PLAYLIST_KEYS: [&str; 12] = [
+    "server",
+    "library",
+    "name",
+    "mode",
+    "shrink",
+    "accounts",
+    "policy",
+    "file",
+    "folder",
+    "from",
+    "every_hours",
+    "results",
+];
+
+/// Where a playlist comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A file.
+    File(PathBuf),
+    /// Every playlist in a folder.
+    Folder(PathBuf),
+    /// A playlist of another server: its name here, and the playlist's name or id.
+    Server {
+        /// The server.
+        server: String,
+        /// The playlist.
+        playlist: String,
+    },
+}
+
+impl Origin {
+    /// Every origin that a playlist's keys name.
+    fn all_named(word: &mut impl FnMut(&str) -> Option<String>) -> Vec<Self> {
+        let origins = [
+            word("file").map(|path| Self::File(path.into())),
+            word("folder").map(|path| Self::Folder(path.into())),
+            word("from").and_then(|from| {
+                let (server, playlist) = from.split_once('/')?;
+                Some(Self::Server { server: server.trim().to_owned(), playlist: playlist.trim().to_owned() })
+            }),
+        ];
+        origins.into_iter().flatten().collect()
+    }
+}
+
+/// A playlist that is kept in step by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// What the configuration calls it.
+    pub title: String,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// The server it is written to.
+    pub server: String,
+    /// The library, if not the music library.
+    pub library: Option<String>,
+    /// What it is called there, if not as it calls itself.
+    pub name: Option<String>,
+    /// How.
+    pub mode: Mode,
+    /// Whether it may lose most of what is in it, or lose anything where few rows were found.
+    pub shrink: bool,
+    /// For whom; the owner's token if for nobody.
+    pub accounts: Vec<String>,
+    /// What counts as found.
+    pub policy: Policy,
+    /// How often, whether anything has changed or not.
+    pub every_hours: u64,
+    /// Where reports go, if not beside the file.
+    pub results: Option<PathBuf>,
+}
+
+impl Standing {
+    /// All of them.
+    pub(super) fn read_all(tree: &mut Tree, servers: &[Server]) -> Vec<Self> {
+        let names = tree.names_below("playlist", &PLAYLIST_KEYS);
+        if names.len() > MAX_STANDING {
+            tree.problem("playlist".into(), format!("there are more than {MAX_STANDING} playlists"));
+            return Vec::new();
+        }
+        names.iter().filter_map(|name| Self::read(tree, name, servers)).collect()
+    }
+
+    fn read(tree: &mut Tree, title: &str, servers: &[Server]) -> Option<Self> {
+        let key = |last: &str| format!("playlist.{title}.{last}");
+        let place = tree.place(&key("server"));
+        let mut word = |last: &str| {
+            let said = tree.take(&key(last)).map(|leaf| leaf.text.trim().to_owned());
+            said.filter(|text| !text.is_empty())
+        };
+        let (server, library, name) = (word("server"), word("library"), word("name"));
+        let origins = Origin::all_named(&mut word);
+        let (mode, accounts, policy) = (word("mode"), word("accounts"), word("policy"));
+        let results = word("results").map(PathBuf::from);
+        let shrink = tree.parse(&key("shrink"), "true or false").unwrap_or(false);
+        let every_hours = tree.number(&key("every_hours"), 1, 24 * 366, 24);
+        let mut wrong =
+            |message: String| tree.problem(place.clone(), format!("playlist \"{title}\" {message}"));
+        if origins.len() != 1 {
+            wrong("needs one of file, folder and from = \"SERVER/PLAYLIST\"".into());
+        }
+        let origin = origins.into_iter().next_back()?;
+        if matches!(origin, Origin::Folder(_)) && name.is_some() {
+            wrong("is a folder, whose playlists have their own names: leave name out".into());
+        }
+        let Some(server) = server else {
+            wrong("needs server = \"NAME\", the one it is written to".into());
+            return None;
+        };
+        let known = |name: &str| servers.iter().find(|server| server.name == name);
+        let target = known(&server);
+        if target.is_none() {
+            wrong(format!("names the server \"{server}\", which is not configured"));
+        }
+        if let Origin::Server { server: from, .. } = &origin
+            && known(from).is_none()
+        {
+            wrong(format!("comes from the server \"{from}\", which is not configured"));
+        }
+        let accounts: Vec<String> = accounts
+            .iter()
+            .flat_map(|text| text.split(','))
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty())
+            .collect();
+        for account in &accounts {
+            if target.is_some_and(|target| !target.accounts.contains_key(account)) {
+                wrong(format!("names the account \"{account}\", which \"{server}\" does not have"));
+            }
+        }
+        let chosen = mode.as_deref().map_or(Some(Mode::Replace), Mode::named);
+        if chosen.is_none() {
+            wrong("has another mode than \"create\", \"replace\" and \"append\"".into());
+        }
+        let counts = policy.as_deref().map_or(Some(Policy::Strict), policy_named);
+        if counts.is_none() {
+            wrong("has another policy than \"strict\", \"prefer-version-else-any\" and \"ids-only\"".into());
+        }
+        Some(Self {
+            title: title.to_owned(),
+            origin,
+            server,
+            library,
+            name,
+            mode: chosen?,
+            shrink,
+            accounts,
+            policy: counts?,
+            every_hours,
+            results,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Settings;
+    use super::*;
+    use greenroom_dialect::credential::Secret;
+
+    const HOME: &str = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://192.168.1.10:32400\"\n";
+
+    fn read(more: &str, environment: &[(&str, &str)]) -> Result<Settings, String> {
+        let mut tree = Tree::default();
+        tree.add_toml("g.toml", &format!("{HOME}{more}"));
+        tree.add_environment(environment.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        Settings::read(tree).map_err(|problems| problems[0].to_string())
+    }
+
+    #[test]
+    fn accounts_are_tables_or_variables() {
+        let settings = read(
+            "[server.accounts.kids]\ntoken = \"k\"\n",
+            &[("GREENROOM_SERVER_HOME_ACCOUNTS_LIVING_ROOM_TOKEN", "l")],
+        );
+        let accounts = &settings.expect("valid").servers[0].accounts;
+        assert_eq!(accounts.keys().collect::<Vec<_>>(), ["kids", "living-room"]);
+        assert_eq!(accounts["kids"].token.as_ref().map(Secret::expose), Some("k"));
+        let problem = read("[server.accounts.kids]\nuser = \"kids\"\n", &[]).expect_err("no token");
+        assert!(problem.contains("needs a token"), "{problem}");
+        let problem = read("[server.accounts.kids]\ntoken = \"k\"\ncolour = 1\n", &[]).expect_err("unknown");
+        assert!(problem.contains("unknown key server.home.accounts.kids.colour"), "{problem}");
+    }
+
+    #[test]
+    fn a_playlist_says_where_it_comes_from_and_where_it_goes() {
+        let settings = read(
+            "[server.accounts.kids]\ntoken = \"k\"\n[playlist.weekly]\nserver = \"home\"\nfile = \"/w.jspf\"\naccounts = [\"kids\"]\n",
+            &[],
+        );
+        let standing = settings.expect("valid").playlists.remove(0);
+        assert_eq!(
+            (standing.title.as_str(), standing.mode, standing.every_hours),
+            ("weekly", Mode::Replace, 24)
+        );
+        assert_eq!(standing.origin, Origin::File("/w.jspf".into()));
+        for (more, wrong) in [
+            ("server = \"home\"\n", "needs one of"),
+            ("file = \"/w\"\n", "needs server"),
+            ("server = \"attic\"\nfile = \"/w\"\n", "not configured"),
+            ("server = \"home\"\nfrom = \"attic/Weekly\"\n", "comes from"),
+            ("server = \"home\"\nfile = \"/w\"\naccounts = [\"sam\"]\n", "does not have"),
+            ("server = \"home\"\nfile = \"/w\"\nmode = \"swap\"\n", "another mode"),
+            ("server = \"home\"\nfolder = \"/w\"\nname = \"W\"\n", "own names"),
+            ("server = \"home\"\nfile = \"/w\"\nfolder = \"/f\"\n", "needs one of"),
+        ] {
+            let problem = read(&format!("[playlist.weekly]\n{more}"), &[]).expect_err(more);
+            assert!(problem.contains(wrong), "{problem}");
+        }
+    }
+}

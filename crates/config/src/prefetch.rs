@@ -1,0 +1,88 @@
+//! What may be loaded before it is asked for.
+
+use greenroom_dialect::class::Class;
+
+use super::tree::Tree;
+
+/// Classes of which something can be loaded ahead.
+pub const CLASSES: [Class; 3] = [Class::Item, Class::Lists, Class::Images];
+
+/// The prefetch of one server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prefetch {
+    /// Whether there is any.
+    pub enabled: bool,
+    /// Loads after one answer.
+    pub max_per_answer: usize,
+    /// Loads in any minute.
+    pub budget_per_minute: usize,
+    /// Of which classes.
+    pub classes: Vec<Class>,
+}
+
+impl Prefetch {
+    /// Reads the settings of one server.
+    pub(super) fn read(tree: &mut Tree, server: &str) -> Self {
+        let key = |last: &str| format!("server.{server}.prefetch.{last}");
+        let enabled = tree.parse(&key("enabled"), "true or false").unwrap_or(ENABLED);
+        let mut count = |last: &str, least: u64, most: u64, default: u64| {
+            usize::try_from(tree.number(&key(last), least, most, default)).unwrap_or_default()
+        };
+        let max_per_answer = count("max_per_answer", 1, 64, 12);
+        let budget_per_minute = count("budget_per_minute", 0, 10_000, 120);
+        let classes = read_classes(tree, &key("classes")).unwrap_or_else(|| CLASSES.to_vec());
+        Self { enabled, max_per_answer, budget_per_minute, classes }
+    }
+}
+
+/// Whether there is any unless it is said.
+const ENABLED: bool = false;
+
+fn read_classes(tree: &mut Tree, path: &str) -> Option<Vec<Class>> {
+    let leaf = tree.take(path)?;
+    let words = leaf.text.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let named = |word: &str| Class::named(word).filter(|class| CLASSES.contains(class));
+    let classes: Option<Vec<Class>> = words.map(named).collect();
+    if classes.is_none() {
+        let known = CLASSES.map(Class::name).join(", ");
+        tree.problem(leaf.place, format!("{path} may list {known}, not \"{}\"", leaf.text));
+    }
+    classes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Settings;
+    use super::*;
+
+    fn read(more: &str) -> Result<Prefetch, String> {
+        let home = "[[server]]\nname = \"home\"\nkind = \"plex\"\nurl = \"http://192.168.1.10:32400\"\n";
+        let mut tree = Tree::default();
+        tree.add_toml("g.toml", &format!("{home}{more}"));
+        let settings = Settings::read(tree).map_err(|problems| problems[0].to_string())?;
+        Ok(settings.servers[0].prefetch.clone())
+    }
+
+    #[test]
+    fn every_number_and_class_can_be_set() {
+        let usual = read("").expect("valid");
+        assert_eq!((usual.enabled, usual.max_per_answer, usual.budget_per_minute), (ENABLED, 12, 120));
+        assert_eq!(usual.classes, CLASSES);
+        let other = read(
+            "[server.prefetch]\nenabled = true\nmax_per_answer = 3\nbudget_per_minute = 7\nclasses = [\"item\"]\n",
+        );
+        let wanted =
+            Prefetch { enabled: true, max_per_answer: 3, budget_per_minute: 7, classes: vec![Class::Item] };
+        assert_eq!(other, Ok(wanted));
+        assert_eq!(read("[server.prefetch]\nclasses = []\n").map(|some| some.classes), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_class_that_is_never_loaded_ahead_is_a_problem() {
+        for word in ["sessions", "pictures"] {
+            let problem =
+                read(&format!("[server.prefetch]\nclasses = [\"{word}\"]\n")).expect_err("not valid");
+            assert!(problem.contains("item, lists, images"), "{problem}");
+        }
+    }
+}

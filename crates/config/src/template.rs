@@ -1,0 +1,266 @@
+//! The commented file that `greenroom config init` writes.
+
+/// Every key with its default, commented out where the default is right for most.
+pub const TEMPLATE: &str = r#"# Greenroom. Every key is also an environment variable: control.listen is GREENROOM_CONTROL_LISTEN, and a server's
+# url is GREENROOM_SERVER_<NAME>_URL. Check this file with: greenroom config check FILE
+
+# Variables alone are enough, without any file. A server is there as soon as its kind is said:
+#   GREENROOM_SERVER_HOME_KIND=plex  GREENROOM_SERVER_HOME_URL=http://192.168.1.10:32400
+
+# Where the control token, the key that hides identities and the cache are kept. Default: your state directory.
+# data_dir = "/var/lib/greenroom"
+
+# Reverse proxies whose word on a client's address counts. From anybody else it is not even passed on.
+# trusted_proxies = ["127.0.0.1", "172.16.0.0/12"]
+
+[control]
+# The page, the API and /metrics. Reads without the control token are answered on loopback only.
+listen = "127.0.0.1:8710"
+# hosts = ["media.example", "greenroom"]   # names it is called by, beside localhost and addresses
+# base_path = "/greenroom"             # a path that a reverse proxy puts before ours
+# open_reads = ["/metrics from 192.168.1.0/24"]   # what may be read without the token, and from where
+
+# The certificate shown there; without it nothing is encrypted. It is read again when the files change.
+# [control.listen_tls]
+# cert_file = "/etc/greenroom/certificate.pem"
+# key_file = "/etc/greenroom/key.pem"
+
+[memory]
+# max_bytes = 268435456            # all kept answers together
+# max_entry_bytes = 33554432       # one answer
+# max_partition_bytes = 134217728  # the answers of one identity
+# max_held_body_bytes = 67108864   # bodies of requests on their way to all servers, beside the answers
+
+[state]
+# settle_ms = 50                   # an answer that refuses a token waits so long at most until that is on disk
+
+# What outlives a restart. It may be deleted at any time, also while Greenroom runs.
+[disk]
+# enabled = true
+# dir = "/var/cache/greenroom"     # a local disk; default: the folder "cache" in data_dir
+# max_bytes = 2147483648           # beyond, what was read longest ago makes room
+# max_queued_bytes = 67108864      # answers that wait to be written; beyond, the oldest are dropped
+# max_wal_bytes = 16777216         # the write-ahead log is cut above this
+# write_linger_ms = 1000           # answers are written together; a crash loses what came within this time
+# rewrite_after_s = 600            # short-lived or unchanged answers are not written again before this; 0: every one
+# short_life_s = 60                # an answer that is served for less than this without its server is short-lived
+# max_rewrite_keys = 16384         # answers of which it is remembered when they were written
+# read_timeout_ms = 20             # a slower disk is passed over
+# drain_timeout_ms = 5000          # for writing what is left when it is stopped
+
+# How `greenroom serve --take-over` takes the place of a running one without failing a request.
+[takeover]
+# idle_ms = 1000                   # connections that are idle for longer are closed
+# drain_s = 10                     # requests under way may take so long to end
+
+# Libraries are kept whole, so that playlists, paths and ids are found without asking the server. That needs a token
+# of the owner. Variables of other tools count where nothing is said here: AUTO_ENABLE_LIBRARY_CACHE,
+# LIBRARY_CACHE_PLEX_ENABLED, LIBRARY_CACHE_JELLYFIN_ENABLED, IMMEDIATE_CACHE_BUILD, CACHE_BUILD_TIMEOUT_MINUTES,
+# LIBRARY_CACHE_MEMORY_LIMIT_MB, LIBRARY_CACHE_SCHEDULE_HOURS, PLEX_LIBRARY_NAME.
+[library]
+# enabled = true
+# index_at_start = true            # video too, not only music; false: nothing before it is first needed
+# timeout_minutes = 180            # for one build, with everything that holds it up
+# memory_limit_mb = 1024           # what all of them together may take
+# schedule_hours = 24              # then it is compared as a whole; 0: never by itself
+# music = "Music"                  # the library that is meant where none is named
+
+# What is remembered of matches. The server is searched only if whoever asks wants that.
+[matching]
+# max_decisions = 100000           # pins, rejections, and what was confirmed by use
+# live_per_call = 50               # searches of one call
+# live_per_minute = 60             # searches in any minute, for each server
+
+# What is done by itself from time to time: greenroom jobs
+[jobs]
+# at_once = 3                      # that run at a time; the others wait in line
+
+# What was played, mirrored for dashboards.
+[history]
+# max_rows = 1000000               # the oldest go first; 0: nothing is mirrored
+
+# What was asked and how it was answered is counted by minute (48 hours), hour (35 days) and day (two years).
+[statistics]
+# max_bytes = 67108864             # in state.db; beyond, the oldest minutes go first
+# write_every_s = 60               # so much a crash may lose
+# spot_check_one_in = 200          # of so many answers from the cache, one is compared with the server; 0: none
+# spot_checks_per_minute = 6       # for each server at most
+
+[[server]]
+name   = "home"
+kind   = "plex"                        # or "jellyfin"
+url    = "http://192.168.1.10:32400"   # a base path is allowed: https://media.example/jellyfin
+listen = "0.0.0.0:32500"               # point your apps here
+# A token of the owner lets Greenroom follow the server's events. Without it everything works, only a change made
+# on the server itself is noticed later.
+# token = "..."
+# token_file = "/run/secrets/plex-token"
+# mode = "cache"                       # "observe": the server answers, the cache only judges; "bypass": plain proxy
+# public_url = "https://media.example/jellyfin"   # Jellyfin: where clients find it; default: where they asked
+# listen_base_path = "/jellyfin"       # a path that a reverse proxy leaves before ours; default: that of url
+# load_timeout_s = 30
+# max_body_bytes = 33554432
+# upstream_concurrency = 8             # requests at a time; streams and sockets do not count
+# max_waiting = 1000                   # requests that may wait for one of these
+# auth_ttl_s = 300                     # how long the server's yes to a token holds
+# offline_auth_ttl_s = 86400           # how long that yes holds on while the server is down
+# translate_legacy_auth = true         # Jellyfin: send old forms of credentials on in the new form
+# max_connections = 1024               # of apps at a time
+# max_connections_per_peer = 256       # from one address; trusted proxies may have more
+# max_sockets = 256                    # notification sockets and event streams at a time
+# max_sockets_per_identity = 32
+# max_request_body_bytes = 67108864    # the longest body of a write; a longer one is refused with 413
+# max_whole_body_bytes = 1048576       # read whole before it is sent; a longer one is passed on while it arrives
+# max_whole_body_bytes_unproven = 65536          # with a token that the server has never accepted
+# max_held_body_bytes = 33554432       # of bodies held in memory at a time; beyond, writes are refused with 503
+# max_held_body_bytes_per_peer = 8388608         # for one address
+# max_held_body_bytes_unproven = 2097152         # for all tokens that the server has never accepted
+# max_uploads = 32                     # bodies passed on while they arrive, at a time
+# max_uploads_per_peer = 16
+# max_uploads_unproven = 8
+# known_proxy = false                  # Jellyfin: its KnownProxies names this machine
+# public_images = false                # Jellyfin: show kept images to whoever asks, as the server itself does
+
+# Whom to believe where url begins with https://. Without this: whoever this machine believes.
+# [server.tls]
+# ca_file = "/etc/greenroom/authority.pem"   # believe what these authorities signed, and nothing else
+# server_name = "media.example"              # the certificate is for this name, not for the one in url
+# pin_sha256 = "..."                         # believe this certificate, or this public key, whoever signed it
+
+# The certificate shown to apps, as above.
+# [server.listen_tls]
+# cert_file = "/etc/greenroom/certificate.pem"
+# key_file = "/etc/greenroom/key.pem"
+
+# Further users whose playlists may be written: greenroom sync --account kids
+# [server.accounts.kids]
+# token = "..."                              # or token_file
+# user = "kids"                              # Jellyfin: who is meant, where the token is a key that is nobody's
+
+# What an app is likely to ask next, learnt from what it asked before, is loaded when an answer has left.
+# [server.prefetch]
+# enabled = false
+# max_per_answer = 12                        # loads after one answer
+# budget_per_minute = 120                    # loads in any minute
+# classes = ["item", "lists", "images"]      # of these classes
+
+# The same for the libraries of one server.
+# [server.library]
+# enabled = true
+# index_at_start = true
+# timeout_minutes = 180
+# schedule_hours = 24
+# music = "Music"
+
+# How the paths that apps know become the server's, for lookups by path: a regular expression, and what its first match
+# becomes. Several may follow one another; the first that matches counts. It is used in both directions.
+# [[server.path_map]]
+# from = '^/data/(.*)$'
+# to = '/mnt/media/$1'
+
+# Lifetimes of a class of answers, in seconds. The three windows add up.
+# [server.lifetimes.sessions]
+# fresh_s = 10
+# stale_s = 10
+# stale_on_error_s = 86400
+
+# Who is told when a server goes down or comes back, a build fails, a library shrinks, a token is rejected, the disk is
+# off. Try it with: greenroom notices test
+# [[notice]]
+# name = "phone"
+# url = "https://ntfy.example/my-topic"      # or url_file; it may hold a token, so it is never shown
+# template = "json"                          # "ntfy", "gotify", "discord", "apprise"
+# token = "..."                              # or token_file, where the service wants one beside the url
+# secret = "..."                             # or secret_file; signs every message: see docs/notices.md
+# events = ["server-down", "server-up", "build-failed", "library-shrank", "token-rejected", "disk-off", "disk-back"]
+# group_s = 30                               # what happens within this time is told together
+# max_per_10_minutes = 6                     # beyond, everything waits and is told as one
+
+# Traces: one span for each sampled request, as OTLP over HTTP in JSON, to this address with /v1/traces after it.
+# [tracing]
+# otlp_url = "http://127.0.0.1:4318"
+# token = "..."                              # where the collector wants one
+# token_file = "/run/secrets/collector-token"
+# sample_one_in = 10
+
+# Playlists that are kept in step by themselves: a file, a folder of files, or a playlist of another server.
+# [playlist.weekly]
+# server = "home"                            # where it is written
+# file = "/srv/playlists/weekly.jspf"        # or folder = "/srv/playlists", or from = "attic/Weekly"
+# library = "3"                              # default: the music library
+# name = "Weekly"                            # default: what it calls itself, else the file's name
+# mode = "replace"                           # "create": once; "append": add what is missing
+# shrink = false                             # true: it may lose most of its tracks at once
+# accounts = ["kids"]                        # default: the owner's token
+# policy = "strict"                          # "prefer-version-else-any", "ids-only"
+# every_hours = 24                           # a file is also taken when it has changed
+# results = "/srv/playlists/results"         # reports and missing rows; default: beside the file
+"#;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::tree::variable;
+    use super::super::{Settings, Tree};
+    use super::TEMPLATE;
+
+    #[test]
+    fn the_template_is_valid_as_it_stands() {
+        let mut tree = Tree::default();
+        tree.add_toml("template", TEMPLATE);
+        assert!(Settings::read(tree).is_ok());
+    }
+
+    /// The template with every key in force.
+    fn uncommented() -> String {
+        let is_key = |word: &str| word.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
+        let in_force = |rest: &str| {
+            rest.starts_with('[') || rest.split_once(" =").is_some_and(|(word, _)| is_key(word.trim_end()))
+        };
+        let line = |line: &'static str| line.strip_prefix("# ").filter(|rest| in_force(rest)).unwrap_or(line);
+        TEMPLATE.lines().flat_map(|text| [line(text), "\n"]).collect()
+    }
+
+    #[test]
+    fn every_key_of_the_template_is_known() {
+        // What names a file needs one, and only where there is encryption something can be said about it.
+        let without_files: String = uncommented()
+            .lines()
+            .filter(|line| !line.contains("_file =") && !line.contains("pin_sha256 ="))
+            .map(|line| line.replace("\"http://", "\"https://") + "\n")
+            .collect();
+        let mut tree = Tree::default();
+        tree.add_toml("template", &without_files);
+        assert_eq!(Settings::read(tree).map(|_| ()), Ok(()));
+    }
+
+    #[test]
+    fn every_key_there_is_stands_in_the_template_and_has_a_variable_of_its_own() {
+        let mut tree = Tree::default();
+        tree.add_toml("template", TEMPLATE);
+        let asked = tree.asked.clone();
+        assert!(Settings::read(tree).is_ok());
+        let mut written = Tree::default();
+        written.add_toml("template", &uncommented());
+        let mut variables = BTreeMap::new();
+        let asked = asked.lock().clone();
+        for path in &asked {
+            if let Some(other) = variables.insert(variable(path), path) {
+                panic!("{path} and {other} have the same variable");
+            }
+            let mut tree = Tree::default();
+            let server = ("GREENROOM_SERVER_HOME_KIND".to_owned(), "plex".to_owned());
+            tree.add_environment([server, (variable(path), "said".into())].into_iter());
+            assert_eq!(tree.take(path).map(|leaf| leaf.text).as_deref(), Some("said"), "{path}");
+            let lifetime = path.strip_prefix("server.home.lifetimes.").and_then(|rest| rest.split_once('.'));
+            let is_map = path.starts_with("server.home.path_map.");
+            let shown = lifetime
+                .map_or_else(|| path.clone(), |(_, last)| format!("server.home.lifetimes.sessions.{last}"));
+            // Only the first of several is shown, and the one after the last is asked for.
+            let shown = if is_map { shown.replace(".path_map.2.", ".path_map.1.") } else { shown };
+            assert!(written.has(&shown), "{shown} is not in the template");
+        }
+        assert!(asked.len() > 80, "only {} keys were asked for", asked.len());
+    }
+}

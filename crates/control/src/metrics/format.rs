@@ -1,0 +1,100 @@
+//! The two text formats in which Prometheus and its kin read metrics, and which of them somebody wants.
+
+/// A format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+    /// The older one, 0.0.4.
+    Classic,
+}
+
+impl Format {
+    /// What a client wants who sends this `Accept`. Who does not say gets OpenMetrics.
+    pub(super) fn wanted(accept: Option<&str>) -> Self {
+        let of = |name: &str| accept.and_then(|accept| weight_of(accept, name)).unwrap_or(0.0);
+        if of("text/plain") > of("application/openmetrics-text") { Self::Classic } else { Self::OpenMetrics }
+    }
+
+    /// The name of the format.
+    pub(super) fn media_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Classic => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
+
+/// How much a media type is wanted, where it is named.
+fn weight_of(accept: &str, name: &str) -> Option<f32> {
+    let said = accept.split(',').map(|one| one.split(';').map(str::trim));
+    said.filter_map(|mut parts| {
+        let is_it = parts.next()?.eq_ignore_ascii_case(name);
+        let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse().ok());
+        is_it.then_some(weight.unwrap_or(1.0))
+    })
+    .reduce(f32::max)
+}
+
+/// The same figures in the older format: a counter is named with its `_total`, an info is a gauge, units and the end are
+/// not said.
+pub(crate) fn classic(open_metrics: &str) -> String {
+    let mut text = String::with_capacity(open_metrics.len());
+    let mut help = None;
+    for line in open_metrics.lines() {
+        if let Some(said) = line.strip_prefix("# HELP ") {
+            help = said.split_once(' ');
+        } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|said| said.split_once(' '))
+        {
+            let (suffix, kind) = match kind {
+                "counter" => ("_total", "counter"),
+                "info" => ("_info", "gauge"),
+                other => ("", other),
+            };
+            if let Some((_, said)) = help.take().filter(|(of, _)| *of == name) {
+                text.extend(["# HELP ", name, suffix, " ", said, "\n"]);
+            }
+            text.extend(["# TYPE ", name, suffix, " ", kind, "\n"]);
+        } else if !line.starts_with('#') {
+            text += line;
+            text.push('\n');
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_for_the_older_format_gets_it() {
+        for (accept, format) in [
+            (None, Format::OpenMetrics),
+            (Some("*/*"), Format::OpenMetrics),
+            (Some("text/plain"), Format::Classic),
+            (Some("text/plain;version=0.0.4;q=0.9, */*;q=0.1"), Format::Classic),
+            (
+                Some(
+                    "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1",
+                ),
+                Format::OpenMetrics,
+            ),
+            (Some("application/openmetrics-text;q=0.1, Text/Plain"), Format::Classic),
+            (Some("text/html,*/*;q=0.8"), Format::OpenMetrics),
+        ] {
+            assert_eq!(Format::wanted(accept), format, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn the_older_format_names_counters_and_infos_as_they_are_written() {
+        let open = "# HELP g_asked Asked.\n# TYPE g_asked counter\ng_asked_total{a=\"b\"} 1\n\
+                    # HELP g_build The program.\n# TYPE g_build info\ng_build_info{version=\"1\"} 1\n\
+                    # HELP g_kept_bytes Kept.\n# TYPE g_kept_bytes gauge\n# UNIT g_kept_bytes bytes\ng_kept_bytes 2\n# EOF\n";
+        let wanted = "# HELP g_asked_total Asked.\n# TYPE g_asked_total counter\ng_asked_total{a=\"b\"} 1\n\
+                      # HELP g_build_info The program.\n# TYPE g_build_info gauge\ng_build_info{version=\"1\"} 1\n\
+                      # HELP g_kept_bytes Kept.\n# TYPE g_kept_bytes gauge\ng_kept_bytes 2\n";
+        assert_eq!(classic(open), wanted);
+    }
+}

@@ -1,0 +1,71 @@
+//! The description of the API says what comes back, field by field.
+
+use serde_json::Value;
+
+use crate::router::openapi;
+
+/// Bodies of which nothing more can be said, and why.
+const WITHOUT_FIELDS: [(&str, &str, &str); 1] =
+    [("get", "/api/v1/openapi.json", "it is a description of its own, in a form that others keep")];
+
+/// Whether it says which fields there are: of the thing itself, of each in a list, of each form it may have.
+fn has_fields(document: &Value, schema: &Value) -> bool {
+    if let Some(name) = schema["$ref"].as_str() {
+        let path = name.trim_start_matches('#');
+        return document.pointer(path).is_some_and(|schema| has_fields(document, schema));
+    }
+    let all = |word: &str| schema[word].as_array().filter(|parts| !parts.is_empty());
+    let is_type =
+        |word: &str| schema["type"] == word || all("type").is_some_and(|types| types.contains(&word.into()));
+    if let Some(parts) = ["allOf", "oneOf", "anyOf"].into_iter().find_map(all) {
+        return parts.iter().all(|part| part["type"] == "null" || has_fields(document, part));
+    }
+    if is_type("array") {
+        return has_fields(document, &schema["items"]);
+    }
+    if is_type("object") {
+        let properties = schema["properties"].as_object().is_some_and(|properties| !properties.is_empty());
+        return properties || schema["additionalProperties"].is_object();
+    }
+    // A number, a text, a switch.
+    schema["type"].is_string() || schema["type"].is_array()
+}
+
+#[test]
+fn every_answer_in_json_is_described_field_by_field() {
+    let document: Value = serde_json::from_str(openapi::written()).expect("it is JSON");
+    let (mut bare, mut looked) = (Vec::new(), 0);
+    for (path, item) in document["paths"].as_object().expect("there are paths") {
+        for (method, operation) in item.as_object().expect("there are methods") {
+            for (status, response) in operation["responses"].as_object().into_iter().flatten() {
+                let json = &response["content"]["application/json"];
+                if !status.starts_with('2') || json.is_null() {
+                    continue;
+                }
+                looked += 1;
+                if !has_fields(&document, &json["schema"]) {
+                    bare.push((method.clone(), path.clone()));
+                }
+            }
+        }
+    }
+    let justified: Vec<_> =
+        WITHOUT_FIELDS.map(|(method, path, _)| (method.to_owned(), path.to_owned())).to_vec();
+    assert_eq!(bare, justified, "these say only that something comes back");
+    assert!(looked > 50, "answers are described in another way now: {looked}");
+}
+
+#[test]
+fn a_body_without_fields_is_noticed_wherever_it_hides() {
+    let document = serde_json::json!({"components": {"schemas": {
+        "Bare": {"type": "object"},
+        "Named": {"type": "object", "properties": {"name": {"type": "string"}}},
+    }}});
+    let named = serde_json::json!({"$ref": "#/components/schemas/Named"});
+    let bare = serde_json::json!({"$ref": "#/components/schemas/Bare"});
+    assert!(has_fields(&document, &named) && !has_fields(&document, &bare));
+    let list = |of: &Value| serde_json::json!({"type": "array", "items": of});
+    assert!(has_fields(&document, &list(&named)) && !has_fields(&document, &list(&bare)));
+    let either = serde_json::json!({"oneOf": [named, bare]});
+    assert!(!has_fields(&document, &either));
+}

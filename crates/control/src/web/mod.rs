@@ -1,0 +1,244 @@
+//! The page, as it is built into the program. It holds no figures: its modules ask the API for them.
+
+use std::sync::Arc;
+use std::sync::LazyLock;
+
+use axum::Router;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
+use http::{HeaderMap, StatusCode};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::Plane;
+
+/// One file of the page.
+#[derive(Debug, Clone, Copy)]
+struct Asset {
+    /// Where it is found.
+    path: &'static str,
+    content_type: &'static str,
+    text: &'static str,
+}
+
+macro_rules! assets {
+    ($($path:literal: $content_type:ident $file:literal,)*) => {
+        &[$(Asset { path: $path, content_type: $content_type, text: include_str!($file) },)*]
+    };
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+/// The icon of the page, an SVG.
+pub const ICON: &str = include_str!("favicon.svg");
+
+/// Every file there is. Whoever adds one adds it here and nowhere else.
+static ASSETS: &[Asset] = assets! {
+    "/": HTML "index.html",
+    "/page.css": CSS "page.css",
+    "/collection.css": CSS "collection.css",
+    "/favicon.svg": SVG "favicon.svg",
+    "/page.js": JS "page.js",
+    "/access.js": JS "access.js",
+    "/api.js": JS "api.js",
+    "/chart.js": JS "chart.js",
+    "/decision.js": JS "decision.js",
+    "/dom.js": JS "dom.js",
+    "/live.js": JS "live.js",
+    "/places.js": JS "places.js",
+    "/router.js": JS "router.js",
+    "/server.js": JS "server.js",
+    "/table.js": JS "table.js",
+    "/talk.js": JS "talk.js",
+    "/warning.js": JS "warning.js",
+    "/words.js": JS "words.js",
+    "/views/activity.js": JS "views/activity.js",
+    "/views/activity-history.js": JS "views/activity-history.js",
+    "/views/activity-playing.js": JS "views/activity-playing.js",
+    "/views/jobs.js": JS "views/jobs.js",
+    "/views/library-diff.js": JS "views/library-diff.js",
+    "/views/libraries.js": JS "views/libraries.js",
+    "/views/log.js": JS "views/log.js",
+    "/views/overview.js": JS "views/overview.js",
+    "/views/playlist-form.js": JS "views/playlist-form.js",
+    "/views/playlist-past.js": JS "views/playlist-past.js",
+    "/views/playlist-report.js": JS "views/playlist-report.js",
+    "/views/playlist-rows.js": JS "views/playlist-rows.js",
+    "/views/playlist-run.js": JS "views/playlist-run.js",
+    "/views/playlists.js": JS "views/playlists.js",
+    "/views/servers.js": JS "views/servers.js",
+    "/views/settings.js": JS "views/settings.js",
+    "/views/statistics.js": JS "views/statistics.js",
+    "/views/warnings.js": JS "views/warnings.js",
+};
+
+/// What tells the files of this program from those of another version.
+static VERSION: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let sum = ASSETS.iter().fold(0u64, |sum, asset| sum.rotate_left(1) ^ xxh3_64(asset.text.as_bytes()));
+    HeaderValue::try_from(format!("\"{sum:016x}\"")).expect("digits and quotes are a header value")
+});
+
+/// The path of every file of the page.
+#[cfg(test)]
+pub(super) fn paths() -> impl Iterator<Item = &'static str> {
+    ASSETS.iter().map(|asset| asset.path)
+}
+
+/// Whether this path is a file of the page.
+pub(super) fn holds(path: &str) -> bool {
+    ASSETS.iter().any(|asset| asset.path == path)
+}
+
+/// The paths of the page.
+pub(super) fn routes() -> Router<Arc<Plane>> {
+    ASSETS.iter().fold(Router::new(), |router, asset| {
+        router.route(asset.path, get(async move |headers: HeaderMap| asset.answer(&headers)))
+    })
+}
+
+impl Asset {
+    /// Asked about anew every time, so that after an update of the program nobody sees parts of the old page; sent
+    /// only to those who have it not.
+    fn answer(&self, headers: &HeaderMap) -> Response {
+        let kept = [(CACHE_CONTROL, HeaderValue::from_static("no-cache")), (ETAG, VERSION.clone())];
+        if headers.get_all(IF_NONE_MATCH).iter().any(is_of_this_version) {
+            return (StatusCode::NOT_MODIFIED, kept).into_response();
+        }
+        (kept, [(CONTENT_TYPE, self.content_type)], self.text).into_response()
+    }
+}
+
+/// Whether a browser names this version; a proxy that compresses puts `W/` before it, and there may be others.
+fn is_of_this_version(known: &HeaderValue) -> bool {
+    let version = VERSION.as_bytes();
+    known.as_bytes().windows(version.len()).any(|part| part == version)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use greenroom_cache::{FailureKind, LoadReason, Refusal};
+    use greenroom_dialect::class::Class;
+
+    use super::*;
+    use greenroom_proxy::record::Passage;
+
+    /// What the first view may weigh, in bytes.
+    const FIRST_VIEW: usize = 150 * 1024;
+
+    fn texts(content_type: &str) -> impl Iterator<Item = &'static Asset> {
+        ASSETS.iter().filter(move |asset| asset.content_type == content_type)
+    }
+
+    fn document() -> &'static str {
+        texts(HTML).next().expect("there is one").text
+    }
+
+    #[test]
+    fn nothing_becomes_markup() {
+        for word in
+            ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", "srcdoc"]
+        {
+            for script in texts(JS) {
+                assert!(!script.text.contains(word), "{word} in {}", script.path);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_inline_or_fetched_from_elsewhere() {
+        for word in ["<style", " style=", "onclick", "onload", "javascript:"] {
+            assert!(!document().contains(word), "{word}");
+        }
+        assert_eq!(
+            document().matches("<script").count(),
+            document().matches("<script src=\"page.js\"").count()
+        );
+        for asset in ASSETS.iter().filter(|asset| asset.content_type != SVG) {
+            let text = asset.text;
+            assert!(
+                !text.contains("https://") && !text.contains("url(") && !text.contains("@import"),
+                "{}",
+                asset.path
+            );
+        }
+    }
+
+    #[test]
+    fn every_element_the_script_looks_for_is_in_the_document() {
+        let mut found = 0;
+        for rest in texts(JS).flat_map(|script| script.text.split("$(\"").skip(1)) {
+            let id = rest.split('"').next().unwrap_or_default();
+            assert!(document().contains(&format!("id=\"{id}\"")), "{id}");
+            found += 1;
+        }
+        assert!(found > 10, "the script looks elements up in another way now");
+    }
+
+    #[test]
+    fn every_module_that_is_imported_is_served() {
+        let mut found = 0;
+        for script in texts(JS) {
+            let folder = Path::new(script.path).parent().expect("it begins with a slash");
+            for marker in ["from \"./", "from \"../", "import(\"./"] {
+                for rest in script.text.split(marker).skip(1) {
+                    let folder = if marker.contains("..") { Path::new("/") } else { folder };
+                    let name = folder.join(rest.split('"').next().unwrap_or_default());
+                    assert!(
+                        holds(name.to_str().expect("text")),
+                        "{} imports {}",
+                        script.path,
+                        name.display()
+                    );
+                    found += 1;
+                }
+            }
+        }
+        assert!(found > 20, "modules import each other in another way now");
+    }
+
+    #[test]
+    fn every_word_of_a_decision_has_its_meaning() {
+        let of = |path: &str| texts(JS).find(|script| script.path == path).expect("it is served").text;
+        let has = |text: &str, word: &str| {
+            text.contains(&format!("\n  {word}: ")) || text.contains(&format!("\n  \"{word}\": "))
+        };
+        let missed = LoadReason::EVERY.map(LoadReason::name);
+        let failed = FailureKind::EVERY.map(FailureKind::name);
+        let unkept = Refusal::EVERY.map(Refusal::name);
+        let passed = Passage::EVERY.map(Passage::name);
+        for word in missed.into_iter().chain(failed).chain(unkept).chain(passed) {
+            assert!(has(of("/decision.js"), word), "why: {word}");
+        }
+        for class in Class::EVERY {
+            assert!(has(of("/words.js"), class.name()), "what: {}", class.name());
+        }
+    }
+
+    #[test]
+    fn the_first_view_is_small() {
+        let is_first =
+            |asset: &&Asset| !asset.path.starts_with("/views/") || asset.path == "/views/overview.js";
+        let bytes: usize = ASSETS.iter().filter(is_first).map(|asset| asset.text.len()).sum();
+        assert!(bytes < FIRST_VIEW, "{bytes} bytes");
+    }
+
+    #[test]
+    fn who_has_the_file_is_not_sent_it_again() {
+        let asset = &ASSETS[0];
+        let first = asset.answer(&HeaderMap::new());
+        assert_eq!(first.status(), StatusCode::OK);
+        let mut headers = HeaderMap::new();
+        let version = first.headers()[ETAG].to_str().expect("text").to_owned();
+        for known in [version.clone(), format!("W/{version}"), format!("\"older\", {version}")] {
+            headers.insert(IF_NONE_MATCH, known.parse().expect("a value"));
+            assert_eq!(asset.answer(&headers).status(), StatusCode::NOT_MODIFIED, "{known}");
+        }
+        headers.insert(IF_NONE_MATCH, HeaderValue::from_static("\"of another version\""));
+        assert_eq!(asset.answer(&headers).status(), StatusCode::OK);
+    }
+}

@@ -1,0 +1,48 @@
+//! The change counters that a Plex keeps per section.
+
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(rename = "MediaContainer")]
+    container: Sections,
+}
+
+#[derive(Deserialize)]
+struct Sections {
+    #[serde(rename = "Directory", default)]
+    sections: Vec<Section>,
+}
+
+#[derive(Deserialize)]
+struct Section {
+    key: String,
+    #[serde(rename = "contentChangedAt", default)]
+    content_changed_at: u64,
+    #[serde(rename = "scannedAt", default)]
+    scanned_at: u64,
+}
+
+/// Section ids with a text that differs whenever the section's content does, out of the JSON body of Plex's
+/// `/library/sections`.
+pub fn change_counters(body: &[u8]) -> Option<Vec<(String, String)>> {
+    let said: Envelope = serde_json::from_slice(body).ok()?;
+    let counter = |section: &Section| format!("{}/{}", section.content_changed_at, section.scanned_at);
+    Some(said.container.sections.iter().map(|section| (section.key.clone(), counter(section))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moved_counter_is_another_text() {
+        let body = |at: u64| {
+            format!(
+                r#"{{"MediaContainer":{{"Directory":[{{"key":"1","contentChangedAt":{at},"scannedAt":5}}]}}}}"#
+            )
+        };
+        assert_ne!(change_counters(body(1).as_bytes()), change_counters(body(2).as_bytes()));
+        assert_eq!(change_counters(b"[]"), None);
+    }
+}

@@ -1,0 +1,26 @@
+//! The user a Jellyfin token belongs to.
+
+use serde::Deserialize;
+
+/// The user's id out of the JSON body of Jellyfin's `/Users/Me`, without dashes.
+pub fn own_user(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Me {
+        #[serde(rename = "Id")]
+        id: String,
+    }
+    let me: Me = serde_json::from_slice(body).ok()?;
+    Some(me.id.replace('-', "").to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        let me = br#"{"Name":"a","Id":"08CA909F-6D10-44AA-9930-BE392943948F"}"#;
+        assert_eq!(own_user(me).as_deref(), Some("08ca909f6d1044aa9930be392943948f"));
+        assert_eq!(own_user(b"<html>"), None);
+    }
+}

@@ -1,0 +1,218 @@
+//! Requests that the server must answer alike have one key; all others have different ones; no key holds a secret.
+
+use greenroom_dialect::ask::{Ask, Kind};
+use greenroom_dialect::verdict::{Representation, Verdict};
+use http::Method;
+use http::header::{ACCEPT, ACCEPT_LANGUAGE};
+use proptest::prelude::*;
+
+use super::{ME, OTHER, got, headers, judged, read, read_with};
+
+#[test]
+fn old_routes_and_new_ones_meet() {
+    for (old, new) in [
+        ("/Users/{me}/Items?Limit=5", "/Items?userId={me}&limit=5"),
+        ("/Users/{me}/Items/{item}", "/Items/{item}"),
+        ("/Users/{me}/Items/Latest?limit=5", "/Items/Latest?limit=5"),
+        ("/Users/{me}/Items/Resume", "/UserItems/Resume?userId={me}"),
+        ("/Users/{me}/Items/Root", "/Items/Root"),
+        ("/Users/{me}/Items/{item}/LocalTrailers", "/Items/{item}/LocalTrailers"),
+        ("/Users/{me}/Items/{item}/SpecialFeatures", "/Items/{item}/SpecialFeatures"),
+        ("/Users/{me}/Items/{item}/UserData", "/UserItems/{item}/UserData"),
+        ("/Users/{me}/Views", "/UserViews"),
+        ("/Users/{me}/GroupingOptions", "/UserViews/GroupingOptions"),
+        ("/Users/{me}/Suggestions", "/Items/Suggestions"),
+        ("/Movies/{item}/Similar?limit=3", "/Items/{item}/Similar?limit=3"),
+        ("/Shows/{item}/Similar", "/Items/{item}/Similar"),
+        ("/emby/Users/{me}/Items", "/mediabrowser/items/"),
+    ] {
+        assert_eq!(read(old), read(new), "{old}");
+        let theirs = |target: &str| read_with(&target.replace("{me}", OTHER), &[], Some(ME));
+        if old.contains("{me}") {
+            assert_ne!(read(old).key, theirs(old).key, "{old}");
+            assert!(theirs(old).target.contains(&format!("userId={OTHER}")), "{old}");
+        }
+    }
+}
+
+#[test]
+fn the_server_is_asked_on_the_new_route_in_its_own_spelling() {
+    let target = "/emby/users/08CA909F-6D10-44AA-9930-BE392943948F/items?RECURSIVE=True&fields=Path&Fields=Genres&api_key=x";
+    assert_eq!(read(target).target, format!("/Items?fields=Genres,Path&recursive=true&userId={ME}"));
+    assert_eq!(read("/shows/nextup").target, format!("/Shows/NextUp?userId={ME}"));
+    assert_eq!(read("/system/info?x=1").target, "/System/Info?x=1");
+    assert_eq!(read("/system/info/public?x=1").target, "/System/Info/Public");
+}
+
+#[test]
+fn a_user_whom_nobody_proved_stays_in_the_key() {
+    let unproven = |target| read_with(target, &[], None);
+    assert_eq!(unproven("/Items").key, "/Items json");
+    assert_eq!(unproven("/Items").target, "/Items");
+    assert_eq!(unproven("/Items?userId={me}").key, format!("/Items?userid={ME} json"));
+    assert_eq!(read_with("/Items", &[], Some("08CA909F-6D10-44AA-9930-BE392943948F")), read("/Items"));
+    assert_eq!(read("/Items?userId=00000000-0000-0000-0000-000000000000"), read("/Items"));
+}
+
+#[test]
+fn forms_and_languages_do_not_mix() {
+    let plain = read("/Items");
+    let camel = read_with("/Items", &[("accept", "application/json; profile=\"CamelCase\"")], Some(ME));
+    let german = read_with("/Items", &[("accept-language", "de-DE, de;q=0.9")], Some(ME));
+    assert_eq!(camel.representation, Representation::JsonCamel);
+    assert_eq!(camel.headers, [(ACCEPT, "application/json; profile=\"CamelCase\"".parse().unwrap())]);
+    assert_eq!(plain.headers, [(ACCEPT, "application/json".parse().unwrap())]);
+    assert_eq!(german.headers[1], (ACCEPT_LANGUAGE, "de-de,de;q=0.9".parse().unwrap()));
+    assert!(plain.key != camel.key && plain.key != german.key && camel.key != german.key);
+    let pascal = read_with("/Items", &[("accept", "application/json;profile=PascalCase")], Some(ME));
+    assert_eq!(pascal, plain);
+    let public = read_with("/System/Info/Public", &[("accept-language", "de")], None);
+    assert_eq!(public, read_with("/System/Info/Public", &[], None));
+}
+
+#[test]
+fn paging_and_content_are_part_of_the_key() {
+    let base = read("/Items?limit=10");
+    for other in [
+        "/Items?limit=11",
+        "/Items?limit=10&startIndex=10",
+        "/Items?limit=10&fields=Path",
+        "/Items?limit=10&includeItemTypes=Movie",
+        "/Items?limit=10&enableTotalRecordCount=false",
+        "/Items?limit=10&newParameter=1",
+        "/Trailers?limit=10",
+    ] {
+        assert_ne!(read(other).key, base.key, "{other}");
+    }
+}
+
+#[test]
+fn the_key_alone_decides_what_the_server_is_asked() {
+    let noisy = read_with(
+        "/Items?limit=10&deviceId=d&_=1&X-Emby-Client=c&X-Emby-Language=de",
+        &[("user-agent", "x"), ("x-forwarded-host", "evil"), ("cookie", "a=b"), ("accept-encoding", "br")],
+        Some(ME),
+    );
+    assert_eq!(noisy, read("/Items?limit=10"));
+}
+
+const PARAMETERS: [&str; 14] = [
+    "limit=10",
+    "startIndex=20",
+    "Recursive=true",
+    "fields=Path,Genres",
+    "includeItemTypes=Movie,Series",
+    "sortBy=SortName,ProductionYear",
+    "sortOrder=Ascending",
+    "parentId=7a2175bc-cb1f-1a94-152c-bd2b2bae8f6d",
+    "genres=A|B",
+    "years=1999,2000",
+    "EnableUserData=false",
+    "imageTypeLimit=1",
+    "someThing=new",
+    "userId=11111111111111111111111111111111",
+];
+
+fn swapped_case(text: &str, mask: u64) -> String {
+    let (name, value) = text.split_once('=').expect("parameters have values");
+    let name: String = name
+        .chars()
+        .enumerate()
+        .map(|(at, letter)| if mask >> (at % 64) & 1 == 1 { letter.to_ascii_uppercase() } else { letter })
+        .collect();
+    format!("{name}={value}")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn the_order_and_the_case_of_parameters_do_not_matter(
+        chosen in prop::sample::subsequence(PARAMETERS.to_vec(), 0..PARAMETERS.len()),
+        seed in any::<u64>(),
+    ) {
+        let mut other: Vec<String> = chosen.iter().map(|pair| swapped_case(pair, seed)).collect();
+        other.reverse();
+        if !other.is_empty() {
+            let turn = usize::try_from(seed % 8).unwrap() % other.len();
+            other.rotate_left(turn);
+        }
+        let one = read(&format!("/Items?{}", chosen.join("&")));
+        let two = read(&format!("/items/?{}", other.join("&")));
+        prop_assert_eq!(one, two);
+    }
+
+    #[test]
+    fn different_choices_have_different_keys(
+        one in prop::sample::subsequence(PARAMETERS.to_vec(), 0..PARAMETERS.len()),
+        two in prop::sample::subsequence(PARAMETERS.to_vec(), 0..PARAMETERS.len()),
+    ) {
+        prop_assume!(one != two);
+        let key = |chosen: &[&str]| read(&format!("/Items?{}", chosen.join("&"))).key;
+        prop_assert_ne!(key(&one), key(&two));
+    }
+
+    #[test]
+    fn the_order_of_sorting_matters(names in prop::sample::subsequence(vec!["Album", "Artist", "SortName", "Runtime"], 2..4)) {
+        let mut turned = names.clone();
+        turned.reverse();
+        let key = |names: &[&str]| read(&format!("/Items?sortBy={}", names.join(","))).key;
+        prop_assert_ne!(key(&names), key(&turned));
+    }
+
+    #[test]
+    fn the_target_of_a_read_is_the_same_read(
+        chosen in prop::sample::subsequence(PARAMETERS.to_vec(), 0..PARAMETERS.len()),
+        path in prop::sample::select(vec!["/Items", "/Users/{me}/Items/Latest", "/Shows/NextUp", "/Artists/A%20B", "/Sessions"]),
+    ) {
+        let verdict = got(&format!("{path}?{}", chosen.join("&")));
+        if let Verdict::Read(once) = verdict {
+            prop_assert_eq!(&read(&once.target), once.as_ref());
+        }
+    }
+
+    #[test]
+    fn a_token_is_nowhere_in_a_verdict(
+        token in "[A-Za-z0-9]{16,40}",
+        place in 0usize..8,
+        path in prop::sample::select(vec!["/Items", "/System/Info", "/Items/1/Images/Primary", "/UserImage", "/Sessions", "/UserPlayedItems/1"]),
+        method in prop::sample::select(vec![Method::GET, Method::POST, Method::DELETE]),
+    ) {
+        let names = ["api_key", "ApiKey", "X-Emby-Token", "X-MediaBrowser-Token", "token", "api%5Fkey"];
+        let target = names.get(place).map_or(path.to_owned(), |name| format!("{path}?a=1&{name}={token}"));
+        let authorization = format!("MediaBrowser Client=\"c\", Token=\"{token}\"");
+        let sent = match place {
+            6 => headers(&[("authorization", &authorization)]),
+            7 => headers(&[("x-emby-token", &token), ("accept-language", "de")]),
+            _ => headers(&[]),
+        };
+        let verdict = judged(&method, &target, &sent, &[], Some(ME));
+        let told = format!("{verdict:?}");
+        prop_assert!(!told.contains(&token), "{}", told);
+        let ask = Ask { method: &method, target: &target, headers: &sent, body: &[] };
+        let credential = Kind::Jellyfin.credential(&ask);
+        let told = format!("{credential:?}");
+        prop_assert!(!told.contains(&token), "{}", told);
+        for translate in [true, false] {
+            let carried = Kind::Jellyfin.credential_headers(&credential, translate);
+            let told = format!("{carried:?}");
+            prop_assert!(!told.contains(&token), "{}", told);
+        }
+    }
+
+    #[test]
+    fn nothing_panics(
+        target in "/[ -~]{0,60}|\\PC{0,40}|/(Items|Users|Sessions|emby|Shows|Artists|UserItems)(/[a-zA-Z0-9%.;]{0,12}){0,4}(\\?[a-zA-Z0-9=&%,|~+._]{0,40})?",
+        method in prop::sample::select(vec!["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"]),
+        accept in "[ -~]{0,30}",
+        body in prop::collection::vec(any::<u8>(), 0..40),
+        own in prop::option::of("[ -~]{0,40}"),
+    ) {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let sent = headers(&[("accept", accept.trim()), ("accept-language", accept.trim()), ("authorization", accept.trim())]);
+        let ask = Ask { method: &method, target: &target, headers: &sent, body: &body };
+        let _ = Kind::Jellyfin.classify(&ask, own.as_deref());
+        let _ = Kind::Jellyfin.credential(&ask);
+        let _ = Kind::Jellyfin.open_without_token(&ask);
+    }
+}

@@ -1,0 +1,179 @@
+//! What is never kept, and what is not forwarded.
+
+use greenroom_dialect::verdict::StreamReason::{self, Account, Media, Moment, Odd, Socket, Unknown};
+use greenroom_dialect::verdict::{Refusal, Verdict};
+use http::Method;
+
+use super::{got, headers, judged, streamed};
+
+#[test]
+fn what_must_never_be_kept_passes() {
+    let rows: &[(&str, StreamReason)] = &[
+        ("/Videos/{item}/stream.mp4?static=true", Media),
+        ("/videos/{item}/master.m3u8", Media),
+        ("/Videos/{item}/Trickplay/320/1.jpg", Media),
+        ("/Videos/{item}/AdditionalParts", Media),
+        ("/Audio/{item}/universal", Media),
+        ("/Audio/{item}/stream", Media),
+        ("/Items/{item}/Download", Media),
+        ("/Items/{item}/File", Media),
+        ("/LiveTv/LiveRecordings/1/stream", Media),
+        ("/Playback/BitrateTest?size=1", Media),
+        ("/QuickConnect/Connect?secret=x", Account),
+        ("/Auth/Keys", Account),
+        ("/Auth/Providers", Account),
+        ("/Devices", Account),
+        ("/Devices/Info?id=1", Account),
+        ("/Users/Public", Account),
+        ("/System/Logs", Account),
+        ("/System/Logs/Log?name=x", Account),
+        ("/System/Configuration", Account),
+        ("/System/Configuration/network", Account),
+        ("/Plugins/{item}/Configuration", Account),
+        ("/Environment/Drives", Account),
+        ("/Backup", Account),
+        ("/SyncPlay/List", Moment),
+        ("/LiveTv/Programs", Moment),
+        ("/System/Ping", Moment),
+        ("/System/Endpoint", Moment),
+        ("/Items/{item}/PlaybackInfo", Moment),
+        ("/Items/{item}/InstantMix", Moment),
+        ("/Artists/InstantMix?id=1", Moment),
+        ("/Items/{item}/Intros", Moment),
+        ("/Users/{me}/Items/{item}/Intros", Moment),
+        ("/Items/{item}/RemoteImages", Moment),
+        ("/Items/{item}/RemoteSearch/Subtitles/eng", Moment),
+        ("/Items?sortBy=Random", Moment),
+        ("/Items?sortBy=SortName,random", Moment),
+        ("/socket?api_key=x&deviceId=y", Socket),
+        ("/", Unknown),
+        ("/web/index.html", Unknown),
+        ("/SomePlugin/Reads", Unknown),
+        ("/Items/{item}/SomethingNew", Unknown),
+        ("/Items/{item}/Images/Unheard", Unknown),
+        ("/Items/{item}/Images/Primary/x", Unknown),
+        ("/user_usage_stats/load_backup", Unknown),
+        ("/user_usage_stats/user_manage/add/1", Unknown),
+    ];
+    for (target, reason) in rows {
+        assert_eq!(streamed(&got(target)), Some(*reason), "{target}");
+        assert_eq!(streamed(&got(&format!("/emby{target}"))), Some(*reason), "/emby{target}");
+    }
+}
+
+#[test]
+fn odd_requests_pass_and_are_not_kept() {
+    for target in [
+        "//Items",
+        "/Items;x=.css",
+        "/Items/%2e/{item}",
+        "/Items?limit=1&limit=2",
+        "/Items?fields=Path,Genres&fields=Overview",
+        "/Items?searchTerm=%ff",
+        "/Users/{me}/Items?userId={other}",
+    ] {
+        assert_eq!(streamed(&got(target)), Some(Odd), "{target}");
+    }
+    assert_eq!(streamed(&got("/Items?token=x")), Some(Account));
+    let odd = headers(&[("accept", "text/xml")]);
+    assert_eq!(streamed(&judged(&Method::GET, "/Items", &odd, &[], None)), Some(Odd));
+}
+
+#[test]
+fn a_range_is_media_wherever_it_is_asked() {
+    let ranged = headers(&[("range", "bytes=0-99")]);
+    for target in ["/Items", "/SomethingNew", "/Branding/Css"] {
+        assert_eq!(streamed(&judged(&Method::GET, target, &ranged, &[], None)), Some(Media), "{target}");
+    }
+}
+
+#[test]
+fn an_upgrade_is_a_socket_on_any_path() {
+    let upgrade = headers(&[("connection", "Upgrade"), ("upgrade", "websocket")]);
+    for target in ["/Items", "/socket", "/anything"] {
+        assert_eq!(streamed(&judged(&Method::GET, target, &upgrade, &[], None)), Some(Socket), "{target}");
+    }
+}
+
+#[test]
+fn only_a_get_opens_a_socket() {
+    let upgrade = headers(&[("connection", "Upgrade"), ("upgrade", "websocket")]);
+    for (method, target) in [
+        (Method::POST, "/UserPlayedItems/{item}"),
+        (Method::DELETE, "/UserFavoriteItems/{item}"),
+        (Method::POST, "/Sessions/Playing/Progress"),
+        (Method::POST, "/Users/AuthenticateByName"),
+        (Method::POST, "/socket"),
+        (Method::PUT, "/SomethingNew"),
+        (Method::HEAD, "/Items"),
+        (Method::HEAD, "/socket"),
+        (Method::OPTIONS, "/Items"),
+    ] {
+        let plain = judged(&method, target, &headers(&[]), &[], Some(super::ME));
+        assert_eq!(judged(&method, target, &upgrade, &[], Some(super::ME)), plain, "{method} {target}");
+        assert_ne!(streamed(&plain), Some(Socket), "{method} {target}");
+    }
+}
+
+#[test]
+fn asking_by_post_and_logging_in_change_nothing() {
+    for (target, reason) in [
+        ("/Users/AuthenticateByName", Account),
+        ("/Users/AuthenticateWithQuickConnect", Account),
+        ("/Users/ForgotPassword", Account),
+        ("/QuickConnect/Initiate", Account),
+        ("/QuickConnect/Authorize?code=1", Account),
+        ("/Items/{item}/PlaybackInfo", Moment),
+        ("/Items/RemoteSearch/Movie", Moment),
+        ("/LiveTv/Programs", Moment),
+        ("/Sessions/Playing/Ping", Moment),
+        ("/System/Ping", Moment),
+        ("/SyncPlay/Join", Moment),
+        ("/ClientLog/Document", Moment),
+        ("/LiveStreams/Open", Media),
+        ("/user_usage_stats/submit_custom_query", Moment),
+    ] {
+        let verdict = judged(&Method::POST, target, &headers(&[]), &[], None);
+        assert_eq!(streamed(&verdict), Some(reason), "{target}");
+    }
+    let verdict = judged(&Method::OPTIONS, "/Items/{item}", &headers(&[]), &[], None);
+    assert_eq!(streamed(&verdict), Some(Moment));
+}
+
+#[test]
+fn first_set_up_is_not_done_through_a_gateway() {
+    for method in [Method::GET, Method::POST, Method::OPTIONS] {
+        for target in
+            ["/Startup/User", "/startup/configuration", "/emby/Startup/Complete", "//Startup;x/User"]
+        {
+            let verdict = judged(&method, target, &headers(&[]), &[], None);
+            assert_eq!(verdict, Verdict::Refuse(Refusal::Setup), "{method} {target}");
+        }
+    }
+    for target in ["/Items/../System", "/a%00", "no-slash"] {
+        assert_eq!(got(target), Verdict::Refuse(Refusal::BadPath), "{target}");
+    }
+}
+
+#[test]
+fn a_head_is_the_get_it_asks_about() {
+    for target in ["/Items?limit=1", "/Items/{item}/Images/Primary"] {
+        assert_eq!(judged(&Method::HEAD, target, &headers(&[]), &[], Some(super::ME)), got(target));
+    }
+}
+
+#[test]
+fn a_read_whose_key_would_tell_the_callers_token_is_not_kept() {
+    let token = "0123456789abcdef0123456789abcdef";
+    let with_token = [("x-emby-token", token)];
+    for target in [
+        format!("/Items?searchTerm=a{token}"),
+        format!("/Items?nameStartsWith={}", token.replace('0', "%30")),
+        format!("/Genres/{token}"),
+        format!("/Items?unheardOf=%2530{}", &token[1..]),
+    ] {
+        let verdict = judged(&Method::GET, &target, &headers(&with_token), &[], None);
+        assert_eq!(streamed(&verdict), Some(Odd), "{target}");
+        assert_eq!(streamed(&got(&target)), None, "somebody else's text: {target}");
+    }
+}

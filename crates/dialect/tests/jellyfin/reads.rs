@@ -1,0 +1,385 @@
+//! Each row of the table of reads: its class, its key, its tags.
+
+use greenroom_dialect::class::Class;
+use greenroom_dialect::tag::Tag;
+use greenroom_dialect::verdict::{Representation, Sharing};
+
+use super::{filled, read, read_with};
+
+/// Target, class, key without its representation, tags.
+type Row = (&'static str, Class, &'static str, &'static str);
+
+const LIST: &str = "collections libraries playlists user-state";
+const COMPOSED: &str = "libraries user-state watch-lists";
+
+fn check(rows: &[Row]) {
+    for (target, class, key, tags) in rows {
+        let read = read(target);
+        assert_eq!(read.class, *class, "{target}");
+        assert_eq!(read.key, filled(&format!("{key} json")), "{target}");
+        let mut found: Vec<&str> = read.tags.iter().map(Tag::as_str).collect();
+        found.sort_unstable();
+        let tags = filled(tags);
+        let mut wanted: Vec<&str> = tags.split_whitespace().collect();
+        wanted.sort_unstable();
+        assert_eq!(found, wanted, "{target}");
+        assert_eq!(read.representation, Representation::Json, "{target}");
+    }
+}
+
+#[test]
+fn the_server_tells_about_itself() {
+    check(&[
+        ("/System/Info/Public?x=1", Class::Identity, "/System/Info/Public", "server"),
+        ("/System/Info", Class::Server, "/System/Info", "server"),
+        ("/System/Info/Storage", Class::Statistics, "/System/Info/Storage", "server"),
+        (
+            "/System/ActivityLog/Entries?limit=7&StartIndex=0",
+            Class::ActivityLog,
+            "/System/ActivityLog/Entries?limit=7&startindex=0",
+            "history",
+        ),
+        (
+            "/Sessions?activeWithinSeconds=960&deviceId=d",
+            Class::Sessions,
+            "/Sessions?activewithinseconds=960&deviceid=d",
+            "sessions",
+        ),
+        ("/ScheduledTasks?isHidden=False", Class::Activities, "/ScheduledTasks?ishidden=false", "activities"),
+        ("/ScheduledTasks/{item}", Class::Activities, "/ScheduledTasks/{item}", "activities"),
+        ("/Library/VirtualFolders", Class::Sections, "/Library/VirtualFolders", "libraries server"),
+        ("/Library/MediaFolders", Class::Sections, "/Library/MediaFolders", "libraries server"),
+        ("/Library/PhysicalPaths", Class::Sections, "/Library/PhysicalPaths", "libraries server"),
+        ("/Branding/Configuration", Class::Assets, "/Branding/Configuration", "server"),
+        ("/localization/cultures", Class::Assets, "/Localization/Cultures", "server"),
+        ("/Localization/Options", Class::Assets, "/Localization/Options", "server"),
+        (
+            "/user_usage_stats/PlayActivity?days=7",
+            Class::Statistics,
+            "/user_usage_stats/PlayActivity?days=7",
+            "history",
+        ),
+        (
+            "/user_usage_stats/UserId/BreakdownReport",
+            Class::Statistics,
+            "/user_usage_stats/UserId/BreakdownReport",
+            "history",
+        ),
+    ]);
+}
+
+#[test]
+fn users_and_their_views() {
+    let views = "collections libraries playlists user-state users";
+    check(&[
+        ("/Users", Class::Users, "/Users", "users"),
+        ("/Users/Me", Class::Users, "/Users/Me", "users"),
+        ("/Users/{other}", Class::Users, "/Users/{other}", "users"),
+        ("/UserViews", Class::Sections, "/UserViews?userid=~", views),
+        ("/Users/{me}/Views", Class::Sections, "/UserViews?userid=~", views),
+        ("/Users/{other}/Views", Class::Sections, "/UserViews?userid={other}", views),
+        (
+            "/UserViews/GroupingOptions",
+            Class::Sections,
+            "/UserViews/GroupingOptions?userid=~",
+            "libraries users",
+        ),
+        (
+            "/Users/{me}/GroupingOptions",
+            Class::Sections,
+            "/UserViews/GroupingOptions?userid=~",
+            "libraries users",
+        ),
+        (
+            "/DisplayPreferences/usersettings?client=emby&userId={me}",
+            Class::Users,
+            "/DisplayPreferences/usersettings?client=emby&userid=~",
+            "users",
+        ),
+    ]);
+}
+
+#[test]
+fn lists_over_the_library() {
+    check(&[
+        ("/Items", Class::Lists, "/Items?userid=~", LIST),
+        (
+            "/Items?ParentId={parent}&IncludeItemTypes=Movie&Recursive=True",
+            Class::Lists,
+            "/Items?includeitemtypes=Movie&parentid={parent}&recursive=true&userid=~",
+            "item:{parent} libraries section:{parent} user-state",
+        ),
+        (
+            "/Items?includeItemTypes=Movie&enableUserData=false",
+            Class::Lists,
+            "/Items?enableuserdata=false&includeitemtypes=Movie&userid=~",
+            "libraries",
+        ),
+        (
+            "/Items?includeItemTypes=Movie&isPlayed=false",
+            Class::Lists,
+            "/Items?includeitemtypes=Movie&isplayed=false&userid=~",
+            "libraries user-state watch-lists",
+        ),
+        (
+            "/Items?includeItemTypes=Audio&limit=0",
+            Class::Counts,
+            "/Items?includeitemtypes=Audio&limit=0&userid=~",
+            "libraries",
+        ),
+        (
+            "/Items?includeItemTypes=Audio&searchTerm=hey+you",
+            Class::Search,
+            "/Items?includeitemtypes=Audio&searchterm=hey%20you&userid=~",
+            "libraries user-state",
+        ),
+        (
+            "/Items?ids={item},{parent}",
+            Class::Item,
+            "/Items?ids={item},{parent}&userid=~",
+            "item:{item} item:{parent} user-state",
+        ),
+        (
+            "/Items?includeItemTypes=Movie&sortBy=DateCreated&sortOrder=Descending",
+            Class::Recent,
+            "/Items?includeitemtypes=Movie&sortby=DateCreated&sortorder=Descending&userid=~",
+            "libraries user-state",
+        ),
+        (
+            "/Items?includeItemTypes=Playlist",
+            Class::Playlists,
+            "/Items?includeitemtypes=Playlist&userid=~",
+            "libraries playlists user-state",
+        ),
+        (
+            "/Items?includeItemTypes=BoxSet",
+            Class::Collections,
+            "/Items?includeitemtypes=BoxSet&userid=~",
+            "collections libraries user-state",
+        ),
+    ]);
+}
+
+#[test]
+fn lists_of_what_a_library_is_made_of() {
+    check(&[
+        ("/Trailers", Class::Lists, "/Trailers?userid=~", LIST),
+        ("/Artists", Class::Lists, "/Artists?userid=~", "libraries user-state"),
+        ("/artists/albumartists", Class::Lists, "/Artists/AlbumArtists?userid=~", "libraries user-state"),
+        ("/Artists?searchTerm=x", Class::Search, "/Artists?searchterm=x&userid=~", "libraries user-state"),
+        ("/Genres", Class::Lists, "/Genres?userid=~", "libraries user-state"),
+        ("/MusicGenres", Class::Lists, "/MusicGenres?userid=~", "libraries user-state"),
+        ("/Studios", Class::Lists, "/Studios?userid=~", "libraries user-state"),
+        ("/Persons", Class::Lists, "/Persons?userid=~", "libraries user-state"),
+        ("/Years", Class::Lists, "/Years?userid=~", "libraries user-state"),
+        (
+            "/Shows/{item}/Seasons",
+            Class::Lists,
+            "/Shows/{item}/Seasons?userid=~",
+            "item:{item} libraries section:{item} user-state",
+        ),
+        (
+            "/Shows/{item}/Episodes?seasonId={parent}",
+            Class::Lists,
+            "/Shows/{item}/Episodes?seasonid={parent}&userid=~",
+            "item:{item} item:{parent} libraries section:{item} user-state",
+        ),
+        ("/Items/Filters", Class::Lists, "/Items/Filters?userid=~", "libraries"),
+        ("/Items/Filters2", Class::Lists, "/Items/Filters2?userid=~", "libraries"),
+        ("/Items/Counts", Class::Counts, "/Items/Counts?userid=~", "libraries"),
+        ("/Search/Hints?searchTerm=x", Class::Search, "/Search/Hints?searchterm=x&userid=~", "libraries"),
+    ]);
+}
+
+#[test]
+fn lists_that_are_composed_for_a_user() {
+    check(&[
+        ("/Items/Latest", Class::Recent, "/Items/Latest?userid=~", COMPOSED),
+        ("/UserItems/Resume", Class::Resume, "/UserItems/Resume?userid=~", COMPOSED),
+        ("/Shows/NextUp", Class::Hubs, "/Shows/NextUp?userid=~", COMPOSED),
+        ("/Shows/Upcoming", Class::Hubs, "/Shows/Upcoming?userid=~", COMPOSED),
+        ("/Items/Suggestions", Class::Hubs, "/Items/Suggestions?userid=~", COMPOSED),
+        ("/Movies/Recommendations", Class::Hubs, "/Movies/Recommendations?userid=~", COMPOSED),
+    ]);
+}
+
+#[test]
+fn one_item_and_what_belongs_to_it() {
+    check(&[
+        ("/Items/{item}", Class::Item, "/Items/{item}?userid=~", "item:{item} user-state"),
+        ("/Items/Root", Class::Item, "/Items/Root?userid=~", "libraries user-state"),
+        (
+            "/Items/{item}/Ancestors",
+            Class::Item,
+            "/Items/{item}/Ancestors?userid=~",
+            "item:{item} user-state",
+        ),
+        (
+            "/Items/{item}/Similar",
+            Class::Item,
+            "/Items/{item}/Similar?userid=~",
+            "item:{item} libraries user-state",
+        ),
+        (
+            "/Items/{item}/ThemeSongs",
+            Class::Item,
+            "/Items/{item}/ThemeSongs?userid=~",
+            "item:{item} user-state",
+        ),
+        (
+            "/Items/{item}/ThemeVideos",
+            Class::Item,
+            "/Items/{item}/ThemeVideos?userid=~",
+            "item:{item} user-state",
+        ),
+        (
+            "/Items/{item}/ThemeMedia",
+            Class::Item,
+            "/Items/{item}/ThemeMedia?userid=~",
+            "item:{item} user-state",
+        ),
+        (
+            "/Items/{item}/LocalTrailers",
+            Class::Item,
+            "/Items/{item}/LocalTrailers?userid=~",
+            "item:{item} user-state",
+        ),
+        (
+            "/Items/{item}/SpecialFeatures",
+            Class::Item,
+            "/Items/{item}/SpecialFeatures?userid=~",
+            "item:{item} user-state",
+        ),
+        ("/Items/{item}/CriticReviews", Class::Item, "/Items/{item}/CriticReviews", "item:{item}"),
+        ("/Items/{item}/ExternalIdInfos", Class::Item, "/Items/{item}/ExternalIdInfos", "item:{item}"),
+        ("/Items/{item}/Images", Class::Item, "/Items/{item}/Images", "image:{item} item:{item}"),
+        (
+            "/UserItems/{item}/UserData",
+            Class::Item,
+            "/UserItems/{item}/UserData?userid=~",
+            "item:{item} items user-state",
+        ),
+        ("/MediaSegments/{item}", Class::Item, "/MediaSegments/{item}", "item:{item}"),
+        ("/Audio/{item}/Lyrics", Class::Item, "/Audio/{item}/Lyrics", "item:{item}"),
+        ("/Artists/AC%20DC", Class::Item, "/Artists/AC%20DC?userid=~", "libraries user-state"),
+        ("/Years/1999", Class::Item, "/Years/1999?userid=~", "libraries user-state"),
+    ]);
+}
+
+#[test]
+fn playlists() {
+    check(&[
+        ("/Playlists/{item}", Class::Playlists, "/Playlists/{item}", "item:{item} playlist:{item}"),
+        (
+            "/Playlists/{item}/Items?limit=100&startIndex=0",
+            Class::Playlists,
+            "/Playlists/{item}/Items?limit=100&startindex=0&userid=~",
+            "item:{item} playlist:{item} user-state",
+        ),
+        (
+            "/Playlists/{item}/Users",
+            Class::Playlists,
+            "/Playlists/{item}/Users",
+            "item:{item} playlist:{item}",
+        ),
+        (
+            "/Playlists/{item}/Users/{other}",
+            Class::Playlists,
+            "/Playlists/{item}/Users/{other}",
+            "item:{item} playlist:{item}",
+        ),
+    ]);
+}
+
+#[test]
+fn images_are_shared_by_those_who_may_see_what_they_show() {
+    for (target, key, of) in [
+        (
+            "/Items/{item}/Images/primary?tag=x&maxWidth=300",
+            "/Items/{item}/Images/Primary?maxwidth=300&tag=x",
+            "{item}",
+        ),
+        ("/Items/{item}/Images/Backdrop/2", "/Items/{item}/Images/Backdrop/2", "{item}"),
+        (
+            "/Items/{item}/Images/Primary/0/tag/webp/100/100/0/0",
+            "/Items/{item}/Images/Primary/0/tag/webp/100/100/0/0",
+            "{item}",
+        ),
+        ("/Artists/Ash/Images/Primary", "/Artists/Ash/Images/Primary", "artists/Ash"),
+        ("/MusicGenres/Rock/Images/Thumb/0", "/MusicGenres/Rock/Images/Thumb/0", "musicgenres/Rock"),
+        ("/Users/{other}/Images/Primary", "/Users/{other}/Images/Primary", "users/{other}"),
+        ("/UserImage?userId={other}", "/UserImage?userid={other}", "users/{other}"),
+        ("/UserImage", "/UserImage?userid={me}", "users/{me}"),
+    ] {
+        let read = read(target);
+        assert_eq!(read.class, Class::Images);
+        assert_eq!(read.key, filled(&format!("{key} plain")), "{target}");
+        assert_eq!(read.sharing, Sharing::Image(filled(of)), "{target}");
+        assert_eq!(read.tags.len(), 1);
+        assert_eq!(read.tags[0].as_str(), filled(&format!("image:{of}")));
+        assert_eq!(read.representation, Representation::Opaque);
+    }
+}
+
+#[test]
+fn an_image_whose_version_is_not_named_is_fresh_for_an_hour_only() {
+    for (target, fresh_s) in [
+        ("/Items/{item}/Images/Primary", 3600),
+        ("/Items/{item}/Images/Primary?tag=x", 30 * 86400),
+        ("/Items/{item}/Images/Primary/0/tag/webp/100/100/0/0", 30 * 86400),
+        ("/Items/Images/Images/Primary/0", 3600),
+    ] {
+        assert_eq!(read(target).lifetime.fresh_s, fresh_s, "{target}");
+    }
+}
+
+#[test]
+fn an_image_is_one_per_format_and_ranges_do_not_matter_to_it() {
+    let target = "/Items/{item}/Images/Primary?tag=x";
+    let webp = read_with(target, &[("accept", "image/webp,*/*"), ("range", "bytes=0-1")], None);
+    assert!(webp.key.ends_with(" webp+gif"));
+    assert_eq!(webp.headers[0].1, "image/webp,image/gif,image/jpeg,image/png");
+    assert_ne!(webp.key, read(target).key);
+}
+
+#[test]
+fn only_public_information_is_public() {
+    assert_eq!(read("/System/Info/Public").sharing, Sharing::Public);
+    for target in ["/System/Info", "/Branding/Configuration", "/Items", "/Users/Me", "/Localization/Options"]
+    {
+        assert_eq!(read(target).sharing, Sharing::Identity, "{target}");
+    }
+}
+
+#[test]
+fn style_sheets_and_the_splash_screen_are_taken_as_they_are() {
+    for (target, key) in [
+        ("/Branding/Css", "/Branding/Css opaque"),
+        ("/Branding/Css.css", "/Branding/Css opaque"),
+        ("/Branding/Splashscreen?format=Webp", "/Branding/Splashscreen?format=Webp opaque"),
+    ] {
+        let read = read(target);
+        assert_eq!((read.class, read.key.as_str()), (Class::Assets, key));
+        assert_eq!(read.representation, Representation::Opaque);
+    }
+}
+
+#[test]
+fn what_a_user_did_shortens_the_life_of_a_body() {
+    for (target, own, fresh_s, with_signal_s, user_state) in [
+        ("/Items", true, 300, 3600, true),
+        ("/Items?enableUserData=false", true, 3600, 3600, false),
+        ("/Items?enableUserData=false&isFavorite=true", true, 300, 3600, true),
+        ("/Items?userId={other}", true, 300, 300, true),
+        ("/Items?userId={me}", false, 300, 300, true),
+        ("/Items?userId={me}", true, 300, 3600, true),
+        ("/Items/{item}", true, 60, 3600, true),
+        ("/Items/Filters", true, 3600, 3600, false),
+        ("/ScheduledTasks", true, 30, 30, false),
+    ] {
+        let own = own.then_some(super::ME);
+        let lifetime = read_with(target, &[], own).lifetime;
+        let found = (lifetime.fresh_s, lifetime.fresh_with_signal_s, lifetime.user_state);
+        assert_eq!(found, (fresh_s, with_signal_s, user_state), "{target}");
+    }
+}

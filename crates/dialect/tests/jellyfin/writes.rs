@@ -1,0 +1,371 @@
+//! Each row of the table of writes: what it makes stale, for whom, and whose standing it ends.
+
+use greenroom_dialect::ask::{Ask, BodyUse, Kind};
+use greenroom_dialect::tag::{Staling, Tag, Whose};
+use greenroom_dialect::verdict::Forgets::{Caller, Everyone, Nobody};
+use greenroom_dialect::verdict::{Forgets, Verdict};
+use http::{HeaderMap, Method};
+
+use super::{ITEM, ME, OTHER, filled, headers, judged, read, written};
+
+/// A stale list as text: `tag`, `!` for everybody, `=user` for a named user, `^` with ancestors.
+fn told(stale: &[Staling]) -> Vec<String> {
+    let mut all: Vec<String> = stale
+        .iter()
+        .map(|staling| {
+            let whose = match &staling.whose {
+                Whose::Account => String::new(),
+                Whose::User(user) => format!("={user}"),
+                Whose::Everyone => "!".into(),
+            };
+            format!("{}{}{whose}", staling.tag, if staling.with_ancestors { "^" } else { "" })
+        })
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+/// Method and target.
+fn split(request: &str) -> (&str, &str) {
+    request.split_once(' ').expect("a method, a space and a target")
+}
+
+/// Method and target, name, whose standing ends, what is stale.
+type Row = (&'static str, &'static str, Forgets, &'static str);
+
+fn check(rows: &[Row]) {
+    for (request, name, forgets, stale) in rows {
+        let (method, target) = split(request);
+        let write = written(method, target, "");
+        assert_eq!((write.name, write.forgets), (*name, *forgets), "{request}");
+        let mut wanted: Vec<String> = filled(stale).split_whitespace().map(str::to_owned).collect();
+        wanted.sort_unstable();
+        assert_eq!(told(&write.stale), wanted, "{request}");
+    }
+}
+
+#[test]
+fn what_a_user_marks() {
+    let marked = "item:{item}^ items sessions watch-lists";
+    let played = "history item:{item}^ items sessions under:{item} watch-lists";
+    let changed = "item:{item}^ items sessions under:{item} watch-lists";
+    let changed_both = "item:{item}^ item:{item}^={other} items items={other} sessions sessions={other} \
+                        under:{item} under:{item}={other} watch-lists watch-lists={other}";
+    let both = "item:{item}^ item:{item}^={other} items items={other} sessions sessions={other} watch-lists watch-lists={other}";
+    check(&[
+        ("POST /UserPlayedItems/{item}", "played", Nobody, played),
+        ("DELETE /UserPlayedItems/{item}?userId={me}", "played", Nobody, played),
+        ("POST /Users/{me}/PlayedItems/{item}", "played", Nobody, played),
+        ("DELETE /emby/users/{me}/playeditems/{item}", "played", Nobody, played),
+        ("POST /UserFavoriteItems/{item}", "favorite", Nobody, marked),
+        ("DELETE /Users/{me}/FavoriteItems/{item}", "favorite", Nobody, marked),
+        ("POST /UserFavoriteItems/{item}?userId={other}", "favorite", Nobody, both),
+        ("POST /Users/{other}/FavoriteItems/{item}", "favorite", Nobody, both),
+        ("POST /UserItems/{item}/Rating?likes=true", "rating", Nobody, marked),
+        ("DELETE /Users/{me}/Items/{item}/Rating", "rating", Nobody, marked),
+        ("POST /UserItems/{item}/UserData", "user-data", Nobody, changed),
+        ("POST /UserItems/{item}/UserData?userId={other}", "user-data", Nobody, changed_both),
+        ("POST /Users/{me}/Items/{item}/UserData", "user-data", Nobody, changed),
+    ]);
+}
+
+/// The writer sees below a marked show, season or album what the mark did there.
+#[test]
+fn a_mark_reaches_what_lies_below() {
+    let episode = r#"{"Id":"{other}","Type":"Episode","SeasonId":"{parent}","SeriesId":"{item}"}"#;
+    let season = r#"{"Id":"{parent}","Type":"Season","SeriesId":"{item}"}"#;
+    let track = r#"{"Id":"{other}","Type":"Audio","AlbumId":"{item}"}"#;
+    for (target, body) in [
+        ("/Items/{other}", episode),
+        ("/Items/{parent}", season),
+        ("/Items?ids={other},{parent}", episode),
+        ("/Items?includeItemTypes=Audio", track),
+        ("/UserItems/{other}/UserData", r#"{"Played":false,"ItemId":"{other}","Key":"k"}"#),
+    ] {
+        let read = read(target);
+        let body = if target.contains('?') { format!(r#"{{"Items":[{body}]}}"#) } else { body.to_owned() };
+        let sent = headers(&[("content-type", "application/json")]);
+        let facts = Kind::Jellyfin.inspect(&read, &sent, &filled(&body).into()).expect("the body fits");
+        let tags = [read.tags, facts.tags].concat();
+        for (method, write) in [
+            ("POST", "/UserPlayedItems/{item}"),
+            ("DELETE", "/UserPlayedItems/{item}"),
+            ("POST", "/Users/{me}/PlayedItems/{item}"),
+            ("POST", "/UserItems/{item}/UserData"),
+        ] {
+            let stale = written(method, write, "").stale;
+            let hit = |staling: &Staling| staling.whose == Whose::Account && tags.contains(&staling.tag);
+            assert!(stale.iter().any(hit), "{method} {write} must hit {target}");
+        }
+    }
+}
+
+/// A view shows when it was added to last.
+#[test]
+fn a_new_collection_reaches_the_view_that_holds_it() {
+    let read = read("/Items/{parent}");
+    let body = r#"{"Id":"{parent}","Type":"CollectionFolder","DateLastMediaAdded":"2026-01-01T00:00:00Z"}"#;
+    let sent = headers(&[("content-type", "application/json")]);
+    let facts = Kind::Jellyfin.inspect(&read, &sent, &filled(body).into()).expect("the body fits");
+    let tags = [read.tags, facts.tags].concat();
+    for request in ["/Collections?name=x&ids={item}", "/Collections/{item}/Items?ids={other}"] {
+        let stale = written("POST", request, "").stale;
+        let hit = |staling: &Staling| staling.whose == Whose::Everyone && tags.contains(&staling.tag);
+        assert!(stale.iter().any(hit), "{request}");
+    }
+}
+
+#[test]
+fn a_beginning_is_logged_by_the_server() {
+    let log = read("/System/ActivityLog/Entries").tags;
+    for (target, body) in [
+        ("/Sessions/Playing", r#"{"ItemId":"{item}"}"#),
+        ("/Sessions/Playing", ""),
+        ("/PlayingItems/{item}", ""),
+    ] {
+        let stale = written("POST", target, body).stale;
+        let hit = |staling: &Staling| staling.whose == Whose::Everyone && log.contains(&staling.tag);
+        assert!(stale.iter().any(hit), "{target} {body}");
+    }
+    let progress = written("POST", "/PlayingItems/{item}/Progress", "").stale;
+    assert!(!progress.iter().any(|staling| log.contains(&staling.tag)));
+}
+
+#[test]
+fn while_something_plays_lists_follow_once_a_minute() {
+    let body = r#"{"CanSeek":true,"ItemId":"{item}","PositionTicks":10}"#;
+    for (request, body, name, at_once) in [
+        ("POST /Sessions/Playing", body, "playback-start", "history! item:{item} sessions!"),
+        ("POST /Sessions/Playing/Progress", body, "progress", "item:{item} sessions"),
+        ("POST /PlayingItems/{item}", "", "playback-start", "history! item:{item} sessions!"),
+        ("POST /Users/{me}/PlayingItems/{item}", "", "playback-start", "history! item:{item} sessions!"),
+        ("POST /PlayingItems/{item}/Progress", "", "progress", "item:{item} sessions"),
+        ("POST /Users/{me}/PlayingItems/{item}/Progress", "", "progress", "item:{item} sessions"),
+    ] {
+        let (method, target) = split(request);
+        let write = written(method, target, body);
+        assert_eq!(write.name, name, "{request}");
+        assert_eq!(told(&write.stale).join(" "), filled(at_once), "{request}");
+        let minutely = write.minutely.unwrap();
+        assert_eq!(minutely.item, ITEM);
+        assert_eq!(told(&minutely.stale).join(" "), filled("item:{item}^ items watch-lists"), "{request}");
+    }
+}
+
+#[test]
+fn when_it_pauses_or_stops_lists_follow_at_once() {
+    let stopped = "history! item:{item}^ items sessions! user-state watch-lists";
+    let body = r#"{"ItemId":"{item}","PositionTicks":10,"NowPlayingQueue":[{"Id":"cut o"#;
+    for (request, body, wanted) in [
+        ("POST /Sessions/Playing/Stopped", body, stopped),
+        ("DELETE /PlayingItems/{item}", "", stopped),
+        ("DELETE /Users/{me}/PlayingItems/{item}", "", stopped),
+        (
+            "POST /Sessions/Playing/Progress",
+            r#"{"ItemId":"{item}","EventName":"pause"}"#,
+            "item:{item}^ items sessions! watch-lists",
+        ),
+    ] {
+        let (method, target) = split(request);
+        let write = written(method, target, body);
+        assert_eq!(told(&write.stale).join(" "), filled(wanted), "{request}");
+        assert_eq!(write.minutely, None);
+    }
+}
+
+#[test]
+fn a_report_that_names_no_item_is_taken_to_mean_any() {
+    for target in ["/Sessions/Playing", "/Sessions/Playing/Progress", "/Sessions/Playing/Stopped"] {
+        for body in ["", "not json", "{}", "[1]"] {
+            let write = written("POST", target, body);
+            assert_eq!(
+                told(&write.stale).join(" "),
+                "history! sessions! user-state watch-lists",
+                "{target} {body}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_edited_or_deleted() {
+    let edited = "image:{item}! item:{item}^! items! libraries! playlist:{item}! under:{item}!";
+    let deleted = "collections! image:{item}! item:{item}^! items! libraries! playlist:{item}! playlists! under:{item}! \
+         watch-lists!";
+    check(&[
+        ("POST /Items/{item}", "edit", Nobody, edited),
+        ("POST /Items/{item}/Refresh?recursive=true", "edit", Nobody, edited),
+        ("POST /Items/{item}/ContentType?contentType=x", "edit", Nobody, edited),
+        ("POST /Items/RemoteSearch/Apply/{item}", "edit", Nobody, edited),
+        ("POST /Items/{item}/RemoteSearch/Subtitles/1", "edit", Nobody, edited),
+        ("POST /Items/{item}/Images/Primary", "image", Nobody, edited),
+        ("DELETE /Items/{item}/Images/Primary/0", "image", Nobody, edited),
+        ("POST /Items/{item}/RemoteImages/Download?type=Primary", "image", Nobody, edited),
+        ("POST /Videos/{item}/Subtitles", "edit", Nobody, edited),
+        ("DELETE /Videos/{item}/Subtitles/3", "edit", Nobody, edited),
+        ("POST /Audio/{item}/Lyrics", "edit", Nobody, edited),
+        ("DELETE /Audio/{item}/Lyrics", "edit", Nobody, edited),
+        ("DELETE /Items/{item}", "delete", Nobody, deleted),
+        ("DELETE /Items?ids={item}", "delete", Nobody, deleted),
+        ("DELETE /LiveTv/Recordings/{item}", "delete", Nobody, deleted),
+        ("DELETE /Playlists/{item}", "playlist", Nobody, deleted),
+        ("DELETE /Videos/{item}/AlternateSources", "versions", Nobody, deleted),
+        ("POST /Videos/MergeVersions?ids={item}", "versions", Nobody, deleted),
+        ("DELETE /Videos/ActiveEncodings?deviceId=d", "transcode", Nobody, "sessions!"),
+    ]);
+}
+
+#[test]
+fn a_flood_of_ids_makes_everything_stale() {
+    let ids = vec!["1"; 300].join(",");
+    let write = written("DELETE", &format!("/Items?ids={ids}"), "");
+    assert!(write.stale.contains(&Staling::everyone(Tag::all())));
+    assert!(write.stale.len() < 10);
+}
+
+#[test]
+fn playlists_and_collections_are_everybodys() {
+    let playlist = "item:{item}! playlist:{item}! playlists! section:{item}!";
+    let collection = "collections! item:{item}! items! libraries! section:{item}! watch-lists!";
+    check(&[
+        ("POST /Playlists?name=x", "playlist", Nobody, "playlists!"),
+        ("POST /Playlists/{item}", "playlist", Nobody, playlist),
+        ("POST /Playlists/{item}/Items?ids=1,2", "playlist", Nobody, playlist),
+        ("DELETE /Playlists/{item}/Items?entryIds=1", "playlist", Nobody, playlist),
+        ("POST /Playlists/{item}/Items/1/Move/3", "playlist", Nobody, playlist),
+        ("POST /Playlists/{item}/Users/{other}", "playlist", Nobody, playlist),
+        ("DELETE /Playlists/{item}/Users/{other}", "playlist", Nobody, playlist),
+        ("POST /Collections?name=x", "collection", Nobody, "collections! items! libraries! watch-lists!"),
+        (
+            "POST /Collections/{item}/Items?ids={parent}",
+            "collection",
+            Nobody,
+            "collections! item:{item}! item:{parent}! items! libraries! section:{item}! watch-lists!",
+        ),
+        ("DELETE /Collections/{item}/Items", "collection", Nobody, collection),
+    ]);
+}
+
+#[test]
+fn scans_and_tasks() {
+    let scan = "activities! items! libraries!";
+    let folders = "activities! items! libraries! server! watch-lists!";
+    check(&[
+        ("POST /Library/Refresh", "scan", Nobody, scan),
+        ("POST /Library/Media/Updated", "scan", Nobody, scan),
+        ("POST /Library/Series/Added", "scan", Nobody, scan),
+        ("POST /Library/Movies/Updated", "scan", Nobody, scan),
+        ("POST /Library/VirtualFolders?name=x", "folders", Nobody, folders),
+        ("DELETE /Library/VirtualFolders?name=x", "folders", Nobody, folders),
+        ("POST /Library/VirtualFolders/Paths", "folders", Nobody, folders),
+        ("POST /LiveTv/Timers", "timer", Nobody, "activities!"),
+        ("DELETE /LiveTv/SeriesTimers/1", "timer", Nobody, "activities!"),
+        ("POST /LiveTv/TunerHosts", "live-tv", Nobody, "libraries! server!"),
+        ("POST /ScheduledTasks/Running/{item}", "task", Nobody, "activities!"),
+        ("DELETE /ScheduledTasks/Running/{item}", "task", Nobody, "activities!"),
+    ]);
+}
+
+#[test]
+fn users_rights_and_tokens() {
+    let theirs = "all={other} image:users/{other}! users!";
+    let mine = "all all={me} image:users/{me}! users!";
+    check(&[
+        ("POST /Users/New", "user", Nobody, "users!"),
+        ("DELETE /Users/{other}", "user", Everyone, theirs),
+        ("POST /Users/{other}/Policy", "policy", Everyone, theirs),
+        ("POST /Users/{other}/Password", "password", Everyone, theirs),
+        ("POST /Users/Password", "password", Everyone, mine),
+        ("POST /Users/ForgotPassword/Pin", "password", Everyone, "all!"),
+        ("POST /Users/{other}/Configuration", "user", Nobody, theirs),
+        ("POST /Users/Configuration", "user", Nobody, mine),
+        ("POST /UserImage", "user", Nobody, mine),
+        ("POST /Users/{other}/Images/Primary", "user", Nobody, theirs),
+        ("POST /DisplayPreferences/usersettings?client=emby", "display", Nobody, "users"),
+        ("DELETE /Devices?id=x", "device", Everyone, "sessions! users!"),
+        ("POST /Devices/Options?id=x", "device", Nobody, "sessions! users!"),
+        ("POST /Auth/Keys?app=x", "key", Nobody, "users!"),
+        ("DELETE /Auth/Keys/abc", "key", Everyone, "sessions! users!"),
+        ("POST /Sessions/Logout", "logout", Caller, "sessions! users!"),
+        ("POST /Sessions/Capabilities/Full", "session", Nobody, "sessions!"),
+        ("POST /Sessions/1/Command", "session", Nobody, "sessions!"),
+    ]);
+}
+
+#[test]
+fn the_server_itself() {
+    check(&[
+        ("POST /System/Configuration", "configuration", Nobody, "libraries! server! users!"),
+        ("POST /System/Configuration/network", "configuration", Nobody, "libraries! server! users!"),
+        ("DELETE /Branding/Splashscreen", "configuration", Nobody, "libraries! server! users!"),
+        ("POST /System/Restart", "server", Nobody, "activities! server! sessions!"),
+        ("POST /System/Shutdown", "server", Nobody, "activities! server! sessions!"),
+        ("DELETE /Plugins/1", "server", Nobody, "activities! server! sessions!"),
+        ("POST /Packages/Installed/x", "server", Nobody, "activities! server! sessions!"),
+        ("POST /Backup/Create", "backup", Nobody, ""),
+        ("POST /Backup/Restore", "backup", Everyone, "all!"),
+    ]);
+}
+
+#[test]
+fn a_write_that_no_table_knows_makes_everything_stale() {
+    check(&[
+        ("POST /SomethingNew", "unknown", Nobody, "all!"),
+        ("PUT /Items/{item}/SomethingNew", "unknown", Nobody, "all!"),
+        ("PATCH /", "unknown", Nobody, "all!"),
+    ]);
+}
+
+#[test]
+fn an_odd_write_makes_everything_stale_and_keeps_its_meaning() {
+    check(&[
+        ("POST //UserPlayedItems/{item}", "played", Nobody, "all!"),
+        ("POST /UserPlayedItems/{item}?userId=1&userId=2", "played", Nobody, "all!"),
+        ("POST /Users/{me}/PlayedItems/{item}?userId={other}", "played", Nobody, "all!"),
+        ("POST /Sessions/Logout?x=%ff", "logout", Caller, "all!"),
+        ("DELETE /Auth/Keys/a%2Fb", "key", Everyone, "all!"),
+    ]);
+}
+
+#[test]
+fn a_writer_whom_nobody_proved_may_be_the_one_that_is_named() {
+    let verdict = judged(&Method::POST, "/Users/{me}/PlayedItems/{item}", &HeaderMap::new(), &[], None);
+    let Verdict::Write(write) = verdict else { panic!("{verdict:?}") };
+    let item = Tag::item(ITEM);
+    assert!(write.stale.contains(&Staling::account(item.clone()).and_ancestors()));
+    assert!(write.stale.contains(&Staling::user(item.clone(), ME).and_ancestors()));
+    assert!(!write.stale.contains(&Staling::user(item, OTHER).and_ancestors()));
+}
+
+#[test]
+fn only_the_reports_of_players_are_read() {
+    let body = filled(r#"{"ItemId":"{item}","EventName":"pause","key":"5"}"#);
+    let of = |request: &str, body: &[u8]| {
+        let (method, target) = split(request);
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        let ask = Ask { method: &method, target, headers: &HeaderMap::new(), body };
+        (Kind::Jellyfin.body_use(&ask), Kind::Jellyfin.classify(&ask, Some(ME)))
+    };
+    for report in ["/Sessions/Playing", "/emby/sessions/PLAYING/Progress", "/Sessions/Playing/Stopped?a=b"] {
+        let request = format!("POST {report}");
+        assert_eq!(of(&request, b"").0, BodyUse::Read, "{report}");
+        assert_ne!(of(&request, b"").1, of(&request, body.as_bytes()).1, "{report}");
+    }
+    for other in [
+        "POST /Sessions/Playing/Ping",
+        "POST /UserPlayedItems/5",
+        "POST /PlayingItems/5/Progress",
+        "POST /Items/5",
+        "POST /Items/5/Images/Primary",
+        "POST /Playlists",
+        "POST /Playlists/5/Items",
+        "POST /Users/5/Policy",
+        "POST /System/Configuration",
+        "POST /Sessions/5/Playing/Stop",
+        "POST /Unheard/Of",
+    ] {
+        assert_eq!(of(other, b"").0, BodyUse::Unread, "{other}");
+        assert_eq!(of(other, b"").1, of(other, body.as_bytes()).1, "{other}");
+    }
+}

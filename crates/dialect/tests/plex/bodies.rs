@@ -1,0 +1,354 @@
+//! What bodies are fit to be kept, and what their rows say.
+
+use bytes::Bytes;
+use greenroom_dialect::ask::Kind;
+use greenroom_dialect::facts::{Facts, MAX_TAGGED_ROWS, Unfit};
+use http::{HeaderMap, HeaderValue};
+use proptest::prelude::*;
+
+use crate::asking::{Asking, get, words};
+
+fn inspect(asking: &Asking, kind: &str, body: &[u8]) -> Result<Facts, Unfit> {
+    let mut headers = HeaderMap::new();
+    if !kind.is_empty() {
+        headers.insert("content-type", HeaderValue::from_str(kind).expect("a content type is printable"));
+    }
+    Kind::Plex.inspect(&asking.read(), &headers, &Bytes::copy_from_slice(body))
+}
+
+fn xml(target: &str, body: &str) -> Result<Facts, Unfit> {
+    inspect(&get(target), "text/xml;charset=utf-8", body.as_bytes())
+}
+
+fn json(target: &str, body: &str) -> Result<Facts, Unfit> {
+    inspect(&get(target).json(), "application/json", body.as_bytes())
+}
+
+fn links(facts: &Facts) -> Vec<(&str, Option<&str>)> {
+    facts.parents.iter().map(|(item, parent)| (item.as_str(), parent.as_deref())).collect()
+}
+
+const EPISODES_XML: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<MediaContainer size="2" librarySectionID="2" key="582" parentIndex="1">
+<Video ratingKey="583" parentRatingKey="582" grandparentRatingKey="581" type="episode" title="A &amp; B">
+  <Media id="1"><Part id="2" file="/tv/a.mkv"/></Media>
+</Video>
+<Video ratingKey="584" parentRatingKey="582" grandparentRatingKey="581" type="episode" title="C"/>
+</MediaContainer>
+"#;
+
+const EPISODES_JSON: &str = r#"{"MediaContainer":{"size":2,"librarySectionID":2,"key":"582","Metadata":[
+ {"ratingKey":"583","parentRatingKey":"582","grandparentRatingKey":"581","type":"episode","Media":[{"id":1}]},
+ {"ratingKey":"584","parentRatingKey":"582","grandparentRatingKey":"581","type":"episode","title":"\u00e4"}]}}"#;
+
+#[test]
+fn a_row_that_lies_under_itself_tells_nothing_of_what_lies_under_what() {
+    let body =
+        r#"<MediaContainer><Video ratingKey="12" parentRatingKey="12" type="episode"/></MediaContainer>"#;
+    let facts = xml("/library/metadata/12", body).unwrap();
+    assert!(links(&facts).is_empty());
+}
+
+#[test]
+fn the_rows_of_both_forms_say_the_same() {
+    let target = "/library/metadata/582/children";
+    let facts = xml(target, EPISODES_XML).unwrap();
+    assert_eq!(facts, json(target, EPISODES_JSON).unwrap());
+    assert_eq!(words(&facts.tags), ["item:583", "item:584", "under:581", "under:582", "inside:2"]);
+    assert_eq!(
+        links(&facts),
+        [("583", Some("582")), ("582", Some("581")), ("581", None), ("584", Some("582"))],
+    );
+}
+
+#[test]
+fn rows_of_containers_carry_the_branch_tag() {
+    for kind in ["show", "season", "artist", "album", "collection"] {
+        let body = format!(
+            r#"<MediaContainer><Directory ratingKey="1" type="{kind}" librarySectionID="3"/></MediaContainer>"#
+        );
+        let facts = xml("/library/sections/3/all", &body).unwrap();
+        assert_eq!(words(&facts.tags), ["item:1", "branch", "inside:3"], "{kind}");
+    }
+    let movie =
+        r#"<MediaContainer><Video ratingKey="1" type="movie" librarySectionID="3"/></MediaContainer>"#;
+    let facts = xml("/library/sections/3/all", movie).unwrap();
+    assert_eq!(words(&facts.tags), ["item:1", "inside:3"]);
+    assert_eq!(links(&facts), [("1", None)]);
+}
+
+#[test]
+fn an_album_lies_under_its_artist_and_an_episode_without_a_season_is_not_guessed() {
+    let album = r#"{"MediaContainer":{"Metadata":[{"ratingKey":"5","parentRatingKey":4,"type":"album"}]}}"#;
+    let facts = json("/library/sections/1/all", album).unwrap();
+    assert_eq!(links(&facts), [("5", Some("4")), ("4", None)]);
+    let loose =
+        r#"{"MediaContainer":{"Metadata":[{"ratingKey":"5","grandparentRatingKey":"3","type":"episode"}]}}"#;
+    assert_eq!(links(&json("/library/sections/1/all", loose).unwrap()), []);
+}
+
+#[test]
+fn rows_nested_in_hubs_and_items_count() {
+    let body = r#"{"MediaContainer":{"Hub":[{"type":"movie","Metadata":[{"ratingKey":"1","type":"movie",
+        "OnDeck":{"Metadata":{"ratingKey":"2"}}}]}]}}"#;
+    assert_eq!(words(&json("/hubs", body).unwrap().tags), ["item:1", "item:2"]);
+}
+
+#[test]
+fn too_many_rows_get_one_tag_for_all() {
+    let rows = |count: usize| -> String {
+        let rows: Vec<String> =
+            (0..count).map(|id| format!(r#"<Video ratingKey="{id}" type="movie"/>"#)).collect();
+        format!(r#"<MediaContainer librarySectionID="1">{}</MediaContainer>"#, rows.concat())
+    };
+    let facts = xml("/library/sections/1/all", &rows(MAX_TAGGED_ROWS)).unwrap();
+    assert_eq!(facts.tags.len(), MAX_TAGGED_ROWS + 1);
+    let facts = xml("/library/sections/1/all", &rows(MAX_TAGGED_ROWS + 1)).unwrap();
+    assert_eq!(words(&facts.tags), ["items", "inside:1"]);
+    assert_eq!(facts.parents.len(), MAX_TAGGED_ROWS + 1);
+}
+
+#[test]
+fn an_item_of_unknown_section_is_taken_to_be_of_any() {
+    let facts =
+        xml("/library/metadata/1", r#"<MediaContainer><Video ratingKey="1"/></MediaContainer>"#).unwrap();
+    assert_eq!(words(&facts.tags), ["items"]);
+}
+
+#[test]
+fn a_playlist_by_rule_follows_user_state_and_the_libraries() {
+    let items = |smart: &str| {
+        let body =
+            format!(r#"<MediaContainer{smart}><Track ratingKey="1" parentRatingKey="2"/></MediaContainer>"#);
+        xml("/playlists/9/items", &body).unwrap()
+    };
+    assert_eq!(words(&items(r#" smart="0""#).tags), ["item:1", "under:2"]);
+    assert_eq!(words(&items(r#" smart="1""#).tags), ["item:1", "under:2", "watch-lists", "across"]);
+    assert_eq!(words(&items("").tags), ["item:1", "under:2", "watch-lists", "across"]);
+    let whole = items(r#" smart="0" ratingKey="9" leafCount="1" playlistType="audio""#);
+    assert_eq!(words(&whole.tags), ["item:1", "item:9", "under:2"]);
+    let mixed =
+        r#"{"MediaContainer":{"Metadata":[{"ratingKey":"1","smart":false},{"ratingKey":"2","smart":true}]}}"#;
+    assert!(words(&json("/playlists", mixed).unwrap().tags).contains(&"watch-lists"));
+}
+
+#[test]
+fn sections_that_are_scanned_are_fresh_for_a_shorter_time() {
+    let sections = |refreshing| {
+        format!(r#"<MediaContainer><Directory key="1" refreshing="{refreshing}"/></MediaContainer>"#)
+    };
+    assert_eq!(xml("/library/sections", &sections(1)).unwrap().max_fresh_s, Some(30));
+    assert_eq!(xml("/library/sections", &sections(0)).unwrap().max_fresh_s, None);
+    let told = r#"{"MediaContainer":{"Directory":[{"key":"1","refreshing":true}]}}"#;
+    assert_eq!(json("/library/sections", told).unwrap().max_fresh_s, Some(30));
+}
+
+#[test]
+fn a_server_that_is_starting_is_not_believed() {
+    for state in ["startingPlugins", ""] {
+        let told = format!(r#"<MediaContainer size="0" startState="{state}"/>"#);
+        assert_eq!(xml("/", &told), Err(Unfit::Starting));
+        let told = format!(r#"{{"MediaContainer":{{"size":0,"startState":"{state}"}}}}"#);
+        assert_eq!(json("/media/providers", &told), Err(Unfit::Starting));
+    }
+    assert!(json("/", r#"{"MediaContainer":{"Setting":[{"id":"x","startState":"y"}]}}"#).is_ok());
+}
+
+#[test]
+fn what_is_not_one_whole_container_is_malformed() {
+    for body in [
+        "",
+        "   ",
+        "<MediaContainer>",
+        "<MediaContainer><Video ratingKey=\"1\"/>",
+        "<MediaContainer></Video></MediaContainer>",
+        "<MediaContainer/><MediaContainer/>",
+        "<MediaContainer/>x",
+        "x<MediaContainer/>",
+        "<MediaContainer a=1/>",
+        "<MediaContainer a=\"1/>",
+        "<Response code=\"400\" status=\"Bad\"/>",
+        "<html><body>401 Unauthorized</body></html>",
+        "<!DOCTYPE html><MediaContainer/>",
+        "{\"MediaContainer\":{}}",
+        "<ButlerTasks/>",
+    ] {
+        assert_eq!(xml("/library/sections", body), Err(Unfit::Malformed), "{body}");
+    }
+    for body in [
+        "",
+        "{}",
+        "[]",
+        "null",
+        "{\"MediaContainer\":{}",
+        "{\"MediaContainer\":{}}x",
+        "{\"MediaContainer\":[]}",
+        "{\"MediaContainer\":null}",
+        "{\"MediaContainer\":{},\"b\":1}",
+        "{\"Other\":{}}",
+        "{\"MediaContainer\":{\"a\":\"\u{1}\"}}",
+        "{\"MediaContainer\":{\"Metadata\":[{\"ratingKey\":\"1\"}]",
+        "<MediaContainer/>",
+    ] {
+        assert_eq!(json("/library/sections", body), Err(Unfit::Malformed), "{body}");
+    }
+    assert!(xml("/butler", "<ButlerTasks/>").is_ok());
+    assert!(json("/butler", "{\"ButlerTasks\":{\"ButlerTask\":[]}}").is_ok());
+    let nested = format!("<MediaContainer>{}{}</MediaContainer>", "<a>".repeat(500), "</a>".repeat(500));
+    assert_eq!(xml("/hubs", &nested), Err(Unfit::Malformed));
+    let nested = format!("{{\"MediaContainer\":{{\"a\":{}{}}}}}", "[".repeat(5000), "]".repeat(5000));
+    assert_eq!(json("/hubs", &nested), Err(Unfit::Malformed));
+    assert_eq!(inspect(&get("/hubs"), "text/xml", b"<MediaContainer a=\"\xff\"/>"), Err(Unfit::Malformed));
+}
+
+#[test]
+fn a_foreign_content_type_is_not_kept() {
+    let body = b"<MediaContainer/>";
+    for kind in
+        ["text/html", "text/html; charset=utf-8", "application/json", "image/png", "application/xhtml+xml"]
+    {
+        assert_eq!(inspect(&get("/hubs"), kind, body), Err(Unfit::ContentType), "{kind}");
+    }
+    for kind in ["text/xml", "Application/XML; charset=utf-8", ""] {
+        assert!(inspect(&get("/hubs"), kind, body).is_ok(), "{kind}");
+    }
+    assert_eq!(
+        inspect(&get("/hubs").json(), "text/xml", b"{\"MediaContainer\":{}}"),
+        Err(Unfit::ContentType)
+    );
+}
+
+#[test]
+fn a_picture_must_look_like_one() {
+    let picture = get("/library/metadata/1/thumb/1");
+    for body in [
+        &b"\xff\xd8\xff\xe0rest\xff\xd9"[..],
+        b"\x89PNG\r\n\x1a\nrest\0\0\0\0IEND\xae\x42\x60\x82",
+        b"GIF89a;",
+        b"RIFF\x08\0\0\0WEBPVP8 ",
+        b"\0\0\0 ftypavif",
+        b"<svg/>",
+    ] {
+        assert_eq!(inspect(&picture, "image/jpeg", body), Ok(Facts::default()));
+        assert_eq!(inspect(&picture, "text/html", body), Err(Unfit::ContentType));
+        assert_eq!(inspect(&picture, "application/octet-stream", body), Err(Unfit::ContentType));
+    }
+    for body in [&b""[..], b"<html>", b"{\"a\":1}", b"\xff\xd8", b"RIFF\0\0\0\0WAVE"] {
+        assert_eq!(inspect(&picture, "image/jpeg", body), Err(Unfit::Malformed));
+    }
+    let asset = get("/web/js/a.js");
+    assert!(inspect(&asset, "application/javascript", b"x").is_ok());
+    assert_eq!(inspect(&asset, "text/html", b"<html/>"), Err(Unfit::ContentType));
+    assert_eq!(inspect(&asset, "application/javascript", b""), Err(Unfit::Malformed));
+}
+
+#[test]
+fn a_picture_that_broke_off_is_malformed() {
+    for target in [
+        "/library/metadata/1/thumb/1",
+        "/photo/:/transcode?width=1&height=1&url=/library/metadata/1/thumb/2",
+        "/:/resources/a.png",
+        "/web/a.png",
+    ] {
+        for (kind, whole) in PICTURES {
+            assert_eq!(inspect(&get(target), kind, whole), Ok(Facts::default()), "{target} {kind}");
+            assert!(inspect(&get(target), kind, &[whole, &b"\0\0"[..]].concat()).is_ok(), "{target} {kind}");
+            for cut in 1..whole.len() {
+                let body = &whole[..whole.len() - cut];
+                assert_eq!(
+                    inspect(&get(target), kind, body),
+                    Err(Unfit::Malformed),
+                    "{target} {kind} -{cut}"
+                );
+            }
+        }
+    }
+}
+
+const PICTURES: [(&str, &[u8]); 4] = [
+    ("image/jpeg", b"\xff\xd8\xff\xe0rest\xff\xd9"),
+    ("image/png", b"\x89PNG\r\n\x1a\nrest\0\0\0\0IEND\xae\x42\x60\x82"),
+    ("image/gif", b"GIF89a;"),
+    ("image/webp", b"RIFF\x0c\0\0\0WEBPVP8 rest"),
+];
+
+const EVERY_FORM: [&str; 6] = [
+    "/library/sections/1/all",
+    "/library/metadata/1",
+    "/playlists",
+    "/library/sections",
+    "/butler",
+    "/library/metadata/1/thumb/1",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn any_bytes_are_inspected_without_a_panic(
+        body in prop::collection::vec(any::<u8>(), 0..200),
+        target in prop::sample::select(EVERY_FORM.to_vec()),
+    ) {
+        for kind in ["", "text/xml", "application/json", "image/png"] {
+            let _ = (inspect(&get(target), kind, &body), inspect(&get(target).json(), kind, &body));
+        }
+    }
+
+    #[test]
+    fn a_body_that_was_cut_off_is_never_fit(cut in 1usize..200) {
+        let whole = EPISODES_XML.trim_end();
+        let cut = cut.min(whole.len() - 1);
+        let target = "/library/metadata/582/children";
+        prop_assert_eq!(xml(target, &whole[..whole.len() - cut]), Err(Unfit::Malformed));
+        let at = EPISODES_JSON.len() - cut;
+        prop_assume!(EPISODES_JSON.is_char_boundary(at));
+        prop_assert_eq!(json(target, &EPISODES_JSON[..at]), Err(Unfit::Malformed));
+    }
+
+    #[test]
+    fn a_body_with_broken_bytes_is_read_without_a_panic(at in 0usize..400, byte in any::<u8>()) {
+        for (whole, asking, kind) in [
+            (EPISODES_XML, get("/library/metadata/582/children"), "text/xml"),
+            (EPISODES_JSON, get("/library/metadata/582/children").json(), "application/json"),
+        ] {
+            let mut body = whole.as_bytes().to_vec();
+            let at = at % body.len();
+            body[at] = byte;
+            let _ = inspect(&asking, kind, &body);
+        }
+    }
+}
+
+#[test]
+fn the_length_of_a_whole_list_is_the_containers_own() {
+    let all = "/library/sections/1/all";
+    let sizes = [
+        (r#""size":2,"totalSize":700"#, r#"size="2" totalSize="700""#, Some(700)),
+        (r#""totalSize":0,"size":0"#, r#"totalSize="0" size="0""#, Some(0)),
+        (r#""size":"3""#, r#"size="3""#, Some(3)),
+        (r#""title1":"x""#, r#"title1="x""#, None),
+    ];
+    for (members, attributes, wanted) in sizes {
+        let inner = r#""Metadata":[{"ratingKey":"1","Media":[{"Part":[{"size":999,"totalSize":999}]}]}]"#;
+        let body = format!(r#"{{"MediaContainer":{{{members},{inner}}}}}"#);
+        assert_eq!(json(all, &body).unwrap().total, wanted, "{body}");
+        let body = format!(
+            r#"<MediaContainer {attributes}><Video ratingKey="1"><Part size="999" totalSize="9"/></Video></MediaContainer>"#
+        );
+        assert_eq!(xml(all, &body).unwrap().total, wanted, "{body}");
+    }
+    let sessions = json("/status/sessions", r#"{"MediaContainer":{"size":4}}"#).unwrap();
+    assert_eq!(sessions.total, None, "who plays is no measure of a library");
+}
+
+#[test]
+fn a_list_of_sections_says_whether_one_is_scanned() {
+    for (refreshing, wanted) in [("true", true), ("false", false)] {
+        let body = format!(
+            r#"{{"MediaContainer":{{"size":1,"Directory":[{{"key":"1","refreshing":{refreshing}}}]}}}}"#
+        );
+        assert_eq!(json("/library/sections", &body).unwrap().scanning, Some(wanted));
+    }
+    let list = r#"{"MediaContainer":{"size":0}}"#;
+    assert_eq!(json("/library/sections/1/all", list).unwrap().scanning, None);
+}

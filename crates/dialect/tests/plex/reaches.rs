@@ -1,0 +1,126 @@
+//! That each write makes the right reads stale, and leaves the others alone.
+
+use greenroom_dialect::tag::{Staling, Whose};
+
+use crate::asking::{get, hits, send};
+
+/// A write, and reads that must see it, before any body was inspected.
+#[test]
+fn each_write_hits_the_reads_that_show_it() {
+    for (method, write, reads) in [
+        (
+            "GET",
+            "/:/scrobble?key=583",
+            &[
+                "/library/metadata/583",
+                "/library/sections/2/onDeck",
+                "/library/sections/2/all?unwatched=1",
+                "/hubs",
+                "/hubs/promoted",
+                "/hubs/continueWatching",
+                "/status/sessions/history/all",
+                "/status/sessions",
+            ][..],
+        ),
+        (
+            "PUT",
+            "/library/metadata/7?title.value=x",
+            &[
+                "/library/metadata/7",
+                "/library/metadata/7/children",
+                "/library/sections/2/all",
+                "/library/sections/2/genre",
+                "/library/sections/2/collections",
+                "/library/collections/5/items",
+                "/library/all",
+                "/library/recentlyAdded",
+                "/hubs",
+                "/hubs/search?query=x",
+                "/library/sections/2/all?title=x",
+                "/photo/:/transcode?url=/library/metadata/7/thumb/1",
+                "/library/metadata/7/thumb/1",
+            ],
+        ),
+        (
+            "PUT",
+            "/playlists/9/items?uri=x",
+            &["/playlists", "/playlists/9", "/playlists/9/items", "/hubs", "/playlists/9/composite"],
+        ),
+        ("POST", "/playlists/upload", &["/playlists", "/playlists/9/items"]),
+        (
+            "PUT",
+            "/library/collections/5/items",
+            &["/library/sections/2/collections", "/library/collections/5/items", "/hubs", "/hubs/sections/2"],
+        ),
+        ("PUT", "/:/prefs?a=b", &["/", "/:/prefs", "/library/sections", "/media/providers", "/hubs"]),
+        ("POST", "/library/sections", &["/library/sections", "/media/providers", "/hubs", "/library"]),
+        (
+            "PUT",
+            "/library/sections/2/emptyTrash",
+            &["/library/sections/2/all", "/library/all", "/hubs/sections/2"],
+        ),
+        (
+            "POST",
+            "/nonsense",
+            &["/library/metadata/1", "/identity", "/activities", "/web/a.js", "/:/resources/a.png"],
+        ),
+    ] {
+        let stale = send(method, write).token("some-token").write().stale;
+        for read in reads {
+            assert!(hits(&stale, &get(read).read().tags), "{method} {write} must hit {read}");
+        }
+    }
+}
+
+/// Titles and pictures stand in the history and in what plays, and a section's composite carries the moment of its
+/// last change.
+#[test]
+fn an_edit_reaches_history_sessions_and_the_list_of_sections() {
+    for (method, write) in [
+        ("PUT", "/library/metadata/7?title.value=x"),
+        ("POST", "/library/metadata/7/posters?url=x"),
+        ("PUT", "/library/metadata/7/poster?url=x"),
+        ("PUT", "/library/metadata/7/match?guid=x"),
+        ("PUT", "/library/metadata/7/refresh"),
+        ("DELETE", "/library/metadata/7"),
+        ("DELETE", "/library/metadata/7/media/9"),
+        ("PUT", "/library/sections/2/all?type=1&id=7&title.value=x"),
+        ("PUT", "/library/sections/2/all?type=1&genre.locked=1"),
+        ("PUT", "/library/sections/2/emptyTrash"),
+        ("DELETE", "/library/sections/2"),
+        ("POST", "/library/collections?sectionId=2&title=x"),
+        ("PUT", "/library/collections/5/items?uri=server://m/x/library/metadata/7"),
+        ("DELETE", "/library/collections/5"),
+        ("POST", "/library/collections/5/posters"),
+        ("DELETE", "/library/sections/2/collection/5"),
+    ] {
+        let stale = send(method, write).token("some-token").write().stale;
+        for read in
+            ["/status/sessions/history/all", "/status/sessions", "/library/sections", "/library/sections/all"]
+        {
+            let tags = get(read).read().tags;
+            let hit = |staling: &&Staling| tags.contains(&staling.tag);
+            let found = stale.iter().find(hit).map(|staling| &staling.whose);
+            assert_eq!(found, Some(&Whose::Everyone), "{method} {write} must hit {read}");
+        }
+    }
+}
+
+#[test]
+fn a_scrobble_leaves_other_items_alone() {
+    let stale = get("/:/scrobble?key=583").write().stale;
+    for read in [
+        "/library/metadata/584",
+        "/library/sections",
+        "/identity",
+        "/library/sections/2/genre",
+        "/playlists/9",
+    ] {
+        assert!(!hits(&stale, &get(read).read().tags), "{read}");
+    }
+    assert!(!hits(&send("PUT", "/playlists/9/items").write().stale, &get("/playlists/8/items").read().tags));
+    assert!(!hits(
+        &get("/library/sections/2/refresh").write().stale,
+        &get("/library/sections/3/all").read().tags
+    ));
+}

@@ -1,0 +1,301 @@
+//! What frames, players and webhooks say.
+
+use greenroom_dialect::ask::Kind;
+use greenroom_dialect::plex::webhook;
+use greenroom_dialect::signal::{Playing, Signal};
+use greenroom_dialect::verdict::Representation;
+use proptest::prelude::*;
+use serde_json::json;
+
+use crate::asking::{get, hits, told};
+
+fn frame(value: &serde_json::Value) -> Vec<Signal> {
+    Kind::Plex.frame(value.to_string().as_bytes())
+}
+
+/// What a frame makes stale; a frame about players fails the test.
+fn stale(value: &serde_json::Value) -> String {
+    match frame(value).as_slice() {
+        [] => String::new(),
+        [Signal::Stale(stale)] => told(stale),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn wrapped(kind: &str, name: &str, entry: &serde_json::Value) -> serde_json::Value {
+    json!({ "NotificationContainer": { "type": kind, "size": 1, name: [entry] } })
+}
+
+fn timeline(kind: i32, state: i32) -> serde_json::Value {
+    json!({ "identifier": "com.plexapp.plugins.library", "sectionID": 2, "itemID": 583, "parentItemID": 582,
+            "rootItemID": 581, "type": kind, "title": "", "state": state, "updatedAt": 1_516_554_117 })
+}
+
+const MOVED: &str = "across* collections* history* image:581* image:582* image:583* item:581^* item:582^* \
+         item:583^* items* section:2* sections* sessions* under:581* under:582* under:583*";
+
+#[test]
+fn a_frame_that_names_too_much_makes_everything_stale() {
+    let ids: Vec<String> = (1..=200).map(|id| id.to_string()).collect();
+    let entry = |at: u32| {
+        let key = format!("/library/metadata/{}", ids.join(&format!("{at},")));
+        json!({ "event": "ended", "Activity": { "type": "library.refresh.items",
+                "Context": { "key": key, "librarySectionID": 1 } } })
+    };
+    let frame = |entries: u32| {
+        let news: Vec<_> = (1..=entries).map(entry).collect();
+        json!({ "NotificationContainer": { "type": "activity", "ActivityNotification": news } })
+    };
+    assert!(stale(&frame(1)).contains("item:1"));
+    assert_eq!(stale(&frame(20)), "all*");
+}
+
+#[test]
+fn a_settled_timeline_entry_makes_item_section_and_everything_above_stale() {
+    for state in [0, 5, 9] {
+        assert_eq!(stale(&wrapped("timeline", "TimelineEntry", &timeline(4, state))), MOVED, "{state}");
+    }
+    for state in [1, 2, 3, 4, 6] {
+        assert_eq!(stale(&wrapped("timeline", "TimelineEntry", &timeline(4, state))), "", "{state}");
+    }
+    let as_text = json!({ "TimelineEntry": { "itemID": "583", "sectionID": "2", "parentItemID": "582", "rootItemID": "581", "type": "4", "state": "5" } });
+    assert_eq!(stale(&as_text), MOVED);
+}
+
+#[test]
+fn the_programme_guide_is_not_the_library() {
+    let mut guide = timeline(4, 5);
+    guide["identifier"] = json!("tv.plex.providers.epg.cloud:2");
+    assert_eq!(stale(&wrapped("timeline", "TimelineEntry", &guide)), "");
+    assert_eq!(stale(&wrapped("timeline", "TimelineEntry", &timeline(-1, 5))), "");
+}
+
+#[test]
+fn a_playlist_entry_concerns_that_playlist_for_everybody() {
+    let mut entry = timeline(15, 5);
+    entry["itemID"] = json!(9);
+    entry["sectionID"] = json!(-1);
+    entry["parentItemID"] = json!(-1);
+    let told = stale(&wrapped("timeline", "TimelineEntry", &entry));
+    assert_eq!(told, "image:playlist:9* item:9* playlist:9* playlists*");
+}
+
+#[test]
+fn an_item_that_appears_hits_the_lists_that_show_it() {
+    let signals = frame(&wrapped("timeline", "TimelineEntry", &timeline(4, 5)));
+    let Some(Signal::Stale(stale)) = signals.first() else { panic!() };
+    for read in [
+        "/library/sections/2/all",
+        "/library/sections/2/recentlyAdded",
+        "/library/recentlyAdded",
+        "/library/sections",
+        "/library/metadata/581",
+        "/library/metadata/582/children",
+        "/hubs",
+        "/hubs/sections/2",
+        "/library/onDeck",
+        "/library/sections/2/all?title=x",
+        "/library/sections/2/all?X-Plex-Container-Size=0",
+    ] {
+        assert!(hits(stale, &get(read).read().tags), "{read}");
+    }
+    for read in ["/library/sections/3/all", "/library/metadata/1", "/playlists/9", "/activities", "/"] {
+        assert!(!hits(stale, &get(read).read().tags), "{read}");
+    }
+}
+
+fn activity(event: &str, kind: &str, context: &serde_json::Value) -> serde_json::Value {
+    let activity = json!({ "uuid": "u", "type": kind, "progress": 0, "Context": context });
+    wrapped("activity", "ActivityNotification", &json!({ "event": event, "uuid": "u", "Activity": activity }))
+}
+
+#[test]
+fn activities_count_when_they_begin_and_end() {
+    let section = json!({ "librarySectionID": "2" });
+    assert_eq!(stale(&activity("started", "library.update.section", &section)), "activities* sections*");
+    assert_eq!(stale(&activity("updated", "library.update.section", &section)), "");
+    assert_eq!(
+        stale(&activity("ended", "library.update.section", &section)),
+        "across* activities* collections* section:2* sections*"
+    );
+    assert_eq!(
+        stale(&activity("ended", "library.update.section", &json!({}))),
+        "across* activities* collections* libraries* sections*"
+    );
+    let item = json!({ "key": "/library/metadata/7/children", "refreshed": true });
+    assert_eq!(
+        stale(&activity("ended", "library.refresh.items", &item)),
+        "across* activities* collections* history* image:7* item:7^* items* libraries* sections* \
+         sessions* under:7*"
+    );
+    let placed = json!({ "key": "/library/metadata/7", "librarySectionID": 2 });
+    assert_eq!(
+        stale(&activity("ended", "library.update.item.metadata", &placed)),
+        "across* activities* collections* history* image:7* item:7^* items* section:2* sections* \
+         sessions* under:7*"
+    );
+    let drawn = json!({ "key": "/library/metadata/7" });
+    assert_eq!(
+        stale(&activity("ended", "media.generate.chapter.thumbs", &drawn)),
+        "activities* history* image:7* item:7^* items* sections* sessions* under:7*"
+    );
+    assert_eq!(stale(&activity("started", "butler", &json!({}))), "activities*");
+}
+
+#[test]
+fn a_look_that_refreshed_nothing_says_nothing() {
+    for event in ["started", "updated", "ended"] {
+        let context = json!({ "key": "/library/metadata/7/children", "refreshed": false, "exists": true });
+        assert_eq!(stale(&activity(event, "library.refresh.items", &context)), "");
+    }
+}
+
+#[test]
+fn other_news_make_what_they_are_about_stale() {
+    let done = json!({ "title": "Library scan complete", "notificationName": "LIBRARY_UPDATE" });
+    assert_eq!(
+        stale(&wrapped("status", "StatusNotification", &done)),
+        "across* collections* libraries* sections*"
+    );
+    for kind in ["preference", "update.statechange", "device", "account", "reachability"] {
+        assert_eq!(stale(&wrapped(kind, "Setting", &json!({}))), "sections* server* users*", "{kind}");
+    }
+    for kind in ["transcodeSession.start", "transcodeSession.end", "transcode.end"] {
+        assert_eq!(stale(&wrapped(kind, "TranscodeSession", &json!({ "key": "k" }))), "sessions*", "{kind}");
+    }
+    assert_eq!(stale(&wrapped("transcodeSession.update", "TranscodeSession", &json!({ "key": "k" }))), "");
+    assert_eq!(stale(&wrapped("backgroundProcessingQueue", "X", &json!({}))), "");
+}
+
+#[test]
+fn a_player_is_told_by_session_item_and_state() {
+    for (word, state) in [
+        ("playing", Playing::Playing),
+        ("buffering", Playing::Playing),
+        ("paused", Playing::Paused),
+        ("stopped", Playing::Stopped),
+        ("error", Playing::Stopped),
+    ] {
+        let entry =
+            json!({ "sessionKey": "7", "ratingKey": "2174", "key": "/library/metadata/2174", "state": word });
+        let said = Signal::Playing { session: "7".into(), item: "2174".into(), state };
+        assert_eq!(
+            frame(&wrapped("playing", "PlaySessionStateNotification", &entry)),
+            std::slice::from_ref(&said)
+        );
+        assert_eq!(frame(&json!({ "PlaySessionStateNotification": entry })), [said], "without a wrapper");
+    }
+}
+
+#[test]
+fn a_pause_or_stop_concerns_everybody_and_playing_only_the_item() {
+    let told_by = |state| told(&Kind::Plex.playing("583", state));
+    assert_eq!(told_by(Playing::Playing), "item:583* sessions*");
+    let all = "history* item:583^* items* sessions* under:583* watch-lists*";
+    assert_eq!(told_by(Playing::Paused), all);
+    assert_eq!(told_by(Playing::Stopped), all);
+    assert_eq!(
+        told(&Kind::Plex.playing("", Playing::Stopped)),
+        "history* items* sessions* user-state* watch-lists*"
+    );
+}
+
+#[test]
+fn a_moved_counter_reaches_lists_and_single_items_of_the_section() {
+    let stale = greenroom_dialect::plex::section_changed("2");
+    assert_eq!(
+        told(&stale),
+        "across* collections* history* image:section:2* inside:2* items* section:2* sections* \
+         sessions*"
+    );
+    for read in
+        ["/library/sections/2/all", "/library/sections/2/genre", "/library/recentlyAdded", "/hubs/sections/2"]
+    {
+        assert!(hits(&stale, &get(read).read().tags), "{read}");
+    }
+}
+
+#[test]
+fn webhooks_only_make_stale() {
+    let sent = |event: &str| {
+        let payload = json!({ "event": event, "user": true, "owner": true, "Account": { "id": 1 },
+            "Metadata": { "librarySectionType": "show", "ratingKey": "583", "parentRatingKey": "582",
+                          "grandparentRatingKey": "581", "librarySectionID": 2, "type": "episode" } });
+        told(&webhook(payload.to_string().as_bytes()))
+    };
+    let all = "history* item:583^* items* sessions* under:583* watch-lists*";
+    for (event, stale) in [
+        ("library.new", MOVED),
+        ("library.on.deck", "across* watch-lists*"),
+        ("media.play", "item:583* sessions*"),
+        ("media.resume", "item:583* sessions*"),
+        ("media.pause", all),
+        ("media.stop", all),
+        ("media.scrobble", all),
+        ("media.rate", all),
+        ("device.new", "server* users*"),
+        ("nonsense", ""),
+    ] {
+        assert_eq!(sent(event), stale, "{event}");
+    }
+    assert_eq!(
+        told(&webhook(br#"{"event":"media.stop"}"#)),
+        "history* items* sessions* user-state* watch-lists*"
+    );
+    assert!(webhook(b"nonsense").is_empty());
+    assert!(webhook(b"[]").is_empty());
+}
+
+#[test]
+fn a_frame_out_of_all_measure_makes_everything_stale() {
+    let entries: Vec<_> = (0..2000).map(|_| timeline(4, 5)).collect();
+    let huge = json!({ "NotificationContainer": { "type": "timeline", "TimelineEntry": entries } });
+    assert_eq!(stale(&huge), "all*");
+    assert_eq!(Kind::Plex.frame(&vec![b' '; 5 * 1024 * 1024]).len(), 1);
+}
+
+#[test]
+fn foreign_frames_say_nothing() {
+    for foreign in [
+        "",
+        "x",
+        "[]",
+        "{}",
+        "null",
+        r#"{"NotificationContainer":3}"#,
+        r#"{"MessageType":"KeepAlive"}"#,
+        r#"{"NotificationContainer":{"type":"timeline","TimelineEntry":"x"}}"#,
+    ] {
+        assert!(Kind::Plex.frame(foreign.as_bytes()).is_empty(), "{foreign}");
+    }
+}
+
+#[test]
+fn an_error_body_is_of_the_form_that_was_asked_for() {
+    let (kind, body) = Kind::Plex.error_body(Representation::Json, 503, "the server does not answer");
+    assert_eq!(kind, "application/json");
+    assert!(body.starts_with(b"{"));
+    let (kind, body) = Kind::Plex.error_body(Representation::Xml, 503, "the server does not answer");
+    assert_eq!(kind, "text/xml;charset=utf-8");
+    assert!(body.ends_with(b"<Response code=\"503\" status=\"the server does not answer\"/>\n"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = (Kind::Plex.frame(&bytes), webhook(&bytes));
+    }
+
+    #[test]
+    fn any_values_are_read_without_a_panic(
+        name in prop::sample::select(vec!["TimelineEntry", "ActivityNotification", "PlaySessionStateNotification", "StatusNotification"]),
+        field in prop::sample::select(vec!["state", "type", "itemID", "sectionID", "Activity", "event", "ratingKey", "key"]),
+        value in prop::sample::select(vec!["-1", "1e99", "null", "true", "[]", "{}", "\"\"", "\"x\"", "18446744073709551616"]),
+    ) {
+        let text = format!(r#"{{"NotificationContainer":{{"{name}":[{{"{field}":{value}}}]}}}}"#);
+        let _ = Kind::Plex.frame(text.as_bytes());
+        let _ = Kind::Plex.frame(format!(r#"{{"{name}":{{"{field}":{value}}}}}"#).as_bytes());
+    }
+}

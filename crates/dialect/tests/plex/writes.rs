@@ -1,0 +1,328 @@
+//! The table of writes, row by row.
+
+use greenroom_dialect::ask::{Ask, BodyUse, Kind};
+use greenroom_dialect::tag::Tag;
+use greenroom_dialect::verdict::{Forgets, Verdict};
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{HeaderMap, Method};
+
+use crate::asking::{get, send, told};
+
+/// Method, target, name, what goes stale: `*` for everybody, `^` with the items above.
+const TABLE: &[(&str, &str, &str, &str)] = &[
+    ("GET", "/:/scrobble?identifier=com.plexapp.plugins.library&key=583", "scrobble", WATCHED),
+    ("PUT", "/:/scrobble?key=583", "scrobble", WATCHED),
+    ("HEAD", "/:/scrobble?key=583", "scrobble", WATCHED),
+    ("GET", "/:/unscrobble?key=583", "scrobble", WATCHED),
+    ("PUT", "/:/scrobble?uri=library://x/item/%2Flibrary%2Fmetadata%2F583", "scrobble", WATCHED),
+    ("GET", "/:/rate?key=583&rating=8", "rate", WATCHED),
+    ("PUT", "/:/rate?key=583&rating=8", "rate", WATCHED),
+    ("PUT", "/actions/removeFromContinueWatching?ratingKey=583", "action", WATCHED),
+    ("GET", "/:/scrobble", "scrobble", "history* items sessions* user-state watch-lists"),
+    ("GET", "/:/timeline?ratingKey=583&key=/library/metadata/583&state=stopped&time=1", "timeline", WATCHED),
+    ("POST", "/:/timeline?ratingKey=583&key=/library/metadata/583&state=paused", "timeline", WATCHED),
+    ("GET", "/:/progress?key=583&time=1&state=stopped", "progress", WATCHED),
+    ("GET", "/:/progress?key=583&time=1", "progress", WATCHED),
+    ("GET", "/status/sessions/terminate?sessionId=a", "terminate", "activities* sessions*"),
+    ("POST", "/status/sessions/terminate?sessionId=a", "terminate", "activities* sessions*"),
+    ("DELETE", "/status/sessions/history/4", "history", "history* items* user-state* watch-lists*"),
+    ("PUT", "/library/metadata/7?title.value=x", "edit", EDITED),
+    ("POST", "/library/metadata/7", "edit", EDITED),
+    ("POST", "/library/metadata/7/posters?url=http://x", "poster", PICTURED),
+    ("PUT", "/library/metadata/7/poster?url=x", "poster", PICTURED),
+    ("POST", "/library/metadata/7/arts", "poster", PICTURED),
+    ("POST", "/library/metadata/7/themes", "poster", PICTURED),
+    ("PUT", "/library/metadata/7/clearLogo?url=x", "poster", PICTURED),
+    (
+        "PUT",
+        "/library/metadata/7/prefs?episodeSort=1",
+        "edit",
+        "history* image:7* item:7^* items* sections* sessions* under:7* watch-lists*",
+    ),
+    (
+        "POST",
+        "/library/metadata/7/marker",
+        "edit",
+        "activities* history* image:7* item:7^* items* sections* sessions* under:7*",
+    ),
+    (
+        "DELETE",
+        "/library/metadata/7/marker/3",
+        "edit",
+        "activities* history* image:7* item:7^* items* sections* sessions* under:7*",
+    ),
+    (
+        "PUT",
+        "/library/metadata/7/subtitles",
+        "edit",
+        "activities* history* image:7* item:7^* items* sections* sessions* under:7*",
+    ),
+    ("PUT", "/library/metadata/7/match?guid=x", "match", MATCHED),
+    ("PUT", "/library/metadata/7/unmatch", "match", MATCHED),
+    ("PUT", "/library/metadata/7/merge?ids=8", "match", MATCHED),
+    ("PUT", "/library/metadata/7/split", "match", MATCHED),
+    ("PUT", "/library/metadata/7/refresh", "refresh", REFRESHED),
+    ("PUT", "/library/metadata/7/analyze", "refresh", REFRESHED),
+    ("DELETE", "/library/metadata/7", "delete", GONE),
+    ("DELETE", "/library/metadata/7/media/9", "delete", GONE),
+    ("GET", "/library/sections/2/refresh", "refresh", SCANNED),
+    ("POST", "/library/sections/2/refresh?force=1", "refresh", SCANNED),
+    ("DELETE", "/library/sections/2/refresh", "refresh", SCANNED),
+    ("PUT", "/library/sections/2/analyze", "refresh", SCANNED),
+    ("GET", "/library/sections/all/refresh", "refresh", SCANNED_ALL),
+    ("DELETE", "/library/sections/all/refresh", "refresh", SCANNED_ALL),
+    ("POST", "/library/sections/refresh", "refresh", SCANNED_ALL),
+    (
+        "PUT",
+        "/library/sections/2/emptyTrash",
+        "section",
+        "across* activities* collections* every-playlist* history* image:section:2* inside:2* \
+         items* playlists* section:2* sections* sessions*",
+    ),
+    (
+        "PUT",
+        "/library/sections/2/all?type=1&id=7&title.value=x",
+        "edit",
+        "across* collections* history* image:7* image:section:2* inside:2* item:7^* items* \
+         section:2* sections* sessions* under:7*",
+    ),
+    (
+        "PUT",
+        "/library/sections/2/all?type=1&genre.locked=1",
+        "edit",
+        "across* collections* history* image:section:2* inside:2* items* section:2* sections* \
+         sessions*",
+    ),
+    (
+        "POST",
+        "/library/sections?name=x",
+        "section",
+        "across* collections* libraries* sections* server* users*",
+    ),
+    ("POST", "/library/sections/all", "section", "across* collections* libraries* sections* server* users*"),
+    ("DELETE", "/library/sections/2", "section", SECTION),
+    ("PUT", "/library/sections/2", "section", SECTION),
+    ("PUT", "/library/sections/2/prefs?hidden=1", "section", SECTION),
+    ("POST", "/playlists?title=x&type=audio&uri=y", "playlist", "every-playlist* playlists*"),
+    ("POST", "/playlists/upload?path=x", "playlist", "every-playlist* playlists*"),
+    ("PUT", "/playlists/9?title=x", "playlist", PLAYLIST),
+    ("DELETE", "/playlists/9", "playlist", PLAYLIST),
+    ("PUT", "/playlists/9/items?uri=x", "playlist", PLAYLIST),
+    ("DELETE", "/playlists/9/items/3", "playlist", PLAYLIST),
+    ("PUT", "/playlists/9/items/3/move?after=2", "playlist", PLAYLIST),
+    (
+        "POST",
+        "/library/collections?sectionId=2&title=x&uri=server://m/com.plexapp.plugins.library/library/metadata/7,8",
+        "collection",
+        "across* collections* history* item:7* item:8* items* section:2* sections* sessions*",
+    ),
+    (
+        "PUT",
+        "/library/collections/5/items?uri=server://m/com.plexapp.plugins.library/library/metadata/7",
+        "collection",
+        "across* collections* history* image:5* item:5* item:7* items* libraries* sections* \
+         sessions*",
+    ),
+    (
+        "DELETE",
+        "/library/collections/5/items/7",
+        "collection",
+        "across* collections* history* image:5* item:5* item:7* items* libraries* sections* \
+         sessions*",
+    ),
+    (
+        "PUT",
+        "/library/collections/5/items/7/move",
+        "collection",
+        "across* collections* history* image:5* item:5* item:7* items* libraries* sections* \
+         sessions*",
+    ),
+    (
+        "DELETE",
+        "/library/collections/5",
+        "collection",
+        "across* collections* history* image:5* item:5* items* libraries* sections* sessions* \
+         user-state*",
+    ),
+    (
+        "POST",
+        "/library/collections/7/posters",
+        "poster",
+        "collections* history* image:7* item:7^* items* sections* sessions* under:7*",
+    ),
+    (
+        "DELETE",
+        "/library/sections/2/collection/5",
+        "collection",
+        "across* collections* history* image:5* inside:2* item:5* items* section:2* sections* \
+         sessions*",
+    ),
+    (
+        "POST",
+        "/hubs/sections/2/manage?metadataItemId=5",
+        "collection",
+        "across* collections* section:2* watch-lists*",
+    ),
+    ("PUT", "/hubs/sections/2/manage/move", "collection", "across* collections* section:2* watch-lists*"),
+    ("PUT", "/:/prefs?FriendlyName=x", "settings", "across* sections* server* users* watch-lists*"),
+    ("DELETE", "/activities/abc", "activity", "activities* sections*"),
+    ("POST", "/butler", "butler", "activities*"),
+    ("DELETE", "/butler/BackupDatabase", "butler", "activities*"),
+    ("PUT", "/updater/check", "updater", "activities* server*"),
+    ("PUT", "/updater/apply", "updater", "activities* server*"),
+    ("PUT", "/library/parts/3?audioStreamID=4", "selection", "sessions* user-state"),
+    ("PUT", "/library/optimize", "maintenance", "activities*"),
+    ("PUT", "/library/clean/bundles", "maintenance", "activities*"),
+    ("POST", "/playQueues?uri=x", "queue", ""),
+    ("PUT", "/playQueues/3/shuffle", "queue", ""),
+    ("POST", "/video/:/transcode/universal/fallback", "transcode", "sessions*"),
+    ("DELETE", "/transcode/sessions/abc", "player", "sessions*"),
+    ("POST", "/log?message=x", "log", ""),
+    ("POST", "/security/token", "account", ""),
+    ("POST", "/users/signin", "account", ""),
+    ("POST", "/media/subscriptions", "unknown", "all*"),
+    ("POST", "/nonsense", "unknown", "all*"),
+    ("PUT", "/library/nonsense", "unknown", "all*"),
+    ("PUT", "/library/metadata/iva:7", "unknown", "all*"),
+    ("PROPFIND", "/library/sections", "unknown", "all*"),
+    ("DELETE", "/", "unknown", "all*"),
+];
+
+const WATCHED: &str = "history* item:583^ items sessions* under:583 watch-lists";
+const PICTURED: &str = "history* image:7* item:7^* items* sections* sessions* under:7*";
+const EDITED: &str = "across* collections* history* image:7* item:7^* items* libraries* sections* sessions* \
+         under:7*";
+const MATCHED: &str = "across* collections* history* image:7* item:7^* items* libraries* sections* sessions* \
+         under:7* user-state*";
+const REFRESHED: &str = "activities* history* image:7* item:7^* items* sections* sessions* under:7*";
+const GONE: &str = "across* collections* every-playlist* history* image:7* item:7^* items* libraries* \
+         playlists* sections* sessions* under:7*";
+const SCANNED: &str = "across* activities* collections* section:2* sections*";
+const SCANNED_ALL: &str = "across* activities* collections* libraries* sections*";
+const PLAYLIST: &str = "image:playlist:9* item:9* playlist:9* playlists*";
+const SECTION: &str = "across* collections* every-playlist* history* image:section:2* inside:2* items* \
+         playlists* section:2* sections* server* sessions* users*";
+
+#[test]
+fn every_write_names_what_it_makes_stale() {
+    for (method, target, name, stale) in TABLE {
+        let write = send(method, target).token("some-token").write();
+        assert_eq!(write.name, *name, "{method} {target}");
+        assert_eq!(told(&write.stale), *stale, "{method} {target}");
+        assert!(write.minutely.is_none(), "{method} {target}");
+        assert_eq!(write.forgets, Forgets::Nobody, "{method} {target}");
+    }
+}
+
+#[test]
+fn a_write_keeps_being_one_whatever_headers_it_wears() {
+    for (name, value) in [
+        ("Upgrade", "websocket"),
+        ("Range", "bytes=0-1"),
+        ("Accept", "text/event-stream"),
+        ("X-Plex-Token", "another-token"),
+        ("Content-Length", "9"),
+    ] {
+        let write = get("/:/scrobble?key=583&X-Plex-Token=some-token").header(name, value).write();
+        assert_eq!(told(&write.stale), WATCHED, "{name}");
+    }
+}
+
+#[test]
+fn a_write_keeps_being_one_in_any_disguise_of_its_path() {
+    for path in
+        ["/%3A/scrobble", "/:/Scrobble", "/:/scrobble/", "//:/scrobble", "/:/%73crobble", "/:/scrobble;a=b"]
+    {
+        let write = get(&format!("{path}?key=583")).write();
+        assert_eq!(write.name, "scrobble", "{path}");
+        assert!(!write.stale.is_empty());
+    }
+    assert_eq!(told(&get("//:/scrobble?key=583").write().stale,), "all*");
+}
+
+#[test]
+fn all_items_that_a_write_may_mean_go_stale() {
+    let stale = told(&get("/:/scrobble?key=1&key=2&ratingKey=3").write().stale);
+    for item in ["item:1^", "item:2^", "item:3^"] {
+        assert!(stale.contains(item), "{stale}");
+    }
+    let posted = send("POST", "/:/timeline").form("ratingKey=583&state=stopped").write();
+    assert_eq!(told(&posted.stale), WATCHED);
+}
+
+#[test]
+fn progress_touches_little_at_once_and_the_rest_once_a_minute() {
+    for target in [
+        "/:/timeline?ratingKey=583&key=%2Flibrary%2Fmetadata%2F583&state=playing&time=1000",
+        "/:/timeline?ratingKey=583&state=buffering",
+        "/:/progress?key=583&state=playing&time=1",
+    ] {
+        let write = get(target).write();
+        assert_eq!(told(&write.stale), "item:583 sessions*", "{target}");
+        let slow = write.minutely.unwrap();
+        assert_eq!(slow.item, "583");
+        assert_eq!(told(&slow.stale), WATCHED);
+    }
+    let both = get("/:/timeline?ratingKey=583&state=playing&state=stopped").write();
+    assert_eq!(told(&both.stale), WATCHED);
+    let nameless = get("/:/timeline?state=playing").write();
+    assert_eq!(told(&nameless.stale), "history* items sessions* user-state watch-lists");
+}
+
+#[test]
+fn a_sign_out_ends_somebodys_standing() {
+    for (method, target, forgets) in [
+        ("GET", "/users/signout", Forgets::Caller),
+        ("POST", "/users/signout", Forgets::Caller),
+        ("DELETE", "/users/sign_out.json", Forgets::Caller),
+        ("DELETE", "/devices/4", Forgets::Everyone),
+        ("DELETE", "/devices/4.xml", Forgets::Everyone),
+        ("DELETE", "/users/4", Forgets::Everyone),
+        ("DELETE", "/security/token", Forgets::Everyone),
+        ("DELETE", "/myplex/account", Forgets::Everyone),
+        ("POST", "/myplex/refreshReachability", Forgets::Everyone),
+        ("PUT", "/devices/4", Forgets::Nobody),
+    ] {
+        assert_eq!(send(method, target).token("some-token").write().forgets, forgets, "{method} {target}");
+    }
+}
+
+#[test]
+fn too_many_ids_are_taken_for_any() {
+    let ids: Vec<String> = (1..=400).map(|id: u32| id.to_string()).collect();
+    let stale = send("PUT", &format!("/:/scrobble?key={}", ids.join(","))).write().stale;
+    assert!(stale.iter().any(|staling| staling.tag == Tag::user_state()));
+    assert!(stale.len() < 20);
+}
+
+#[test]
+fn any_other_method_is_a_write_and_never_a_read() {
+    for method in ["POST", "PUT", "PATCH", "DELETE", "MKCOL", "LOCK"] {
+        for target in
+            ["/", "/library/sections", "/hubs", "/identity", "/status/sessions", "/photo/:/transcode"]
+        {
+            assert!(matches!(send(method, target).verdict(), Verdict::Write(_)), "{method} {target}");
+        }
+    }
+}
+
+#[test]
+fn a_body_that_need_not_be_read_changes_nothing() {
+    let bodies: [&[u8]; 3] = [b"", b"key=5&ratingKey=6&ids=7&uri=8&state=playing", b"{\"ItemId\":\"9\"}"];
+    let form = HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8");
+    for (method, target, ..) in TABLE {
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        let of = |headers: &HeaderMap, body| {
+            let ask = Ask { method: &method, target, headers, body };
+            (Kind::Plex.body_use(&ask), Kind::Plex.classify(&ask, None))
+        };
+        for kind in [None, Some(HeaderValue::from_static("image/jpeg"))] {
+            let headers: HeaderMap = kind.map(|kind| (CONTENT_TYPE, kind)).into_iter().collect();
+            let (body_use, verdict) = of(&headers, bodies[0]);
+            assert_eq!(body_use, BodyUse::Unread, "{target}");
+            assert!(bodies.iter().all(|body| of(&headers, body).1 == verdict), "{target}");
+        }
+        let headers = [(CONTENT_TYPE, form.clone())].into_iter().collect();
+        assert_eq!(of(&headers, bodies[0]).0, BodyUse::Read, "{target}: a form");
+    }
+}

@@ -1,0 +1,219 @@
+//! `greenroom cache ls|show|stats`: what lies there.
+
+use std::io::Write;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::super::why::duration;
+use super::super::{DONE, FAILED};
+use super::{Filter, Folder, size, told};
+use greenroom_demo::scenario::table::align;
+use greenroom_proxy::shadow::report::grouped;
+use greenroom_proxy::stored_responses as stored;
+use greenroom_proxy::stored_responses::{
+    Marker, Query, Response, Responses, ShowQuery, Totals, path_of, unhex,
+};
+
+/// Letters of a key that are printed in a list; all of them with --json.
+const MAX_LETTERS: usize = 80;
+
+/// `greenroom cache ls`.
+#[derive(Debug, Args)]
+pub(super) struct Ls {
+    #[command(flatten)]
+    filter: Filter,
+    /// Only answers that are too old to be given without asking the server
+    #[arg(long)]
+    expired: bool,
+    /// So many at most; 0 for all
+    #[arg(long, value_name = "COUNT", default_value_t = 50)]
+    limit: usize,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    folder: Folder,
+}
+
+/// `greenroom cache show`.
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// The key as `ls` prints it, or an address or path such as /library/sections
+    #[arg(value_name = "KEY|URL")]
+    what: String,
+    /// Only answers of this server
+    #[arg(long, value_name = "NAME")]
+    server: Option<String>,
+    /// Print the content too; with --json it is left out
+    #[arg(long)]
+    body: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    folder: Folder,
+}
+
+/// `greenroom cache stats`.
+#[derive(Debug, Args)]
+pub(super) struct Stats {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    folder: Folder,
+}
+
+pub(super) fn ls(options: &Ls, now_ms: u64) -> Result<u8, String> {
+    let folders = options.folder.folders()?;
+    let Filter { server, class } = options.filter.clone();
+    let query = Query { server, class, expired: options.expired, limit: options.limit };
+    let Responses { items, more } =
+        told(&folders, "api/v1/cache/disk/list", &query, || stored::list(&folders.cache, &query, now_ms))?;
+    if options.json {
+        println!("{}", json!(items));
+        return Ok(DONE);
+    }
+    let mut lines = vec![["server", "class", "size", "age", "is", "key"].map(str::to_owned).to_vec()];
+    lines.extend(items.into_iter().map(|row| {
+        let (size, age) = (size(row.bytes), duration(now_ms.saturating_sub(row.stored_ms)));
+        vec![row.server, row.class, size, age, row.state, shortened(&row.key)]
+    }));
+    print!("{}", left_aligned(&lines));
+    if more > 0 {
+        println!("{} more; --limit 0 shows all", grouped(more));
+    }
+    Ok(DONE)
+}
+
+pub(super) fn show(options: &Show, now_ms: u64) -> Result<u8, String> {
+    let folders = options.folder.folders()?;
+    let (what, server) = (options.what.clone(), options.server.clone());
+    let query = ShowQuery { what, server, body: options.body && !options.json };
+    let Responses { items, more } =
+        told(&folders, "api/v1/cache/disk/show", &query, || stored::show(&folders.cache, &query, now_ms))?;
+    if items.is_empty() {
+        let wanted = path_of(&options.what);
+        eprintln!("greenroom: nothing is kept for {wanted}; `greenroom cache ls` lists what is");
+        return Ok(FAILED);
+    }
+    if options.json {
+        println!("{}", json!(items));
+        return Ok(DONE);
+    }
+    for row in &items {
+        tell(row, now_ms)?;
+    }
+    if more > 0 {
+        println!("{more} more answer to it");
+    }
+    Ok(DONE)
+}
+
+fn tell(row: &Response, now_ms: u64) -> Result<(), String> {
+    let left = |until_ms: u64| match until_ms {
+        u64::MAX => "for good".to_owned(),
+        until_ms if until_ms > now_ms => format!("for {}", duration(until_ms - now_ms)),
+        _ => "over".to_owned(),
+    };
+    let ago = |at_ms: u64| format!("{} ago", duration(now_ms.saturating_sub(at_ms)));
+    let form = match (row.in_file, row.compressed) {
+        (true, true) => "in a file, compressed",
+        (true, false) => "in a file",
+        (false, true) => "in the database, compressed",
+        (false, false) => "in the database",
+    };
+    println!("key        {}", row.key);
+    println!("server     {}, in partition {}", row.server, row.partition);
+    println!("class      {}", row.class);
+    let kind = row.content_type.as_deref().unwrap_or("unknown type");
+    println!("content    {} bytes of {kind}, {form}", grouped(row.length));
+    println!("stored     {}; asked for {}", ago(row.stored_ms), ago(row.created_ms));
+    println!("read       {} (exact to the hour)", ago(row.used_ms));
+    println!(
+        "left       fresh {}, stale {}, if the server fails {}",
+        left(row.fresh_until_ms),
+        left(row.stale_until_ms),
+        left(row.stale_on_error_until_ms)
+    );
+    println!("tags       {}", row.tags.join(", "));
+    match row.markers.iter().flatten().find(|marker| marker.is_newer) {
+        Some(Marker { by, purges: true, .. }) => {
+            println!("invalid    purged by {by}: it is not used any more");
+        }
+        Some(Marker { by, .. }) => println!("invalid    by {by}: it may only stand in for a failure"),
+        None => println!("invalid    no"),
+    }
+    if row.is_whole == Some(false) {
+        println!(
+            "damaged    its content is not what was written; `greenroom cache verify --repair` takes it out"
+        );
+    }
+    if let Some(body) = row.body_hex.as_deref().and_then(unhex) {
+        println!();
+        let mut out = std::io::stdout().lock();
+        out.write_all(&body).and_then(|()| out.write_all(b"\n")).map_err(|error| error.to_string())?;
+    }
+    println!();
+    Ok(())
+}
+
+pub(super) fn stats(options: &Stats, now_ms: u64) -> Result<u8, String> {
+    let folders = options.folder.folders()?;
+    let totals: Totals =
+        told(&folders, "api/v1/cache/disk/stats", &Value::Null, || stored::totals(&folders.cache, now_ms))?;
+    if options.json {
+        println!("{}", json!(totals));
+        return Ok(DONE);
+    }
+    println!(
+        "{}: {} answers, {}; the database takes {} ({} of it free), its log {}; {} markers",
+        totals.dir,
+        grouped(totals.answers),
+        size(totals.bytes),
+        size(totals.database_bytes),
+        size(totals.free_bytes),
+        size(totals.log_bytes),
+        grouped(totals.markers)
+    );
+    let mut rows = vec![["class", "answers", "expired", "in files", "size"].map(str::to_owned).to_vec()];
+    rows.extend(totals.classes.iter().map(|one| {
+        let name = format!("{}: {}", one.server, one.class);
+        vec![name, grouped(one.answers), grouped(one.expired), grouped(one.files), size(one.bytes)]
+    }));
+    print!("{}", align(&rows));
+    Ok(DONE)
+}
+
+fn shortened(text: &str) -> String {
+    let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
+    let mut short: String = text.chars().take(MAX_LETTERS).map(plain).collect();
+    if text.chars().count() > MAX_LETTERS {
+        short.push('…');
+    }
+    short
+}
+
+/// Rows of words as lines, each column as wide as it has to be.
+fn left_aligned(rows: &[Vec<String>]) -> String {
+    let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..rows[0].len()).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_in_a_list_is_one_line() {
+        assert_eq!(shortened("/a\nb"), "/a b");
+        assert_eq!(shortened(&"x".repeat(200)).chars().count(), MAX_LETTERS + 1);
+    }
+}

@@ -1,0 +1,103 @@
+//! `greenroom jobs`: what the running gateway does by itself, running it now, ending it.
+
+use clap::{Args, Subcommand};
+use http::Method;
+use serde_json::Value;
+
+use super::DONE;
+use super::modes::{print_done, with};
+use super::remote::Place;
+use greenroom_demo::scenario::table::align;
+use greenroom_proxy::shadow::report::grouped;
+
+/// `greenroom jobs`.
+#[derive(Debug, Args)]
+pub(super) struct Jobs {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a job now, or as soon as there is a place
+    Run {
+        /// The job, as the list calls it
+        id: String,
+    },
+    /// End a run of a job
+    Cancel {
+        /// The job, as the list calls it
+        id: String,
+    },
+}
+
+pub(super) fn jobs(options: &Jobs) -> u8 {
+    with(&options.place, async |remote| {
+        let (id, what) = match &options.command {
+            None => {
+                let listed = remote.get("api/v1/jobs").await?;
+                println!("{}", if options.json { listed.to_string() } else { table(&listed) });
+                return Ok(DONE);
+            }
+            Some(Command::Run { id }) => (id, "run"),
+            Some(Command::Cancel { id }) => (id, "cancel"),
+        };
+        let done = remote.ask(Method::POST, &format!("api/v1/jobs/{id}/{what}"), None).await?;
+        print_done(&done, options.json);
+        Ok(DONE)
+    })
+}
+
+fn table(listed: &Value) -> String {
+    let jobs = listed["jobs"].as_array().cloned().unwrap_or_default();
+    let head = ["job", "every", "state", "last", "took", "said"].map(str::to_owned).to_vec();
+    let rows = jobs.iter().map(row);
+    let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
+    format!("{}\n\n{} of {} places are taken.", align(&rows), listed["running"], listed["at_once"])
+}
+
+fn row(job: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let every = job["every_s"].as_u64().map_or_else(|| "when asked".to_owned(), span);
+    let progress = match (job["progress"]["done"].as_u64(), job["progress"]["total"].as_u64()) {
+        (Some(done), Some(total)) => format!(" {} of {}", grouped(done), grouped(total)),
+        (Some(done), None) => format!(" {}", grouped(done)),
+        (None, _) => String::new(),
+    };
+    let last = &job["last"];
+    let took = last["duration_ms"].as_u64().map_or_else(String::new, |ms| format!("{} ms", grouped(ms)));
+    let state = text(&job["state"]) + &progress;
+    vec![text(&job["id"]), every, state, text(&last["outcome"]), took, text(&last["message"])]
+}
+
+/// A time for people: 2 s, 15 min, 24 h.
+fn span(seconds: u64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7199 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_a_line() {
+        let listed = serde_json::json!({"at_once": 3, "running": 1, "jobs": [
+            {"id": "history", "every_s": 900, "state": "running", "progress": {"done": 1200, "total": null},
+             "last": {"outcome": "done", "duration_ms": 5300, "message": "12 new views"}},
+            {"id": "advice", "every_s": null, "state": "idle", "progress": null, "last": null},
+        ]});
+        let table = table(&listed);
+        for words in ["15 min", "running 1 200", "5 300 ms", "12 new views", "when asked", "1 of 3 places"] {
+            assert!(table.replace(',', " ").contains(words), "{words} in {table}");
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! `greenroom match`: which tracks of a library are meant. With two files it needs no server and no configuration.
+
+mod summary;
+
+use std::fs::File;
+use std::io::{IsTerminal as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use greenroom_library::tracks::{
+    Candidate, Decision, Policy, Reason, Track, TrackIndex, TrackIndexBuilder, Verdict,
+};
+
+use super::{DONE, FAILED, MISUSED, resolving};
+use crate::cli::matching::summary::Summary;
+use greenroom_proxy::shadow::report::grouped;
+use greenroom_sync::track_table::{Row, Table, Unfit};
+
+/// So many bad rows are told one by one; all are counted.
+const MOST_TOLD: u64 = 20;
+/// Progress is shown after every so many rows.
+const STEP: u64 = 1_000;
+
+/// What was typed.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// With --queries, a CSV file with the tracks there are: lib_id, title, artist, and if known artists, album_artist,
+    /// album, duration_s. Else the library of the running gateway that is asked, such as home:3
+    #[arg(long, value_name = "FILE|ID")]
+    library: Option<PathBuf>,
+    /// CSV file with the tracks to look for: qid, title, artist, and if known artists, album, duration_s
+    #[arg(long, value_name = "FILE", requires_all = ["library", "output"], conflicts_with = "online")]
+    queries: Option<PathBuf>,
+    /// CSV file to write: qid, decision, lib_id, score, reasons
+    #[arg(long, value_name = "FILE", requires = "queries")]
+    output: Option<PathBuf>,
+    /// What may count as found
+    #[arg(long, value_enum, default_value_t = Choice::Strict)]
+    policy: Choice,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    online: resolving::Online,
+}
+
+/// Two files and a third to write.
+#[derive(Debug)]
+struct Files<'a> {
+    library: &'a Path,
+    queries: &'a Path,
+    output: &'a Path,
+    policy: Choice,
+}
+
+/// A policy as it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Choice {
+    /// Only this recording
+    Strict,
+    /// Another version of the same song, if this one is not there
+    PreferVersionElseAny,
+    /// Only what is named by the same id
+    IdsOnly,
+}
+
+impl Choice {
+    /// The word for it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Strict => "strict",
+            Self::PreferVersionElseAny => "prefer-version-else-any",
+            Self::IdsOnly => "ids-only",
+        }
+    }
+}
+
+impl From<Choice> for Policy {
+    fn from(choice: Choice) -> Self {
+        match choice {
+            Choice::Strict => Self::Strict,
+            Choice::PreferVersionElseAny => Self::PreferVersionElseAny,
+            Choice::IdsOnly => Self::IdsOnly,
+        }
+    }
+}
+
+/// Matches two files.
+pub(super) fn run(options: &Options) -> u8 {
+    let (Some(library), Some(queries), Some(output)) = (&options.library, &options.queries, &options.output)
+    else {
+        let library = options.library.as_ref().map(|library| library.to_string_lossy());
+        return resolving::run(&options.online, library.as_deref(), options.policy.word(), options.json);
+    };
+    match match_files(&Files { library, queries, output, policy: options.policy }) {
+        Ok(summary) => {
+            summary.tell(options.json);
+            // What is missing from the library, or was not asked, may have been the point.
+            if summary.bad_tracks + summary.bad_queries == 0 { DONE } else { FAILED }
+        }
+        Err(failure) => {
+            eprintln!("{failure}");
+            failure.code
+        }
+    }
+}
+
+/// Why nothing came of it.
+#[derive(Debug)]
+struct Failure {
+    message: String,
+    code: u8,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(&self.message)
+    }
+}
+
+impl Failure {
+    fn of(path: &Path, unfit: &Unfit) -> Self {
+        Self { message: format!("{}: {unfit}", path.display()), code: MISUSED }
+    }
+
+    fn writing(path: &Path, error: &dyn std::fmt::Display) -> Self {
+        Self { message: format!("{}: cannot be written: {error}", path.display()), code: FAILED }
+    }
+}
+
+fn match_files(options: &Files<'_>) -> Result<Summary, Failure> {
+    for read in [options.library, options.queries] {
+        if is_same_file(read, options.output) {
+            let message = format!("{}: is read, so it cannot be written", options.output.display());
+            return Err(Failure { message, code: MISUSED });
+        }
+    }
+    let mut summary = Summary::default();
+    let (index, keys) = read_library(options.library, &mut summary)?;
+    let beside = beside(options.output);
+    let answered = answer(options, &beside, &index, &keys, &mut summary);
+    if beside == *options.output {
+        return answered.map(|()| summary);
+    }
+    let renamed = answered.and_then(|()| {
+        let output = std::fs::canonicalize(options.output).unwrap_or_else(|_| options.output.to_owned());
+        std::fs::rename(&beside, output).map_err(|error| Failure::writing(options.output, &error))
+    });
+    if renamed.is_err() {
+        drop(std::fs::remove_file(&beside));
+    }
+    renamed.map(|()| summary)
+}
+
+/// Whether two paths lead to one file, whatever they are called.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let id = |path: &Path| std::fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
+    id(one).is_some_and(|file| Some(file) == id(other))
+}
+
+/// Where the answers are written until they are complete: beside the file, unless it is a pipe or a device.
+fn beside(output: &Path) -> PathBuf {
+    let is_file = std::fs::metadata(output).map_or(true, |there| there.is_file());
+    if !is_file {
+        return output.to_owned();
+    }
+    // What a link leads to is replaced, not the link.
+    let output = std::fs::canonicalize(output).unwrap_or_else(|_| output.to_owned());
+    let mut name = output.into_os_string();
+    name.push(format!(".{}.part", std::process::id()));
+    PathBuf::from(name)
+}
+
+fn read_library(path: &Path, summary: &mut Summary) -> Result<(TrackIndex, Vec<Box<str>>), Failure> {
+    let unfit = |unfit: Unfit| Failure::of(path, &unfit);
+    let mut table = Table::open(path, "lib_id").map_err(unfit)?;
+    let mut builder = TrackIndexBuilder::default();
+    let mut keys = Vec::new();
+    while let Some(row) = table.next_row().map_err(unfit)? {
+        match row {
+            Row::Good(fields) => {
+                summary.tracks += 1;
+                let artists = fields.artists();
+                builder.push(&Track {
+                    title: &fields.title,
+                    artist: &fields.artist,
+                    artists: &artists,
+                    album_artist: &fields.album_artist,
+                    album: &fields.album,
+                    duration_s: fields.duration_s,
+                    ids: &[],
+                });
+                keys.push(fields.key.into_boxed_str());
+                progress("library", summary.tracks);
+            }
+            Row::Bad { line, why, .. } => {
+                summary.bad_tracks += 1;
+                tell_bad(path, line, why, summary.bad_tracks);
+            }
+        }
+    }
+    progress_ends();
+    Ok((builder.build(), keys))
+}
+
+fn answer(
+    options: &Files<'_>,
+    beside: &Path,
+    index: &TrackIndex,
+    keys: &[Box<str>],
+    summary: &mut Summary,
+) -> Result<(), Failure> {
+    let unfit = |unfit: Unfit| Failure::of(options.queries, &unfit);
+    let unwritten = |error: csv::Error| Failure::writing(options.output, &error);
+    let mut table = Table::open(options.queries, "qid").map_err(unfit)?;
+    let file = File::create(beside).map_err(|error| Failure::writing(options.output, &error))?;
+    let mut output = csv::Writer::from_writer(std::io::BufWriter::new(file));
+    output.write_record(["qid", "decision", "lib_id", "score", "reasons"]).map_err(unwritten)?;
+    while let Some(row) = table.next_row().map_err(unfit)? {
+        match row {
+            Row::Good(fields) => {
+                summary.queries += 1;
+                let artists = fields.artists();
+                let wanted = Track {
+                    title: &fields.title,
+                    artist: &fields.artist,
+                    artists: &artists,
+                    album_artist: "",
+                    album: &fields.album,
+                    duration_s: fields.duration_s,
+                    ids: &[],
+                };
+                let verdict = index.resolve(&wanted, options.policy.into());
+                summary.count(verdict.decision);
+                output.write_record(written(&fields.key, &verdict, keys)).map_err(unwritten)?;
+                progress("queries", summary.queries);
+            }
+            Row::Bad { line, why, key } => {
+                summary.bad_queries += 1;
+                tell_bad(options.queries, line, why, summary.bad_queries);
+                if let Some(key) = key {
+                    output
+                        .write_record([key.as_str(), "reject", "", "0.000", "unreadable"])
+                        .map_err(unwritten)?;
+                }
+            }
+        }
+    }
+    progress_ends();
+    output.flush().map_err(|error| Failure::writing(options.output, &error))
+}
+
+fn written(key: &str, verdict: &Verdict, keys: &[Box<str>]) -> [String; 5] {
+    let accepted = verdict.accepted().and_then(|row| keys.get(row as usize)).map_or("", AsRef::as_ref);
+    let best = verdict.candidates.first();
+    let words = |best: &Candidate| best.reasons.iter().map(Reason::word).collect::<Vec<_>>().join(";");
+    [
+        key.to_owned(),
+        word(verdict.decision).to_owned(),
+        accepted.to_owned(),
+        format!("{:.3}", best.map_or(0.0, |best| best.score)),
+        best.map(words).unwrap_or_default(),
+    ]
+}
+
+fn word(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Accept => "accept",
+        Decision::Review => "review",
+        Decision::Reject => "reject",
+    }
+}
+
+fn tell_bad(path: &Path, line: u64, why: &str, count: u64) {
+    match count {
+        ..=MOST_TOLD => eprintln!("{}: line {line}: {why}", path.display()),
+        count if count == MOST_TOLD + 1 => eprintln!("{}: further bad rows are only counted", path.display()),
+        _ => {}
+    }
+}
+
+fn progress(what: &str, rows: u64) {
+    if rows.is_multiple_of(STEP) && std::io::stderr().is_terminal() {
+        eprint!("\r{what}: {}", grouped(rows));
+        drop(std::io::stderr().flush());
+    }
+}
+
+fn progress_ends() {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[K");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Choice, Files, match_files};
+
+    const LIBRARY: &[u8] = b"\xef\xbb\xbflib_id,Title,artist,style,duration_s\n\
+        L1,Our Way,Someone,x,200\n\
+        L2,Our Way (Live),Someone,x,\n\
+        L3,too few\n\
+        L4,\xff\xfe,Someone,x,1\n";
+
+    /// What is written, or what is said instead.
+    fn matched(library: &[u8], queries: &[u8], policy: Choice) -> Result<(String, [u64; 3]), String> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("library.csv"), library).expect("written");
+        std::fs::write(path("queries.csv"), queries).expect("written");
+        let (library, queries, output) = (path("library.csv"), path("queries.csv"), path("output.csv"));
+        let files = Files { library: &library, queries: &queries, output: &output, policy };
+        let summary = match_files(&files).map_err(|failure| failure.to_string())?;
+        let written = std::fs::read_to_string(&output).expect("written by us");
+        Ok((written, [summary.tracks, summary.bad_tracks, summary.bad_queries]))
+    }
+
+    #[test]
+    fn every_query_is_answered_in_order_and_bad_rows_are_counted() {
+        let queries = b"qid,title,artist,album,duration_s\n\
+            Q2,our way - 2011 remaster,SOMEONE,,201\nQ1,Other Song,Someone,,\nQ3,\xff,Someone,,\nQ4,short\n\
+            Q5,Our Way (Acoustic),Someone,,\n";
+        let (written, counts) = matched(LIBRARY, queries, Choice::Strict).expect("matched");
+        let lines: Vec<&str> = written.lines().collect();
+        assert_eq!(lines[0], "qid,decision,lib_id,score,reasons");
+        assert_eq!(lines[1], "Q2,accept,L1,1.030,title_exact;artist_exact;duration_match");
+        assert_eq!(lines[2], "Q1,reject,,0.000,");
+        assert_eq!(lines[3..5], ["Q3,reject,,0.000,unreadable", "Q4,reject,,0.000,unreadable"]);
+        assert!(lines[5].starts_with("Q5,review,,0.700,"), "{}", lines[5]);
+        assert_eq!(counts, [2, 2, 2]);
+    }
+
+    #[test]
+    fn a_policy_is_heeded() {
+        let queries = b"qid,title,artist\nQ1,Our Way (Acoustic),Someone\n";
+        let (written, _) = matched(LIBRARY, queries, Choice::PreferVersionElseAny).expect("matched");
+        assert!(written.contains("Q1,accept,L"), "{written}");
+        let (written, _) =
+            matched(LIBRARY, b"qid,title,artist\nQ1,Our Way,Someone\n", Choice::IdsOnly).expect("matched");
+        assert!(written.contains("Q1,reject,,"), "{written}");
+    }
+
+    #[test]
+    fn a_table_without_its_columns_is_refused_with_those_it_has() {
+        let said = matched(b"id,name\n1,2\n", b"qid,title,artist\n", Choice::Strict)
+            .expect_err("columns are missing");
+        assert!(said.contains("lacks the column lib_id, title, artist; found: id, name"), "{said}");
+        let said = matched(LIBRARY, b"", Choice::Strict).expect_err("it is empty");
+        assert!(said.contains("is empty"), "{said}");
+        let binary: Vec<u8> = (0..=255).cycle().take(9_000).collect();
+        assert!(matched(&binary, b"qid,title,artist\n", Choice::Strict).is_err());
+        let unclosed = [b"lib_id,title,artist\nL1,\"".as_slice(), &vec![b'x'; 100_000]].concat();
+        let (_, counts) =
+            matched(&unclosed, b"qid,title,artist\n", Choice::Strict).expect("told as a bad row");
+        assert_eq!(counts[..2], [0, 1]);
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_costs_its_own_row() {
+        let mut library = b"lib_id,title,artist\nL0,\"Open Way,Someone\n".to_vec();
+        for row in 1..2_000 {
+            library.extend_from_slice(format!("L{row},Our Way {row},Someone\n").as_bytes());
+        }
+        library.extend_from_slice(b"L2000,\"Two\nLines\",\"Some \"\"One\"\"\"\nL2001,Last \"Way\",Someone");
+        let queries = b"qid,title,artist\r\nQ1,Our Way 7,Someone\r\n\r\nQ2,Two Lines,\"Some \"\"One\"\"\"\r\nQ3,Last Way,Someone\r\n";
+        let (written, counts) = matched(&library, queries, Choice::Strict).expect("matched");
+        assert_eq!(counts, [2_001, 1, 0]);
+        for found in ["Q1,accept,L7,", "Q2,accept,L2000,", "Q3,accept,L2001,"] {
+            assert!(written.contains(found), "{written}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_is_not_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("library.csv"), LIBRARY).expect("written");
+        std::fs::write(path("queries.csv"), b"qid,title,artist\nQ1,Our Way,Someone\n").expect("written");
+        std::os::unix::fs::symlink(path("queries.csv"), path("link.csv")).expect("linked");
+        std::fs::hard_link(path("library.csv"), path("other.csv")).expect("linked");
+        let (library, queries) = (path("library.csv"), path("queries.csv"));
+        for output in ["library.csv", "queries.csv", "link.csv", "other.csv"] {
+            let output = path(output);
+            let files =
+                Files { library: &library, queries: &queries, output: &output, policy: Choice::Strict };
+            let failure = match_files(&files).expect_err("refused");
+            assert!(failure.to_string().contains("is read, so it cannot be written"), "{failure}");
+        }
+        assert_eq!(std::fs::read(&library).expect("there"), LIBRARY);
+        std::fs::write(path("bad.csv"), b"nothing").expect("written");
+        std::fs::write(path("found.csv"), b"before").expect("written");
+        let (bad, output) = (path("bad.csv"), path("found.csv"));
+        let files = Files { library: &library, queries: &bad, output: &output, policy: Choice::Strict };
+        match_files(&files).expect_err("no queries");
+        assert_eq!(
+            std::fs::read(&output).expect("there"),
+            b"before",
+            "what was there stays until there is more"
+        );
+        let left = std::fs::read_dir(folder.path()).expect("there").count();
+        assert_eq!(left, 6, "nothing is left beside it");
+    }
+}

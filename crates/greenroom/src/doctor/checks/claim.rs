@@ -1,0 +1,49 @@
+//! Whether a Plex belongs to an account.
+
+use greenroom_dialect::server_identity::ServerIdentity;
+
+use crate::doctor::facts::ServerFacts;
+use crate::doctor::finding::Finding;
+
+const CHECK: &str = "account";
+
+/// A server that was never claimed takes everybody near it for its owner.
+pub fn check(facts: &ServerFacts) -> Option<Finding> {
+    let ServerIdentity::Expected(server) = &facts.said.as_ref().ok()?.identity else { return None };
+    if server.claimed != Some(false) {
+        return None;
+    }
+    Some(Finding::problem(
+        CHECK,
+        "the server belongs to no account: everybody near it is let in, and no token means anything",
+        format!(
+            "claim it: open {}/web on the server's own machine, sign in, and follow its questions",
+            facts.place.url()
+        ),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use greenroom_dialect::ask::Kind;
+
+    use super::*;
+    use crate::doctor::checks::sample::{assert_says, server};
+    use crate::doctor::finding::Level;
+
+    #[test]
+    fn an_unclaimed_server_is_to_be_claimed() {
+        let mut facts = server(Kind::Plex, "http://nas:32400");
+        assert_eq!(check(&facts), None);
+        if let Ok(said) = &mut facts.said
+            && let ServerIdentity::Expected(server) = &mut said.identity
+        {
+            server.claimed = Some(false);
+        }
+        assert_says(
+            check(&facts),
+            Level::Problem,
+            &["belongs to no account", "http://nas:32400/web", "sign in"],
+        );
+    }
+}

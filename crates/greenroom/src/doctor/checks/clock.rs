@@ -1,0 +1,56 @@
+//! Whether both clocks tell the same time.
+
+use crate::doctor::facts::ServerFacts;
+use crate::doctor::finding::Finding;
+
+const CHECK: &str = "clock";
+/// Differences up to this come from the way there, and from dates that know only seconds.
+const LARGEST_S: u64 = 30;
+
+/// Clocks that differ make certificates and tokens invalid before their time, and histories odd.
+pub fn check(facts: &ServerFacts) -> Option<Finding> {
+    let ahead_s = facts.said.as_ref().ok()?.clock_ahead_s?;
+    if ahead_s.unsigned_abs() <= LARGEST_S {
+        return Some(Finding::ok(CHECK, "the server's clock agrees with this machine's"));
+    }
+    let way = if ahead_s > 0 { "ahead of" } else { "behind" };
+    Some(Finding::warning(
+        CHECK,
+        format!("the server's clock is {} {way} this machine's", lasting(ahead_s.unsigned_abs())),
+        "let both set their clocks by network: `timedatectl set-ntp true` on each; a container has the clock of its machine",
+    ))
+}
+
+fn lasting(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use greenroom_dialect::ask::Kind;
+
+    use super::*;
+    use crate::doctor::checks::sample::{assert_says, server};
+    use crate::doctor::finding::Level;
+
+    fn ahead(seconds: Option<i64>) -> Option<Finding> {
+        let mut facts = server(Kind::Plex, "http://nas:1");
+        if let Ok(said) = &mut facts.said {
+            said.clock_ahead_s = seconds;
+        }
+        check(&facts)
+    }
+
+    #[test]
+    fn a_clock_that_is_off_is_told_with_how_much() {
+        assert_eq!(ahead(None), None);
+        assert_says(ahead(Some(-30)), Level::Ok, &["agrees"]);
+        assert_says(ahead(Some(31)), Level::Warning, &["31 s ahead of", "timedatectl set-ntp true"]);
+        assert_says(ahead(Some(-7_205)), Level::Warning, &["2 h behind"]);
+        assert_says(ahead(Some(300)), Level::Warning, &["5 min ahead"]);
+    }
+}

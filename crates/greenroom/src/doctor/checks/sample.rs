@@ -1,0 +1,81 @@
+//! Facts of a server with which nothing is wrong, for the checks' tests to spoil.
+
+use greenroom_dialect::ask::Kind;
+use greenroom_dialect::rights::Rights;
+use greenroom_dialect::server_identity::{MediaServer, ServerIdentity};
+
+use crate::doctor::facts::{Said, ServerFacts};
+use crate::doctor::finding::{Finding, Level};
+use greenroom_config::Place;
+use greenroom_config::{Settings, Tree};
+
+/// A healthy server of this kind at this address.
+pub(crate) fn server(kind: Kind, url: &str) -> ServerFacts {
+    let (version, claimed) = match kind {
+        Kind::Plex => ("1.43.0", Some(true)),
+        Kind::Jellyfin => ("10.11.0", None),
+    };
+    let identity = ServerIdentity::Expected(MediaServer {
+        kind,
+        name: Some("Den".into()),
+        version: version.into(),
+        id: Some("m".into()),
+        claimed,
+    });
+    ServerFacts {
+        name: "home".into(),
+        kind,
+        place: Place::parse(url).expect("an address"),
+        container: false,
+        addresses: Ok(vec!["192.168.1.10:32400".parse().expect("an address")]),
+        said: Ok(Said { identity, took_ms: 12, clock_ahead_s: Some(0) }),
+        encryption: None,
+        base_path_that_answers: None,
+        has_token: true,
+        rights: Some(Ok(Rights::Owner)),
+        without_token: Some(401),
+        with_invented_token: Some(401),
+    }
+}
+
+/// Every setting a remedy names, as a line of a server's table: the configuration must take it.
+fn assert_configurable(remedy: &str) {
+    let mut rest = remedy;
+    while let Some((before, after)) = rest.split_once(" = \"") {
+        let key = before.rsplit([' ', '(']).next().unwrap_or_default();
+        let (value, remaining) = after.split_once('"').expect("a value ends");
+        rest = remaining;
+        let mut table = vec![("name", "home"), ("kind", "plex"), ("url", "https://nas:32400")];
+        table.retain(|(own, _)| *own != key);
+        table.push((key, value));
+        let lines: Vec<String> = table.iter().map(|(key, value)| format!("{key} = \"{value}\"")).collect();
+        let mut tree = Tree::default();
+        tree.add_toml("g.toml", &format!("[[server]]\n{}\n", lines.join("\n")));
+        let problems = Settings::read(tree).err().unwrap_or_default();
+        // The file a person is to name is not on this machine.
+        let others = problems.iter().filter(|problem| !problem.message.contains("/path/to/ca.pem"));
+        assert_eq!(others.count(), 0, "{key} = \"{value}\": {problems:?}");
+    }
+}
+
+/// A finding of that level that says all these words, somewhere.
+pub(crate) fn assert_says(finding: impl Into<Option<Finding>>, level: Level, words: &[&str]) {
+    let finding = finding.into().expect("something is found");
+    let remedy = finding.remedy.unwrap_or_default();
+    assert_configurable(&remedy);
+    let said = format!("{}\n{remedy}", finding.what);
+    assert_eq!(finding.level, level, "{said}");
+    for word in words {
+        assert!(said.contains(word), "{word:?} is missing in: {said}");
+    }
+}
+
+#[test]
+fn nothing_is_wrong_with_a_healthy_server() {
+    for (kind, url) in [(Kind::Plex, "http://192.168.1.10:32400"), (Kind::Jellyfin, "http://nas:8096")] {
+        for check in super::SERVER {
+            let finding = check(&server(kind, url));
+            assert!(finding.as_ref().is_none_or(|one| one.level == Level::Ok), "{finding:?}");
+        }
+    }
+}

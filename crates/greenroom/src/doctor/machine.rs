@@ -1,0 +1,202 @@
+//! Gathering what is known of this machine: the data directory, the ports, whether it is a container.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use greenroom_cache::disk::network_file_system;
+use http::Request;
+
+use super::facts::{Contents, DirectoryFacts, DirectoryState, MachineFacts, PortFacts, PortState};
+use super::{control, socket};
+use greenroom_config::Settings;
+use greenroom_origin::probe_client::Enquirer;
+use greenroom_state::secrets;
+
+/// Files that container engines put into every container.
+const CONTAINER_MARKS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
+/// Words in the list of control groups that say the same.
+const CONTAINER_GROUPS: [&str; 5] = ["docker", "kubepods", "containerd", "libpod", "lxc"];
+
+/// Looks at this machine.
+pub async fn gather(settings: &Settings, enquirer: &Enquirer) -> MachineFacts {
+    let mut ports = vec![port("the control plane", "control.listen", settings.control.listen)];
+    for server in &settings.servers {
+        ports.push(port(&format!("apps of \"{}\"", server.name), "listen", server.listen));
+    }
+    let health = Request::builder().uri("/healthz").body(Bytes::new()).unwrap_or_default();
+    let (listen, shown) = (settings.control.listen, settings.control.shown.as_ref());
+    let enquirer = enquirer.trusting(control::trust(shown));
+    let heard = match control::place(listen, shown.is_some()) {
+        Some(place) if listen.port() != 0 => enquirer.ask(&place, health).await.ok(),
+        _ => None,
+    };
+    let runs_already = heard.is_some_and(|heard| heard.status == 200 && heard.body == "ok\n");
+    MachineFacts { container: is_container(), directory: directory(&settings.data_dir), ports, runs_already }
+}
+
+/// Whether this process runs in a container.
+pub fn is_container() -> bool {
+    let groups = fs::read_to_string("/proc/1/cgroup").unwrap_or_default();
+    CONTAINER_MARKS.iter().any(|mark| Path::new(mark).exists())
+        || CONTAINER_GROUPS.iter().any(|word| groups.contains(word))
+}
+
+fn directory(path: &Path) -> DirectoryFacts {
+    // A process owns its own entry there; on systems without it nobody's numbers are as good as any.
+    let us = fs::metadata("/proc/self").map_or((0, 0), |meta| (meta.uid(), meta.gid()));
+    DirectoryFacts { path: path.to_owned(), us, remote: network_file_system(path), state: state_of(path) }
+}
+
+fn state_of(path: &Path) -> DirectoryState {
+    match fs::metadata(path) {
+        Ok(meta) if !meta.is_dir() => DirectoryState::NotADirectory,
+        // A file without a name: whatever happens, nothing is left behind.
+        Ok(_) => match tempfile::tempfile_in(path) {
+            Ok(_) => DirectoryState::Writable,
+            Err(error) => refused(path, &error),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let nearest = nearest(path);
+            match state_of_existing(&nearest) {
+                DirectoryState::Writable => DirectoryState::CanBeMade,
+                DirectoryState::ReadOnly => DirectoryState::ReadOnly,
+                _ => DirectoryState::CannotBeMade(nearest),
+            }
+        }
+        Err(error) if error.kind() == ErrorKind::NotADirectory => DirectoryState::NotADirectory,
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            DirectoryState::CannotBeMade(nearest(path))
+        }
+        Err(error) => DirectoryState::Other(error.to_string()),
+    }
+}
+
+fn state_of_existing(folder: &Path) -> DirectoryState {
+    match tempfile::tempfile_in(folder) {
+        Ok(_) => DirectoryState::Writable,
+        Err(error) => refused(folder, &error),
+    }
+}
+
+fn refused(path: &Path, error: &io::Error) -> DirectoryState {
+    match error.kind() {
+        ErrorKind::PermissionDenied => match fs::metadata(path) {
+            Ok(meta) => {
+                let user = name_of(meta.uid(), &fs::read_to_string("/etc/passwd").unwrap_or_default());
+                let (mode, contents) = (meta.mode() & 0o7777, contents(path));
+                DirectoryState::Denied { uid: meta.uid(), user, gid: meta.gid(), mode, contents }
+            }
+            Err(error) => DirectoryState::Other(error.to_string()),
+        },
+        ErrorKind::ReadOnlyFilesystem => DirectoryState::ReadOnly,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => DirectoryState::Full,
+        _ => DirectoryState::Other(error.to_string()),
+    }
+}
+
+/// What a user is called in the list of users.
+fn name_of(uid: u32, users: &str) -> Option<String> {
+    let mut lines = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    lines
+        .find(|words| words.get(2).and_then(|id| id.parse().ok()) == Some(uid))
+        .map(|words| words[0].to_owned())
+}
+
+fn contents(path: &Path) -> Contents {
+    let Ok(mut entries) = fs::read_dir(path) else { return Contents::Unseen };
+    let is_ours = |entry: io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(secrets::is_ours))
+    };
+    if entries.all(is_ours) { Contents::OursAtMost } else { Contents::OfOthers }
+}
+
+/// The nearest folder above that can be seen.
+fn nearest(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let found = absolute.ancestors().skip(1).find(|folder| folder.is_dir());
+    found.unwrap_or(Path::new("/")).to_owned()
+}
+
+fn port(whose: &str, setting: &'static str, address: SocketAddr) -> PortFacts {
+    let state = match TcpListener::bind(address) {
+        Ok(_) => PortState::Free,
+        Err(error) => match error.kind() {
+            ErrorKind::AddrInUse => PortState::Taken(socket::holder(address.port())),
+            ErrorKind::PermissionDenied => PortState::Denied,
+            ErrorKind::AddrNotAvailable => PortState::NoSuchAddress(address.ip()),
+            _ => PortState::Other(error.to_string()),
+        },
+    };
+    PortFacts { whose: whose.to_owned(), setting, address, state }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_directory_is_writable_makeable_or_neither_and_stays_as_it_was() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path();
+        assert_eq!(state_of(path), DirectoryState::Writable);
+        assert_eq!(state_of(&path.join("new/deeper")), DirectoryState::CanBeMade);
+        let file = path.join("file");
+        fs::write(&file, "x").expect("written");
+        assert_eq!(state_of(&file), DirectoryState::NotADirectory);
+        assert_eq!(state_of(&file.join("below")), DirectoryState::NotADirectory);
+        assert_eq!(fs::read_dir(path).expect("it can be read").count(), 1, "nothing was left behind");
+    }
+
+    #[test]
+    fn a_folder_that_is_closed_says_whose_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o500)).expect("set");
+        let us = directory(folder.path()).us;
+        let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let expected = if us.0 == 0 {
+            // The superuser may write everywhere.
+            DirectoryState::Writable
+        } else {
+            let (user, contents) = (name_of(us.0, &users), Contents::OursAtMost);
+            DirectoryState::Denied { uid: us.0, user, gid: us.1, mode: 0o500, contents }
+        };
+        assert_eq!(state_of(folder.path()), expected);
+    }
+
+    #[test]
+    fn a_folder_is_ours_if_nothing_of_others_is_in_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(contents(folder.path()), Contents::OursAtMost);
+        fs::write(folder.path().join("control.token"), "x").expect("written");
+        assert_eq!(contents(folder.path()), Contents::OursAtMost);
+        fs::create_dir(folder.path().join("photos")).expect("made");
+        assert_eq!(contents(folder.path()), Contents::OfOthers);
+        assert_eq!(contents(&folder.path().join("nothing")), Contents::Unseen);
+    }
+
+    #[test]
+    fn a_user_is_called_as_the_list_says() {
+        let users = "root:x:0:0::/root:/bin/sh\nolga:x:1000:1000::/home/olga:/bin/sh\n";
+        assert_eq!(name_of(1000, users).as_deref(), Some("olga"));
+        assert_eq!(name_of(7, users), None);
+    }
+
+    #[test]
+    fn a_port_that_is_taken_names_the_program() {
+        let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = taken.local_addr().expect("an address");
+        let facts = port("x", "listen", address);
+        let PortState::Taken(Some(holder)) = facts.state else { panic!("{:?}", facts.state) };
+        assert_eq!(holder.pid, std::process::id());
+        assert!(matches!(
+            port("x", "listen", "192.0.2.77:1".parse().expect("an address")).state,
+            PortState::NoSuchAddress(_) | PortState::Denied
+        ));
+    }
+}

@@ -1,0 +1,264 @@
+//! One gateway takes the place of another on the same data directory, and no request fails: the running one hands over
+//! its listening sockets, so that connections wait in the kernel instead of being refused; then it answers what is under
+//! way, asks each client for a new connection, writes what is left, and frees the directory.
+//!
+//! 1. The new process connects to a socket in the data directory (0600) and receives names and listening sockets.
+//! 2. It says that it has them; only from then on the old one accepts nothing more. Until then either may give up.
+//! 3. The old one answers with `Connection: close` for [`greenroom_config::Takeover::idle`], so that clients that are busy
+//!    leave by themselves; what is idle after that is closed. Then it ends as if it had been told to stop.
+//! 4. The new one waits for the lock, opens the data, and accepts on the same sockets.
+
+pub mod listening;
+
+use std::collections::HashMap;
+use std::fs::Permissions;
+use std::io::{self, IoSlice, IoSliceMut, Write};
+use std::mem::MaybeUninit;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
+};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, Interest};
+use tokio::net::UnixListener;
+
+use greenroom_state::secrets::TAKEOVER_SOCKET as SOCKET;
+
+/// Sockets that are handed over at most: the system takes no more than 253 in one message.
+const MAX_SOCKETS: usize = 128;
+/// Room for them in a message.
+const SPACE: usize = rustix::cmsg_space!(ScmRights(MAX_SOCKETS));
+/// Longest list of names.
+const MAX_NAMES_BYTES: usize = 64 * 1024;
+/// How long the other process may take for its part of the exchange.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Pause after an attempt that failed.
+const PAUSE: Duration = Duration::from_secs(1);
+/// What the new process says when it has the sockets.
+const RECEIVED: u8 = b'+';
+
+/// Listening sockets by the name of their place.
+#[derive(Debug, Default)]
+pub struct Sockets(HashMap<String, TcpListener>);
+
+impl Sockets {
+    /// The socket that listens where a place is wanted, whatever its place was called before. A port of 0 takes any
+    /// port, of the same place. Sockets that would be in the way of the wanted address are closed: the port is ours.
+    pub fn take(&mut self, place: &str, wanted: SocketAddr) -> Option<TcpListener> {
+        let address_of = |socket: &TcpListener| socket.local_addr().ok();
+        let found = if wanted.port() == 0 {
+            let own = self.0.get(place).and_then(address_of);
+            own.filter(|address| address.ip() == wanted.ip()).map(|_| place.to_owned())
+        } else {
+            let mut sockets = self.0.iter();
+            sockets.find(|(_, socket)| address_of(socket) == Some(wanted)).map(|(name, _)| name.clone())
+        };
+        if let Some(name) = found {
+            return self.0.remove(&name);
+        }
+        let is_in_the_way = |address: SocketAddr| {
+            wanted.port() != 0
+                && address.port() == wanted.port()
+                && (address.ip().is_unspecified() || wanted.ip().is_unspecified())
+        };
+        self.0.retain(|_, socket| !address_of(socket).is_some_and(is_in_the_way));
+        None
+    }
+}
+
+/// The listening sockets of this process, to be handed over.
+#[derive(Debug, Default)]
+pub struct Offer(Vec<(String, OwnedFd)>);
+
+/// What is said beside the sockets.
+#[derive(Debug, Serialize, Deserialize)]
+struct Handover {
+    /// What each socket is for, in their order.
+    places: Vec<String>,
+    /// How long the process that leaves may take until it has freed the data directory.
+    patience_ms: u64,
+}
+
+impl Offer {
+    /// Offers the socket of a place. The kernel keeps it listening as long as a copy of it is open.
+    ///
+    /// # Errors
+    /// If there is no file descriptor left.
+    pub fn add(&mut self, place: &str, socket: &impl AsFd) -> io::Result<()> {
+        self.0.push((place.to_owned(), socket.as_fd().try_clone_to_owned()?));
+        Ok(())
+    }
+
+    /// Waits until another process has taken the sockets, which is told that this one may take up to `patience` to leave.
+    /// Never ends where the socket cannot be made: then nobody can.
+    pub async fn taken(self, data_dir: &Path, patience: Duration) {
+        let path = data_dir.join(SOCKET);
+        let _leftover = Leftover(path.clone());
+        let listener = match listen(&path) {
+            Ok(listener) => listener,
+            Err(error) => {
+                tracing::warn!(socket = %path.display(), %error, "no other process can take over from this one");
+                return std::future::pending().await;
+            }
+        };
+        loop {
+            let handed = match listener.accept().await {
+                Ok((stream, _)) => tokio::time::timeout(PATIENCE, self.hand_to(stream, patience)).await,
+                Err(error) => Ok(Err(error)),
+            };
+            match handed {
+                Ok(Ok(())) => break,
+                Ok(Err(error)) => tracing::warn!(%error, "another process did not take over"),
+                Err(_) => tracing::warn!("another process that was to take over does not go on"),
+            }
+            // What failed at once would fail again at once.
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn hand_to(&self, mut stream: tokio::net::UnixStream, patience: Duration) -> io::Result<()> {
+        let places = self.0.iter().map(|(name, _)| name.clone()).collect();
+        let patience_ms = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        let names = serde_json::to_vec(&Handover { places, patience_ms })?;
+        let sockets: Vec<BorrowedFd<'_>> = self.0.iter().map(|(_, socket)| socket.as_fd()).collect();
+        let send = || {
+            let mut space = [MaybeUninit::uninit(); SPACE];
+            let mut control = SendAncillaryBuffer::new(&mut space);
+            if sockets.len() > MAX_SOCKETS || !control.push(SendAncillaryMessage::ScmRights(&sockets)) {
+                return Err(io::Error::other("there are too many listeners to be handed over"));
+            }
+            Ok(sendmsg(&stream, &[IoSlice::new(&names)], &mut control, SendFlags::empty())?)
+        };
+        let sent = stream.async_io(Interest::WRITABLE, send).await?;
+        if sent != names.len() {
+            return Err(io::Error::other("the names of the listeners are too long"));
+        }
+        match stream.read_u8().await? {
+            RECEIVED => Ok(()),
+            _ => Err(io::Error::other("it speaks another protocol")),
+        }
+    }
+}
+
+/// Removes the socket's file when nobody listens on it any more.
+struct Leftover(PathBuf);
+
+impl Drop for Leftover {
+    fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.0));
+    }
+}
+
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    // The lock is ours, so what lies there is left over.
+    drop(std::fs::remove_file(path));
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Asks the process that owns a data directory for its listening sockets; from then on it drains, for as long as is told
+/// beside them at most. It blocks.
+///
+/// # Errors
+/// One line that says what is in the way: nothing has changed then.
+pub fn ask(data_dir: &Path) -> Result<(Sockets, Duration), String> {
+    let path = data_dir.join(SOCKET);
+    let refused = |error: io::Error| {
+        format!(
+            "{}: the process that owns this directory does not hand over ({error}); stop it, then start again",
+            path.display()
+        )
+    };
+    let mut stream = UnixStream::connect(&path).map_err(refused)?;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(refused)?;
+    let received = receive(&stream).map_err(refused)?;
+    stream.write_all(&[RECEIVED]).map_err(refused)?;
+    Ok(received)
+}
+
+fn receive(stream: &UnixStream) -> io::Result<(Sockets, Duration)> {
+    let mut names = vec![0; MAX_NAMES_BYTES];
+    let mut space = [MaybeUninit::uninit(); SPACE];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let received =
+        recvmsg(stream, &mut [IoSliceMut::new(&mut names)], &mut control, RecvFlags::empty())?.bytes;
+    let mut sockets = Vec::new();
+    for message in control.drain() {
+        if let RecvAncillaryMessage::ScmRights(files) = message {
+            sockets.extend(files);
+        }
+    }
+    let Handover { places: names, patience_ms } = serde_json::from_slice(&names[..received])?;
+    if names.is_empty() || names.len() != sockets.len() {
+        return Err(io::Error::other("it hands over no sockets"));
+    }
+    let listener = |socket: OwnedFd| -> io::Result<TcpListener> {
+        fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
+        Ok(TcpListener::from(socket))
+    };
+    let listeners: io::Result<Vec<TcpListener>> = sockets.into_iter().map(listener).collect();
+    Ok((Sockets(names.into_iter().zip(listeners?).collect()), Duration::from_millis(patience_ms)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::TcpStream;
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_socket_that_is_handed_over_keeps_the_connections_that_wait_in_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it has one");
+        let mut offer = Offer::default();
+        offer.add("server \"home\"", &listener).expect("there is room");
+        let dir = folder.path().to_owned();
+        let taken = offer.taken(&dir, Duration::from_secs(7));
+        let asked = async {
+            let socket = dir.join(SOCKET);
+            assert!(socket.as_os_str().len() < 100, "longer than a socket's path may be");
+            while !socket.exists() {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(std::fs::metadata(&socket).expect("it is there").mode() & 0o777, 0o600);
+            let data_dir = dir.clone();
+            tokio::task::spawn_blocking(move || ask(&data_dir)).await.expect("it ends")
+        };
+        let ((), sockets) = tokio::join!(taken, asked);
+        let (mut sockets, patience) = sockets.expect("they are handed over");
+        assert_eq!(patience, Duration::from_secs(7));
+        let mut waiting = TcpStream::connect(address).expect("it is accepted by the kernel");
+        drop(listener);
+        assert!(sockets.take("server \"home\"", "127.0.0.2:0".parse().expect("an address")).is_none());
+        let handed = sockets.take("server \"renamed\"", address).expect("it is the same address");
+        let (mut accepted, _) = handed.accept().expect("it waits");
+        accepted.write_all(b"x").expect("written");
+        let mut byte = [0];
+        waiting.read_exact(&mut byte).expect("read");
+        assert_eq!(&byte, b"x");
+        let reason = ask(&dir).expect_err("nobody listens any more");
+        assert!(reason.contains("does not hand over"), "{reason}");
+    }
+
+    #[test]
+    fn a_socket_that_would_be_in_the_way_of_a_changed_address_is_closed() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("it has one");
+        let mut sockets = Sockets(HashMap::from([("the control plane".to_owned(), listener)]));
+        let everywhere = SocketAddr::from(([0, 0, 0, 0], address.port()));
+        assert!(sockets.take("the control plane", everywhere).is_none());
+        TcpListener::bind(everywhere).expect("the port is free");
+    }
+}

@@ -1,0 +1,228 @@
+//! The crates may know each other only along the allowed arrows.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Who may know whom: the program everything, each of the others only what is below it. A crate that is not named here
+/// may not exist.
+const ALLOWED: [(&str, &[&str]); 14] = [
+    (
+        "greenroom",
+        &[
+            "greenroom-cache",
+            "greenroom-config",
+            "greenroom-control",
+            "greenroom-demo",
+            "greenroom-dialect",
+            "greenroom-library",
+            "greenroom-origin",
+            "greenroom-proxy",
+            "greenroom-simulator",
+            "greenroom-state",
+            "greenroom-sync",
+        ],
+    ),
+    ("greenroom-bench", &[]),
+    ("greenroom-cache", &[]),
+    ("greenroom-config", &["greenroom-cache", "greenroom-dialect", "greenroom-library"]),
+    (
+        "greenroom-control",
+        &[
+            "greenroom-cache",
+            "greenroom-config",
+            "greenroom-dialect",
+            "greenroom-library",
+            "greenroom-origin",
+            "greenroom-proxy",
+            "greenroom-state",
+            "greenroom-sync",
+        ],
+    ),
+    (
+        "greenroom-demo",
+        &[
+            "greenroom-cache",
+            "greenroom-config",
+            "greenroom-control",
+            "greenroom-dialect",
+            "greenroom-proxy",
+            "greenroom-simulator",
+        ],
+    ),
+    ("greenroom-dialect", &["greenroom-library"]),
+    ("greenroom-library", &[]),
+    ("greenroom-origin", &["greenroom-cache", "greenroom-config", "greenroom-dialect", "greenroom-state"]),
+    (
+        "greenroom-proxy",
+        &[
+            "greenroom-cache",
+            "greenroom-config",
+            "greenroom-dialect",
+            "greenroom-library",
+            "greenroom-origin",
+            "greenroom-state",
+        ],
+    ),
+    ("greenroom-simulator", &["greenroom-simulator-backend"]),
+    ("greenroom-simulator-backend", &[]),
+    ("greenroom-state", &["greenroom-cache", "greenroom-config", "greenroom-dialect"]),
+    (
+        "greenroom-sync",
+        &[
+            "greenroom-cache",
+            "greenroom-config",
+            "greenroom-dialect",
+            "greenroom-library",
+            "greenroom-origin",
+            "greenroom-proxy",
+            "greenroom-state",
+        ],
+    ),
+];
+
+/// What crates that serve nothing from the cache use of the engine. The clock, its rhythm, the barrier and the settings
+/// of the tier on disk are the engine's own: it waits by the clock, and it is useful without us. As it knows nothing of
+/// ours, these arrows point down; but whatever is to be known of entries and policies belongs above, in the proxy.
+const OF_THE_ENGINE: [(&str, &[&str]); 3] = [
+    ("config", &["disk::DiskSettings"]),
+    ("origin", &["Clock"]),
+    ("state", &["Cache", "Rhythm", "disk::lock"]),
+];
+
+/// Names that say nothing about what is inside.
+const BANNED: [&str; 6] = ["common", "core", "utils", "types", "helpers", "prelude"];
+
+/// What a crate must never see, whoever wants to add it.
+const FORBIDDEN: [(&str, &[&str]); 10] = [
+    ("greenroom-cache", &["http", "hyper", "axum"]),
+    ("greenroom-config", &["tokio", "hyper", "axum", "rusqlite"]),
+    ("greenroom-dialect", &["axum", "hyper", "tokio", "rusqlite"]),
+    ("greenroom-library", &["tokio", "http", "hyper", "axum", "rusqlite"]),
+    ("greenroom-origin", &["axum", "rusqlite"]),
+    ("greenroom-proxy", &["axum"]),
+    ("greenroom-simulator", &["axum"]),
+    ("greenroom-simulator-backend", &["axum"]),
+    ("greenroom-state", &["http", "hyper", "axum"]),
+    ("greenroom-sync", &["hyper", "axum"]),
+];
+
+/// Every package of the workspace, as `cargo metadata` tells it.
+pub fn packages() -> Vec<Value> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("cargo metadata speaks JSON");
+    metadata["packages"].as_array().expect("there are packages").clone()
+}
+
+fn dependencies(package: &Value, kind: Option<&str>) -> BTreeSet<String> {
+    let all = package["dependencies"].as_array().expect("a list").iter();
+    all.filter(|dependency| kind.is_none() || dependency["kind"].as_str() != kind)
+        .filter_map(|dependency| dependency["name"].as_str())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn crates_know_each_other_only_along_the_allowed_arrows() {
+    let packages = packages();
+    let names: BTreeSet<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
+    assert_eq!(names, ALLOWED.iter().map(|(name, _)| *name).collect());
+    for package in &packages {
+        let name = package["name"].as_str().expect("a name");
+        let allowed = ALLOWED.iter().find(|(known, _)| *known == name).expect("it is in the list").1;
+        for dependency in dependencies(package, None).iter().filter(|other| other.starts_with("greenroom")) {
+            assert!(allowed.contains(&dependency.as_str()), "{name} must not know {dependency}");
+        }
+    }
+}
+
+#[test]
+fn no_crate_sees_what_it_must_never_know() {
+    for package in &packages() {
+        let name = package["name"].as_str().expect("a name");
+        let Some((_, forbidden)) = FORBIDDEN.iter().find(|(known, _)| *known == name) else { continue };
+        let known = dependencies(package, Some("dev"));
+        for other in *forbidden {
+            assert!(!known.contains(*other), "{name} must not know {other}");
+        }
+    }
+}
+
+#[test]
+fn no_room_is_called_by_a_name_that_says_nothing() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let mut folders = vec![std::path::PathBuf::from(root)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("it can be read").filter_map(Result::ok) {
+            let path = entry.path();
+            let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+            assert!(!BANNED.contains(&name.as_str()), "{} has a banned name", path.display());
+            if path.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+}
+
+/// What the source of a crate names of the engine: each path from the engine's root as far as the first type.
+fn named_of_the_engine(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).expect("it can be read").filter_map(Result::ok) {
+        let path = entry.path();
+        if path.is_dir() {
+            named_of_the_engine(&path, found);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            found.extend(named_in(&std::fs::read_to_string(&path).expect("it can be read")));
+        }
+    }
+}
+
+fn named_in(text: &str) -> Vec<String> {
+    let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let code = code.join("\n");
+    let mut found = Vec::new();
+    for (at, root) in code.match_indices("greenroom_cache") {
+        let after = &code[at + root.len()..];
+        let after =
+            after.strip_prefix("::").unwrap_or_else(|| panic!("the engine is taken whole: {after:.40}"));
+        let names: Vec<&str> = match after.strip_prefix('{') {
+            Some(group) => group.split('}').next().expect("there is a first").split(',').collect(),
+            None => after
+                .split(|letter: char| !(letter.is_alphanumeric() || "_:*".contains(letter)))
+                .take(1)
+                .collect(),
+        };
+        let is_type = |part: &str| part.starts_with(char::is_uppercase);
+        for name in names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()) {
+            assert!(!name.contains('{'), "name by name: {name}");
+            let name = name.split(" as ").next().expect("there is a first");
+            let parts: Vec<&str> = name.split("::").collect();
+            let end = parts.iter().position(|part| is_type(part)).map_or(parts.len(), |at| at + 1);
+            found.push(parts[..end].join("::"));
+        }
+    }
+    found
+}
+
+#[test]
+fn what_stands_below_the_proxy_knows_only_a_closed_list_of_the_engine() {
+    for (name, allowed) in OF_THE_ENGINE {
+        let mut found = BTreeSet::new();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name).join("src");
+        named_of_the_engine(&folder, &mut found);
+        assert_eq!(found, allowed.iter().map(ToString::to_string).collect(), "crates/{name}");
+    }
+}
+
+#[test]
+fn what_is_named_of_the_engine_is_found_however_it_is_written() {
+    let text = "use greenroom_cache::{Clock, disk::DiskSettings as D,\n    Answer};\nuse greenroom_cache::*;\n\
+        // greenroom_cache::Key\nlet now = greenroom_cache::Rhythm::of(1); greenroom_cache::network_file_system(dir)\n";
+    let wanted = ["Clock", "disk::DiskSettings", "Answer", "*", "Rhythm", "network_file_system"];
+    assert_eq!(named_in(text), wanted);
+}

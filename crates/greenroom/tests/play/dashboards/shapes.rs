@@ -1,0 +1,357 @@
+//! The fields and types that clients of these dashboards read, as they were recorded.
+
+use http::Method;
+use serde_json::Value;
+
+use super::House;
+
+/// Every field with its type; of a list, what its first row has.
+fn shape(value: &Value) -> Vec<String> {
+    fn walk(at: &str, value: &Value, into: &mut Vec<String>) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    // What the server said is the server's.
+                    if name == "raw_data" {
+                        into.push(format!("{at}.{name}: object"));
+                    } else {
+                        walk(&format!("{at}.{name}"), value, into);
+                    }
+                }
+            }
+            Value::Array(rows) => match rows.first() {
+                Some(first) => walk(&format!("{at}[]"), first, into),
+                None => into.push(format!("{at}: list")),
+            },
+            Value::Null => into.push(format!("{at}: null")),
+            Value::Bool(_) => into.push(format!("{at}: bool")),
+            Value::Number(_) => into.push(format!("{at}: number")),
+            Value::String(_) => into.push(format!("{at}: text")),
+        }
+    }
+    let mut lines = Vec::new();
+    walk("", value, &mut lines);
+    lines.sort();
+    lines
+}
+
+/// Everything that is expected is there, in its type; more may be.
+fn assert_has(path: &str, answer: &Value, expected: &[&str]) {
+    let shape = shape(answer);
+    for line in expected {
+        assert!(shape.iter().any(|other| other == line), "{path} has no `{line}`: {shape:#?}");
+    }
+}
+
+/// Every path with every field that its readers know.
+const FIELDS: [(&str, &[&str]); 11] = [
+    (
+        "/api/plex/activities",
+        &[
+            ".error: bool",
+            ".activities[].uuid: text",
+            ".activities[].title: text",
+            ".activities[].subtitle: text",
+            ".activities[].type: text",
+            ".activities[].progress: number",
+            ".activities[].raw_data: object",
+            ".cached: bool",
+            ".timestamp: text",
+            ".cache_age: number",
+            ".stale: bool",
+        ],
+    ),
+    (
+        "/api/plex/sessions",
+        &[
+            ".error: bool",
+            ".total: number",
+            ".cached: bool",
+            ".timestamp: text",
+            ".cache_age: number",
+            ".stale: bool",
+            ".sessions[].session_id: text",
+            ".sessions[].user.name: text",
+            ".sessions[].user.id: text",
+            ".sessions[].media.title: text",
+            ".sessions[].media.type: text",
+            ".sessions[].media.thumb: text",
+            ".sessions[].playback.state: text",
+            ".sessions[].playback.progress: number",
+            ".sessions[].playback.position_ms: number",
+            ".sessions[].playback.duration_ms: number",
+            ".sessions[].device.name: text",
+            ".sessions[].device.client: text",
+            ".sessions[].device.platform: text",
+            ".sessions[].transcode.is_transcoding: bool",
+            ".sessions[].transcode.speed: null",
+            ".sessions[].transcode.video_decision: null",
+            ".sessions[].stream.video_resolution: text",
+            ".sessions[].stream.video_codec: text",
+            ".sessions[].stream.audio_codec: text",
+            ".sessions[].stream.container: text",
+            ".sessions[].stream.bitrate: number",
+            ".sessions[].stream.location: text",
+            ".sessions[].stream.bandwidth: number",
+        ],
+    ),
+    (
+        "/api/plex/stats",
+        &[
+            ".peak_concurrent: number",
+            ".last_updated: text",
+            ".server_url: null",
+            ".server_name: text",
+            ".token_configured: bool",
+            ".total_users: number",
+            ".total_movies: number",
+            ".total_tv_shows: number",
+        ],
+    ),
+    (
+        "/api/plex/stats/live",
+        &[
+            ".total_users: number",
+            ".total_movies: number",
+            ".total_tv_shows: number",
+            ".total_episodes: number",
+            ".server_name: text",
+        ],
+    ),
+    (
+        "/api/plex/stats/dashboard",
+        &[
+            ".services.total: number",
+            ".services.online: number",
+            ".services.offline: number",
+            ".services.problem: number",
+            ".plex.configured: bool",
+            ".plex.peak_concurrent: number",
+            ".plex.total_users: number",
+            ".plex.total_movies: number",
+            ".plex.total_tv_shows: number",
+            ".plex.movies: number",
+            ".plex.shows: number",
+            ".plex.seasons: number",
+            ".plex.episodes: number",
+            ".traffic.last_24h_download_bytes: number",
+            ".traffic.last_24h_upload_bytes: number",
+            ".traffic.last_24h_total_bytes: number",
+            ".timestamp: text",
+            ".cached: bool",
+        ],
+    ),
+    (
+        "/api/plex/media/recent",
+        &[
+            ".media[].title: text",
+            ".media[].type: text",
+            ".media[].year: number",
+            ".media[].poster: text",
+            ".cached: bool",
+            ".stale: bool",
+        ],
+    ),
+    (
+        "/api/plex/watch-history",
+        &[
+            "[].user_id: text",
+            "[].email: text",
+            "[].type: text",
+            "[].title: text",
+            "[].viewed_at: text",
+            "[].progress: number",
+            "[].view_count: number",
+            "[].genres: list",
+        ],
+    ),
+    (
+        "/api/plex/cache/stats",
+        &[
+            ".caches[].name: text",
+            ".caches[].hits: number",
+            ".caches[].misses: number",
+            ".caches[].total_requests: number",
+            ".caches[].hit_rate: text",
+            ".caches[].ttl_seconds: number",
+            ".caches[].cached: bool",
+            ".caches[].cache_age_seconds: number",
+            ".redis.type: text",
+            ".redis.enabled: bool",
+            ".redis.connected: bool",
+            ".redis.total_keys: number",
+            ".redis_keys_expected[]: text",
+            ".timestamp: text",
+        ],
+    ),
+    (
+        "/api/cache/stats",
+        &[
+            ".file_list_cache.file_count: number",
+            ".file_list_cache.age_seconds: number",
+            ".file_list_cache.is_populated: bool",
+            ".enriched_file_cache.file_count: number",
+            ".enriched_file_cache.age_seconds: number",
+            ".enriched_file_cache.is_populated: bool",
+            ".enriched_file_cache.rebuild_in_progress: bool",
+            ".markers.processed_files: number",
+            ".markers.duplicate_files: number",
+            ".markers.web_modified_files: number",
+            ".markers.storage_location: text",
+        ],
+    ),
+    (
+        "/api/status/cache",
+        &[
+            ".plex.target: text",
+            ".plex.status: text",
+            ".plex.size_mb: number",
+            ".plex.object_count: number",
+            ".plex.cache_hits: number",
+            ".plex.cache_misses: number",
+            ".plex.hit_rate: number",
+            ".plex.memory_usage_mb: number",
+            ".jellyfin.status: text",
+        ],
+    ),
+    ("/api/status/cache?target=plex", &[".target: text", ".status: text", ".object_count: number"]),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_path_has_the_fields_its_readers_know() {
+    let house = House::plex(1.0).await;
+    house.stage.control().send(Method::POST, "/api/plex/watch-history/sync", "").await;
+    house.until("/api/plex/stats/live", |answer| answer.json()["total_movies"].as_u64() > Some(0)).await;
+    for (path, expected) in FIELDS {
+        let answer = house.get(path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        assert_has(path, &answer.json(), expected);
+    }
+    assert_eq!(house.get("/api/status/cache?target=emby").await.status, 400);
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_to_be_done_is_answered_as_its_callers_expect() {
+    let house = House::plex(1.0).await;
+    let control = house.stage.control();
+    let post = async |path: &str, body: &str| {
+        let answer = control.send(Method::POST, path, body).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        answer.json()
+    };
+    let warmed = post("/api/plex/cache/warm", "").await;
+    assert_eq!(warmed["success"], true, "{warmed}");
+    for name in ["plex_activities", "plex_sessions", "plex_recent_media", "background_stats"] {
+        assert!(warmed["warmed"].as_array().expect("a list").iter().any(|other| other == name), "{warmed}");
+    }
+    assert_eq!(warmed["unavailable"], serde_json::json!([]), "{warmed}");
+    let stats = house.get("/api/plex/cache/stats").await.json();
+    let row = |name: &str| {
+        let mut rows = stats["caches"].as_array().expect("a list").iter();
+        rows.find(|row| row["name"] == name).expect("it is listed").clone()
+    };
+    assert_eq!(row("plex_recent_media")["cached"], true, "{stats}");
+    assert_eq!(
+        (&row("plex_activities")["ttl_seconds"], &row("plex_sessions")["ttl_seconds"]),
+        (&5.into(), &10.into())
+    );
+    let keys = ["activities", "sessions", "stats_live", "stats", "recent_media", "watch_history"];
+    assert_eq!(stats["redis_keys_expected"], serde_json::json!(keys.map(|key| format!("plex:{key}"))));
+    let cleared = post("/api/plex/cache/clear", "").await;
+    assert_eq!((&cleared["success"], &cleared["redis_cleared"]), (&Value::Bool(true), &Value::Bool(false)));
+    assert!(cleared["message"].is_string());
+    let synced = post("/api/plex/watch-history/sync", "").await;
+    assert_eq!(synced["success"], true, "{synced}");
+    assert!(post("/api/status/cache/reset", "").await["message"].is_string());
+    house.until("/api/status/cache", |answer| answer.json()["plex"]["status"] == "Available").await;
+    let order = r#"{"target":"plex","force_rebuild":true}"#;
+    let ordered = post("/api/commands/library_cache_builder/refresh", order).await;
+    assert_eq!((&ordered["success"], &ordered["target"]), (&Value::Bool(true), &Value::from("plex")));
+    assert_eq!(ordered["force_rebuild"], true);
+    let none = post("/api/commands/library_cache_builder/refresh", r#"{"target":"jellyfin"}"#).await;
+    assert!(none["success"] == false && none["error"].is_string(), "{none}");
+    let path = "/api/commands/library_cache_builder/refresh";
+    assert_eq!(control.send(Method::POST, path, r#"{"target":"emby"}"#).await.status, 400);
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn libraries_that_are_kept_are_counted_and_a_build_is_said() {
+    let house = House::plex(1.0).await;
+    house.until("/api/status/cache", |answer| answer.json()["plex"]["status"] == "Available").await;
+    let tracks = {
+        use greenroom_simulator::catalogue::{Kind, SortKey};
+        house.server.state().view().list(Kind::Track, SortKey::Id).len()
+    };
+    let status = house.get("/api/status/cache?target=plex").await.json();
+    assert_eq!(status["object_count"], tracks);
+    assert!(status["last_generated"].is_string() && status["memory_usage_mb"].is_number());
+    let files = house.get("/api/cache/stats").await.json();
+    assert_eq!(files["enriched_file_cache"]["file_count"], tracks);
+    assert_eq!(files["enriched_file_cache"]["is_populated"], true);
+    assert_eq!(house.get("/api/status/cache?target=jellyfin").await.json()["status"], "Not built");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_body_holds_a_token_and_pictures_are_links_that_nobody_can_change() {
+    let house = House::plex(1.0).await;
+    house.stage.control().send(Method::POST, "/api/plex/watch-history/sync", "").await;
+    let mut links = Vec::new();
+    for path in [
+        "/api/plex/activities",
+        "/api/plex/sessions",
+        "/api/plex/stats",
+        "/api/plex/stats/live",
+        "/api/plex/stats/dashboard",
+        "/api/plex/media/recent",
+        "/api/plex/watch-history",
+        "/api/plex/cache/stats",
+        "/api/cache/stats",
+        "/api/status/cache",
+        "/api/v1/dashboard",
+        "/api/v1/history",
+        "/api/v1/summary",
+    ] {
+        let text = house.get(path).await.text();
+        assert!(!text.to_lowercase().contains("x-plex-token"), "{path}: {text}");
+        for secret in house.secrets() {
+            assert!(!text.contains(&secret), "{path}");
+        }
+        let said: Value = serde_json::from_str(&text).expect("it is JSON");
+        links.extend(pictures(&said));
+    }
+    assert!(links.len() > 3, "{links:?}");
+    let stranger = crate::stage::Client::new(house.stage.process.control);
+    let link = links.first().expect("there is one");
+    let picture = stranger.get(link).await;
+    assert_eq!(picture.status, 200, "{}", picture.text());
+    assert!(picture.header("content-type").starts_with("image/"));
+    assert!(picture.header("cache-control").starts_with("private, max-age="));
+    for changed in [
+        link.replace("metadata%2F", "metadata%2F9"),
+        link.replace("until=", "until=9"),
+        link.replace("server=home", "server=attic"),
+        link.split("&signature").next().expect("it has one").to_owned(),
+        link.replace("%2Flibrary%2Fmetadata%2F", "%2Faccounts%2F"),
+    ] {
+        assert_ne!(&changed, link);
+        let answer = stranger.get(&changed).await;
+        assert_eq!(answer.status, 403, "{changed}: {}", answer.text());
+    }
+    let again = house.get("/api/plex/sessions").await.json();
+    let before = house.get("/api/plex/sessions").await.json();
+    assert_eq!(pictures(&again), pictures(&before), "a browser keeps what has the same address");
+    house.end().await;
+}
+
+/// Links to pictures anywhere in it.
+fn pictures(said: &Value) -> Vec<String> {
+    match said {
+        Value::String(text) if text.starts_with("/api/plex/image?") => vec![text.clone()],
+        Value::Array(rows) => rows.iter().flat_map(pictures).collect(),
+        Value::Object(fields) => fields.values().flat_map(pictures).collect(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,117 @@
+//! 4. Local trust: a Plex server trusts its neighbours, and behind a gateway everybody looks like one. So the
+//!    gateway asks for a token itself, says when the server would not, and lets nobody claim it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use greenroom_cache::Clock;
+use greenroom_dialect::ask::Kind;
+use greenroom_origin::anonymous_access;
+use greenroom_state::warnings::Warning;
+use http::Method;
+
+use super::{TOKEN, client, echo, end, play, play_at};
+use crate::stage::Client;
+use crate::stage::scripted::{Arrived, Reply, answer};
+use crate::stage::waiting::patiently;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_a_server_that_answers_without_a_token_is_warned_of_until_it_stops() {
+    let closed = Arc::new(AtomicBool::new(false));
+    let is_closed = Arc::clone(&closed);
+    let (server, stage) = play_at(Clock::scaled(1200.0), Kind::Plex, "", move |_: &Arrived| {
+        Reply::Bytes(if is_closed.load(Ordering::SeqCst) {
+            answer("401 Unauthorized", "text/html", "no")
+        } else {
+            answer("200 OK", "application/json", r#"{"MediaContainer":{"size":0}}"#)
+        })
+    })
+    .await;
+    let watched = &stage.process.servers[0].0;
+    let until = async |holds: fn(&[Warning]) -> bool| {
+        let awaited = async {
+            while !holds(&watched.origin.warnings.holding()) {
+                watched.origin.clock.sleep(Duration::from_secs(10)).await;
+            }
+        };
+        patiently("the warnings that are expected", awaited).await;
+    };
+    stage.process.watch_openness();
+    until(|holding| !holding.is_empty()).await;
+    let shown = Client::new(stage.process.control).get("/api/v1/cache/stats").await.json();
+    assert_eq!(shown["warnings"][0]["code"], "server-answers-without-a-token");
+    assert_eq!(shown["warnings"][0]["server"], "home");
+    assert!(shown["warnings"][0]["text"].as_str().is_some_and(|text| text.contains("without a token")));
+    assert!(shown["warnings"][0]["remedy"].as_str().is_some_and(|remedy| remedy.len() > 20));
+    assert_eq!(shown["totals"]["own"], server.arrived().len(), "it is counted as ours");
+    assert_eq!(stage.client().get("/library/sections").await.status, 401, "every app is still asked for one");
+    closed.store(true, Ordering::SeqCst);
+    until(<[Warning]>::is_empty).await;
+    for asked in server.arrived() {
+        assert_eq!(asked.target, "/library/sections");
+        assert!(asked.header("x-plex-token").is_empty(), "{}", asked.head);
+    }
+    end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_a_server_that_is_closed_or_silent_is_not_warned_of() {
+    for status in ["401 Unauthorized", "503 Service Unavailable"] {
+        let (server, stage) =
+            play(Kind::Plex, "", move |_: &Arrived| Reply::Bytes(answer(status, "text/html", "no"))).await;
+        anonymous_access::check(&stage.process.servers[0].0.origin).await;
+        assert!(stage.process.servers[0].0.origin.warnings.holding().is_empty(), "{status}");
+        end(server, stage).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_nobody_claims_the_server_or_sets_it_up_through_here() {
+    let (server, stage) = play(Kind::Plex, "", echo(Kind::Plex)).await;
+    for named in [stage.client(), client(&stage, Kind::Plex, TOKEN)] {
+        for (method, target) in [
+            (Method::POST, "/myplex/claim?token=claim-x"),
+            (Method::GET, "/myplex/claim?token=claim-x"),
+            (Method::POST, "//myplex/claim"),
+            (Method::POST, "/myplex;a/claim"),
+            (Method::POST, "/myplex%2fclaim"),
+            (Method::GET, "/setup"),
+        ] {
+            assert_eq!(named.send(method, target, "").await.status, 403, "{target}");
+        }
+    }
+    assert_eq!(stage.client().send(Method::PUT, "/:/prefs?AcceptedEULA=1", "").await.status, 403);
+    assert_eq!(server.arrived().len(), 0);
+    end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_a_token_that_was_shown_to_us_is_shown_to_the_server_too() {
+    let (server, stage) = play(Kind::Plex, "", echo(Kind::Plex)).await;
+    let token = format!("X-Plex-Token: {TOKEN}\r\n");
+    for (target, headers) in [
+        // Each of these gets past whoever looks in one place and is nobody to whoever looks in another.
+        ("/library/parts/1/2/a.mp4".to_owned(), format!("{token}Connection: X-Plex-Token\r\n")),
+        ("/library/parts/1/2/a.mp4".to_owned(), format!("{token}Connection: close, x-plex-token\r\n")),
+        ("/library/parts/1/2/a.mp4?X-Plex-Token=".to_owned(), token.clone()),
+        ("/library/parts/1/2/a.mp4?x-plex-token&a=b".to_owned(), token.clone()),
+        (format!("/library/parts/1/2/a.mp4?X-Plex%2DToken={TOKEN}"), String::new()),
+        (format!("/:/scrobble?key=1&%58-Plex-Token={TOKEN}"), String::new()),
+        (format!("/library/sections?X-Plex-Token=%20&x-plex-token={TOKEN}"), String::new()),
+    ] {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\n{headers}\r\n");
+        let answer = stage.raw().await.ask(request).await.expect("an answer");
+        let arrived = server.take();
+        assert!(answer.status() == 200 || answer.status() == 400, "{target}: {}", answer.head);
+        assert_eq!(arrived.is_empty(), answer.status() == 400, "{target}");
+        for request in arrived {
+            assert_eq!(request.header("x-plex-token"), [TOKEN], "{target}");
+            assert!(
+                !request.target.to_ascii_lowercase().contains("token=&")
+                    && !request.target.ends_with("Token=")
+            );
+        }
+    }
+    end(server, stage).await;
+}

@@ -1,0 +1,120 @@
+//! 14. Media that the server shows to everybody: images of a Jellyfin pass without a token as they do there, but the
+//!     gateway shows nothing that the server would not show now or was not asked for within a day.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use greenroom_cache::Clock;
+use greenroom_dialect::ask::Kind;
+use tokio_util::task::TaskTracker;
+
+use super::{TOKEN, client, echo, end, play};
+use crate::stage::scripted::{Arrived, Reply, Scripted, answer};
+use crate::stage::{Script, Stage};
+
+const PICTURE: &str = "/Items/0123456789abcdef0123456789abcdef/Images/Primary?tag=abc";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fourteen_a_picture_that_the_server_shows_to_users_only_is_shown_to_users_only() {
+    let echo = echo(Kind::Jellyfin);
+    let (server, stage) = play(Kind::Jellyfin, "", move |request: &Arrived| {
+        if request.header("authorization").is_empty() {
+            Reply::Bytes(answer("401 Unauthorized", "text/plain", "no"))
+        } else {
+            echo(request)
+        }
+    })
+    .await;
+    let user = client(&stage, Kind::Jellyfin, TOKEN);
+    assert_eq!(user.get(PICTURE).await.status, 200);
+    assert!(user.get(PICTURE).await.was_hit());
+    for _ in 0..2 {
+        assert_eq!(stage.client().get(PICTURE).await.status, 401, "what a user was shown is not everybody's");
+    }
+    assert!(user.get(PICTURE).await.was_hit(), "and the user loses nothing by it");
+    end(server, stage).await;
+}
+
+/// A server that shows pictures to everybody, until it is gone.
+async fn open_until_gone(more: &str) -> (Arc<AtomicBool>, Scripted, Stage) {
+    let gone = Arc::new(AtomicBool::new(false));
+    let (is_gone, echo) = (Arc::clone(&gone), echo(Kind::Jellyfin));
+    let server = Scripted::start(&TaskTracker::new(), move |request: &Arrived| {
+        if is_gone.load(Ordering::SeqCst) { Reply::Close } else { echo(request) }
+    })
+    .await;
+    let url = format!("http://{}", server.address);
+    let stage = Script::new().server("den", "jellyfin", &url, more).start_at(Clock::system()).await;
+    (gone, server, stage)
+}
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+/// So much of an hour is lived through moment by moment: whatever looks at the server every few seconds does so.
+const LIVED: Duration = Duration::from_secs(30);
+
+/// Lets hours pass. Time leaps over most of each: to wake in every moment of two days whoever waits for the next one
+/// takes minutes.
+async fn pass(stage: &Stage, hours: u32) {
+    for _ in 0..hours {
+        tokio::time::advance(HOUR.saturating_sub(LIVED)).await;
+        stage.process.clock.sleep(LIVED).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn fourteen_without_a_token_a_kept_picture_is_shown_for_a_day_and_no_longer() {
+    let (gone, server, stage) = open_until_gone("").await;
+    let nobody = stage.client();
+    assert_eq!(nobody.get(PICTURE).await.status, 200);
+    gone.store(true, Ordering::SeqCst);
+    pass(&stage, 23).await;
+    assert!(nobody.get(PICTURE).await.was_hit(), "the server said yes within a day");
+    pass(&stage, 2).await;
+    assert_eq!(nobody.get(PICTURE).await.status, 503, "nobody can say whether it still would");
+    end(server, stage).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn fourteen_pictures_are_everybodys_for_good_only_where_somebody_says_so() {
+    let (gone, server, stage) = open_until_gone("public_images = true").await;
+    assert_eq!(client(&stage, Kind::Jellyfin, TOKEN).get(PICTURE).await.status, 200);
+    gone.store(true, Ordering::SeqCst);
+    pass(&stage, 48).await;
+    let nobody = stage.client();
+    assert!(nobody.get(PICTURE).await.was_hit());
+    let users = client(&stage, Kind::Jellyfin, "never-seen-before");
+    assert_eq!(users.get(PICTURE).await.status, 503, "a token that is shown has to be a right one");
+    end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fourteen_nothing_but_pictures_and_public_words_is_open() {
+    let (server, stage) = play(Kind::Jellyfin, "public_images = true", echo(Kind::Jellyfin)).await;
+    for target in [
+        "/Videos/1/stream",
+        "/Videos/1/1/Subtitles/0/Stream.srt",
+        "/Audio/1/universal",
+        "/Audio/1/Lyrics",
+        "/Items/1/Download",
+        "/Items/1/Images",
+        "/Items",
+        "/Users",
+        "/System/Info",
+        "/socket",
+    ] {
+        assert_eq!(stage.client().get(target).await.status, 401, "{target}");
+    }
+    assert_eq!(server.arrived().len(), 0);
+    end(server, stage).await;
+    let (server, stage) = play(Kind::Plex, "public_images = true", echo(Kind::Plex)).await;
+    for target in [
+        "/library/metadata/1/thumb/2",
+        "/photo/:/transcode?url=/library/metadata/1/thumb/2",
+        "/library/parts/1/2/a.mp4",
+    ] {
+        client(&stage, Kind::Plex, TOKEN).get(target).await;
+        assert_eq!(stage.client().get(target).await.status, 401, "{target}: a Plex shows it to no stranger");
+    }
+    end(server, stage).await;
+}

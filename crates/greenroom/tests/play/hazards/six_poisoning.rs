@@ -1,0 +1,289 @@
+//! 6. Cache poisoning: nothing reaches the server that the key does not hold, so nobody can fill the cache with an
+//!    answer to another question. The suite goes over every class of both dialects, with every header and parameter
+//!    that was ever used for it.
+
+use greenroom_cache::{Invalidation, Mode, Scope};
+use greenroom_dialect::ask::Kind;
+use greenroom_dialect::verdict::{Read, Sharing};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{TOKEN, asked_for, client, echo, end, media_browser, play, readings};
+use crate::stage::scripted::Arrived;
+use crate::stage::{Client, Stage};
+
+/// What no clean answer may hold.
+const POISON: &str = "poison7f3a";
+
+/// Headers that proxies, frameworks, servers or browsers act by, and that no key holds.
+const HEADERS: [&str; 52] = [
+    "accept-charset",
+    "accept-encoding",
+    "base-url",
+    "cf-connecting-ip",
+    "client-ip",
+    "contact",
+    "cookie",
+    "dnt",
+    "fastly-client-ip",
+    "forwarded",
+    "from",
+    "host",
+    "if-match",
+    "if-unmodified-since",
+    "max-forwards",
+    "origin",
+    "pragma",
+    "profile",
+    "proxy-authorization",
+    "proxy-host",
+    "referer",
+    "request-uri",
+    "save-data",
+    "sec-fetch-mode",
+    "te",
+    "trace-parent",
+    "true-client-ip",
+    "upgrade-insecure-requests",
+    "uri",
+    "user-agent",
+    "via",
+    "x-arbitrary",
+    "x-client-ip",
+    "x-emby-custom",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-path",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-proto",
+    "x-forwarded-scheme",
+    "x-host",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-host",
+    "x-original-url",
+    "x-plex-client-profile-extra",
+    "x-plex-session-identifier",
+    "x-real-ip",
+    "x-requested-with",
+    "x-rewrite-url",
+];
+
+/// Parameters that no key holds, or that only a key of their own may hold.
+fn parameters(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Plex => &[
+            "_=poison7f3a",
+            "X-Plex-Custom=poison7f3a",
+            "X-Plex-Session-Identifier=poison7f3a",
+            "X-Plex-Client-Profile-Extra=poison7f3a",
+            "x-plex-drm=poison7f3a",
+            "utm_source=poison7f3a",
+            "callback=poison7f3a",
+            "X-Plex-Language=en&X-Plex-Language=poison7f3a",
+            "X-Plex-Container-Size=1&X-Plex-Container-Size=poison7f3a",
+            "type=1&type=poison7f3a",
+            "poison7f3a=%0d%0a",
+            "a;b=poison7f3a",
+        ],
+        Kind::Jellyfin => &[
+            "_=poison7f3a",
+            "deviceId=poison7f3a",
+            "utm_source=poison7f3a",
+            "callback=poison7f3a",
+            "api_key=poison7f3a",
+            "limit=1&limit=poison7f3a",
+            "limit=1&Limit=poison7f3a",
+            "userId=poison7f3a&UserId=other",
+            "poison7f3a=%0d%0a",
+            "a;b=poison7f3a",
+        ],
+    }
+}
+
+fn with_parameter(target: &str, parameter: &str) -> String {
+    let mark = if target.contains('?') { '&' } else { '?' };
+    format!("{target}{mark}{parameter}")
+}
+
+fn forget(stage: &Stage) {
+    let everything = Invalidation { mode: Mode::Purge, settle: None, unstorable_for: None };
+    stage.process.cache.invalidate(&Scope::All, &everything);
+}
+
+/// What arrived is the read that was asked for, the caller's credential, and what we always say: not a byte more.
+fn check(kind: Kind, read: &Read, arrived: &Arrived, what: &str) {
+    assert_eq!(arrived.target, read.target, "{what}");
+    let fixed = ["accept-encoding", "host", "user-agent"].map(str::to_owned);
+    let own = read.headers.iter().map(|(name, _)| name.as_str().to_owned());
+    let credential = match kind {
+        _ if read.sharing == Sharing::Public => None,
+        Kind::Plex => Some("x-plex-token".to_owned()),
+        Kind::Jellyfin => Some("authorization".to_owned()),
+    };
+    let mut allowed: Vec<String> = fixed.into_iter().chain(own).chain(credential).collect();
+    allowed.sort();
+    assert_eq!(arrived.header_names(), allowed, "{what}");
+    for (name, value) in &read.headers {
+        assert_eq!(arrived.header(name.as_str()), [value.to_str().expect("text")], "{what}");
+    }
+    assert_eq!(arrived.header("accept-encoding"), ["identity"], "{what}");
+    assert!(arrived.header("user-agent")[0].starts_with("Greenroom/"), "{what}");
+    assert!(arrived.body.is_empty(), "{what}");
+}
+
+/// Sends something poisonous first, then asks cleanly: the clean answer must be the answer to the clean question.
+async fn try_poison(
+    kind: Kind,
+    (target, clean): (&str, &Read),
+    (attacker, victim): (&Client, &Client),
+    (server, stage): (&crate::stage::scripted::Scripted, &Stage),
+    (poisoned, headers): (&str, &HeaderMap),
+) {
+    let what = format!("{kind:?} {poisoned} {headers:?}, then {target}");
+    forget(stage);
+    server.take();
+    let answer = attacker.get(poisoned).await;
+    let arrived = server.take();
+    if let Some(read) = readings::read(kind, poisoned, headers)
+        && answer.header("cache-status").contains("stored")
+    {
+        check(kind, &read, arrived.last().expect("it was asked"), &what);
+        assert_eq!(
+            read.key == clean.key,
+            read.target == clean.target && read.headers == clean.headers,
+            "{what}"
+        );
+    }
+    for _ in 0..2 {
+        let answer = victim.get(target).await;
+        assert_eq!(answer.status, 200, "{what}: {}", answer.text());
+        assert!(!asked_for(&answer).to_ascii_lowercase().contains(POISON), "{what}");
+        let asked = asked_for(&answer);
+        assert_eq!(asked.split(' ').nth(1), Some(clean.target.as_str()), "{what}");
+        assert!(!format!("{:?}", answer.headers).contains(POISON), "{what}");
+    }
+    for arrived in server.take() {
+        check(kind, clean, &arrived, &what);
+    }
+}
+
+async fn poison_all(kind: Kind) {
+    let (server, stage) = play(kind, "", echo(kind)).await;
+    let victim = client(&stage, kind, TOKEN).with("user-agent", "Victim/1");
+    // Without a clean question's headers nothing can be compared.
+    let mut clean_headers = HeaderMap::new();
+    match kind {
+        Kind::Plex => {
+            clean_headers.insert("accept", HeaderValue::from_static("application/json"));
+            clean_headers.insert("x-plex-token", HeaderValue::from_static(TOKEN));
+        }
+        Kind::Jellyfin => {
+            clean_headers.insert("authorization", media_browser(TOKEN).parse().expect("a value"));
+        }
+    }
+    let mut tried = 0;
+    for target in readings::of(kind) {
+        let clean = readings::read(kind, target, &clean_headers).expect("it is a read");
+        for name in HEADERS {
+            let mut headers = clean_headers.clone();
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(POISON));
+            let attacker = victim.with(name, POISON);
+            let clients = (&attacker, &victim);
+            try_poison(kind, (target, &clean), clients, (&server, &stage), (target, &headers)).await;
+            tried += 1;
+        }
+        for parameter in parameters(kind) {
+            let poisoned = with_parameter(target, parameter);
+            let (with, clients) = ((&server, &stage), (&victim, &victim));
+            try_poison(kind, (target, &clean), clients, with, (&poisoned, &clean_headers)).await;
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, readings::of(kind).len() * (HEADERS.len() + parameters(kind).len()));
+    end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn six_no_header_and_no_parameter_poisons_any_class_of_plex() {
+    poison_all(Kind::Plex).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn six_no_header_and_no_parameter_poisons_any_class_of_jellyfin() {
+    poison_all(Kind::Jellyfin).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn six_what_passes_through_carries_only_what_is_on_the_list() {
+    for (kind, target) in [
+        (Kind::Plex, "/library/parts/1/2/a.mp4"),
+        (Kind::Plex, "/playQueues/5"),
+        (Kind::Plex, "/:/rate?key=1&rating=2"),
+        (Kind::Jellyfin, "/Videos/1/stream"),
+        (Kind::Jellyfin, "/UserPlayedItems/0123456789abcdef0123456789abcdef"),
+    ] {
+        let (server, stage) = play(kind, "", echo(kind)).await;
+        let mut attacker = client(&stage, kind, TOKEN);
+        // What a player or a browser says is sent on; what speaks of other hosts, paths and methods is not.
+        let sent = ["accept-encoding", "if-match", "if-unmodified-since", "origin", "user-agent"];
+        for name in HEADERS.into_iter().filter(|name| !sent.contains(name) && !name.starts_with("x-plex-")) {
+            attacker = attacker.with(name, POISON);
+        }
+        for method in [http::Method::GET, http::Method::PUT, http::Method::POST] {
+            attacker.send(method, target, "").await;
+        }
+        let arrived = server.take();
+        assert_eq!(arrived.len(), 3, "{target}");
+        for request in arrived {
+            assert!(!request.head.contains(POISON), "{}", request.head);
+            assert_eq!(
+                request.header("host"),
+                [server.address.to_string()],
+                "the host is the configured one"
+            );
+        }
+        end(server, stage).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn six_the_host_a_stranger_names_is_told_to_nobody_else() {
+    let info = r#"{"LocalAddress":"http://10.0.0.1:8096","ServerName":"den","Version":"10.11.0","Id":"a"}"#;
+    let (server, stage) = play(Kind::Jellyfin, "", move |_: &Arrived| {
+        crate::stage::scripted::Reply::Bytes(crate::stage::scripted::answer(
+            "200 OK",
+            "application/json",
+            info,
+        ))
+    })
+    .await;
+    let local = |client: Client| async move {
+        client.get("/System/Info/Public").await.json()["LocalAddress"].as_str().map(str::to_owned)
+    };
+    assert_eq!(
+        local(stage.client().with("host", "evil.example")).await.as_deref(),
+        Some("http://evil.example")
+    );
+    let expected = format!("http://{}", stage.address(0));
+    assert_eq!(local(stage.client()).await.as_deref(), Some(expected.as_str()));
+    assert_eq!(local(stage.client().with("x-forwarded-host", "evil.example")).await, Some(expected));
+    end(server, stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn six_a_read_with_a_body_is_not_kept() {
+    let (server, stage) = play(Kind::Plex, "", echo(Kind::Plex)).await;
+    let mut fat = stage.raw().await;
+    let request = format!(
+        "GET /library/sections HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nX-Plex-Token: {TOKEN}\r\n\
+         Content-Length: 10\r\n\r\n{POISON}"
+    );
+    for _ in 0..2 {
+        assert_eq!(fat.ask(&request).await.expect("an answer").status(), 200);
+    }
+    let answer = client(&stage, Kind::Plex, TOKEN).get("/library/sections").await;
+    assert!(!answer.was_hit(), "what a body may have changed is no answer for who sends none");
+    end(server, stage).await;
+}

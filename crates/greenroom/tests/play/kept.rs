@@ -1,0 +1,445 @@
+//! What outlives the process: proofs come back, refusals stay, a file in trouble is left alone, and all of it can be
+//! saved and put back.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use greenroom_cache::Clock;
+use greenroom_dialect::class::Class;
+use greenroom_dialect::credential::{Credential, Secret};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout};
+use tokio_util::task::TaskTracker;
+
+use crate::binary::{command, folder, identity, run};
+use crate::outages::{FACTOR, Mood, Moody, gateway, json, until_down};
+use crate::stage::scripted::{Reply, Scripted, answer, container};
+use crate::stage::waiting::until;
+use crate::stage::{Client, Script, Stage};
+
+const TOKEN: &str = "SECRET-token-0123456789";
+
+fn credential(token: &str) -> Credential {
+    Credential { token: Some(Secret::new(token)), ..Credential::default() }
+}
+
+async fn stage(data_dir: &Path, url: &str, clock: &Clock) -> Stage {
+    Script::new()
+        .data_dir(data_dir)
+        .table(crate::deferred::PATIENT)
+        .server("home", "plex", url, "")
+        .start_at(clock.clone())
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_holds_over_a_restart_for_its_class_and_its_time() {
+    let moody = Moody::start().await;
+    let (data, clock) = (folder(), Clock::scaled(FACTOR));
+    let url = format!("http://{}", moody.server.address);
+    let first = stage(data.path(), &url, &clock).await;
+    assert_eq!(json(&first, "anna").get("/library/sections").await.status, 200);
+    first.down().await;
+    let second = stage(data.path(), &url, &clock).await;
+    let home = gateway(&second, 0);
+    let anna = home.identities.known(&credential("anna")).expect("she is known");
+    assert!(anna.is_accepted(Class::Sections, clock.now_ms(), home.origin.settings.auth_ttl));
+    assert!(!anna.is_accepted(Class::Lists, clock.now_ms(), home.origin.settings.auth_ttl));
+    assert!(
+        !anna.is_accepted(Class::Sections, clock.now_ms() + 300_000, home.origin.settings.auth_ttl),
+        "too old"
+    );
+    assert!(home.identities.known(&credential("bert")).is_none());
+    second.down().await;
+    moody.server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_was_down_is_down_after_a_restart_until_a_probe_says_otherwise() {
+    let moody = Moody::start().await;
+    let (data, clock) = (folder(), Clock::scaled(FACTOR));
+    let url = format!("http://{}", moody.server.address);
+    let first = stage(data.path(), &url, &clock).await;
+    let anna = json(&first, "anna");
+    assert_eq!(anna.get("/library/sections").await.status, 200);
+    moody.is(Mood::HangsUp);
+    until_down(&first, 0, &anna).await;
+    let heard_ms = gateway(&first, 0).origin.breaker.outage().expect("it is down").heard_ms;
+    first.down().await;
+    let second = stage(data.path(), &url, &clock).await;
+    let home = gateway(&second, 0);
+    let outage = home.origin.breaker.outage().expect("it is down still");
+    assert_eq!(outage.heard_ms, heard_ms);
+    let (ttl, offline_ttl) = (home.origin.settings.auth_ttl, home.origin.settings.offline_auth_ttl);
+    let anna = home.identities.known(&credential("anna")).expect("she is known");
+    assert!(anna.is_proven_offline(&outage, clock.now_ms(), ttl, offline_ttl));
+    second.down().await;
+    moody.is(Mood::Well);
+    let third = stage(data.path(), &url, &clock).await;
+    // The first request waits for the probe, and finds the server back.
+    assert_eq!(json(&third, "bert").get("/library/sections").await.status, 200);
+    third.down().await;
+    moody.server.stop();
+}
+
+/// The program on a folder that outlives it.
+pub struct Program {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Program {
+    pub fn start(home: &TempDir, url: &str) -> Self {
+        Self::start_with(home, url, &[])
+    }
+
+    pub fn start_with(home: &TempDir, url: &str, environment: &[(&str, &str)]) -> Self {
+        let mut command = command(home);
+        command.envs(environment.iter().copied());
+        command.env("GREENROOM_LOG", "info").stderr(Stdio::inherit());
+        // A slow machine shall not use up what an answer that refuses waits at most.
+        command.env("GREENROOM_STATE_SETTLE_MS", "60000");
+        let arguments = ["serve", "--plex", url, "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"];
+        let mut child = command.args(arguments).spawn().expect("it starts");
+        let lines = BufReader::new(child.stdout.take().expect("it has an output")).lines();
+        Self { child, lines }
+    }
+
+    async fn after(&mut self, start: &str) -> String {
+        loop {
+            let line = self.lines.next_line().await.expect("it prints text").expect("it prints more");
+            if let Some(rest) = line.trim().strip_prefix(start) {
+                return rest.to_owned();
+            }
+        }
+    }
+
+    pub async fn client(&mut self, token: &str) -> Client {
+        self.client_and_control(token).await.0
+    }
+
+    /// A client that shows this token, and the address of the control plane.
+    pub async fn client_and_control(&mut self, token: &str) -> (Client, String) {
+        let address = self.after("point your apps at http://").await.parse().expect("an address");
+        let page = self.after("page: http://").await;
+        let client = Client::new(address).with("accept", "application/json").with("x-plex-token", token);
+        (client, page.trim_end_matches('/').to_owned())
+    }
+
+    /// Tells it to stop, and waits until it has.
+    pub async fn stop_well(mut self) {
+        let pid = self.child.id().expect("it runs").to_string();
+        assert!(std::process::Command::new("kill").arg(&pid).status().expect("kill runs").success());
+        assert!(self.child.wait().await.expect("it ends").success());
+    }
+
+    /// As a power switch would, but for the disk.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("it dies");
+    }
+}
+
+fn state_of(home: &TempDir) -> std::path::PathBuf {
+    home.path().join(".local/state/greenroom/state.db")
+}
+
+fn proofs_in(home: &TempDir) -> i64 {
+    let db = rusqlite::Connection::open(state_of(home)).expect("it opens");
+    db.query_row("SELECT (SELECT count(*) FROM accepted) + (SELECT count(*) FROM image)", [], |row| {
+        row.get(0)
+    })
+    .expect("it can be read")
+}
+
+/// Waits until so many proofs are kept: that takes a second.
+async fn until_kept(home: &TempDir, proofs: i64) {
+    until(|| proofs_in(home) >= proofs).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_the_client_was_told_of_is_never_lost_by_a_kill() {
+    let is_revoked = Arc::new(AtomicBool::new(false));
+    let revoked = Arc::clone(&is_revoked);
+    let server = Scripted::start(&TaskTracker::new(), move |request| {
+        Reply::Bytes(match request.target.as_str() {
+            "/identity" => identity(),
+            _ if revoked.load(Ordering::SeqCst) => answer("401 Unauthorized", "text/html", "no"),
+            target if target.contains("thumb") => answer("200 OK", "image/gif", "GIF89a ;"),
+            _ => container(request.before),
+        })
+    })
+    .await;
+    let (home, url) = (folder(), format!("http://{}", server.address));
+    for round in 0..10 {
+        is_revoked.store(false, Ordering::SeqCst);
+        let mut program = Program::start(&home, &url);
+        let client = program.client(TOKEN).await;
+        for target in ["/library/sections", "/library/metadata/1/thumb/2"] {
+            let answer = client.get(target).await;
+            assert_eq!(answer.status, 200);
+            assert!(
+                !answer.was_hit(),
+                "round {round}: {target} was answered to a token that had been refused"
+            );
+        }
+        until_kept(&home, 2).await;
+        is_revoked.store(true, Ordering::SeqCst);
+        assert_eq!(client.get("/library/onDeck").await.status, 401);
+        program.kill().await;
+        assert_eq!(proofs_in(&home), 0, "round {round}");
+    }
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_state_is_said_once_and_kept_and_the_gateway_goes_on() {
+    let server = Scripted::start(&TaskTracker::new(), |request| {
+        Reply::Bytes(if request.target == "/identity" { identity() } else { container(1) })
+    })
+    .await;
+    let (data, url) = (folder(), format!("http://{}", server.address));
+    let file = data.path().join("state.db");
+    let damaged = b"something else than a database, that was here before".repeat(50);
+    std::fs::write(&file, &damaged).expect("written");
+    let stage = stage(data.path(), &url, &Clock::system()).await;
+    let anna = json(&stage, "anna");
+    assert_eq!(anna.get("/library/sections").await.status, 200);
+    assert!(anna.get("/library/sections").await.was_hit());
+    let shown = stage.control().get("/api/v1/cache/stats").await.json();
+    let warning = &shown["warnings"][0];
+    assert_eq!(warning["code"], "state-damaged", "{shown}");
+    assert!(warning["remedy"].as_str().expect("text").contains("greenroom restore"), "{warning}");
+    stage.down().await;
+    assert!(std::fs::read(&file).expect("it is there") == damaged, "it was touched");
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_cannot_be_written_delays_nobody_and_what_was_refused_is_kept_later() {
+    let is_revoked = Arc::new(AtomicBool::new(false));
+    let revoked = Arc::clone(&is_revoked);
+    let server = Scripted::start(&TaskTracker::new(), move |request| {
+        Reply::Bytes(match request.target.as_str() {
+            "/identity" => identity(),
+            _ if revoked.load(Ordering::SeqCst) => answer("401 Unauthorized", "text/html", "no"),
+            _ => container(request.before),
+        })
+    })
+    .await;
+    let (data, url) = (folder(), format!("http://{}", server.address));
+    let stage = stage(data.path(), &url, &Clock::system()).await;
+    let anna = json(&stage, "anna");
+    assert_eq!(anna.get("/library/sections").await.status, 200);
+    assert!(stage.process.state.flush().await);
+    let other = rusqlite::Connection::open(data.path().join("state.db")).expect("it opens");
+    let proofs = || -> i64 {
+        other.query_row("SELECT count(*) FROM accepted", [], |row| row.get(0)).expect("it can be read")
+    };
+    assert_eq!(proofs(), 1);
+    other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    for target in ["/library/sections", "/library/sections/1/all", "/hubs"] {
+        assert_eq!(anna.get(target).await.status, 200, "{target}");
+    }
+    is_revoked.store(true, Ordering::SeqCst);
+    assert_eq!(anna.get("/library/onDeck").await.status, 401);
+    // All of that was answered while nothing could be written.
+    assert_eq!(proofs(), 1);
+    other.execute_batch("ROLLBACK").expect("it was begun");
+    while proofs() > 0 {
+        assert!(stage.process.state.flush().await);
+    }
+    drop(other);
+    stage.down().await;
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_an_app_is_told_of_a_refusal_no_proof_of_that_token_is_kept_any_more() {
+    let is_revoked = Arc::new(AtomicBool::new(false));
+    let revoked = Arc::clone(&is_revoked);
+    let server = Scripted::start(&TaskTracker::new(), move |request| {
+        Reply::Bytes(match request.target.as_str() {
+            "/identity" => identity(),
+            _ if revoked.load(Ordering::SeqCst) => answer("401 Unauthorized", "text/html", "no"),
+            _ => container(request.before),
+        })
+    })
+    .await;
+    let (data, url) = (folder(), format!("http://{}", server.address));
+    // Time hardly passes: a slow machine shall not use up what the answer waits at most.
+    let stage = stage(data.path(), &url, &Clock::scaled(0.01)).await;
+    let other = rusqlite::Connection::open(data.path().join("state.db")).expect("it opens");
+    let anna = json(&stage, "anna");
+    assert_eq!(anna.get("/library/sections").await.status, 200);
+    assert!(stage.process.state.flush().await);
+    let known = gateway(&stage, 0).identities.known(&credential("anna")).expect("she is known");
+    let tasks = TaskTracker::new();
+    other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
+    is_revoked.store(true, Ordering::SeqCst);
+    let told = tasks.spawn(async move { anna.get("/library/onDeck").await.status });
+    until(|| known.is_refused()).await;
+    for _ in 0..20_000 {
+        tokio::task::yield_now().await;
+        assert!(!told.is_finished(), "she was told of what is not durable");
+    }
+    other.execute_batch("ROLLBACK").expect("it was begun");
+    assert_eq!(told.await.expect("it did not panic").as_u16(), 401);
+    let proofs: i64 =
+        other.query_row("SELECT count(*) FROM accepted", [], |row| row.get(0)).expect("it can be read");
+    assert_eq!(proofs, 0);
+    drop(other);
+    stage.down().await;
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_is_removed_or_replaced_while_running_is_begun_anew() {
+    let moody = Moody::start().await;
+    let (data, clock) = (folder(), Clock::scaled(FACTOR));
+    let url = format!("http://{}", moody.server.address);
+    let first = stage(data.path(), &url, &clock).await;
+    assert_eq!(json(&first, "anna").get("/library/sections").await.status, 200);
+    assert!(first.process.state.flush().await);
+    for name in ["state.db", "state.db-wal", "state.db-shm"] {
+        std::fs::remove_file(data.path().join(name)).expect("it was there");
+    }
+    assert!(first.process.state.flush().await);
+    first.down().await;
+    let second = stage(data.path(), &url, &clock).await;
+    assert!(gateway(&second, 0).identities.known(&credential("anna")).is_some(), "all is written anew");
+    second.down().await;
+    moody.server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_could_not_be_opened_at_the_start_is_read_before_it_is_written() {
+    let moody = Moody::start().await;
+    let (data, clock) = (folder(), Clock::scaled(FACTOR));
+    let url = format!("http://{}", moody.server.address);
+    let first = stage(data.path(), &url, &clock).await;
+    for token in ["anna", "carl"] {
+        assert_eq!(json(&first, token).get("/library/sections").await.status, 200);
+    }
+    first.down().await;
+    let (file, aside) = (data.path().join("state.db"), data.path().join("aside"));
+    std::fs::rename(&file, &aside).expect("it was there");
+    // A link to what is no file: it can be replaced in one step, so nobody finds nothing there and begins anew.
+    std::os::unix::fs::symlink(data.path(), &file).expect("made");
+    let second = stage(data.path(), &url, &clock).await;
+    assert_eq!(second.process.state.trouble(), Some(greenroom_state::error::Trouble::Failing));
+    assert_eq!(json(&second, "bert").get("/library/sections").await.status, 200);
+    // The server refuses somebody meanwhile.
+    let home = gateway(&second, 0);
+    home.identify(&credential("carl")).refuse();
+    std::fs::rename(&aside, &file).expect("it is put back");
+    while second.process.state.trouble().is_some() {
+        assert!(second.process.state.flush().await);
+    }
+    let accepted = |home: &greenroom_proxy::server::Server, token: &str| {
+        let known = home.identities.known(&credential(token));
+        known.is_some_and(|one| one.was_accepted(Class::Sections))
+    };
+    assert!(accepted(&home, "anna"), "what was kept counts from now on");
+    assert!(!accepted(&home, "carl"), "but for who was refused meanwhile");
+    drop(home);
+    second.down().await;
+    let third = stage(data.path(), &url, &clock).await;
+    let home = gateway(&third, 0);
+    assert!(accepted(&home, "anna") && accepted(&home, "bert") && !accepted(&home, "carl"));
+    drop(home);
+    third.down().await;
+    moody.server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_made_beside_a_running_gateway_and_put_back_only_without_one() {
+    let server = Scripted::start(&TaskTracker::new(), |request| {
+        Reply::Bytes(if request.target == "/identity" { identity() } else { container(1) })
+    })
+    .await;
+    let (home, url) = (folder(), format!("http://{}", server.address));
+    let mut program = Program::start(&home, &url);
+    let client = program.client(TOKEN).await;
+    assert_eq!(client.get("/library/sections").await.status, 200);
+    until_kept(&home, 1).await;
+    let file = home.path().join("saved.backup").display().to_string();
+    let (code, out, errors) = run(&home, &["backup", &file], &[]).await;
+    assert_eq!(code, 0, "{errors}");
+    assert!(out.contains("state.db, control.token, identity.key, read.token, webhook.secret"), "{out}");
+    assert!(out.contains("it holds secrets"), "{out}");
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(&file).expect("it is there").permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600);
+    let bytes = std::fs::read(&file).expect("it can be read");
+    assert!(!bytes.windows(TOKEN.len()).any(|part| part == TOKEN.as_bytes()), "a client's token is in it");
+    let (code, _, errors) = run(&home, &["restore", &file], &[]).await;
+    assert_eq!(code, 1);
+    assert!(errors.contains("a gateway runs on") && errors.contains("stop it first"), "{errors}");
+    program.kill().await;
+
+    let data = home.path().join(".local/state/greenroom");
+    let key = std::fs::read(data.join("identity.key")).expect("it is there");
+    std::fs::write(data.join("identity.key"), [7; 32]).expect("written");
+    std::fs::write(data.join("state.db"), "damaged").expect("written");
+    let (code, out, errors) = run(&home, &["restore", &file], &[]).await;
+    assert_eq!(code, 0, "{errors}");
+    assert!(out.contains("what was there before is kept in"), "{out}");
+    assert!(out.contains("identity.key is another than before"), "{out}");
+    assert_eq!(std::fs::read(data.join("identity.key")).expect("it is there"), key);
+    assert_eq!(proofs_in(&home), 0, "what was refused since must not come back");
+    let kept = std::fs::read_dir(&data).expect("a folder").flatten();
+    let kept = kept.map(|entry| entry.path()).find(|path| path.display().to_string().contains("replaced-"));
+    let kept = kept.expect("what was replaced is kept");
+    assert_eq!(std::fs::read(kept.join("identity.key")).expect("it is kept"), [7; 32]);
+    assert_eq!(std::fs::read(kept.join("state.db")).expect("it is kept"), b"damaged");
+
+    let mut program = Program::start(&home, &url);
+    assert_eq!(program.client(TOKEN).await.get("/library/sections").await.status, 200);
+    program.kill().await;
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_backup_is_put_back_a_start_invents_no_keys() {
+    let home = folder();
+    let data = home.path().join(".local/state/greenroom");
+    std::fs::create_dir_all(&data).expect("made");
+    let lock = std::fs::File::create(data.join("greenroom.lock")).expect("made");
+    lock.lock().expect("nobody has it");
+    let arguments =
+        ["serve", "--plex", "http://127.0.0.1:9", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"];
+    let (code, _, errors) = run(&home, &arguments, &[]).await;
+    assert_ne!(code, 0);
+    assert!(errors.contains("is in use by another process"), "{errors}");
+    assert!(!data.join("identity.key").exists() && !data.join("control.token").exists());
+    drop(lock);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_backup_is_neither_replaced_nor_put_back() {
+    let home = folder();
+    let (code, _, errors) = run(&home, &["backup", "anywhere"], &[]).await;
+    assert_eq!(code, 1, "{errors}");
+    let (code, _, _) = run(&home, &["token", "show"], &[]).await;
+    assert_eq!(code, 0);
+    let photo = home.path().join("photo.jpg");
+    std::fs::write(&photo, "a photo").expect("written");
+    let name = photo.display().to_string();
+    let (code, _, errors) = run(&home, &["backup", &name], &[]).await;
+    assert_eq!(code, 1);
+    assert!(errors.contains("is no backup of Greenroom and is not replaced"), "{errors}");
+    assert_eq!(std::fs::read(&photo).expect("it is there"), b"a photo");
+    let (code, _, errors) = run(&home, &["restore", &name], &[]).await;
+    assert_eq!(code, 1);
+    assert!(errors.contains("it is no backup of Greenroom"), "{errors}");
+    let into = home.path().join("backups");
+    std::fs::create_dir(&into).expect("made");
+    let into = into.display().to_string();
+    let (code, out, errors) = run(&home, &["backup", &into], &[]).await;
+    assert_eq!(code, 0, "{errors}");
+    assert!(out.contains("backups/greenroom-") && out.contains(".backup: control.token"), "{out}");
+}

@@ -1,0 +1,130 @@
+//! Builds: by themselves, whole, and at a small cost.
+
+use std::time::Duration;
+
+use greenroom_simulator::latency::Latency;
+use greenroom_sync::index::{Asked, NotReady, State};
+
+use super::{FACTOR, House, SLOW, music, report, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_music_of_a_plex_is_indexed_by_itself_and_cheaply() {
+    let house = House::plex_with(music(3_000), "", SLOW).await;
+    let library = house.current().await;
+    let report = report(&library);
+    assert_eq!(report.items["tracks"], 3_000, "{report:#?}");
+    assert!(report.cost.build_requests <= 3_000 / 1_000 + 10, "{report:#?}");
+    println!("{} requests for 3,000 tracks", report.cost.build_requests);
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_music_of_a_jellyfin_is_indexed_by_itself_and_cheaply() {
+    let house = House::jellyfin(music(3_000), SLOW).await;
+    let library = house.current().await;
+    let report = report(&library);
+    assert_eq!(report.items["tracks"], 3_000, "{report:#?}");
+    assert!(report.cost.build_requests <= 3_000 / 1_000 + 10, "{report:#?}");
+    println!("{} requests for 3,000 tracks", report.cost.build_requests);
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn video_is_indexed_at_its_first_lookup() {
+    let house = House::plex(music(300)).await;
+    house.current().await;
+    let shows = house.stage.process.libraries.all();
+    let shows =
+        shows.into_iter().find(|library| report(library).contents == "shows").expect("there are shows");
+    assert_eq!(shows.state(), State::Idle);
+    shows.look_up();
+    until(&shows, |shows| shows.state() == State::Current).await;
+    let report = report(&shows);
+    assert!(report.items["shows"] > 0 && report.items["episodes"] > report.items["seasons"], "{report:#?}");
+    house.end().await;
+}
+
+/// `cargo nextest run -p greenroom --run-ignored only a_hundred_thousand` prints what it costs.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes half a minute; prints a figure"]
+async fn a_hundred_thousand_tracks_cost_a_hundred_and_ten_requests_at_most() {
+    let house = House::plex_with(music(100_000), "", SLOW).await;
+    let library = house.current().await;
+    let report = report(&library);
+    println!("{:?}, {:?}", report.cost, report.generation);
+    assert_eq!(report.items["tracks"], 100_000);
+    assert!(report.cost.build_requests <= 110, "{report:#?}");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_for_a_library_gets_its_first_whole_snapshot() {
+    let house = House::plex(music(600)).await;
+    let library = house.music().await;
+    let generation = library.ready().await.expect("it is built");
+    assert_eq!(generation.snapshot.len(), 600);
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_indexed_by_itself_while_the_cache_only_observes() {
+    let house = House::plex_with(music(300), "mode = \"observe\"\n", FACTOR).await;
+    let library = house.music().await;
+    assert_eq!(library.state(), State::Idle);
+    assert_eq!(house.pages(), 0);
+    assert_eq!(library.build(false), Asked::Begun, "but it is when somebody asks");
+    house.current().await;
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_turned_off_by_configuration_is_not_built_and_a_lookup_says_so() {
+    let house = House::plex_with(music(300), "[server.library]\nenabled = false\n", FACTOR).await;
+    let library = house.music().await;
+    assert_eq!(library.state(), State::Off);
+    assert_eq!(library.ready().await.err(), Some(NotReady::Off));
+    let warnings = house.stage.process.servers[0].0.origin.warnings.holding();
+    assert!(warnings.iter().any(|warning| warning.code == "library-off"), "{warnings:?}");
+    assert_eq!((house.pages(), library.build(true)), (0, Asked::Off));
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_is_watched_from_the_command_line_and_over_the_api_until_it_ends() {
+    let house = House::plex(music(3_000)).await;
+    let library = house.current().await;
+    house.server.set_latency(Latency::even(Duration::from_millis(20)));
+    library.build(false);
+    let control = house.stage.control().with("accept", "text/event-stream");
+    let events = control.get(&format!("/api/v1/libraries/{}/progress", library.id)).await.text();
+    assert!(events.starts_with("event: progress\n"), "{events}");
+    assert_eq!(events.matches("event: end\n").count(), 1, "{events}");
+    assert!(events.contains("\"phase\":\"crawling\"") && events.contains("\"percent\":"), "{events}");
+    let build = |more: &[&str]| {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_greenroom"));
+        command.arg("build").args(more).arg("--control").arg(house.stage.process.control.to_string());
+        command.arg("--data-dir").arg(house.data()).env_clear().output()
+    };
+    let done = build(&["music", "--json"]).await.expect("it runs");
+    let said: serde_json::Value = serde_json::from_slice(&done.stdout).expect("it prints JSON");
+    assert_eq!(
+        (done.status.code(), &said["libraries"][0]["state"]),
+        (Some(0), &"current".into()),
+        "{done:?}"
+    );
+    assert_eq!(build(&["nowhere"]).await.expect("it runs").status.code(), Some(2));
+    let listed = build(&["--list"]).await.expect("it runs");
+    let listed = String::from_utf8(listed.stdout).expect("it prints text");
+    assert!(listed.contains("current") && listed.contains("3,000"), "{listed}");
+    for (word, state) in [("--off", "off"), ("--on", "current")] {
+        let done = build(&["music", word, "--json"]).await.expect("it runs");
+        let said: serde_json::Value = serde_json::from_slice(&done.stdout).expect("it prints JSON");
+        assert_eq!(
+            (done.status.code(), &said["libraries"][0]["state"]),
+            (Some(0), &state.into()),
+            "{done:?}"
+        );
+    }
+    assert_eq!(build(&["--off"]).await.expect("it runs").status.code(), Some(2), "one is named");
+    house.end().await;
+}

@@ -1,0 +1,360 @@
+//! What goes wrong while a library is built: the old one stays and says so, nothing is ever published in part, and what
+//! was fetched is not fetched again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use greenroom_simulator::catalogue::{ItemId, Kind, Section, SortKey};
+use greenroom_simulator::faults::{Fault, Rule};
+use greenroom_simulator::latency::Latency;
+use greenroom_sync::index::{Asked, Failure, Library, NotReady, Phase, State};
+use http::Method;
+use parking_lot::Mutex;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+
+use super::{FACTOR, House, REAL, keys, keys_of, music, report, until};
+use crate::stage::waiting;
+
+const TRACKS: u32 = 3_000;
+const PAGES: &str = "/library/sections/";
+
+fn phase(library: &Arc<Library>) -> Phase {
+    library.progress().borrow().phase
+}
+
+/// Whether pages of this build have come: before it begins the figures are those of the last one.
+fn is_crawling(library: &Arc<Library>) -> bool {
+    let progress = library.progress();
+    let progress = progress.borrow();
+    progress.phase == Phase::Crawling && progress.items > 0
+}
+
+const FAULTS: [Fault; 4] =
+    [Fault::StartPage503, Fault::Truncated, Fault::HtmlInsteadOfJson, Fault::EmptyWhileStarting];
+
+/// Numbers that look like chance, and are the same every time.
+struct Draw(u32);
+
+impl Draw {
+    fn below(&mut self, end: u32) -> u32 {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.0 >> 8) % end
+    }
+}
+
+/// By number, the keys of every generation that was published.
+type Seen = Arc<Mutex<BTreeMap<u64, Vec<String>>>>;
+
+/// Notes every generation that is published, until it is dropped.
+fn noted(library: &Arc<Library>) -> (Seen, AbortOnDropHandle<()>) {
+    let (seen, library) = (Seen::default(), Arc::clone(library));
+    let book = Arc::clone(&seen);
+    let mut progress = library.progress();
+    let noting = async move {
+        while progress.changed().await.is_ok() {
+            let held = library.generation().expect("something is kept");
+            book.lock().entry(held.number).or_insert_with(|| keys_of(&held));
+        }
+    };
+    (seen, AbortOnDropHandle::new(TaskTracker::new().spawn(noting)))
+}
+
+/// Builds that came to an end, however they ended.
+fn builds(library: &Arc<Library>) -> u64 {
+    library.report(false).builds.values().sum()
+}
+
+/// Waits until another build than the first so many has ended, and nothing is wished for.
+async fn ended(library: &Arc<Library>, before: u64) {
+    waiting::until(|| builds(library) > before && phase(library) == Phase::Idle && !library.is_asked()).await;
+}
+
+/// Fifty builds, each with a fault at a random page, some with a change in the middle. Time is paused: a page that comes
+/// late is followed by smaller ones, so a busy machine would be asked more often.
+async fn never_a_part(house: House) {
+    let library = house.current().await;
+    let mut truths = vec![house.tracks()];
+    assert_eq!((keys(&library), truths[0].len()), (truths[0].clone(), TRACKS as usize));
+    let usual = report(&library).cost.build_requests;
+    house.server.ledger().reset();
+    let before = builds(&library);
+    library.build(false);
+    ended(&library, before).await;
+    let pages = u32::try_from(house.pages()).expect("they are few");
+    let (seen, _noting) = noted(&library);
+    let mut draw = Draw(0x9e37_79b9);
+    for round in 0..50_usize {
+        let (spare, times) = (draw.below(pages), 1 + draw.below(3));
+        let fault = FAULTS[round % FAULTS.len()];
+        let rule = Rule { fault, path_prefix: Some(house.lists().into()), spare, times: Some(times) };
+        house.server.faults().set_rule(rule.clone());
+        let before = builds(&library);
+        library.build(false);
+        let changes = round % 5 == 4;
+        if changes {
+            until(&library, is_crawling).await;
+            house.server.change(|write| {
+                let all = write.view().list(Kind::Track, SortKey::Id);
+                let track = all[draw.below(2_000) as usize];
+                let album = write.view().parent(track).expect("it lies in an album");
+                if round % 2 == 0 {
+                    assert!(write.delete(track));
+                } else {
+                    write.add_track(album, "Come Meanwhile").expect("it is there");
+                }
+            });
+            truths.push(house.tracks());
+        }
+        ended(&library, before).await;
+        assert_ne!(house.server.faults().rule(), rule, "round {round}: it did not strike");
+        house.server.faults().clear();
+        let shown = report(&library);
+        assert_eq!(Some(&keys(&library)), truths.last(), "round {round}: {shown:#?}");
+        assert_eq!(shown.state, "current", "round {round}: {shown:#?}");
+        let most = usual + 2 * u64::from(times) + 12 + if changes { 12 } else { 0 };
+        assert!(shown.cost.build_requests <= most, "round {round}: more than {most}: {shown:#?}");
+    }
+    let seen = seen.lock().clone();
+    assert!(seen.len() >= truths.len() - 1, "{} generations of {} truths", seen.len(), truths.len());
+    for (number, held) in &seen {
+        assert!(truths.contains(held), "generation {number} with {} items was never true", held.len());
+    }
+    house.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plex_that_fails_at_any_page_costs_no_more_than_that_page_and_never_a_part() {
+    never_a_part(House::plex_with(music(TRACKS), "", 5.0).await).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_jellyfin_that_fails_at_any_page_costs_no_more_than_that_page_and_never_a_part() {
+    never_a_part(House::jellyfin(music(TRACKS), 5.0).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_fails_on_and_on_leaves_what_was_kept_and_that_is_said() {
+    for house in [House::plex(music(TRACKS)).await, House::jellyfin(music(TRACKS), FACTOR).await] {
+        let library = house.current().await;
+        let (whole, number) = (keys(&library), library.generation().expect("something is kept").number);
+        for (fault, spare) in [(Fault::Truncated, 3), (Fault::HtmlInsteadOfJson, 2)] {
+            let rule = Rule { fault, path_prefix: Some(house.lists().into()), spare, times: None };
+            house.server.faults().set_rule(rule);
+            library.build(false);
+            until(&library, |library| phase(library) == Phase::Idle && library.failure().is_some()).await;
+            let shown = report(&library);
+            let reason = shown.failure.as_ref().expect("it says why").reason;
+            assert!(["unreachable", "unfit"].contains(&reason), "{fault:?}: {shown:#?}");
+            assert_eq!(shown.state, "stale", "{fault:?}: {shown:#?}");
+            assert_eq!(library.generation().expect("the old one stays").number, number, "{fault:?}");
+            assert_eq!(keys(&library), whole, "{fault:?}");
+            house.server.faults().clear();
+            library.build(false);
+            until(&library, |library| phase(library) == Phase::Idle && library.state() == State::Current)
+                .await;
+        }
+        house.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn turning_a_library_off_ends_its_build_and_turning_it_on_begins_a_new_one() {
+    let house = House::plex(music(TRACKS)).await;
+    let library = house.current().await;
+    house.server.set_latency(Latency::even(Duration::from_millis(50)));
+    library.build(false);
+    until(&library, is_crawling).await;
+    let libraries = &house.stage.process.libraries;
+    libraries.choose(&library, false).await.expect("it is written down");
+    // The next build must not wait for the schedule: this one was not ended by somebody who did not want it now.
+    libraries.choose(&library, true).await.expect("it is written down");
+    house.server.set_latency(Latency::none());
+    until(&library, |library| phase(library) == Phase::Idle && library.state() == State::Current).await;
+    let shown = report(&library);
+    assert_eq!((shown.builds["done"], shown.builds["cancelled"]), (2, 1), "{shown:#?}");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_published_of_a_library_that_was_turned_off_meanwhile() {
+    let house = House::plex(music(TRACKS)).await;
+    let library = house.current().await;
+    house.server.set_latency(Latency::even(Duration::from_millis(20)));
+    for wanted in [Phase::Crawling, Phase::CatchingUp, Phase::Indexing, Phase::Saving] {
+        library.build(false);
+        let mut progress = library.progress();
+        let at = progress.wait_for(|progress| progress.phase == wanted || progress.phase == Phase::Idle);
+        drop(at.await.expect("it lives"));
+        house.stage.process.libraries.choose(&library, false).await.expect("it is written down");
+        until(&library, |library| phase(library) == Phase::Idle).await;
+        assert!(library.generation().is_none(), "{wanted:?}");
+        assert_eq!(library.state(), State::Off, "{wanted:?}");
+        house.stage.process.libraries.choose(&library, true).await.expect("it is written down");
+        until(&library, |library| phase(library) == Phase::Idle && library.state() == State::Current).await;
+    }
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_a_build_with_force_has_it_believed() {
+    let house = House::plex(music(TRACKS)).await;
+    let library = house.current().await;
+    house.server.scan(Section::Music, true);
+    house.server.change_quietly(|write| {
+        let tracks: Vec<ItemId> = write.view().catalogue().ids(Kind::Track).collect();
+        for track in &tracks[600..] {
+            assert!(write.delete(*track));
+        }
+    });
+    house.server.set_latency(Latency::even(Duration::from_millis(20)));
+    library.build(false);
+    until(&library, |library| phase(library) != Phase::Idle).await;
+    assert_eq!(library.build(true), Asked::Joined);
+    until(&library, |library| phase(library) == Phase::Idle && !library.is_asked()).await;
+    let shown = report(&library);
+    assert_eq!((keys(&library).len(), shown.builds.get("shrunk")), (600, None), "{shown:#?}");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_goes_on_where_it_was_when_the_server_comes_back() {
+    let house = House::plex(music(TRACKS)).await;
+    let library = house.current().await;
+    let first = library.generation().expect("something is kept").number;
+    house.server.ledger().reset();
+    house.server.set_latency(Latency::even(Duration::from_millis(20)));
+    library.build(false);
+    until(&library, |library| is_crawling(library) && library.progress().borrow().items > 1_000).await;
+    house.server.faults().set(Fault::Gone);
+    until(&library, |library| phase(library) == Phase::Waiting || library.failure().is_some()).await;
+    assert_eq!(library.generation().expect("the old one stays").number, first);
+    house.server.faults().clear();
+    until(&library, |library| phase(library) == Phase::Idle && library.state() == State::Current).await;
+    let pages = house.pages();
+    assert!(pages <= TRACKS as usize / 250 + 8, "{pages} pages: it began anew");
+    assert_eq!(keys(&library).len(), TRACKS as usize);
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_build_waits_for_a_server_that_is_not_there_yet() {
+    let house = House::plex(music(300)).await;
+    house.current().await;
+    house.server.faults().set(Fault::Gone);
+    let house = house.forgotten().await;
+    assert!(house.stage.process.libraries.music_of("home").is_none());
+    house.server.faults().clear();
+    house.current().await;
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_builds_asked_for_at_once_are_one_crawl() {
+    let house = House::plex(music(TRACKS)).await;
+    let library = house.current().await;
+    let usual = house.pages();
+    house.server.ledger().reset();
+    house.server.set_latency(Latency::even(Duration::from_millis(10)));
+    let control = house.stage.control();
+    let path = format!("/api/v1/libraries/{}/build", library.id);
+    let first = control.send(Method::POST, &path, "").await;
+    let second = control.send(Method::POST, &path, r#"{"force":true}"#).await;
+    assert_eq!((first.status.as_u16(), second.status.as_u16()), (202, 202));
+    assert_eq!(
+        (first.json()["joined"].as_bool(), second.json()["joined"].as_bool()),
+        (Some(false), Some(true))
+    );
+    // An event, the first lookup and whoever waits come while it is under way.
+    let track = house.server.state().view().catalogue().ids(Kind::Track).next().expect("a track");
+    house.server.edit_item(track, |record| record.title = "Renamed Meanwhile".into());
+    library.look_up();
+    library.ready().await.expect("something is kept");
+    until(&library, |library| phase(library) == Phase::Idle && !library.is_asked()).await;
+    let pages = house.pages();
+    assert!(pages <= usual + 6, "{pages} pages where one crawl takes {usual}");
+    assert_eq!(report(&library).builds["done"], 2, "the one at the start, and this one");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_that_is_cancelled_leaves_what_was_kept() {
+    let house = House::plex(music(TRACKS)).await;
+    let library = house.current().await;
+    let before = library.generation().expect("something is kept").number;
+    house.server.set_latency(Latency::even(Duration::from_millis(50)));
+    let control = house.stage.control();
+    let path = format!("/api/v1/libraries/{}", library.id);
+    control.send(Method::POST, &format!("{path}/build"), "").await;
+    until(&library, is_crawling).await;
+    let cancelled = control.send(Method::POST, &format!("{path}/cancel"), "").await;
+    assert!(cancelled.text().contains("cancelled"), "{}", cancelled.text());
+    until(&library, |library| phase(library) == Phase::Idle).await;
+    let shown = report(&library);
+    assert_eq!((shown.state, shown.builds["cancelled"]), ("stale", 1), "{shown:#?}");
+    assert_eq!(library.generation().expect("the old one stays").number, before);
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_build_ends_when_its_time_is_over() {
+    let house = House::plex_with(music(600), "[server.library]\ntimeout_minutes = 1\n", 10.0).await;
+    let library = house.current().await;
+    house.server.faults().set_for(PAGES, Fault::Hang);
+    library.build(false);
+    until(&library, |library| library.failure().is_some()).await;
+    house.server.faults().clear();
+    assert_eq!(report(&library).failure.expect("it says why").reason, "timed-out");
+    assert_eq!(keys(&library).len(), 600, "the old one stays");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_library_that_does_not_fit_is_refused_with_numbers() {
+    let house = House::with_table(music(60_000), "[library]\nmemory_limit_mb = 16\n").await;
+    let library = house.music().await;
+    until(&library, |library| library.state() == State::Failed).await;
+    let shown = report(&library);
+    let failure = shown.failure.expect("it says why");
+    assert_eq!(failure.reason, "too-large");
+    assert!(failure.text.contains("16 MB are allowed"), "{}", failure.text);
+    assert!(shown.cost.build_requests < 20, "it was refused early: {:?}", shown.cost);
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_persons_read_does_not_wait_behind_pages() {
+    let more = "upstream_concurrency = 2\n";
+    let house = House::plex_with(music(TRACKS), more, REAL).await;
+    let library = house.current().await;
+    house.server.set_latency(Latency::even(Duration::from_millis(20)));
+    library.build(true);
+    until(&library, is_crawling).await;
+    let client = house.stage.client().with("x-plex-token", house.server.tokens().owner_a());
+    for number in 0..10 {
+        assert_eq!(client.get(&format!("/library/metadata/{}", 1 + number)).await.status.as_u16() / 100, 2);
+    }
+    let server = &house.stage.process.servers[0].0;
+    let own = greenroom_origin::scheduler::priority::Rank::Own;
+    let at = greenroom_origin::scheduler::priority::Rank::EVERY
+        .iter()
+        .position(|rank| *rank == own)
+        .expect("there is one");
+    let tally = server.origin.queue.sight().tallies[at];
+    assert!(tally.in_flight <= 1, "one page at a time: {tally:?}");
+    assert!(server.origin.counters.own.load(Ordering::Relaxed) > 0);
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_for_a_build_that_came_to_nothing_is_told_why_after_one_more_try() {
+    let house = House::with_table(music(60_000), "[library]\nmemory_limit_mb = 16\n").await;
+    let library = house.music().await;
+    until(&library, |library| library.state() == State::Failed).await;
+    let builds = report(&library).builds["too-large"];
+    let told = library.ready().await.expect_err("it does not fit");
+    assert!(matches!(told, NotReady::Failed(Failure::TooLarge { limit_mb: 16, .. })), "{told:?}");
+    assert_eq!(report(&library).builds["too-large"], builds + 1);
+    house.end().await;
+}

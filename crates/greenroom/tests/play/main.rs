@@ -1,0 +1,54 @@
+//! The whole process on a stage: a media server behind it, clients in front of it.
+//!
+//! One program for all of it, so that it is linked once. A file is a promise or a hazard.
+
+#![allow(unreachable_pub, missing_docs, reason = "nothing here is seen from outside")]
+
+mod arrows;
+mod bad_input;
+mod binary;
+mod bypass;
+mod cache_tools;
+mod crawling;
+mod crowd;
+mod dashboards;
+mod deferred;
+mod doctor;
+mod encryption;
+mod failures;
+mod hazards;
+mod hung_files;
+mod kept;
+mod library;
+mod listening;
+mod login;
+mod matching;
+mod media;
+mod mixing;
+mod not_down;
+mod notices;
+mod observe;
+mod outages;
+mod ownership;
+mod packaging;
+mod playlists;
+mod prefetch;
+mod queue;
+mod recognition;
+mod regressions;
+mod remote;
+mod request_bodies;
+mod restarts;
+mod rooms;
+mod shrunk;
+mod slept;
+mod sockets;
+mod sockets_dropped;
+mod sockets_kept;
+mod stage;
+mod statistics;
+mod statistics_kept;
+mod traces;
+mod twelve;
+mod undone;
+mod why;

@@ -1,0 +1,336 @@
+//! Observing: the server answers everything, once per question, and what the cache would have done is told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use greenroom_config::Mode;
+use greenroom_proxy::shadow::{Counts, Report};
+use http::Method;
+use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
+
+use crate::stage::scripted::{Arrived, Reply, Scripted, answer, container};
+use crate::stage::waiting::{until, until_told};
+use crate::stage::{Client, Script, Stage};
+
+const SECTIONS: &str = "/library/sections";
+const ITEM: &str = "/library/metadata/5";
+const SCROBBLE: &str = "/:/scrobble?identifier=com.plexapp.plugins.library&key=5";
+const SESSIONS: &str = "/status/sessions";
+
+async fn play(
+    script: impl Fn(&Arrived) -> Reply + Send + Sync + 'static,
+    more: &str,
+) -> (Scripted, Stage, Client) {
+    let server = Scripted::start(&TaskTracker::new(), script).await;
+    let more = format!("mode = \"observe\"\n{more}");
+    let stage =
+        Script::new().server("home", "plex", &format!("http://{}", server.address), &more).start().await;
+    let client = stage.client().with("x-plex-token", "token").with("accept", "application/json");
+    (server, stage, client)
+}
+
+/// The same answer however often it is asked for.
+fn still(_: &Arrived) -> Reply {
+    Reply::Bytes(container(1))
+}
+
+/// Another answer every time.
+fn moving(request: &Arrived) -> Reply {
+    Reply::Bytes(container(request.before))
+}
+
+/// The outcome once so many requests are judged.
+async fn report(stage: &Stage, judged: u64) -> Report {
+    let report = || stage.process.servers[0].0.observed().expect("it is observed");
+    until(|| report().totals.asked >= judged).await;
+    report()
+}
+
+async fn totals(stage: &Stage, judged: u64) -> Counts {
+    report(stage, judged).await.totals
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_is_the_servers_own_and_every_question_reaches_it_once() {
+    let (server, stage, client) = play(moving, "").await;
+    for round in 0..4 {
+        let through = client.get(SECTIONS).await;
+        assert_eq!(through.json()["MediaContainer"]["number"], round, "nothing is answered from the cache");
+        assert!(through.header("cache-status").contains("detail=observe"), "{:?}", through.headers);
+        assert!(through.header("age").is_empty());
+    }
+    assert_eq!(server.count("GET", SECTIONS), 4);
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_client_says_reaches_the_server_as_it_was_said() {
+    let (server, stage, client) = play(still, "").await;
+    let asked = client.with("accept-language", "de").with("x-plex-client-identifier", "abc");
+    asked.get("/library/sections?b=2&a=1").await;
+    let arrived = server.arrived();
+    assert_eq!(arrived[0].target, "/library/sections?b=2&a=1");
+    for line in ["accept-language: de", "x-plex-client-identifier: abc", "x-plex-token: token"] {
+        assert!(arrived[0].head.to_ascii_lowercase().contains(line), "{}", arrived[0].head);
+    }
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_have_been_saved_is_told_by_class_and_app() {
+    let (server, stage, client) = play(still, "").await;
+    let (kometa, tautulli) =
+        (client.with("x-plex-product", "Kometa"), client.with("x-plex-product", "Tautulli"));
+    for judged in 1..=3 {
+        kometa.get(SECTIONS).await;
+        report(&stage, judged).await;
+    }
+    tautulli.get(ITEM).await;
+    let report = report(&stage, 4).await;
+    assert_eq!(report.verdict, "Would have saved 50 % of 4 requests; 0 would have differed");
+    assert_eq!((report.totals.hits, report.totals.missed, report.totals.reached), (2, 2, 2));
+    assert_eq!((report.totals.compared, report.totals.differed), (2, 0));
+    let named = |name: &str| {
+        let rows = report.classes.iter().chain(&report.apps);
+        let found: Vec<_> = rows.filter(|row| row.name == name).collect();
+        found.first().map(|row| (row.counts.asked, row.counts.hits)).expect("there is a row")
+    };
+    assert_eq!((named("sections"), named("item")), ((3, 2), (1, 0)));
+    assert_eq!((named("Kometa"), named("Tautulli")), ((3, 2), (1, 0)));
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_would_have_joined_and_each_of_it_still_asks_for_itself() {
+    let go = Arc::new(Notify::new());
+    let held = Arc::clone(&go);
+    let (server, stage, client) = play(move |_| Reply::Held(Arc::clone(&held), container(1)), "").await;
+    let tasks = TaskTracker::new();
+    let crowd: Vec<_> = (0..5)
+        .map(|_| {
+            let client = client.clone();
+            tasks.spawn(async move { client.get(SECTIONS).await.status })
+        })
+        .collect();
+    server.until(|server| server.count("GET", SECTIONS) == 5).await;
+    while server.count("GET", SECTIONS) == 5 && report(&stage, 0).await.totals.asked < 5 {
+        go.notify_waiters();
+        tokio::task::yield_now().await;
+    }
+    for one in crowd {
+        assert_eq!(one.await.expect("it did not panic"), 200);
+    }
+    let totals = totals(&stage, 5).await;
+    assert_eq!((totals.missed, totals.joined, totals.reached), (1, 4, 1));
+    assert_eq!(totals.compared, 4);
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_makes_stale_what_is_observed() {
+    let (server, stage, client) = play(still, "").await;
+    client.get(ITEM).await;
+    totals(&stage, 1).await;
+    client.get(ITEM).await;
+    assert_eq!(totals(&stage, 2).await.hits, 1);
+    assert_eq!(client.get(SCROBBLE).await.status, 200);
+    client.get(ITEM).await;
+    let totals = totals(&stage, 4).await;
+    assert_eq!(
+        (totals.hits, totals.missed),
+        (1, 2),
+        "the cache would not have answered from before the write"
+    );
+    assert_eq!(server.count("GET", ITEM), 3);
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_differs_is_told_with_the_rule_that_explains_it() {
+    let (server, stage, client) = play(moving, "").await;
+    for (asked, target) in (1..).zip([SESSIONS, SESSIONS, ITEM, ITEM]) {
+        client.get(target).await;
+        totals(&stage, asked).await;
+    }
+    // The same key in other words, and the server answers otherwise: that may be the words' doing.
+    client.with("x-plex-client-identifier", "other").get(ITEM).await;
+    let totals = totals(&stage, 5).await;
+    assert_eq!((totals.moved, totals.changed, totals.differed), (1, 1, 1), "{totals:?}");
+    assert_eq!(totals.compared, 3);
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refreshes_are_counted_and_not_sent() {
+    let old_at_once = "[server.lifetimes.sections]\nfresh_s = 0\nstale_s = 600\n";
+    let (server, stage, client) = play(still, old_at_once).await;
+    for asked in 1..=3 {
+        client.get(SECTIONS).await;
+        // A refresh under way is not started twice.
+        until_told(async || totals(&stage, asked).await.own >= asked - 1).await;
+    }
+    let totals = totals(&stage, 3).await;
+    assert_eq!((totals.stale, totals.missed, totals.reached), (2, 1, 3), "{totals:?}");
+    assert_eq!(server.count("GET", SECTIONS), 3, "the client's own questions and no other");
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_overheard_is_never_answered() {
+    let (server, stage, client) = play(moving, "").await;
+    client.get(SECTIONS).await;
+    totals(&stage, 1).await;
+    let home = Arc::clone(&stage.process.servers[0].0);
+    assert!(home.turn_to(Mode::Cache));
+    let first = client.get(SECTIONS).await;
+    assert!(!first.was_hit(), "{}", first.header("cache-status"));
+    assert_eq!(first.json()["MediaContainer"]["number"], 1);
+    assert!(client.get(SECTIONS).await.was_hit());
+    assert_eq!(home.observed().expect("the last outcome stays").totals.asked, 1);
+    assert!(home.turn_to(Mode::Observe));
+    client.get(SECTIONS).await;
+    assert_eq!(totals(&stage, 1).await.hits, 0, "a new observation begins with nothing");
+    assert!(!home.turn_to(Mode::Observe), "it was so already");
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_refused_while_observing_is_refused_afterwards() {
+    let (server, stage, client) = play(
+        |request| match request.before {
+            0 => Reply::Bytes(container(1)),
+            _ => Reply::Bytes(answer("401 Unauthorized", "text/html", "no")),
+        },
+        "",
+    )
+    .await;
+    let home = Arc::clone(&stage.process.servers[0].0);
+    home.turn_to(Mode::Cache);
+    assert_eq!(client.get(SECTIONS).await.status, 200);
+    home.turn_to(Mode::Observe);
+    assert_eq!(client.get(SECTIONS).await.status, 401);
+    home.turn_to(Mode::Cache);
+    assert_eq!(client.get(SECTIONS).await.status, 401, "never again from what was kept");
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_fails_is_told_as_what_the_cache_would_have_bridged() {
+    let (server, stage, client) = play(
+        |request| match request.before {
+            0 => Reply::Bytes(container(1)),
+            _ => Reply::Bytes(answer("503 Service Unavailable", "text/html", "down")),
+        },
+        "",
+    )
+    .await;
+    client.get(SECTIONS).await;
+    totals(&stage, 1).await;
+    let down = client.get(SECTIONS).await;
+    assert_eq!((down.status.as_u16(), down.text().as_str()), (503, "down"), "the server's own words");
+    let report = report(&stage, 2).await;
+    assert_eq!(report.totals.rescued, 1);
+    assert!(
+        report.verdict.ends_with("1 would have been answered while the server failed"),
+        "{}",
+        report.verdict
+    );
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_told_as_one_that_the_cache_would_have_bridged() {
+    let down = Arc::new(AtomicBool::new(false));
+    let is_down = Arc::clone(&down);
+    let (server, stage, client) = play(
+        move |request| {
+            if is_down.load(Ordering::SeqCst) {
+                Reply::Close
+            } else {
+                Reply::Bytes(container(request.before))
+            }
+        },
+        "",
+    )
+    .await;
+    client.get(SECTIONS).await;
+    totals(&stage, 1).await;
+    down.store(true, Ordering::SeqCst);
+    let breaker = &stage.process.servers[0].0.origin.breaker;
+    for item in 0.. {
+        if breaker.outage().is_some() {
+            break;
+        }
+        client.get(&format!("/library/metadata/{item}")).await;
+    }
+    let asked = stage.process.servers[0].0.counters.asked.load(Ordering::SeqCst);
+    totals(&stage, asked).await;
+    assert_eq!(client.get(SECTIONS).await.status, 503, "nothing is answered from the cache");
+    assert_eq!(totals(&stage, asked + 1).await.rescued, 1);
+    assert_eq!(server.count("GET", SECTIONS), 1, "while it is down it is only probed");
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_client_has_already_or_never_reads_is_predicted_without_being_compared() {
+    let (server, stage, client) = play(
+        |request| match request.method.as_str() {
+            "HEAD" => Reply::Bytes(
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 40\r\n\r\n".to_vec(),
+            ),
+            _ if request.head.to_ascii_lowercase().contains("if-none-match") => {
+                Reply::Bytes(b"HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n".to_vec())
+            }
+            _ => Reply::Bytes(container(1)),
+        },
+        "",
+    )
+    .await;
+    let again = client.with("if-none-match", "\"a\"");
+    assert_eq!(again.get(SECTIONS).await.status, 304);
+    totals(&stage, 1).await;
+    assert_eq!(client.get(SECTIONS).await.status, 200);
+    totals(&stage, 2).await;
+    assert_eq!(client.send(Method::HEAD, SECTIONS, "").await.status, 200);
+    let totals = totals(&stage, 3).await;
+    assert_eq!((totals.missed, totals.hits, totals.unread), (1, 2, 2), "{totals:?}");
+    server.stop();
+    stage.down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_hangs_up_changes_nothing_for_who_asked_the_same() {
+    let go = Arc::new(Notify::new());
+    let held = Arc::clone(&go);
+    let (server, stage, client) = play(
+        move |request| match request.before {
+            0 => Reply::Held(Arc::clone(&held), container(1)),
+            _ => Reply::Bytes(container(1)),
+        },
+        "",
+    )
+    .await;
+    let leaving = client.clone();
+    let tasks = TaskTracker::new();
+    let leaving = tasks.spawn(async move { leaving.get(SECTIONS).await });
+    server.until(|server| server.count("GET", SECTIONS) == 1).await;
+    leaving.abort();
+    go.notify_one();
+    assert_eq!(totals(&stage, 1).await.missed, 1);
+    client.get(SECTIONS).await;
+    assert_eq!(totals(&stage, 2).await.hits, 1);
+    server.stop();
+    stage.down().await;
+}

@@ -1,0 +1,11 @@
+//! Playlists from elsewhere, through the whole process, against both simulated servers.
+
+mod at_size;
+mod cautions;
+pub mod house;
+mod inputs;
+mod killed;
+mod mishaps;
+mod standing;
+mod typed;
+mod writing;

@@ -1,0 +1,281 @@
+//! One queue per server: never too many at once, the urgent first, and nothing that hangs stops the rest.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use greenroom_cache::Clock;
+use greenroom_origin::scheduler::priority::Rank;
+use greenroom_origin::scheduler::slots::Tally;
+use greenroom_simulator::catalogue::CatalogueSize;
+use greenroom_simulator::faults::Fault;
+use greenroom_simulator::latency::Latency;
+use greenroom_simulator::options::Options;
+use greenroom_simulator::plex::Plex;
+use greenroom_simulator::running::Running;
+use http::Method;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+
+use crate::stage::scripted::{Reply, Scripted, container};
+use crate::stage::waiting::{patiently, until};
+use crate::stage::{Answer, Client, Script, Stage};
+
+/// Of the server's places; the default.
+const PLACES: u64 = 8;
+/// What an auto-reload of a film asks for.
+const EVERYTHING: &str =
+    "includeChapters=1&includeExtras=1&includeMarkers=1&includeReviews=1&includeStreams=1";
+
+async fn plex(options: Options<greenroom_simulator::plex::Switches>) -> (Running, Stage) {
+    let tasks = TaskTracker::new();
+    let server = Plex::new(options).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
+    let server = server.expect("it starts");
+    let stage = Script::new().server("home", "plex", &server.url(), "").start().await;
+    (server, stage)
+}
+
+/// A server that answers every read only when it is told to, one at a time, and every write at once.
+struct Held {
+    server: Scripted,
+    stage: Stage,
+    go: Arc<Notify>,
+    tasks: TaskTracker,
+}
+
+impl Held {
+    async fn play(more: &str) -> Self {
+        let (tasks, go) = (TaskTracker::new(), Arc::new(Notify::new()));
+        let held = Arc::clone(&go);
+        let server = Scripted::start(&tasks, move |request| match request.method.as_str() {
+            "GET" => Reply::Held(Arc::clone(&held), container(request.before)),
+            _ => Reply::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec()),
+        })
+        .await;
+        let url = format!("http://{}", server.address);
+        let stage = Script::new().server("home", "plex", &url, more).start().await;
+        Self { server, stage, go, tasks }
+    }
+
+    fn ask(&self, app: &str, target: String) -> JoinHandle<Answer> {
+        let client = app_called(&self.stage, app);
+        self.tasks.spawn(async move { client.get(&target).await })
+    }
+
+    fn crowd(&self, app: &str, prefix: &str, count: usize) -> Vec<JoinHandle<Answer>> {
+        (0..count).map(|number| self.ask(app, format!("{prefix}{number}"))).collect()
+    }
+
+    fn tallies(&self) -> [Tally; 5] {
+        self.stage.process.servers[0].0.origin.queue.sight().tallies
+    }
+
+    fn waiting(&self) -> usize {
+        self.tallies().iter().map(|tally| tally.waiting).sum()
+    }
+
+    /// Until so many wait.
+    async fn until_waiting(&self, count: usize) {
+        until(|| self.waiting() == count).await;
+    }
+
+    /// Lets the server answer one read, and waits for the one that gets its place.
+    async fn turn(&self) {
+        let before = self.server.arrived().len();
+        self.go.notify_one();
+        self.server.until(|server| server.arrived().len() > before).await;
+    }
+
+    /// Lets the server answer everything, and returns what became of the questions.
+    async fn end(self, asked: Vec<JoinHandle<Answer>>) -> Vec<Answer> {
+        let answers = async {
+            let mut answers = Vec::new();
+            for asked in asked {
+                while !asked.is_finished() {
+                    self.go.notify_waiters();
+                    tokio::task::yield_now().await;
+                }
+                answers.push(asked.await.expect("it did not panic"));
+            }
+            answers
+        };
+        let answers = patiently("nobody is forgotten", answers).await;
+        assert!(self.tallies().iter().all(|tally| tally.waiting + tally.in_flight == 0));
+        self.server.stop();
+        self.stage.down().await;
+        answers
+    }
+}
+
+fn app_called(stage: &Stage, app: &str) -> Client {
+    let client = stage.client().with("x-plex-token", "token").with("accept", "application/json");
+    client.with("x-plex-product", app)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_storm_of_115_reloads_never_exceeds_the_places_and_all_are_answered() {
+    let size = CatalogueSize { films: 150, ..CatalogueSize::tiny() };
+    let latency = Latency::even(Duration::from_millis(5));
+    let (server, stage) = plex(Options { size, latency, ..Options::quick() }).await;
+    let client = stage.client().with("x-plex-token", server.tokens().owner_a());
+    let client = client.with("accept", "application/json").with("x-plex-product", "PlexAPI");
+    let list = client.get("/library/sections/1/all").await.json();
+    let films = list["MediaContainer"]["Metadata"].as_array().expect("films");
+    let films: Vec<&str> =
+        films.iter().take(115).map(|film| film["ratingKey"].as_str().expect("a key")).collect();
+    assert_eq!(films.len(), 115);
+    server.ledger().reset();
+    let reloads = films.iter().map(|film| {
+        let client = client.clone();
+        async move { client.get(&format!("/library/metadata/{film}?{EVERYTHING}")).await }
+    });
+    let answers = join_all(reloads).await;
+    for (film, answer) in films.iter().zip(&answers) {
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.json()["MediaContainer"]["Metadata"][0]["ratingKey"], *film);
+    }
+    let most = server.ledger().max_in_flight();
+    assert!((2..=PLACES).contains(&most), "{most} at once");
+    assert_eq!(server.ledger().total(), 115, "each was asked once");
+    let tallies = stage.process.servers[0].0.origin.queue.sight().tallies;
+    let waited: u64 = tallies.iter().map(|tally| tally.waited).sum();
+    assert!(waited > 50, "most had to wait: {tallies:?}");
+    assert!(tallies.iter().all(|tally| tally.refused + tally.in_vain == 0), "{tallies:?}");
+    stage.down().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_looks_at_is_served_between_the_reads_of_a_bulk_reader() {
+    let held = Held::play("upstream_concurrency = 4").await;
+    let mut asked = held.crowd("Collector", "/library/metadata/1", 100);
+    held.until_waiting(98).await;
+    let bulk = held.tallies()[Rank::Bulk as usize].waiting;
+    assert!(bulk >= 70, "after a few reads it is known as a bulk reader: {bulk}");
+    for number in 0..5 {
+        asked.push(held.ask("Remote", format!("/library/metadata/9{number}0000")));
+    }
+    held.until_waiting(103).await;
+    for _ in 0..10 {
+        held.turn().await;
+    }
+    assert_eq!(held.server.count("GET", "/library/metadata/9"), 5, "every second turn is the other app's");
+    let answers = held.end(asked).await;
+    assert!(answers.iter().all(|answer| answer.status == 200));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_poll_is_answered_while_a_bulk_reader_has_hundreds_waiting() {
+    let held = Held::play("upstream_concurrency = 4").await;
+    let mut asked = held.crowd("Collector", "/library/metadata/1", 200);
+    held.until_waiting(198).await;
+    asked.push(held.ask("Widget", "/status/sessions".into()));
+    // It has a place at once.
+    held.server.until(|server| server.count("GET", "/status/sessions") == 1).await;
+    assert_eq!(held.waiting(), 198, "none of the others moved");
+    held.end(asked).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_passes_a_queue_full_of_reads_that_hang() {
+    let held = Held::play("upstream_concurrency = 4").await;
+    let mut asked = held.crowd("Collector", "/library/metadata/1", 40);
+    asked.extend(held.crowd("Collector", "/library/sections/", 40));
+    held.until_waiting(77).await;
+    let rate = "/:/rate?identifier=com.plexapp.plugins.library&key=1&rating=5";
+    let client = app_called(&held.stage, "Remote");
+    let writes = (0..10).map(|_| client.send(Method::PUT, rate, ""));
+    let writes = patiently("no write waits for a read", join_all(writes)).await;
+    assert!(writes.iter().all(|answer| answer.status == 200));
+    assert_eq!(held.waiting(), 77);
+    held.end(asked).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_class_that_hangs_does_not_stop_another() {
+    let (server, stage) = plex(Options::quick()).await;
+    let client = app_called(&stage, "Remote").with("x-plex-token", server.tokens().owner_a());
+    server.faults().set_for("/library/metadata", Fault::Hang);
+    let tasks = TaskTracker::new();
+    let hung: Vec<JoinHandle<Answer>> = (1..=30)
+        .map(|film| {
+            let client = client.clone();
+            tasks.spawn(async move { client.get(&format!("/library/metadata/{film}")).await })
+        })
+        .collect();
+    patiently("half of the places hang", server.ledger().reached(PLACES / 2)).await;
+    for target in ["/library/sections", "/status/sessions", "/library/sections/1/all", "/playlists"] {
+        let answer = client.get(target).await;
+        assert_eq!(answer.status, 200, "{target}");
+    }
+    assert_eq!(server.ledger().in_flight(), PLACES / 2);
+    server.faults().clear();
+    for hung in hung {
+        assert!(matches!(hung.await.expect("it did not panic").status.as_u16(), 200 | 404));
+    }
+    stage.down().await;
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_finds_the_queue_full_is_refused_at_once_and_counted() {
+    let held = Held::play("upstream_concurrency = 2\nmax_waiting = 5").await;
+    let asked = held.crowd("Remote", "/library/metadata/1", 6);
+    held.until_waiting(5).await;
+    let client = app_called(&held.stage, "Remote");
+    let refused = client.get("/library/metadata/99").await;
+    assert_eq!(refused.status, 503);
+    assert!(!refused.header("retry-after").is_empty());
+    refused.json();
+    let xml = client.without("accept").get("/library/metadata/98").await;
+    assert_eq!((xml.status.as_u16(), xml.header("retry-after").is_empty()), (503, false));
+    assert!(xml.header("content-type").starts_with("text/xml"), "{}", xml.header("content-type"));
+    let control = Client::new(held.stage.process.control);
+    let shown = control.get("/api/v1/cache/stats").await.json();
+    let queue = &shown["servers"][0]["queue"];
+    assert_eq!(
+        (queue["places"].as_u64(), queue["busy"].as_u64(), queue["waiting"].as_u64()),
+        (Some(2), Some(1), Some(5))
+    );
+    assert_eq!(queue["ranks"][Rank::Interactive as usize]["refused"], 2, "{queue}");
+    assert_eq!(shown["apps"][0]["waiting"], 5, "{}", shown["apps"]);
+    let metrics = control.get("/metrics").await.text();
+    let line = "greenroom_queue_refused_total{server=\"home\",rank=\"interactive\"} 2";
+    assert!(metrics.lines().any(|other| other == line), "{metrics}");
+    let answers = held.end(asked).await;
+    assert!(answers.iter().all(|answer| answer.status == 200), "who waited was served");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_hangs_never_has_more_than_twice_the_places_under_way() {
+    let tasks = TaskTracker::new();
+    let server = Plex::new(Options::quick()).start("127.0.0.1:0".parse().expect("an address"), &tasks).await;
+    let server = server.expect("it starts");
+    let more = "upstream_concurrency = 4\nload_timeout_s = 2";
+    let stage = Script::new().server("home", "plex", &server.url(), more).start_at(Clock::scaled(10.0)).await;
+    let client = app_called(&stage, "Remote").with("x-plex-token", server.tokens().owner_a());
+    server.faults().set_for("/library/metadata", Fault::Hang);
+    let queue = Arc::clone(&stage.process.servers[0].0.origin.queue);
+    let asking = async {
+        for round in 0.. {
+            let sight = queue.sight();
+            assert!(sight.overdue <= sight.limits.places, "{sight:?}");
+            if sight.abandoned >= 6 {
+                return;
+            }
+            let films = (0..6).map(|film| 100 + round * 6 + film);
+            let answers = films.map(|film| {
+                let client = client.clone();
+                async move { client.get(&format!("/library/metadata/{film}")).await }
+            });
+            assert!(join_all(answers).await.iter().all(|answer| answer.status == 503));
+        }
+    };
+    patiently("some are given up", asking).await;
+    let most = server.ledger().max_in_flight();
+    assert!((5..=8).contains(&most), "{most} at once");
+    server.faults().clear();
+    stage.down().await;
+    server.stop().await;
+}

@@ -1,0 +1,86 @@
+//! A server is recognised by one rule, whichever command asks.
+
+use tokio_util::task::TaskTracker;
+
+use crate::binary::{folder, run, serve};
+use crate::stage::scripted::{Reply, Scripted, answer};
+
+const JSON: &str = "application/json";
+
+/// What answers: its name, the path it answers at, status, content type, body, and the words all commands must say.
+type Answers = (&'static str, &'static str, &'static str, &'static str, &'static str, [&'static str; 2]);
+
+const NO_JELLYFINS: [Answers; 6] = [
+    (
+        "an Emby below its own prefix",
+        "/emby/System/Info/Public",
+        "200 OK",
+        JSON,
+        r#"{"ServerName":"D","Version":"4.8.1","Id":"x"}"#,
+        ["Emby", "4.8.1"],
+    ),
+    (
+        "an Emby of an old version",
+        "/System/Info/Public",
+        "200 OK",
+        JSON,
+        r#"{"ServerName":"D","Version":"3.5.2.0","Id":"x"}"#,
+        ["Emby", "3.5.2.0"],
+    ),
+    (
+        "a relative of both",
+        "/System/Info/Public",
+        "200 OK",
+        JSON,
+        r#"{"ServerName":"D","Version":"4.1","ProductName":"Router","Id":"x"}"#,
+        ["ellyfin server", "Router"],
+    ),
+    (
+        "a Plex",
+        "/identity",
+        "200 OK",
+        JSON,
+        r#"{"MediaContainer":{"size":0,"machineIdentifier":"m","version":"1.43.2"}}"#,
+        ["ellyfin server", "plex server"],
+    ),
+    ("a proxy whose server is away", "/", "502 Bad Gateway", "text/html", "<html>502</html>", ["502", ""]),
+    (
+        "a login",
+        "/",
+        "401 Unauthorized",
+        "text/html",
+        "<html>401</html>",
+        ["ellyfin server", "demands a login"],
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_doctor_and_login_say_the_same_of_what_answers() {
+    let tasks = TaskTracker::new();
+    for (what, path, status, content_type, body, words) in NO_JELLYFINS {
+        let server = Scripted::start(&tasks, move |request| {
+            Reply::Last(if path == "/" || request.target == path {
+                answer(status, content_type, body)
+            } else {
+                answer("404 Not Found", "text/plain", "nothing")
+            })
+        })
+        .await;
+        let url = format!("http://{}", server.address);
+        let mut program = serve(&["--jellyfin", &url]);
+        let served = program.line().await;
+        program.end().await;
+        let ports = ["--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"];
+        let (_, examined, _) =
+            run(&folder(), &[&["doctor", "--jellyfin", &url][..], &ports].concat(), &[]).await;
+        let login = ["login", "jellyfin", "--url", &url, "--user", "sam"];
+        let (code, _, refused) = run(&folder(), &login, &[]).await;
+        assert_eq!(code, 1, "{what}: {refused}");
+        for (command, said) in [("serve", served), ("doctor", examined), ("login", refused)] {
+            for word in words {
+                assert!(said.contains(word), "{command} says of {what} no {word:?}: {said}");
+            }
+        }
+        server.stop();
+    }
+}

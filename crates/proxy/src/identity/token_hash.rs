@@ -1,0 +1,40 @@
+//! The key that hides tokens, and what becomes of a token under it.
+
+use crate::record::User;
+use greenroom_state::secrets::HashKey;
+
+/// What stands for a token of this server.
+pub(super) fn token_hash(key: &HashKey, server: &str, token: &str) -> [u8; 16] {
+    let mut hasher = blake3::Hasher::new_keyed(&key.0);
+    hasher.update(server.as_bytes());
+    hasher.update(&[0]);
+    hasher.update(token.as_bytes());
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    hash
+}
+
+/// Who an account of this server is in statistics.
+pub(super) fn user_of(key: &HashKey, server: &str, account: &str) -> User {
+    let mut hasher = blake3::Hasher::new_keyed(&key.0);
+    for part in ["user", server, account] {
+        hasher.update(part.as_bytes()).update(&[0]);
+    }
+    let [one, two, three, four, ..] = *hasher.finalize().as_bytes();
+    User::new([one, two, three, four])
+}
+
+/// Bytes as digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}
+
+/// The hash that was written as digits.
+pub(super) fn unhex(text: &str) -> Option<[u8; 16]> {
+    let is_hash = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hash.then(|| u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes)).flatten()
+}

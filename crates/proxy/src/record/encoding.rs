@@ -1,0 +1,104 @@
+//! Rows as they are kept on disk: what is not zero, each with its place, as numbers of as many bytes as they need.
+
+use super::counts::Counts;
+
+impl Counts {
+    /// As it is kept: what is not zero, each with its place.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![FORMAT];
+        let counted = || self.counted.iter().enumerate().filter(|(_, count)| **count > 0);
+        push(&mut bytes, counted().count() as u64);
+        for (place, count) in counted() {
+            push(&mut bytes, place as u64);
+            push(&mut bytes, *count);
+        }
+        for histogram in [&self.ages, &self.latencies] {
+            push(&mut bytes, histogram.buckets().len() as u64);
+            for (bucket, count) in histogram.buckets() {
+                bytes.push(*bucket);
+                push(&mut bytes, *count);
+            }
+        }
+        push(&mut bytes, self.oldest_ms);
+        push(&mut bytes, self.last_ms);
+        bytes
+    }
+
+    /// What was kept; `None` if it is not what we wrote. What a newer version counted beside is passed over.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let (format, mut rest) = bytes.split_first()?;
+        if *format != FORMAT {
+            return None;
+        }
+        let rest = &mut rest;
+        let mut counts = Self::default();
+        for _ in 0..pull(rest)? {
+            let (place, count) = (usize::try_from(pull(rest)?).ok()?, pull(rest)?);
+            if let Some(counted) = counts.counted.get_mut(place) {
+                *counted = count;
+            }
+        }
+        for histogram in [&mut counts.ages, &mut counts.latencies] {
+            for _ in 0..pull(rest)? {
+                let (bucket, others) = rest.split_first()?;
+                *rest = others;
+                histogram.add_to(*bucket, pull(rest)?);
+            }
+        }
+        counts.oldest_ms = pull(rest)?;
+        counts.last_ms = pull(rest)?;
+        Some(counts)
+    }
+}
+
+/// How rows are written down.
+const FORMAT: u8 = 1;
+
+/// Seven bits a byte, the lowest first; the highest bit says that more follow.
+fn push(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push(lowest(number) | 0x80);
+        number >>= 7;
+    }
+    bytes.push(lowest(number));
+}
+
+fn lowest(number: u64) -> u8 {
+    number.to_le_bytes()[0]
+}
+
+fn pull(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::counts::tests::counts;
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_kept_comes_back(counts in counts()) {
+            prop_assert_eq!(Counts::decode(&counts.encode()), Some(counts));
+        }
+
+        #[test]
+        fn no_bytes_break_it(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            // Whatever comes of it, it comes to an end.
+            if let Some(counts) = Counts::decode(&bytes) {
+                prop_assert!(Counts::decode(&counts.encode()).is_some());
+            }
+        }
+    }
+}

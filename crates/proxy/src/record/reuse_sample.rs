@@ -1,0 +1,231 @@
+//! When the same questions were asked again: of a bounded sample of questions all times within a day, so that they can be
+//! played once more under other lifetimes.
+//!
+//! A question is in the sample by its hash. When there are too many times, every second question leaves it, with all of
+//! its times; those that stay are complete. A day later the crowd that was too much is forgotten: if little is left then,
+//! questions that had to leave may come again.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::record::time_series::{DAY_MS, MINUTE_MS};
+
+/// Times kept of one class.
+pub const MAX_TIMES: usize = 2_048;
+/// If fewer than one time in so many would stay when every second question leaves, older times go instead.
+const LEAST_LEFT: usize = 8;
+/// One question in two to the power of this is the fewest there are in it.
+const MAX_LEVEL: u32 = 62;
+/// With fewer times than this, a day after questions had to leave, some may come again.
+const FEW_TIMES: usize = MAX_TIMES / 4;
+/// So often that is looked at, and what is too old goes.
+const SWEEP_MS: u64 = 10 * MINUTE_MS;
+
+/// The sample of one class.
+#[derive(Debug, Default)]
+pub struct Sample {
+    times_ms: HashMap<u64, VecDeque<u64>>,
+    count: usize,
+    /// One question in two to the power of this is in it.
+    level: u32,
+    /// When that was changed last.
+    level_since_ms: u64,
+    since_ms: u64,
+    swept_ms: u64,
+}
+
+/// What was sampled, to be played again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// Since when there is a sample. A question that came to it later is complete since its first time.
+    pub since_ms: u64,
+    /// The times of each question, in their order.
+    pub questions: Vec<Vec<u64>>,
+}
+
+impl Sample {
+    /// A question was asked.
+    pub fn note(&mut self, question: u64, now_ms: u64) {
+        if self.since_ms == 0 {
+            self.since_ms = now_ms;
+        }
+        if now_ms.saturating_sub(self.swept_ms) >= SWEEP_MS {
+            self.sweep(now_ms);
+        }
+        if question & ((1 << self.level) - 1) != 0 {
+            return;
+        }
+        self.times_ms.entry(question).or_default().push_back(now_ms);
+        self.count += 1;
+        if self.count > MAX_TIMES {
+            self.forget_before(now_ms.saturating_sub(DAY_MS));
+        }
+        while self.count > MAX_TIMES {
+            let mask = (2 << self.level) - 1;
+            let staying = self.times_ms.iter().filter(|(question, _)| *question & mask == 0);
+            let left: usize = staying.map(|(_, times)| times.len()).sum();
+            if left >= self.count / LEAST_LEFT && left < self.count && self.level < MAX_LEVEL {
+                self.level += 1;
+                self.level_since_ms = now_ms;
+                self.times_ms.retain(|question, _| question & mask == 0);
+                self.count = left;
+            } else {
+                // A few questions asked so often that they alone are too much: the older half of all times goes.
+                let mut times_ms: Vec<u64> = self.times_ms.values().flatten().copied().collect();
+                times_ms.sort_unstable();
+                self.since_ms = times_ms.get(times_ms.len() / 2).map_or(now_ms, |time_ms| time_ms + 1);
+                self.forget_before(self.since_ms);
+            }
+        }
+    }
+
+    /// What is known of the last day.
+    pub fn recorded(&mut self, now_ms: u64) -> Recorded {
+        let oldest_ms = now_ms.saturating_sub(DAY_MS);
+        self.forget_before(oldest_ms);
+        let questions = self.times_ms.values().map(|times| times.iter().copied().collect()).collect();
+        Recorded { since_ms: self.since_ms.max(oldest_ms).min(now_ms), questions }
+    }
+
+    /// Forgets what is too old. What was too much a day ago may be little by now: then as many questions may come again
+    /// as fill half of the room, if they are asked as often as those that stayed.
+    fn sweep(&mut self, now_ms: u64) {
+        self.swept_ms = now_ms;
+        self.forget_before(now_ms.saturating_sub(DAY_MS));
+        if self.level == 0 || now_ms.saturating_sub(self.level_since_ms) < DAY_MS {
+            return;
+        }
+        let mut expected = self.count;
+        if expected < FEW_TIMES {
+            while self.level > 0 && 2 * expected <= MAX_TIMES / 2 {
+                self.level -= 1;
+                expected *= 2;
+            }
+            self.level_since_ms = now_ms;
+        }
+    }
+
+    fn forget_before(&mut self, oldest_ms: u64) {
+        self.times_ms.retain(|_, times| {
+            while times.front().is_some_and(|time_ms| *time_ms < oldest_ms) {
+                times.pop_front();
+            }
+            !times.is_empty()
+        });
+        self.count = self.times_ms.values().map(VecDeque::len).sum();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use xxhash_rust::xxh3::xxh3_64;
+
+    use super::*;
+
+    fn question(number: u64) -> u64 {
+        xxh3_64(&number.to_le_bytes())
+    }
+
+    #[test]
+    fn it_is_bounded_and_the_questions_in_it_are_complete() {
+        let mut sample = Sample::default();
+        let rounds = 20;
+        for round in 0..rounds {
+            for number in 0..10_000 {
+                sample.note(question(number), 1_000_000 + round * 1_000);
+            }
+        }
+        let recorded = sample.recorded(2_000_000);
+        let times: usize = recorded.questions.iter().map(Vec::len).sum();
+        assert!((MAX_TIMES / 4..=MAX_TIMES).contains(&times), "{times}");
+        assert!(recorded.questions.iter().all(|times| times.len() as u64 == rounds), "{recorded:?}");
+    }
+
+    #[test]
+    fn what_is_older_than_a_day_is_forgotten() {
+        let mut sample = Sample::default();
+        sample.note(question(1), 1);
+        sample.note(question(1), DAY_MS + 5);
+        let recorded = sample.recorded(DAY_MS + 6);
+        assert_eq!(recorded.questions, [[DAY_MS + 5]]);
+        assert_eq!(recorded.since_ms, 6);
+    }
+
+    #[test]
+    fn a_few_hot_questions_stay_in_it_whatever_their_hashes() {
+        let mut sample = Sample::default();
+        for time_ms in 1..100_000 {
+            sample.note(1 + 2 * (time_ms % 2), time_ms);
+        }
+        let recorded = sample.recorded(100_000);
+        assert_eq!(recorded.questions.len(), 2, "both are still there");
+        assert!(sample.count <= MAX_TIMES && sample.count >= MAX_TIMES / 4, "{}", sample.count);
+    }
+
+    /// A crowd of questions that nobody asks again, from `at_ms` on.
+    fn crowd(sample: &mut Sample, at_ms: u64) {
+        for number in 0..200_000 {
+            sample.note(question(number), at_ms + number / 100);
+        }
+    }
+
+    /// Questions with odd hashes, which leave first, each asked every ten minutes for a day.
+    fn hot(sample: &mut Sample, questions: &[u64], from_ms: u64) {
+        for round in 0..144 {
+            for question in questions {
+                assert_eq!(question % 2, 1);
+                sample.note(*question, from_ms + round * 10 * MINUTE_MS);
+            }
+        }
+    }
+
+    #[test]
+    fn two_hot_questions_that_had_to_leave_for_a_crowd_come_again_when_it_is_forgotten() {
+        let mut sample = Sample::default();
+        crowd(&mut sample, 1_000_000);
+        assert!(sample.level >= 5, "it was too much: {}", sample.level);
+        sample.note(1, 1_900_000);
+        assert!(!sample.times_ms.contains_key(&1), "the crowd has their place");
+        hot(&mut sample, &[1, 3], 2_000_000);
+        hot(&mut sample, &[1, 3], 2_000_000 + DAY_MS);
+        let recorded = sample.recorded(2_000_000 + 2 * DAY_MS);
+        let asked: Vec<usize> = recorded.questions.iter().map(Vec::len).collect();
+        assert_eq!((asked.len(), sample.level), (2, 0));
+        assert!(asked.iter().all(|asked| *asked >= 140), "{asked:?}");
+    }
+
+    #[test]
+    fn after_a_burst_no_more_questions_come_again_than_there_is_room_for() {
+        let mut sample = Sample::default();
+        let mut day = |day: u64, burst: bool| {
+            let began_ms = 1_000_000 + day * DAY_MS;
+            if burst {
+                crowd(&mut sample, began_ms);
+            }
+            // What is usual: 300 questions, each asked six times.
+            for round in 0..6 {
+                for number in 0..300 {
+                    sample.note(question(1_000_000 + number), began_ms + (1 + round * 3) * 60 * MINUTE_MS);
+                }
+            }
+            let recorded = sample.recorded(began_ms + DAY_MS - 1);
+            let usual = recorded.questions.iter().filter(|times| times.len() > 1).count();
+            let times: usize = recorded.questions.iter().map(Vec::len).sum();
+            assert!(times <= MAX_TIMES, "{times} on day {day}");
+            usual
+        };
+        assert!(day(0, true) < 40, "the burst has their place");
+        let quiet: Vec<usize> = (1..5).map(|number| day(number, false)).collect();
+        assert!(quiet[3] >= 120, "half of them or more: {quiet:?}");
+    }
+
+    #[test]
+    fn one_question_alone_cannot_fill_it() {
+        let mut sample = Sample::default();
+        for time_ms in 1..100_000 {
+            sample.note(0, time_ms);
+        }
+        assert!(sample.count <= MAX_TIMES && sample.count >= MAX_TIMES / 2, "{}", sample.count);
+        let recorded = sample.recorded(100_000);
+        assert_eq!(recorded.questions[0].first(), Some(&recorded.since_ms));
+    }
+}

@@ -1,0 +1,192 @@
+//! What other lifetimes would have saved: recorded traffic, played again. Pure.
+//!
+//! An answer is given as it is while it is fresh; in the stale window it is given and loaded anew behind; after that it is
+//! loaded anew. What went stale by events and writes is left out, and so is warming: both cost the same whatever the
+//! lifetime is.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::record::reuse_sample::Recorded;
+
+/// Lifetimes that are tried, as parts of ten of the one that holds.
+const TENTHS: [u64; 5] = [5, 15, 20, 30, 60];
+
+/// How long answers of a class live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Windows {
+    /// Given as they are.
+    pub fresh_ms: u64,
+    /// Then given while a new one is loaded.
+    pub stale_ms: u64,
+}
+
+/// What came of playing it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Played {
+    /// Questions.
+    pub asked: u64,
+    /// Of these, the ones that had the server asked.
+    pub reached: u64,
+    /// How old the answers were, all together.
+    pub age_ms: u64,
+}
+
+/// One lifetime that was tried.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Choice {
+    /// How long answers would be fresh.
+    pub fresh_s: u64,
+    /// How many of the sampled questions would have reached the server.
+    pub reached: u64,
+    /// The share of the requests to the server that would not have been made; negative if there would be more.
+    pub saved_share: f64,
+    /// How much older the answers would have been on average.
+    pub added_age_s: f64,
+    /// The same as a sentence.
+    pub text: String,
+}
+
+/// Plays one question's times under these windows.
+pub fn play(times_ms: &[u64], windows: Windows) -> Played {
+    let mut played = Played::default();
+    let mut loaded_ms = None;
+    for time_ms in times_ms {
+        played.asked += 1;
+        let age_ms = loaded_ms.map(|loaded_ms: u64| time_ms.saturating_sub(loaded_ms));
+        match age_ms {
+            Some(age_ms) if age_ms < windows.fresh_ms => played.age_ms += age_ms,
+            Some(age_ms) if age_ms < windows.fresh_ms + windows.stale_ms => {
+                played.age_ms += age_ms;
+                played.reached += 1;
+                loaded_ms = Some(*time_ms);
+            }
+            _ => {
+                played.reached += 1;
+                loaded_ms = Some(*time_ms);
+            }
+        }
+    }
+    played
+}
+
+/// Plays all of it under these windows.
+pub fn play_all(recorded: &Recorded, windows: Windows) -> Played {
+    let mut all = Played::default();
+    for times_ms in &recorded.questions {
+        let played = play(times_ms, windows);
+        all.asked += played.asked;
+        all.reached += played.reached;
+        all.age_ms += played.age_ms;
+    }
+    all
+}
+
+/// What other lifetimes would have come to, the shortest first.
+pub fn choices(class: &str, recorded: &Recorded, now: Windows) -> Vec<Choice> {
+    let base = play_all(recorded, now);
+    if base.asked == 0 {
+        return Vec::new();
+    }
+    let now_s = now.fresh_ms / 1000;
+    let mut tried: Vec<u64> = TENTHS.iter().map(|tenths| now_s.max(2) * tenths / 10).collect();
+    tried.retain(|fresh_s| *fresh_s != now_s);
+    tried.dedup();
+    let mean_s = |played: Played| played.age_ms as f64 / 1000.0 / played.asked as f64;
+    let choice = |fresh_s: u64| {
+        let played = play_all(recorded, Windows { fresh_ms: fresh_s * 1000, ..now });
+        let saved_share = 1.0 - played.reached as f64 / base.reached as f64;
+        let added_age_s = mean_s(played) - mean_s(base);
+        let text = sentence(class, (now_s, fresh_s), saved_share, added_age_s);
+        Choice { fresh_s, reached: played.reached, saved_share, added_age_s, text }
+    };
+    tried.into_iter().map(choice).collect()
+}
+
+fn sentence(class: &str, (now_s, fresh_s): (u64, u64), saved_share: f64, added_age_s: f64) -> String {
+    let percent = (saved_share * 100.0).round();
+    // Minus zero is zero for people.
+    let age_s = added_age_s.round() + 0.0;
+    let what = if percent < 0.0 {
+        format!("would ask {:.0} % more", -percent)
+    } else {
+        format!("would save {percent:.0} %")
+    };
+    format!("{class} {now_s} → {fresh_s} s {what} at {age_s:+.0} s age")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// All questions in one row, as they came, and an answer for each as a cache would keep it.
+    fn naively(recorded: &Recorded, windows: Windows) -> Played {
+        let mut row: Vec<(u64, usize)> = Vec::new();
+        for (question, times_ms) in recorded.questions.iter().enumerate() {
+            row.extend(times_ms.iter().map(|time_ms| (*time_ms, question)));
+        }
+        row.sort_unstable();
+        let mut kept: HashMap<usize, (u64, u64)> = HashMap::new();
+        let mut played = Played::default();
+        for (time_ms, question) in row {
+            played.asked += 1;
+            let until = (time_ms + windows.fresh_ms, time_ms + windows.fresh_ms + windows.stale_ms);
+            match kept.get(&question) {
+                Some((fresh_until, _)) if time_ms < *fresh_until => {
+                    played.age_ms += time_ms + windows.fresh_ms - fresh_until;
+                }
+                Some((fresh_until, stale_until)) if time_ms < *stale_until => {
+                    played.age_ms += time_ms + windows.fresh_ms - fresh_until;
+                    played.reached += 1;
+                    kept.insert(question, until);
+                }
+                _ => {
+                    played.reached += 1;
+                    kept.insert(question, until);
+                }
+            }
+        }
+        played
+    }
+
+    proptest! {
+        #[test]
+        fn playing_question_by_question_is_playing_it_as_it_was(
+            questions in proptest::collection::vec(proptest::collection::vec(0_u64..100_000, 1..40), 1..8),
+            fresh_ms in 0_u64..20_000,
+            stale_ms in 0_u64..20_000,
+        ) {
+            let mut questions = questions;
+            for times in &mut questions {
+                times.sort_unstable();
+            }
+            let recorded = Recorded { since_ms: 0, questions };
+            let windows = Windows { fresh_ms, stale_ms };
+            prop_assert_eq!(play_all(&recorded, windows), naively(&recorded, windows));
+        }
+    }
+
+    #[test]
+    fn a_poller_is_told_what_longer_lifetimes_save() {
+        let polls = (0..1000).map(|poll| poll * 6_000).collect();
+        let recorded = Recorded { since_ms: 0, questions: vec![polls] };
+        let now = Windows { fresh_ms: 10_000, stale_ms: 0 };
+        let choices = choices("sessions", &recorded, now);
+        let of = |fresh_s| choices.iter().find(|choice| choice.fresh_s == fresh_s).expect("it was tried");
+        // Every second poll is a load now; with 15 s every third.
+        assert_eq!(play_all(&recorded, now).reached, 500);
+        assert_eq!(of(15).reached, 334);
+        assert_eq!(of(15).text, "sessions 10 → 15 s would save 33 % at +3 s age");
+        assert_eq!(of(5).text, "sessions 10 → 5 s would ask 100 % more at -3 s age");
+    }
+
+    #[test]
+    fn where_nothing_was_asked_nothing_is_said() {
+        let now = Windows { fresh_ms: 10_000, stale_ms: 0 };
+        assert!(choices("sessions", &Recorded::default(), now).is_empty());
+    }
+}

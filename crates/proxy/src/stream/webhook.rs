@@ -1,0 +1,86 @@
+//! Webhooks of Plex: what its account service sends when something is played, rated or added.
+//!
+//! They arrive at `/hooks/plex/<secret>` on the server's listener, are read up to a limit, and only ever make reads
+//! stale: whoever guesses the secret can cost us requests, nothing else.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use greenroom_dialect::plex::webhook;
+use http::header::CONTENT_TYPE;
+use http::{Method, Response, StatusCode, request};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use subtle::ConstantTimeEq;
+
+use crate::invalidate;
+use crate::invalidate::By;
+use crate::request::client_ip::household;
+use crate::response::whole;
+use crate::server::Server;
+use greenroom_origin::body::{Body, Collected, collect};
+
+/// Where webhooks arrive; the secret follows.
+pub const PREFIX: &str = "/hooks/plex/";
+/// Longest webhook: a payload of some kilobytes and a small picture.
+const MAX_HOOK_BYTES: u64 = 2 * 1024 * 1024;
+/// How long it may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Takes a webhook in. Without the right secret there is nothing here.
+pub async fn receive(
+    server: Arc<Server>,
+    peer: IpAddr,
+    target: &str,
+    parts: request::Parts,
+    body: Incoming,
+) -> Response<Body> {
+    let shown = target.strip_prefix(PREFIX).unwrap_or_default();
+    let is_right = bool::from(shown.as_bytes().ct_eq(server.hook_secret.expose().as_bytes()));
+    if !is_right || parts.method != Method::POST {
+        server.counters.refused.fetch_add(1, Ordering::Relaxed);
+        return plain(StatusCode::NOT_FOUND, "not found\n");
+    }
+    let mut hold = server.limits.bodies.hold(household(peer), true);
+    let length = body.size_hint().exact().unwrap_or(MAX_HOOK_BYTES).min(MAX_HOOK_BYTES);
+    if let Err(exhausted) = hold.grow(length) {
+        server.limits.bounds.note(exhausted.bound());
+        return plain(StatusCode::SERVICE_UNAVAILABLE, "too many request bodies are held in memory\n");
+    }
+    let body = server.origin.clock.timeout(BODY_TIMEOUT, collect(body, MAX_HOOK_BYTES)).await;
+    let Ok(Collected::Whole(bytes)) = body else {
+        server.counters.refused.fetch_add(1, Ordering::Relaxed);
+        return plain(StatusCode::PAYLOAD_TOO_LARGE, "longer or slower than a webhook is\n");
+    };
+    let kind = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let Some(payload) = payload(kind, bytes).await else {
+        return plain(StatusCode::BAD_REQUEST, "there is no payload in this form\n");
+    };
+    let stalings = webhook(&payload);
+    invalidate::apply(&server, &stalings, By::Follower(server.identities.anonymous()));
+    server.cache.settled().await;
+    plain(StatusCode::OK, "ok\n")
+}
+
+/// The field `payload` of the form, or the body itself if it is JSON.
+pub async fn payload(content_type: &str, body: Bytes) -> Option<Bytes> {
+    if content_type.starts_with("application/json") {
+        return Some(body);
+    }
+    let boundary = multer::parse_boundary(content_type).ok()?;
+    let once = futures_util::stream::once(async { Ok::<_, std::convert::Infallible>(body) });
+    let mut form = multer::Multipart::new(once, boundary);
+    while let Some(field) = form.next_field().await.ok()? {
+        if field.name() == Some("payload") {
+            return field.bytes().await.ok();
+        }
+    }
+    None
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
+    whole(status, "text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()))
+}

@@ -1,0 +1,72 @@
+//! What the user said of single libraries: whether they are kept. It lies in `state.db` with what else cannot be had
+//! again by asking; said seldom, so each time the file is opened anew.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rusqlite::params;
+
+use super::LibraryId;
+use greenroom_state::db::FILE;
+use greenroom_state::file_lane::FileLane;
+use greenroom_state::reader;
+
+/// What was said, in one data directory.
+#[derive(Debug, Clone)]
+pub(super) struct Choices {
+    path: PathBuf,
+    /// Where it is written while the process runs.
+    pub(super) lane: FileLane,
+}
+
+impl Choices {
+    /// Those of this directory.
+    pub(super) fn of(data_dir: &Path) -> Self {
+        Self { path: data_dir.join(FILE), lane: FileLane::default() }
+    }
+
+    /// All that was said.
+    pub(super) fn read(&self) -> Result<BTreeMap<LibraryId, bool>, String> {
+        let read = || -> rusqlite::Result<BTreeMap<LibraryId, bool>> {
+            let db = reader::open(&self.path)?;
+            let mut rows = db.prepare("SELECT server, key, is_enabled FROM library")?;
+            let rows = rows.query_map([], |row| {
+                Ok((LibraryId { server: row.get(0)?, key: row.get(1)? }, row.get(2)?))
+            })?;
+            rows.collect()
+        };
+        read().map_err(|error| error.to_string())
+    }
+
+    /// The user says whether a library is kept.
+    pub(super) fn write(&self, id: &LibraryId, is_enabled: bool) -> Result<(), String> {
+        let write = || {
+            reader::open(&self.path)?.execute(
+                "INSERT INTO library (server, key, is_enabled) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (server, key) DO UPDATE SET is_enabled = excluded.is_enabled",
+                params![id.server, id.key, is_enabled],
+            )
+        };
+        write().map(|_| ()).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use greenroom_state::db::Book;
+
+    #[test]
+    fn what_was_said_last_is_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let choices = Choices::of(folder.path());
+        assert!(choices.read().is_err(), "it makes no file of its own");
+        Book::open(folder.path()).expect("it can be made");
+        let id = LibraryId { server: "home".into(), key: "3".into() };
+        assert!(choices.read().expect("it is there").is_empty());
+        choices.write(&id, false).expect("it can be kept");
+        choices.write(&id, true).expect("it can be kept");
+        choices.write(&id, false).expect("it can be kept");
+        assert_eq!(Choices::of(folder.path()).read(), Ok(BTreeMap::from([(id, false)])));
+    }
+}

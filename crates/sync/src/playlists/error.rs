@@ -1,0 +1,88 @@
+//! What keeps a playlist from being read or written: a closed list, each with what to do about it.
+
+use std::fmt;
+
+use greenroom_dialect::facts::Unfit;
+use serde::Serialize;
+
+/// What goes wrong with one account, or with a source on a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trouble {
+    /// The server is down.
+    Down,
+    /// Too much waits for it.
+    Busy,
+    /// It does not answer.
+    Unreachable,
+    /// It takes too long.
+    Slow,
+    /// It says no.
+    Refused(u16),
+    /// Its answer is not what it should be.
+    Foreign,
+    /// A list is longer than what is read.
+    TooLong,
+    /// There is no token.
+    NoToken,
+    /// The token belongs to no user.
+    NoUser,
+    /// No such account is configured.
+    UnknownAccount,
+    /// No playlist is called so.
+    NoPlaylist,
+    /// Several are.
+    SeveralPlaylists,
+    /// It is made of a query.
+    Smart,
+    /// One is there already, with something else in it.
+    Exists,
+    /// What was written is not what is read after many attempts.
+    Unsteady,
+    /// Nobody knows whether the playlist was made.
+    Unknown,
+    /// The server does not tell whose the one of this name is.
+    NotOurs,
+}
+
+impl From<Unfit> for Trouble {
+    fn from(_: Unfit) -> Self {
+        Self::Foreign
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Down => "the media server is down; run it again when it is back",
+            Self::Busy => "too many requests wait for the media server; run it again later",
+            Self::Unreachable => "the media server does not answer, or breaks off",
+            Self::Slow => "the media server takes too long to answer",
+            Self::Refused(401 | 498) => "the media server does not accept this account's token",
+            Self::Refused(403) => "the media server does not allow this account to do it",
+            Self::Refused(status) => return write!(f, "the media server refuses it with status {status}"),
+            Self::Foreign => "the media server's answer is not what it should be",
+            Self::TooLong => "a list of the media server is longer than what is read",
+            Self::NoToken => "there is no token: give the server or the account one in the configuration",
+            Self::NoUser => {
+                "the token belongs to no user, or there is no such user: name one in the configuration (user = \"NAME\")"
+            }
+            Self::UnknownAccount => "no such account is configured for this server",
+            Self::NoPlaylist => "there is no playlist of this name or id",
+            Self::SeveralPlaylists => "several playlists have this name: rename or delete all but one",
+            Self::Smart => "a smart playlist has this name, which fills itself: choose another name",
+            Self::Exists => {
+                "a playlist of this name is there, with other tracks: choose another name, or replace or append"
+            }
+            Self::Unknown => {
+                "nobody knows whether the media server made the playlist: its answer was lost; the next run goes on with what is there then"
+            }
+            Self::NotOurs => {
+                "a playlist of this name is there, and the media server does not tell an administrator's key whose it is: choose another name, rename it, or give the account a token of its own"
+            }
+            Self::Unsteady => {
+                "what the media server shows is not what was written, after several attempts; does somebody else change it?"
+            }
+        })
+    }
+}

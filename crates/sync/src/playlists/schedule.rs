@@ -1,0 +1,82 @@
+//! When a playlist that is kept in step is taken. Pure.
+
+use crate::playlists::sync_status::Last;
+use crate::playlists::watch::Look;
+
+/// After a failure that may pass it is tried again so much later, each further time twice as late …
+const RETRY_MS: u64 = 5 * 60_000;
+/// … but no later than this.
+const MAX_RETRY_MS: u64 = 6 * HOUR_MS;
+pub(super) const HOUR_MS: u64 = 3_600_000;
+
+/// What is known of one playlist.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Known {
+    /// How it looked the last time; `None` for what is no file.
+    pub(super) seen: Option<Look>,
+    /// How it looked when it was taken last, and when that was, in milliseconds.
+    pub(super) taken: Option<(Option<Look>, u64)>,
+    /// When it is to be tried again, after a failure that may pass.
+    pub(super) retry_at_ms: Option<u64>,
+    /// Such failures in a row.
+    pub(super) failures: u32,
+    /// What came of it.
+    pub(super) last: Option<Last>,
+}
+
+/// Whether a playlist is to be taken now.
+pub(super) fn is_due(known: Option<&Known>, look: Option<Look>, now_ms: u64, every_ms: u64) -> bool {
+    // A file that is seen for the first time may still be written; a playlist of a server is whole.
+    let Some(known) = known else { return look.is_none() };
+    let is_still = look == known.seen;
+    let is_new = known.taken.is_none_or(|(taken, _)| taken != look);
+    let is_old = known.taken.is_some_and(|(_, at_ms)| now_ms.saturating_sub(at_ms) >= every_ms);
+    let is_again = known.retry_at_ms.is_some_and(|at_ms| now_ms >= at_ms);
+    is_still && (is_new || is_old || is_again)
+}
+
+/// How long after so many failures in a row it is tried again.
+pub(super) fn retry_after_ms(failures: u32) -> u64 {
+    RETRY_MS.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(MAX_RETRY_MS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVERY: u64 = 24 * HOUR_MS;
+
+    const EARLY: Option<Look> = Some(Look { modified_ms: 1, bytes: 9 });
+    const LATE: Option<Look> = Some(Look { modified_ms: 2, bytes: 9 });
+
+    #[test]
+    fn a_file_is_taken_when_it_looks_the_same_twice() {
+        assert!(!is_due(None, EARLY, 0, EVERY), "it may still be written");
+        let seen = Known { seen: EARLY, ..Known::default() };
+        assert!(is_due(Some(&seen), EARLY, 30_000, EVERY));
+        assert!(!is_due(Some(&seen), LATE, 30_000, EVERY), "it is being written");
+        let taken = Known { taken: Some((EARLY, 30_000)), ..seen };
+        assert!(!is_due(Some(&taken), EARLY, 60_000, EVERY), "and not again");
+        assert!(is_due(Some(&taken), EARLY, 30_000 + EVERY, EVERY), "but now and then");
+        let changed = Known { seen: LATE, ..taken.clone() };
+        assert!(is_due(Some(&changed), LATE, 60_000, EVERY), "it has changed");
+        let failed = Known { retry_at_ms: Some(90_000), ..taken };
+        assert!(!is_due(Some(&failed), EARLY, 60_000, EVERY));
+        assert!(is_due(Some(&failed), EARLY, 90_000, EVERY));
+    }
+
+    #[test]
+    fn a_playlist_of_a_server_is_taken_at_once_and_then_on_schedule() {
+        assert!(is_due(None, None, 0, EVERY));
+        let taken = Known { taken: Some((None, 5)), ..Known::default() };
+        assert!(!is_due(Some(&taken), None, EVERY, EVERY));
+        assert!(is_due(Some(&taken), None, EVERY + 5, EVERY));
+    }
+
+    #[test]
+    fn what_fails_again_and_again_is_tried_ever_later() {
+        let minutes: Vec<u64> = (1..=9).map(|failures| retry_after_ms(failures) / 60_000).collect();
+        assert_eq!(minutes, [5, 10, 20, 40, 80, 160, 320, 360, 360]);
+        assert_eq!(retry_after_ms(u32::MAX), MAX_RETRY_MS);
+    }
+}

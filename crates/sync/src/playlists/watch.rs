@@ -1,0 +1,186 @@
+//! Files that others put somewhere, and ours beside them: only what is a file itself is read, and nothing is written
+//! through a link, for whoever may write into the folder shall not choose what else this process reads or overwrites.
+
+use std::fs::{File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use greenroom_library::playlist;
+use rustix::fs::{Mode, OFlags};
+
+/// Files of one folder that are looked at.
+pub(super) const MAX_FILES: usize = 500;
+/// Files with these endings may be playlists.
+const ENDINGS: [&str; 7] = ["m3u", "m3u8", "csv", "tsv", "json", "jspf", "jsonl"];
+/// What our own files end with.
+pub(super) const REPORT: &str = ".report.json";
+pub(super) const MISSING: &str = ".missing.csv";
+
+/// How a file looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Look {
+    pub(super) modified_ms: u128,
+    pub(super) bytes: u64,
+}
+
+/// What there is, and what is wrong with it.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    pub(super) files: Vec<(PathBuf, Look)>,
+    /// A sentence for each thing a person should change.
+    pub(super) problems: Vec<String>,
+}
+
+/// Looks at one file.
+pub(super) fn look_at_file(path: &Path) -> Looked {
+    match look(path) {
+        Ok(look) => Looked { files: vec![(path.to_owned(), look)], problems: Vec::new() },
+        Err(error) => Looked { files: Vec::new(), problems: vec![format!("{}: {error}", path.display())] },
+    }
+}
+
+/// Looks at every playlist in a folder.
+pub(super) fn look_at_folder(folder: &Path) -> Looked {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            return Looked { files: Vec::new(), problems: vec![format!("{}: {error}", folder.display())] };
+        }
+    };
+    let mut paths: Vec<PathBuf> =
+        entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| is_playlist(path)).collect();
+    paths.sort();
+    let mut looked = Looked::default();
+    if paths.len() > MAX_FILES {
+        looked.problems.push(format!(
+            "{}: {} playlists are beyond the {MAX_FILES} that are looked at",
+            folder.display(),
+            paths.len() - MAX_FILES
+        ));
+        paths.truncate(MAX_FILES);
+    }
+    for path in paths {
+        match look(&path) {
+            Ok(look) => looked.files.push((path, look)),
+            // It has gone since.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => looked.problems.push(format!("{}: {error}", path.display())),
+        }
+    }
+    looked
+}
+
+fn look(path: &Path) -> io::Result<Look> {
+    let about = std::fs::symlink_metadata(path)?;
+    if !about.is_file() {
+        return Err(no_file());
+    }
+    let modified = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(Look { modified_ms: modified.as_millis(), bytes: about.len() })
+}
+
+fn no_file() -> io::Error {
+    io::Error::other("it is a link, a folder or a device, and no file itself")
+}
+
+/// Whether a file in a folder may be a playlist, and is none of ours.
+fn is_playlist(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    !name.starts_with('.') && !name.ends_with(REPORT) && !name.ends_with(MISSING) && ENDINGS.contains(&ending)
+}
+
+/// Reads a playlist from a file.
+pub(super) fn read(path: &Path) -> Result<playlist::Playlist, String> {
+    let cannot = |error: io::Error| format!("it cannot be read: {error}");
+    let most = playlist::MAX_BYTES as u64;
+    // It may have become something else since it was looked at; a pipe nobody writes to would be waited for.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| cannot(error.into()))?;
+    let file = File::from(opened);
+    let about = file.metadata().map_err(cannot)?;
+    if !about.is_file() {
+        return Err(cannot(no_file()));
+    }
+    if about.len() > most {
+        return Err(playlist::Unreadable::TooLong.to_string());
+    }
+    let bytes = whole(file, most).map_err(cannot)?;
+    let hint = path.file_name().unwrap_or_default().to_string_lossy();
+    playlist::read(&bytes, &hint).map_err(|unreadable| unreadable.to_string())
+}
+
+fn whole(file: File, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Whoever reads the file has the old one or the new one, whole.
+pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    // Made anew under a name nobody can foresee; what takes the place of a link is not written through it.
+    let mut beside = tempfile::Builder::new()
+        .prefix(".greenroom-")
+        .permissions(Permissions::from_mode(0o644))
+        .tempfile_in(folder)?;
+    beside.write_all(text.as_bytes())?;
+    beside.persist(path).map(drop).map_err(|error| error.error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn our_own_files_are_never_taken_for_playlists() {
+        for name in
+            ["a.csv.report.json", "a.csv.missing.csv", ".greenroom-1a.csv", ".hidden.csv", "notes.txt", "a"]
+        {
+            assert!(!is_playlist(Path::new(name)), "{name}");
+        }
+        for name in ["a.m3u8", "A.CSV", "list.jspf", "report.json"] {
+            assert!(is_playlist(Path::new(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn links_and_pipes_are_neither_read_nor_written_through() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("secret"), "title,artist\nA,B\n").expect("written");
+        symlink(at("secret"), at("link.csv")).expect("made");
+        std::fs::write(at("own.csv"), "title,artist\nA,B\n").expect("written");
+        assert!(
+            std::process::Command::new("mkfifo").arg(at("pipe.csv")).status().expect("it runs").success()
+        );
+        let looked = look_at_folder(folder.path());
+        assert_eq!(looked.files.len(), 1, "{looked:?}");
+        assert_eq!(looked.problems.len(), 2, "{looked:?}");
+        assert!(read(&at("own.csv")).is_ok());
+        for name in ["link.csv", "pipe.csv"] {
+            read(&at(name)).expect_err("it is no file itself");
+        }
+        symlink(at("secret"), at("own.csv.report.json")).expect("made");
+        replace(&at("own.csv.report.json"), "new").expect("written");
+        assert_eq!(std::fs::read_to_string(at("secret")).expect("it is there"), "title,artist\nA,B\n");
+        assert_eq!(std::fs::read_to_string(at("own.csv.report.json")).expect("it is there"), "new");
+    }
+
+    #[test]
+    fn what_is_missing_and_what_is_beyond_the_limit_is_said() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(look_at_file(&folder.path().join("none.csv")).problems.len(), 1);
+        assert_eq!(look_at_folder(&folder.path().join("none")).problems.len(), 1);
+        for number in 0..MAX_FILES + 3 {
+            std::fs::write(folder.path().join(format!("{number:04}.csv")), "").expect("written");
+        }
+        let looked = look_at_folder(folder.path());
+        assert_eq!(looked.files.len(), MAX_FILES);
+        assert!(looked.problems[0].contains("3 playlists are beyond"), "{looked:?}");
+    }
+}
